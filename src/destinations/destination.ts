@@ -1,0 +1,44 @@
+import type { Digest } from "../oci/digest.ts";
+import type { Namespace } from "../oci/reference.ts";
+import type { Credentials } from "../oci/credentials.ts";
+
+/**
+ * What differs by vendor about a place that images are mirrored to. Copying itself is the same everywhere, by the
+ * distribution specification.
+ */
+export interface Destination extends Namespace {
+  /** `registry/namespace`, as reports and messages name it. */
+  readonly name: string;
+  /** Gives the login for the registry, a fresh one when the former has run out. Undefined: anonymous. */
+  readonly credentials: Credentials;
+  /**
+   * How tags are deleted here. `by-tag`: deleting one tag leaves others of the same digest alone, by the vendor's word.
+   * `shared-digest-unsafe`: a tag must not be deleted while another tag that stays holds the same digest.
+   * `unavailable`: these credentials cannot delete; `deletionUnavailable` says why.
+   */
+  readonly deletion: "by-tag" | "shared-digest-unsafe" | "unavailable";
+  readonly deletionUnavailable?: string | undefined;
+  /**
+   * Makes the place ready for a push: what must exist there exists afterwards. Called once, before the first write,
+   * never in a dry run.
+   * @throws OperationError
+   */
+  prepare(signal: AbortSignal): Promise<void>;
+  /**
+   * Deletes tags of one repository and says for each whether it is gone. Never throws for a single tag.
+   * @param repository path on the registry, namespace included.
+   */
+  deleteTags(repository: string, tags: readonly TagToDelete[], signal: AbortSignal): Promise<readonly TagDeletion[]>;
+}
+
+export interface TagToDelete {
+  readonly tag: string;
+  /** What the tag pointed to when the plan was made; undefined where the plan did not need it. */
+  readonly digest: Digest | undefined;
+}
+
+export interface TagDeletion {
+  readonly tag: string;
+  /** Undefined: the tag is gone. */
+  readonly failure: string | undefined;
+}

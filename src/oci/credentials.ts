@@ -1,0 +1,13 @@
+/** A user name and a password, or what a registry takes for them. */
+export interface Credential {
+  readonly username: string;
+  readonly password: string;
+  /** Docker's `identitytoken`: a refresh token that is exchanged by OAuth2 instead of sent by Basic. */
+  readonly identityToken?: string | undefined;
+}
+
+/** Where the login of a registry comes from. Asked again whenever a new registry token is needed, for logins that run out. */
+export type Credentials = (signal?: AbortSignal) => Promise<Credential | undefined>;
+
+/** No login: public content only. */
+export const anonymous: Credentials = () => Promise.resolve(undefined);

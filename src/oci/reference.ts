@@ -1,0 +1,82 @@
+/**
+ * Names of registries, repositories and tags, by the grammar of the distribution specification.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+ */
+
+/** A place below which images live: `ghcr.io/goharbor`, `docker.io/goharbor`, `localhost:5000/team/harbor`. */
+export interface Namespace {
+  /** Canonical host, with the port if there is one: `docker.io`, `localhost:5000`. */
+  readonly registry: string;
+  /** One or more path components, without a slash at either end. */
+  readonly path: string;
+}
+
+const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
+const tagPattern = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
+const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[::1\\])(?::[0-9]{1,5})?$`);
+
+/** Many registries limit host and repository together to 255 characters (distribution-spec, "Pulling manifests"). */
+const nameLimit = 255;
+
+/** The names under which Docker Hub is known; its canonical name is `docker.io` (facts/registries.md B1). */
+const dockerHubAliases: ReadonlySet<string> = new Set([
+  "docker.io",
+  "index.docker.io",
+  "registry-1.docker.io",
+  "registry.hub.docker.com",
+]);
+
+export function isRepository(text: string): boolean {
+  return text.length <= nameLimit && repositoryPattern.test(text);
+}
+
+export function isTag(text: string): boolean {
+  return tagPattern.test(text);
+}
+
+/** The canonical form of a registry host, or undefined if the text is not one. Docker Hub's aliases become `docker.io`. */
+export function canonicalRegistry(text: string): string | undefined {
+  if (!registryPattern.test(text)) return undefined;
+  const port = /:([0-9]+)$/.exec(text)?.[1];
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return undefined;
+  const host = text.toLowerCase();
+  return dockerHubAliases.has(host) ? "docker.io" : host;
+}
+
+/** Splits `<registry>/<namespace>`; undefined if either part breaks the grammar. */
+export function parseNamespace(text: string): Namespace | undefined {
+  const slash = text.indexOf("/");
+  if (slash < 0) return undefined;
+  const registry = canonicalRegistry(text.slice(0, slash));
+  const path = text.slice(slash + 1);
+  if (registry === undefined || !isRepository(path)) return undefined;
+  return { registry, path };
+}
+
+export function printNamespace(namespace: Namespace): string {
+  return `${namespace.registry}/${namespace.path}`;
+}
+
+/** Whether two namespaces are the same place. */
+export function sameNamespace(one: Namespace, other: Namespace): boolean {
+  return one.registry === other.registry && one.path === other.path;
+}
+
+/** The repository of an image below a namespace. */
+export function repositoryOf(namespace: Namespace, image: string): string {
+  return `${namespace.path}/${image}`;
+}
+
+/** Whether a host (with or without port) is a loopback address: the only ones spoken to over plain HTTP. */
+export function isLoopback(registry: string): boolean {
+  const host = registry.replace(/:[0-9]+$/, "");
+  return host === "localhost" || host === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(host);
+}
+
+/** Base URL of a registry's API: Docker Hub answers at another host than its name says. */
+export function registryOrigin(registry: string): URL {
+  if (registry === "docker.io") return new URL("https://registry-1.docker.io");
+  return new URL(`${isLoopback(registry) ? "http" : "https"}://${registry}`);
+}

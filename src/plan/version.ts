@@ -1,0 +1,80 @@
+import semver from "semver";
+import { InputError } from "../errors.ts";
+
+/** A published release of the mirrored repository, as GitHub tells it. Drafts never get this far. */
+export interface Release {
+  readonly tag: string;
+  /** The release's own flag; a tag such as `v2.15.0-rc1` counts as prerelease even without it. */
+  readonly prerelease: boolean;
+  /** When it was published, in milliseconds since the epoch. */
+  readonly publishedAt: number;
+}
+
+/** A release whose tag is a version number. */
+export interface Version extends Release {
+  /** Canonical `major.minor.patch[-prerelease]`, without the `v`. */
+  readonly number: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly patch: number;
+}
+
+/**
+ * The version of a release, or undefined when its tag is not one. Strict semver with an optional `v`: Harbor's odd tags
+ * (`v2.3.0.-rc1`, `baseline`) are not versions; `v2.1.0-tech-preview` and `v1.5.2-RC1` are prereleases.
+ */
+export function versionOf(release: Release): Version | undefined {
+  const parsed = semver.parse(release.tag, { loose: false });
+  if (parsed === null || !/^v?[0-9]/.test(release.tag)) return undefined;
+  return {
+    tag: release.tag,
+    prerelease: release.prerelease || parsed.prerelease.length > 0,
+    publishedAt: release.publishedAt,
+    number: parsed.version,
+    major: parsed.major,
+    minor: parsed.minor,
+    patch: parsed.patch,
+  };
+}
+
+/** Newest first by semver; equal numbers (`1.0.0` and `v1.0.0`) by tag, so that the order is total. */
+export function bySemver(one: Version, other: Version): number {
+  return semver.rcompare(one.number, other.number) || (one.tag < other.tag ? 1 : -1);
+}
+
+/** Newest first by date of publication; releases of the same moment by semver. */
+export function byPublished(one: Version, other: Version): number {
+  return other.publishedAt - one.publishedAt || bySemver(one, other);
+}
+
+/** Which versions the user wants, as the `version` input says. */
+export type Selection =
+  | { readonly kind: "tags"; readonly tags: readonly string[] }
+  | { readonly kind: "range"; readonly range: string }
+  | { readonly kind: "newest"; readonly count: number };
+
+/**
+ * Reads a `version` input that is not empty.
+ * @throws InputError when it is neither tags, nor a semver range, nor `newest:N`.
+ */
+export function parseSelection(text: string): Selection {
+  const trimmed = text.trim();
+  const newest = /^newest:(.*)$/.exec(trimmed);
+  if (newest !== null) {
+    const count = Number(newest[1]);
+    if (!/^[0-9]+$/.test(newest[1] ?? "") || count < 1) {
+      throw new InputError(`"${trimmed}" needs a whole number of at least 1, for example newest:3`);
+    }
+    return { kind: "newest", count };
+  }
+  const items = trimmed.split(/[,\n]/).map((item) => item.trim());
+  const tags = items.filter((item) => item !== "");
+  if (tags.length > 0 && tags.every((tag) => semver.parse(tag) !== null || /^v?[0-9]+\.[0-9]+\.[0-9]+\S*$/.test(tag))) {
+    return { kind: "tags", tags: [...new Set(tags)] };
+  }
+  if (semver.validRange(trimmed) !== null) return { kind: "range", range: trimmed };
+  if (tags.every((tag) => /^[a-zA-Z0-9_][\w.-]*$/.test(tag)) && tags.length > 0) {
+    return { kind: "tags", tags: [...new Set(tags)] };
+  }
+  throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range or newest:N`);
+}
