@@ -1,6 +1,25 @@
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { InputError } from "./errors.ts";
+import { type DestinationType, parseDestinations } from "./inputs-destinations.ts";
+import { parseImages } from "./inputs-images.ts";
+import {
+  type Mistake,
+  parseApiUrl,
+  parseBoolean,
+  parseDuration,
+  parseKeep,
+  parseKeepBy,
+  parsePlatforms,
+  parseRepository,
+  parseSources,
+  parseVersionInput,
+} from "./inputs-values.ts";
+import type { Namespace } from "./oci/reference.ts";
 import type { Retention } from "./plan/retention.ts";
 import type { Selection } from "./plan/version.ts";
-import type { Namespace } from "./oci/reference.ts";
+
+export { type DestinationType, destinationTypes } from "./inputs-destinations.ts";
 
 /** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
 export interface Inputs {
@@ -29,9 +48,6 @@ export interface Inputs {
   readonly event: EventInput;
   readonly runner: RunnerPaths;
 }
-
-export const destinationTypes = ["docker-hub", "tcr", "registry"] as const;
-export type DestinationType = (typeof destinationTypes)[number];
 
 export interface DestinationInput extends Namespace {
   readonly type: DestinationType;
@@ -93,4 +109,167 @@ export interface RunnerPaths {
   readonly temporaryFolder: string;
   /** Folder of Docker's `config.json`. */
   readonly dockerConfigFolder: string;
+}
+
+/** Every input with its default, as in `action.yml`: a run outside a runner has no `INPUT_` variables for them. */
+export const inputDefaults = {
+  destinations: "",
+  version: "",
+  repository: "",
+  source: "ghcr.io/goharbor\ndocker.io/goharbor",
+  images: "auto",
+  keep: "3",
+  "keep-by": "semver",
+  prereleases: "false",
+  overwrite: "true",
+  platforms: "all",
+  referrers: "true",
+  wait: "60m",
+  "dry-run": "false",
+  "dockerhub-username": "",
+  "dockerhub-token": "",
+  "tcr-secret-id": "",
+  "tcr-secret-key": "",
+  "tcr-session-token": "",
+  "tcr-username": "",
+  "tcr-password": "",
+  "github-token": "",
+  "github-api-url": "",
+} as const;
+
+export type InputName = keyof typeof inputDefaults;
+
+/** What a right value looks like, for the message about a wrong one. */
+const examples: Readonly<Record<InputName, string>> = {
+  destinations: "goharbor.tencentcloudcr.com/goharbor,keep=3",
+  version: "v2.15.2",
+  repository: "goharbor/harbor",
+  source: "ghcr.io/goharbor",
+  images: "auto, or a line such as harbor-core:{{tag}}",
+  keep: "3",
+  "keep-by": "semver",
+  prereleases: "false",
+  overwrite: "true",
+  platforms: "linux/amd64,linux/arm64",
+  referrers: "true",
+  wait: "60m",
+  "dry-run": "false",
+  "dockerhub-username": "goharborbot",
+  "dockerhub-token": "the secret DOCKERHUB_TOKEN",
+  "tcr-secret-id": "the secret TENCENTCLOUD_SECRET_ID",
+  "tcr-secret-key": "the secret TENCENTCLOUD_SECRET_KEY",
+  "tcr-session-token": "the token that came with the temporary key",
+  "tcr-username": "100012345678",
+  "tcr-password": "the secret TCR_PASSWORD",
+  "github-token": "the token of the job",
+  "github-api-url": "https://api.github.com",
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads all inputs and the runner's variables.
+ * @throws InputError that lists every mistake, each with the input's name and an example.
+ */
+export function loadInputs(environment: Environment): Inputs {
+  const mistakes: string[] = [];
+  const mistakeIn = (name: InputName): Mistake => {
+    return (problem) => mistakes.push(`${name}: ${problem}. Example: ${examples[name]}`);
+  };
+  const text = (name: InputName) => inputText(environment, name);
+  const read = <T>(name: InputName, parse: (text: string, mistake: Mistake) => T): T =>
+    parse(text(name), mistakeIn(name));
+
+  const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };
+  const inputs: Inputs = {
+    destinations: read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake)),
+    version: read("version", parseVersionInput),
+    repository: read("repository", parseRepository),
+    sources: read("source", parseSources),
+    images: read("images", parseImages),
+    retention,
+    prereleases: read("prereleases", parseBoolean),
+    overwrite: read("overwrite", parseBoolean),
+    platforms: read("platforms", parsePlatforms),
+    referrers: read("referrers", parseBoolean),
+    wait: read("wait", parseDuration),
+    dryRun: read("dry-run", parseBoolean),
+    dockerHubLogin: readLogin(text, "dockerhub-username", "dockerhub-token", mistakeIn),
+    tencentCloudKey: readTencentCloudKey(environment, mistakeIn),
+    tcrLogin: readLogin(text, "tcr-username", "tcr-password", mistakeIn),
+    githubToken: text("github-token") || undefined,
+    githubApiUrl: readGitHubApiUrl(environment, mistakeIn("github-api-url")),
+    event: readEvent(environment),
+    runner: readRunnerPaths(environment),
+  };
+  if (mistakes.length > 0) throw new InputError(`The inputs need mending:\n- ${mistakes.join("\n- ")}`);
+  return inputs;
+}
+
+/**
+ * The text of one input. The runner makes the variable's name from the input's: upper case, spaces to underscores,
+ * hyphens kept. An empty value counts as absent, because that is what `with: keep: ${{ inputs.keep }}` gives on the
+ * events that have no such input.
+ */
+function inputText(environment: Environment, name: InputName): string {
+  const variable = `INPUT_${name.replaceAll(" ", "_").toUpperCase()}`;
+  return environment[variable]?.trim() || inputDefaults[name];
+}
+
+/** A user name and its password; undefined when neither is given, and a mistake when only one is. */
+function readLogin(
+  text: (name: InputName) => string,
+  usernameInput: InputName,
+  passwordInput: InputName,
+  mistakeIn: (name: InputName) => Mistake,
+): Login | undefined {
+  const [username, password] = [text(usernameInput), text(passwordInput)];
+  if (username === "" && password === "") return undefined;
+  if (username === "") mistakeIn(usernameInput)(`is empty, but ${passwordInput} is set`);
+  if (password === "") mistakeIn(passwordInput)(`is empty, but ${usernameInput} is set`);
+  return { username, password };
+}
+
+/** The API key from the inputs, else, as a whole, from the variables of Tencent Cloud's own tools: never a mixture. */
+function readTencentCloudKey(
+  environment: Environment,
+  mistakeIn: (name: InputName) => Mistake,
+): TencentCloudKey | undefined {
+  const inputs = (["tcr-secret-id", "tcr-secret-key", "tcr-session-token"] as const).map((name) =>
+    inputText(environment, name),
+  );
+  const variables = ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"].map(
+    (name) => environment[name]?.trim() ?? "",
+  );
+  const fromInputs = inputs.some((value) => value !== "");
+  const [secretId = "", secretKey = "", sessionToken = ""] = fromInputs ? inputs : variables;
+  if (secretId === "" && secretKey === "" && sessionToken === "") return undefined;
+  const among = fromInputs ? "the tcr- inputs" : "the TENCENTCLOUD_ variables";
+  if (secretId === "") mistakeIn("tcr-secret-id")(`the SecretId is missing among ${among}`);
+  if (secretKey === "") mistakeIn("tcr-secret-key")(`the SecretKey is missing among ${among}`);
+  return { secretId, secretKey, sessionToken: sessionToken || undefined };
+}
+
+function readGitHubApiUrl(environment: Environment, mistake: Mistake): URL {
+  const usual = "https://api.github.com";
+  const text = inputText(environment, "github-api-url") || environment.GITHUB_API_URL || usual;
+  return parseApiUrl(text, mistake) ?? new URL(usual);
+}
+
+/** https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables */
+function readEvent(environment: Environment): EventInput {
+  return {
+    name: environment.GITHUB_EVENT_NAME ?? "",
+    path: environment.GITHUB_EVENT_PATH || undefined,
+    repository: environment.GITHUB_REPOSITORY || undefined,
+    refName: environment.GITHUB_REF_NAME || undefined,
+    refType: environment.GITHUB_REF_TYPE || undefined,
+  };
+}
+
+function readRunnerPaths(environment: Environment): RunnerPaths {
+  return {
+    temporaryFolder: environment.RUNNER_TEMP || tmpdir(),
+    dockerConfigFolder: environment.DOCKER_CONFIG || join(environment.HOME || homedir(), ".docker"),
+  };
 }

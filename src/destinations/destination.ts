@@ -1,6 +1,6 @@
+import type { Credentials } from "../oci/credentials.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Namespace } from "../oci/reference.ts";
-import type { Credentials } from "../oci/credentials.ts";
 
 /**
  * What differs by vendor about a place that images are mirrored to. Copying itself is the same everywhere, by the
@@ -28,7 +28,11 @@ export interface Destination extends Namespace {
    * Deletes tags of one repository and says for each whether it is gone. Never throws for a single tag.
    * @param repository path on the registry, namespace included.
    */
-  deleteTags(repository: string, tags: readonly TagToDelete[], signal: AbortSignal): Promise<readonly TagDeletion[]>;
+  deleteTags(
+    repository: string,
+    tags: readonly TagToDelete[],
+    signal: AbortSignal,
+  ): Promise<readonly TagDeletion[]>;
 }
 
 export interface TagToDelete {

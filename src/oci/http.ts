@@ -73,19 +73,22 @@ export async function readJson<T>(
 
 /**
  * Checks JSON text against a schema.
+ * @param subject what the text is, for the message: an answer, unless it came from elsewhere.
  * @throws BodyError when it is no JSON, or not of the schema.
  */
-export function parseJson<T>(text: string, schema: v.GenericSchema<unknown, T>): T {
+export function parseJson<T>(text: string, schema: v.GenericSchema<unknown, T>, subject = "the answer"): T {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new BodyError("the answer is not JSON");
+    throw new BodyError(`${subject} is not JSON`);
   }
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new BodyError(`the answer is not of the expected form (${v.getDotPath(issue) ?? "top level"}: ${issue.message})`);
+  throw new BodyError(
+    `${subject} is not of the expected form (${v.getDotPath(issue) ?? "top level"}: ${issue.message})`,
+  );
 }
 
 /** Most bytes that are read of a body only to free its connection; beyond, dropping the connection is cheaper. */

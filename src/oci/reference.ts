@@ -20,7 +20,7 @@ const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[::1\\])(?::[
 /** Many registries limit host and repository together to 255 characters (distribution-spec, "Pulling manifests"). */
 const nameLimit = 255;
 
-/** The names under which Docker Hub is known; its canonical name is `docker.io` (facts/registries.md B1). */
+/** The names under which Docker Hub is known; its canonical name is `docker.io`. */
 const dockerHubAliases: ReadonlySet<string> = new Set([
   "docker.io",
   "index.docker.io",

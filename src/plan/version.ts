@@ -39,7 +39,9 @@ export function versionOf(release: Release): Version | undefined {
 
 /** Newest first by semver; equal numbers (`1.0.0` and `v1.0.0`) by tag, so that the order is total. */
 export function bySemver(one: Version, other: Version): number {
-  return semver.rcompare(one.number, other.number) || (one.tag < other.tag ? 1 : -1);
+  const byNumber = semver.rcompare(one.number, other.number);
+  if (byNumber !== 0 || one.tag === other.tag) return byNumber;
+  return one.tag < other.tag ? 1 : -1;
 }
 
 /** Newest first by date of publication; releases of the same moment by semver. */
@@ -55,7 +57,7 @@ export type Selection =
 
 /**
  * Reads a `version` input that is not empty.
- * @throws InputError when it is neither tags, nor a semver range, nor `newest:N`.
+ * @throws InputError when it is neither tags, nor a semver range that can hold a version, nor `newest:N`.
  */
 export function parseSelection(text: string): Selection {
   const trimmed = text.trim();
@@ -69,10 +71,21 @@ export function parseSelection(text: string): Selection {
   }
   const items = trimmed.split(/[,\n]/).map((item) => item.trim());
   const tags = items.filter((item) => item !== "");
-  if (tags.length > 0 && tags.every((tag) => semver.parse(tag) !== null || /^v?[0-9]+\.[0-9]+\.[0-9]+\S*$/.test(tag))) {
+  if (
+    tags.length > 0 &&
+    tags.every((tag) => semver.parse(tag) !== null || /^v?[0-9]+\.[0-9]+\.[0-9]+[\w.-]*$/.test(tag))
+  ) {
     return { kind: "tags", tags: [...new Set(tags)] };
   }
-  if (semver.validRange(trimmed) !== null) return { kind: "range", range: trimmed };
+  if (semver.validRange(trimmed) !== null) {
+    // `v2.15.2 v2.14.4` is a range too, but one that no version is in: semver reads a space as "and".
+    if (semver.minVersion(trimmed) === null) {
+      throw new InputError(
+        `"${trimmed}" is a range without any version; several tags need commas between them`,
+      );
+    }
+    return { kind: "range", range: trimmed };
+  }
   if (tags.every((tag) => /^[a-zA-Z0-9_][\w.-]*$/.test(tag)) && tags.length > 0) {
     return { kind: "tags", tags: [...new Set(tags)] };
   }

@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import type { TagToDelete } from "../../src/destinations/destination.ts";
+import { createRegistryDestination, type TagDeleter } from "../../src/destinations/registry.ts";
+import { anonymous } from "../../src/oci/credentials.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
+
+const signal = new AbortController().signal;
+const repository = "goharbor/harbor-core";
+const [one, two] = [digestOf("one"), digestOf("two")];
+
+/** A registry that deletes by these kinds of reference; by digest, all tags of the digest go. */
+function scenario(tags: Record<string, Digest>, deletesBy: readonly ("tag" | "digest")[]) {
+  const held = new Map(Object.entries(tags));
+  const deleted: string[] = [];
+  const deleter: TagDeleter = {
+    async deleteManifest(_repository, reference) {
+      const kind = reference.includes(":") ? "digest" : "tag";
+      if (!deletesBy.includes(kind)) return "unsupported";
+      deleted.push(reference);
+      const matching = [...held].filter(([tag, digest]) => tag === reference || digest === reference);
+      for (const [tag] of matching) held.delete(tag);
+      return matching.length > 0 ? "deleted" : "not-found";
+    },
+    resolve: async (_repository, tag) => held.get(tag),
+  };
+  const destination = createRegistryDestination({
+    input: {
+      registry: "registry.example.com",
+      path: "goharbor",
+      type: "registry",
+      retention: { keep: 3, keepBy: "semver" },
+      api: undefined,
+      registryId: undefined,
+      region: undefined,
+      public: false,
+    },
+    credentials: anonymous,
+    tagDeleter: deleter,
+  });
+  const deleteTags = (...wanted: TagToDelete[]) => destination.deleteTags(repository, wanted, signal);
+  return { held, deleted, deleter, destination, deleteTags };
+}
+
+describe("a registry destination", () => {
+  it("may take other tags of a digest along, and keeps its login", () => {
+    const { destination } = scenario({}, []);
+    expect(destination.deletion).toBe("shared-digest-unsafe");
+    expect(destination.name).toBe("registry.example.com/goharbor");
+    expect(destination.credentials).toBe(anonymous);
+  });
+
+  it("deletes by tag where the registry does, and leaves other tags of the digest alone", async () => {
+    const { held, deleted, deleteTags } = scenario({ v1: one, other: one }, ["tag", "digest"]);
+    expect(await deleteTags({ tag: "v1", digest: one })).toEqual([{ tag: "v1", failure: undefined }]);
+    expect(deleted).toEqual(["v1"]);
+    expect([...held.keys()]).toEqual(["other"]);
+  });
+
+  it("counts a tag that does not exist as gone", async () => {
+    const byTag = scenario({}, ["tag"]);
+    expect(await byTag.deleteTags({ tag: "v1", digest: one })).toEqual([{ tag: "v1", failure: undefined }]);
+    const byDigest = scenario({}, ["digest"]);
+    expect(await byDigest.deleteTags({ tag: "v1", digest: one })).toEqual([
+      { tag: "v1", failure: undefined },
+    ]);
+    expect(byDigest.deleted).toEqual([]);
+  });
+
+  it("deletes by digest where the registry refuses it by tag", async () => {
+    const { held, deleted, deleteTags } = scenario({ v1: one, v2: one, v3: two }, ["digest"]);
+    const deletions = await deleteTags({ tag: "v1", digest: one }, { tag: "v2", digest: one });
+    expect(deletions).toEqual([
+      { tag: "v1", failure: undefined },
+      { tag: "v2", failure: undefined },
+    ]);
+    expect(deleted).toEqual([one]);
+    expect([...held.keys()]).toEqual(["v3"]);
+  });
+
+  it("leaves a tag alone that has moved since the plan", async () => {
+    const { held, deleted, deleteTags } = scenario({ v1: two }, ["digest"]);
+    const [deletion] = await deleteTags({ tag: "v1", digest: one });
+    expect(deletion?.failure).toContain("has moved");
+    expect(deleted).toEqual([]);
+    expect(held.get("v1")).toBe(two);
+  });
+
+  it("does not guess a digest that the plan did not look up", async () => {
+    const { held, deleteTags } = scenario({ v1: one }, ["digest"]);
+    const [deletion] = await deleteTags({ tag: "v1", digest: undefined });
+    expect(deletion?.failure).toContain("not looked up");
+    expect(held.get("v1")).toBe(one);
+  });
+
+  it("says how to allow deletion where the registry has none", async () => {
+    const { held, deleteTags } = scenario({ v1: one }, []);
+    const [deletion] = await deleteTags({ tag: "v1", digest: one });
+    expect(deletion?.failure).toContain("`storage.delete.enabled: true`");
+    expect(held.get("v1")).toBe(one);
+  });
+
+  it("goes on with the next tag after a failure", async () => {
+    const { deleter, deleteTags } = scenario({ v2: two }, ["tag"]);
+    const original = deleter.deleteManifest;
+    deleter.deleteManifest = async (path, reference, abort) => {
+      if (reference === "v1") throw new Error("connection reset");
+      return original(path, reference, abort);
+    };
+    expect(await deleteTags({ tag: "v1", digest: one }, { tag: "v2", digest: two })).toEqual([
+      { tag: "v1", failure: "connection reset" },
+      { tag: "v2", failure: undefined },
+    ]);
+  });
+
+  it("ends with the signal's reason when the run is cancelled", async () => {
+    const { deleter, destination } = scenario({ v1: one }, ["tag"]);
+    const controller = new AbortController();
+    deleter.deleteManifest = async () => {
+      controller.abort(new Error("cancelled"));
+      throw new Error("aborted");
+    };
+    const tags = [{ tag: "v1", digest: one }];
+    await expect(destination.deleteTags(repository, tags, controller.signal)).rejects.toThrow("cancelled");
+  });
+});

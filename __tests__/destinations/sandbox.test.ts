@@ -1,0 +1,154 @@
+/** The vendor destinations against the sandbox's strict stand-ins, over real HTTP. */
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { startDockerHub } from "../../sandbox/docker-hub.ts";
+import type { RegistryState } from "../../sandbox/registry.ts";
+import { startTcr, type TcrOptions, tcrKey } from "../../sandbox/tcr.ts";
+import { systemClock } from "../../src/clock.ts";
+import type { Destination } from "../../src/destinations/destination.ts";
+import { createDockerHubDestination } from "../../src/destinations/docker-hub.ts";
+import { createTcrDestination } from "../../src/destinations/tcr.ts";
+import type { DestinationInput, DestinationType, TencentCloudKey } from "../../src/inputs.ts";
+import { silentLog } from "../../src/log.ts";
+import { anonymous } from "../../src/oci/credentials.ts";
+import { createTransport } from "../../src/oci/transport.ts";
+
+const signal = new AbortController().signal;
+const log = silentLog;
+const dockerCredentials = anonymous;
+const repository = "goharbor/harbor-core";
+const transport = createTransport(silentLog);
+const servers: AsyncDisposable[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server[Symbol.asyncDispose]();
+});
+afterAll(() => transport.close());
+
+/** Has a server closed after the test. */
+function closing<T extends AsyncDisposable>(server: T): T {
+  servers.push(server);
+  return server;
+}
+
+function inputOf(type: DestinationType, registry: string, api: string): DestinationInput {
+  return {
+    type,
+    registry,
+    path: "goharbor",
+    retention: { keep: 3, keepBy: "semver" },
+    api: new URL(api),
+    registryId: undefined,
+    region: undefined,
+    public: true,
+  };
+}
+
+/** Puts a manifest of its own under each tag. */
+function seed(registry: RegistryState, tags: readonly string[]): void {
+  for (const tag of tags) {
+    const manifest = JSON.stringify({ schemaVersion: 2, annotations: { tag } });
+    registry.putManifest(
+      repository,
+      Buffer.from(manifest),
+      "application/vnd.oci.image.manifest.v1+json",
+      tag,
+    );
+  }
+}
+
+function deleteTags(destination: Destination, tags: readonly string[]) {
+  const wanted = tags.map((tag) => ({ tag, digest: undefined }));
+  return destination.deleteTags(repository, wanted, signal);
+}
+
+const gone = (tags: readonly string[]) => tags.map((tag) => ({ tag, failure: undefined }));
+
+describe("a TCR destination at the sandbox", () => {
+  async function scenario(options: TcrOptions = {}, given: Partial<TencentCloudKey> = {}) {
+    const tcr = closing(await startTcr(options));
+    const input = inputOf("tcr", "goharbor.tencentcloudcr.com", tcr.api.origin);
+    const key = { sessionToken: undefined, ...tcrKey, ...given };
+    const destination = createTcrDestination({
+      input,
+      key,
+      login: undefined,
+      dockerCredentials,
+      transport,
+      clock: systemClock,
+      log,
+    });
+    return { tcr, destination };
+  }
+
+  it("finds the instance in its region, creates the namespace, and gets a login that TCR knows", async () => {
+    const instance = { registryId: "tcr-elsewhere", name: "goharbor", region: "ap-singapore" };
+    const { tcr, destination } = await scenario({ instance });
+    await destination.prepare(signal);
+    expect([...tcr.namespaces]).toEqual([["goharbor", { public: true }]]);
+    const login = await destination.credentials(signal);
+    expect(tcr.logins).toMatchObject([{ username: login?.username, password: login?.password }]);
+  });
+
+  it("works with a temporary key", async () => {
+    const sessionToken = "sandbox-session";
+    const { tcr, destination } = await scenario({ keys: [{ ...tcrKey, sessionToken }] }, { sessionToken });
+    await destination.prepare(signal);
+    expect([...tcr.namespaces.keys()]).toEqual(["goharbor"]);
+  });
+
+  it("deletes these tags and no other, though one of them is missing", async () => {
+    const { tcr, destination } = await scenario({ namespaces: { goharbor: true } });
+    seed(tcr.registry, ["v1", "v3", "dev", "v10"]);
+    expect(await deleteTags(destination, ["v1", "v2", "v3"])).toEqual(gone(["v1", "v2", "v3"]));
+    expect([...tcr.registry.tags(repository).keys()].sort()).toEqual(["dev", "v10"]);
+  });
+
+  it("explains a secret key that is not the right one", async () => {
+    const { tcr, destination } = await scenario({}, { secretKey: "another" });
+    await expect(destination.prepare(signal)).rejects.toThrow(/`tcr-secret-key` does not belong/);
+    expect(tcr.namespaces.size).toBe(0);
+  });
+
+  it("explains a clock that is off", async () => {
+    const tenMinutes = 10 * 60_000;
+    const { destination } = await scenario({ now: () => Date.now() + tenMinutes });
+    await expect(destination.prepare(signal)).rejects.toThrow(/The clock of this machine/);
+  });
+});
+
+describe("a Docker Hub destination at the sandbox", () => {
+  const person = { identifier: "harborbot", secret: "dckr_pat_secret" };
+  const organisation = { identifier: "goharbor", secret: "dckr_oat_secret", kind: "organisation" } as const;
+
+  async function scenario(account: typeof person | typeof organisation, mayDelete = true) {
+    const hub = closing(await startDockerHub({ accounts: [{ ...account, mayDelete }] }));
+    const destination = await createDockerHubDestination({
+      input: inputOf("docker-hub", "docker.io", hub.api.origin),
+      login: { username: account.identifier, password: account.secret },
+      dockerCredentials,
+      transport,
+      clock: systemClock,
+      log,
+    });
+    seed(hub.registry, ["v1", "v3", "dev"]);
+    return { hub, destination };
+  }
+
+  it.each([["personal", person] as const, ["organisation", organisation] as const])(
+    "deletes these tags and no other with a %s access token",
+    async (_kind, account) => {
+      const { hub, destination } = await scenario(account);
+      expect(await deleteTags(destination, ["v1", "v2", "v3"])).toEqual(gone(["v1", "v2", "v3"]));
+      expect([...hub.registry.tags(repository).keys()]).toEqual(["dev"]);
+      const logins = hub.api.requests.filter(({ path }) => path === "/v2/auth/token");
+      expect(logins).toHaveLength(1);
+    },
+  );
+
+  it("explains a token without the right to delete, and leaves the tag", async () => {
+    const { hub, destination } = await scenario(person, false);
+    const [deletion] = await deleteTags(destination, ["v1"]);
+    expect(deletion?.failure).toMatch(/status 403.*"Read, Write, Delete"/);
+    expect(hub.registry.tags(repository).has("v1")).toBe(true);
+  });
+});

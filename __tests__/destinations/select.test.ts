@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import type { TagDeleter } from "../../src/destinations/registry.ts";
+import { createDestination } from "../../src/destinations/select.ts";
+import type { DestinationInput, DestinationType } from "../../src/inputs.ts";
+import { silentLog } from "../../src/log.ts";
+import type { Credentials } from "../../src/oci/credentials.ts";
+import { printNamespace } from "../../src/oci/reference.ts";
+import { fakeClock } from "../fake-clock.ts";
+import { scriptedTransport } from "../scripted-transport.ts";
+
+const signal = new AbortController().signal;
+const inputs = {
+  dockerHubLogin: { username: "hub", password: "hub-secret" },
+  tencentCloudKey: { secretId: "AKIDexample", secretKey: "key-secret", sessionToken: undefined },
+  tcrLogin: { username: "tcr", password: "tcr-secret" },
+};
+const noInputs = { dockerHubLogin: undefined, tencentCloudKey: undefined, tcrLogin: undefined };
+
+function inputOf(type: DestinationType, registry: string): DestinationInput {
+  return {
+    type,
+    registry,
+    path: "goharbor",
+    retention: { keep: 3, keepBy: "semver" },
+    api: undefined,
+    registryId: undefined,
+    region: undefined,
+    public: false,
+  };
+}
+
+/** What destinations are made with; the Docker configuration holds a login named after each registry. */
+function context() {
+  const transport = scriptedTransport();
+  const deletersFor: string[] = [];
+  const deleterCredentials: Credentials[] = [];
+  const deleter: TagDeleter = {
+    deleteManifest: () => Promise.resolve("deleted"),
+    resolve: () => Promise.resolve(undefined),
+  };
+  return {
+    transport,
+    deletersFor,
+    deleterCredentials,
+    clock: fakeClock(),
+    log: silentLog,
+    dockerConfiguration: (registry: string) => () =>
+      Promise.resolve({ username: `docker-${registry}`, password: "configured" }),
+    tagDeleter: (namespace: Parameters<typeof printNamespace>[0], credentials: Credentials) => {
+      deletersFor.push(printNamespace(namespace));
+      deleterCredentials.push(credentials);
+      return deleter;
+    },
+  };
+}
+
+describe("the destination of a line", () => {
+  it.each([
+    ["docker-hub", "docker.io", "hub", "by-tag"],
+    ["tcr", "goharbor.tencentcloudcr.com", "tcr", "shared-digest-unsafe"],
+    ["registry", "registry.example.com", "docker-registry.example.com", "shared-digest-unsafe"],
+  ] as const)("of type %s at %s logs in as %s and deletes %s", async (type, registry, username, deletion) => {
+    const given = context();
+    const destination = await createDestination(inputOf(type, registry), inputs, given);
+    expect((await destination.credentials(signal))?.username).toBe(username);
+    expect(destination.deletion).toBe(deletion);
+    expect(destination.name).toBe(`${registry}/goharbor`);
+    expect(given.transport.sent).toEqual([]);
+  });
+
+  it.each([
+    ["docker-hub", "docker.io", "by-tag"],
+    ["tcr", "goharbor.tencentcloudcr.com", "unavailable"],
+    ["registry", "registry.example.com", "shared-digest-unsafe"],
+  ] as const)(
+    "of type %s logs in by the Docker configuration without inputs",
+    async (type, registry, deletion) => {
+      const destination = await createDestination(inputOf(type, registry), noInputs, context());
+      expect((await destination.credentials(signal))?.username).toBe(`docker-${registry}`);
+      expect(destination.deletion).toBe(deletion);
+    },
+  );
+
+  it("gives secrets of one vendor to no other registry", async () => {
+    const given = context();
+    const destination = await createDestination(inputOf("registry", "hub.example.com"), inputs, given);
+    expect(JSON.stringify(await destination.credentials(signal))).not.toContain("secret");
+  });
+
+  it("deletes through the registry client, with the same login, only where the vendor has no API", async () => {
+    const given = context();
+    await createDestination(inputOf("docker-hub", "docker.io"), inputs, given);
+    await createDestination(inputOf("tcr", "goharbor.tencentcloudcr.com"), inputs, given);
+    expect(given.deletersFor).toEqual([]);
+    const destination = await createDestination(inputOf("registry", "registry.example.com"), inputs, given);
+    expect(given.deletersFor).toEqual(["registry.example.com/goharbor"]);
+    expect(given.deleterCredentials).toEqual([destination.credentials]);
+    expect(await destination.deleteTags("goharbor/a", [{ tag: "v1", digest: undefined }], signal)).toEqual([
+      { tag: "v1", failure: undefined },
+    ]);
+  });
+});

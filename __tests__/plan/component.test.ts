@@ -1,0 +1,41 @@
+import { describe, expect, test } from "vitest";
+import { InputError } from "../../src/errors.ts";
+import { applyRules, renderTemplate } from "../../src/plan/component.ts";
+import { version } from "./versions.ts";
+
+describe("renderTemplate", () => {
+  test.each([
+    ["{{tag}}", "v2.15.2", "v2.15.2"],
+    ["{{version}}", "v2.15.2", "2.15.2"],
+    ["{{ version }}-alpine", "v2.15.0-rc1", "2.15.0-rc1-alpine"],
+    ["{{major}}.{{minor}}.{{patch}}", "1.10.19", "1.10.19"],
+    ["{{major}}{{major}}", "v2.15.2", "22"],
+    ["stable", "v2.15.2", "stable"],
+  ])("%s of %s gives %s", (template, tag, expected) => {
+    expect(renderTemplate(template, version(tag))).toBe(expected);
+  });
+
+  test.each([
+    ["build metadata is no part of a tag", "{{tag}}", "v1.0.0+build"],
+    ["too long", `${"x".repeat(125)}{{tag}}`, "v1.0.0"],
+    ["a placeholder that does not exist", "{{digest}}", "v1.0.0"],
+    ["a name that every object has", "{{toString}}", "v1.0.0"],
+  ])("%s: refused", (_why, template, tag) => {
+    expect(() => renderTemplate(template, version(tag))).toThrow(InputError);
+  });
+
+  test("what a tag brings in is not filled in again", () => {
+    expect(renderTemplate("{{version}}", version("v1.0.0-major"))).toBe("1.0.0-major");
+  });
+});
+
+test("applyRules fills both sides of each rule, in order", () => {
+  const rules = [
+    { from: "a", fromTag: "{{tag}}", to: "b", toTag: "{{version}}" },
+    { from: "c", fromTag: "x-{{tag}}", to: "c", toTag: "x-{{tag}}" },
+  ];
+  expect(applyRules(rules, version("v1.2.3"))).toEqual([
+    { from: "a", fromTag: "v1.2.3", to: "b", toTag: "1.2.3" },
+    { from: "c", fromTag: "x-v1.2.3", to: "c", toTag: "x-v1.2.3" },
+  ]);
+});

@@ -1,0 +1,258 @@
+/**
+ * A registry in memory, as strict as the OCI distribution specification 1.1
+ * (https://github.com/opencontainers/distribution-spec/blob/main/spec.md) and, where that leaves a choice, as the
+ * distribution project (https://github.com/distribution/distribution): names and digests are checked, a manifest is
+ * refused while a blob or child is missing, uploads go on only at their newest Location, Accept is honoured, tokens are
+ * bound to scopes. A client without User-Agent is answered by 403, as Docker Hub has done.
+ */
+import { type AccessControl, basicAccess, bearerAccess, type Need, openAccess } from "./registry/access.ts";
+import { type ContentServer, getBlob, startContentServer } from "./registry/blobs.ts";
+import { isRepository } from "./registry/content.ts";
+import { errorAnswer, Refusal, refusal } from "./registry/errors.ts";
+import {
+  type Deletion,
+  deleteManifest,
+  getManifest,
+  listReferrers,
+  listTags,
+  type ManifestOptions,
+  putManifest,
+} from "./registry/manifests.ts";
+import {
+  type RegistryEvent,
+  type RegistryState,
+  type RegistryStore,
+  registryStore,
+} from "./registry/store.ts";
+import { type Uploads, uploads } from "./registry/uploads.ts";
+import { type Answer, extend, json, type SandboxRequest, type SandboxServer, startServer } from "./server.ts";
+import { startTokenServer, type TokenServer, type User } from "./token-server.ts";
+
+export type { RegistryEvent, RegistryState, StoredManifest, TagWrite } from "./registry/store.ts";
+export { type Action, fullAccess, startTokenServer, type TokenServer, type User } from "./token-server.ts";
+
+export type Authentication =
+  | { readonly kind: "none" }
+  | { readonly kind: "basic"; readonly users: readonly User[] }
+  | {
+      readonly kind: "bearer";
+      readonly users: readonly User[];
+      /** Life of a token. Default: 300. */
+      readonly tokenSeconds?: number;
+      readonly service?: string;
+    };
+
+export interface RegistryOptions {
+  /** Default: none. */
+  readonly authentication?: Authentication;
+  readonly anonymousPull?: boolean;
+  /** Default: `by-tag`. */
+  readonly deletion?: Deletion;
+  /** Default: `always`. */
+  readonly mount?: "always" | "never" | "refuse";
+  /** Default: `relative`. */
+  readonly location?: "relative" | "absolute";
+  /** Whether blob downloads are redirected to another origin. */
+  readonly blobRedirect?: boolean;
+  /** Announced on manifests; GET counts down, and at zero answers 429. */
+  readonly rateLimitHeaders?: { readonly limit: number; readonly remaining: number };
+  /** First path components that exist; a push below another is 404. Looked up on every request. */
+  readonly namespaces?: Pick<ReadonlySet<string>, "has">;
+  /** Default: true. */
+  readonly referrers?: boolean;
+  /** Most tags on one page. Default: 1000, as the distribution project. */
+  readonly pageSize?: number;
+  /** Bytes that every chunk but the last must have. Announced, not enforced. */
+  readonly chunkMinLength?: number;
+  /** Told of every change that came by HTTP, as it happens. */
+  readonly onChange?: (event: RegistryEvent) => void;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+export interface RegistryServer extends SandboxServer, RegistryState {
+  readonly tokenServer: TokenServer | undefined;
+  /** Where blob redirects lead. */
+  readonly contentServer: ContentServer | undefined;
+  /** Manifest downloads that are left before 429. */
+  readonly pullsRemaining: number;
+  uploadsOpen(): number;
+  /** Removes one tag as a vendor's API does: with an event. */
+  untag(repository: string, tag: string): boolean;
+  /** Removes a manifest and all its tags as a vendor's API does: with events. */
+  deleteManifest(repository: string, digest: string): boolean;
+}
+
+interface Registry {
+  readonly store: RegistryStore;
+  readonly uploads: Uploads;
+  readonly access: AccessControl;
+  readonly content: ContentServer | undefined;
+  readonly manifests: ManifestOptions;
+  readonly namespaces: Pick<ReadonlySet<string>, "has"> | undefined;
+  readonly pulls: { readonly limit: number | undefined; remaining: number };
+}
+
+/** Starts a registry, with a token server and a content server of its own where the options ask for them. */
+export async function startRegistry(options: RegistryOptions = {}): Promise<RegistryServer> {
+  const { authentication = { kind: "none" }, anonymousPull = false, now = Date.now } = options;
+  const tokenServer =
+    authentication.kind === "bearer"
+      ? await startTokenServer({ ...authentication, anonymousPull, now })
+      : undefined;
+  const contentServer = options.blobRedirect ? await startContentServer() : undefined;
+  const store = registryStore(options.onChange);
+  const { limit, remaining = Number.POSITIVE_INFINITY } = options.rateLimitHeaders ?? {};
+  const registry: Registry = {
+    store,
+    uploads: uploads(store, {
+      location: options.location ?? "relative",
+      mount: options.mount ?? "always",
+      chunkMinLength: options.chunkMinLength,
+    }),
+    access: accessControl(authentication, tokenServer, anonymousPull, now),
+    content: contentServer,
+    manifests: {
+      deletion: options.deletion ?? "by-tag",
+      referrers: options.referrers ?? true,
+      pageSize: options.pageSize ?? 1000,
+    },
+    namespaces: options.namespaces,
+    pulls: { limit, remaining },
+  };
+  const server = await startServer((request) => answerTo(registry, request));
+  const close = async () => {
+    await Promise.all([registryClose(), tokenServer?.close(), contentServer?.close()]);
+  };
+  const registryClose = server.close;
+  const { findOrCreate: _create, find: _find, record: _record, ...state } = store;
+  return extend(extend(server, state), {
+    get tagWrites() {
+      return store.tagWrites;
+    },
+    get pullsRemaining() {
+      return registry.pulls.remaining;
+    },
+    tokenServer,
+    contentServer,
+    uploadsOpen: registry.uploads.open,
+    close,
+    [Symbol.asyncDispose]: close,
+  });
+}
+
+function accessControl(
+  authentication: Authentication,
+  tokenServer: TokenServer | undefined,
+  anonymousPull: boolean,
+  now: () => number,
+): AccessControl {
+  if (tokenServer !== undefined) return bearerAccess(tokenServer);
+  return authentication.kind === "basic" ? basicAccess(authentication.users, anonymousPull, now) : openAccess;
+}
+
+async function answerTo(registry: Registry, request: SandboxRequest): Promise<Answer> {
+  const answer = await route(registry, request).catch((thrown: unknown) => {
+    if (thrown instanceof Refusal) return thrown.answer;
+    throw thrown;
+  });
+  return { ...answer, headers: { "docker-distribution-api-version": "registry/2.0", ...answer.headers } };
+}
+
+/** A request's place: what kind of thing, in which repository, and its name there. */
+const places =
+  /^\/v2\/(.+)\/(?:(manifests|blobs|referrers)\/([^/]+)|(tags)\/list|blobs\/(uploads)\/([^/]*))$/;
+
+async function route(registry: Registry, request: SandboxRequest): Promise<Answer> {
+  if (!request.headers["user-agent"]) {
+    return { status: 403, headers: { "content-type": "text/html" }, body: "<html>Request forbidden</html>" };
+  }
+  if (request.url.pathname === "/v2/") {
+    registry.access.check(request, []);
+    return json(200, {});
+  }
+  const match = places.exec(request.url.pathname);
+  if (match === null)
+    return { status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found\n" };
+  const [, name = "", item, itemName, tags, upload, uploadId] = match;
+  if (!isRepository(name)) throw refusal(400, "NAME_INVALID", "invalid repository name", { name });
+  registry.access.check(request, needsOf(request, name));
+  checkNamespace(registry, request, name);
+  const kind = item ?? tags ?? upload ?? "";
+  const handler = handlers.get(`${request.method === "HEAD" ? "GET" : request.method} ${kind}`);
+  if (handler === undefined) return errorAnswer(405, "UNSUPPORTED", "The operation is unsupported.");
+  return handler(registry, request, name, itemName ?? uploadId ?? "");
+}
+
+type Endpoint = (
+  registry: Registry,
+  request: SandboxRequest,
+  name: string,
+  item: string,
+) => Answer | Promise<Answer>;
+
+const handlers: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
+  ["GET manifests", pullManifest],
+  [
+    "PUT manifests",
+    ({ store, manifests }, request, name, item) => putManifest(store, manifests, request, name, item),
+  ],
+  [
+    "DELETE manifests",
+    ({ store, manifests }, _request, name, item) => deleteManifest(store, manifests.deletion, name, item),
+  ],
+  ["GET tags", ({ store, manifests }, request, name) => listTags(store, manifests, request, name)],
+  [
+    "GET referrers",
+    ({ store, manifests }, request, name, item) => listReferrers(store, manifests, request, name, item),
+  ],
+  ["GET blobs", ({ store, content }, request, name, item) => getBlob(store, content, request, name, item)],
+  ["POST uploads", ({ uploads: all }, request, name) => all.start(request, name)],
+  ["GET uploads", ({ uploads: all }, request, name, item) => all.proceed(request, name, item)],
+  ["PATCH uploads", ({ uploads: all }, request, name, item) => all.proceed(request, name, item)],
+  ["PUT uploads", ({ uploads: all }, request, name, item) => all.proceed(request, name, item)],
+  ["DELETE uploads", ({ uploads: all }, request, name, item) => all.proceed(request, name, item)],
+]);
+
+/** A GET of a manifest is a pull, a HEAD is none (https://docs.docker.com/docker-hub/usage/pulls/). */
+function pullManifest(
+  { store, pulls }: Registry,
+  request: SandboxRequest,
+  name: string,
+  item: string,
+): Answer {
+  if (pulls.limit === undefined) return getManifest(store, request, name, item);
+  const headers = () => ({
+    "ratelimit-limit": `${pulls.limit};w=21600`,
+    "ratelimit-remaining": `${pulls.remaining};w=21600`,
+    "docker-ratelimit-source": "127.0.0.1",
+  });
+  if (request.method === "GET" && pulls.remaining <= 0) {
+    const text = "You have reached your pull rate limit. https://www.docker.com/increase-rate-limit";
+    return errorAnswer(429, "TOOMANYREQUESTS", text, null, headers());
+  }
+  const answer = getManifest(store, request, name, item);
+  if (request.method === "GET") pulls.remaining -= 1;
+  return { ...answer, headers: { ...answer.headers, ...headers() } };
+}
+
+/** What a request needs, as the distribution project asks for it: a mount also needs `pull` on the other repository. */
+function needsOf(request: SandboxRequest, repository: string): readonly Need[] {
+  if (request.method === "GET" || request.method === "HEAD") return [{ repository, action: "pull" }];
+  if (request.method === "DELETE") return [{ repository, action: "delete" }];
+  const from = request.url.searchParams.get("mount") === null ? null : request.url.searchParams.get("from");
+  const push: Need[] = [
+    { repository, action: "pull" },
+    { repository, action: "push" },
+  ];
+  return from === null || from === repository ? push : [...push, { repository: from, action: "pull" }];
+}
+
+/** Harbor makes repositories on the first push, but not projects. */
+function checkNamespace({ namespaces }: Registry, request: SandboxRequest, name: string): void {
+  const [namespace = ""] = name.split("/");
+  if (namespaces === undefined || namespaces.has(namespace)) return;
+  throw request.method === "GET" || request.method === "HEAD"
+    ? refusal(404, "NAME_UNKNOWN", "repository name not known to registry", { name })
+    : refusal(404, "NAME_UNKNOWN", `project ${namespace} not found`, { name });
+}

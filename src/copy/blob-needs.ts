@@ -1,0 +1,54 @@
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { type Namespace, repositoryOf } from "../oci/reference.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { CopyStep } from "../plan/plan.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
+import type { ImageContent } from "./image-copy.ts";
+
+/** A blob that a destination needs. */
+export interface BlobNeed {
+  readonly descriptor: Descriptor;
+  /** Repositories of the destination that must have it, in the order of the images. At least one. */
+  readonly repositories: readonly string[];
+  /** Repositories outside the plan from which the destination may mount it: sources on the same registry. */
+  readonly mountable: readonly string[];
+  /** Repositories at sources that have it. */
+  readonly sources: readonly Repository[];
+}
+
+/** The blobs that the images of a destination need, each once, the largest first. */
+export function blobNeeds(
+  steps: readonly CopyStep[],
+  destination: Namespace,
+  contents: ReadonlyMap<SourceImage, ImageContent | Error>,
+  sourceRepository: (image: SourceImage) => Repository,
+): readonly BlobNeed[] {
+  const users = new Map<
+    Digest,
+    { descriptor: Descriptor; repositories: Set<string>; sources: Set<Repository> }
+  >();
+  for (const step of steps) {
+    const content = contents.get(step.source);
+    if (content === undefined || content instanceof Error) continue;
+    for (const descriptor of content.blobs) {
+      const user = users.get(descriptor.digest) ?? {
+        descriptor,
+        repositories: new Set(),
+        sources: new Set(),
+      };
+      user.repositories.add(repositoryOf(destination, step.image));
+      user.sources.add(sourceRepository(step.source));
+      users.set(descriptor.digest, user);
+    }
+  }
+  const needs = [...users.values()].map(({ descriptor, repositories, sources }) => ({
+    descriptor,
+    repositories: [...repositories],
+    mountable: [...sources]
+      .filter((source) => source.registry.registry === destination.registry)
+      .map((source) => source.name),
+    sources: [...sources],
+  }));
+  return needs.sort((one, other) => other.descriptor.size - one.descriptor.size);
+}

@@ -1,0 +1,125 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
+import type { AttachmentFinder } from "../inventory/attachments.ts";
+import type { Log } from "../log.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { SlotLimits } from "../oci/slots.ts";
+import { Slots } from "../oci/slots.ts";
+import type { CopyStep } from "../plan/plan.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
+import { blobNeeds } from "./blob-needs.ts";
+import { Budget } from "./budget.ts";
+import { type Contents, copyToDestination } from "./destination-copy.ts";
+import { Downloads } from "./download.ts";
+import { readImage } from "./image-copy.ts";
+import type { CopyOutcome } from "./outcome.ts";
+import { DestinationProgress, reportProgress } from "./progress.ts";
+import { Target, type TargetOptions } from "./target.ts";
+
+/**
+ * Blobs read from or sent to one registry at a time. Several connections fill a long link where one is limited by its
+ * window; more than a dozen are throttled by registries before they help. Three at the start is what careful clients
+ * use for ever; a start of one costs minutes towards a far registry.
+ */
+const transferSlots: SlotLimits = { start: 3, ceiling: 12 };
+
+/**
+ * Most bytes in the spool. A GitHub-hosted runner has 14 GB of free disk; a Harbor release has 0.7 GB, and twenty of them
+ * fit well before room runs out for the rest of the job.
+ */
+export const defaultSpoolLimit = 8 * 1000 ** 3;
+
+/** A destination that something is copied to. */
+export interface CopyDestination extends Pick<TargetOptions, "name" | "client" | "path" | "registry"> {
+  /** Called once before the first write. */
+  prepare(signal: AbortSignal): Promise<void>;
+}
+
+export interface CopyContext {
+  readonly destinations: readonly CopyDestination[];
+  /** The repository that an image is read from. */
+  readonly sourceRepository: (image: SourceImage) => Repository;
+  /** Undefined: signatures and the like are not copied. */
+  readonly attachments: AttachmentFinder | undefined;
+  /** Folder in which the spool gets a folder of its own. */
+  readonly temporaryFolder: string;
+  /** Most bytes in the spool. */
+  readonly spoolLimit: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface CopyResult {
+  /** One for each copy step, in the order of the plan. */
+  readonly outcomes: readonly CopyOutcome[];
+  /** Bytes read from sources. */
+  readonly bytesRead: number;
+}
+
+/**
+ * Carries out the copy steps of a plan: every image to every destination at once, each destination at its own pace (P4),
+ * its tags only when the whole version is there (P3). Failures are outcomes; nothing is thrown but what ends the run.
+ */
+export async function copy(steps: readonly CopyStep[], context: CopyContext): Promise<CopyResult> {
+  if (steps.length === 0) return { outcomes: [], bytesRead: 0 };
+  const folder = await mkdtemp(join(context.temporaryFolder, "spool-"));
+  const slots = new Map<string, Slots>();
+  const slotsOf = (registry: string): Slots => {
+    const known = slots.get(registry) ?? new Slots(transferSlots, context.clock);
+    slots.set(registry, known);
+    return known;
+  };
+  const downloads = new Downloads({ ...context, folder, budget: new Budget(context.spoolLimit), slotsOf });
+  const work = context.destinations
+    .map((destination) => ({
+      destination,
+      steps: steps.filter((step) => step.destination === destination.name),
+      progress: new DestinationProgress(destination.name),
+    }))
+    .filter((each) => each.steps.length > 0);
+  const stopReporting = reportProgress(
+    work.map(({ progress }) => progress),
+    context.log,
+  );
+  try {
+    const contents = await readContents(steps, context);
+    const { sourceRepository } = context;
+    const needs = work.map(({ destination, steps: own }) =>
+      blobNeeds(own, destination, contents, sourceRepository),
+    );
+    for (const { descriptor, sources } of needs.flat()) downloads.claim(descriptor, sources);
+    const outcomes = await Promise.all(
+      work.map(({ destination, steps: own, progress }, index) => {
+        const uploads = new Slots(transferSlots, context.clock);
+        const target = new Target({ ...destination, ...context, uploads, progress });
+        const prepare = (signal: AbortSignal): Promise<void> => destination.prepare(signal);
+        const shared = { contents, downloads, sourceRepository };
+        return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
+      }),
+    );
+    const byStep = new Map(outcomes.flat().map((outcome) => [outcome.step, outcome]));
+    return {
+      outcomes: steps.flatMap((step) => byStep.get(step) ?? []),
+      bytesRead: downloads.bytesRead,
+    };
+  } finally {
+    stopReporting();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Reads all manifests before any blob moves: only then is it known which blobs are shared, and which are largest. */
+async function readContents(steps: readonly CopyStep[], context: CopyContext): Promise<Contents> {
+  const images = [...new Set(steps.map(({ source }) => source))];
+  const read = await Promise.all(
+    images.map((image) =>
+      readImage(image, context.sourceRepository(image), context.attachments, context.signal).catch(
+        (error: unknown) => (error instanceof Error ? error : new Error(messageOf(error))),
+      ),
+    ),
+  );
+  return new Map(images.flatMap((image, index) => [[image, read[index] ?? new Error("not read")] as const]));
+}

@@ -1,0 +1,152 @@
+import { messageOf } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { repositoryOf } from "../oci/reference.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { CopyStep } from "../plan/plan.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
+import { deliverBlob, type Placements } from "./blob-delivery.ts";
+import type { BlobNeed } from "./blob-needs.ts";
+import type { Downloads } from "./download.ts";
+import { type ImageContent, putImage } from "./image-copy.ts";
+import { type CopyOutcome, type MovedBytes, noBytes } from "./outcome.ts";
+import { confirm, type ReadyImage, setTags } from "./publish.ts";
+import type { Target } from "./target.ts";
+
+/** What was read of each image, or why it could not be. */
+export type Contents = ReadonlyMap<SourceImage, ImageContent | Error>;
+
+/** What all destinations of a run have in common. */
+export interface SharedWork {
+  readonly contents: Contents;
+  readonly downloads: Downloads;
+  /** The repository that an image is read from. */
+  readonly sourceRepository: (image: SourceImage) => Repository;
+}
+
+/**
+ * Everything that is copied to one destination: all blobs, each as soon as it can be, and each version published as soon
+ * as it is complete.
+ * @param needs what the destination lacks at the most; claimed at the downloads already.
+ */
+export async function copyToDestination(
+  steps: readonly CopyStep[],
+  needs: readonly BlobNeed[],
+  target: Target,
+  prepare: (signal: AbortSignal) => Promise<void>,
+  shared: SharedWork,
+): Promise<readonly CopyOutcome[]> {
+  const started = performance.now();
+  const { downloads } = shared;
+  for (const { descriptor } of needs) target.options.progress.expect(descriptor.size);
+  const ready = prepare(target.signal);
+  const deliveries = new Map(
+    needs.map((need) => {
+      const delivering = ready
+        .then(() => deliverBlob(need, target, downloads))
+        .finally(() => downloads.release(need.descriptor.digest));
+      // Every image that needs the blob takes the failure up; a blob of no image that got so far must not end the process.
+      delivering.catch(() => undefined);
+      return [need.descriptor.digest, delivering] as const;
+    }),
+  );
+  const versions = Map.groupBy(steps, (step) => step.version);
+  const outcomes = await Promise.all(
+    [...versions.values()].map((ofVersion) => publishVersion(ofVersion, target, deliveries, shared)),
+  );
+  // Files of the spool may go only when nobody reads them any more.
+  await Promise.allSettled(deliveries.values());
+  return outcomes
+    .flat()
+    .map(({ at, ...outcome }) => ({ ...outcome, milliseconds: Math.round(at - started) }));
+}
+
+/** An outcome with the moment at which it was known. */
+type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: number };
+
+/** All images of a version to one destination, then its tags: all of them or none (P3). */
+async function publishVersion(
+  steps: readonly CopyStep[],
+  target: Target,
+  deliveries: ReadonlyMap<Digest, Promise<Placements>>,
+  shared: SharedWork,
+): Promise<readonly TimedOutcome[]> {
+  const results = await Promise.all(steps.map((step) => copyImage(step, target, deliveries, shared)));
+  const failed = results.find((result) => "failure" in result);
+  const outcome = (result: ImageResult, failure: string | undefined): TimedOutcome => ({
+    step: result.step,
+    bytes: result.bytes,
+    failure,
+    at: performance.now(),
+  });
+  if (failed !== undefined) {
+    const heldBack = `held back, its tag is not moved: ${failed.step.image}:${failed.step.tag} of this version is not complete there`;
+    return results.map((result) => outcome(result, "failure" in result ? result.failure : heldBack));
+  }
+  const images = results.flatMap((result) => ("ready" in result ? [result.ready] : []));
+  try {
+    await confirm(images, target.signal);
+    const failures = await setTags(images, target.signal);
+    return results.map((result) =>
+      outcome(result, "ready" in result ? failures.get(result.ready) : undefined),
+    );
+  } catch (error) {
+    return results.map((result) => outcome(result, messageOf(error)));
+  }
+}
+
+type ImageResult =
+  | { readonly step: CopyStep; readonly bytes: MovedBytes; readonly ready: ReadyImage }
+  | { readonly step: CopyStep; readonly bytes: MovedBytes; readonly failure: string };
+
+/** Brings one image to one destination, up to but without its tag. */
+async function copyImage(
+  step: CopyStep,
+  target: Target,
+  deliveries: ReadonlyMap<Digest, Promise<Placements>>,
+  shared: SharedWork,
+): Promise<ImageResult> {
+  const content = shared.contents.get(step.source);
+  if (content === undefined || content instanceof Error) {
+    return { step, bytes: noBytes, failure: messageOf(content) };
+  }
+  const repository = target.repository(repositoryOf(target.options, step.image));
+  let bytes = noBytes;
+  try {
+    for (const blob of content.blobs) {
+      const placement = (await deliveries.get(blob.digest))?.get(repository.name);
+      if (placement === undefined || placement instanceof Error)
+        throw placement ?? new Error(`${blob.digest} was not delivered`);
+      bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
+    }
+    const source = shared.sourceRepository(step.source);
+    const bringBack = (blobs: readonly Descriptor[]): Promise<void> =>
+      deliverAgain(blobs, source, repository.name, target, shared.downloads);
+    const untracked = await putImage(content, repository, bringBack, target.signal);
+    target.options.log.debug(`${repository.reference}: ${content.root.manifest.digest} is complete`);
+    return { step, bytes, ready: { repository, tag: step.tag, content, untracked } };
+  } catch (error) {
+    target.failed(error);
+    return { step, bytes, failure: messageOf(error) };
+  }
+}
+
+/** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */
+async function deliverAgain(
+  blobs: readonly Descriptor[],
+  source: Repository,
+  repository: string,
+  target: Target,
+  downloads: Downloads,
+): Promise<void> {
+  for (const descriptor of blobs) {
+    downloads.claim(descriptor, [source]);
+    try {
+      const need = { descriptor, repositories: [repository], mountable: [], sources: [source] };
+      const placement = (await deliverBlob(need, target, downloads)).get(repository);
+      if (placement instanceof Error) throw placement;
+    } finally {
+      downloads.release(descriptor.digest);
+    }
+  }
+}

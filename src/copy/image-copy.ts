@@ -1,0 +1,98 @@
+import { OperationError } from "../errors.ts";
+import type { AttachmentFinder } from "../inventory/attachments.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor, Manifest } from "../oci/manifest.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
+import { blobsOf, type ManifestNode, manifestsInOrder, readImageGraph } from "./image-graph.ts";
+
+/** Everything of an image that goes to a destination. */
+export interface ImageContent {
+  readonly root: ManifestNode;
+  /** Signatures and the like, with the tag that each is to have. */
+  readonly attachments: readonly AttachedContent[];
+  /** All blobs, those of attachments included, each once. */
+  readonly blobs: readonly Descriptor[];
+}
+
+export interface AttachedContent {
+  readonly root: ManifestNode;
+  readonly tag: string | undefined;
+}
+
+/**
+ * Reads the manifests of an image and of what points at it or at one of its platforms.
+ * @param finder undefined: attachments are not wanted.
+ * @throws OperationError
+ */
+export async function readImage(
+  image: SourceImage,
+  source: Repository,
+  finder: AttachmentFinder | undefined,
+  signal: AbortSignal,
+): Promise<ImageContent> {
+  const top = image.rewritten ?? (await source.manifest(image.digest, signal));
+  const root = await readImageGraph(source, top, signal);
+  const children = manifestsInOrder(root).filter((manifest) => manifest.digest !== image.digest);
+  const below =
+    finder === undefined
+      ? []
+      : await Promise.all(children.map((child) => finder.find(source, child.digest, signal)));
+  const attachments = await Promise.all(
+    [...image.attachments, ...below.flat()].map(async ({ digest, tag }) => {
+      const manifest = await source.manifest(digest, signal);
+      return { root: await readImageGraph(source, manifest, signal), tag };
+    }),
+  );
+  const blobs = new Map<Digest, Descriptor>();
+  for (const node of [root, ...attachments.map((attachment) => attachment.root)]) {
+    for (const blob of blobsOf(node)) blobs.set(blob.digest, blob);
+  }
+  return { root, attachments, blobs: [...blobs.values()] };
+}
+
+/**
+ * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves.
+ * @param bringBack sends once more what the registry turns out not to have, blob by blob.
+ * @returns the manifests whose subject the registry does not keep track of itself.
+ * @throws OperationError
+ */
+export async function putImage(
+  content: ImageContent,
+  repository: Repository,
+  bringBack: (blobs: readonly Descriptor[]) => Promise<void>,
+  signal: AbortSignal,
+): Promise<readonly Manifest[]> {
+  const untracked: Manifest[] = [];
+  for (const node of [content.root, ...content.attachments.map((attachment) => attachment.root)]) {
+    untracked.push(...(await putNode(node, repository, bringBack, signal)));
+  }
+  return untracked;
+}
+
+/** Children side by side, then the manifest itself. */
+async function putNode(
+  node: ManifestNode,
+  repository: Repository,
+  bringBack: (blobs: readonly Descriptor[]) => Promise<void>,
+  signal: AbortSignal,
+): Promise<readonly Manifest[]> {
+  const below = await Promise.all(
+    node.children.map((child) => putNode(child, repository, bringBack, signal)),
+  );
+  const { manifest } = node;
+  const put = (): Promise<{ tracksSubject: boolean }> =>
+    repository.putManifest(manifest.digest, manifest, signal);
+  const { tracksSubject } = await put().catch(async (error: unknown) => {
+    if (!lacksContent(error)) throw error;
+    // The registry had the blobs and has lost them, or said so wrongly: once more, this time for certain.
+    await bringBack(manifest.blobs);
+    return put();
+  });
+  return [...below.flat(), ...(manifest.subject === undefined || tracksSubject ? [] : [manifest])];
+}
+
+function lacksContent(error: unknown): boolean {
+  if (!(error instanceof OperationError)) return false;
+  return error.details.code === "MANIFEST_BLOB_UNKNOWN" || error.details.code === "BLOB_UNKNOWN";
+}

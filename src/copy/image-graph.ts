@@ -1,0 +1,76 @@
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor, Manifest } from "../oci/manifest.ts";
+import type { Repository } from "../oci/repository.ts";
+
+/** A manifest with everything below it. */
+export interface ManifestNode {
+  readonly manifest: Manifest;
+  readonly children: readonly ManifestNode[];
+}
+
+/** Deepest nesting of indexes that is followed. Real images have one level; two are known. */
+const depthLimit = 8;
+/** Most manifests of one image: 40 platforms with an attestation each are 81. */
+const manifestLimit = 1000;
+
+/**
+ * Reads the manifests of an image, children in parallel, each digest once.
+ * @param root the image's manifest, as it is to stand at the destination.
+ * @throws OperationError
+ */
+export async function readImageGraph(
+  source: Repository,
+  root: Manifest,
+  signal: AbortSignal,
+): Promise<ManifestNode> {
+  const nodes = new Map<Digest, Promise<ManifestNode>>();
+
+  function nodeOf(descriptor: Descriptor, depth: number): Promise<ManifestNode> {
+    const known = nodes.get(descriptor.digest);
+    if (known !== undefined) return known;
+    if (depth > depthLimit || nodes.size >= manifestLimit) {
+      const operation = `reading the index ${root.digest}`;
+      const problem = `it has more than ${depthLimit} levels or ${manifestLimit} manifests`;
+      return Promise.reject(
+        source.registry.failure(
+          { scopes: [{ repository: source.name, actions: ["pull"] }], operation },
+          { problem },
+        ),
+      );
+    }
+    const reading = source
+      .manifest(descriptor.digest, signal)
+      .then((manifest) => withChildren(manifest, depth));
+    nodes.set(descriptor.digest, reading);
+    return reading;
+  }
+
+  async function withChildren(manifest: Manifest, depth: number): Promise<ManifestNode> {
+    return {
+      manifest,
+      children: await Promise.all(manifest.children.map((child) => nodeOf(child, depth + 1))),
+    };
+  }
+
+  return withChildren(root, 0);
+}
+
+/** The manifests of an image in the order in which they can be put: children before parents, each once. */
+export function manifestsInOrder(root: ManifestNode): readonly Manifest[] {
+  const ordered = new Map<Digest, Manifest>();
+  const visit = (node: ManifestNode): void => {
+    node.children.forEach(visit);
+    ordered.set(node.manifest.digest, node.manifest);
+  };
+  visit(root);
+  return [...ordered.values()];
+}
+
+/** The blobs that must be in a repository before the image can be put there, each once. */
+export function blobsOf(root: ManifestNode): readonly Descriptor[] {
+  const blobs = new Map<Digest, Descriptor>();
+  for (const manifest of manifestsInOrder(root)) {
+    for (const blob of manifest.blobs) blobs.set(blob.digest, blob);
+  }
+  return [...blobs.values()];
+}

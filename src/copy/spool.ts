@@ -1,0 +1,132 @@
+import type { Hash } from "node:crypto";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { hashFor, matchesDigest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+
+/** Bytes read from a spool file at a time: large enough that the disk is not asked too often, small beside the memory. */
+const readSize = 256 * 1024;
+
+/** The bytes of a blob were not what its descriptor says. */
+export class ContentError extends Error {
+  override readonly name = "ContentError";
+}
+
+/**
+ * A blob on its way: one download writes the file, any number of uploads follow it while it grows, each at its own pace
+ * and as often as it has to.
+ */
+export class SpooledBlob {
+  readonly descriptor: Descriptor;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #hash: Hash;
+  #received = 0;
+  #state: "growing" | "complete" | { readonly failure: unknown } = "growing";
+  #changed = Promise.withResolvers<void>();
+
+  private constructor(descriptor: Descriptor, path: string, file: FileHandle) {
+    this.descriptor = descriptor;
+    this.#path = path;
+    this.#file = file;
+    this.#hash = hashFor(descriptor.digest);
+  }
+
+  static async create(folder: string, descriptor: Descriptor): Promise<SpooledBlob> {
+    // The digest is checked by grammar, so it makes a safe file name.
+    const path = join(folder, descriptor.digest.replace(":", "-"));
+    return new SpooledBlob(descriptor, path, await open(path, "w+", 0o600));
+  }
+
+  /** Bytes received so far: where a broken download goes on. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Why the download ended without success; undefined while it runs or when it went well. */
+  get failure(): unknown {
+    return typeof this.#state === "object" ? this.#state.failure : undefined;
+  }
+
+  /**
+   * Appends what the download brought.
+   * @throws ContentError when it is more than the descriptor says.
+   */
+  async append(chunk: Uint8Array): Promise<void> {
+    if (this.#received + chunk.length > this.descriptor.size) {
+      throw new ContentError(`the blob is longer than the ${this.descriptor.size} bytes of its descriptor`);
+    }
+    this.#hash.update(chunk);
+    for (let written = 0; written < chunk.length; ) {
+      const { bytesWritten } = await this.#file.write(
+        chunk,
+        written,
+        chunk.length - written,
+        this.#received + written,
+      );
+      written += bytesWritten;
+    }
+    this.#received += chunk.length;
+    this.#announce();
+  }
+
+  /**
+   * Ends the download. Only now do readers get the last byte, so no upload can be completed with wrong content (P1).
+   * @throws ContentError when the size or the digest is wrong.
+   */
+  complete(): void {
+    const { size, digest } = this.descriptor;
+    if (this.#received !== size) {
+      throw new ContentError(`the blob has ${this.#received} bytes, its descriptor says ${size}`);
+    }
+    if (!matchesDigest(this.#hash, digest))
+      throw new ContentError(`the bytes of the blob do not have the digest ${digest}`);
+    this.#state = "complete";
+    this.#announce();
+  }
+
+  /** Ends the download without success: every reader gets this failure. */
+  fail(failure: unknown): void {
+    this.#state = { failure };
+    this.#announce();
+  }
+
+  /**
+   * The bytes from an offset on, as they arrive.
+   * @throws the failure of the download.
+   */
+  async *follow(from = 0): AsyncGenerator<Buffer> {
+    let position = from;
+    while (position < this.descriptor.size) {
+      if (typeof this.#state === "object") throw this.#state.failure;
+      const available = this.#visible() - position;
+      if (available <= 0) {
+        await this.#changed.promise;
+        continue;
+      }
+      const buffer = Buffer.allocUnsafe(Math.min(available, readSize));
+      const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, position);
+      position += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+    // An empty blob has no last byte to hold back: wait for its verdict instead.
+    while (this.#state === "growing") await this.#changed.promise;
+    if (typeof this.#state === "object") throw this.#state.failure;
+  }
+
+  /** Removes the file. Nobody may read any more. */
+  async remove(): Promise<void> {
+    await this.#file.close();
+    await rm(this.#path, { force: true });
+  }
+
+  #visible(): number {
+    return this.#state === "complete" ? this.#received : Math.min(this.#received, this.descriptor.size - 1);
+  }
+
+  #announce(): void {
+    const changed = this.#changed;
+    this.#changed = Promise.withResolvers();
+    changed.resolve();
+  }
+}

@@ -1,0 +1,93 @@
+import { messageOf } from "../errors.ts";
+import type { DestinationInput } from "../inputs.ts";
+import type { Credentials } from "../oci/credentials.ts";
+import type { Digest } from "../oci/digest.ts";
+import { printNamespace } from "../oci/reference.ts";
+import type { Destination, TagDeletion, TagToDelete } from "./destination.ts";
+
+/** What deleting by the distribution specification needs of a registry client. */
+export interface TagDeleter {
+  /**
+   * Deletes a manifest by tag or digest. `unsupported`: the registry does not delete by this kind of reference (400, 405).
+   * @throws OperationError
+   */
+  deleteManifest(
+    repository: string,
+    reference: string,
+    signal: AbortSignal,
+  ): Promise<"deleted" | "not-found" | "unsupported">;
+  /**
+   * What a tag points to now; undefined where there is no such tag.
+   * @throws OperationError
+   */
+  resolve(repository: string, tag: string, signal: AbortSignal): Promise<Digest | undefined>;
+}
+
+/** A namespace of any registry that keeps to the distribution specification. */
+export function createRegistryDestination(options: {
+  readonly input: DestinationInput;
+  readonly credentials: Credentials;
+  readonly tagDeleter: TagDeleter;
+}): Destination {
+  const { input, credentials, tagDeleter } = options;
+  return {
+    registry: input.registry,
+    path: input.path,
+    name: printNamespace(input),
+    credentials,
+    // Where a registry does not delete by tag, it is done by digest, which takes every tag of that digest along.
+    deletion: "shared-digest-unsafe",
+    // Which registries need a repository to be made beforehand, and how, no standard says.
+    prepare: () => Promise.resolve(),
+    deleteTags: (repository, tags, signal) => deleteTags(tagDeleter, repository, tags, signal),
+  };
+}
+
+/** One after the other, so that tags of one digest meet a settled registry. */
+async function deleteTags(
+  deleter: TagDeleter,
+  repository: string,
+  tags: readonly TagToDelete[],
+  signal: AbortSignal,
+): Promise<readonly TagDeletion[]> {
+  const deletions: TagDeletion[] = [];
+  for (const tag of tags) {
+    try {
+      deletions.push({ tag: tag.tag, failure: await deleteTag(deleter, repository, tag, signal) });
+    } catch (error) {
+      signal.throwIfAborted();
+      deletions.push({ tag: tag.tag, failure: messageOf(error) });
+    }
+  }
+  return deletions;
+}
+
+/**
+ * Deletes a tag by its name, or else by its digest.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ * @returns why the tag is still there, or undefined when it is gone.
+ */
+async function deleteTag(
+  deleter: TagDeleter,
+  repository: string,
+  { tag, digest }: TagToDelete,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported") return undefined;
+  const current = await deleter.resolve(repository, tag, signal);
+  if (current === undefined) return undefined;
+  if (digest === undefined) {
+    return `The registry does not delete ${repository}:${tag} by its tag, and its digest was not looked up for the plan.`;
+  }
+  if (current !== digest) {
+    return (
+      `The tag ${repository}:${tag} has moved to ${current} since the plan was made, and the registry deletes by digest ` +
+      "only: it was left alone. Run again."
+    );
+  }
+  if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported") return undefined;
+  return (
+    `The registry deletes ${repository}:${tag} neither by tag nor by digest. Allow deletion in its settings ` +
+    "(distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination."
+  );
+}

@@ -1,0 +1,48 @@
+import type { Clock } from "../clock.ts";
+import type { DestinationInput, Inputs } from "../inputs.ts";
+import type { Log } from "../log.ts";
+import type { Credentials } from "../oci/credentials.ts";
+import type { Transport } from "../oci/http.ts";
+import type { Namespace } from "../oci/reference.ts";
+import type { Destination } from "./destination.ts";
+import { createDockerHubDestination } from "./docker-hub.ts";
+import { createRegistryDestination, type TagDeleter } from "./registry.ts";
+import { createTcrDestination } from "./tcr.ts";
+
+/** What destinations are made with. */
+export interface DestinationContext {
+  /** For vendor APIs. Repeats broken connections and temporary statuses by itself. */
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Login that the Docker configuration holds for a registry. */
+  readonly dockerConfiguration: (registry: string) => Credentials;
+  readonly tagDeleter: (namespace: Namespace, credentials: Credentials) => TagDeleter;
+}
+
+/**
+ * The destination that one line of the `destinations` input describes. Sends nothing.
+ * @throws InputError when the line cannot be used as it is.
+ */
+export async function createDestination(
+  input: DestinationInput,
+  inputs: Pick<Inputs, "dockerHubLogin" | "tencentCloudKey" | "tcrLogin">,
+  context: DestinationContext,
+): Promise<Destination> {
+  const { transport, clock, log } = context;
+  const dockerCredentials = context.dockerConfiguration(input.registry);
+  switch (input.type) {
+    case "docker-hub": {
+      const login = inputs.dockerHubLogin;
+      return createDockerHubDestination({ input, login, dockerCredentials, transport, clock, log });
+    }
+    case "tcr": {
+      const { tencentCloudKey: key, tcrLogin: login } = inputs;
+      return createTcrDestination({ input, key, login, dockerCredentials, transport, clock, log });
+    }
+    case "registry": {
+      const tagDeleter = context.tagDeleter(input, dockerCredentials);
+      return createRegistryDestination({ input, credentials: dockerCredentials, tagDeleter });
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { Octokit } from "@octokit/rest";
+import { Response, type fetch as undiciFetch } from "undici";
+import type { Log } from "../log.ts";
+import { BodyError } from "../oci/http.ts";
+
+/** `fetch` as undici has it: proxies, time limits and retries of temporary failures are its maker's business. */
+export type Fetch = typeof undiciFetch;
+
+export interface GitHubClientOptions {
+  readonly fetch: Fetch;
+  readonly apiUrl: URL;
+  /** Undefined: anonymous, which reads public repositories within a small rate limit. */
+  readonly token: string | undefined;
+  /** Name and version of the Action. GitHub refuses requests without a user agent. */
+  readonly userAgent: string;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A client of the GitHub REST API, with what a message about a failure needs. */
+export interface GitHubClient {
+  readonly octokit: Octokit;
+  readonly fetch: Fetch;
+  /** Host that is spoken to, with the port if there is one. */
+  readonly host: string;
+  readonly authenticated: boolean;
+}
+
+/** Largest answer, in bytes: a page of 100 releases with 300 KB each of notes and lists of assets. */
+const answerLimit = 32 * 1024 * 1024;
+
+/** The API version that the schemas here were written for: https://docs.github.com/en/rest/about-the-rest-api/api-versions */
+const apiVersion = "2022-11-28";
+
+/** Makes a client. Sends nothing yet. */
+export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
+  const { log, signal } = options;
+  const octokit = new Octokit({
+    baseUrl: options.apiUrl.href.replace(/\/+$/, ""),
+    userAgent: options.userAgent,
+    ...(options.token === undefined ? {} : { auth: options.token }),
+    request: { fetch: limitedFetch(options.fetch, answerLimit), ...(signal === undefined ? {} : { signal }) },
+    // Octokit prints failures to the console unless told otherwise; here the caller decides what a failure means.
+    log: { debug: () => undefined, info: log.debug, warn: log.debug, error: log.debug },
+  });
+  octokit.hook.before("request", (request) => {
+    request.headers["x-github-api-version"] = apiVersion;
+  });
+  return {
+    octokit,
+    fetch: options.fetch,
+    host: options.apiUrl.host,
+    authenticated: options.token !== undefined,
+  };
+}
+
+/** Statuses whose answers have no body by definition: https://fetch.spec.whatwg.org/#null-body-status */
+const statusesWithoutBody: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+
+/**
+ * A fetch whose answers are read at once and only up to a size, in bytes after decompression: Octokit itself reads
+ * whatever comes. It rejects with BodyError when an answer is larger.
+ */
+export function limitedFetch(fetch: Fetch, limit: number): Fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    const { status, statusText, headers } = response;
+    const body = await readLimited(response, limit);
+    return new Response(statusesWithoutBody.has(status) ? null : body, { status, statusText, headers });
+  };
+}
+
+async function readLimited(response: Response, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // Leaving the loop by a throw cancels the stream, and with it the download.
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > limit) throw new BodyError(`the answer is larger than ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}

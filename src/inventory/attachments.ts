@@ -1,0 +1,75 @@
+import type { Log } from "../log.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { Attachment } from "../plan/snapshot.ts";
+
+/** What cosign appends to the digest's tag form for a signature, attestations and SBOMs. */
+const cosignSuffixes = [".sig", ".att", ".sbom"] as const;
+
+/**
+ * The tag form of a digest, under which the referrers fallback of the specification and cosign keep what belongs to it.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+ */
+export function referrersTag(digest: Digest): string {
+  const [algorithm = "", encoded = ""] = digest.split(":");
+  return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
+}
+
+/**
+ * Finds what points at an image in its source repository: by the referrers API, and by tags. At most two requests an
+ * image, one of them (the tag list) shared by all images of a repository.
+ */
+export class AttachmentFinder {
+  readonly #tags = new Map<string, Promise<ReadonlySet<string>>>();
+  readonly #withoutReferrers = new Set<string>();
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @throws OperationError */
+  async find(repository: Repository, digest: Digest, signal: AbortSignal): Promise<readonly Attachment[]> {
+    const referrers = await this.#referrers(repository, digest, signal);
+    const tags = await this.#tagsOf(repository, signal);
+    const fallback = referrersTag(digest);
+    const candidates = [
+      // A registry with the referrers API answers from the fallback tag as well, if there is one.
+      ...(referrers === undefined ? [fallback] : []),
+      ...cosignSuffixes.map((suffix) => `${fallback}${suffix}`),
+    ];
+    const tagged = await Promise.all(
+      candidates
+        .filter((tag) => tags.has(tag))
+        .map(async (tag) => {
+          const resolved = await repository.resolve(tag, signal);
+          return resolved === undefined ? [] : [{ digest: resolved.digest, tag }];
+        }),
+    );
+    const listed = (referrers ?? []).map((descriptor) => ({ digest: descriptor.digest, tag: undefined }));
+    return [...listed, ...tagged.flat()];
+  }
+
+  async #referrers(
+    repository: Repository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): ReturnType<Repository["referrers"]> {
+    const host = repository.registry.registry;
+    if (this.#withoutReferrers.has(host)) return undefined;
+    const referrers = await repository.referrers(digest, signal);
+    if (referrers === undefined) {
+      this.#withoutReferrers.add(host);
+      this.#log.debug(`${host} has no referrers API; signatures are found by their tags`);
+    }
+    return referrers;
+  }
+
+  #tagsOf(repository: Repository, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const known = this.#tags.get(repository.reference);
+    if (known !== undefined) return known;
+    const listing = repository.tags(signal).then((tags) => new Set(tags));
+    this.#tags.set(repository.reference, listing);
+    return listing;
+  }
+}

@@ -1,0 +1,189 @@
+import * as v from "valibot";
+import { type Digest, digestOf, hasDigest, parseDigest } from "./digest.ts";
+import { BodyError, parseJson } from "./http.ts";
+import { isIndexType, isManifestType, isNonDistributable, isSchema1Type, ociIndex } from "./media-types.ts";
+
+/** What points to content: its type, digest and size. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly platform?: DescriptorPlatform | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly artifactType?: string | undefined;
+}
+
+export interface DescriptorPlatform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string | undefined;
+}
+
+/** A manifest as the registry sent it, and what has to be at a destination before it can be put there. */
+export interface Manifest {
+  /** Never written again from the parsed form: a manifest passes byte for byte (P1). */
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly kind: "image" | "index";
+  /** Config and layers of an image, and children of an index that are no manifests. Each digest once. */
+  readonly blobs: readonly Descriptor[];
+  /** Manifests below an index. */
+  readonly children: readonly Descriptor[];
+  /** Layers that may not be passed on: in the manifest, but neither read nor sent. */
+  readonly foreignLayers: readonly Descriptor[];
+  /** The manifest that this one is about, for signatures and the like. */
+  readonly subject: Digest | undefined;
+  readonly artifactType: string | undefined;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
+}
+
+/** Largest manifest that is read, in bytes. Registries take at most 4 MiB on push; twice that is room enough for any. */
+export const manifestLimit = 8 * 1024 * 1024;
+
+/** Most entries of one manifest: an index of all platforms has dozens, an image some hundred layers at the most. */
+const entryLimit = 10_000;
+
+const digestSchema = v.pipe(
+  v.string(),
+  v.transform((text) => parseDigest(text)),
+  v.check((digest) => digest !== undefined, "not a sha256 or sha512 digest"),
+  v.transform((digest) => digest as Digest),
+);
+
+const descriptorSchema = v.object({
+  mediaType: v.string(),
+  digest: digestSchema,
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  // Harbor and others write `platform: {}` and empty strings for what has no platform.
+  platform: v.optional(
+    v.object({
+      os: v.optional(v.string(), ""),
+      architecture: v.optional(v.string(), ""),
+      variant: v.optional(v.string()),
+    }),
+  ),
+  annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
+  artifactType: v.optional(v.string()),
+});
+
+const entriesSchema = v.pipe(v.array(descriptorSchema), v.maxLength(entryLimit));
+
+const manifestSchema = v.object({
+  schemaVersion: v.number(),
+  mediaType: v.optional(v.string()),
+  config: v.optional(descriptorSchema),
+  layers: v.optional(v.nullable(entriesSchema)),
+  manifests: v.optional(v.nullable(entriesSchema)),
+  fsLayers: v.optional(v.unknown()),
+  subject: v.optional(v.nullable(descriptorSchema)),
+  artifactType: v.optional(v.string()),
+  annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
+});
+
+/**
+ * Reads manifest bytes. The type is decided once, from the Content-Type and the body's `mediaType`, which must agree:
+ * a document that can be read as two kinds is refused (CVE-2021-41190).
+ * @param expected digest that was asked for; undefined when a tag was.
+ * @throws BodyError that says what is wrong with it.
+ */
+export function parseManifest(
+  bytes: Uint8Array,
+  contentType: string,
+  expected: Digest | undefined,
+): Manifest {
+  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (isSchema1Type(type)) throw schema1Error();
+  if (expected !== undefined && !hasDigest(bytes, expected)) {
+    throw new BodyError(`the bytes of the manifest do not have the digest ${expected}`);
+  }
+  const document = parseJson(Buffer.from(bytes).toString("utf8"), manifestSchema);
+  if (document.schemaVersion === 1 || document.fsLayers !== undefined) throw schema1Error();
+  const mediaType = document.mediaType ?? type;
+  if (!isManifestType(mediaType))
+    throw new BodyError(`"${mediaType || "no type"}" is not a manifest type that can be mirrored`);
+  if (type !== mediaType && isManifestType(type)) {
+    throw new BodyError(`the manifest says it is ${mediaType}, its Content-Type says ${type}`);
+  }
+  const isIndex = isIndexType(mediaType);
+  const listed = document.manifests ?? [];
+  const layers = document.layers ?? [];
+  if (isIndex && (document.config !== undefined || layers.length > 0)) throw ambiguousError();
+  if (!isIndex && listed.length > 0) throw ambiguousError();
+  if (!isIndex && document.config === undefined) throw new BodyError("the image manifest has no config");
+  const config = document.config === undefined ? [] : [document.config];
+  const content = isIndex
+    ? listed.filter((entry) => !isManifestType(entry.mediaType))
+    : [...config, ...layers];
+  return {
+    bytes,
+    mediaType,
+    digest: expected ?? digestOf(bytes),
+    kind: isIndex ? "index" : "image",
+    blobs: eachOnce(content.filter((entry) => !isNonDistributable(entry.mediaType)).map(toDescriptor)),
+    children: eachOnce(listed.filter((entry) => isManifestType(entry.mediaType)).map(toDescriptor)),
+    foreignLayers: content.filter((entry) => isNonDistributable(entry.mediaType)).map(toDescriptor),
+    subject: document.subject?.digest,
+    artifactType: document.artifactType ?? document.config?.mediaType,
+    annotations: document.annotations ?? undefined,
+  };
+}
+
+function schema1Error(): BodyError {
+  return new BodyError(
+    "it is a schema 1 manifest, which cannot be mirrored unchanged; push the image again with a current tool",
+  );
+}
+
+function ambiguousError(): BodyError {
+  return new BodyError("the manifest is an image and an index at the same time");
+}
+
+function toDescriptor(entry: v.InferOutput<typeof descriptorSchema>): Descriptor {
+  return {
+    mediaType: entry.mediaType,
+    digest: entry.digest,
+    size: entry.size,
+    platform: entry.platform,
+    annotations: entry.annotations ?? undefined,
+    artifactType: entry.artifactType,
+  };
+}
+
+function eachOnce(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  const seen = new Set<Digest>();
+  return descriptors.filter((descriptor) => !seen.has(descriptor.digest) && seen.add(descriptor.digest));
+}
+
+/** The index that lists these manifests; for referrers of a registry without the referrers API. */
+export function buildIndex(manifests: readonly Descriptor[]): Manifest {
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
+  return parseManifest(bytes, ociIndex, undefined);
+}
+
+/** Attestations of BuildKit name the manifest that they are about in this annotation of their index entry. */
+const attestedDigest = "vnd.docker.reference.digest";
+
+/**
+ * An index with only the children that `wanted` accepts, and their attestations. The same bytes when nothing falls away;
+ * otherwise a new document, and so another digest. All other fields stay as they were.
+ * @throws BodyError when no child is left.
+ */
+export function selectChildren(index: Manifest, wanted: (platform: DescriptorPlatform) => boolean): Manifest {
+  const chosen = new Set(
+    index.children
+      .filter((child) => child.platform !== undefined && wanted(child.platform))
+      .map((child) => child.digest),
+  );
+  const stays = (child: Descriptor): boolean =>
+    chosen.has(child.digest) || chosen.has(child.annotations?.[attestedDigest] as Digest);
+  if (chosen.size === 0) throw new BodyError("none of its platforms is wanted");
+  if (index.children.every(stays)) return index;
+  const left = new Set<string>(index.children.filter(stays).map((child) => child.digest));
+  const document = JSON.parse(Buffer.from(index.bytes).toString("utf8")) as {
+    manifests: { digest: string }[];
+  };
+  document.manifests = document.manifests.filter((entry) => left.has(entry.digest));
+  return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
+}

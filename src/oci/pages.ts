@@ -1,0 +1,14 @@
+/**
+ * The address of the next page from a `Link` header, or undefined when there is none.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ * @throws Error when it points to another origin: a page is asked for with the login of this registry.
+ */
+export function nextPage(header: string | undefined, current: URL): URL | undefined {
+  const match = /<([^<>]*)>\s*;[^,]*\brel="?next"?/i.exec(header ?? "");
+  if (match === null) return undefined;
+  const target = match[1] ?? "";
+  if (!URL.canParse(target, current.href)) throw new Error("the address of the next page cannot be read");
+  const next = new URL(target, current);
+  if (next.origin !== current.origin) throw new Error(`the next page is on another host, ${next.host}`);
+  return next;
+}

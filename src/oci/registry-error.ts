@@ -1,0 +1,91 @@
+import * as v from "valibot";
+import type { Clock } from "../clock.ts";
+import { OperationError, type Side } from "../errors.ts";
+import { printable } from "../log.ts";
+import { type HttpResponse, parseJson, readBytes } from "./http.ts";
+import { isTemporaryStatus, parseRetryAfter } from "./retry.ts";
+
+/** Error codes of the distribution specification that decide something here. */
+export type ErrorCode = "MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN" | "UNSUPPORTED" | (string & {});
+
+/** Largest error body that is read, in bytes; what is useful in one fits a line. */
+const errorBodyLimit = 64 * 1024;
+
+const errorSchema = v.object({
+  errors: v.array(
+    v.object({ code: v.optional(v.string(), ""), message: v.optional(v.nullable(v.string()), "") }),
+  ),
+});
+
+export interface RefusedOperation {
+  readonly side: Side;
+  readonly registry: string;
+  readonly repository: string;
+  readonly operation: string;
+}
+
+/** The failure that a registry's answer means. Reads, and so frees, the response. */
+export async function refusal(
+  response: HttpResponse,
+  of: RefusedOperation,
+  clock: Clock,
+): Promise<OperationError> {
+  const { code, text } = await errorIn(response);
+  return new OperationError({
+    side: of.side,
+    host: of.registry,
+    repository: of.repository,
+    operation: of.operation,
+    status: response.status,
+    code,
+    problem: text,
+    advice: adviceFor(response.status, text, of.side),
+    temporary: isTemporaryStatus(response.status) && !isPullLimit(text),
+    retryAfterMs: parseRetryAfter(response.header("retry-after"), clock.now()),
+  });
+}
+
+/** The code and the words of an error body: JSON of the specification, or whatever it is. A HEAD has none. */
+async function errorIn(response: HttpResponse): Promise<{ code: string | undefined; text: string }> {
+  const nothing = { code: undefined, text: "the registry gave no reason" };
+  const body = await readBytes(response, errorBodyLimit).then(
+    (bytes) => bytes.toString("utf8"),
+    () => "",
+  );
+  if (body.trim() === "") return nothing;
+  try {
+    const [first] = parseJson(body, errorSchema).errors;
+    if (first === undefined) return nothing;
+    const code = /^[A-Z][A-Z0-9_]{0,63}$/.test(first.code) ? first.code : undefined;
+    return { code, text: printable(first.message ?? "") || nothing.text };
+  } catch {
+    // Plain text and HTML are common from proxies in front of a registry.
+    return {
+      code: undefined,
+      text: printable(body.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ")) || nothing.text,
+    };
+  }
+}
+
+/** Docker Hub's limit on pulls, which takes up to six hours to pass, and not its limit on requests, which passes in a minute. */
+export function isPullLimit(text: string): boolean {
+  return /pull rate limit/i.test(text);
+}
+
+function adviceFor(status: number, text: string, side: Side): string | undefined {
+  if (isPullLimit(text)) {
+    return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
+  }
+  if (status === 401 || status === 403) {
+    return side === "source"
+      ? "If the image is not public, log in to its registry in an earlier step."
+      : "Check that the login of this registry may push to this repository, and that it exists.";
+  }
+  if (status === 404 && side === "destination")
+    return "Check that the namespace exists there and that the login may push to it.";
+  if (status === 413) return "The registry takes no manifest or layer of this size.";
+  if (status === 429) return "The registry limits requests; run again later.";
+  if (status >= 500)
+    return "The registry has trouble of its own; run again later: what is there already is not sent again.";
+  return undefined;
+}

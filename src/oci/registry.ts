@@ -1,0 +1,154 @@
+import type { Clock } from "../clock.ts";
+import { messageOf, OperationError, type Side } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { Authenticator, type Scope } from "./auth.ts";
+import type { Credentials } from "./credentials.ts";
+import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+import { registryOrigin } from "./reference.ts";
+import { refusal } from "./registry-error.ts";
+import { isBrokenConnection } from "./retry.ts";
+import { type SlotLimits, Slots } from "./slots.ts";
+
+export interface RegistryOptions {
+  /** Canonical host, with the port if there is one. */
+  readonly registry: string;
+  readonly side: Side;
+  readonly credentials: Credentials;
+  /** Sends again what fails for the moment, where the body allows it. */
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface RegistryRequest {
+  readonly method: HttpRequest["method"];
+  /** Path below the registry's origin, or a URL that the registry gave for an upload. */
+  readonly target: string | URL;
+  /** First the repository that the request is about; then others that it reads from, for a mount. */
+  readonly scopes: readonly [Scope, ...Scope[]];
+  /** What is being done, as a gerund, for messages. */
+  readonly operation: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: HttpRequest["body"];
+  readonly redirect?: HttpRequest["redirect"];
+  /** A blob goes over this request: it has its own slots, and does not take one of the few for small requests. */
+  readonly transfer?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. Docker Hub answered 429 to a burst of
+ * five cold connections in another tool's measurements, so the start is below that; sixteen in flight saturate a
+ * registry that is 200 ms away at 80 requests a second, under every published limit.
+ */
+const requestSlots: SlotLimits = { start: 4, ceiling: 16 };
+
+/** One registry, from one side of the copy: sends requests with the right authorization, and says who failed. */
+export class Registry {
+  readonly registry: string;
+  readonly side: Side;
+  readonly origin: URL;
+  readonly #options: RegistryOptions;
+  readonly #authenticator: Authenticator;
+  readonly #slots: Slots;
+
+  constructor(options: RegistryOptions) {
+    this.registry = options.registry;
+    this.side = options.side;
+    this.origin = registryOrigin(options.registry);
+    this.#options = options;
+    this.#authenticator = new Authenticator(options);
+    this.#slots = new Slots(requestSlots, options.clock);
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  /**
+   * Sends a request; any status but a refused login is an answer for the caller. A 401 is answered once with a new login,
+   * unless the body was a stream, which is gone by then.
+   * @throws OperationError when the connection broke.
+   */
+  send(request: RegistryRequest): Promise<HttpResponse> {
+    if (request.transfer === true) return this.#authorized(request);
+    return this.#slots.run(0, request.signal, async () => {
+      const response = await this.#authorized(request);
+      if (response.status === 429 || response.status === 503) this.#slots.throttled();
+      return response;
+    });
+  }
+
+  async #authorized(request: RegistryRequest): Promise<HttpResponse> {
+    const response = await this.#attempt(request);
+    if (response.status !== 401) return response;
+    // A stream is gone once sent; what made it has to make it anew, and the next try asks for a new token.
+    this.#authenticator.forget(request.scopes, response);
+    if (isStream(request.body)) return response;
+    await discard(response);
+    return this.#attempt(request);
+  }
+
+  /**
+   * Sends a request whose answer must be one of `statuses`.
+   * @throws OperationError for any other.
+   */
+  async expect(request: RegistryRequest, ...statuses: readonly number[]): Promise<HttpResponse> {
+    const response = await this.send(request);
+    if (statuses.includes(response.status)) return response;
+    throw await this.refused(response, request);
+  }
+
+  /** The failure that an answer means; reads the answer. */
+  refused(
+    response: HttpResponse,
+    request: Pick<RegistryRequest, "scopes" | "operation">,
+  ): Promise<OperationError> {
+    const { side, registry } = this;
+    const [{ repository }] = request.scopes;
+    return refusal(
+      response,
+      { side, registry, repository, operation: request.operation },
+      this.#options.clock,
+    );
+  }
+
+  /** A failure of ours to make use of an answer, told like a refusal. */
+  failure(
+    request: Pick<RegistryRequest, "scopes" | "operation">,
+    details: { problem: string; advice?: string; temporary?: boolean; cause?: unknown },
+  ): OperationError {
+    const { cause, ...rest } = details;
+    const { side, registry: host } = this;
+    const [{ repository }] = request.scopes;
+    return new OperationError({ side, host, repository, operation: request.operation, ...rest }, { cause });
+  }
+
+  async #attempt(request: RegistryRequest): Promise<HttpResponse> {
+    const { method, target, body, redirect, signal, headers } = request;
+    const authorization = await this.#authenticator.header(request.scopes, signal);
+    const url = new URL(target, this.origin);
+    try {
+      return await this.#options.transport.send({
+        method,
+        url,
+        headers: authorization === undefined ? { ...headers } : { ...headers, authorization },
+        ...(body === undefined ? {} : { body }),
+        ...(redirect === undefined ? {} : { redirect }),
+        signal,
+      });
+    } catch (error) {
+      if (error instanceof OperationError || signal?.aborted === true) throw error;
+      throw this.failure(request, {
+        problem: messageOf(error),
+        temporary: isBrokenConnection(error),
+        cause: error,
+        advice: "Check that the host is right and reachable from the runner.",
+      });
+    }
+  }
+}
+
+function isStream(body: HttpRequest["body"]): boolean {
+  return body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
+}

@@ -1,0 +1,399 @@
+import type { Readable } from "node:stream";
+import * as v from "valibot";
+import { messageOf, OperationError } from "../errors.ts";
+import type { Scope } from "./auth.ts";
+import { type Digest, parseDigest } from "./digest.ts";
+import { discard, type HttpResponse, readBytes, readJson } from "./http.ts";
+import { type Descriptor, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
+import { acceptedManifests, ociIndex } from "./media-types.ts";
+import { nextPage } from "./pages.ts";
+import type { Registry, RegistryRequest } from "./registry.ts";
+
+/** What a tag or digest stands for at a registry. */
+export interface ResolvedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes of the manifest itself; undefined where the registry did not say. */
+  readonly size: number | undefined;
+}
+
+/** An upload that a registry has opened: the address to send to, exactly as the registry gave it. */
+export interface UploadSession {
+  readonly location: URL;
+}
+
+const tagListSchema = v.object({ tags: v.optional(v.nullable(v.array(v.nullable(v.string())))) });
+
+/** Tags asked for at a time; registries that have a limit of their own mostly have this one. */
+const tagPageSize = 1000;
+/** Largest page of tags, in bytes: 1000 tags of 128 characters are 130 kB; some registries send all tags as one page. */
+const tagPageLimit = 8 * 1024 * 1024;
+/** Most pages of one list: a hundred thousand tags. A list that goes on is broken. */
+const pageLimit = 100;
+
+/** One repository of a registry, with the operations of the distribution specification that a mirror needs. */
+export class Repository {
+  readonly registry: Registry;
+  readonly name: string;
+
+  constructor(registry: Registry, name: string) {
+    this.registry = registry;
+    this.name = name;
+  }
+
+  /** `registry/repository`, for people. */
+  get reference(): string {
+    return `${this.registry.registry}/${this.name}`;
+  }
+
+  /**
+   * What a tag or digest stands for, by HEAD; undefined if it does not exist. A registry that leaves the digest out of
+   * its answer is asked for the manifest itself.
+   * @throws OperationError
+   */
+  async resolve(reference: string, signal?: AbortSignal): Promise<ResolvedManifest | undefined> {
+    const request = this.#request("HEAD", `manifests/${reference}`, `looking up ${reference}`, signal, {
+      headers: { accept: acceptedManifests },
+      redirect: "follow",
+    });
+    const response = await this.registry.expect(request, 200, 404);
+    await discard(response);
+    if (response.status === 404) return undefined;
+    const digest = parseDigest(response.header("docker-content-digest") ?? "");
+    const size = contentLength(response);
+    if (digest !== undefined) return { digest, mediaType: mediaTypeOf(response), size };
+    const manifest = await this.manifest(reference, signal);
+    return { digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.bytes.length };
+  }
+
+  /**
+   * Reads and checks a manifest. Asked by digest, its bytes are proved to have it.
+   * @throws OperationError
+   */
+  async manifest(reference: string, signal?: AbortSignal): Promise<Manifest> {
+    const request = this.#request(
+      "GET",
+      `manifests/${reference}`,
+      `reading the manifest ${reference}`,
+      signal,
+      {
+        headers: { accept: acceptedManifests },
+        redirect: "follow",
+      },
+    );
+    const response = await this.registry.expect(request, 200);
+    try {
+      const bytes = await readBytes(response, manifestLimit);
+      return parseManifest(bytes, response.header("content-type") ?? "", parseDigest(reference));
+    } catch (error) {
+      throw this.registry.failure(request, { problem: messageOf(error), cause: error });
+    }
+  }
+
+  /**
+   * Puts a manifest, byte for byte, under its digest or a tag.
+   * @returns whether the registry keeps track of the manifest's `subject` itself (`OCI-Subject`).
+   * @throws OperationError
+   */
+  async putManifest(
+    reference: string,
+    manifest: Manifest,
+    signal?: AbortSignal,
+  ): Promise<{ tracksSubject: boolean }> {
+    const request = this.#request(
+      "PUT",
+      `manifests/${reference}`,
+      `writing the manifest ${reference}`,
+      signal,
+      {
+        headers: { "content-type": manifest.mediaType },
+        body: manifest.bytes,
+        push: true,
+      },
+    );
+    const response = await this.registry.expect(request, 201, 200, 202, 204);
+    await discard(response);
+    const stored = response.header("docker-content-digest");
+    if (stored !== undefined && stored !== manifest.digest) {
+      throw this.registry.failure(request, {
+        problem: `the registry stored other bytes, ${parseDigest(stored) ?? "an unreadable digest"}`,
+      });
+    }
+    return { tracksSubject: response.header("oci-subject") !== undefined };
+  }
+
+  /** Whether a blob is there, by HEAD. */
+  async hasBlob(digest: Digest, signal?: AbortSignal): Promise<boolean> {
+    const request = this.#request("HEAD", `blobs/${digest}`, `looking up the blob ${digest}`, signal, {
+      redirect: "follow",
+      push: this.registry.side === "destination",
+    });
+    const response = await this.registry.expect(request, 200, 404);
+    await discard(response);
+    return response.status === 200;
+  }
+
+  /**
+   * Opens a blob for reading, from its storage if the registry redirects there. The caller checks its bytes.
+   * @param from byte to start at, for going on after a break.
+   * @returns the body, and the byte that it starts at: 0 if the registry sends the whole blob all the same.
+   * @throws OperationError
+   */
+  async readBlob(
+    blob: Pick<Descriptor, "digest" | "size">,
+    from: number,
+    signal?: AbortSignal,
+  ): Promise<{ body: Readable; start: number }> {
+    const request = this.#request("GET", `blobs/${blob.digest}`, `reading the blob ${blob.digest}`, signal, {
+      headers: {
+        accept: "application/octet-stream, */*",
+        // The digest is that of the stored bytes; a transfer compressed on the way would show others.
+        "accept-encoding": "identity",
+        ...(from === 0 ? {} : { range: `bytes=${from}-` }),
+      },
+      redirect: "follow",
+      transfer: true,
+    });
+    const response = await this.registry.expect(request, 200, 206);
+    const problem = transferProblem(response, blob.size, from);
+    if (problem === undefined) return { body: response.body, start: response.status === 206 ? from : 0 };
+    response.body.destroy();
+    throw this.registry.failure(request, { problem });
+  }
+
+  /**
+   * Asks for a blob of another repository of the same registry to be made available here.
+   * @returns "mounted", or the upload that the registry opened instead; undefined when it refused either.
+   * @throws OperationError when the request itself failed.
+   */
+  async mountBlob(
+    digest: Digest,
+    from: string,
+    signal?: AbortSignal,
+  ): Promise<"mounted" | UploadSession | undefined> {
+    const query = new URLSearchParams({ mount: digest, from });
+    const request: RegistryRequest = {
+      ...this.#request(
+        "POST",
+        `blobs/uploads/?${query}`,
+        `mounting the blob ${digest} from ${from}`,
+        signal,
+        {
+          headers: { "content-length": "0" },
+          push: true,
+        },
+      ),
+      scopes: [this.#scope(true), { repository: from, actions: ["pull"] }],
+    };
+    const response = await this.registry.send(request).catch((error: unknown) => {
+      // A token server may refuse the whole request over the other repository's scope; that is no more than a refused mount.
+      if (error instanceof OperationError && (error.status === 401 || error.status === 403)) return undefined;
+      throw error;
+    });
+    if (response === undefined) return undefined;
+    if (response.status === 202) return this.#sessionOf(response, request);
+    if (response.status === 201) {
+      await discard(response);
+      return "mounted";
+    }
+    if (response.status >= 500 || response.status === 429)
+      throw await this.registry.refused(response, request);
+    // 4xx: a registry that does not mount, or not from there; the blob is then uploaded.
+    await discard(response);
+    return undefined;
+  }
+
+  /**
+   * Opens an upload.
+   * @throws OperationError
+   */
+  async startUpload(signal?: AbortSignal): Promise<UploadSession> {
+    const request = this.#request("POST", "blobs/uploads/", "starting an upload", signal, {
+      headers: { "content-length": "0" },
+      push: true,
+    });
+    return this.#sessionOf(await this.registry.expect(request, 202), request);
+  }
+
+  /**
+   * Sends a whole blob in one PUT and has the registry check its digest.
+   * @param size length of the body in bytes.
+   * @throws OperationError
+   */
+  async finishUpload(
+    session: UploadSession,
+    blob: Pick<Descriptor, "digest" | "size">,
+    body: Readable | Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const location = new URL(session.location);
+    // Appended, not set: the registry's own query must stay as it came.
+    location.search = `${location.search}${location.search === "" ? "?" : "&"}digest=${encodeURIComponent(blob.digest)}`;
+    const request: RegistryRequest = {
+      ...this.#request("PUT", "", `uploading the blob ${blob.digest}`, signal, {
+        headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
+        body,
+        push: true,
+        transfer: true,
+      }),
+      target: location,
+    };
+    await discard(await this.registry.expect(request, 201, 204));
+  }
+
+  /** Gives up an upload, so that the registry need not keep what it has. Registries may not support it; that is no failure. */
+  async cancelUpload(session: UploadSession, signal?: AbortSignal): Promise<void> {
+    const request = {
+      ...this.#request("DELETE", "", "cancelling an upload", signal, { push: true }),
+      target: session.location,
+    };
+    await this.registry.send(request).then(discard, () => undefined);
+  }
+
+  /**
+   * All tags, each once, in the registry's order; none if the repository does not exist.
+   * @throws OperationError
+   */
+  async tags(signal?: AbortSignal): Promise<readonly string[]> {
+    const tags = new Set<string>();
+    const visited = new Set<string>();
+    let target: URL | undefined = new URL(
+      `/v2/${this.name}/tags/list?n=${tagPageSize}`,
+      this.registry.origin,
+    );
+    while (target !== undefined && !visited.has(target.href) && visited.size < pageLimit) {
+      visited.add(target.href);
+      const request: RegistryRequest = {
+        ...this.#request("GET", "", "listing the tags", signal, {}),
+        target,
+      };
+      const response = await this.registry.expect(request, 200, 404);
+      if (response.status === 404) {
+        await discard(response);
+        return [];
+      }
+      try {
+        const page = await readJson(response, tagListSchema, tagPageLimit);
+        const before = tags.size;
+        for (const tag of page.tags ?? []) if (tag !== null) tags.add(tag);
+        target = tags.size === before ? undefined : nextPage(response.header("link"), target);
+      } catch (error) {
+        throw this.registry.failure(request, { problem: messageOf(error), cause: error });
+      }
+    }
+    return [...tags];
+  }
+
+  /**
+   * The manifests that refer to this one, by the referrers API; undefined if the registry does not have that API.
+   * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+   * @throws OperationError
+   */
+  async referrers(digest: Digest, signal?: AbortSignal): Promise<readonly Descriptor[] | undefined> {
+    const request = this.#request(
+      "GET",
+      `referrers/${digest}`,
+      `listing the referrers of ${digest}`,
+      signal,
+      {
+        headers: { accept: ociIndex },
+      },
+    );
+    const response = await this.registry.send(request);
+    const type = mediaTypeOf(response);
+    // Registries without the API answer 404, other errors, or a web page.
+    if (response.status !== 200 || type !== ociIndex) {
+      if (response.status === 429 || response.status >= 500)
+        throw await this.registry.refused(response, request);
+      await discard(response);
+      return undefined;
+    }
+    try {
+      const bytes = await readBytes(response, manifestLimit);
+      return parseManifest(bytes, ociIndex, undefined).children;
+    } catch (error) {
+      throw this.registry.failure(request, { problem: messageOf(error), cause: error });
+    }
+  }
+
+  /**
+   * Deletes a manifest by tag or digest.
+   * @returns "unsupported" where the registry has no deletion of this form.
+   * @throws OperationError
+   */
+  async deleteManifest(
+    reference: string,
+    signal?: AbortSignal,
+  ): Promise<"deleted" | "not-found" | "unsupported"> {
+    const scope: Scope = { repository: this.name, actions: ["pull", "push", "delete"] };
+    const request: RegistryRequest = {
+      ...this.#request("DELETE", `manifests/${reference}`, `deleting ${reference}`, signal, {}),
+      scopes: [scope],
+    };
+    const response = await this.registry.expect(request, 200, 202, 204, 400, 404, 405);
+    await discard(response);
+    if (response.status === 404) return "not-found";
+    return response.status >= 400 ? "unsupported" : "deleted";
+  }
+
+  #scope(push: boolean): Scope {
+    return { repository: this.name, actions: push ? ["pull", "push"] : ["pull"] };
+  }
+
+  #request(
+    method: RegistryRequest["method"],
+    path: string,
+    operation: string,
+    signal: AbortSignal | undefined,
+    rest: Pick<RegistryRequest, "headers" | "body" | "redirect" | "transfer"> & { push?: boolean },
+  ): RegistryRequest {
+    const { push, ...request } = rest;
+    // A destination is asked with one scope for all, so that one token does for reading and writing.
+    const scopes = [this.#scope(push ?? this.registry.side === "destination")] as const;
+    return { method, target: `/v2/${this.name}/${path}`, operation, scopes, signal, ...request };
+  }
+
+  async #sessionOf(response: HttpResponse, request: RegistryRequest): Promise<UploadSession> {
+    await discard(response);
+    const text = response.header("location") ?? "";
+    if (text === "" || !URL.canParse(text, response.url.href)) {
+      throw this.registry.failure(request, { problem: "the registry gave no usable address to upload to" });
+    }
+    const location = new URL(text, response.url);
+    // The upload carries the login of this registry, so it stays on this registry.
+    if (
+      location.origin !== this.registry.origin.origin ||
+      location.username !== "" ||
+      location.password !== ""
+    ) {
+      throw this.registry.failure(request, {
+        problem: `the registry wants the upload to go to ${location.protocol}//${location.host}, which is not itself`,
+        advice:
+          "Nothing was sent there. The registry's external address may be set wrongly; tell its operator.",
+      });
+    }
+    return { location };
+  }
+}
+
+function mediaTypeOf(response: HttpResponse): string {
+  return response.header("content-type")?.split(";")[0]?.trim() ?? "";
+}
+
+/** What is wrong with the answer to a request for a blob from a byte on. RFC 9110, section 14.4. */
+function transferProblem(response: HttpResponse, size: number, from: number): string | undefined {
+  const encoding = response.header("content-encoding");
+  if (encoding !== undefined && encoding !== "identity")
+    return "the blob came compressed although it was asked for as stored";
+  if (response.status === 200) return undefined;
+  const range = /^bytes ([0-9]+)-([0-9]+)\/([0-9]+|\*)$/.exec(response.header("content-range") ?? "");
+  const total = range?.[3] === "*" ? size : Number(range?.[3]);
+  return Number(range?.[1]) === from && Number(range?.[2]) === size - 1 && total === size
+    ? undefined
+    : "the registry sent another range of the blob than it was asked for";
+}
+
+function contentLength(response: HttpResponse): number | undefined {
+  const text = response.header("content-length");
+  return text !== undefined && /^[0-9]+$/.test(text) ? Number(text) : undefined;
+}

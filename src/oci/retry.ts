@@ -1,0 +1,148 @@
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+
+/** When and how often something is tried again. Times in milliseconds. */
+export interface RetryPolicy {
+  /** Tries in all. */
+  readonly attempts: number;
+  /** Delay before the second try; it doubles from try to try. */
+  readonly firstDelay: number;
+  readonly longestDelay: number;
+  /** A server that asks for a longer pause than this is not waited for: the job would only stand still. */
+  readonly longestRetryAfter: number;
+}
+
+/**
+ * Six tries within about half a minute bridge the restart of a registry behind a load balancer. A pause that the server
+ * names is kept up to five minutes; Docker Hub's pull limit asks for hours, which no job should wait.
+ */
+export const defaultRetryPolicy: RetryPolicy = {
+  attempts: 6,
+  firstDelay: 500,
+  longestDelay: 15_000,
+  longestRetryAfter: 5 * 60_000,
+};
+
+/** Statuses after which the same request may succeed: time-outs, "too early", "too many requests", server trouble. */
+export function isTemporaryStatus(status: number): boolean {
+  return (
+    status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501 && status !== 505)
+  );
+}
+
+/** Codes of Node and undici for a connection that broke or never came up; all may be gone a moment later. */
+const brokenConnectionCodes: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ECONNABORTED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN",
+  "ENOTFOUND",
+  "UND_ERR_SOCKET",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+]);
+
+/** Whether an error is a broken connection, at any depth of its causes. */
+export function isBrokenConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code !== undefined && brokenConnectionCodes.has(code)) return true;
+  if (error instanceof AggregateError && error.errors.some(isBrokenConnection)) return true;
+  return error.message === "aborted" || error.message === "terminated" || isBrokenConnection(error.cause);
+}
+
+/**
+ * The pause that a `Retry-After` header asks for, in milliseconds: seconds or an HTTP date (RFC 9110, section 10.2.3).
+ * Undefined when absent or neither; a date in the past is 0.
+ */
+export function parseRetryAfter(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  const text = header.trim();
+  if (/^[0-9]+$/.test(text)) return Number(text) * 1000;
+  // A date has letters; `Date.parse` would otherwise take a bare number such as "-5" for a year.
+  const date = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/**
+ * How long to wait after try number `attempt` (from 1), in milliseconds: what the server asked for, else doubling
+ * with jitter, so that many requests that failed together do not come back together.
+ */
+export function delayBefore(
+  attempt: number,
+  policy: RetryPolicy,
+  retryAfter: number | undefined,
+  random: () => number = Math.random,
+): number {
+  if (retryAfter !== undefined) return retryAfter;
+  const doubled = Math.min(policy.firstDelay * 2 ** (attempt - 1), policy.longestDelay);
+  return doubled * (0.75 + random() / 2);
+}
+
+export interface RetryContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly policy?: RetryPolicy;
+}
+
+/** A transport that sends again what failed for the moment. Requests with a stream as body are passed through: they cannot be sent twice. */
+export function retrying(transport: Transport, context: RetryContext): Transport {
+  const policy = context.policy ?? defaultRetryPolicy;
+  return {
+    async send(request) {
+      if (!canBeSentAgain(request)) return transport.send(request);
+      for (let attempt = 1; ; attempt += 1) {
+        const last = attempt >= policy.attempts;
+        const result = await sendOnce(transport, request, last);
+        if ("response" in result) {
+          const { response } = result;
+          const retryAfter = parseRetryAfter(response.header("retry-after"), context.clock.now());
+          if (last || !isTemporaryStatus(response.status) || (retryAfter ?? 0) > policy.longestRetryAfter)
+            return response;
+          await discard(response);
+          await pause(`status ${response.status}`, attempt, retryAfter, request);
+        } else {
+          await pause(messageOf(result.error), attempt, undefined, request);
+        }
+      }
+    },
+  };
+
+  async function pause(
+    why: string,
+    attempt: number,
+    retryAfter: number | undefined,
+    request: HttpRequest,
+  ): Promise<void> {
+    const ms = delayBefore(attempt, policy, retryAfter);
+    context.log.debug(
+      `${request.method} ${request.url.host}${request.url.pathname}: ${why}; trying again in ${Math.round(ms)} ms (${attempt} of ${policy.attempts})`,
+    );
+    await context.clock.sleep(ms, request.signal);
+  }
+}
+
+function canBeSentAgain(request: HttpRequest): boolean {
+  return request.body === undefined || typeof request.body === "string" || request.body instanceof Uint8Array;
+}
+
+async function sendOnce(
+  transport: Transport,
+  request: HttpRequest,
+  last: boolean,
+): Promise<{ response: HttpResponse } | { error: unknown }> {
+  try {
+    return { response: await transport.send(request) };
+  } catch (error) {
+    if (last || request.signal?.aborted === true || !isBrokenConnection(error)) throw error;
+    return { error };
+  }
+}

@@ -1,0 +1,116 @@
+import { EnvHttpProxyAgent, request as undiciRequest } from "undici";
+import type { Log } from "../log.ts";
+import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+
+/** Time allowed for a connection to come up, in milliseconds: two lost SYN packets on a long link. */
+const connectTimeout = 15_000;
+
+/**
+ * Longest silence before the answer's headers, in milliseconds. While a body is being sent, undici starts the time anew
+ * with each part that the other side takes. A registry checks the digest of a whole layer before it answers the last PUT.
+ */
+const headersTimeout = 120_000;
+
+/** Longest silence inside an answer's body, in milliseconds: a stall that lasts longer is a broken connection. */
+const bodyTimeout = 30_000;
+
+/** How long an idle connection is kept for the next request, in milliseconds; registries close theirs after 60 s or more. */
+const keepAliveTimeout = 20_000;
+
+/** Most redirects in a row. Registries need one, to their blob storage. */
+const redirectLimit = 5;
+
+/** Sent with every request: Docker Hub may answer 403 to a client without a name. */
+export const userAgent = "harbor-release-mirror";
+
+export interface NetworkTransport extends Transport {
+  /** The one dispatcher of the run, for Octokit: one proxy rule, one place for time-outs. */
+  readonly dispatcher: EnvHttpProxyAgent;
+  /** Requests sent so far, by host. */
+  readonly requests: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+/**
+ * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would
+ * share one connection and so one window, which caps the rate over a long link.
+ */
+export function createTransport(log: Log): NetworkTransport {
+  const dispatcher = new EnvHttpProxyAgent({
+    allowH2: false,
+    pipelining: 1,
+    connect: { timeout: connectTimeout },
+    headersTimeout,
+    bodyTimeout,
+    keepAliveTimeout,
+  });
+  const requests = new Map<string, number>();
+
+  async function sendOnce(request: HttpRequest): Promise<HttpResponse> {
+    const started = performance.now();
+    requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
+    const answer = await undiciRequest(request.url, {
+      dispatcher,
+      method: request.method,
+      headers: { "user-agent": userAgent, ...request.headers },
+      body: request.body ?? null,
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+    log.debug(
+      `${request.method} ${redacted(request.url)} ${answer.statusCode} ${Math.round(performance.now() - started)} ms`,
+    );
+    return {
+      status: answer.statusCode,
+      url: request.url,
+      header: (name) => all(answer.headers[name])[0],
+      headers: (name) => all(answer.headers[name]),
+      body: answer.body,
+    };
+  }
+
+  async function send(request: HttpRequest): Promise<HttpResponse> {
+    let current = request;
+    for (let hops = 0; ; hops += 1) {
+      const response = await sendOnce(current);
+      if (request.redirect !== "follow" || !isRedirect(response.status)) return response;
+      await discard(response);
+      if (hops >= redirectLimit) throw new Error(`more than ${redirectLimit} redirects`);
+      current = redirected(current, response.header("location"));
+    }
+  }
+
+  return { send, dispatcher, requests, close: () => dispatcher.close() };
+}
+
+function all(value: string | string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/**
+ * The request that follows a redirect. Once the origin changes, `authorization` stays behind (P7): blob storage signs
+ * its own URLs and even refuses a second authentication.
+ */
+function redirected(request: HttpRequest, location: string | undefined): HttpRequest {
+  if (request.method !== "GET" && request.method !== "HEAD")
+    throw new Error(`a ${request.method} was redirected`);
+  if (location === undefined || !URL.canParse(location, request.url.href))
+    throw new Error("a redirect without a usable Location");
+  const url = new URL(location, request.url);
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw new Error(`a redirect to ${url.protocol}`);
+  if (request.url.protocol === "https:" && url.protocol !== "https:")
+    throw new Error("a redirect from https to http");
+  if (url.username !== "" || url.password !== "") throw new Error("a redirect to a URL with a login in it");
+  if (url.origin === request.url.origin) return { ...request, url };
+  const { authorization: _staysBehind, ...headers } = request.headers ?? {};
+  return { ...request, url, headers };
+}
+
+/** A URL for the debug log: queries carry signatures and upload state. */
+function redacted(url: URL): string {
+  return `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`;
+}

@@ -1,0 +1,61 @@
+import { InputError } from "../errors.ts";
+import type { ImageRule } from "../inputs.ts";
+import { printable } from "../log.ts";
+import { isTag } from "../oci/reference.ts";
+import type { Version } from "./version.ts";
+
+/** One image of a version: where it is below the source's namespace, and where it goes below the destination's. */
+export interface Component {
+  readonly from: string;
+  readonly fromTag: string;
+  readonly to: string;
+  readonly toTag: string;
+}
+
+/** What a tag template may hold between `{{` and `}}`. */
+export const placeholderNames = ["tag", "version", "major", "minor", "patch"] as const;
+export type PlaceholderName = (typeof placeholderNames)[number];
+
+/** A placeholder; its first group is the name. Anything between the braces counts, so that a misspelt one is found. */
+export const placeholderPattern = /\{\{\s*(.*?)\s*\}\}/g;
+
+/** Whether a name is one that templates may use. */
+export function isPlaceholder(name: string): name is PlaceholderName {
+  return placeholderNames.some((known) => known === name);
+}
+
+/**
+ * Fills a tag template for a version.
+ * @throws InputError when it holds an unknown placeholder, or what comes out is not a tag.
+ */
+export function renderTemplate(template: string, version: Version): string {
+  const values: Readonly<Record<PlaceholderName, string>> = {
+    tag: version.tag,
+    version: version.number,
+    major: String(version.major),
+    minor: String(version.minor),
+    patch: String(version.patch),
+  };
+  const tag = template.replace(placeholderPattern, (whole, name: string) => {
+    if (!isPlaceholder(name)) throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
+    return values[name];
+  });
+  if (isTag(tag)) return tag;
+  const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
+  throw new InputError(
+    `images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`,
+  );
+}
+
+/**
+ * The images of a version by the rules of the `images` input.
+ * @throws InputError when a filled template is not a tag.
+ */
+export function applyRules(rules: readonly ImageRule[], version: Version): readonly Component[] {
+  return rules.map((rule) => ({
+    from: rule.from,
+    fromTag: renderTemplate(rule.fromTag, version),
+    to: rule.to,
+    toTag: renderTemplate(rule.toTag, version),
+  }));
+}

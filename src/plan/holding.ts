@@ -1,0 +1,25 @@
+import type { Component } from "./component.ts";
+import type { Ownership } from "./ownership.ts";
+import type { DestinationSnapshot } from "./snapshot.ts";
+import type { Version } from "./version.ts";
+
+/** The images of a version that a destination has, of those whose tags belong to that version. */
+export function presentImages(
+  destination: Pick<DestinationSnapshot, "tags">,
+  ownership: Ownership,
+  version: Version,
+): readonly Component[] {
+  return ownership
+    .owned(version)
+    .filter(({ to, toTag }) => destination.tags.get(to)?.includes(toTag) ?? false);
+}
+
+/** Whether a destination has all images of a version; a version that has no tag of its own is never held. */
+export function isHeld(
+  destination: Pick<DestinationSnapshot, "tags">,
+  ownership: Ownership,
+  version: Version,
+): boolean {
+  const owned = ownership.owned(version);
+  return owned.length > 0 && presentImages(destination, ownership, version).length === owned.length;
+}

@@ -1,0 +1,84 @@
+import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import type { Namespace } from "../oci/reference.ts";
+import type { Component } from "./component.ts";
+import type { Retention } from "./retention.ts";
+import type { Version } from "./version.ts";
+
+/** An image as found at a source: what a destination is to hold afterwards, and where its content is read. */
+export interface SourceImage {
+  readonly source: Namespace;
+  /** Path of the repository at the source. */
+  readonly repository: string;
+  readonly tag: string;
+  /** Digest that the destination's tag is to have. */
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /**
+   * The manifest to put in place of the source's own, where a platform subset made a new index; then `digest` is its.
+   * Undefined: the source's manifest, untouched.
+   */
+  readonly rewritten: Manifest | undefined;
+  /** Signatures, attestations and the like that point at the image. */
+  readonly attachments: readonly Attachment[];
+}
+
+/** A manifest that belongs to an image: a referrer, or what cosign and the referrers fallback keep under a tag of their own. */
+export interface Attachment {
+  readonly digest: Digest;
+  /** The tag that leads to it; undefined for one that only the referrers API lists. */
+  readonly tag: string | undefined;
+}
+
+/** An image of a wanted version that no source has, and what each source said. */
+export interface MissingImage {
+  readonly component: Component;
+  readonly reason: string;
+}
+
+export interface WantedVersion {
+  readonly version: Version;
+  readonly components: readonly Component[];
+  readonly missing: readonly MissingImage[];
+}
+
+/** What a destination held when the run began; all that the plan knows about it. */
+export interface DestinationSnapshot extends Namespace {
+  readonly name: string;
+  readonly retention: Retention;
+  readonly deletion: "by-tag" | "shared-digest-unsafe" | "unavailable";
+  readonly deletionUnavailable: string | undefined;
+  /** Why this destination could not be asked; then nothing is planned for it but failures. */
+  readonly failure: string | undefined;
+  /** What each wanted tag points to here, by `image:tag`; absent when the tag does not exist. */
+  readonly digests: ReadonlyMap<string, Digest>;
+  /** `image:tag` of the wanted images whose attachments are not all here. */
+  readonly withoutAttachments: ReadonlySet<string>;
+  /**
+   * Where each wanted image is read for this destination, by the image's `image:tag` here; absent when only the
+   * destination itself has it.
+   */
+  readonly images: ReadonlyMap<string, SourceImage>;
+  /** All tags by image, for destinations that prune; empty for others. */
+  readonly tags: ReadonlyMap<string, readonly string[]>;
+  /** What tags point to in repositories that tags may have to go from, by `image:tag`; where deletion cares for it. */
+  readonly heldDigests: ReadonlyMap<string, Digest>;
+}
+
+/** Everything the plan is made of: no clock, no network, no environment beside it. */
+export interface Snapshot {
+  /** `owner/name` whose releases count. */
+  readonly repository: string;
+  /** All versions that count: published, prereleases only by choice. */
+  readonly universe: readonly Version[];
+  readonly wanted: readonly WantedVersion[];
+  /** The images of each version of the universe that some destination may hold, wanted ones included, by tag. */
+  readonly components: ReadonlyMap<string, readonly Component[]>;
+  readonly destinations: readonly DestinationSnapshot[];
+  readonly overwrite: boolean;
+}
+
+/** Key of a destination's image in the maps above. */
+export function imageKey(image: string, tag: string): string {
+  return `${image}:${tag}`;
+}

@@ -1,0 +1,29 @@
+import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
+import type { Plan } from "../plan/plan.ts";
+
+/** Everything that a run did, for every form of report. */
+export interface RunResult {
+  readonly plan: Plan;
+  readonly dryRun: boolean;
+  /** In the order of the run's destinations: how each names itself, and what it is. */
+  readonly destinations: readonly ReportedDestination[];
+  /** One for each copy step; empty after a dry run. */
+  readonly copies: readonly CopyOutcome[];
+  /** One for each prune step; empty after a dry run. */
+  readonly prunes: readonly PruneOutcome[];
+  /** Bytes read from sources. */
+  readonly bytesRead: number;
+  /** Requests sent, by host. */
+  readonly requests: ReadonlyMap<string, number>;
+  /** When the run began, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly milliseconds: number;
+}
+
+export interface ReportedDestination {
+  /** `registry/namespace`. */
+  readonly name: string;
+  readonly registry: string;
+  /** The namespace. */
+  readonly path: string;
+}
