@@ -33,8 +33,8 @@ describe("images", () => {
     ["a:{{tag", "grammar of tags"],
     ["a:{{digest}}", "is unknown"],
     ["a:{{constructor}}", "is unknown"],
-    ["a\na:{{version}}", "two lines write the image a"],
-    ["a => c\nb => c", "two lines write the image c"],
+    ["a\na:{{tag}}", "two lines write the image a:{{tag}}"],
+    ["a => c\nb => c", "two lines write the image c:{{tag}}"],
     ["auto\na", "auto stands alone"],
     ["# none", "nothing but comments"],
   ])("%j is a mistake: %s", (line, problem, instead = line) => {

@@ -53,7 +53,7 @@ export interface FaultRule {
   readonly times?: number;
   /** How many matching requests pass unharmed first. Default: 0. */
   readonly skip?: number;
-  readonly then: FaultAction;
+  readonly effect: FaultAction;
 }
 
 /** The actions for one request, each kind at most once: of two rules with the same kind, the earlier rule wins. */
@@ -97,7 +97,7 @@ export function faultScript(): FaultScript {
           continue;
         }
         counted.times -= 1;
-        effects = { ...effectOf(counted.rule.then), ...effects };
+        effects = { ...effectOf(counted.rule.effect), ...effects };
       }
       return effects;
     },

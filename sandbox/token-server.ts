@@ -10,6 +10,7 @@ import { randomUUID } from "node:crypto";
 import {
   type Answer,
   basicLogin,
+  extend,
   json,
   readBody,
   type SandboxRequest,
@@ -76,56 +77,43 @@ export function findUser(
   );
 }
 
+/** What the handler of requests works with. */
+interface Issuer {
+  readonly users: readonly User[];
+  readonly publicAccess: User["access"];
+  readonly credentialsSeen: { readonly username: string; readonly password: string }[];
+  readonly service: string;
+  readonly now: () => number;
+  issue(scopes: readonly string[], access: User["access"]): Answer;
+}
+
 /** Starts a token server at its own origin. */
 export async function startTokenServer(options: TokenServerOptions): Promise<TokenServer> {
   const { users, anonymousPull = false, tokenSeconds = 300, service = "sandbox", now = Date.now } = options;
   const grants = new Map<string, Grant>();
-  const credentialsSeen: { username: string; password: string }[] = [];
-  const issue = (access: User["access"], wanted: readonly string[]): Answer => {
-    const token = `sandbox-token-${randomUUID()}`;
-    const issuedAt = now();
-    grants.set(token, { scopes: granted(wanted, access), expiresAt: issuedAt + tokenSeconds * 1000 });
-    return json(200, {
-      token,
-      access_token: token,
-      expires_in: tokenSeconds,
-      issued_at: new Date(issuedAt).toISOString(),
-    });
-  };
-  const serve = async (request: SandboxRequest): Promise<Answer> => {
-    if (request.url.pathname !== "/token") return json(404, { details: "not found" });
-    const form =
-      request.method === "POST" ? new URLSearchParams(String(await readBody(request, 64 * 1024))) : undefined;
-    const parameters = form ?? request.url.searchParams;
-    if (parameters.get("service") !== service) return json(400, { details: "unknown service" });
-    const scopes = parameters.getAll("scope").flatMap((scope) => scope.split(" "));
-    const login = form === undefined ? basicLogin(request.headers) : formLogin(form);
-    if (form?.get("grant_type") === "refresh_token") {
-      const user = users.find(
-        ({ identityToken }) => identityToken !== undefined && identityToken === form.get("refresh_token"),
-      );
-      return user === undefined
-        ? json(401, { details: "invalid refresh token" })
-        : issue(user.access, scopes);
-    }
-    if (login === undefined) {
-      return issue((_repository, action) => anonymousPull && action === "pull", scopes);
-    }
-    credentialsSeen.push(login);
-    const user = findUser(users, login, now());
-    return user === undefined
-      ? json(401, { details: "incorrect username or password" })
-      : issue((repository, action) => user.access(repository, action), scopes);
+  const issuer: Issuer = {
+    users,
+    publicAccess: (_repository, action) => anonymousPull && action === "pull",
+    credentialsSeen: [],
+    service,
+    now,
+    issue: (scopes, access) => {
+      const token = `sandbox-token-${randomUUID()}`;
+      const issuedAt = now();
+      grants.set(token, { scopes: granted(scopes, access), expiresAt: issuedAt + tokenSeconds * 1000 });
+      const issued_at = new Date(issuedAt).toISOString();
+      return json(200, { token, access_token: token, expires_in: tokenSeconds, issued_at });
+    },
   };
   const live = (token: string) => {
     const grant = grants.get(token);
     return grant !== undefined && grant.expiresAt > now() ? grant : undefined;
   };
-  const server = await startServer(serve);
-  return Object.assign(server, {
+  const server = await startServer((request) => answerTo(issuer, request));
+  return extend(server, {
     realm: `${server.origin}/token`,
     service,
-    credentialsSeen,
+    credentialsSeen: issuer.credentialsSeen,
     isLive: (token: string) => live(token) !== undefined,
     check: (token: string, repository: string, action: Action) => {
       const grant = live(token);
@@ -133,6 +121,29 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
       return grant.scopes.get(repository)?.has(action) ? "allowed" : "denied";
     },
   });
+}
+
+async function answerTo(issuer: Issuer, request: SandboxRequest): Promise<Answer> {
+  if (request.url.pathname !== "/token") return json(404, { details: "not found" });
+  const form =
+    request.method === "POST" ? new URLSearchParams(String(await readBody(request, 64 * 1024))) : undefined;
+  const parameters = form ?? request.url.searchParams;
+  if (parameters.get("service") !== issuer.service) return json(400, { details: "unknown service" });
+  const scopes = parameters.getAll("scope").flatMap((scope) => scope.split(" "));
+  if (form?.get("grant_type") === "refresh_token") {
+    const identityToken = form.get("refresh_token") ?? "";
+    const user = issuer.users.find((one) => one.identityToken === identityToken);
+    return user === undefined
+      ? json(401, { details: "invalid refresh token" })
+      : issuer.issue(scopes, user.access);
+  }
+  const login = form === undefined ? basicLogin(request.headers) : formLogin(form);
+  if (login === undefined) return issuer.issue(scopes, issuer.publicAccess);
+  issuer.credentialsSeen.push(login);
+  const user = findUser(issuer.users, login, issuer.now());
+  return user === undefined
+    ? json(401, { details: "incorrect username or password" })
+    : issuer.issue(scopes, user.access);
 }
 
 function formLogin(form: URLSearchParams): { username: string; password: string } | undefined {

@@ -1,7 +1,6 @@
-import type { ImageRule } from "./inputs.ts";
 import { linesOf, type Mistake, quoted, repeated } from "./inputs-values.ts";
 import { isRepository, isTag } from "./oci/reference.ts";
-import { isPlaceholder, placeholderNames, placeholderPattern } from "./plan/component.ts";
+import { type ImageRule, isPlaceholder, placeholderNames, placeholderPattern } from "./plan/component.ts";
 
 /** The `images` input: `auto`, or one rule per line. */
 export function parseImages(text: string, mistake: Mistake): "auto" | readonly ImageRule[] {
@@ -14,7 +13,8 @@ export function parseImages(text: string, mistake: Mistake): "auto" | readonly I
     const rule = parseRule(line, mistake);
     if (rule !== undefined) rules.push(rule);
   }
-  for (const name of repeated(rules.map((rule) => rule.to))) mistake(`two lines write the image ${name}`);
+  const written = rules.map((rule) => `${rule.to}:${rule.toTag}`);
+  for (const image of repeated(written)) mistake(`two lines write the image ${image}`);
   return rules;
 }
 

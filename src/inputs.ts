@@ -16,6 +16,7 @@ import {
   parseVersionInput,
 } from "./inputs-values.ts";
 import type { Namespace } from "./oci/reference.ts";
+import type { ImageRule } from "./plan/component.ts";
 import type { Retention } from "./plan/retention.ts";
 import type { Selection } from "./plan/version.ts";
 
@@ -58,14 +59,6 @@ export interface DestinationInput extends Namespace {
   readonly region: string | undefined;
   /** Whether a TCR namespace that has to be created is made public. */
   readonly public: boolean;
-}
-
-/** One line of the `images` input. Templates as written; `{{tag}}` when the line gave none. */
-export interface ImageRule {
-  readonly from: string;
-  readonly fromTag: string;
-  readonly to: string;
-  readonly toTag: string;
 }
 
 /** `os/architecture[/variant]`, as in `--platform` of Docker. */

@@ -79,7 +79,7 @@ export function createTransport(log: Log): NetworkTransport {
     }
   }
 
-  return { send, dispatcher, requests, close: () => dispatcher.close() };
+  return { send, dispatcher, requests, close: () => dispatcher.destroy() };
 }
 
 function all(value: string | string[] | undefined): readonly string[] {

@@ -1,11 +1,18 @@
 import { InputError } from "../errors.ts";
-import type { ImageRule } from "../inputs.ts";
 import { printable } from "../log.ts";
 import { isTag } from "../oci/reference.ts";
 import type { Version } from "./version.ts";
 
 /** One image of a version: where it is below the source's namespace, and where it goes below the destination's. */
 export interface Component {
+  readonly from: string;
+  readonly fromTag: string;
+  readonly to: string;
+  readonly toTag: string;
+}
+
+/** One line of the `images` input. Templates as written; `{{tag}}` when the line gave none. */
+export interface ImageRule {
   readonly from: string;
   readonly fromTag: string;
   readonly to: string;

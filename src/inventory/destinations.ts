@@ -1,0 +1,122 @@
+import { messageOf } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type Namespace, repositoryOf } from "../oci/reference.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { Component } from "../plan/component.ts";
+import { makePlan } from "../plan/plan.ts";
+import type { Retention } from "../plan/retention.ts";
+import { type DestinationSnapshot, imageKey, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
+
+/** A destination to take stock of. */
+export interface StockedDestination extends Namespace {
+  readonly name: string;
+  readonly retention: Retention;
+  readonly deletion: DestinationSnapshot["deletion"];
+  readonly deletionUnavailable?: string | undefined;
+  repository(name: string): Repository;
+}
+
+/** The tags of all images at a destination that prunes; nothing for one that keeps all. */
+export async function listTags(
+  destination: StockedDestination,
+  images: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  if (destination.retention.keep === "all") return new Map();
+  const lists = await Promise.all(
+    images.map(async (image) => [image, await repositoryAt(destination, image).tags(signal)] as const),
+  );
+  return new Map(lists.filter(([, tags]) => tags.length > 0));
+}
+
+/** What a destination holds of the wanted images, as far as the plan needs it. */
+export async function takeStock(
+  destination: StockedDestination,
+  components: readonly Component[],
+  images: ReadonlyMap<string, SourceImage>,
+  tags: ReadonlyMap<string, readonly string[]>,
+  signal: AbortSignal,
+): Promise<DestinationSnapshot> {
+  const digests = new Map<string, Digest>();
+  const withoutAttachments = new Set<string>();
+  await Promise.all(
+    components.map(async ({ to, toTag }) => {
+      const key = imageKey(to, toTag);
+      const repository = repositoryAt(destination, to);
+      const held = await repository.resolve(toTag, signal);
+      if (held === undefined) return;
+      digests.set(key, held.digest);
+      const image = images.get(key);
+      if (image?.digest === held.digest && !(await hasAttachments(repository, image, signal)))
+        withoutAttachments.add(key);
+    }),
+  );
+  return { ...emptyStock(destination), digests, withoutAttachments, images, tags };
+}
+
+/** The snapshot of a destination that cannot be asked. */
+export function failedStock(destination: StockedDestination, error: unknown): DestinationSnapshot {
+  return { ...emptyStock(destination), failure: messageOf(error) };
+}
+
+function emptyStock(destination: StockedDestination): DestinationSnapshot {
+  const { name, registry, path, retention, deletion, deletionUnavailable } = destination;
+  return {
+    name,
+    registry,
+    path,
+    retention,
+    deletion,
+    deletionUnavailable,
+    failure: undefined,
+    digests: new Map(),
+    withoutAttachments: new Set(),
+    images: new Map(),
+    tags: new Map(),
+    heldDigests: new Map(),
+  };
+}
+
+/**
+ * Adds what each tag points to, in the repositories that tags have to go from, for a destination at which deleting one
+ * tag may take others along. The plan itself says which these are.
+ */
+export async function withHeldDigests(
+  snapshot: Snapshot,
+  held: DestinationSnapshot,
+  destination: StockedDestination,
+  signal: AbortSignal,
+): Promise<DestinationSnapshot> {
+  if (held.deletion !== "shared-digest-unsafe" || held.failure !== undefined) return held;
+  const careless = { ...snapshot, destinations: [{ ...held, deletion: "by-tag" as const }] };
+  const affected = new Set(
+    makePlan(careless).steps.flatMap((step) => (step.kind === "prune" ? [step.image] : [])),
+  );
+  const heldDigests = new Map<string, Digest>();
+  await Promise.all(
+    [...affected].flatMap((image) =>
+      (held.tags.get(image) ?? []).map(async (tag) => {
+        const resolved = await repositoryAt(destination, image).resolve(tag, signal);
+        if (resolved !== undefined) heldDigests.set(imageKey(image, tag), resolved.digest);
+      }),
+    ),
+  );
+  return { ...held, heldDigests };
+}
+
+async function hasAttachments(
+  repository: Repository,
+  image: SourceImage,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const held = await Promise.all(
+    image.attachments.map(
+      async ({ tag, digest }) => (await repository.resolve(tag ?? digest, signal))?.digest === digest,
+    ),
+  );
+  return held.every((present) => present);
+}
+
+function repositoryAt(destination: StockedDestination, image: string): Repository {
+  return destination.repository(repositoryOf(destination, image));
+}

@@ -1,0 +1,134 @@
+import type { Catalogue } from "../github/catalogue.ts";
+import type { Component } from "../plan/component.ts";
+import {
+  type DestinationSnapshot,
+  imageKey,
+  type Snapshot,
+  type SourceImage,
+  type WantedVersion,
+} from "../plan/snapshot.ts";
+import type { Version } from "../plan/version.ts";
+import {
+  failedStock,
+  listTags,
+  type StockedDestination,
+  takeStock,
+  withHeldDigests,
+} from "./destinations.ts";
+import { imageFor, isThere, whyMissing } from "./sources.ts";
+import { type Sighting, type WaitOptions, waitForImages } from "./wait.ts";
+
+export interface SnapshotOptions {
+  /** `owner/name` whose releases count. */
+  readonly repository: string;
+  readonly universe: readonly Version[];
+  /** Newest first. */
+  readonly wanted: readonly Version[];
+  readonly catalogue: Catalogue;
+  readonly destinations: readonly StockedDestination[];
+  readonly overwrite: boolean;
+  readonly wait: WaitOptions;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Looks at sources and destinations and writes down what the plan needs. Waits for images that are not there yet; sends
+ * no write anywhere.
+ * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
+ */
+export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
+  const { repository, universe, catalogue, destinations, overwrite, signal } = options;
+  const wantedComponents = new Map<string, readonly Component[]>();
+  for (const version of options.wanted) wantedComponents.set(version.tag, await catalogue.read(version));
+  const all = [...wantedComponents.values()].flat();
+  const sightings = await waitForImages(all, destinations, options.wait, signal);
+  const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
+  const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
+  const stocks = await Promise.all(
+    destinations.map(async (destination) => {
+      try {
+        const tags = await listTags(destination, names, signal);
+        return await takeStock(destination, all, imagesFor(destination, sightings), tags, signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        return failedStock(destination, error);
+      }
+    }),
+  );
+  const components = await componentsSeen(universe, wantedComponents, catalogue, stocks);
+  const snapshot: Snapshot = { repository, universe, wanted, components, destinations: stocks, overwrite };
+  return {
+    ...snapshot,
+    destinations: await Promise.all(
+      stocks.map((stock, index) => complete(snapshot, stock, destinations[index], signal)),
+    ),
+  };
+}
+
+async function complete(
+  snapshot: Snapshot,
+  stock: DestinationSnapshot,
+  destination: StockedDestination | undefined,
+  signal: AbortSignal,
+): Promise<DestinationSnapshot> {
+  if (destination === undefined) return stock;
+  try {
+    return await withHeldDigests(snapshot, stock, destination, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return failedStock(destination, error);
+  }
+}
+
+function wantedVersion(
+  version: Version,
+  components: ReadonlyMap<string, readonly Component[]>,
+  sightings: ReadonlyMap<Component, Sighting>,
+): WantedVersion {
+  const own = components.get(version.tag) ?? [];
+  const missing = own.flatMap((component) => {
+    const reason = reasonMissing(sightings.get(component));
+    return reason === undefined ? [] : [{ component, reason }];
+  });
+  return { version, components: own, missing };
+}
+
+function reasonMissing(sighting: Sighting | undefined): string | undefined {
+  if (sighting === undefined) return "nobody looked for it";
+  if ("failure" in sighting) return sighting.failure;
+  return isThere(sighting) ? undefined : whyMissing(sighting);
+}
+
+/** Where each wanted image is read for a destination, by its name and tag there. */
+function imagesFor(
+  destination: StockedDestination,
+  sightings: ReadonlyMap<Component, Sighting>,
+): ReadonlyMap<string, SourceImage> {
+  const images = new Map<string, SourceImage>();
+  for (const [{ to, toTag }, sighting] of sightings) {
+    const image = "answers" in sighting ? imageFor(sighting, destination) : undefined;
+    if (image !== undefined) images.set(imageKey(to, toTag), image);
+  }
+  return images;
+}
+
+/**
+ * The images of every version that counts. Those of versions that are neither wanted nor known are read only if some
+ * destination has a tag of that name.
+ */
+async function componentsSeen(
+  universe: readonly Version[],
+  wanted: ReadonlyMap<string, readonly Component[]>,
+  catalogue: Catalogue,
+  stocks: readonly DestinationSnapshot[],
+): Promise<ReadonlyMap<string, readonly Component[]>> {
+  const seenTags = new Set(stocks.flatMap(({ tags }) => [...tags.values()].flat()));
+  const components = new Map(wanted);
+  for (const version of universe) {
+    if (components.has(version.tag)) continue;
+    const known =
+      catalogue.known(version) ?? (seenTags.has(version.tag) ? await catalogue.read(version) : undefined);
+    if (known !== undefined) components.set(version.tag, known);
+  }
+  return components;
+}

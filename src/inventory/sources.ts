@@ -1,0 +1,131 @@
+import { messageOf, OperationError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
+import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { Component } from "../plan/component.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
+import type { AttachmentFinder } from "./attachments.ts";
+
+/** A place that images are read from. */
+export interface Source extends Namespace {
+  repository(name: string): Repository;
+}
+
+/** What the sources say about one image: a source image, or why there is none, by source. */
+export interface Location {
+  readonly component: Component;
+  /** In the order of the sources. */
+  readonly answers: readonly {
+    readonly source: Source;
+    readonly image: SourceImage | undefined;
+    readonly reason: string;
+  }[];
+}
+
+export interface SourceOptions {
+  /** In order of preference. */
+  readonly sources: readonly Source[];
+  /** Undefined: all platforms. */
+  readonly wantsPlatform: ((platform: DescriptorPlatform) => boolean) | undefined;
+  /** Undefined: signatures and the like are not copied. */
+  readonly attachments: AttachmentFinder | undefined;
+  readonly log: Log;
+}
+
+/**
+ * Looks for an image at the sources, in order, until there is one for every destination: a source that is the
+ * destination itself does not count for it. HEAD only, which Docker Hub does not count as a pull.
+ * @throws OperationError when a source is in trouble, as opposed to not having the image.
+ */
+export async function locate(
+  component: Component,
+  destinations: readonly Namespace[],
+  options: SourceOptions,
+  signal: AbortSignal,
+): Promise<Location> {
+  const answers: Location["answers"][number][] = [];
+  for (const source of options.sources) {
+    const everyoneServed = destinations.every(
+      (destination) => imageFor({ component, answers }, destination) !== undefined,
+    );
+    if (answers.length > 0 && everyoneServed) break;
+    answers.push({ source, ...(await askSource(component, source, options, signal)) });
+  }
+  return { component, answers };
+}
+
+/** The image that a destination gets: the first that another place has. */
+export function imageFor({ answers }: Location, destination: Namespace): SourceImage | undefined {
+  return answers.find(({ source, image }) => image !== undefined && !sameNamespace(source, destination))
+    ?.image;
+}
+
+/** Whether any source has the image. */
+export function isThere({ answers }: Location): boolean {
+  return answers.some(({ image }) => image !== undefined);
+}
+
+/** Why no source has the image. */
+export function whyMissing({ component, answers }: Location): string {
+  const reasons = answers.map(({ source, reason }) => `${printNamespace(source)}: ${reason}`);
+  return `${component.from}:${component.fromTag} is at no source (${reasons.join("; ")})`;
+}
+
+async function askSource(
+  component: Component,
+  source: Source,
+  options: SourceOptions,
+  signal: AbortSignal,
+): Promise<{ image: SourceImage | undefined; reason: string }> {
+  const repository = source.repository(repositoryOf(source, component.from));
+  try {
+    const resolved = await repository.resolve(component.fromTag, signal);
+    if (resolved === undefined) return { image: undefined, reason: "not found" };
+    const chosen = await choosePlatforms(repository, resolved.digest, options);
+    const attachments = (await options.attachments?.find(repository, resolved.digest, signal)) ?? [];
+    const image: SourceImage = {
+      source: { registry: source.registry, path: source.path },
+      repository: repository.name,
+      tag: component.fromTag,
+      digest: chosen?.digest ?? resolved.digest,
+      mediaType: resolved.mediaType,
+      rewritten: chosen,
+      // What signs the whole index does not sign a part of it.
+      attachments: chosen === undefined ? attachments : [],
+    };
+    return { image, reason: "" };
+  } catch (error) {
+    // Registries answer 401 or 403 for what does not exist, to those who may not know the difference.
+    if (error instanceof OperationError && (error.status === 401 || error.status === 403)) {
+      options.log.debug(messageOf(error));
+      return { image: undefined, reason: `refused with status ${error.status}: not there, or not public` };
+    }
+    throw error;
+  }
+}
+
+/** The new index where only some platforms are wanted; undefined where the image goes as it is. */
+async function choosePlatforms(
+  repository: Repository,
+  digest: Digest,
+  { wantsPlatform, log }: SourceOptions,
+): Promise<Manifest | undefined> {
+  if (wantsPlatform === undefined) return undefined;
+  const manifest = await repository.manifest(digest);
+  if (manifest.kind !== "index") return undefined;
+  try {
+    const chosen = selectChildren(manifest, wantsPlatform);
+    if (chosen === manifest) return undefined;
+    log.info(`${repository.reference}@${digest}: with only the wanted platforms it becomes ${chosen.digest}`);
+    return chosen;
+  } catch (error) {
+    const request = {
+      scopes: [{ repository: repository.name, actions: ["pull"] }] as const,
+      operation: `choosing the platforms of ${digest}`,
+    };
+    const advice = 'Change the input "platforms".';
+    throw repository.registry.failure(request, { problem: messageOf(error), advice, cause: error });
+  }
+}
