@@ -1,6 +1,6 @@
 /**
- * Tencent Cloud's signature TC3-HMAC-SHA256, as its documentation describes it
- * (https://www.tencentcloud.com/document/api/1051/41114), to check requests with.
+ * Tencent Cloud's signature TC3-HMAC-SHA256, to check requests with: as the page "Signature Method v3" of every Tencent
+ * Cloud API describes it, and equal to both examples that it has had.
  */
 import { createHash, createHmac } from "node:crypto";
 

@@ -9,17 +9,12 @@
  * Not documented by Tencent, and taken the inconvenient way here: a tag that is not there makes DeleteRepositoryTags
  * fail after the tags before it are gone.
  */
-import { randomUUID } from "node:crypto";
-import {
-  fullAccess,
-  type RegistryOptions,
-  type RegistryServer,
-  startRegistry,
-  type User,
-} from "./registry.ts";
+import { type RegistryOptions, type RegistryServer, startRegistry, type User } from "./registry.ts";
 import { type SandboxServer, startServer } from "./server.ts";
-import { type ApiAction, ApiError, gateway, type Parameters, type TencentCloudKey } from "./tcr-api.ts";
+import { type TcrInstance, type TcrState, tcrActions } from "./tcr-actions.ts";
+import { gateway, type TencentCloudKey } from "./tcr-api.ts";
 
+export type { TcrInstance } from "./tcr-actions.ts";
 export type { TencentCloudKey } from "./tcr-api.ts";
 
 export interface TcrOptions {
@@ -40,12 +35,6 @@ export interface TcrOptions {
   /** Whatever is to differ from TCR's own ways. */
   readonly registry?: RegistryOptions;
   readonly now?: () => number;
-}
-
-export interface TcrInstance {
-  readonly registryId: string;
-  readonly name: string;
-  readonly region: string;
 }
 
 export interface Tcr extends AsyncDisposable {
@@ -89,216 +78,19 @@ export async function startTcr(options: TcrOptions = {}): Promise<Tcr> {
     users.push(user);
     logins.push(user);
   };
-  const state: TcrState = { registry, instance, namespaces, addLogin, now, options };
-  const actions = new Map([...instanceActions(state), ...namespaceActions(state), ...imageActions(state)]);
+  const state: TcrState = {
+    registry,
+    instance,
+    namespaces,
+    addLogin,
+    loginSeconds: options.loginSeconds ?? 3600,
+    deleteRemovesDigest: options.deleteRemovesDigest ?? false,
+    now,
+  };
   const { keys = [tcrKey], callsPerSecond = 20 } = options;
-  const api = await startServer(gateway({ keys, actions, callsPerSecond, now }));
+  const api = await startServer(gateway({ keys, actions: tcrActions(state), callsPerSecond, now }));
   const close = async () => {
     await Promise.all([registry.close(), api.close()]);
   };
   return { registry, api, instance, namespaces, logins, close, [Symbol.asyncDispose]: close };
-}
-
-interface TcrState {
-  readonly registry: RegistryServer;
-  readonly instance: TcrInstance;
-  readonly namespaces: Map<string, { public: boolean }>;
-  readonly addLogin: (user: User) => void;
-  readonly now: () => number;
-  readonly options: TcrOptions;
-}
-
-type Actions = readonly (readonly [string, ApiAction])[];
-
-function instanceActions({ registry, instance, addLogin, now, options }: TcrState): Actions {
-  const describe: ApiAction = {
-    parameters: {
-      "Registryids?": "strings",
-      "Offset?": "number",
-      "Limit?": "number",
-      "Filters?": "filters",
-      "AllRegion?": "boolean",
-    },
-    run: (given, region) => {
-      const ids = given.texts("Registryids");
-      const names = given
-        .filters("Filters")
-        .flatMap(({ Name, Values }) => (Name === "RegistryName" ? Values : []));
-      const found = [instance].filter(
-        ({ registryId, name, region: home }) =>
-          (given.flag("AllRegion") || region === home) &&
-          (ids.length === 0 || ids.includes(registryId)) &&
-          (names.length === 0 || names.includes(name)),
-      );
-      const start = given.number("Offset", 0);
-      const shown = found.slice(start, start + given.number("Limit", 20));
-      return { TotalCount: found.length, Registries: shown.map((one) => instanceJson(one, registry)) };
-    },
-  };
-  const createToken: ApiAction = {
-    parameters: { RegistryId: "string", "TokenType?": "string", "Desc?": "string" },
-    run: (given, region) => {
-      checkInstance(instance, given, region);
-      const ExpTime = now() + (options.loginSeconds ?? 3600) * 1000;
-      const Username = "100012345678";
-      const Token = `sandbox-tcr-login-${randomUUID()}`;
-      addLogin({ ...fullAccess(Username, Token), expiresAt: ExpTime });
-      return { Username, Token, ExpTime };
-    },
-  };
-  return [
-    ["DescribeInstances", describe],
-    ["CreateInstanceToken", createToken],
-  ];
-}
-
-function instanceJson(
-  { registryId, name, region }: TcrInstance,
-  registry: RegistryServer,
-): Record<string, unknown> {
-  return {
-    RegistryId: registryId,
-    RegistryName: name,
-    RegistryType: "premium",
-    Status: "Running",
-    PublicDomain: registry.host,
-    InternalEndpoint: "",
-    RegionName: region,
-    RegionId: 1,
-    EnableAnonymous: true,
-    TokenValidTime: 1,
-  };
-}
-
-function namespaceActions({ instance, namespaces }: TcrState): Actions {
-  const describe: ApiAction = {
-    parameters: {
-      RegistryId: "string",
-      "NamespaceName?": "string",
-      "Limit?": "number",
-      "Offset?": "number",
-      "All?": "boolean",
-    },
-    run: (given, region) => {
-      checkInstance(instance, given, region);
-      const part = given.optionalText("NamespaceName") ?? "";
-      const found = [...namespaces].filter(([name]) => name.includes(part));
-      const shown = given.flag("All") ? found : page(found, given);
-      const list = shown.map(([Name, { public: Public }], index) => ({
-        Name,
-        Public,
-        NamespaceId: index + 1,
-        CreationTime: "2026-01-01 00:00:00 +0000 UTC",
-      }));
-      return { TotalCount: found.length, NamespaceList: list };
-    },
-  };
-  const create: ApiAction = {
-    parameters: { RegistryId: "string", NamespaceName: "string", IsPublic: "boolean" },
-    run: (given, region) => {
-      checkInstance(instance, given, region);
-      const name = given.text("NamespaceName");
-      if (!/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) || name.length < 2 || name.length > 30) {
-        throw new ApiError("InvalidParameter.ErrorTcrInvalidParameter", "NamespaceName is not valid");
-      }
-      if (namespaces.has(name)) {
-        throw new ApiError("FailedOperation.ErrorTcrResourceConflict", `the namespace ${name} exists`);
-      }
-      namespaces.set(name, { public: given.flag("IsPublic") });
-      return {};
-    },
-  };
-  return [
-    ["DescribeNamespaces", describe],
-    ["CreateNamespace", create],
-  ];
-}
-
-/** Most tags in one DeleteRepositoryTags. */
-const tagLimit = 20;
-
-function imageActions({ registry, instance, options }: TcrState): Actions {
-  const names = { RegistryId: "string", NamespaceName: "string", RepositoryName: "string" } as const;
-  const repositoryOf = (given: Parameters, region: string) => {
-    checkInstance(instance, given, region);
-    const repository = `${given.text("NamespaceName")}/${given.text("RepositoryName")}`;
-    if (!registry.repositories().includes(repository)) throw notFound(`the repository ${repository}`);
-    return repository;
-  };
-  const describe: ApiAction = {
-    parameters: {
-      ...names,
-      "ImageVersion?": "string",
-      "Digest?": "string",
-      "Limit?": "number",
-      "Offset?": "number",
-      "ExactMatch?": "boolean",
-    },
-    run: (given, region) => {
-      const repository = repositoryOf(given, region);
-      const wanted = given.optionalText("ImageVersion") ?? "";
-      const matches = (tag: string) => (given.flag("ExactMatch") ? tag === wanted : tag.includes(wanted));
-      const found = [...registry.tags(repository)]
-        .filter(([tag, digest]) => matches(tag) && (given.optionalText("Digest") ?? digest) === digest)
-        .sort(([one], [other]) => (one < other ? -1 : 1));
-      const list = page(found, given).map(([ImageVersion, Digest]) =>
-        imageJson(registry, repository, ImageVersion, Digest),
-      );
-      return { TotalCount: found.length, ImageInfoList: list };
-    },
-  };
-  const remove: ApiAction = {
-    parameters: { ...names, Tags: "strings" },
-    run: (given, region) => {
-      const repository = repositoryOf(given, region);
-      const tags = given.texts("Tags");
-      if (tags.length === 0 || tags.length > tagLimit)
-        throw new ApiError("InvalidParameter", `1 to ${tagLimit} tags`);
-      for (const tag of tags) {
-        const digest = registry.tags(repository).get(tag);
-        if (digest === undefined) throw notFound(`the tag ${tag}`);
-        if (options.deleteRemovesDigest) registry.deleteManifest(repository, digest);
-        else registry.untag(repository, tag);
-      }
-      return {};
-    },
-  };
-  return [
-    ["DescribeImages", describe],
-    ["DeleteRepositoryTags", remove],
-  ];
-}
-
-function imageJson(
-  registry: RegistryServer,
-  repository: string,
-  tag: string,
-  digest: string,
-): Record<string, unknown> {
-  const Size = registry.manifest(repository, digest)?.bytes.length ?? 0;
-  return {
-    Digest: digest,
-    Size,
-    ImageVersion: tag,
-    UpdateTime: "2026-01-01 00:00:00 +0000 UTC",
-    Kind: "IMAGE",
-    KmsSignature: "",
-  };
-}
-
-/** `Offset` is the number of a page, from 1; 0 is the first page as well. */
-function page<T>(all: readonly T[], given: Parameters): readonly T[] {
-  const size = Math.min(100, given.number("Limit", 20));
-  const number = Math.max(1, given.number("Offset", 1));
-  return all.slice((number - 1) * size, number * size);
-}
-
-function checkInstance({ registryId, region: home }: TcrInstance, given: Parameters, region: string): void {
-  if (given.text("RegistryId") !== registryId || region !== home) {
-    throw notFound(`the instance ${given.text("RegistryId")} in ${region}`);
-  }
-}
-
-function notFound(what: string): ApiError {
-  return new ApiError("ResourceNotFound.TcrResourceNotFound", `${what} does not exist`);
 }

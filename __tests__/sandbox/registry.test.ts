@@ -512,6 +512,22 @@ describe("access", () => {
     expect((await tokenFor(registry, [], login)).status).toBe(401);
   });
 
+  it("exchanges a refresh token, the identity token of a Docker login, by POST", async () => {
+    const user = { ...fullAccess("helper", "right"), identityToken: "refresh" };
+    const registry = await start({ authentication: { kind: "bearer", users: [user] } });
+    const { realm = "", service = "" } = registry.tokenServer ?? {};
+    const exchange = (refresh_token: string) => {
+      const scope = `repository:${repository}:push,pull`;
+      const form = { grant_type: "refresh_token", refresh_token, service, scope, client_id: "test" };
+      return fetch(realm, { method: "POST", body: new URLSearchParams(form) });
+    };
+    expect((await exchange("other")).status).toBe(401);
+    const { access_token } = (await (await exchange("refresh")).json()) as { access_token: string };
+    const headers = { authorization: `Bearer ${access_token}` };
+    const url = `${registry.origin}/v2/${repository}/blobs/uploads/`;
+    expect((await fetch(url, { method: "POST", headers })).status).toBe(202);
+  });
+
   it("takes Basic logins: 401 for a wrong one, 403 for what a user may not", async () => {
     const registry = await start({ authentication: { kind: "basic", users } });
     const post = (login: string) =>

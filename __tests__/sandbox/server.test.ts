@@ -21,7 +21,12 @@ const bytesOf = async (response: Response) => Buffer.from(await response.arrayBu
 
 describe("a server of the sandbox", () => {
   it("records requests with their bytes, and the most that were in flight at once", async () => {
-    server.fault({ when: {}, times: 3, effect: { delayMs: 50 } });
+    const all = Promise.withResolvers<void>();
+    const wait = () => {
+      if (server.requests.length === 3) all.resolve();
+      return all.promise;
+    };
+    server.fault({ when: {}, times: 3, effect: { run: wait } });
     await Promise.all([get("/a?x=1"), get("/a?x=1"), fetch(server.origin, { method: "PUT", body: "12345" })]);
     const put = server.requests.find(({ method }) => method === "PUT");
     expect(put).toMatchObject({ path: "/", status: 200, bytesIn: 5, bytesOut: body.length });

@@ -46,7 +46,6 @@ export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
-  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** What a registry has to know about a manifest. */

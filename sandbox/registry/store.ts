@@ -86,12 +86,6 @@ export function registryStore(onChange: (event: RegistryEvent) => void = () => u
     all.set(name, found);
     return found;
   };
-  const manifest = (name: string, reference: string) => {
-    const repository = all.get(name);
-    return repository?.manifests.get(
-      isDigest(reference) ? reference : (repository.tags.get(reference) ?? ""),
-    );
-  };
   return {
     events,
     get tagWrites() {
@@ -99,6 +93,20 @@ export function registryStore(onChange: (event: RegistryEvent) => void = () => u
         kind === "tag" && tag !== undefined ? [{ repository, tag, digest, at }] : [],
       );
     },
+    ...seeding(findOrCreate),
+    ...reading(all),
+    deleteTag: (name, tag) => all.get(name)?.tags.delete(tag) ?? false,
+    find: (name) => all.get(name),
+    findOrCreate,
+    record,
+    ...deletion(all, record),
+  };
+}
+
+function seeding(
+  findOrCreate: RegistryStore["findOrCreate"],
+): Pick<RegistryState, "putBlob" | "putManifest"> {
+  return {
     putBlob: (name, bytes) => {
       const digest = digestOf(bytes);
       findOrCreate(name).blobs.set(digest, bufferOf(bytes));
@@ -111,7 +119,19 @@ export function registryStore(onChange: (event: RegistryEvent) => void = () => u
       if (tag !== undefined) repository.tags.set(tag, digest);
       return digest;
     },
-    deleteTag: (name, tag) => all.get(name)?.tags.delete(tag) ?? false,
+  };
+}
+
+function reading(
+  all: ReadonlyMap<string, Repository>,
+): Pick<RegistryState, "tags" | "repositories" | "manifest" | "blob" | "hasBlob" | "state" | "completeness"> {
+  const manifest = (name: string, reference: string) => {
+    const repository = all.get(name);
+    return repository?.manifests.get(
+      isDigest(reference) ? reference : (repository.tags.get(reference) ?? ""),
+    );
+  };
+  return {
     tags: (name) => all.get(name)?.tags ?? new Map(),
     repositories: () => [...all.keys()].sort(),
     manifest,
@@ -119,10 +139,6 @@ export function registryStore(onChange: (event: RegistryEvent) => void = () => u
     hasBlob: (name, digest) => all.get(name)?.blobs.has(digest) ?? false,
     state: () => tagTable(all),
     completeness: (name, reference) => missingBelow(all.get(name), reference, manifest(name, reference)),
-    find: (name) => all.get(name),
-    findOrCreate,
-    record,
-    ...deletion(all, record),
   };
 }
 

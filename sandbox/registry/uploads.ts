@@ -36,59 +36,67 @@ export interface Uploads {
   proceed(request: SandboxRequest, repository: string, id: string): Promise<Answer>;
 }
 
+/** The uploads of a registry. */
 export function uploads(store: RegistryStore, options: UploadOptions): Uploads {
-  const sessions = new Map<string, Upload>();
-  const begin = (request: SandboxRequest, repository: string): Answer => {
-    const upload: Upload = {
-      id: randomUUID(),
-      repository,
-      chunks: [],
-      size: 0,
-      states: [newState()],
-      busy: false,
-    };
-    sessions.set(upload.id, upload);
-    const minimum = options.chunkMinLength;
-    const headers = minimum === undefined ? {} : { "oci-chunk-min-length": String(minimum) };
-    return { status: 202, headers: { ...progress(upload, request, options), ...headers } };
-  };
+  const context: Context = { store, options, sessions: new Map() };
   return {
-    open: () => sessions.size,
-    start: async (request, repository) => {
-      const query = request.url.searchParams;
-      const mounted = query.get("mount");
-      if (mounted !== null) {
-        const answer = mount(store, options, repository, mounted, query.get("from"));
-        return answer ?? begin(request, repository);
-      }
-      const digest = query.get("digest");
-      if (digest === null) return begin(request, repository);
-      checkContentType(request);
-      const chunks: Buffer[] = [];
-      for await (const chunk of request.body) chunks.push(chunk);
-      return commit(store, repository, chunks, digest);
-    },
-    proceed: async (request, repository, id) => {
-      const upload = sessions.get(id);
-      if (upload?.repository !== repository) throw refusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload");
-      if (request.method === "DELETE") {
-        sessions.delete(id);
-        return { status: 204 };
-      }
-      const state = /[?&]_state=([^&]*)/.exec(request.url.search)?.[1] ?? "";
-      if (!upload.states.includes(state)) {
-        throw refusal(
-          400,
-          "BLOB_UPLOAD_INVALID",
-          "the query of the Location did not come back as it was given",
-        );
-      }
-      if (request.method === "GET") return { status: 204, headers: progress(upload, request, options) };
-      if (state !== upload.states.at(-1)) return outOfOrder(upload, request, options);
-      if (request.method === "PATCH") return await append(upload, request, options);
-      return await finish(store, sessions, upload, request);
-    },
+    open: () => context.sessions.size,
+    start: (request, repository) => start(context, request, repository),
+    proceed: (request, repository, id) => proceed(context, request, repository, id),
   };
+}
+
+interface Context {
+  readonly store: RegistryStore;
+  readonly options: UploadOptions;
+  readonly sessions: Map<string, Upload>;
+}
+
+async function start(context: Context, request: SandboxRequest, repository: string): Promise<Answer> {
+  const { store, options } = context;
+  const query = request.url.searchParams;
+  const mounted = query.get("mount");
+  if (mounted !== null) {
+    const answer = mount(store, options, repository, mounted, query.get("from"));
+    return answer ?? begin(context, request, repository);
+  }
+  const digest = query.get("digest");
+  if (digest === null) return begin(context, request, repository);
+  checkContentType(request);
+  const chunks: Buffer[] = [];
+  for await (const chunk of request.body) chunks.push(chunk);
+  return commit(store, repository, chunks, digest);
+}
+
+function begin({ options, sessions }: Context, request: SandboxRequest, repository: string): Answer {
+  const id = randomUUID();
+  const upload: Upload = { id, repository, chunks: [], size: 0, states: [newState()], busy: false };
+  sessions.set(id, upload);
+  const minimum = options.chunkMinLength;
+  const headers = minimum === undefined ? {} : { "oci-chunk-min-length": String(minimum) };
+  return { status: 202, headers: { ...progress(upload, request, options), ...headers } };
+}
+
+async function proceed(
+  { store, options, sessions }: Context,
+  request: SandboxRequest,
+  repository: string,
+  id: string,
+): Promise<Answer> {
+  const upload = sessions.get(id);
+  if (upload?.repository !== repository) throw refusal(404, "BLOB_UPLOAD_UNKNOWN", "no such upload");
+  if (request.method === "DELETE") {
+    sessions.delete(id);
+    return { status: 204 };
+  }
+  const state = /[?&]_state=([^&]*)/.exec(request.url.search)?.[1] ?? "";
+  if (!upload.states.includes(state)) {
+    throw refusal(400, "BLOB_UPLOAD_INVALID", "the query of the Location did not come back as it was given");
+  }
+  if (request.method === "GET") return { status: 204, headers: progress(upload, request, options) };
+  if (state !== upload.states.at(-1)) return outOfOrder(upload, request, options);
+  if (request.method === "PATCH") return await append(upload, request, options);
+  return await finish(store, sessions, upload, request);
 }
 
 /** The answer to a mount, or undefined when an ordinary upload has to begin. */

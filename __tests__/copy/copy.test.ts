@@ -1,0 +1,153 @@
+import { describe, expect, it } from "vitest";
+import { buildImage, buildIndex, randomBytes } from "../../sandbox/images.ts";
+import { blobBytesInto, blobBytesOutOf, imageWithBase, requestsTo, startWorld } from "./harness.ts";
+
+/** Sum of the distinct blobs of images made by `imageWithBase`. */
+function uniqueBytes(...artifacts: readonly ReturnType<typeof imageWithBase>[]): number {
+  const blobs = new Map(
+    artifacts
+      .flatMap(({ config, layers }) => [...(config === undefined ? [] : [config]), ...layers])
+      .map(({ digest, size }) => [digest, size]),
+  );
+  return [...blobs.values()].reduce((sum, size) => sum + size, 0);
+}
+
+describe("copy", () => {
+  it("brings every image to every destination, byte for byte", async () => {
+    await using world = await startWorld({});
+    const core = world.place("core", imageWithBase("core"));
+    const portal = world.place("portal", imageWithBase("portal"));
+    const { outcomes } = await world.run([...world.stepsFor(core), ...world.stepsFor(portal)]);
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined, undefined]);
+    for (const destination of world.destinations) {
+      for (const image of [core, portal]) {
+        const repository = image.repository.replace("goharbor", "mirror");
+        expect(destination.tags(repository).get("v1.0.0")).toBe(image.digest);
+        expect(destination.completeness(repository, "v1.0.0")).toEqual([]);
+        expect(destination.manifest(repository, "v1.0.0")?.bytes).toEqual(
+          world.source.manifest(image.repository, "v1.0.0")?.bytes,
+        );
+      }
+    }
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it("reads each blob once and uploads it once to each destination, and mounts it in other repositories (P2)", async () => {
+    await using world = await startWorld({});
+    const artifacts = ["core", "portal", "jobservice"].map((name) => imageWithBase(name));
+    const images = artifacts.map((artifact, index) => world.place(`image-${index}`, artifact));
+    const { outcomes, bytesRead } = await world.run(images.flatMap((image) => world.stepsFor(image)));
+    const expected = uniqueBytes(...artifacts);
+    expect(bytesRead).toBe(expected);
+    expect(blobBytesOutOf(world.source)).toBe(expected);
+    for (const destination of world.destinations) expect(blobBytesInto(destination)).toBe(expected);
+    const mounted = outcomes.reduce((sum, { bytes }) => sum + bytes.mounted, 0);
+    expect(mounted).toBe(2 * 2 * 100_000);
+  });
+
+  it("uploads from the spool, without a second read, where a registry refuses to mount", async () => {
+    await using world = await startWorld({ destinations: [{ mount: "never" }, { mount: "refuse" }] });
+    const artifacts = ["core", "portal"].map((name) => imageWithBase(name));
+    const images = artifacts.map((artifact, index) => world.place(`image-${index}`, artifact));
+    const { outcomes, bytesRead } = await world.run(images.flatMap((image) => world.stepsFor(image)));
+    expect(outcomes.filter(({ failure }) => failure !== undefined)).toEqual([]);
+    expect(bytesRead).toBe(uniqueBytes(...artifacts));
+    for (const destination of world.destinations) {
+      expect(blobBytesInto(destination)).toBe(uniqueBytes(...artifacts) + 100_000);
+      expect(destination.uploadsOpen()).toBe(0);
+    }
+  });
+
+  it("does not read a blob that every destination has, and does not send what a destination has (P2)", async () => {
+    await using world = await startWorld({});
+    const [near, far] = world.destinations;
+    const image = world.place("core", imageWithBase("core"));
+    near?.putBlob("mirror/core", randomBytes("base", 100_000));
+    far?.putBlob("mirror/core", randomBytes("base", 100_000));
+    far?.putBlob("mirror/core", randomBytes("core#1", 60_000));
+    const { outcomes, bytesRead } = await world.run(world.stepsFor(image));
+    const rest = uniqueBytes(imageWithBase("core")) - 100_000;
+    expect(bytesRead).toBe(rest);
+    expect(outcomes.map(({ bytes }) => bytes.present)).toEqual([100_000, 160_000]);
+    if (near === undefined || far === undefined) throw new Error("two destinations expected");
+    expect(blobBytesInto(near)).toBe(rest);
+    expect(blobBytesInto(far)).toBe(rest - 60_000);
+  });
+
+  it("mounts a blob that another repository of the destination has already", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const images = ["core", "portal"].map((name) => world.place(name, imageWithBase(name)));
+    destination?.putBlob("mirror/portal", randomBytes("base", 100_000));
+    const { bytesRead } = await world.run(images.flatMap((image) => world.stepsFor(image)));
+    expect(bytesRead).toBe(uniqueBytes(imageWithBase("core"), imageWithBase("portal")) - 100_000);
+    expect(destination?.completeness("mirror/core", "v1.0.0")).toEqual([]);
+  });
+
+  it("copies indexes with all their children, nested ones too, and foreign layers only in name", async () => {
+    await using world = await startWorld({});
+    const platforms = ["linux/amd64", "linux/arm64"].map((platform) =>
+      buildImage({ seed: platform, platform }),
+    );
+    const nested = buildIndex([
+      buildIndex(platforms),
+      buildImage({ seed: "windows", layers: [{ size: 10, foreign: true }, { size: 500 }] }),
+    ]);
+    const image = world.place("multi", nested);
+    const { outcomes } = await world.run(world.stepsFor(image));
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    for (const destination of world.destinations)
+      expect(destination.completeness("mirror/multi", "v1.0.0")).toEqual([]);
+    expect(requestsTo(world.source, "GET", /manifests/)).toBe(5);
+  });
+
+  it("copies signatures and other referrers, and sets their tags before the image's", async () => {
+    await using world = await startWorld({ destinations: [{}, { referrers: false }] });
+    const signed = buildImage({ seed: "signed", format: "oci" });
+    const sbom = buildImage({
+      seed: "sbom",
+      format: "oci",
+      subject: signed,
+      artifactType: "application/spdx+json",
+    });
+    const cosign = buildImage({ seed: "cosign", format: "oci" });
+    const image = world.place("core", signed, []);
+    world.source.putBlob("goharbor/core", Buffer.from(""));
+    const tag = image.digest.replace(":", "-");
+    const attachments = [
+      { digest: world.place("core", sbom).digest, tag: undefined },
+      { digest: world.place("core", cosign).digest, tag: `${tag}.sig` },
+    ];
+    const { outcomes } = await world.run(world.stepsFor({ ...image, attachments }));
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    const [withApi, withoutApi] = world.destinations;
+    for (const destination of world.destinations) {
+      const tags = destination.tagWrites.map((write) => write.tag);
+      expect(tags.at(-1)).toBe("v1.0.0");
+      expect(tags).toContain(`${tag}.sig`);
+      expect(destination.completeness("mirror/core", sbom.digest)).toEqual([]);
+    }
+    expect(withApi?.tags("mirror/core").has(tag)).toBe(false);
+    const fallback = withoutApi?.manifest("mirror/core", tag);
+    expect(JSON.parse(fallback?.bytes.toString() ?? "{}").manifests).toMatchObject([
+      { digest: sbom.digest, artifactType: "application/spdx+json" },
+    ]);
+  });
+
+  it("keeps within the spool's bound without deadlock, also with a blob larger than the bound", async () => {
+    await using world = await startWorld({ destinations: [{ mount: "never" }, {}] });
+    const images = ["one", "two", "three"].map((name) =>
+      world.place(name, imageWithBase(name, [50_000, 30_000, 20_000, 400])),
+    );
+    const { outcomes, bytesRead } = await world.run(
+      images.flatMap((image) => world.stepsFor(image)),
+      { spoolLimit: 60_000 },
+    );
+    expect(outcomes.filter(({ failure }) => failure !== undefined)).toEqual([]);
+    expect(bytesRead).toBe(
+      uniqueBytes(
+        ...["one", "two", "three"].map((name) => imageWithBase(name, [50_000, 30_000, 20_000, 400])),
+      ),
+    );
+  });
+});

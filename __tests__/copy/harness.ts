@@ -1,0 +1,159 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Artifact, buildImage, type LayerOptions, pushTo } from "../../sandbox/images.ts";
+import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { systemClock } from "../../src/clock.ts";
+import { type CopyContext, type CopyResult, copy } from "../../src/copy/copy.ts";
+import { AttachmentFinder } from "../../src/inventory/attachments.ts";
+import { silentLog } from "../../src/log.ts";
+import { anonymous } from "../../src/oci/credentials.ts";
+import { parseDigest } from "../../src/oci/digest.ts";
+import { Registry } from "../../src/oci/registry.ts";
+import { Repository } from "../../src/oci/repository.ts";
+import { retrying } from "../../src/oci/retry.ts";
+import { createTransport, type NetworkTransport } from "../../src/oci/transport.ts";
+import type { CopyStep } from "../../src/plan/plan.ts";
+import type { Attachment, SourceImage } from "../../src/plan/snapshot.ts";
+
+/** One source and some destinations, with the engine between them. */
+export interface World extends AsyncDisposable {
+  readonly source: RegistryServer;
+  readonly destinations: readonly RegistryServer[];
+  /** Puts an image at the source and returns what a snapshot says about it. */
+  place(name: string, artifact: Artifact, attachments?: readonly Attachment[]): SourceImage;
+  /** Copy steps of an image to all destinations, or to some. */
+  stepsFor(
+    image: SourceImage,
+    options?: { version?: string; to?: readonly RegistryServer[] },
+  ): readonly CopyStep[];
+  run(steps: readonly CopyStep[], options?: RunOptions): Promise<CopyResult>;
+  /** Files that the engine left behind. */
+  leftovers(): Promise<readonly string[]>;
+}
+
+export type RunOptions = Partial<Pick<CopyContext, "spoolLimit" | "signal" | "log" | "clock">>;
+
+const quick = { attempts: 4, firstDelay: 5, longestDelay: 20, longestRetryAfter: 2_000 };
+
+/** A clock whose pauses are a hundredth of what they should be: retries without waiting, in the right order. */
+export const hastyClock = {
+  now: () => systemClock.now(),
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal),
+};
+
+export async function startWorld(options: {
+  source?: RegistryOptions;
+  destinations?: readonly RegistryOptions[];
+}): Promise<World> {
+  const source = await startRegistry(options.source ?? {});
+  const destinations = await Promise.all(
+    (options.destinations ?? [{}, {}]).map((each) => startRegistry(each)),
+  );
+  const folder = await mkdtemp(join(tmpdir(), "copy-test-"));
+  const transports: NetworkTransport[] = [];
+
+  function clientFor(server: RegistryServer, side: "source" | "destination"): Registry {
+    const network = createTransport(silentLog);
+    transports.push(network);
+    const clock = hastyClock;
+    const transport = retrying(network, { clock, log: silentLog, policy: quick });
+    return new Registry({
+      registry: server.host,
+      side,
+      credentials: anonymous,
+      transport,
+      clock,
+      log: silentLog,
+    });
+  }
+
+  const sourceClient = clientFor(source, "source");
+  const repositories = new Map<string, Repository>();
+  const sourceRepository = ({ repository }: SourceImage): Repository => {
+    const known = repositories.get(repository) ?? new Repository(sourceClient, repository);
+    repositories.set(repository, known);
+    return known;
+  };
+  return {
+    source,
+    destinations,
+    place(name, artifact, attachments = []) {
+      const digest = parseDigest(pushTo(source, `goharbor/${name}`, artifact, "v1.0.0"));
+      if (digest === undefined) throw new Error("no digest");
+      return {
+        source: { registry: source.host, path: "goharbor" },
+        repository: `goharbor/${name}`,
+        tag: "v1.0.0",
+        digest,
+        mediaType: artifact.mediaType,
+        rewritten: undefined,
+        attachments,
+      };
+    },
+    stepsFor(image, { version = "v1.0.0", to = destinations } = {}) {
+      return to.map((server) => ({
+        kind: "copy",
+        destination: `${server.host}/mirror`,
+        version,
+        image: image.repository.replace("goharbor/", ""),
+        tag: version,
+        reason: "it is not there yet",
+        source: image,
+        replaces: undefined,
+      }));
+    },
+    run(steps, runOptions = {}) {
+      return copy(steps, {
+        destinations: destinations.map((server) => ({
+          name: `${server.host}/mirror`,
+          registry: server.host,
+          path: "mirror",
+          client: clientFor(server, "destination"),
+          prepare: () => Promise.resolve(),
+        })),
+        sourceRepository,
+        attachments: new AttachmentFinder(silentLog),
+        temporaryFolder: folder,
+        spoolLimit: 1e9,
+        clock: hastyClock,
+        log: silentLog,
+        signal: new AbortController().signal,
+        ...runOptions,
+      });
+    },
+    leftovers: () => readdir(folder),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(transports.map((transport) => transport.close()));
+      await Promise.all([source, ...destinations].map((server) => server.close()));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** An image with a layer that all images of its family share, and layers of its own. */
+export function imageWithBase(seed: string, own: readonly number[] = [60_000, 2_000]): Artifact {
+  const base: LayerOptions = { size: 100_000, seed: "base" };
+  return buildImage({ seed, layers: [base, ...own.map((size) => ({ size }))] });
+}
+
+/** Requests of one kind that a registry got. */
+export function requestsTo(server: RegistryServer, method: string, path: RegExp): number {
+  return server.requests.filter((request) => request.method === method && path.test(request.path)).length;
+}
+
+/** Bytes of blobs that clients sent to a registry. */
+export function blobBytesInto(server: RegistryServer): number {
+  return server.requests
+    .filter(
+      ({ method, path }) => (method === "PUT" || method === "PATCH") && path.includes("/blobs/uploads/"),
+    )
+    .reduce((sum, { bytesIn }) => sum + bytesIn, 0);
+}
+
+/** Bytes of blobs that a registry gave out. */
+export function blobBytesOutOf(server: RegistryServer): number {
+  return server.requests
+    .filter(({ method, path }) => method === "GET" && /\/blobs\/sha256:/.test(path))
+    .reduce((sum, { bytesOut }) => sum + bytesOut, 0);
+}

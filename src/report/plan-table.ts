@@ -1,0 +1,107 @@
+import { printable } from "../log.ts";
+import type { Plan, Step } from "../plan/plan.ts";
+import { groupsOf } from "./grouping.ts";
+import type { ImageStep, RetentionStep } from "./reported-step.ts";
+import { countOf } from "./wording.ts";
+
+/** Most characters of a reason in a row: a whole failure with its advice, not a page of HTML from a proxy. */
+const reasonLimit = 600;
+
+/** A row of the table: cells that are aligned, and what stands below it. */
+interface Row {
+  readonly cells: readonly [action: string, subject: string, destination: string];
+  readonly reason: string;
+  /** The images that the row stands for, when it stands for several. */
+  readonly images: readonly string[];
+}
+
+/**
+ * The plan as aligned text for the log: the images of each version, then what each destination keeps, prunes and
+ * leaves. A dry run prints exactly this, and so does a real run before it starts (P9). Every tag is named.
+ */
+export function planLines(plan: Plan): readonly string[] {
+  const images = plan.steps.filter(isImageStep);
+  const retention = plan.steps.filter((step) => !isImageStep(step));
+  const sections = [
+    ...plan.versions.map((version) => ({
+      heading: version,
+      rows: imageRows(images.filter((step) => step.version === version)),
+    })),
+    { heading: "Retention", rows: retentionRows(retention) },
+  ].filter(({ rows }) => rows.length > 0);
+  const aligned = align(sections.flatMap(({ rows }) => rows));
+  return [
+    heading(plan),
+    ...sections.flatMap(({ heading: title, rows }) => [title, ...rows.flatMap((row) => printRow(row, aligned))]),
+    totals(plan),
+  ];
+}
+
+function heading({ repository, versions }: Plan): string {
+  return versions.length === 0
+    ? `Plan for ${repository}: no version is wanted`
+    : `Plan for ${repository} ${versions.join(", ")}:`;
+}
+
+function isImageStep(step: Step): step is ImageStep {
+  return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
+}
+
+/** One row for each copy; others of the same reason and destination are folded, for they are the same news. */
+function imageRows(steps: readonly ImageStep[]): readonly Row[] {
+  const single = (step: ImageStep): string | undefined =>
+    step.kind === "copy" ? `${step.image}:${step.tag}` : undefined;
+  return groupsOf(steps, (step) => [step.kind, step.destination, step.reason, single(step)]).map(
+    ({ first, all }) => {
+      const references = all.map(({ image, tag }) => `${image}:${tag}`);
+      return row(first.kind, "", references, first.destination, reasonOf(first));
+    },
+  );
+}
+
+function reasonOf(step: ImageStep): string {
+  if (step.kind !== "copy") return step.reason;
+  const { source, repository, tag } = step.source;
+  return `${step.reason}; from ${source.registry}/${repository}:${tag}`;
+}
+
+function retentionRows(steps: readonly RetentionStep[]): readonly Row[] {
+  return groupsOf(steps, (step) => [step.kind, step.destination, step.version, step.reason]).map(
+    ({ first, all }) => {
+      const references = all.flatMap((step) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
+      return row(first.kind, first.version, references, first.destination, first.reason);
+    },
+  );
+}
+
+function row(
+  action: Step["kind"],
+  version: string,
+  references: readonly string[],
+  destination: string,
+  reason: string,
+): Row {
+  const [only = version] = references;
+  const ofVersion = version === "" ? "" : ` of ${version}`;
+  const subject = references.length > 1 ? `${countOf(references.length, "image")}${ofVersion}` : only;
+  const images = references.length > 1 ? references : [];
+  return { cells: [action, subject, destination], reason: printable(reason, reasonLimit), images };
+}
+
+/** Width of each aligned column, in characters; the same all over the plan, so that columns line up. */
+function align(rows: readonly Row[]): readonly number[] {
+  return [0, 1, 2].map((column) => Math.max(0, ...rows.map(({ cells }) => cells[column]?.length ?? 0)));
+}
+
+function printRow({ cells, reason, images }: Row, widths: readonly number[]): readonly string[] {
+  const aligned = cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
+  const below = images.length === 0 ? [] : [`  ${" ".repeat(widths[0] ?? 0)}  ${images.join(", ")}`];
+  return [`  ${aligned}  ${reason}`, ...below];
+}
+
+function totals({ steps }: Plan): string {
+  const count = (kind: Step["kind"]): number => steps.filter((step) => step.kind === kind).length;
+  const fails = count("fail");
+  const failing = fails === 0 ? "" : `, ${fails} that cannot be mirrored`;
+  return `In all: ${countOf(count("copy"), "image")} to copy, ${count("skip")} to skip, ${count("prune")} to prune${failing}`;
+}

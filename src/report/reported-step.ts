@@ -1,0 +1,112 @@
+import type { CopyOutcome, MovedBytes, PruneOutcome } from "../copy/outcome.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep, Step } from "../plan/plan.ts";
+import type { RunResult } from "./result.ts";
+
+/** `planned`: a dry run would do it. `not-tried`: given up because of another failure. */
+export type Outcome =
+  | "copied"
+  | "skipped"
+  | "failed"
+  | "kept"
+  | "pruned"
+  | "not-tried"
+  | "left"
+  | "planned";
+
+/** A step of the plan and what became of it. */
+export interface Reported<S extends Step = Step> {
+  readonly step: S;
+  readonly outcome: Outcome;
+  /** Why: the failure's words where it failed or was not tried, else the plan's. */
+  readonly reason: string;
+  /** Present when a copy was tried. */
+  readonly bytes: MovedBytes | undefined;
+  /** Present when a copy was tried. */
+  readonly milliseconds: number | undefined;
+}
+
+/** Steps about the images of the wanted versions. */
+export type ImageStep = CopyStep | SkipStep | FailStep;
+/** Steps about what a destination keeps. */
+export type RetentionStep = KeepStep | PruneStep | LeaveStep;
+
+/** A run that says nothing about a planned step must not pass for a success. */
+const notCarriedOut = "the run ended before this step was carried out";
+
+/** Every step of the plan with its outcome, in the order of the plan. */
+export function reportedSteps(result: RunResult): readonly Reported[] {
+  return report(result, result.plan.steps);
+}
+
+/** The steps about images of the wanted versions, with their outcomes. */
+export function reportedImages(result: RunResult): readonly Reported<ImageStep>[] {
+  const steps = result.plan.steps.filter(
+    (step) => step.kind === "copy" || step.kind === "skip" || step.kind === "fail",
+  );
+  return report(result, steps);
+}
+
+/** The steps about what destinations keep, with their outcomes. */
+export function reportedRetention(result: RunResult): readonly Reported<RetentionStep>[] {
+  const steps = result.plan.steps.filter(
+    (step) => step.kind === "keep" || step.kind === "prune" || step.kind === "leave",
+  );
+  return report(result, steps);
+}
+
+/** Whether an image is now at its destination under its tag. */
+export function isInPlace({ step, outcome }: Reported): boolean {
+  return outcome === "copied" || (step.kind === "skip" && step.digest !== undefined);
+}
+
+/** Whether these images of one version are all in place, those aside whose tags belong to another version. */
+export function isComplete(images: readonly Reported<ImageStep>[]): boolean {
+  const settled = images.every(({ outcome }) => outcome === "copied" || outcome === "skipped");
+  return settled && images.some(isInPlace);
+}
+
+/** The digest that a step is about, where it is known. */
+export function digestOfStep(step: Step): Digest | undefined {
+  if (step.kind === "copy") return step.source.digest;
+  return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
+}
+
+function report<S extends Step>(result: RunResult, steps: readonly S[]): readonly Reported<S>[] {
+  const copies = new Map<Step, CopyOutcome>(result.copies.map((copy) => [copy.step, copy]));
+  const prunes = new Map<Step, PruneOutcome>(result.prunes.map((prune) => [prune.step, prune]));
+  return steps.map((step) => {
+    const copy = copies.get(step);
+    const { outcome, reason } = becomes(step, copy, prunes.get(step), result.dryRun);
+    return { step, outcome, reason, bytes: copy?.bytes, milliseconds: copy?.milliseconds };
+  });
+}
+
+function becomes(
+  step: Step,
+  copy: CopyOutcome | undefined,
+  prune: PruneOutcome | undefined,
+  dryRun: boolean,
+): Pick<Reported, "outcome" | "reason"> {
+  const { reason } = step;
+  switch (step.kind) {
+    case "skip":
+      return { outcome: "skipped", reason };
+    case "fail":
+      return { outcome: "failed", reason };
+    case "keep":
+      return { outcome: "kept", reason };
+    case "leave":
+      return { outcome: "left", reason };
+    case "copy":
+      if (dryRun) return { outcome: "planned", reason };
+      if (copy === undefined) return { outcome: "failed", reason: notCarriedOut };
+      return copy.failure === undefined
+        ? { outcome: "copied", reason }
+        : { outcome: "failed", reason: copy.failure };
+    case "prune":
+      if (dryRun) return { outcome: "planned", reason };
+      if (prune === undefined) return { outcome: "failed", reason: notCarriedOut };
+      return { outcome: prune.status, reason: prune.reason ?? reason };
+  }
+}

@@ -1,0 +1,56 @@
+import { formatBytes } from "../copy/format-bytes.ts";
+import { reportedSteps } from "./reported-step.ts";
+import type { RunResult } from "./result.ts";
+import { movedBytes, tallySteps } from "./tally.ts";
+import { countOf, formatDuration, listOf } from "./wording.ts";
+
+/** Most versions that the closing line names; a range may hold dozens. */
+const namedVersions = 5;
+
+/** How a run ended, in one sentence. */
+export interface Status {
+  /** An emoji for the summary; logs do without. */
+  readonly icon: string;
+  readonly sentence: string;
+}
+
+/** How a run ended: what was done, what failed, how much moved, how long it took. */
+export function statusOf(result: RunResult): Status {
+  return result.dryRun ? dryRunStatus(result) : runStatus(result);
+}
+
+function dryRunStatus(result: RunResult): Status {
+  const steps = reportedSteps(result);
+  const planned = (kind: "copy" | "prune"): number =>
+    steps.filter(({ step, outcome }) => step.kind === kind && outcome === "planned").length;
+  const { skipped, failed } = tallySteps(steps);
+  const sentence = `Dry run, nothing was written: ${countOf(planned("copy"), "image")} to copy, ${skipped} to skip, ${planned("prune")} to prune, ${failed} that cannot be mirrored.`;
+  return { icon: failed > 0 ? "❌" : "🔎", sentence };
+}
+
+function runStatus(result: RunResult): Status {
+  const steps = reportedSteps(result);
+  const { copied, skipped, pruned, failed } = tallySteps(steps);
+  const took = formatDuration(result.milliseconds);
+  if (copied + pruned + failed === 0) {
+    return {
+      icon: "✅",
+      sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped, in ${took}.`,
+    };
+  }
+  const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
+  const counts = `${countOf(copied, "image")} copied, ${skipped} skipped, ${pruned} pruned, ${failed} failed`;
+  const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
+  const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
+  return {
+    icon: failed > 0 ? "❌" : "✅",
+    sentence: `${counts}${givenUp}; ${traffic}, in ${took}.`,
+  };
+}
+
+/** The last line of the log: repository, versions and how the run ended. */
+export function closingLine(result: RunResult): string {
+  const { repository, versions } = result.plan;
+  const subject = versions.length === 0 ? repository : `${repository} ${listOf(versions, namedVersions)}`;
+  return `${subject}: ${statusOf(result).sentence}`;
+}

@@ -1,0 +1,86 @@
+import { type MovedBytes, noBytes } from "../copy/outcome.ts";
+import type { Digest } from "../oci/digest.ts";
+import {
+  digestOfStep,
+  isComplete,
+  isInPlace,
+  type Outcome,
+  type Reported,
+  reportedImages,
+  reportedSteps,
+} from "./reported-step.ts";
+import type { RunResult } from "./result.ts";
+
+/** Numbers of images, each destination counted. */
+export interface Tally {
+  readonly copied: number;
+  /** In place already, or not wanted. */
+  readonly skipped: number;
+  readonly pruned: number;
+  /** Could not be planned, copied or pruned. What was given up because of such a failure does not count again. */
+  readonly failed: number;
+}
+
+/** An image that is now in place; an entry of the output `images`. */
+export interface ImageInPlace {
+  /** Name below the destination's namespace. */
+  readonly image: string;
+  readonly tag: string;
+  readonly digest: Digest;
+  readonly destination: string;
+  /** What a client pulls: `registry/namespace/image:tag`. */
+  readonly reference: string;
+}
+
+/** Counts what became of the steps of a run. */
+export function tallyOf(result: RunResult): Tally {
+  return tallySteps(reportedSteps(result));
+}
+
+/** Counts what became of some steps, for example those of one destination. */
+export function tallySteps(steps: readonly Reported[]): Tally {
+  const count = (wanted: Outcome): number => steps.filter(({ outcome }) => outcome === wanted).length;
+  return {
+    copied: count("copied"),
+    skipped: count("skipped"),
+    pruned: count("pruned"),
+    failed: count("failed"),
+  };
+}
+
+/** Whether nothing failed: what the exit status says. */
+export function succeeded(result: RunResult): boolean {
+  return tallyOf(result).failed === 0;
+}
+
+/** The images that are now in place, in the order of the plan. After a dry run: those that were there before. */
+export function imagesInPlace(result: RunResult): readonly ImageInPlace[] {
+  return reportedImages(result)
+    .filter(isInPlace)
+    .flatMap(({ step }) => {
+      const { image, tag, destination } = step;
+      const digest = digestOfStep(step);
+      const reference = `${destination}/${image}:${tag}`;
+      return digest === undefined ? [] : [{ image, tag, digest, destination, reference }];
+    });
+}
+
+/** The wanted versions, newest first, that are now complete at every destination that is to have them. */
+export function mirroredVersions(result: RunResult): readonly string[] {
+  const images = reportedImages(result);
+  return result.plan.versions.filter((version) =>
+    isComplete(images.filter(({ step }) => step.version === version)),
+  );
+}
+
+/** Bytes of all copies together, those of failed ones included: they were moved all the same. */
+export function movedBytes(steps: readonly Reported[]): MovedBytes {
+  return steps.reduce(
+    (sum, { bytes = noBytes }) => ({
+      uploaded: sum.uploaded + bytes.uploaded,
+      mounted: sum.mounted + bytes.mounted,
+      present: sum.present + bytes.present,
+    }),
+    noBytes,
+  );
+}
