@@ -46,7 +46,7 @@ export interface ActionResult {
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The event that GitHub sends when a release is published. */
-export function releaseEvent(sandbox: Sandbox, tag: string): ActionEvent {
+export function releaseEvent(sandbox: Pick<Sandbox, "github">, tag: string): ActionEvent {
   const { github } = sandbox;
   const [owner, name] = github.repository.split("/");
   const payload = {
@@ -58,7 +58,7 @@ export function releaseEvent(sandbox: Sandbox, tag: string): ActionEvent {
 }
 
 /** Writes the files that a runner prepares, and returns the whole environment of the Action's process. */
-export function actionEnvironment(sandbox: Sandbox, options: ActionOptions): Record<string, string> {
+export function actionEnvironment(sandbox: Pick<Sandbox, "github">, options: ActionOptions): Record<string, string> {
   const { event, folder, repository = sandbox.github.repository } = options;
   const { refName = "main", refType = "branch" } = event;
   for (const name of ["home", "temp", "workspace"]) mkdirSync(join(folder, name), { recursive: true });
@@ -95,14 +95,14 @@ export function actionEnvironment(sandbox: Sandbox, options: ActionOptions): Rec
 }
 
 /** `INPUT_<NAME>`: upper case, spaces to underscores, hyphens kept, as the runner does. */
-function inputVariables(sandbox: Sandbox, inputs: Readonly<Record<string, string>>): Record<string, string> {
+function inputVariables(sandbox: Pick<Sandbox, "github">, inputs: Readonly<Record<string, string>>): Record<string, string> {
   const all: Record<string, string> = { ...defaultInputs(sandbox), ...inputs };
   return Object.fromEntries(
     Object.entries(all).map(([name, value]) => [`INPUT_${name.replaceAll(" ", "_").toUpperCase()}`, value]),
   );
 }
 
-function defaultInputs(sandbox: Sandbox): Record<string, string> {
+function defaultInputs(sandbox: Pick<Sandbox, "github">): Record<string, string> {
   const action = parse(readFileSync(join(root, "action.yml"), "utf8")) as {
     readonly inputs: Readonly<Record<string, { readonly default?: unknown }>>;
   };

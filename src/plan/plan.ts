@@ -1,69 +1,13 @@
-import type { Digest } from "../oci/digest.ts";
 import type { Component } from "./component.ts";
 import { isHeld } from "./holding.ts";
 import { type Ownership, ownershipOf } from "./ownership.ts";
 import { planPruning } from "./pruning.ts";
 import { newest } from "./retention.ts";
-import {
-  type DestinationSnapshot,
-  imageKey,
-  type Snapshot,
-  type SourceImage,
-  type WantedVersion,
-} from "./snapshot.ts";
+import { type DestinationSnapshot, imageKey, type Snapshot, type WantedVersion } from "./snapshot.ts";
+import type { FailStep, ImageStep, KeepStep, PlannedImage, Step } from "./step.ts";
 import type { Version } from "./version.ts";
 
-/** An image of a version at a destination. */
-interface PlannedImage {
-  readonly destination: string;
-  /** Tag of the version. */
-  readonly version: string;
-  /** Name below the destination's namespace. */
-  readonly image: string;
-  readonly tag: string;
-  readonly reason: string;
-}
-
-/** The image is brought to the destination and its tag is set. */
-export interface CopyStep extends PlannedImage {
-  readonly kind: "copy";
-  readonly source: SourceImage;
-  /** What the tag points to now, if that is something else. */
-  readonly replaces: Digest | undefined;
-}
-
-/** Nothing has to be done, or nothing is done on purpose. */
-export interface SkipStep extends PlannedImage {
-  readonly kind: "skip";
-  /** Present when the image is in place. */
-  readonly digest: Digest | undefined;
-}
-
-/** The image cannot be brought to the destination; the run fails, the rest goes on. */
-export interface FailStep extends PlannedImage {
-  readonly kind: "fail";
-}
-
-/** The destination keeps this version. */
-export interface KeepStep {
-  readonly kind: "keep";
-  readonly destination: string;
-  readonly version: string;
-  readonly reason: string;
-}
-
-/** The tag is deleted, once everything has been copied well. */
-export interface PruneStep extends PlannedImage {
-  readonly kind: "prune";
-  readonly digest: Digest | undefined;
-}
-
-/** The tag is of a version that is not kept, and stays all the same. */
-export interface LeaveStep extends PlannedImage {
-  readonly kind: "leave";
-}
-
-export type Step = CopyStep | SkipStep | FailStep | KeepStep | PruneStep | LeaveStep;
+export type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep, Step } from "./step.ts";
 
 /** What a run does, decided before it does anything (P9). */
 export interface Plan {
@@ -96,7 +40,7 @@ function planDestination(
   );
   const keeps =
     destination.retention.keep === "all" ? [] : kept.map((version) => keepStep(destination, version));
-  return [...images, ...keeps, ...planPruning(snapshot, destination, ownership, kept)];
+  return [...images, ...keeps, ...planPruning(snapshot.universe, destination, ownership, kept, images)];
 }
 
 /** The newest of what the destination holds whole or is about to hold. */
@@ -106,7 +50,10 @@ function keptVersions(
   ownership: Ownership,
   possible: readonly WantedVersion[],
 ): readonly Version[] {
-  const wanted = possible.map(({ version }) => version);
+  // A version all of whose tags belong to newer ones leaves nothing here, so it takes no other's place either.
+  const wanted = possible
+    .map(({ version }) => version)
+    .filter((version) => ownership.owned(version).length > 0);
   const held = snapshot.universe.filter(
     (version) => !wanted.includes(version) && isHeld(destination, ownership, version),
   );
@@ -119,7 +66,7 @@ function planVersion(
   ownership: Ownership,
   wanted: WantedVersion,
   kept: readonly Version[],
-): readonly Step[] {
+): readonly ImageStep[] {
   const { version, components, missing } = wanted;
   const planned = (component: Component, reason: string): PlannedImage => ({
     destination: destination.name,
@@ -129,25 +76,38 @@ function planVersion(
     reason,
   });
   if (missing.length > 0) return planMissing(wanted, planned);
-  if (!kept.includes(version)) {
-    const newer = kept.map(({ tag }) => tag).join(", ");
-    const reason = `it would not be kept: the newest ${destination.retention.keep} by ${destination.retention.keepBy} are ${newer}`;
-    return components.map((component) => ({
-      kind: "skip",
-      digest: undefined,
-      ...planned(component, reason),
-    }));
-  }
-  return components.map((component) => {
-    const owner = ownership.ownerOf(component.to, component.toTag);
-    if (owner !== version.tag) {
-      return {
-        kind: "skip",
-        digest: undefined,
-        ...planned(component, `the tag belongs to ${owner ?? "no version"}`),
-      };
-    }
-    return planImage(snapshot, destination, component, planned);
+  const steps = components.map((component): ImageStep => {
+    const reason = reasonToSkip(destination, ownership, version, component, kept);
+    return reason === undefined
+      ? planImage(snapshot, destination, component, planned)
+      : { kind: "skip", digest: undefined, ...planned(component, reason) };
+  });
+  return holdBack(steps);
+}
+
+function reasonToSkip(
+  { retention }: DestinationSnapshot,
+  ownership: Ownership,
+  version: Version,
+  { to, toTag }: Component,
+  kept: readonly Version[],
+): string | undefined {
+  const owner = ownership.ownerOf(to, toTag);
+  if (owner !== version.tag) return `the tag belongs to ${owner ?? "no version"}`;
+  if (kept.includes(version)) return undefined;
+  const newer = kept.map(({ tag }) => tag).join(", ");
+  return `it would not be kept: the newest ${retention.keep} by ${retention.keepBy} are ${newer}`;
+}
+
+/** One image that cannot be brought here holds back the others of its version (P3); those in place stay as they are. */
+function holdBack(steps: readonly ImageStep[]): readonly ImageStep[] {
+  const failed = steps.find(({ kind }) => kind === "fail");
+  if (failed === undefined) return steps;
+  const reason = `held back: ${failed.image}:${failed.tag} of this version cannot be copied here`;
+  return steps.map((step) => {
+    if (step.kind !== "copy") return step;
+    const { destination, version, image, tag } = step;
+    return { kind: "fail", destination, version, image, tag, reason };
   });
 }
 
@@ -155,7 +115,7 @@ function planVersion(
 function planMissing(
   { components, missing }: WantedVersion,
   planned: (component: Component, reason: string) => PlannedImage,
-): readonly Step[] {
+): readonly FailStep[] {
   const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`).join(", ");
   return components.map((component) => {
     const own = missing.find((image) => image.component === component);
@@ -168,7 +128,7 @@ function planImage(
   destination: DestinationSnapshot,
   component: Component,
   planned: (component: Component, reason: string) => PlannedImage,
-): Step {
+): ImageStep {
   const key = imageKey(component.to, component.toTag);
   const present = destination.digests.get(key);
   const source = destination.images.get(key);
@@ -211,10 +171,10 @@ function failEverything(
   snapshot: Snapshot,
   destination: DestinationSnapshot,
   reason: string,
-): readonly Step[] {
+): readonly FailStep[] {
   return snapshot.wanted.flatMap(({ version, components }) =>
     components.map((component) => ({
-      kind: "fail" as const,
+      kind: "fail",
       destination: destination.name,
       version: version.tag,
       image: component.to,

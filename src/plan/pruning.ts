@@ -1,9 +1,9 @@
 import type { Component } from "./component.ts";
 import { isHeld, presentImages } from "./holding.ts";
 import type { Ownership } from "./ownership.ts";
-import type { LeaveStep, PruneStep } from "./plan.ts";
 import { newest } from "./retention.ts";
-import { type DestinationSnapshot, imageKey, type Snapshot } from "./snapshot.ts";
+import { type DestinationSnapshot, imageKey } from "./snapshot.ts";
+import type { ImageStep, LeaveStep, PruneStep } from "./step.ts";
 import type { Version } from "./version.ts";
 
 /** A version that a destination does not keep, and what it has of it. */
@@ -17,23 +17,25 @@ interface Candidate {
 /**
  * What happens to the tags of versions that a destination does not keep. Only tags that belong to a published version
  * come up at all; everything else in the repositories is not looked at (P5).
+ * @param planned what happens to the wanted images here; with a failure among them nothing is deleted.
  */
 export function planPruning(
-  snapshot: Snapshot,
+  universe: readonly Version[],
   destination: DestinationSnapshot,
   ownership: Ownership,
   kept: readonly Version[],
+  planned: readonly ImageStep[],
 ): readonly (PruneStep | LeaveStep)[] {
   if (destination.retention.keep === "all") return [];
-  const candidates = snapshot.universe
+  const candidates = universe
     .filter((version) => !kept.includes(version))
     .map((version) => ({
       version,
       present: presentImages(destination, ownership, version),
-      leave: reasonToLeave(snapshot, destination, ownership, kept, version),
+      leave: reasonToLeave(destination, ownership, kept, version, planned),
     }))
     .filter(({ present }) => present.length > 0);
-  const staying = stayingDigests(destination, candidates);
+  const staying = stayingDigests(destination, candidates, planned);
   return candidates.flatMap(({ version, present, leave }) =>
     present.map((component) => {
       const reason = leave ?? sharedReason(destination, component, staying);
@@ -55,17 +57,17 @@ function keptNames(kept: readonly Version[]): string {
 }
 
 function reasonToLeave(
-  snapshot: Snapshot,
   destination: DestinationSnapshot,
   ownership: Ownership,
   kept: readonly Version[],
   version: Version,
+  planned: readonly ImageStep[],
 ): string | undefined {
   if (destination.deletion === "unavailable") {
     return `not kept, but this login cannot delete tags: ${destination.deletionUnavailable ?? "the registry offers no way"}`;
   }
-  if (snapshot.wanted.some((wanted) => wanted.version === version && wanted.missing.length > 0)) {
-    return "the version was asked for and could not be mirrored; nothing of it is deleted";
+  if (planned.some(({ kind }) => kind === "fail")) {
+    return "not kept, but a wanted image cannot be copied here, so nothing is deleted";
   }
   // Kept are whole versions only. One that lacks an image here but would be kept if it were whole is somebody's
   // half-finished work, not an old version.
@@ -82,6 +84,7 @@ function reasonToLeave(
 function stayingDigests(
   destination: DestinationSnapshot,
   candidates: readonly Candidate[],
+  planned: readonly ImageStep[],
 ): ReadonlyMap<string, string> {
   const going = new Set(
     candidates
@@ -90,9 +93,13 @@ function stayingDigests(
   );
   const after = [
     ...[...destination.heldDigests].filter(([key]) => !going.has(key)),
-    ...[...destination.images].map(([key, image]) => [key, image.digest] as const),
+    ...planned.flatMap((step) =>
+      step.kind === "copy" ? [[imageKey(step.image, step.tag), step.source.digest] as const] : [],
+    ),
   ];
-  return new Map(after.map(([key, digest]) => [digestKey(imageOf(key), digest), key]));
+  // Of several tags the first by name is told, in whatever order the registry answered: the plan is the same again.
+  const byName = after.sort(([one], [other]) => (one < other ? 1 : -1));
+  return new Map(byName.map(([key, digest]) => [digestKey(imageOf(key), digest), key]));
 }
 
 /** Why a tag must stay where deleting it may take other tags of the same digest along. */

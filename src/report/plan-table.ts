@@ -32,7 +32,10 @@ export function planLines(plan: Plan): readonly string[] {
   const aligned = align(sections.flatMap(({ rows }) => rows));
   return [
     heading(plan),
-    ...sections.flatMap(({ heading: title, rows }) => [title, ...rows.flatMap((row) => printRow(row, aligned))]),
+    ...sections.flatMap(({ heading: title, rows }) => [
+      title,
+      ...rows.flatMap((row) => printRow(row, aligned)),
+    ]),
     totals(plan),
   ];
 }

@@ -4,15 +4,7 @@ import type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep, Step
 import type { RunResult } from "./result.ts";
 
 /** `planned`: a dry run would do it. `not-tried`: given up because of another failure. */
-export type Outcome =
-  | "copied"
-  | "skipped"
-  | "failed"
-  | "kept"
-  | "pruned"
-  | "not-tried"
-  | "left"
-  | "planned";
+export type Outcome = "copied" | "skipped" | "failed" | "kept" | "pruned" | "not-tried" | "left" | "planned";
 
 /** A step of the plan and what became of it. */
 export interface Reported<S extends Step = Step> {

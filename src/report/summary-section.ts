@@ -28,9 +28,9 @@ export function joinSections(sections: readonly Section[], limit = summaryLimit)
   const dropped = sectionsToDrop(sections, limit);
   const shown = sections.filter((section) => !dropped.has(section)).map(({ markdown }) => markdown);
   if (dropped.size === 0) return text(shown);
-  const names = sections.filter((section) => dropped.has(section)).map(({ name }) => name);
+  const names = sections.filter((section) => dropped.has(section)).map(({ name }) => escapeMarkdown(name));
   const leftOut = alert("NOTE", [
-    `GitHub shows at most 1 MiB, so this was left out here: ${escapeMarkdown(listOf(names, namedSections))}. The JSON report (output <code>report</code>) has everything.`,
+    `GitHub shows at most 1 MiB, so this was left out here: ${listOf(names, namedSections)}. The JSON report (output <code>report</code>) has everything.`,
   ]);
   return text([...shown, leftOut]);
 }

@@ -1,0 +1,150 @@
+import type { MovedBytes } from "../../src/copy/outcome.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import { parseNamespace } from "../../src/oci/reference.ts";
+import type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep } from "../../src/plan/plan.ts";
+import type { RunResult } from "../../src/report/result.ts";
+
+export const dockerHub = "docker.io/goharbor";
+export const tcr = "goharbor.tencentcloudcr.com/goharbor";
+
+/** The images of a current Harbor release. */
+export const harborImages = [
+  "prepare",
+  "harbor-core",
+  "harbor-db",
+  "harbor-exporter",
+  "harbor-jobservice",
+  "harbor-log",
+  "harbor-portal",
+  "harbor-registryctl",
+  "nginx-photon",
+  "registry-photon",
+  "trivy-adapter-photon",
+  "valkey-photon",
+] as const;
+
+/** A digest that is always the same for a text. */
+export function digest(text: string): Digest {
+  return digestOf(text);
+}
+
+type ImageOptions = Partial<Pick<CopyStep, "destination" | "version" | "image" | "tag" | "reason">>;
+
+function planned(options: ImageOptions, reason: string) {
+  const version = options.version ?? "v2.15.2";
+  return {
+    destination: options.destination ?? tcr,
+    version,
+    image: options.image ?? "harbor-core",
+    tag: options.tag ?? version,
+    reason: options.reason ?? reason,
+  };
+}
+
+export function copyStep(options: ImageOptions & { readonly replaces?: Digest } = {}): CopyStep {
+  const place = planned(options, "it is not there yet");
+  const source = {
+    source: { registry: "ghcr.io", path: "goharbor" },
+    repository: `goharbor/${place.image}`,
+    tag: place.tag,
+    digest: digest(`${place.image}:${place.tag}`),
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    rewritten: undefined,
+    attachments: [],
+  };
+  return { kind: "copy", ...place, source, replaces: options.replaces };
+}
+
+export function skipStep(options: ImageOptions & { readonly inPlace?: boolean } = {}): SkipStep {
+  const place = planned(options, "it is in place");
+  const held = options.inPlace === false ? undefined : digest(`${place.image}:${place.tag}`);
+  return { kind: "skip", ...place, digest: held };
+}
+
+export function failStep(options: ImageOptions = {}): FailStep {
+  return { kind: "fail", ...planned(options, "no source has it") };
+}
+
+export function keepStep(version = "v2.15.2", destination = tcr): KeepStep {
+  return { kind: "keep", destination, version, reason: "among the newest 3 by semver" };
+}
+
+export function pruneStep(options: ImageOptions = {}): PruneStep {
+  const place = planned({ version: "v2.12.0", ...options }, "not among the newest 3: v2.15.2");
+  return { kind: "prune", ...place, digest: undefined };
+}
+
+export function leaveStep(options: ImageOptions = {}): LeaveStep {
+  const place = planned({ version: "v2.12.0", ...options }, "this login cannot delete tags");
+  return { kind: "leave", ...place };
+}
+
+/** A run under construction: steps are added with what became of them, in the order of the plan. */
+export interface ResultBuilder {
+  /** Steps that have no outcome of their own, and, for a dry run or a broken one, those that got none. */
+  plan(...steps: RunResult["plan"]["steps"]): ResultBuilder;
+  copied(step: CopyStep, bytes?: Partial<MovedBytes>): ResultBuilder;
+  copyFailed(step: CopyStep, failure: string): ResultBuilder;
+  pruned(step: PruneStep): ResultBuilder;
+  pruneFailed(step: PruneStep, reason: string): ResultBuilder;
+  pruneNotTried(step: PruneStep, reason: string): ResultBuilder;
+  build(changes?: Partial<RunResult>): RunResult;
+}
+
+/** @param repository `owner/name` whose releases count. */
+export function run(repository = "goharbor/harbor"): ResultBuilder {
+  const steps: RunResult["plan"]["steps"][number][] = [];
+  const copies: RunResult["copies"][number][] = [];
+  const prunes: RunResult["prunes"][number][] = [];
+  const noBytes = { uploaded: 0, mounted: 0, present: 0 };
+  const builder: ResultBuilder = {
+    plan: (...added) => {
+      steps.push(...added);
+      return builder;
+    },
+    copied: (step, bytes = {}) => {
+      copies.push({ step, failure: undefined, bytes: { ...noBytes, ...bytes }, milliseconds: 1500 });
+      return builder.plan(step);
+    },
+    copyFailed: (step, failure) => {
+      copies.push({ step, failure, bytes: noBytes, milliseconds: 700 });
+      return builder.plan(step);
+    },
+    pruned: (step) => {
+      prunes.push({ step, status: "pruned", reason: undefined });
+      return builder.plan(step);
+    },
+    pruneFailed: (step, reason) => {
+      prunes.push({ step, status: "failed", reason });
+      return builder.plan(step);
+    },
+    pruneNotTried: (step, reason) => {
+      prunes.push({ step, status: "not-tried", reason });
+      return builder.plan(step);
+    },
+    build: (changes = {}) => ({
+      plan: { repository, versions: wantedVersions(steps), steps },
+      dryRun: false,
+      destinations: [...new Set(steps.map(({ destination }) => destination))].map(reportedDestination),
+      copies,
+      prunes,
+      bytesRead: 41_200_000,
+      requests: new Map([["ghcr.io", 42]]),
+      startedAt: Date.UTC(2026, 6, 1, 12),
+      milliseconds: 192_000,
+      ...changes,
+    }),
+  };
+  return builder;
+}
+
+function wantedVersions(steps: RunResult["plan"]["steps"]): readonly string[] {
+  const images = steps.filter(({ kind }) => kind === "copy" || kind === "skip" || kind === "fail");
+  return [...new Set(images.map(({ version }) => version))];
+}
+
+function reportedDestination(name: string) {
+  const namespace = parseNamespace(name);
+  if (namespace === undefined) throw new Error(`${name} is not a namespace`);
+  return { name, ...namespace };
+}

@@ -1,0 +1,57 @@
+import type { Digest } from "../oci/digest.ts";
+import type { SourceImage } from "./snapshot.ts";
+
+/** An image of a version at a destination. */
+export interface PlannedImage {
+  readonly destination: string;
+  /** Tag of the version. */
+  readonly version: string;
+  /** Name below the destination's namespace. */
+  readonly image: string;
+  readonly tag: string;
+  readonly reason: string;
+}
+
+/** The image is brought to the destination and its tag is set. */
+export interface CopyStep extends PlannedImage {
+  readonly kind: "copy";
+  readonly source: SourceImage;
+  /** What the tag points to now, if that is something else. */
+  readonly replaces: Digest | undefined;
+}
+
+/** Nothing has to be done, or nothing is done on purpose. */
+export interface SkipStep extends PlannedImage {
+  readonly kind: "skip";
+  /** Present when the image is in place. */
+  readonly digest: Digest | undefined;
+}
+
+/** The image cannot be brought to the destination; the run fails, the rest goes on. */
+export interface FailStep extends PlannedImage {
+  readonly kind: "fail";
+}
+
+/** The destination keeps this version. */
+export interface KeepStep {
+  readonly kind: "keep";
+  readonly destination: string;
+  readonly version: string;
+  readonly reason: string;
+}
+
+/** The tag is deleted, once everything has been copied well. */
+export interface PruneStep extends PlannedImage {
+  readonly kind: "prune";
+  readonly digest: Digest | undefined;
+}
+
+/** The tag is of a version that is not kept, and stays all the same. */
+export interface LeaveStep extends PlannedImage {
+  readonly kind: "leave";
+}
+
+/** What is planned for an image of a wanted version. */
+export type ImageStep = CopyStep | SkipStep | FailStep;
+
+export type Step = ImageStep | KeepStep | PruneStep | LeaveStep;

@@ -1,0 +1,86 @@
+import { printable } from "../log.ts";
+import { shortDigest } from "../oci/digest.ts";
+import { groupsOf } from "./grouping.ts";
+import { type Reported, reportedSteps } from "./reported-step.ts";
+import type { RunResult } from "./result.ts";
+import { countOf, listOf } from "./wording.ts";
+
+/** What is put on the run as annotations, each a line of plain text. */
+export interface Annotations {
+  readonly warnings: readonly string[];
+  readonly errors: readonly string[];
+}
+
+/** GitHub shows ten annotations of a kind per step. https://github.com/actions/runner/blob/main/src/Runner.Worker/ExecutionContext.cs */
+const annotationLimit = 10;
+
+/** GitHub takes 4,096 characters of an annotation (same source); one that is cut by us ends in an ellipsis. */
+const textLimit = 4000;
+
+/** Most images and versions that an annotation names before it counts the rest. */
+const namedLimit = 12;
+
+/** The warnings and errors of a run, at most ten of each: what there is beyond is folded into the tenth. */
+export function annotationsOf(result: RunResult): Annotations {
+  const steps = reportedSteps(result);
+  return {
+    warnings: fold([...replaced(steps, result.dryRun), ...notTried(steps), ...left(steps)], "warning"),
+    errors: fold(failures(steps), "failure"),
+  };
+}
+
+function fold(texts: readonly string[], noun: string): readonly string[] {
+  const short = texts.map((text) => printable(text, textLimit));
+  if (short.length <= annotationLimit) return short;
+  const rest = short.length - (annotationLimit - 1);
+  return [
+    ...short.slice(0, annotationLimit - 1),
+    `And ${countOf(rest, noun)} more: see the summary and the JSON report.`,
+  ];
+}
+
+/** One for each reason: what is held back because of another image must not push that image's failure out. */
+function failures(steps: readonly Reported[]): readonly string[] {
+  const failed = steps.filter(({ outcome }) => outcome === "failed");
+  return groupsOf(failed, ({ step, reason }) => [step.kind, step.destination, step.version, reason]).map(
+    ({ first, all }) => {
+      const what = first.step.kind === "prune" ? "Pruning of " : "";
+      return `${what}${subject(all)} at ${first.step.destination} failed: ${first.reason}`;
+    },
+  );
+}
+
+function replaced(steps: readonly Reported[], dryRun: boolean): readonly string[] {
+  return steps.flatMap(({ step, outcome }) => {
+    if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed") return [];
+    const reference = `${step.destination}/${step.image}:${step.tag}`;
+    const digests = `${shortDigest(step.replaces)} by ${shortDigest(step.source.digest)}`;
+    return [`${reference} ${dryRun ? "would be" : "was"} replaced: ${digests}`];
+  });
+}
+
+function notTried(steps: readonly Reported[]): readonly string[] {
+  const givenUp = steps.filter(({ outcome }) => outcome === "not-tried");
+  return groupsOf(givenUp, ({ step, reason }) => [step.destination, reason]).map(
+    ({ first, all }) => `Nothing was pruned at ${first.step.destination}, ${tags(all)} stay: ${first.reason}`,
+  );
+}
+
+function left(steps: readonly Reported[]): readonly string[] {
+  const staying = steps.filter(({ outcome }) => outcome === "left");
+  return groupsOf(staying, ({ step, reason }) => [step.destination, reason]).map(
+    ({ first, all }) => `${tags(all)} left at ${first.step.destination}: ${first.reason}`,
+  );
+}
+
+function tags(steps: readonly Reported[]): string {
+  const versions = [...new Set(steps.map(({ step }) => step.version))];
+  return `${countOf(steps.length, "tag")} of ${listOf(versions, namedLimit)}`;
+}
+
+function subject(steps: readonly Reported[]): string {
+  const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
+  return images.length === 1
+    ? images.join()
+    : `${countOf(images.length, "image")} (${listOf(images, namedLimit)})`;
+}

@@ -1,0 +1,105 @@
+import type { MovedBytes } from "../copy/outcome.ts";
+import type { Step } from "../plan/plan.ts";
+import { digestOfStep, type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
+import type { ReportedDestination, RunResult } from "./result.ts";
+import { mirroredVersions, succeeded, type Tally, tallyOf } from "./tally.ts";
+
+/**
+ * The machine-readable report. New properties may come; one that changes its meaning or goes raises `schemaVersion`.
+ * What does not apply to a step is absent.
+ */
+export interface JsonReport {
+  readonly schemaVersion: 1;
+  /** `owner/name` whose releases count. */
+  readonly repository: string;
+  /** Tags of the wanted versions, newest first. */
+  readonly versions: readonly string[];
+  /** Those that are now complete wherever they were to go. */
+  readonly mirroredVersions: readonly string[];
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly dryRun: boolean;
+  readonly succeeded: boolean;
+  readonly counts: Tally;
+  readonly destinations: readonly ReportedDestination[];
+  /** In the order of the plan. */
+  readonly steps: readonly JsonStep[];
+  /** Requests sent, by host. */
+  readonly requests: Readonly<Record<string, number>>;
+  /** Bytes read from sources. */
+  readonly bytesRead: number;
+}
+
+/** A step of the plan and what became of it. */
+export interface JsonStep {
+  readonly action: Step["kind"];
+  readonly outcome: Outcome;
+  readonly destination: string;
+  readonly version: string;
+  /** Absent for `keep`, which is about a whole version. */
+  readonly image?: string | undefined;
+  readonly tag?: string | undefined;
+  /** Why: the failure's words where it failed or was not tried, else the plan's. */
+  readonly reason: string;
+  /** What the tag is to have, has, or had before it was pruned. */
+  readonly digest?: string | undefined;
+  /** What the tag held before, where that was something else. */
+  readonly replaces?: string | undefined;
+  /** Where a copy is read. */
+  readonly source?: string | undefined;
+  /** Whether a platform subset made a new index, so that the digest is not the source's. */
+  readonly rewritten?: boolean | undefined;
+  /** Bytes by how they got to the destination. */
+  readonly bytes?: MovedBytes | undefined;
+  readonly seconds?: number | undefined;
+}
+
+/** The report of a run, as data: `JSON.stringify` gives the document. */
+export function reportOf(result: RunResult): JsonReport {
+  return {
+    schemaVersion: 1,
+    repository: result.plan.repository,
+    versions: result.plan.versions,
+    mirroredVersions: mirroredVersions(result),
+    startedAt: new Date(result.startedAt).toISOString(),
+    seconds: seconds(result.milliseconds),
+    dryRun: result.dryRun,
+    succeeded: succeeded(result),
+    counts: tallyOf(result),
+    destinations: result.destinations.map(({ name, registry, path }) => ({ name, registry, path })),
+    steps: reportedSteps(result).map(jsonStep),
+    requests: Object.fromEntries(result.requests),
+    bytesRead: result.bytesRead,
+  };
+}
+
+function jsonStep({ step, outcome, reason, bytes, milliseconds }: Reported): JsonStep {
+  const image = step.kind === "keep" ? {} : { image: step.image, tag: step.tag };
+  return {
+    action: step.kind,
+    outcome,
+    destination: step.destination,
+    version: step.version,
+    ...image,
+    reason,
+    digest: digestOfStep(step),
+    ...copyDetails(step),
+    bytes,
+    seconds: milliseconds === undefined ? undefined : seconds(milliseconds),
+  };
+}
+
+function copyDetails(step: Step): Pick<JsonStep, "replaces" | "source" | "rewritten"> {
+  if (step.kind !== "copy") return {};
+  const { source, repository, tag, rewritten } = step.source;
+  return {
+    replaces: step.replaces,
+    source: `${source.registry}/${repository}:${tag}`,
+    rewritten: rewritten !== undefined,
+  };
+}
+
+function seconds(milliseconds: number): number {
+  return milliseconds / 1000;
+}

@@ -1,0 +1,62 @@
+import { groupsOf } from "./grouping.ts";
+import { code, escapeMarkdown, table } from "./markdown.ts";
+import { type Reported, type RetentionStep, reportedRetention } from "./reported-step.ts";
+import type { RunResult } from "./result.ts";
+import type { Section } from "./summary-section.ts";
+import { countOf, listOf } from "./wording.ts";
+
+/** Most images that one cell names: more than any Harbor release has, and still a cell. */
+const namedImages = 30;
+
+const columns = [
+  { title: "" },
+  { title: "Destination" },
+  { title: "Version" },
+  { title: "Images" },
+  { title: "Why" },
+] as const;
+
+/** What each destination keeps, what was pruned there, what was left alone, and why. */
+export function retentionSection(result: RunResult): readonly Section[] {
+  const steps = reportedRetention(result);
+  if (steps.length === 0) return [];
+  const groups = groupsOf(steps, ({ step, outcome, reason }) => [
+    step.destination,
+    step.version,
+    outcome,
+    reason,
+  ]);
+  const rows = groups.map(({ first, all }) => [
+    wordsOf(first),
+    code(first.step.destination),
+    escapeMarkdown(first.step.version),
+    imagesOf(all),
+    escapeMarkdown(first.reason),
+  ]);
+  return [{ name: "retention", rank: 4, markdown: `### Kept and pruned\n\n${table(columns, rows)}` }];
+}
+
+function wordsOf({ outcome }: Reported<RetentionStep>): string {
+  switch (outcome) {
+    case "kept":
+      return "✅ kept";
+    case "pruned":
+      return "🧹 pruned";
+    case "planned":
+      return "🔎 to prune";
+    case "not-tried":
+      return "⏸️ not pruned";
+    case "left":
+      return "⚠️ left";
+    default:
+      return "❌ failed";
+  }
+}
+
+function imagesOf(steps: readonly Reported<RetentionStep>[]): string {
+  const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
+  if (images.length === 0) return "all";
+  const [only = ""] = images;
+  if (images.length === 1) return code(only);
+  return `${countOf(images.length, "tag")}: ${listOf(images.map(code), namedImages)}`;
+}

@@ -1,0 +1,113 @@
+import { formatBytes } from "../copy/format-bytes.ts";
+import { shortDigest } from "../oci/digest.ts";
+import { groupsOf } from "./grouping.ts";
+import { alert, code, escapeMarkdown, table } from "./markdown.ts";
+import { pullSections } from "./pull-sections.ts";
+import { type Reported, reportedSteps } from "./reported-step.ts";
+import type { RunResult } from "./result.ts";
+import { retentionSection } from "./retention-section.ts";
+import { statusOf } from "./status.ts";
+import { joinSections, type Section } from "./summary-section.ts";
+import { movedBytes, tallySteps } from "./tally.ts";
+import { versionSections } from "./version-sections.ts";
+import { countOf, listOf } from "./wording.ts";
+
+/** Most versions and images that a line names before it counts the rest. */
+const namedLimit = 12;
+
+/** Most lines of a highlighted box; what there is beyond stands in the tables. */
+const boxLimit = 20;
+
+/**
+ * The job summary: GitHub Markdown of at most 1 MiB. What a reader needs first stands first; what does not fit is left
+ * out from the least important on, and named.
+ */
+export function summaryOf(result: RunResult): string {
+  return joinSections([
+    headSection(result),
+    ...failureSection(result),
+    ...replacedSection(result),
+    ...versionSections(result),
+    ...retentionSection(result),
+    ...pullSections(result),
+    ...trafficSection(result),
+  ]);
+}
+
+function headSection(result: RunResult): Section {
+  const { repository, versions } = result.plan;
+  const { icon, sentence } = statusOf(result);
+  const blocks = [
+    `## ⚓ ${escapeMarkdown(`${repository} ${listOf(versions, namedLimit)}`)}`,
+    `${icon} ${sentence}`,
+    destinationTable(result),
+  ];
+  return { name: "status", rank: 0, markdown: blocks.join("\n\n") };
+}
+
+function destinationTable(result: RunResult): string {
+  const steps = reportedSteps(result);
+  const numbers = ["Copied", "Skipped", "Pruned", "Failed", "Uploaded", "Mounted", "Already there"];
+  const rows = result.destinations.map(({ name }) => {
+    const own = steps.filter(({ step }) => step.destination === name);
+    const { copied, skipped, pruned, failed } = tallySteps(own);
+    const { uploaded, mounted, present } = movedBytes(own);
+    return [
+      code(name),
+      ...[copied, skipped, pruned, failed].map(String),
+      ...[uploaded, mounted, present].map(formatBytes),
+    ];
+  });
+  return table(
+    [{ title: "Destination" }, ...numbers.map((title) => ({ title, align: "right" as const }))],
+    rows,
+  );
+}
+
+/** Failures of the same reason together: one dead destination is one piece of news, not twelve. */
+function failureSection(result: RunResult): readonly Section[] {
+  const failed = reportedSteps(result).filter(({ outcome }) => outcome === "failed");
+  if (failed.length === 0) return [];
+  const groups = groupsOf(failed, ({ step, reason }) => [step.destination, step.version, reason]);
+  const lines = groups.map(({ first, all }) => {
+    const where = `${escapeMarkdown(first.step.version)} at ${code(first.step.destination)}`;
+    return `- ${where}, ${imagesOf(all)}: ${escapeMarkdown(first.reason)}`;
+  });
+  const markdown = alert("CAUTION", boxLines("**What failed**", lines));
+  return [{ name: "failures", rank: 1, markdown }];
+}
+
+/** A tag that held another digest is somebody's surprise: said where it cannot be overlooked. */
+function replacedSection(result: RunResult): readonly Section[] {
+  const lines = reportedSteps(result).flatMap(({ step, outcome }) => {
+    if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed") return [];
+    const reference = code(`${step.destination}/${step.image}:${step.tag}`);
+    return [`- ${reference}: ${code(shortDigest(step.replaces))} → ${code(shortDigest(step.source.digest))}`];
+  });
+  if (lines.length === 0) return [];
+  const title = result.dryRun
+    ? "**Tags that hold another digest and would be replaced**"
+    : "**Tags that held another digest and were replaced**";
+  return [{ name: "replaced tags", rank: 2, markdown: alert("WARNING", boxLines(title, lines)) }];
+}
+
+function boxLines(title: string, lines: readonly string[]): readonly string[] {
+  const more = lines.length - boxLimit;
+  const shown = lines.slice(0, boxLimit);
+  return [title, "", ...shown, ...(more > 0 ? [`- … and ${more} more, in the JSON report.`] : [])];
+}
+
+function imagesOf(steps: readonly Reported[]): string {
+  const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
+  const [only = ""] = images;
+  if (images.length === 1) return code(only);
+  return `${countOf(images.length, "image")} (${listOf(images.map(code), namedLimit)})`;
+}
+
+function trafficSection(result: RunResult): readonly Section[] {
+  if (result.requests.size === 0) return [];
+  const rows = [...result.requests].map(([host, requests]) => [code(host), String(requests)]);
+  const hosts = table([{ title: "Host" }, { title: "Requests", align: "right" }], rows);
+  const read = `${formatBytes(result.bytesRead)} were read from the sources, each blob once for all destinations.`;
+  return [{ name: "traffic", rank: 6, markdown: `### Traffic\n\n${read}\n\n${hosts}` }];
+}

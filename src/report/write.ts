@@ -1,0 +1,78 @@
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { annotationsOf } from "./annotations.ts";
+import { reportOf } from "./json-report.ts";
+import type { RunResult } from "./result.ts";
+import { closingLine } from "./status.ts";
+import { summaryOf } from "./summary.ts";
+import { imagesInPlace, mirroredVersions, tallyOf } from "./tally.ts";
+
+/** Where a report goes: what the runner offers, as functions. */
+export interface ReportSink {
+  setOutput(name: string, value: string | number): void;
+  /** Adds Markdown to the job summary. */
+  appendSummary(markdown: string): Promise<void>;
+  writeFile(path: string, text: string): Promise<void>;
+  readonly log: Log;
+  /** Where the JSON report is written. */
+  readonly reportPath: string;
+}
+
+/**
+ * Longest value of the output `images`, in UTF-16 code units of two bytes. All outputs of a job may have 1 MB, counted in
+ * UTF-16, so this is 0.8 MB; the rest is for the job's other outputs.
+ * https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
+ */
+export const imagesOutputLimit = 400_000;
+
+/**
+ * Writes every form of report: annotations, JSON file, outputs, summary, closing line. A file or summary that cannot be
+ * written is a warning: the images are where they are, with or without it.
+ * @throws what `setOutput` throws, because a job that waits for an output must not go on without it.
+ */
+export async function writeReport(result: RunResult, sink: ReportSink): Promise<void> {
+  const { warnings, errors } = annotationsOf(result);
+  for (const warning of warnings) sink.log.warning(warning);
+  for (const error of errors) sink.log.error(error);
+  const report = await writeJson(result, sink);
+  setOutputs(result, report, sink);
+  try {
+    await sink.appendSummary(summaryOf(result));
+  } catch (error) {
+    sink.log.warning(`The job summary could not be written: ${messageOf(error)}`);
+  }
+  sink.log.info(closingLine(result));
+}
+
+/** The path of the written file; empty when it could not be written. */
+async function writeJson(result: RunResult, sink: ReportSink): Promise<string> {
+  const { reportPath } = sink;
+  try {
+    await sink.writeFile(reportPath, `${JSON.stringify(reportOf(result), undefined, 2)}\n`);
+    return reportPath;
+  } catch (error) {
+    sink.log.warning(`The report could not be written to ${reportPath}: ${messageOf(error)}`);
+    return "";
+  }
+}
+
+function setOutputs(result: RunResult, report: string, sink: ReportSink): void {
+  const { copied, skipped, pruned, failed } = tallyOf(result);
+  sink.setOutput("versions", JSON.stringify(mirroredVersions(result)));
+  sink.setOutput("copied", copied);
+  sink.setOutput("skipped", skipped);
+  sink.setOutput("pruned", pruned);
+  sink.setOutput("failed", failed);
+  sink.setOutput("images", imagesOutput(result, sink.log));
+  sink.setOutput("report", report);
+}
+
+function imagesOutput(result: RunResult, log: Log): string {
+  const images = imagesInPlace(result);
+  const json = JSON.stringify(images);
+  if (json.length <= imagesOutputLimit) return json;
+  log.warning(
+    `The output images is empty: its ${images.length} images are more than GitHub takes (1 MB for all outputs of a job). The file of the output report has them.`,
+  );
+  return "[]";
+}
