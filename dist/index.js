@@ -76948,7 +76948,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _clock_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(529);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7482);
 /* harmony import */ var _oci_transport_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2268);
-/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2899);
+/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3762);
 
 
 
@@ -77557,7 +77557,9 @@ function printable(text, limit = foreignTextLimit) {
 /* harmony export */   qF: () => (/* binding */ parseJson),
 /* harmony export */   vf: () => (/* binding */ discard)
 /* harmony export */ });
-/* harmony import */ var valibot__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7934);
+/* harmony import */ var valibot__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7934);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5625);
+
 
 /** A body was larger than the reader allows, or is not what it should be. */
 class BodyError extends Error {
@@ -77602,11 +77604,13 @@ function parseJson(text, schema, subject = "the answer") {
     catch {
         throw new BodyError(`${subject} is not JSON`);
     }
-    const result = valibot__WEBPACK_IMPORTED_MODULE_0__/* .safeParse */ .xLC(schema, value);
+    const result = valibot__WEBPACK_IMPORTED_MODULE_1__/* .safeParse */ .xLC(schema, value);
     if (result.success)
         return result.output;
     const [issue] = result.issues;
-    throw new BodyError(`${subject} is not of the expected form (${valibot__WEBPACK_IMPORTED_MODULE_0__/* .getDotPath */ .BuJ(issue) ?? "top level"}: ${issue.message})`);
+    // Both the path and the message quote the text: keys, and values of another type than expected.
+    const where = (0,_log_js__WEBPACK_IMPORTED_MODULE_0__/* .printable */ .g)(`${valibot__WEBPACK_IMPORTED_MODULE_1__/* .getDotPath */ .BuJ(issue) ?? "top level"}: ${issue.message}`);
+    throw new BodyError(`${subject} is not of the expected form (${where})`);
 }
 /** Most bytes that are read of a body only to free its connection; beyond, dropping the connection is cheaper. */
 const discardLimit = 64 * 1024;
@@ -77664,6 +77668,10 @@ function canonicalRegistry(text) {
     if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))
         return undefined;
     const host = text.toLowerCase();
+    // What a URL reads as another host, or as none: 256.1.1.1, 0x7f.1, a broken `xn--` label.
+    const name = host.replace(/:[0-9]+$/, "");
+    if (!URL.canParse(`https://${name}`) || new URL(`https://${name}`).hostname !== name)
+        return undefined;
     return dockerHubAliases.has(host) ? "docker.io" : host;
 }
 /** Splits `<registry>/<namespace>`; undefined if either part breaks the grammar. */
@@ -77714,8 +77722,8 @@ function registryOrigin(registry) {
 /* harmony import */ var _http_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5809);
 
 
-/** Time allowed for a connection to come up, in milliseconds: two lost SYN packets on a long link. */
-const connectTimeout = 15_000;
+/** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
+const connectTimeout = 10_000;
 /**
  * Longest silence before the answer's headers, in milliseconds. While a body is being sent, undici starts the time anew
  * with each part that the other side takes. A registry checks the digest of a whole layer before it answers the last PUT.
@@ -77985,7 +77993,7 @@ function parseSelection(text) {
 
 /***/ }),
 
-/***/ 2899:
+/***/ 3762:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -78208,6 +78216,7 @@ var http = __nccwpck_require__(5809);
  */
 const defaultRetryPolicy = {
     attempts: 6,
+    connectAttempts: 4,
     firstDelay: 500,
     longestDelay: 15_000,
     longestRetryAfter: 5 * 60_000,
@@ -78233,6 +78242,21 @@ const brokenConnectionCodes = new Set([
     "UND_ERR_BODY_TIMEOUT",
     "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
 ]);
+/** Codes of a connection that never came up. */
+const noConnectionCodes = new Set([
+    "ECONNREFUSED",
+    "EHOSTUNREACH",
+    "ENETUNREACH",
+    "ENOTFOUND",
+    "UND_ERR_CONNECT_TIMEOUT",
+]);
+/** Whether an error says that no connection came up, at any depth of its causes. */
+function isNoConnection(error) {
+    if (!(error instanceof Error))
+        return false;
+    const code = error.code;
+    return (code !== undefined && noConnectionCodes.has(code)) || isNoConnection(error.cause);
+}
 /** Whether an error is a broken connection, at any depth of its causes. */
 function isBrokenConnection(error) {
     if (!(error instanceof Error))
@@ -78260,10 +78284,11 @@ function parseRetryAfter(header, now) {
 }
 /**
  * How long to wait after try number `attempt` (from 1), in milliseconds: what the server asked for, else doubling
- * with jitter, so that many requests that failed together do not come back together.
+ * with jitter, so that many requests that failed together do not come back together. "At once", or a date that is past by
+ * our clock, is no pause to ask for: all tries would be used up within a moment.
  */
 function delayBefore(attempt, policy, retryAfter, random = Math.random) {
-    if (retryAfter !== undefined)
+    if (retryAfter !== undefined && retryAfter > 0)
         return retryAfter;
     const doubled = Math.min(policy.firstDelay * 2 ** (attempt - 1), policy.longestDelay);
     return doubled * (0.75 + random() / 2);
@@ -78277,7 +78302,7 @@ function retrying(transport, context) {
                 return transport.send(request);
             for (let attempt = 1;; attempt += 1) {
                 const last = attempt >= policy.attempts;
-                const result = await sendOnce(transport, request, last);
+                const result = await sendOnce(transport, request, (error) => isNoConnection(error) ? attempt >= policy.connectAttempts : last);
                 if ("response" in result) {
                     const { response } = result;
                     const retryAfter = parseRetryAfter(response.header("retry-after"), context.clock.now());
@@ -78301,12 +78326,12 @@ function retrying(transport, context) {
 function canBeSentAgain(request) {
     return request.body === undefined || typeof request.body === "string" || request.body instanceof Uint8Array;
 }
-async function sendOnce(transport, request, last) {
+async function sendOnce(transport, request, isLast) {
     try {
         return { response: await transport.send(request) };
     }
     catch (error) {
-        if (last || request.signal?.aborted === true || !isBrokenConnection(error))
+        if (request.signal?.aborted === true || !isBrokenConnection(error) || isLast(error))
             throw error;
         return { error };
     }
@@ -78645,6 +78670,8 @@ class AttachmentFinder {
 
 // EXTERNAL MODULE: ./node_modules/valibot/dist/index.mjs
 var dist = __nccwpck_require__(7934);
+// EXTERNAL MODULE: ./src/log.ts
+var src_log = __nccwpck_require__(5625);
 ;// CONCATENATED MODULE: ./src/oci/digest.ts
 
 /**
@@ -78727,6 +78754,7 @@ function isNonDistributable(mediaType) {
 
 
 
+
 /** Largest manifest that is read, in bytes. Registries take at most 4 MiB on push; twice that is room enough for any. */
 const manifest_manifestLimit = 8 * 1024 * 1024;
 /** Most entries of one manifest: an index of all platforms has dozens, an image some hundred layers at the most. */
@@ -78775,7 +78803,7 @@ function parseManifest(bytes, contentType, expected) {
         throw schema1Error();
     const mediaType = document.mediaType ?? type;
     if (!isManifestType(mediaType))
-        throw new http/* BodyError */.Ru(`"${mediaType || "no type"}" is not a manifest type that can be mirrored`);
+        throw new http/* BodyError */.Ru(`"${(0,src_log/* printable */.g)(mediaType) || "no type"}" is not a manifest type that can be mirrored`);
     if (type !== mediaType && isManifestType(type)) {
         throw new http/* BodyError */.Ru(`the manifest says it is ${mediaType}, its Content-Type says ${type}`);
     }
@@ -79376,7 +79404,7 @@ function percent(done, total) {
  * @throws Error when it points to another origin: a page is asked for with the login of this registry.
  */
 function nextPage(header, current) {
-    const match = /<([^<>]*)>\s*;[^,]*\brel="?next"?/i.exec(header ?? "");
+    const match = /<([^<>]*)>\s*;[^,]*\brel=(?:"next"|next)(?=\s*(?:[;,]|$))/i.exec(header ?? "");
     if (match === null)
         return undefined;
     const target = match[1] ?? "";
@@ -79389,6 +79417,8 @@ function nextPage(header, current) {
 }
 
 ;// CONCATENATED MODULE: ./src/oci/repository.ts
+
+
 
 
 
@@ -79445,14 +79475,10 @@ class Repository {
             headers: { accept: acceptedManifests },
             redirect: "follow",
         });
-        const response = await this.registry.expect(request, 200);
-        try {
+        return this.registry.read(request, async (response) => {
             const bytes = await (0,http/* readBytes */.io)(response, manifest_manifestLimit);
             return parseManifest(bytes, response.header("content-type") ?? "", parseDigest(reference));
-        }
-        catch (error) {
-            throw this.registry.failure(request, { problem: (0,src_errors/* messageOf */.bD)(error), cause: error });
-        }
+        }, 200);
     }
     /**
      * Puts a manifest, byte for byte, under its digest or a tag.
@@ -79588,31 +79614,23 @@ class Repository {
      */
     async tags(signal) {
         const tags = new Set();
-        const visited = new Set();
-        let target = new URL(`/v2/${this.name}/tags/list?n=${tagPageSize}`, this.registry.origin);
-        while (target !== undefined && !visited.has(target.href) && visited.size < pageLimit) {
-            visited.add(target.href);
-            const request = {
-                ...this.#request("GET", "", "listing the tags", signal, {}),
-                target,
-            };
-            const response = await this.registry.expect(request, 200, 404);
-            if (response.status === 404) {
+        const request = this.#request("GET", `tags/list?n=${tagPageSize}`, "listing the tags", signal, {});
+        await this.#eachPage(request, async (response, first) => {
+            if (response.status === 404 && first) {
                 await (0,http/* discard */.vf)(response);
-                return [];
+                return false;
             }
-            try {
-                const page = await (0,http/* readJson */.Vh)(response, tagListSchema, tagPageLimit);
-                const before = tags.size;
-                for (const tag of page.tags ?? [])
-                    if (tag !== null)
-                        tags.add(tag);
-                target = tags.size === before ? undefined : nextPage(response.header("link"), target);
-            }
-            catch (error) {
-                throw this.registry.failure(request, { problem: (0,src_errors/* messageOf */.bD)(error), cause: error });
-            }
-        }
+            if (response.status !== 200)
+                throw await this.registry.refused(response, request);
+            const page = (await (0,http/* readJson */.Vh)(response, tagListSchema, tagPageLimit)).tags ?? [];
+            // Some lists hold `null` and digests as well; what breaks the grammar of tags cannot be asked for as one.
+            const listed = page.filter((tag) => tag !== null && (0,oci_reference/* isTag */.dz)(tag));
+            const before = tags.size;
+            for (const tag of listed)
+                tags.add(tag);
+            // A page may be empty, but some registries give the same tags for ever, whatever page is asked for.
+            return listed.length === 0 || tags.size > before;
+        });
         return [...tags];
     }
     /**
@@ -79624,22 +79642,25 @@ class Repository {
         const request = this.#request("GET", `referrers/${digest}`, `listing the referrers of ${digest}`, signal, {
             headers: { accept: ociIndex },
         });
-        const response = await this.registry.send(request);
-        const type = mediaTypeOf(response);
-        // Registries without the API answer 404, other errors, or a web page.
-        if (response.status !== 200 || type !== ociIndex) {
-            if (response.status === 429 || response.status >= 500)
+        const referrers = new Map();
+        let supported = true;
+        await this.#eachPage(request, async (response, first) => {
+            if (isTemporaryStatus(response.status))
                 throw await this.registry.refused(response, request);
+            if (response.status === 200 && mediaTypeOf(response) === ociIndex) {
+                const bytes = await (0,http/* readBytes */.io)(response, manifest_manifestLimit);
+                for (const child of parseManifest(bytes, ociIndex, undefined).children)
+                    referrers.set(child.digest, child);
+                return true;
+            }
+            if (!first)
+                throw await this.registry.refused(response, request);
+            // Registries without the API answer 404, other errors, or a web page.
             await (0,http/* discard */.vf)(response);
-            return undefined;
-        }
-        try {
-            const bytes = await (0,http/* readBytes */.io)(response, manifest_manifestLimit);
-            return parseManifest(bytes, ociIndex, undefined).children;
-        }
-        catch (error) {
-            throw this.registry.failure(request, { problem: (0,src_errors/* messageOf */.bD)(error), cause: error });
-        }
+            supported = false;
+            return false;
+        });
+        return supported ? [...referrers.values()] : undefined;
     }
     /**
      * Deletes a manifest by tag or digest.
@@ -79657,6 +79678,24 @@ class Repository {
         if (response.status === 404)
             return "not-found";
         return response.status >= 400 ? "unsupported" : "deleted";
+    }
+    /**
+     * Reads a list page by page: on this registry only, no page twice, and not for ever.
+     * @param read reads one answer, and says whether the list may go on.
+     */
+    async #eachPage(request, read) {
+        const visited = new Set();
+        let target = new URL(request.target, this.registry.origin);
+        while (target !== undefined && !visited.has(target.href)) {
+            // Not just the end of reading: what prunes must not take a part of the tags for all of them.
+            if (visited.size >= pageLimit)
+                throw this.registry.failure(request, { problem: `the list goes on after ${pageLimit} pages` });
+            visited.add(target.href);
+            const page = target;
+            target = await this.registry.read({ ...request, target: page }, async (response) => (await read(response, visited.size === 1))
+                ? nextPage(response.headers("link").join(", "), page)
+                : undefined);
+        }
     }
     #scope(push) {
         return { repository: this.name, actions: push ? ["pull", "push"] : ["pull"] };
@@ -79860,8 +79899,6 @@ async function pruneRepository(image, steps, destination, signal) {
     }
 }
 
-// EXTERNAL MODULE: ./src/log.ts
-var src_log = __nccwpck_require__(5625);
 ;// CONCATENATED MODULE: ./src/destinations/lease.ts
 /**
  * Shares a leased value: callers at the same moment wait for one request instead of making one each.
@@ -87125,13 +87162,15 @@ async function loadConfig(path) {
 }
 async function credentialFor(config, registry, runHelper) {
     const helper = valueFor(config.credHelpers, registry);
-    if (helper !== undefined)
+    // An empty name means the file, and keeps `credsStore` out, too: getConfiguredCredentialStore in
+    // https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
+    if (helper !== undefined && helper.value !== "")
         return runHelper(helper.value, helper.key);
     const entry = valueFor(config.auths, registry);
     const stored = entry === undefined ? undefined : credentialOf(entry.value);
     if (stored !== undefined)
         return stored;
-    if (config.credsStore === undefined)
+    if (helper !== undefined || config.credsStore === undefined || config.credsStore === "")
         return undefined;
     return runHelper(config.credsStore, entry?.key ?? (registry === "docker.io" ? dockerHubKey : registry));
 }
@@ -87212,7 +87251,98 @@ function parseChallenges(header) {
     return challenges;
 }
 
+;// CONCATENATED MODULE: ./src/oci/lease.ts
+/**
+ * Shares a leased value: callers at the same moment wait for one request instead of making one each.
+ * @param obtain gets a new value; called with the signal of the caller that needed it first.
+ */
+function lease_leased(clock, obtain) {
+    let current;
+    let flight;
+    async function land(signal) {
+        try {
+            current = await obtain(signal);
+            return current;
+        }
+        finally {
+            flight = undefined;
+        }
+    }
+    async function get(signal) {
+        if (current !== undefined && clock.now() < current.until)
+            return current.value;
+        const joined = flight;
+        if (joined === undefined) {
+            flight = { lease: land(signal), signal };
+            return (await flight.lease).value;
+        }
+        try {
+            return (await joined.lease).value;
+        }
+        catch (error) {
+            // The one who started the request gave up; that is no reason for those who only joined it.
+            if (joined.signal?.aborted === true && signal?.aborted !== true)
+                return get(signal);
+            throw error;
+        }
+    }
+    return {
+        get,
+        drop: (value) => {
+            if (current?.value === value)
+                current = undefined;
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/oci/token-server.ts
+
+/**
+ * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
+ * registries have one more label than their token server.
+ */
+const knownTokenServers = [
+    [/\.aliyuncs\.com$/, /^dockerauth(-vpc|-ee|-ee-vpc)?\.[a-z0-9-]+\.aliyuncs\.com$/],
+];
+/**
+ * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host.
+ * @param realm as the challenge has it; a relative one is meant relative to the registry.
+ * @param registry URL that answered with the challenge.
+ * @returns the address, or in words why it is not trusted.
+ */
+function trustedRealm(realm, registry) {
+    if (realm === "" || !URL.canParse(realm, registry.href))
+        return "its token server has no usable address";
+    const url = new URL(realm, registry);
+    if (url.username !== "" || url.password !== "")
+        return "its token server's address has a login in it";
+    if (url.protocol !== registry.protocol && url.protocol !== "https:")
+        return "its token server is not on https";
+    if (isRelatedHost(registry.hostname, url.hostname))
+        return url;
+    return `it names a token server on another host, ${(0,src_log/* printable */.g)(url.hostname)}`;
+}
+/**
+ * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
+ * name of at least two labels (registry-1.docker.io and auth.docker.io).
+ */
+function isRelatedHost(registry, tokenServer) {
+    if (registry === tokenServer)
+        return true;
+    if (knownTokenServers.some(([ours, theirs]) => ours.test(registry) && theirs.test(tokenServer)))
+        return true;
+    if (/^[0-9.]+$/.test(registry) || registry.includes(":"))
+        return false;
+    if (registry.endsWith(`.${tokenServer}`) && tokenServer.includes("."))
+        return true;
+    if (tokenServer.endsWith(`.${registry}`))
+        return true;
+    const parent = registry.slice(registry.indexOf(".") + 1);
+    return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
+}
+
 ;// CONCATENATED MODULE: ./src/oci/auth.ts
+
 
 
 
@@ -87233,77 +87363,62 @@ const auth_tokenSchema = dist/* object */.Ikc({
     expires_in: dist/* optional */.lqM(dist/* nullable */.mee(dist/* number */.aig())),
 });
 /**
- * The logins to one registry: asks `/v2/` once how it wants to be asked, and keeps a token for each set of scopes until
- * shortly before its end. https://distribution.github.io/distribution/spec/auth/token/
+ * The logins to one registry: asks `/v2/` once how it wants to be asked, and keeps a login for each set of scopes until
+ * it is refused or, a token, shortly before its end. https://distribution.github.io/distribution/spec/auth/token/
  */
 class Authenticator {
     #options;
-    #tokens = new Map();
     #scheme;
+    /** The login by Basic, the same for all scopes. */
+    #basic;
+    #headers = new Map();
+    /** What the challenge of a refused request said. */
+    #challenged;
     constructor(options) {
         this.#options = options;
+        this.#scheme = lease_leased(options.clock, async (signal) => forGood(await this.#askScheme(signal)));
+        this.#basic = lease_leased(options.clock, async (signal) => {
+            const credential = await this.#credential(signal);
+            return forGood(credential === undefined ? undefined : basicHeader(credential));
+        });
     }
     /**
-     * The `authorization` header for these scopes; undefined where the registry wants none.
+     * The `authorization` header for these scopes; undefined where the registry wants none. Who asks while another asks
+     * for the same shares the answer.
      * @throws OperationError when the login is refused.
      */
-    async header(scopes, signal) {
-        const scheme = await this.#schemeOnce(signal);
-        if (scheme.kind === "none")
-            return undefined;
-        if (scheme.kind === "basic")
-            return this.#basic(signal);
-        const key = scopes.map(printScope).sort().join(" ");
-        for (let pending = this.#tokens.get(key); pending !== undefined; pending = this.#tokens.get(key)) {
-            const token = await pending;
-            if (token.renewAt > this.#options.clock.now())
-                return `Bearer ${token.value}`;
-            // Of all that found it too old, the first takes it away; the others then wait for the new one.
-            if (this.#tokens.get(key) === pending)
-                this.#tokens.delete(key);
-        }
-        const fetching = this.#fetchToken(scheme, scopes, signal);
-        this.#tokens.set(key, fetching);
-        // A refusal must not be remembered: the next request may ask again.
-        fetching.catch(() => this.#tokens.delete(key));
-        return `Bearer ${(await fetching).value}`;
+    header(scopes, signal) {
+        const key = keyOf(scopes);
+        const known = this.#headers.get(key);
+        const header = known ?? lease_leased(this.#options.clock, (asker) => this.#logIn(scopes, asker));
+        if (known === undefined)
+            this.#headers.set(key, header);
+        return header.get(signal);
     }
     /**
      * Forgets what a 401 has proved wrong, so that `header` asks anew. The challenge of the refused request wins over the
      * one of `/v2/`, which some registries answer without any.
+     * @param authorization the header that was refused: of several requests that were refused with it, only the first
+     * takes it away.
+     * @throws OperationError when the challenge cannot be met.
      */
-    forget(scopes, refusal) {
-        this.#tokens.delete(scopes.map(printScope).sort().join(" "));
-        if (refusal.headers("www-authenticate").length > 0) {
-            this.#scheme = Promise.resolve(this.#schemeOf(refusal));
-            this.#scheme.catch(() => {
-                this.#scheme = undefined;
-            });
-        }
+    forget(scopes, refusal, authorization) {
+        this.#headers.get(keyOf(scopes))?.drop(authorization);
+        this.#basic.drop(authorization);
+        if (refusal.headers("www-authenticate").length > 0)
+            this.#challenged = this.#schemeOf(refusal);
     }
-    #schemeOnce(signal) {
-        if (this.#scheme === undefined) {
-            const asking = this.#askScheme(signal);
-            this.#scheme = asking;
-            asking.catch(() => {
-                this.#scheme = undefined;
-            });
-        }
-        return this.#scheme;
+    async #logIn(scopes, signal) {
+        const scheme = this.#challenged ?? (await this.#scheme.get(signal));
+        if (scheme.kind === "none")
+            return forGood(undefined);
+        return scheme.kind === "basic"
+            ? forGood(await this.#basic.get(signal))
+            : this.#fetchToken(scheme, scopes, signal);
     }
     async #askScheme(signal) {
         const url = new URL("/v2/", (0,oci_reference/* registryOrigin */._g)(this.#options.registry));
-        let response;
-        try {
-            response = await this.#options.transport.send({ method: "GET", url, signal });
-        }
-        catch (error) {
-            throw this.#failure("reaching the registry", url, {
-                problem: (0,src_errors/* messageOf */.bD)(error),
-                temporary: true,
-                cause: error,
-            });
-        }
+        const response = await this.#send({ method: "GET", url, signal }, "reaching the registry");
         await (0,http/* discard */.vf)(response);
         if (response.status === 401)
             return this.#schemeOf(response);
@@ -87334,39 +87449,20 @@ class Authenticator {
             problem: "it asks for a login in no known way",
         });
     }
-    /** The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host. */
     #trustedRealm(realm, base) {
-        const url = URL.canParse(realm, base.href) ? new URL(realm, base) : undefined;
-        const refuse = (problem) => this.#failure("logging in", base, {
-            problem,
+        const trusted = trustedRealm(realm, base);
+        if (typeof trusted !== "string")
+            return trusted;
+        throw this.#failure("logging in", base, {
+            problem: trusted,
             advice: "No login was sent. If the registry is what you think it is, tell its operator.",
         });
-        if (url === undefined)
-            throw refuse("its token server has no usable address");
-        if (url.username !== "" || url.password !== "")
-            throw refuse("its token server's address has a login in it");
-        if (url.protocol !== base.protocol && url.protocol !== "https:")
-            throw refuse("its token server is not on https");
-        if (!isRelatedHost(base.hostname, url.hostname)) {
-            throw refuse(`it names a token server on another host, ${(0,src_log/* printable */.g)(url.hostname)}`);
-        }
-        return url;
     }
     async #fetchToken(scheme, scopes, signal) {
-        const { transport, clock, log } = this.#options;
+        const { clock, log } = this.#options;
         const credential = await this.#credential(signal);
         const request = tokenRequest(scheme, scopes, credential);
-        let response;
-        try {
-            response = await transport.send({ ...request, signal });
-        }
-        catch (error) {
-            throw this.#failure("asking its token server", request.url, {
-                problem: (0,src_errors/* messageOf */.bD)(error),
-                temporary: true,
-                cause: error,
-            });
-        }
+        const response = await this.#send({ ...request, signal }, "asking its token server");
         if (response.status !== 200) {
             await (0,http/* discard */.vf)(response);
             throw this.#failure("asking its token server", request.url, refusedLogin(response.status, credential));
@@ -87382,11 +87478,21 @@ class Authenticator {
         }
         log.mask(value);
         const life = Math.min(Math.max(answer.expires_in ?? shortestTokenLife, shortestTokenLife), longestTokenLife);
-        return { value, renewAt: clock.now() + (life - renewalMargin) * 1000 };
+        return { value: `Bearer ${value}`, until: clock.now() + (life - renewalMargin) * 1000 };
     }
-    async #basic(signal) {
-        const credential = await this.#credential(signal);
-        return credential === undefined ? undefined : basicHeader(credential);
+    async #send(request, operation) {
+        try {
+            return await this.#options.transport.send(request);
+        }
+        catch (error) {
+            if (request.signal?.aborted === true)
+                throw error;
+            throw this.#failure(operation, request.url, {
+                problem: (0,src_errors/* messageOf */.bD)(error),
+                temporary: true,
+                cause: error,
+            });
+        }
     }
     /** The login, with every form of it masked before its first use. */
     async #credential(signal) {
@@ -87409,6 +87515,13 @@ class Authenticator {
             ...rest,
         }, { cause });
     }
+}
+/** A value that stays until it is refused. */
+function forGood(value) {
+    return { value, until: Number.POSITIVE_INFINITY };
+}
+function keyOf(scopes) {
+    return scopes.map(printScope).sort().join(" ");
 }
 function printScope(scope) {
     return `repository:${scope.repository}:${scope.actions.join(",")}`;
@@ -87450,31 +87563,6 @@ function refusedLogin(status, credential) {
             : "Check the user name and the token, that the token is still valid, and that it may reach this repository.";
     return { status, problem, advice, temporary: !refused };
 }
-/**
- * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
- * registries have one more label than their token server.
- */
-const knownTokenServers = [
-    [/\.aliyuncs\.com$/, /^dockerauth(-vpc|-ee|-ee-vpc)?\.[a-z0-9-]+\.aliyuncs\.com$/],
-];
-/**
- * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
- * name of at least two labels (registry-1.docker.io and auth.docker.io).
- */
-function isRelatedHost(registry, tokenServer) {
-    if (registry === tokenServer)
-        return true;
-    if (knownTokenServers.some(([ours, theirs]) => ours.test(registry) && theirs.test(tokenServer)))
-        return true;
-    if (/^[0-9.]+$/.test(registry) || registry.includes(":"))
-        return false;
-    if (registry.endsWith(`.${tokenServer}`) && tokenServer.includes("."))
-        return true;
-    if (tokenServer.endsWith(`.${registry}`))
-        return true;
-    const parent = registry.slice(registry.indexOf(".") + 1);
-    return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
-}
 
 ;// CONCATENATED MODULE: ./src/oci/registry-error.ts
 
@@ -87490,6 +87578,8 @@ const registry_error_errorSchema = dist/* object */.Ikc({
 /** The failure that a registry's answer means. Reads, and so frees, the response. */
 async function refusal(response, of, clock) {
     const { code, text } = await errorIn(response);
+    const pause = parseRetryAfter(response.header("retry-after"), clock.now());
+    const worthWaiting = (pause ?? 0) <= defaultRetryPolicy.longestRetryAfter;
     return new src_errors/* OperationError */.OK({
         side: of.side,
         host: of.registry,
@@ -87499,8 +87589,9 @@ async function refusal(response, of, clock) {
         code,
         problem: text,
         advice: registry_error_adviceFor(response.status, text, of.side),
-        temporary: isTemporaryStatus(response.status) && !isPullLimit(text),
-        retryAfterMs: parseRetryAfter(response.header("retry-after"), clock.now()),
+        temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
+        // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
+        retryAfterMs: worthWaiting ? pause : undefined,
     });
 }
 /** The code and the words of an error body: JSON of the specification, or whatever it is. A HEAD has none. */
@@ -87517,10 +87608,11 @@ async function errorIn(response) {
         return { code, text: (0,src_log/* printable */.g)(first.message ?? "") || nothing.text };
     }
     catch {
-        // Plain text and HTML are common from proxies in front of a registry.
+        // Plain text and HTML are common from proxies in front of a registry. Each tag is looked for up to the next one
+        // only: a body of nothing but `<` must not take seconds.
         return {
             code: undefined,
-            text: (0,src_log/* printable */.g)(body.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ")) || nothing.text,
+            text: (0,src_log/* printable */.g)(body.replace(/<[^<>]*>/g, " ").replace(/\s+/g, " ")) || nothing.text,
         };
     }
 }
@@ -87597,15 +87689,19 @@ class Registry {
         });
     }
     async #authorized(request) {
-        const response = await this.#attempt(request);
-        if (response.status !== 401)
+        const authorization = await this.#authenticator.header(request.scopes, request.signal);
+        const response = await this.#attempt(request, authorization);
+        // Blob storage that a redirect led to has no say in how this registry is logged in to (P7).
+        if (response.status !== 401 || response.url.origin !== this.origin.origin)
             return response;
-        // A stream is gone once sent; what made it has to make it anew, and the next try asks for a new token.
-        this.#authenticator.forget(request.scopes, response);
-        if (isStream(request.body))
+        // A stream is gone once sent; what made it has to make it anew, and the next try asks for a new login.
+        const again = !isStream(request.body);
+        if (again)
+            await (0,http/* discard */.vf)(response);
+        this.#authenticator.forget(request.scopes, response, authorization);
+        if (!again)
             return response;
-        await (0,http/* discard */.vf)(response);
-        return this.#attempt(request);
+        return this.#attempt(request, await this.#authenticator.header(request.scopes, request.signal));
     }
     /**
      * Sends a request whose answer must be one of `statuses`.
@@ -87616,6 +87712,28 @@ class Registry {
         if (statuses.includes(response.status))
             return response;
         throw await this.refused(response, request);
+    }
+    /**
+     * Sends a request and reads the body of its answer: again, as a whole, when the connection breaks in the middle of
+     * the body. The transport only sends again what broke before.
+     * @param statuses those that `read` takes; any, if none is given.
+     * @throws OperationError for any other status, for a body that breaks every time, and for what `read` throws.
+     */
+    async read(request, read, ...statuses) {
+        for (let attempt = 1;; attempt += 1) {
+            const response = await (statuses.length === 0 ? this.send(request) : this.expect(request, ...statuses));
+            try {
+                return await read(response);
+            }
+            catch (error) {
+                if (error instanceof src_errors/* OperationError */.OK || request.signal?.aborted === true)
+                    throw error;
+                const temporary = isBrokenConnection(error);
+                if (!temporary || attempt >= defaultRetryPolicy.attempts)
+                    throw this.failure(request, { problem: (0,src_errors/* messageOf */.bD)(error), temporary, cause: error });
+            }
+            await this.clock.sleep(delayBefore(attempt, defaultRetryPolicy, undefined), request.signal);
+        }
     }
     /** The failure that an answer means; reads the answer. */
     refused(response, request) {
@@ -87630,9 +87748,8 @@ class Registry {
         const [{ repository }] = request.scopes;
         return new src_errors/* OperationError */.OK({ side, host, repository, operation: request.operation, ...rest }, { cause });
     }
-    async #attempt(request) {
+    async #attempt(request, authorization) {
         const { method, target, body, redirect, signal, headers } = request;
-        const authorization = await this.#authenticator.header(request.scopes, signal);
         const url = new URL(target, this.origin);
         try {
             return await this.#options.transport.send({
@@ -87947,6 +88064,10 @@ function tallySteps(steps) {
         failed: count("failed"),
     };
 }
+/** How many images a dry run would copy or prune. */
+function plannedOf(steps, kind) {
+    return steps.filter(({ step, outcome }) => step.kind === kind && outcome === "planned").length;
+}
 /** Whether nothing failed: what the exit status says. */
 function succeeded(result) {
     return tallyOf(result).failed === 0;
@@ -87976,7 +88097,31 @@ function movedBytes(steps) {
     }), noBytes);
 }
 
+;// CONCATENATED MODULE: ./src/report/failures.ts
+
+/**
+ * The failures among some steps, those of one reason at one destination together: a dead destination is one piece of news,
+ * not one for each image. What is only held back because of another image comes after all causes.
+ */
+function failureGroups(steps) {
+    const failed = steps.filter(({ outcome }) => outcome === "failed");
+    const groups = groupsOf(failed, ({ step, reason }) => [kindOf(step), step.destination, reason]);
+    return [
+        ...groups.filter(({ first }) => !isHeldBack(first)),
+        ...groups.filter(({ first }) => isHeldBack(first)),
+    ];
+}
+/** A plan that cannot copy an image and a copy that fails are the same to a reader. */
+function kindOf({ kind }) {
+    return kind === "prune" ? "prune" : "image";
+}
+/** By the words with which plan and copy begin such a reason; it decides about the order only. */
+function isHeldBack({ reason }) {
+    return reason.startsWith("held back");
+}
+
 ;// CONCATENATED MODULE: ./src/report/annotations.ts
+
 
 
 
@@ -88003,13 +88148,11 @@ function fold(texts, noun) {
     const rest = short.length - (annotationLimit - 1);
     return [
         ...short.slice(0, annotationLimit - 1),
-        `And ${countOf(rest, noun)} more: see the summary and the JSON report.`,
+        `And ${countOf(rest, `more ${noun}`)}: see the summary and the JSON report.`,
     ];
 }
-/** One for each reason: what is held back because of another image must not push that image's failure out. */
 function failures(steps) {
-    const failed = steps.filter(({ outcome }) => outcome === "failed");
-    return groupsOf(failed, ({ step, reason }) => [step.kind, step.destination, step.version, reason]).map(({ first, all }) => {
+    return failureGroups(steps).map(({ first, all }) => {
         const what = first.step.kind === "prune" ? "Pruning of " : "";
         return `${what}${subject(all)} at ${first.step.destination} failed: ${first.reason}`;
     });
@@ -88025,7 +88168,7 @@ function replaced(steps, dryRun) {
 }
 function notTried(steps) {
     const givenUp = steps.filter(({ outcome }) => outcome === "not-tried");
-    return groupsOf(givenUp, ({ step, reason }) => [step.destination, reason]).map(({ first, all }) => `Nothing was pruned at ${first.step.destination}, ${tags(all)} stay: ${first.reason}`);
+    return groupsOf(givenUp, ({ step, reason }) => [step.destination, reason]).map(({ first, all }) => `Not pruned at ${first.step.destination}, ${tags(all)}: ${first.reason}`);
 }
 function left(steps) {
     const staying = steps.filter(({ outcome }) => outcome === "left");
@@ -88105,9 +88248,8 @@ function statusOf(result) {
 }
 function dryRunStatus(result) {
     const steps = reportedSteps(result);
-    const planned = (kind) => steps.filter(({ step, outcome }) => step.kind === kind && outcome === "planned").length;
     const { skipped, failed } = tallySteps(steps);
-    const sentence = `Dry run, nothing was written: ${countOf(planned("copy"), "image")} to copy, ${skipped} to skip, ${planned("prune")} to prune, ${failed} that cannot be mirrored.`;
+    const sentence = `Dry run, nothing was written: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
     return { icon: failed > 0 ? "❌" : "🔎", sentence };
 }
 function runStatus(result) {
@@ -88156,7 +88298,7 @@ function escapeMarkdown(text) {
 }
 /** A name or digest in code type. Backticks where they are safe; character references mean nothing between them. */
 function code(text) {
-    return /^[\w.:/@-]+$/.test(text) ? `\`${text}\`` : `<code>${escapeMarkdown(text)}</code>`;
+    return /^[\w.:/@[\]-]+$/.test(text) ? `\`${text}\`` : `<code>${escapeMarkdown(text)}</code>`;
 }
 /** A table of finished cells, columns of numbers at the right. What does not fit is counted below it. */
 function table(head, rows) {
@@ -88168,7 +88310,7 @@ function table(head, rows) {
 }
 /** A highlighted box. https://docs.github.com/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts */
 function markdown_alert(kind, lines) {
-    return [`[!${kind}]`, ...lines].map((line) => `> ${line}`).join("\n");
+    return [`[!${kind}]`, ...lines].map((line) => `> ${line}`.trimEnd()).join("\n");
 }
 /** Content that is folded away until somebody asks for it. */
 function details(summary, content) {
@@ -88371,6 +88513,7 @@ function sectionsToDrop(sections, limit) {
 
 
 
+
 const version_sections_columns = [
     { title: "" },
     { title: "Image" },
@@ -88416,7 +88559,9 @@ function wordOf(image) {
 function imageRow(image) {
     const { step, bytes, milliseconds } = image;
     const digest = digestOfStep(step);
-    const size = bytes === undefined ? 0 : bytes.uploaded + bytes.mounted + bytes.present;
+    // What a failed image moved is not its size.
+    const copied = image.outcome === "copied" ? (bytes ?? noBytes) : noBytes;
+    const size = copied.uploaded + copied.mounted + copied.present;
     return [
         iconOf(image),
         code(`${step.image}:${step.tag}`),
@@ -88442,11 +88587,11 @@ function outcomeOf(image) {
     return [movedWords(image), ...noteOf(step)].join("; ");
 }
 /** What moved, largest news first; what is zero is not news. */
-function movedWords({ bytes }) {
+function movedWords({ bytes = noBytes }) {
     const parts = [
-        { size: bytes?.uploaded ?? 0, word: "uploaded" },
-        { size: bytes?.mounted ?? 0, word: "mounted" },
-        { size: bytes?.present ?? 0, word: "already there" },
+        { size: bytes.uploaded, word: "uploaded" },
+        { size: bytes.mounted, word: "mounted" },
+        { size: bytes.present, word: "already there" },
     ].filter(({ size }) => size > 0);
     return parts.length === 0
         ? "tag set"
@@ -88501,33 +88646,39 @@ function headSection(result) {
     ];
     return { name: "status", rank: 0, markdown: blocks.join("\n\n") };
 }
+const runColumns = [
+    { title: "Copied", cell: (steps) => String(tallySteps(steps).copied) },
+    { title: "Skipped", cell: (steps) => String(tallySteps(steps).skipped) },
+    { title: "Pruned", cell: (steps) => String(tallySteps(steps).pruned) },
+    { title: "Failed", cell: (steps) => String(tallySteps(steps).failed) },
+    { title: "Uploaded", cell: (steps) => formatBytes(movedBytes(steps).uploaded) },
+    { title: "Mounted", cell: (steps) => formatBytes(movedBytes(steps).mounted) },
+    { title: "Already there", cell: (steps) => formatBytes(movedBytes(steps).present) },
+];
+const dryRunColumns = [
+    { title: "To copy", cell: (steps) => String(plannedOf(steps, "copy")) },
+    { title: "To skip", cell: (steps) => String(tallySteps(steps).skipped) },
+    { title: "To prune", cell: (steps) => String(plannedOf(steps, "prune")) },
+    { title: "Cannot be mirrored", cell: (steps) => String(tallySteps(steps).failed) },
+];
 function destinationTable(result) {
     const steps = reportedSteps(result);
-    const numbers = ["Copied", "Skipped", "Pruned", "Failed", "Uploaded", "Mounted", "Already there"];
+    const columns = result.dryRun ? dryRunColumns : runColumns;
     const rows = result.destinations.map(({ name }) => {
         const own = steps.filter(({ step }) => step.destination === name);
-        const { copied, skipped, pruned, failed } = tallySteps(own);
-        const { uploaded, mounted, present } = movedBytes(own);
-        return [
-            code(name),
-            ...[copied, skipped, pruned, failed].map(String),
-            ...[uploaded, mounted, present].map(formatBytes),
-        ];
+        return [code(name), ...columns.map(({ cell }) => cell(own))];
     });
-    return table([{ title: "Destination" }, ...numbers.map((title) => ({ title, align: "right" }))], rows);
+    const numbers = columns.map(({ title }) => ({ title, align: "right" }));
+    return table([{ title: "Destination" }, ...numbers], rows);
 }
-/** Failures of the same reason together: one dead destination is one piece of news, not twelve. */
 function failureSection(result) {
-    const failed = reportedSteps(result).filter(({ outcome }) => outcome === "failed");
-    if (failed.length === 0)
-        return [];
-    const groups = groupsOf(failed, ({ step, reason }) => [step.destination, step.version, reason]);
-    const lines = groups.map(({ first, all }) => {
-        const where = `${escapeMarkdown(first.step.version)} at ${code(first.step.destination)}`;
-        return `- ${where}, ${summary_imagesOf(all)}: ${escapeMarkdown(first.reason)}`;
+    const lines = failureGroups(reportedSteps(result)).map(({ first, all }) => {
+        const what = first.step.kind === "prune" ? "pruning of " : "";
+        return `- ${code(first.step.destination)}, ${what}${summary_imagesOf(all)}: ${escapeMarkdown(first.reason)}`;
     });
-    const markdown = markdown_alert("CAUTION", boxLines("**What failed**", lines));
-    return [{ name: "failures", rank: 1, markdown }];
+    if (lines.length === 0)
+        return [];
+    return [{ name: "failures", rank: 1, markdown: markdown_alert("CAUTION", boxLines("**What failed**", lines)) }];
 }
 /** A tag that held another digest is somebody's surprise: said where it cannot be overlooked. */
 function replacedSection(result) {
@@ -88806,6 +88957,8 @@ function platformFilter(platforms) {
 }
 async function copyAll(plan, inputs, destinations, sources, attachments, { clock, log, signal }) {
     const steps = plan.steps.filter((step) => step.kind === "copy");
+    if (steps.length === 0)
+        return { copies: [], bytesRead: 0 };
     const sourceRepository = (image) => {
         const source = sources.find(({ registry, path }) => registry === image.source.registry && path === image.source.path);
         if (source === undefined)

@@ -58,7 +58,10 @@ export function releaseEvent(sandbox: Pick<Sandbox, "github">, tag: string): Act
 }
 
 /** Writes the files that a runner prepares, and returns the whole environment of the Action's process. */
-export function actionEnvironment(sandbox: Pick<Sandbox, "github">, options: ActionOptions): Record<string, string> {
+export function actionEnvironment(
+  sandbox: Pick<Sandbox, "github">,
+  options: ActionOptions,
+): Record<string, string> {
   const { event, folder, repository = sandbox.github.repository } = options;
   const { refName = "main", refType = "branch" } = event;
   for (const name of ["home", "temp", "workspace"]) mkdirSync(join(folder, name), { recursive: true });
@@ -95,7 +98,10 @@ export function actionEnvironment(sandbox: Pick<Sandbox, "github">, options: Act
 }
 
 /** `INPUT_<NAME>`: upper case, spaces to underscores, hyphens kept, as the runner does. */
-function inputVariables(sandbox: Pick<Sandbox, "github">, inputs: Readonly<Record<string, string>>): Record<string, string> {
+function inputVariables(
+  sandbox: Pick<Sandbox, "github">,
+  inputs: Readonly<Record<string, string>>,
+): Record<string, string> {
   const all: Record<string, string> = { ...defaultInputs(sandbox), ...inputs };
   return Object.fromEntries(
     Object.entries(all).map(([name, value]) => [`INPUT_${name.replaceAll(" ", "_").toUpperCase()}`, value]),

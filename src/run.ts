@@ -239,6 +239,7 @@ async function copyAll(
   { clock, log, signal }: RunContext,
 ): Promise<{ copies: readonly CopyOutcome[]; bytesRead: number }> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
+  if (steps.length === 0) return { copies: [], bytesRead: 0 };
   const sourceRepository = (image: SourceImage): Repository => {
     const source = sources.find(
       ({ registry, path }) => registry === image.source.registry && path === image.source.path,

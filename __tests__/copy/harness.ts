@@ -34,7 +34,7 @@ export interface World extends AsyncDisposable {
 
 export type RunOptions = Partial<Pick<CopyContext, "spoolLimit" | "signal" | "log" | "clock">>;
 
-const quick = { attempts: 4, firstDelay: 5, longestDelay: 20, longestRetryAfter: 2_000 };
+const quick = { attempts: 4, connectAttempts: 4, firstDelay: 5, longestDelay: 20, longestRetryAfter: 2_000 };
 
 /** A clock whose pauses are a hundredth of what they should be: retries without waiting, in the right order. */
 export const hastyClock = {

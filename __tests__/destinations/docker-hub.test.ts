@@ -4,8 +4,8 @@ import { InputError } from "../../src/errors.ts";
 import type { DestinationInput, Login } from "../../src/inputs.ts";
 import { anonymous, type Credentials } from "../../src/oci/credentials.ts";
 import { fakeClock } from "../fake-clock.ts";
+import { recordingLog } from "../recording-log.ts";
 import { type Exchange, type Scripted, scriptedTransport } from "../scripted-transport.ts";
-import { recordingLog } from "./recording-log.ts";
 
 const signal = new AbortController().signal;
 const hub = "https://hub.docker.com";

@@ -4,8 +4,8 @@ import { InputError, OperationError } from "../../src/errors.ts";
 import type { DestinationInput, Login, TencentCloudKey } from "../../src/inputs.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { fakeClock } from "../fake-clock.ts";
+import { recordingLog } from "../recording-log.ts";
 import { fakeTcr } from "./fake-tcr.ts";
-import { recordingLog } from "./recording-log.ts";
 
 const signal = new AbortController().signal;
 const apiKey: TencentCloudKey = { secretId: "AKIDexample", secretKey: "secret", sessionToken: undefined };

@@ -12,7 +12,10 @@ function dispatch(inputs: Readonly<Record<string, string>> = {}): ActionEvent {
   return { name: "workflow_dispatch", payload: { inputs } };
 }
 
-async function problemsOf(place: Place, images: readonly (readonly [string, string])[]): Promise<readonly string[]> {
+async function problemsOf(
+  place: Place,
+  images: readonly (readonly [string, string])[],
+): Promise<readonly string[]> {
   const found: string[] = [];
   for (const [repository, tag] of images) found.push(...(await place.problems(repository, tag)));
   return found;
@@ -25,7 +28,9 @@ export function describeMainCases(name: string, start: () => Promise<World>): vo
       await using world = await start();
       for (const held of ["v2.15.1", "v2.15.0", "v2.14.4"]) await world.far.seed(version(held));
       await world.source.seed(version("v2.15.2", { multiArchitecture: ["nginx-photon", "harbor-exporter"] }));
-      await world.near.seed((target) => pushTo(target, "goharbor/harbor-core", buildImage({ seed: "dev" }), "dev"));
+      await world.near.seed((target) =>
+        pushTo(target, "goharbor/harbor-core", buildImage({ seed: "dev" }), "dev"),
+      );
       const first = await act(world);
       expect(first.log).not.toContain("::error");
       expect(first.exitCode).toBe(0);
@@ -40,7 +45,9 @@ export function describeMainCases(name: string, start: () => Promise<World>): vo
       expect(images).toHaveLength(24);
       expect(images.map(({ reference }) => reference)).toContain(`${world.far.name}/valkey-photon:v2.15.2`);
       for (const place of [world.near, world.far]) expect(await problemsOf(place, everyImage)).toEqual([]);
-      const [source, near, far] = await Promise.all([world.source, world.near, world.far].map((place) => place.state()));
+      const [source, near, far] = await Promise.all(
+        [world.source, world.near, world.far].map((place) => place.state()),
+      );
       for (const image of components) {
         const digest = source?.[`goharbor/${image}`]?.["v2.15.2"];
         expect(near?.[`goharbor/${image}`]?.["v2.15.2"]).toBe(digest);
@@ -112,7 +119,9 @@ export function describeMainCases(name: string, start: () => Promise<World>): vo
     it("replaces a tag that holds another digest, with a warning", async () => {
       await using world = await start();
       await world.source.seed(version("v2.15.2"));
-      await world.far.seed((target) => pushTo(target, "goharbor/harbor-core", buildImage({ seed: "other" }), "v2.15.2"));
+      await world.far.seed((target) =>
+        pushTo(target, "goharbor/harbor-core", buildImage({ seed: "other" }), "v2.15.2"),
+      );
       const { exitCode, log } = await act(world);
       expect(exitCode).toBe(0);
       expect(log).toMatch(/::warning.*harbor-core/);
@@ -125,7 +134,9 @@ export function describeMainCases(name: string, start: () => Promise<World>): vo
     it("holds the whole version back where overwrite is false and a tag holds another digest", async () => {
       await using world = await start();
       await world.source.seed(version("v2.15.2"));
-      await world.far.seed((target) => pushTo(target, "goharbor/harbor-core", buildImage({ seed: "other" }), "v2.15.2"));
+      await world.far.seed((target) =>
+        pushTo(target, "goharbor/harbor-core", buildImage({ seed: "other" }), "v2.15.2"),
+      );
       const before = await world.far.state();
       const { exitCode, outputs } = await act(world, { inputs: { overwrite: "false" } });
       expect(exitCode).toBe(1);

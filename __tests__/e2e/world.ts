@@ -58,7 +58,11 @@ export async function act(world: World, options: RunOptions = {}): Promise<Actio
   const folder = await mkdtemp(join(tmpdir(), "action-"));
   try {
     const event = options.event ?? releaseEvent(world, options.tag ?? "v2.15.2");
-    const inputs = { destinations: `${world.near.line}\n${world.far.line}`, ...world.inputs, ...options.inputs };
+    const inputs = {
+      destinations: `${world.near.line}\n${world.far.line}`,
+      ...world.inputs,
+      ...options.inputs,
+    };
     const env = { ...world.env, ...options.env };
     const environment = actionEnvironment(world, { event, inputs, folder, env });
     return await runAction(environment, options.onStart === undefined ? {} : { onStart: options.onStart });

@@ -37,7 +37,7 @@ describe("foreign text", () => {
 test.each([
   ["harbor-core:v2.15.2", "`harbor-core:v2.15.2`"],
   ["a__b/c@sha256:0", "`a__b/c@sha256:0`"],
-  ["[::1]:5000/x", "<code>&#91;: &#58;1&#93;&#58;5000/x</code>"],
+  ["[::1]:5000/x", "`[::1]:5000/x`"],
   ["a`<b>", "<code>a&#96;&#60;b&#62;</code>"],
 ])("%j in code type", (text, expected) => {
   expect(code(text)).toBe(expected);

@@ -8,6 +8,7 @@ import type { SourceImage } from "../plan/snapshot.ts";
 import { deliverBlob, type Placements } from "./blob-delivery.ts";
 import type { BlobNeed } from "./blob-needs.ts";
 import type { Downloads } from "./download.ts";
+import { formatBytes } from "./format-bytes.ts";
 import { type ImageContent, putImage } from "./image-copy.ts";
 import { type CopyOutcome, type MovedBytes, noBytes } from "./outcome.ts";
 import { confirm, type ReadyImage, setTags } from "./publish.ts";
@@ -123,12 +124,23 @@ async function copyImage(
     const bringBack = (blobs: readonly Descriptor[]): Promise<void> =>
       deliverAgain(blobs, source, repository.name, target, shared.downloads);
     const untracked = await putImage(content, repository, bringBack, target.signal);
-    target.options.log.debug(`${repository.reference}: ${content.root.manifest.digest} is complete`);
+    target.options.log.info(`${repository.reference}: ${movedWords(bytes)}`);
     return { step, bytes, ready: { repository, tag: step.tag, content, untracked } };
   } catch (error) {
     target.failed(error);
     return { step, bytes, failure: messageOf(error) };
   }
+}
+
+/** `41.2 MB uploaded, 12.3 MB mounted`: what it took to complete an image. */
+function movedWords({ uploaded, mounted, present }: MovedBytes): string {
+  const parts = [
+    [uploaded, "uploaded"],
+    [mounted, "mounted"],
+    [present, "already there"],
+  ] as const;
+  const words = parts.filter(([bytes]) => bytes > 0).map(([bytes, how]) => `${formatBytes(bytes)} ${how}`);
+  return words.length === 0 ? "complete" : words.join(", ");
 }
 
 /** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */

@@ -1,11 +1,13 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
-import { type Log, printable } from "../log.ts";
+import type { Log } from "../log.ts";
 import { parseChallenges } from "./challenge.ts";
 import type { Credential, Credentials } from "./credentials.ts";
-import { discard, type HttpResponse, readJson, type Transport } from "./http.ts";
+import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "./http.ts";
+import { type Lease, type Leased, leased } from "./lease.ts";
 import { registryOrigin } from "./reference.ts";
+import { trustedRealm } from "./token-server.ts";
 
 /** What a request needs to be allowed: actions on a repository. */
 export interface Scope {
@@ -18,12 +20,6 @@ type Scheme =
   | { readonly kind: "none" }
   | { readonly kind: "basic" }
   | { readonly kind: "bearer"; readonly realm: URL; readonly service: string | undefined };
-
-interface Token {
-  readonly value: string;
-  /** Milliseconds since the epoch, by our own clock from the moment the token arrived. */
-  readonly renewAt: number;
-}
 
 /** Life of a token without `expires_in`, in seconds, and the least that is believed. https://distribution.github.io/distribution/spec/auth/token/ */
 const shortestTokenLife = 60;
@@ -52,77 +48,67 @@ export interface AuthenticatorOptions {
 }
 
 /**
- * The logins to one registry: asks `/v2/` once how it wants to be asked, and keeps a token for each set of scopes until
- * shortly before its end. https://distribution.github.io/distribution/spec/auth/token/
+ * The logins to one registry: asks `/v2/` once how it wants to be asked, and keeps a login for each set of scopes until
+ * it is refused or, a token, shortly before its end. https://distribution.github.io/distribution/spec/auth/token/
  */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
-  readonly #tokens = new Map<string, Promise<Token>>();
-  #scheme: Promise<Scheme> | undefined;
+  readonly #scheme: Leased<Scheme>;
+  /** The login by Basic, the same for all scopes. */
+  readonly #basic: Leased<string | undefined>;
+  readonly #headers = new Map<string, Leased<string | undefined>>();
+  /** What the challenge of a refused request said. */
+  #challenged: Scheme | undefined;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
+    this.#scheme = leased(options.clock, async (signal) => forGood(await this.#askScheme(signal)));
+    this.#basic = leased(options.clock, async (signal) => {
+      const credential = await this.#credential(signal);
+      return forGood(credential === undefined ? undefined : basicHeader(credential));
+    });
   }
 
   /**
-   * The `authorization` header for these scopes; undefined where the registry wants none.
+   * The `authorization` header for these scopes; undefined where the registry wants none. Who asks while another asks
+   * for the same shares the answer.
    * @throws OperationError when the login is refused.
    */
-  async header(scopes: readonly Scope[], signal: AbortSignal | undefined): Promise<string | undefined> {
-    const scheme = await this.#schemeOnce(signal);
-    if (scheme.kind === "none") return undefined;
-    if (scheme.kind === "basic") return this.#basic(signal);
-    const key = scopes.map(printScope).sort().join(" ");
-    for (let pending = this.#tokens.get(key); pending !== undefined; pending = this.#tokens.get(key)) {
-      const token = await pending;
-      if (token.renewAt > this.#options.clock.now()) return `Bearer ${token.value}`;
-      // Of all that found it too old, the first takes it away; the others then wait for the new one.
-      if (this.#tokens.get(key) === pending) this.#tokens.delete(key);
-    }
-    const fetching = this.#fetchToken(scheme, scopes, signal);
-    this.#tokens.set(key, fetching);
-    // A refusal must not be remembered: the next request may ask again.
-    fetching.catch(() => this.#tokens.delete(key));
-    return `Bearer ${(await fetching).value}`;
+  header(scopes: readonly Scope[], signal: AbortSignal | undefined): Promise<string | undefined> {
+    const key = keyOf(scopes);
+    const known = this.#headers.get(key);
+    const header = known ?? leased(this.#options.clock, (asker) => this.#logIn(scopes, asker));
+    if (known === undefined) this.#headers.set(key, header);
+    return header.get(signal);
   }
 
   /**
    * Forgets what a 401 has proved wrong, so that `header` asks anew. The challenge of the refused request wins over the
    * one of `/v2/`, which some registries answer without any.
+   * @param authorization the header that was refused: of several requests that were refused with it, only the first
+   * takes it away.
+   * @throws OperationError when the challenge cannot be met.
    */
-  forget(scopes: readonly Scope[], refusal: HttpResponse): void {
-    this.#tokens.delete(scopes.map(printScope).sort().join(" "));
-    if (refusal.headers("www-authenticate").length > 0) {
-      this.#scheme = Promise.resolve(this.#schemeOf(refusal));
-      this.#scheme.catch(() => {
-        this.#scheme = undefined;
-      });
-    }
+  forget(scopes: readonly Scope[], refusal: HttpResponse, authorization: string | undefined): void {
+    this.#headers.get(keyOf(scopes))?.drop(authorization);
+    this.#basic.drop(authorization);
+    if (refusal.headers("www-authenticate").length > 0) this.#challenged = this.#schemeOf(refusal);
   }
 
-  #schemeOnce(signal: AbortSignal | undefined): Promise<Scheme> {
-    if (this.#scheme === undefined) {
-      const asking = this.#askScheme(signal);
-      this.#scheme = asking;
-      asking.catch(() => {
-        this.#scheme = undefined;
-      });
-    }
-    return this.#scheme;
+  async #logIn(
+    scopes: readonly Scope[],
+    signal: AbortSignal | undefined,
+  ): Promise<Lease<string | undefined>> {
+    const scheme = this.#challenged ?? (await this.#scheme.get(signal));
+    if (scheme.kind === "none") return forGood(undefined);
+    return scheme.kind === "basic"
+      ? forGood(await this.#basic.get(signal))
+      : this.#fetchToken(scheme, scopes, signal);
   }
 
   async #askScheme(signal: AbortSignal | undefined): Promise<Scheme> {
     const url = new URL("/v2/", registryOrigin(this.#options.registry));
-    let response: HttpResponse;
-    try {
-      response = await this.#options.transport.send({ method: "GET", url, signal });
-    } catch (error) {
-      throw this.#failure("reaching the registry", url, {
-        problem: messageOf(error),
-        temporary: true,
-        cause: error,
-      });
-    }
+    const response = await this.#send({ method: "GET", url, signal }, "reaching the registry");
     await discard(response);
     if (response.status === 401) return this.#schemeOf(response);
     if (response.status < 300) return { kind: "none" };
@@ -153,43 +139,24 @@ export class Authenticator {
     });
   }
 
-  /** The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host. */
   #trustedRealm(realm: string, base: URL): URL {
-    const url = URL.canParse(realm, base.href) ? new URL(realm, base) : undefined;
-    const refuse = (problem: string): OperationError =>
-      this.#failure("logging in", base, {
-        problem,
-        advice: "No login was sent. If the registry is what you think it is, tell its operator.",
-      });
-    if (url === undefined) throw refuse("its token server has no usable address");
-    if (url.username !== "" || url.password !== "")
-      throw refuse("its token server's address has a login in it");
-    if (url.protocol !== base.protocol && url.protocol !== "https:")
-      throw refuse("its token server is not on https");
-    if (!isRelatedHost(base.hostname, url.hostname)) {
-      throw refuse(`it names a token server on another host, ${printable(url.hostname)}`);
-    }
-    return url;
+    const trusted = trustedRealm(realm, base);
+    if (typeof trusted !== "string") return trusted;
+    throw this.#failure("logging in", base, {
+      problem: trusted,
+      advice: "No login was sent. If the registry is what you think it is, tell its operator.",
+    });
   }
 
   async #fetchToken(
     scheme: Scheme & { kind: "bearer" },
     scopes: readonly Scope[],
     signal: AbortSignal | undefined,
-  ): Promise<Token> {
-    const { transport, clock, log } = this.#options;
+  ): Promise<Lease<string>> {
+    const { clock, log } = this.#options;
     const credential = await this.#credential(signal);
     const request = tokenRequest(scheme, scopes, credential);
-    let response: HttpResponse;
-    try {
-      response = await transport.send({ ...request, signal });
-    } catch (error) {
-      throw this.#failure("asking its token server", request.url, {
-        problem: messageOf(error),
-        temporary: true,
-        cause: error,
-      });
-    }
+    const response = await this.#send({ ...request, signal }, "asking its token server");
     if (response.status !== 200) {
       await discard(response);
       throw this.#failure("asking its token server", request.url, refusedLogin(response.status, credential));
@@ -208,12 +175,20 @@ export class Authenticator {
       Math.max(answer.expires_in ?? shortestTokenLife, shortestTokenLife),
       longestTokenLife,
     );
-    return { value, renewAt: clock.now() + (life - renewalMargin) * 1000 };
+    return { value: `Bearer ${value}`, until: clock.now() + (life - renewalMargin) * 1000 };
   }
 
-  async #basic(signal: AbortSignal | undefined): Promise<string | undefined> {
-    const credential = await this.#credential(signal);
-    return credential === undefined ? undefined : basicHeader(credential);
+  async #send(request: HttpRequest, operation: string): Promise<HttpResponse> {
+    try {
+      return await this.#options.transport.send(request);
+    } catch (error) {
+      if (request.signal?.aborted === true) throw error;
+      throw this.#failure(operation, request.url, {
+        problem: messageOf(error),
+        temporary: true,
+        cause: error,
+      });
+    }
   }
 
   /** The login, with every form of it masked before its first use. */
@@ -244,6 +219,15 @@ export class Authenticator {
       { cause },
     );
   }
+}
+
+/** A value that stays until it is refused. */
+function forGood<T>(value: T): Lease<T> {
+  return { value, until: Number.POSITIVE_INFINITY };
+}
+
+function keyOf(scopes: readonly Scope[]): string {
+  return scopes.map(printScope).sort().join(" ");
 }
 
 function printScope(scope: Scope): string {
@@ -293,27 +277,4 @@ function refusedLogin(
       ? "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step."
       : "Check the user name and the token, that the token is still valid, and that it may reach this repository.";
   return { status, problem, advice, temporary: !refused };
-}
-
-/**
- * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
- * registries have one more label than their token server.
- */
-const knownTokenServers: readonly (readonly [registry: RegExp, tokenServer: RegExp])[] = [
-  [/\.aliyuncs\.com$/, /^dockerauth(-vpc|-ee|-ee-vpc)?\.[a-z0-9-]+\.aliyuncs\.com$/],
-];
-
-/**
- * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
- * name of at least two labels (registry-1.docker.io and auth.docker.io).
- */
-function isRelatedHost(registry: string, tokenServer: string): boolean {
-  if (registry === tokenServer) return true;
-  if (knownTokenServers.some(([ours, theirs]) => ours.test(registry) && theirs.test(tokenServer)))
-    return true;
-  if (/^[0-9.]+$/.test(registry) || registry.includes(":")) return false;
-  if (registry.endsWith(`.${tokenServer}`) && tokenServer.includes(".")) return true;
-  if (tokenServer.endsWith(`.${registry}`)) return true;
-  const parent = registry.slice(registry.indexOf(".") + 1);
-  return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
 }

@@ -84,11 +84,13 @@ async function credentialFor(
   runHelper: RunHelper,
 ): Promise<Credential | undefined> {
   const helper = valueFor(config.credHelpers, registry);
-  if (helper !== undefined) return runHelper(helper.value, helper.key);
+  // An empty name means the file, and keeps `credsStore` out, too: getConfiguredCredentialStore in
+  // https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
+  if (helper !== undefined && helper.value !== "") return runHelper(helper.value, helper.key);
   const entry = valueFor(config.auths, registry);
   const stored = entry === undefined ? undefined : credentialOf(entry.value);
   if (stored !== undefined) return stored;
-  if (config.credsStore === undefined) return undefined;
+  if (helper !== undefined || config.credsStore === undefined || config.credsStore === "") return undefined;
   return runHelper(config.credsStore, entry?.key ?? (registry === "docker.io" ? dockerHubKey : registry));
 }
 

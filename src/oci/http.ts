@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import * as v from "valibot";
+import { printable } from "../log.ts";
 
 /** One HTTP request, as every part of the Action makes it: registries, token servers, vendor APIs. */
 export interface HttpRequest {
@@ -86,9 +87,9 @@ export function parseJson<T>(text: string, schema: v.GenericSchema<unknown, T>, 
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new BodyError(
-    `${subject} is not of the expected form (${v.getDotPath(issue) ?? "top level"}: ${issue.message})`,
-  );
+  // Both the path and the message quote the text: keys, and values of another type than expected.
+  const where = printable(`${v.getDotPath(issue) ?? "top level"}: ${issue.message}`);
+  throw new BodyError(`${subject} is not of the expected form (${where})`);
 }
 
 /** Most bytes that are read of a body only to free its connection; beyond, dropping the connection is cheaper. */

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { printable } from "../log.ts";
 import { type Digest, digestOf, hasDigest, parseDigest } from "./digest.ts";
 import { BodyError, parseJson } from "./http.ts";
 import { isIndexType, isManifestType, isNonDistributable, isSchema1Type, ociIndex } from "./media-types.ts";
@@ -102,7 +103,7 @@ export function parseManifest(
   if (document.schemaVersion === 1 || document.fsLayers !== undefined) throw schema1Error();
   const mediaType = document.mediaType ?? type;
   if (!isManifestType(mediaType))
-    throw new BodyError(`"${mediaType || "no type"}" is not a manifest type that can be mirrored`);
+    throw new BodyError(`"${printable(mediaType) || "no type"}" is not a manifest type that can be mirrored`);
   if (type !== mediaType && isManifestType(type)) {
     throw new BodyError(`the manifest says it is ${mediaType}, its Content-Type says ${type}`);
   }

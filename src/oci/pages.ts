@@ -4,7 +4,7 @@
  * @throws Error when it points to another origin: a page is asked for with the login of this registry.
  */
 export function nextPage(header: string | undefined, current: URL): URL | undefined {
-  const match = /<([^<>]*)>\s*;[^,]*\brel="?next"?/i.exec(header ?? "");
+  const match = /<([^<>]*)>\s*;[^,]*\brel=(?:"next"|next)(?=\s*(?:[;,]|$))/i.exec(header ?? "");
   if (match === null) return undefined;
   const target = match[1] ?? "";
   if (!URL.canParse(target, current.href)) throw new Error("the address of the next page cannot be read");

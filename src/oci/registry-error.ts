@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import { OperationError, type Side } from "../errors.ts";
 import { printable } from "../log.ts";
 import { type HttpResponse, parseJson, readBytes } from "./http.ts";
-import { isTemporaryStatus, parseRetryAfter } from "./retry.ts";
+import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "./retry.ts";
 
 /** Error codes of the distribution specification that decide something here. */
 export type ErrorCode = "MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN" | "UNSUPPORTED" | (string & {});
@@ -31,6 +31,8 @@ export async function refusal(
   clock: Clock,
 ): Promise<OperationError> {
   const { code, text } = await errorIn(response);
+  const pause = parseRetryAfter(response.header("retry-after"), clock.now());
+  const worthWaiting = (pause ?? 0) <= defaultRetryPolicy.longestRetryAfter;
   return new OperationError({
     side: of.side,
     host: of.registry,
@@ -40,8 +42,9 @@ export async function refusal(
     code,
     problem: text,
     advice: adviceFor(response.status, text, of.side),
-    temporary: isTemporaryStatus(response.status) && !isPullLimit(text),
-    retryAfterMs: parseRetryAfter(response.header("retry-after"), clock.now()),
+    temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
+    // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
+    retryAfterMs: worthWaiting ? pause : undefined,
   });
 }
 
@@ -59,10 +62,11 @@ async function errorIn(response: HttpResponse): Promise<{ code: string | undefin
     const code = /^[A-Z][A-Z0-9_]{0,63}$/.test(first.code) ? first.code : undefined;
     return { code, text: printable(first.message ?? "") || nothing.text };
   } catch {
-    // Plain text and HTML are common from proxies in front of a registry.
+    // Plain text and HTML are common from proxies in front of a registry. Each tag is looked for up to the next one
+    // only: a body of nothing but `<` must not take seconds.
     return {
       code: undefined,
-      text: printable(body.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ")) || nothing.text,
+      text: printable(body.replace(/<[^<>]*>/g, " ").replace(/\s+/g, " ")) || nothing.text,
     };
   }
 }

@@ -6,7 +6,7 @@ import type { Credentials } from "./credentials.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
 import { registryOrigin } from "./reference.ts";
 import { refusal } from "./registry-error.ts";
-import { isBrokenConnection } from "./retry.ts";
+import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "./retry.ts";
 import { type SlotLimits, Slots } from "./slots.ts";
 
 export interface RegistryOptions {
@@ -80,13 +80,16 @@ export class Registry {
   }
 
   async #authorized(request: RegistryRequest): Promise<HttpResponse> {
-    const response = await this.#attempt(request);
-    if (response.status !== 401) return response;
-    // A stream is gone once sent; what made it has to make it anew, and the next try asks for a new token.
-    this.#authenticator.forget(request.scopes, response);
-    if (isStream(request.body)) return response;
-    await discard(response);
-    return this.#attempt(request);
+    const authorization = await this.#authenticator.header(request.scopes, request.signal);
+    const response = await this.#attempt(request, authorization);
+    // Blob storage that a redirect led to has no say in how this registry is logged in to (P7).
+    if (response.status !== 401 || response.url.origin !== this.origin.origin) return response;
+    // A stream is gone once sent; what made it has to make it anew, and the next try asks for a new login.
+    const again = !isStream(request.body);
+    if (again) await discard(response);
+    this.#authenticator.forget(request.scopes, response, authorization);
+    if (!again) return response;
+    return this.#attempt(request, await this.#authenticator.header(request.scopes, request.signal));
   }
 
   /**
@@ -97,6 +100,31 @@ export class Registry {
     const response = await this.send(request);
     if (statuses.includes(response.status)) return response;
     throw await this.refused(response, request);
+  }
+
+  /**
+   * Sends a request and reads the body of its answer: again, as a whole, when the connection breaks in the middle of
+   * the body. The transport only sends again what broke before.
+   * @param statuses those that `read` takes; any, if none is given.
+   * @throws OperationError for any other status, for a body that breaks every time, and for what `read` throws.
+   */
+  async read<T>(
+    request: RegistryRequest,
+    read: (response: HttpResponse) => Promise<T>,
+    ...statuses: readonly number[]
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const response = await (statuses.length === 0 ? this.send(request) : this.expect(request, ...statuses));
+      try {
+        return await read(response);
+      } catch (error) {
+        if (error instanceof OperationError || request.signal?.aborted === true) throw error;
+        const temporary = isBrokenConnection(error);
+        if (!temporary || attempt >= defaultRetryPolicy.attempts)
+          throw this.failure(request, { problem: messageOf(error), temporary, cause: error });
+      }
+      await this.clock.sleep(delayBefore(attempt, defaultRetryPolicy, undefined), request.signal);
+    }
   }
 
   /** The failure that an answer means; reads the answer. */
@@ -124,9 +152,8 @@ export class Registry {
     return new OperationError({ side, host, repository, operation: request.operation, ...rest }, { cause });
   }
 
-  async #attempt(request: RegistryRequest): Promise<HttpResponse> {
+  async #attempt(request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {
     const { method, target, body, redirect, signal, headers } = request;
-    const authorization = await this.#authenticator.header(request.scopes, signal);
     const url = new URL(target, this.origin);
     try {
       return await this.#options.transport.send({

@@ -1,13 +1,15 @@
 import type { Readable } from "node:stream";
 import * as v from "valibot";
-import { messageOf, OperationError } from "../errors.ts";
+import { OperationError } from "../errors.ts";
 import type { Scope } from "./auth.ts";
 import { type Digest, parseDigest } from "./digest.ts";
 import { discard, type HttpResponse, readBytes, readJson } from "./http.ts";
 import { type Descriptor, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
 import { acceptedManifests, ociIndex } from "./media-types.ts";
 import { nextPage } from "./pages.ts";
+import { isTag } from "./reference.ts";
 import type { Registry, RegistryRequest } from "./registry.ts";
+import { isTemporaryStatus } from "./retry.ts";
 
 /** What a tag or digest stands for at a registry. */
 export interface ResolvedManifest {
@@ -81,13 +83,14 @@ export class Repository {
         redirect: "follow",
       },
     );
-    const response = await this.registry.expect(request, 200);
-    try {
-      const bytes = await readBytes(response, manifestLimit);
-      return parseManifest(bytes, response.header("content-type") ?? "", parseDigest(reference));
-    } catch (error) {
-      throw this.registry.failure(request, { problem: messageOf(error), cause: error });
-    }
+    return this.registry.read(
+      request,
+      async (response) => {
+        const bytes = await readBytes(response, manifestLimit);
+        return parseManifest(bytes, response.header("content-type") ?? "", parseDigest(reference));
+      },
+      200,
+    );
   }
 
   /**
@@ -256,31 +259,21 @@ export class Repository {
    */
   async tags(signal?: AbortSignal): Promise<readonly string[]> {
     const tags = new Set<string>();
-    const visited = new Set<string>();
-    let target: URL | undefined = new URL(
-      `/v2/${this.name}/tags/list?n=${tagPageSize}`,
-      this.registry.origin,
-    );
-    while (target !== undefined && !visited.has(target.href) && visited.size < pageLimit) {
-      visited.add(target.href);
-      const request: RegistryRequest = {
-        ...this.#request("GET", "", "listing the tags", signal, {}),
-        target,
-      };
-      const response = await this.registry.expect(request, 200, 404);
-      if (response.status === 404) {
+    const request = this.#request("GET", `tags/list?n=${tagPageSize}`, "listing the tags", signal, {});
+    await this.#eachPage(request, async (response, first) => {
+      if (response.status === 404 && first) {
         await discard(response);
-        return [];
+        return false;
       }
-      try {
-        const page = await readJson(response, tagListSchema, tagPageLimit);
-        const before = tags.size;
-        for (const tag of page.tags ?? []) if (tag !== null) tags.add(tag);
-        target = tags.size === before ? undefined : nextPage(response.header("link"), target);
-      } catch (error) {
-        throw this.registry.failure(request, { problem: messageOf(error), cause: error });
-      }
-    }
+      if (response.status !== 200) throw await this.registry.refused(response, request);
+      const page = (await readJson(response, tagListSchema, tagPageLimit)).tags ?? [];
+      // Some lists hold `null` and digests as well; what breaks the grammar of tags cannot be asked for as one.
+      const listed = page.filter((tag): tag is string => tag !== null && isTag(tag));
+      const before = tags.size;
+      for (const tag of listed) tags.add(tag);
+      // A page may be empty, but some registries give the same tags for ever, whatever page is asked for.
+      return listed.length === 0 || tags.size > before;
+    });
     return [...tags];
   }
 
@@ -299,21 +292,23 @@ export class Repository {
         headers: { accept: ociIndex },
       },
     );
-    const response = await this.registry.send(request);
-    const type = mediaTypeOf(response);
-    // Registries without the API answer 404, other errors, or a web page.
-    if (response.status !== 200 || type !== ociIndex) {
-      if (response.status === 429 || response.status >= 500)
-        throw await this.registry.refused(response, request);
+    const referrers = new Map<Digest, Descriptor>();
+    let supported = true;
+    await this.#eachPage(request, async (response, first) => {
+      if (isTemporaryStatus(response.status)) throw await this.registry.refused(response, request);
+      if (response.status === 200 && mediaTypeOf(response) === ociIndex) {
+        const bytes = await readBytes(response, manifestLimit);
+        for (const child of parseManifest(bytes, ociIndex, undefined).children)
+          referrers.set(child.digest, child);
+        return true;
+      }
+      if (!first) throw await this.registry.refused(response, request);
+      // Registries without the API answer 404, other errors, or a web page.
       await discard(response);
-      return undefined;
-    }
-    try {
-      const bytes = await readBytes(response, manifestLimit);
-      return parseManifest(bytes, ociIndex, undefined).children;
-    } catch (error) {
-      throw this.registry.failure(request, { problem: messageOf(error), cause: error });
-    }
+      supported = false;
+      return false;
+    });
+    return supported ? [...referrers.values()] : undefined;
   }
 
   /**
@@ -334,6 +329,30 @@ export class Repository {
     await discard(response);
     if (response.status === 404) return "not-found";
     return response.status >= 400 ? "unsupported" : "deleted";
+  }
+
+  /**
+   * Reads a list page by page: on this registry only, no page twice, and not for ever.
+   * @param read reads one answer, and says whether the list may go on.
+   */
+  async #eachPage(
+    request: RegistryRequest,
+    read: (response: HttpResponse, first: boolean) => Promise<boolean>,
+  ): Promise<void> {
+    const visited = new Set<string>();
+    let target: URL | undefined = new URL(request.target, this.registry.origin);
+    while (target !== undefined && !visited.has(target.href)) {
+      // Not just the end of reading: what prunes must not take a part of the tags for all of them.
+      if (visited.size >= pageLimit)
+        throw this.registry.failure(request, { problem: `the list goes on after ${pageLimit} pages` });
+      visited.add(target.href);
+      const page: URL = target;
+      target = await this.registry.read({ ...request, target: page }, async (response) =>
+        (await read(response, visited.size === 1))
+          ? nextPage(response.headers("link").join(", "), page)
+          : undefined,
+      );
+    }
   }
 
   #scope(push: boolean): Scope {

@@ -7,6 +7,8 @@ import { discard, type HttpRequest, type HttpResponse, type Transport } from "./
 export interface RetryPolicy {
   /** Tries in all. */
   readonly attempts: number;
+  /** Tries in all where no connection comes up: nobody is there, or the name is wrong, and everything else waits. */
+  readonly connectAttempts: number;
   /** Delay before the second try; it doubles from try to try. */
   readonly firstDelay: number;
   readonly longestDelay: number;
@@ -20,6 +22,7 @@ export interface RetryPolicy {
  */
 export const defaultRetryPolicy: RetryPolicy = {
   attempts: 6,
+  connectAttempts: 4,
   firstDelay: 500,
   longestDelay: 15_000,
   longestRetryAfter: 5 * 60_000,
@@ -50,6 +53,22 @@ const brokenConnectionCodes: ReadonlySet<string> = new Set([
   "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
 ]);
 
+/** Codes of a connection that never came up. */
+const noConnectionCodes: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** Whether an error says that no connection came up, at any depth of its causes. */
+function isNoConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as NodeJS.ErrnoException).code;
+  return (code !== undefined && noConnectionCodes.has(code)) || isNoConnection(error.cause);
+}
+
 /** Whether an error is a broken connection, at any depth of its causes. */
 export function isBrokenConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -74,7 +93,8 @@ export function parseRetryAfter(header: string | undefined, now: number): number
 
 /**
  * How long to wait after try number `attempt` (from 1), in milliseconds: what the server asked for, else doubling
- * with jitter, so that many requests that failed together do not come back together.
+ * with jitter, so that many requests that failed together do not come back together. "At once", or a date that is past by
+ * our clock, is no pause to ask for: all tries would be used up within a moment.
  */
 export function delayBefore(
   attempt: number,
@@ -82,7 +102,7 @@ export function delayBefore(
   retryAfter: number | undefined,
   random: () => number = Math.random,
 ): number {
-  if (retryAfter !== undefined) return retryAfter;
+  if (retryAfter !== undefined && retryAfter > 0) return retryAfter;
   const doubled = Math.min(policy.firstDelay * 2 ** (attempt - 1), policy.longestDelay);
   return doubled * (0.75 + random() / 2);
 }
@@ -101,7 +121,9 @@ export function retrying(transport: Transport, context: RetryContext): Transport
       if (!canBeSentAgain(request)) return transport.send(request);
       for (let attempt = 1; ; attempt += 1) {
         const last = attempt >= policy.attempts;
-        const result = await sendOnce(transport, request, last);
+        const result = await sendOnce(transport, request, (error) =>
+          isNoConnection(error) ? attempt >= policy.connectAttempts : last,
+        );
         if ("response" in result) {
           const { response } = result;
           const retryAfter = parseRetryAfter(response.header("retry-after"), context.clock.now());
@@ -137,12 +159,12 @@ function canBeSentAgain(request: HttpRequest): boolean {
 async function sendOnce(
   transport: Transport,
   request: HttpRequest,
-  last: boolean,
+  isLast: (error: unknown) => boolean,
 ): Promise<{ response: HttpResponse } | { error: unknown }> {
   try {
     return { response: await transport.send(request) };
   } catch (error) {
-    if (last || request.signal?.aborted === true || !isBrokenConnection(error)) throw error;
+    if (request.signal?.aborted === true || !isBrokenConnection(error) || isLast(error)) throw error;
     return { error };
   }
 }

@@ -2,8 +2,8 @@ import { EnvHttpProxyAgent, request as undiciRequest } from "undici";
 import type { Log } from "../log.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
 
-/** Time allowed for a connection to come up, in milliseconds: two lost SYN packets on a long link. */
-const connectTimeout = 15_000;
+/** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
+const connectTimeout = 10_000;
 
 /**
  * Longest silence before the answer's headers, in milliseconds. While a body is being sent, undici starts the time anew

@@ -1,5 +1,6 @@
 import { printable } from "../log.ts";
 import { shortDigest } from "../oci/digest.ts";
+import { failureGroups } from "./failures.ts";
 import { groupsOf } from "./grouping.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
@@ -35,19 +36,15 @@ function fold(texts: readonly string[], noun: string): readonly string[] {
   const rest = short.length - (annotationLimit - 1);
   return [
     ...short.slice(0, annotationLimit - 1),
-    `And ${countOf(rest, noun)} more: see the summary and the JSON report.`,
+    `And ${countOf(rest, `more ${noun}`)}: see the summary and the JSON report.`,
   ];
 }
 
-/** One for each reason: what is held back because of another image must not push that image's failure out. */
 function failures(steps: readonly Reported[]): readonly string[] {
-  const failed = steps.filter(({ outcome }) => outcome === "failed");
-  return groupsOf(failed, ({ step, reason }) => [step.kind, step.destination, step.version, reason]).map(
-    ({ first, all }) => {
-      const what = first.step.kind === "prune" ? "Pruning of " : "";
-      return `${what}${subject(all)} at ${first.step.destination} failed: ${first.reason}`;
-    },
-  );
+  return failureGroups(steps).map(({ first, all }) => {
+    const what = first.step.kind === "prune" ? "Pruning of " : "";
+    return `${what}${subject(all)} at ${first.step.destination} failed: ${first.reason}`;
+  });
 }
 
 function replaced(steps: readonly Reported[], dryRun: boolean): readonly string[] {
@@ -62,7 +59,7 @@ function replaced(steps: readonly Reported[], dryRun: boolean): readonly string[
 function notTried(steps: readonly Reported[]): readonly string[] {
   const givenUp = steps.filter(({ outcome }) => outcome === "not-tried");
   return groupsOf(givenUp, ({ step, reason }) => [step.destination, reason]).map(
-    ({ first, all }) => `Nothing was pruned at ${first.step.destination}, ${tags(all)} stay: ${first.reason}`,
+    ({ first, all }) => `Not pruned at ${first.step.destination}, ${tags(all)}: ${first.reason}`,
   );
 }
 

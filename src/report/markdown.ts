@@ -22,7 +22,7 @@ export function escapeMarkdown(text: string): string {
 
 /** A name or digest in code type. Backticks where they are safe; character references mean nothing between them. */
 export function code(text: string): string {
-  return /^[\w.:/@-]+$/.test(text) ? `\`${text}\`` : `<code>${escapeMarkdown(text)}</code>`;
+  return /^[\w.:/@[\]-]+$/.test(text) ? `\`${text}\`` : `<code>${escapeMarkdown(text)}</code>`;
 }
 
 /** A table of finished cells, columns of numbers at the right. What does not fit is counted below it. */
@@ -40,7 +40,7 @@ export function table(
 
 /** A highlighted box. https://docs.github.com/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts */
 export function alert(kind: "NOTE" | "WARNING" | "CAUTION", lines: readonly string[]): string {
-  return [`[!${kind}]`, ...lines].map((line) => `> ${line}`).join("\n");
+  return [`[!${kind}]`, ...lines].map((line) => `> ${line}`.trimEnd()).join("\n");
 }
 
 /** Content that is folded away until somebody asks for it. */

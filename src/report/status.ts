@@ -1,7 +1,7 @@
 import { formatBytes } from "../copy/format-bytes.ts";
 import { reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
-import { movedBytes, tallySteps } from "./tally.ts";
+import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
 import { countOf, formatDuration, listOf } from "./wording.ts";
 
 /** Most versions that the closing line names; a range may hold dozens. */
@@ -21,10 +21,8 @@ export function statusOf(result: RunResult): Status {
 
 function dryRunStatus(result: RunResult): Status {
   const steps = reportedSteps(result);
-  const planned = (kind: "copy" | "prune"): number =>
-    steps.filter(({ step, outcome }) => step.kind === kind && outcome === "planned").length;
   const { skipped, failed } = tallySteps(steps);
-  const sentence = `Dry run, nothing was written: ${countOf(planned("copy"), "image")} to copy, ${skipped} to skip, ${planned("prune")} to prune, ${failed} that cannot be mirrored.`;
+  const sentence = `Dry run, nothing was written: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
   return { icon: failed > 0 ? "❌" : "🔎", sentence };
 }
 

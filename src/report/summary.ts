@@ -1,6 +1,6 @@
 import { formatBytes } from "../copy/format-bytes.ts";
 import { shortDigest } from "../oci/digest.ts";
-import { groupsOf } from "./grouping.ts";
+import { failureGroups } from "./failures.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
 import { pullSections } from "./pull-sections.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
@@ -8,7 +8,7 @@ import type { RunResult } from "./result.ts";
 import { retentionSection } from "./retention-section.ts";
 import { statusOf } from "./status.ts";
 import { joinSections, type Section } from "./summary-section.ts";
-import { movedBytes, tallySteps } from "./tally.ts";
+import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
 import { versionSections } from "./version-sections.ts";
 import { countOf, listOf } from "./wording.ts";
 
@@ -45,36 +45,47 @@ function headSection(result: RunResult): Section {
   return { name: "status", rank: 0, markdown: blocks.join("\n\n") };
 }
 
-function destinationTable(result: RunResult): string {
-  const steps = reportedSteps(result);
-  const numbers = ["Copied", "Skipped", "Pruned", "Failed", "Uploaded", "Mounted", "Already there"];
-  const rows = result.destinations.map(({ name }) => {
-    const own = steps.filter(({ step }) => step.destination === name);
-    const { copied, skipped, pruned, failed } = tallySteps(own);
-    const { uploaded, mounted, present } = movedBytes(own);
-    return [
-      code(name),
-      ...[copied, skipped, pruned, failed].map(String),
-      ...[uploaded, mounted, present].map(formatBytes),
-    ];
-  });
-  return table(
-    [{ title: "Destination" }, ...numbers.map((title) => ({ title, align: "right" as const }))],
-    rows,
-  );
+/** A column of numbers about one destination's steps. */
+interface NumberColumn {
+  readonly title: string;
+  readonly cell: (steps: readonly Reported[]) => string;
 }
 
-/** Failures of the same reason together: one dead destination is one piece of news, not twelve. */
-function failureSection(result: RunResult): readonly Section[] {
-  const failed = reportedSteps(result).filter(({ outcome }) => outcome === "failed");
-  if (failed.length === 0) return [];
-  const groups = groupsOf(failed, ({ step, reason }) => [step.destination, step.version, reason]);
-  const lines = groups.map(({ first, all }) => {
-    const where = `${escapeMarkdown(first.step.version)} at ${code(first.step.destination)}`;
-    return `- ${where}, ${imagesOf(all)}: ${escapeMarkdown(first.reason)}`;
+const runColumns: readonly NumberColumn[] = [
+  { title: "Copied", cell: (steps) => String(tallySteps(steps).copied) },
+  { title: "Skipped", cell: (steps) => String(tallySteps(steps).skipped) },
+  { title: "Pruned", cell: (steps) => String(tallySteps(steps).pruned) },
+  { title: "Failed", cell: (steps) => String(tallySteps(steps).failed) },
+  { title: "Uploaded", cell: (steps) => formatBytes(movedBytes(steps).uploaded) },
+  { title: "Mounted", cell: (steps) => formatBytes(movedBytes(steps).mounted) },
+  { title: "Already there", cell: (steps) => formatBytes(movedBytes(steps).present) },
+];
+
+const dryRunColumns: readonly NumberColumn[] = [
+  { title: "To copy", cell: (steps) => String(plannedOf(steps, "copy")) },
+  { title: "To skip", cell: (steps) => String(tallySteps(steps).skipped) },
+  { title: "To prune", cell: (steps) => String(plannedOf(steps, "prune")) },
+  { title: "Cannot be mirrored", cell: (steps) => String(tallySteps(steps).failed) },
+];
+
+function destinationTable(result: RunResult): string {
+  const steps = reportedSteps(result);
+  const columns = result.dryRun ? dryRunColumns : runColumns;
+  const rows = result.destinations.map(({ name }) => {
+    const own = steps.filter(({ step }) => step.destination === name);
+    return [code(name), ...columns.map(({ cell }) => cell(own))];
   });
-  const markdown = alert("CAUTION", boxLines("**What failed**", lines));
-  return [{ name: "failures", rank: 1, markdown }];
+  const numbers = columns.map(({ title }) => ({ title, align: "right" as const }));
+  return table([{ title: "Destination" }, ...numbers], rows);
+}
+
+function failureSection(result: RunResult): readonly Section[] {
+  const lines = failureGroups(reportedSteps(result)).map(({ first, all }) => {
+    const what = first.step.kind === "prune" ? "pruning of " : "";
+    return `- ${code(first.step.destination)}, ${what}${imagesOf(all)}: ${escapeMarkdown(first.reason)}`;
+  });
+  if (lines.length === 0) return [];
+  return [{ name: "failures", rank: 1, markdown: alert("CAUTION", boxLines("**What failed**", lines)) }];
 }
 
 /** A tag that held another digest is somebody's surprise: said where it cannot be overlooked. */

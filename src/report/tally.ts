@@ -48,6 +48,11 @@ export function tallySteps(steps: readonly Reported[]): Tally {
   };
 }
 
+/** How many images a dry run would copy or prune. */
+export function plannedOf(steps: readonly Reported[], kind: "copy" | "prune"): number {
+  return steps.filter(({ step, outcome }) => step.kind === kind && outcome === "planned").length;
+}
+
 /** Whether nothing failed: what the exit status says. */
 export function succeeded(result: RunResult): boolean {
   return tallyOf(result).failed === 0;

@@ -1,4 +1,5 @@
 import { formatBytes } from "../copy/format-bytes.ts";
+import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
 import { groupsOf } from "./grouping.ts";
 import { code, details, escapeMarkdown, table } from "./markdown.ts";
@@ -57,7 +58,9 @@ function wordOf(image: Reported<ImageStep>): string {
 function imageRow(image: Reported<ImageStep>): readonly string[] {
   const { step, bytes, milliseconds } = image;
   const digest = digestOfStep(step);
-  const size = bytes === undefined ? 0 : bytes.uploaded + bytes.mounted + bytes.present;
+  // What a failed image moved is not its size.
+  const copied = image.outcome === "copied" ? (bytes ?? noBytes) : noBytes;
+  const size = copied.uploaded + copied.mounted + copied.present;
   return [
     iconOf(image),
     code(`${step.image}:${step.tag}`),
@@ -84,11 +87,11 @@ function outcomeOf(image: Reported<ImageStep>): string {
 }
 
 /** What moved, largest news first; what is zero is not news. */
-function movedWords({ bytes }: Reported<ImageStep>): string {
+function movedWords({ bytes = noBytes }: Reported<ImageStep>): string {
   const parts = [
-    { size: bytes?.uploaded ?? 0, word: "uploaded" },
-    { size: bytes?.mounted ?? 0, word: "mounted" },
-    { size: bytes?.present ?? 0, word: "already there" },
+    { size: bytes.uploaded, word: "uploaded" },
+    { size: bytes.mounted, word: "mounted" },
+    { size: bytes.present, word: "already there" },
   ].filter(({ size }) => size > 0);
   return parts.length === 0
     ? "tag set"

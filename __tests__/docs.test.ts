@@ -1,0 +1,147 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { harborReleases } from "../sandbox/harbor.ts";
+import { parseAction, readSections, withSections } from "../scripts/readme-sections.ts";
+import { inputDefaults } from "../src/inputs.ts";
+import { silentLog } from "../src/log.ts";
+import { keepByChoices, newest } from "../src/plan/retention.ts";
+import { versionOf } from "../src/plan/version.ts";
+import { writeReport } from "../src/report/write.ts";
+import { codeIn, documents, filesIn, root, tableRows, textOf } from "./documents.ts";
+import { mistakesOf } from "./given-inputs.ts";
+
+const readme = textOf("README.md");
+const action = parseAction(textOf("action.yml"));
+/** All source, with texts that go over several lines put together. */
+const source = filesIn("src", ".ts")
+  .map(textOf)
+  .join("\n")
+  .replace(/["'`]\s*\+\s*["'`]/g, "");
+
+describe("action.yml", () => {
+  test("has exactly the inputs that are read, of which only the destinations are required", () => {
+    expect(Object.keys(action.inputs)).toEqual(Object.keys(inputDefaults));
+    const required = Object.entries(action.inputs).filter(([, input]) => input.required);
+    expect(required.map(([name]) => name)).toEqual(["destinations"]);
+  });
+
+  test("has exactly the outputs that a run sets", async () => {
+    const names: string[] = [];
+    const plan = { repository: "example/shop", versions: [], steps: [] };
+    const nothing = {
+      destinations: [],
+      copies: [],
+      prunes: [],
+      bytesRead: 0,
+      requests: new Map<string, number>(),
+    };
+    await writeReport(
+      { plan, dryRun: false, ...nothing, startedAt: 0, milliseconds: 0 },
+      {
+        setOutput: (name) => names.push(name),
+        appendSummary: () => Promise.resolve(),
+        writeFile: () => Promise.resolve(),
+        log: silentLog,
+        reportPath: "report.json",
+      },
+    );
+    expect(names).toEqual(Object.keys(action.outputs));
+  });
+
+  test("runs the bundle that the build writes", () => {
+    const { runs } = parse(textOf("action.yml")) as { runs: unknown };
+    expect(runs).toEqual({ using: "node24", main: "dist/index.js" });
+    expect(textOf("package.json")).toContain("ncc build src/index.ts --out dist ");
+  });
+});
+
+describe("the README", () => {
+  test("has the generated parts as npm run readme writes them", () => {
+    expect(withSections(readme, readSections(root))).toBe(readme);
+  });
+
+  test("lists the attributes that a destination may have", () => {
+    const listed = tableRows(readme, "Attribute").map(([name]) => codeIn(name));
+    expect(mistakesOf({ destinations: "registry.example/harbor,colour=blue" })).toContain(
+      `there are ${listed.join(", ")}.`,
+    );
+  });
+
+  test("lists the CAM actions that are called, beside those of the registry", () => {
+    const calls = [...source.matchAll(/action: "([A-Z][A-Za-z]+)"/g)].map(([, name]) => `tcr:${name}`);
+    const ofRegistry = ["tcr:CreateRepository", "tcr:PullRepository", "tcr:PushRepository"];
+    const listed = tableRows(readme, "CAM action").flatMap(([names = ""]) => names.match(/tcr:\w+/g) ?? []);
+    expect(listed.toSorted()).toEqual([...new Set(calls), ...ofRegistry].toSorted());
+  });
+
+  test("says of real releases what each keep-by keeps", () => {
+    const releases = harborReleases().flatMap((release) => versionOf(release) ?? []);
+    const header = readme.split("\n").find((line) => line.startsWith("| `keep-by` | of "));
+    const examples = (header ?? "").split("|").slice(2, -1).map(tagsIn);
+    expect(examples.map((tags) => tags.length)).toEqual([6, 4]);
+    const kept = keepByChoices.map((keepBy) => [
+      keepBy,
+      ...examples.map((tags) => {
+        const versions = releases.filter(({ tag }) => tags.includes(tag));
+        return newest(versions, { keep: 3, keepBy }).map(({ tag }) => tag);
+      }),
+    ]);
+    const rows = tableRows(readme, "`keep-by` | of ").map(([name, ...cells]) => [
+      codeIn(name),
+      ...cells.map(tagsIn),
+    ]);
+    expect(rows).toEqual(kept);
+  });
+
+  test("explains messages that there are", () => {
+    const phrases = tableRows(readme, "The message says").map(([message]) => codeIn(message));
+    expect(phrases.length).toBeGreaterThan(0);
+    expect(phrases.filter((phrase) => !source.includes(phrase))).toEqual([]);
+  });
+});
+
+function tagsIn(text: string): readonly string[] {
+  return text.match(/v\d+\.\d+\.\d+/g) ?? [];
+}
+
+describe.each(documents)("%s", (document) => {
+  const text = textOf(document);
+  const prose = text.replace(/^```[\s\S]*?^```$/gm, "");
+
+  test("links to files and headings that there are", () => {
+    const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
+    const local = links.filter((link) => !/^https:\/\//.test(link));
+    expect(local.filter((link) => !isThere(document, link))).toEqual([]);
+  });
+
+  test("names files and folders that there are", () => {
+    const paths = [...prose.matchAll(/`((?:\.ci|bench|dist|docs|sandbox|scripts|src|__tests__)\/[^`]*)`/g)];
+    expect(paths.map(([, path = ""]) => path).filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  test("names scripts that there are", () => {
+    const { scripts } = JSON.parse(textOf("package.json")) as { scripts: Record<string, string> };
+    const named = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name = ""]) => name);
+    expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+  });
+});
+
+/** Whether a link of a document leads somewhere: a file, a heading, or a heading of a file. */
+function isThere(document: string, link: string): boolean {
+  const [path = "", anchor] = link.split("#");
+  const file = path === "" ? document : join(dirname(document), path);
+  if (!existsSync(join(root, file))) return false;
+  return anchor === undefined || headingsOf(textOf(file)).includes(anchor);
+}
+
+/** Anchors as GitHub makes them: small letters, no punctuation, hyphens for spaces. */
+function headingsOf(markdown: string): readonly string[] {
+  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, "")
+      .replace(/\s/g, "-"),
+  );
+}

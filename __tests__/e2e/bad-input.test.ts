@@ -1,0 +1,219 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { actionEnvironment, releaseEvent, runAction } from "../../sandbox/action.ts";
+import { buildImage, buildSchema1, pushTo } from "../../sandbox/images.ts";
+import { act, type RunOptions, startSandboxWorld, version, type World } from "./world.ts";
+
+type SandboxWorld = Awaited<ReturnType<typeof startSandboxWorld>>;
+
+/** Writes that a registry or vendor API got. */
+function writes({ sandbox }: SandboxWorld): readonly string[] {
+  return [...sandbox.servers]
+    .filter(([name]) => !name.includes("token server"))
+    .flatMap(([name, server]) =>
+      server.requests
+        .filter(
+          ({ method, headers }) =>
+            method !== "GET" && method !== "HEAD" && headers["x-tc-action"] === undefined,
+        )
+        .map(({ method, path }) => `${name}: ${method} ${path}`),
+    );
+}
+
+/** Requests of any kind. */
+function requests({ sandbox }: SandboxWorld): number {
+  return [...sandbox.servers.values()].reduce((sum, server) => sum + server.requests.length, 0);
+}
+
+function dispatch(tag: string): RunOptions {
+  return { event: { name: "workflow_dispatch", payload: { inputs: { version: tag } } } };
+}
+
+describe("mistakes in what the user gives", () => {
+  it.each<[what: string, options: RunOptions, message: RegExp]>([
+    [
+      "no destinations",
+      { inputs: { destinations: "" } },
+      /destinations: .*Example: goharbor\.tencentcloudcr\.com/,
+    ],
+    ["an unknown attribute", { inputs: { destinations: "ghcr.io/team,kep=3" } }, /destinations: .*kep/],
+    [
+      "two lines for one destination",
+      { inputs: { destinations: "docker.io/a\nindex.docker.io/a" } },
+      /destinations: .*docker\.io\/a/,
+    ],
+    ["a name that breaks the grammar", { inputs: { images: "Harbor Core" } }, /images: .*Harbor Core/],
+    ["a tag that breaks the grammar", { inputs: { images: "app:-{{tag}}" } }, /images: .*-\{\{tag\}\}/],
+    ["an unknown placeholder", { inputs: { images: "app:{{tga}}" } }, /images: .*tga/],
+  ])("%s: said before any request is sent", async (_what, options, message) => {
+    await using world = await startSandboxWorld();
+    const { exitCode, log } = await act(world, options);
+    expect(exitCode).toBe(1);
+    expect(log.replaceAll("%0A", "\n")).toMatch(message);
+    expect(requests(world)).toBe(0);
+  });
+
+  it("says all mistakes in one message", async () => {
+    await using world = await startSandboxWorld();
+    const inputs = { keep: "many", wait: "soon", overwrite: "perhaps", "tcr-secret-key": "" };
+    const { log } = await act(world, { inputs });
+    const errors = log.split("\n").filter((line) => line.startsWith("::error"));
+    expect(errors).toHaveLength(1);
+    for (const name of ["keep:", "wait:", "overwrite:", "tcr-secret-"]) expect(errors[0]).toContain(name);
+    expect(requests(world)).toBe(0);
+  });
+
+  it("a malformed event file", async () => {
+    await using world = await startSandboxWorld();
+    const folder = await mkdtemp(join(tmpdir(), "event-"));
+    const event = releaseEvent(world, "v2.15.2");
+    const inputs = { destinations: world.near.line, ...world.inputs };
+    const environment = actionEnvironment(world, { event, inputs, folder });
+    for (const text of ["", "{", "[]", "null", '{"action":"published","release":{"tag_name":7}}']) {
+      await writeFile(join(folder, "event.json"), text);
+      const { exitCode, log } = await runAction(environment);
+      expect(exitCode).toBe(1);
+      expect(log).toMatch(/::error::The file of the release event .* is malformed/);
+    }
+    expect(requests(world)).toBe(0);
+    await rm(folder, { recursive: true });
+  });
+
+  it.each<[what: string, options: RunOptions, message: RegExp]>([
+    [
+      "a version that does not exist",
+      dispatch("v9.9.9"),
+      /no published release v9\.9\.9.*newest are v2\.15\.2/,
+    ],
+    ["a tag that is no version", dispatch("baseline"), /no published release baseline/],
+    ["a range that nothing fits", dispatch(">=9"), /No release of goharbor\/harbor fits/],
+    ["a prerelease that is not wanted", dispatch("v2.15.2-rc1"), /no published release v2\.15\.2-rc1/],
+  ])("%s: nothing is written", async (_what, options, message) => {
+    await using world = await startSandboxWorld();
+    const { exitCode, log } = await act(world, options);
+    expect(exitCode).toBe(1);
+    expect(log).toMatch(message);
+    expect(writes(world)).toEqual([]);
+  });
+
+  it("a draft is never mirrored, by its event or by its tag", async () => {
+    await using world = await startSandboxWorld();
+    world.github.addRelease({
+      tag: "v2.16.0",
+      prerelease: false,
+      publishedAt: Date.UTC(2026, 8, 1),
+      draft: true,
+    });
+    await world.source.seed(version("v2.16.0"));
+    const byEvent = await act(world, { tag: "v2.16.0" });
+    const byTag = await act(world, dispatch("v2.16.0"));
+    expect([byEvent.exitCode, byTag.exitCode]).toEqual([1, 1]);
+    expect(byEvent.log).toContain("is a draft");
+    expect(byTag.log).toContain("a draft");
+    expect(writes(world)).toEqual([]);
+  });
+
+  it("a prerelease's event is nothing to do, and no failure", async () => {
+    await using world = await startSandboxWorld();
+    const { exitCode, log } = await act(world, { tag: "v2.15.2-rc1" });
+    expect(exitCode).toBe(0);
+    expect(log).toContain("Nothing to do: v2.15.2-rc1 is a prerelease");
+    expect(requests(world)).toBe(0);
+  });
+});
+
+describe("images that cannot be mirrored", () => {
+  /** Mirrors `app` and one sound image as one version, and expects the version not to appear anywhere. */
+  async function mirrorWith(world: World, seed: Parameters<World["source"]["seed"]>[0]) {
+    await world.source.seed((target) => {
+      pushTo(target, "goharbor/sound", buildImage({ seed: "sound" }), "v2.15.2");
+      seed(target);
+    });
+    return act(world, { ...dispatch("v2.15.2"), inputs: { images: "app\nsound", wait: "0" } });
+  }
+
+  it("a schema 1 manifest", async () => {
+    await using world = await startSandboxWorld();
+    const { exitCode, log } = await mirrorWith(world, (target) => {
+      pushTo(target, "goharbor/app", buildSchema1({ seed: "old", name: "app", tag: "v2.15.2" }), "v2.15.2");
+    });
+    expect(exitCode).toBe(1);
+    expect(log).toMatch(/app.*(schema 1|is at no source)/);
+    expect(await world.far.state()).toEqual({});
+    expect(await world.near.state()).toEqual({});
+  });
+
+  it("a manifest over 8 MiB", async () => {
+    await using world = await startSandboxWorld();
+    const { exitCode, log } = await mirrorWith(world, (target) => {
+      const annotations = { padding: "x".repeat(9 * 1024 * 1024) };
+      pushTo(target, "goharbor/app", buildImage({ seed: "huge", format: "oci", annotations }), "v2.15.2");
+    });
+    expect(exitCode).toBe(1);
+    expect(log).toContain("larger than 8388608 bytes");
+    for (const place of [world.near, world.far]) {
+      expect(Object.values(await place.state()).flatMap((tags) => Object.keys(tags))).toEqual([]);
+    }
+  });
+
+  it("foreign layers are left where they are, and the manifest is copied", async () => {
+    await using world = await startSandboxWorld();
+    const image = buildImage({ seed: "windows", layers: [{ size: 4000, foreign: true }, { size: 2000 }] });
+    const { exitCode } = await mirrorWith(world, (target) =>
+      pushTo(target, "goharbor/app", image, "v2.15.2"),
+    );
+    expect(exitCode).toBe(0);
+    expect((await world.far.state())["goharbor/app"]).toEqual({ "v2.15.2": image.digest });
+    expect(await world.far.problems("goharbor/app", "v2.15.2")).toEqual([]);
+  });
+});
+
+describe("GitHub in trouble", () => {
+  const reset = String(Math.floor(Date.now() / 1000) + 600);
+  it.each<[what: string, effect: Parameters<SandboxWorld["github"]["fault"]>[0]["effect"], message: RegExp]>([
+    [
+      "403 with rate-limit headers",
+      {
+        status: 403,
+        headers: {
+          "x-ratelimit-remaining": "0",
+          "x-ratelimit-reset": reset,
+          "content-type": "application/json",
+        },
+        body: JSON.stringify({ message: "API rate limit exceeded" }),
+      },
+      /GitHub .*rate limit/i,
+    ],
+    [
+      "404",
+      { status: 404, headers: { "content-type": "application/json" }, body: '{"message":"Not Found"}' },
+      /GitHub .*status 404/,
+    ],
+    [
+      "HTML",
+      { status: 200, headers: { "content-type": "text/html" }, body: "<html>Sign in</html>" },
+      /GitHub .*not JSON/,
+    ],
+    ["500 for ever", { status: 500, body: "" }, /GitHub .*status 500/],
+  ])("%s: told with side and operation, nothing written", async (_what, effect, message) => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    world.github.fault({ when: { path: /releases/ }, times: Infinity, effect });
+    const { exitCode, log } = await act(world);
+    expect(exitCode).toBe(1);
+    expect(log).toMatch(message);
+    expect(writes(world)).toEqual([]);
+  });
+
+  it("uses the built-in list of components when the release's source cannot be read", async () => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    world.github.fault({ when: { path: /contents/ }, times: Infinity, effect: { status: 404, body: "{}" } });
+    const { exitCode, outputs, log } = await act(world);
+    expect(exitCode).toBe(0);
+    expect(log).toMatch(/::warning.*built-in list/);
+    expect(outputs).toMatchObject({ copied: "24" });
+  });
+});

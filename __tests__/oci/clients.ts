@@ -1,0 +1,34 @@
+import { afterAll } from "vitest";
+import { silentLog } from "../../src/log.ts";
+import { anonymous } from "../../src/oci/credentials.ts";
+import { Registry, type RegistryOptions } from "../../src/oci/registry.ts";
+import { Repository } from "../../src/oci/repository.ts";
+import { retrying } from "../../src/oci/retry.ts";
+import { createTransport } from "../../src/oci/transport.ts";
+import { fakeClock } from "../fake-clock.ts";
+
+const network = createTransport(silentLog);
+afterAll(() => network.close());
+
+/** The name that every test uses for its repository. */
+export const repositoryName = "goharbor/harbor-core";
+
+export type ClientOptions = Partial<Omit<RegistryOptions, "registry">>;
+
+/** A client of a registry in this process, over real HTTP. Retries do not wait: its clock jumps. */
+export function clientOf(server: { readonly host: string }, options: ClientOptions = {}): Registry {
+  const { clock = fakeClock(), log = silentLog } = options;
+  return new Registry({
+    registry: server.host,
+    side: "destination",
+    credentials: anonymous,
+    transport: retrying(network, { clock, log }),
+    ...options,
+    clock,
+    log,
+  });
+}
+
+export function repositoryAt(server: { readonly host: string }, options: ClientOptions = {}): Repository {
+  return new Repository(clientOf(server, options), repositoryName);
+}

@@ -1,0 +1,145 @@
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { parseAction } from "../scripts/readme-sections.ts";
+import {
+  codeBlocks,
+  documents,
+  expressionsIn,
+  filesIn,
+  parseWorkflow,
+  type Step,
+  stepsIn,
+  textOf,
+  type Workflow,
+} from "./documents.ts";
+import { mistakesOf } from "./given-inputs.ts";
+
+const action = parseAction(textOf("action.yml"));
+const ourselves = "goharbor/harbor-release-mirror@v1";
+
+/** Every piece of YAML that somebody may run or copy. */
+const pieces = [
+  ...[...filesIn(".github", ".yml"), ...filesIn("docs/workflows", ".yml")].map((path) => ({
+    name: path,
+    text: textOf(path),
+  })),
+  ...documents.flatMap((path) =>
+    codeBlocks(textOf(path), "yaml").map((text, index) => ({
+      name: `${path}, YAML block ${index + 1}`,
+      text,
+    })),
+  ),
+];
+const workflows = pieces.filter(({ text }) => /^jobs:/m.test(text));
+const uses = pieces.flatMap(({ name, text }) =>
+  stepsIn(text)
+    .filter((step) => step.uses?.includes("harbor-release-mirror"))
+    .map((step) => ({ name, text, step })),
+);
+
+test("there are the three recipes, the quick start and the example of another project", () => {
+  expect(uses.map(({ name }) => name)).toEqual([
+    ...filesIn("docs/workflows", ".yml"),
+    ...[1, 2, 3, 4, 5].map((block) => `README.md, YAML block ${block}`),
+  ]);
+});
+
+test.each(pieces)("$name is YAML", ({ text }) => {
+  expect(parse(text)).toBeTypeOf("object");
+});
+
+describe.each(uses)("the step in $name", ({ text, step }) => {
+  test("names this Action as the README does", () => {
+    expect(step.uses).toBe(ourselves);
+  });
+
+  test("gives inputs that there are", () => {
+    expect(Object.keys(step.with).filter((input) => action.inputs[input] === undefined)).toEqual([]);
+  });
+
+  test("gives values that are accepted", () => {
+    const given = Object.entries(step.with).map(([name, value]) => [name, evaluate(String(value), text)]);
+    expect(mistakesOf(Object.fromEntries(given))).toBe("");
+  });
+});
+
+/** A value as the runner hands it on, with a stand-in for each secret and each input without a default. */
+function evaluate(value: string, workflow: string): string {
+  return value.replace(
+    /\$\{\{\s*(secrets|inputs)\.([\w-]+)\s*\}\}/g,
+    (_all, context: string, name: string) => {
+      if (context === "secrets") return "a secret";
+      const { default: text } = dispatchInputs(parseWorkflow(workflow))[name] ?? {};
+      return String(text ?? "v2.15.2");
+    },
+  );
+}
+
+function dispatchInputs(workflow: Workflow): Readonly<Record<string, { default?: unknown }>> {
+  const dispatch = workflow.on.workflow_dispatch;
+  return dispatch === undefined || dispatch === null || Array.isArray(dispatch)
+    ? {}
+    : (dispatch.inputs ?? {});
+}
+
+describe.each(workflows)("the workflow in $name", ({ text }) => {
+  const workflow = parseWorkflow(text);
+
+  test("may read the repository and no more", () => {
+    expect(workflow.permissions).toEqual({ contents: "read" });
+    expect(text.match(/permissions:/g)).toHaveLength(1);
+  });
+
+  test("has expressions that mean something there", () => {
+    const known = knownExpressions(workflow);
+    expect(
+      expressionsIn(text).filter((expression) => !known.some((pattern) => pattern.test(expression))),
+    ).toEqual([]);
+  });
+
+  test("puts no expression into a script, where its value could become a command", () => {
+    const scripts = Object.values(workflow.jobs).flatMap(({ steps }) => steps.map(({ run = "" }) => run));
+    expect(scripts.flatMap(expressionsIn)).toEqual([]);
+  });
+});
+
+/** https://docs.github.com/en/actions/reference/workflows-and-actions/contexts */
+function knownExpressions(workflow: Workflow): readonly RegExp[] {
+  const jobs = Object.values(workflow.jobs);
+  const outputs = Object.keys(action.outputs);
+  const ids = jobs.flatMap(({ steps }) => steps.filter(isOurs).flatMap(({ id }) => id ?? []));
+  const ofRelease = workflow.on.release === undefined ? [] : [/^github\.event\.release\.tag_name$/];
+  return [
+    /^secrets\.[A-Z][A-Z0-9_]*$/,
+    /^github\.ref$/,
+    /^github\.event_name == '(push|pull_request)'$/,
+    /^!cancelled\(\)$/,
+    ...ofRelease,
+    ...Object.keys(dispatchInputs(workflow)).map((name) => new RegExp(`^inputs\\.${name}$`)),
+    ...jobs.flatMap(({ strategy }) =>
+      Object.keys(strategy?.matrix ?? {}).map((name) => new RegExp(`^matrix\\.${name}$`)),
+    ),
+    ...ids.map((id) => new RegExp(`^steps\\.${id}\\.outputs\\.(${outputs.join("|")})$`)),
+  ];
+}
+
+function isOurs(step: Step): boolean {
+  return step.uses === ourselves;
+}
+
+test.each(filesIn(".github/workflows", ".yml"))("%s pins each action by commit, with its version", (path) => {
+  const lines = textOf(path)
+    .split("\n")
+    .filter((line) => /\buses:/.test(line));
+  expect(lines.length).toBeGreaterThan(0);
+  expect(lines.filter((line) => !/uses: [\w-]+\/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))).toEqual(
+    [],
+  );
+});
+
+test.each(filesIn(".github/workflows", ".yml"))("%s keeps no credentials in the checkout", (path) => {
+  const checkouts = stepsIn(textOf(path)).filter(({ uses: name }) => name?.startsWith("actions/checkout@"));
+  expect(checkouts.map(({ with: inputs }) => inputs["persist-credentials"])).toEqual(
+    checkouts.map(() => false),
+  );
+});

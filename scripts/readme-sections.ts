@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+import { parse } from "yaml";
+
+/** The parts of `action.yml` that the README shows. */
+const actionSchema = v.object({
+  inputs: v.record(
+    v.string(),
+    v.object({ description: v.string(), required: v.boolean(), default: v.optional(v.string(), "") }),
+  ),
+  outputs: v.record(v.string(), v.object({ description: v.string() })),
+});
+
+export type ActionMetadata = v.InferOutput<typeof actionSchema>;
+
+/**
+ * Reads the text of `action.yml`.
+ * @throws ValiError when a description is missing, or a default is not text.
+ */
+export function parseAction(text: string): ActionMetadata {
+  return v.parse(actionSchema, parse(text));
+}
+
+/**
+ * The generated parts of the README by the name in their markers: `inputs`, `outputs`, and each workflow of
+ * `docs/workflows/` by its file name.
+ * @param root folder of the repository.
+ */
+export function readSections(root: string): ReadonlyMap<string, string> {
+  const action = parseAction(readFileSync(join(root, "action.yml"), "utf8"));
+  const folder = join(root, "docs/workflows");
+  const workflows = readdirSync(folder)
+    .sort()
+    .map((name) => [name, codeBlock(readFileSync(join(folder, name), "utf8"))] as const);
+  return new Map([["inputs", inputsTable(action)], ["outputs", outputsTable(action)], ...workflows]);
+}
+
+/**
+ * The README with its generated parts written anew, each between `<!-- name:start -->` and `<!-- name:end -->`.
+ * @throws Error when the markers of a part are not there exactly once.
+ */
+export function withSections(readme: string, sections: ReadonlyMap<string, string>): string {
+  return [...sections].reduce((text, [name, content]) => {
+    const [before, rest, ...more] = text.split(`<!-- ${name}:start -->`);
+    const [, after, ...evenMore] = rest?.split(`<!-- ${name}:end -->`) ?? [];
+    if (before === undefined || after === undefined || more.length + evenMore.length > 0) {
+      throw new Error(`README.md needs the markers of "${name}" exactly once, the end after the start`);
+    }
+    return `${before}<!-- ${name}:start -->\n${content}\n<!-- ${name}:end -->${after}`;
+  }, readme);
+}
+
+function inputsTable({ inputs }: ActionMetadata): string {
+  const rows = Object.entries(inputs).map(([name, { description, required, default: text }]) =>
+    row([`\`${name}\``, required ? "required" : defaultCell(text), description]),
+  );
+  return [row(["Input", "Default", "Meaning"]), row(["---", "---", "---"]), ...rows].join("\n");
+}
+
+function outputsTable({ outputs }: ActionMetadata): string {
+  const rows = Object.entries(outputs).map(([name, { description }]) => row([`\`${name}\``, description]));
+  return [row(["Output", "Meaning"]), row(["---", "---"]), ...rows].join("\n");
+}
+
+/** One code span for each line of a default; nothing where it is empty. */
+function defaultCell(text: string): string {
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => `\`${line}\``).join("<br>");
+}
+
+/** A bar inside a cell would end it, in code spans too: https://github.github.com/gfm/#tables-extension- */
+function row(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.trim().replaceAll("|", "\\|").replace(/\s+/g, " ")).join(" | ")} |`;
+}
+
+function codeBlock(text: string): string {
+  return `\`\`\`yaml\n${text.trimEnd()}\n\`\`\``;
+}

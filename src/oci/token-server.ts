@@ -1,0 +1,40 @@
+import { printable } from "../log.ts";
+
+/**
+ * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
+ * registries have one more label than their token server.
+ */
+const knownTokenServers: readonly (readonly [registry: RegExp, tokenServer: RegExp])[] = [
+  [/\.aliyuncs\.com$/, /^dockerauth(-vpc|-ee|-ee-vpc)?\.[a-z0-9-]+\.aliyuncs\.com$/],
+];
+
+/**
+ * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host.
+ * @param realm as the challenge has it; a relative one is meant relative to the registry.
+ * @param registry URL that answered with the challenge.
+ * @returns the address, or in words why it is not trusted.
+ */
+export function trustedRealm(realm: string, registry: URL): URL | string {
+  if (realm === "" || !URL.canParse(realm, registry.href)) return "its token server has no usable address";
+  const url = new URL(realm, registry);
+  if (url.username !== "" || url.password !== "") return "its token server's address has a login in it";
+  if (url.protocol !== registry.protocol && url.protocol !== "https:")
+    return "its token server is not on https";
+  if (isRelatedHost(registry.hostname, url.hostname)) return url;
+  return `it names a token server on another host, ${printable(url.hostname)}`;
+}
+
+/**
+ * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
+ * name of at least two labels (registry-1.docker.io and auth.docker.io).
+ */
+function isRelatedHost(registry: string, tokenServer: string): boolean {
+  if (registry === tokenServer) return true;
+  if (knownTokenServers.some(([ours, theirs]) => ours.test(registry) && theirs.test(tokenServer)))
+    return true;
+  if (/^[0-9.]+$/.test(registry) || registry.includes(":")) return false;
+  if (registry.endsWith(`.${tokenServer}`) && tokenServer.includes(".")) return true;
+  if (tokenServer.endsWith(`.${registry}`)) return true;
+  const parent = registry.slice(registry.indexOf(".") + 1);
+  return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
+}
