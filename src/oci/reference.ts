@@ -42,7 +42,7 @@ export function canonicalRegistry(text: string): string | undefined {
   const port = /:([0-9]+)$/.exec(text)?.[1];
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return undefined;
   const host = text.toLowerCase();
-  // What a URL reads as another host, or as none: 256.1.1.1, 0x7f.1, a broken `xn--` label.
+  // What a URL reads as another host, or as none: 0x7f.1, 256.1.1.1.
   const name = host.replace(/:[0-9]+$/, "");
   if (!URL.canParse(`https://${name}`) || new URL(`https://${name}`).hostname !== name) return undefined;
   return dockerHubAliases.has(host) ? "docker.io" : host;

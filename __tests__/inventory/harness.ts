@@ -1,0 +1,91 @@
+import { buildImage, pushTo } from "../../sandbox/images.ts";
+import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import type { StockedDestination } from "../../src/inventory/destinations.ts";
+import type { Source, SourceOptions } from "../../src/inventory/sources.ts";
+import { type Log, silentLog } from "../../src/log.ts";
+import { anonymous } from "../../src/oci/credentials.ts";
+import { Registry } from "../../src/oci/registry.ts";
+import { Repository } from "../../src/oci/repository.ts";
+import { retrying } from "../../src/oci/retry.ts";
+import { createTransport } from "../../src/oci/transport.ts";
+import type { Component } from "../../src/plan/component.ts";
+import { fakeClock } from "../fake-clock.ts";
+
+export const never = new AbortController().signal;
+
+/** Registries of the sandbox, and the Action's own clients for them; everything ends with the test. */
+export interface World extends AsyncDisposable {
+  start(options?: RegistryOptions): Promise<RegistryServer>;
+  source(server: RegistryServer, path?: string): Source;
+  destination(server: RegistryServer, options?: Partial<StockedDestination>): StockedDestination;
+}
+
+export function openWorld(): World {
+  const network = createTransport(silentLog);
+  // Pauses between tries pass at once, on a clock that no test looks at.
+  const clock = fakeClock();
+  const context = { transport: retrying(network, { clock, log: silentLog }), clock, log: silentLog };
+  const servers: RegistryServer[] = [];
+  const repositories = (server: RegistryServer, side: "source" | "destination") => {
+    const client = new Registry({ registry: server.host, side, credentials: anonymous, ...context });
+    return (name: string) => new Repository(client, name);
+  };
+  return {
+    async start(options) {
+      const server = await startRegistry(options);
+      servers.push(server);
+      return server;
+    },
+    source: (server, path = "goharbor") => ({
+      registry: server.host,
+      path,
+      repository: repositories(server, "source"),
+    }),
+    destination: (server, options = {}) => ({
+      name: `${server.host}/goharbor`,
+      registry: server.host,
+      path: "goharbor",
+      retention: { keep: 3, keepBy: "semver" },
+      deletion: "by-tag",
+      repository: repositories(server, "destination"),
+      ...options,
+    }),
+    async [Symbol.asyncDispose]() {
+      await network.close();
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
+}
+
+/** An image that goes under its own name and tag. */
+export function component(image: string, tag: string): Component {
+  return { from: image, fromTag: tag, to: image, toTag: tag };
+}
+
+/** Puts an image with some content below `goharbor` and returns its digest; equal words make equal images. */
+export function place(
+  server: RegistryServer,
+  image: string,
+  tag: string,
+  content = `${image}:${tag}`,
+): string {
+  return pushTo(server, `goharbor/${image}`, buildImage({ seed: content }), tag);
+}
+
+/** Method and path of what a registry was asked, but for the question whether it wants a login. */
+export function asked(server: RegistryServer): readonly string[] {
+  return server.requests
+    .filter(({ path }) => path !== "/v2/")
+    .map(({ method, path }) => `${method} ${path.replace(/^\/v2\//, "")}`);
+}
+
+/** Options of a search: these sources, all platforms, no attachments. */
+export function searching(...sources: readonly Source[]): SourceOptions {
+  return { sources, wantsPlatform: undefined, attachments: undefined, log: silentLog };
+}
+
+/** A log that keeps what it is told, by level. */
+export function listeningLog(): Log & { readonly lines: readonly string[] } {
+  const lines: string[] = [];
+  return { ...silentLog, lines, info: (line) => lines.push(line), debug: (line) => lines.push(line) };
+}

@@ -1,0 +1,242 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
+import { fullAccess } from "../../sandbox/registry.ts";
+import { OperationError } from "../../src/errors.ts";
+import { AttachmentFinder } from "../../src/inventory/attachments.ts";
+import { imageFor, isThere, locate, whyMissing } from "../../src/inventory/sources.ts";
+import { silentLog } from "../../src/log.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import type { DescriptorPlatform } from "../../src/oci/manifest.ts";
+import { asked, component, listeningLog, never, openWorld, place, searching, type World } from "./harness.ts";
+
+let world: World;
+beforeEach(() => {
+  world = openWorld();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const core = component("harbor-core", "v2.15.2");
+const lookup = "HEAD goharbor/harbor-core/manifests/v2.15.2";
+const elsewhere = { registry: "mirror.example", path: "goharbor" };
+
+describe("the first source that has an image", () => {
+  test("serves it, by one HEAD; the next is not asked", async () => {
+    const [first, second] = [await world.start(), await world.start()];
+    const digest = place(first, "harbor-core", "v2.15.2");
+    place(second, "harbor-core", "v2.15.2", "another");
+    const location = await locate(
+      core,
+      [elsewhere],
+      searching(world.source(first), world.source(second)),
+      never,
+    );
+    expect(imageFor(location, elsewhere)).toMatchObject({
+      source: { registry: first.host, path: "goharbor" },
+      repository: "goharbor/harbor-core",
+      tag: "v2.15.2",
+      digest,
+      rewritten: undefined,
+      attachments: [],
+    });
+    expect(asked(first)).toEqual([lookup]);
+    expect(asked(second)).toEqual([]);
+  });
+
+  test("may be the second; then both were asked by HEAD only", async () => {
+    const [first, second] = [await world.start(), await world.start()];
+    const digest = place(second, "harbor-core", "v2.15.2");
+    const location = await locate(
+      core,
+      [elsewhere],
+      searching(world.source(first), world.source(second)),
+      never,
+    );
+    expect(imageFor(location, elsewhere)).toMatchObject({ source: { registry: second.host }, digest });
+    expect([...asked(first), ...asked(second)]).toEqual([lookup, lookup]);
+  });
+
+  test("is read under its own name, and goes under the destination's", async () => {
+    const server = await world.start();
+    const digest = place(server, "harbor-core", "v2.15.2");
+    const renamed = { ...core, to: "core", toTag: "2.15" };
+    const location = await locate(renamed, [elsewhere], searching(world.source(server)), never);
+    expect(imageFor(location, elsewhere)).toMatchObject({ tag: "v2.15.2", digest });
+    expect(asked(server)).toEqual([lookup]);
+  });
+});
+
+describe("a source that is the destination itself", () => {
+  test("is passed over for that destination, and serves the others", async () => {
+    const [hub, other] = [await world.start(), await world.start()];
+    place(hub, "harbor-core", "v2.15.2");
+    place(other, "harbor-core", "v2.15.2");
+    const itself = world.destination(hub);
+    const location = await locate(
+      core,
+      [itself, elsewhere],
+      searching(world.source(hub), world.source(other)),
+      never,
+    );
+    expect(imageFor(location, itself)?.source.registry).toBe(other.host);
+    expect(imageFor(location, elsewhere)?.source.registry).toBe(hub.host);
+  });
+
+  test("alone leaves nothing for that destination, but the image is there", async () => {
+    const hub = await world.start();
+    place(hub, "harbor-core", "v2.15.2");
+    const itself = world.destination(hub);
+    const location = await locate(core, [itself], searching(world.source(hub)), never);
+    expect(imageFor(location, itself)).toBeUndefined();
+    expect(isThere(location)).toBe(true);
+  });
+
+  test("is another place when only the registry is the same", async () => {
+    const hub = await world.start();
+    place(hub, "harbor-core", "v2.15.2");
+    const neighbour = { registry: hub.host, path: "mirrors" };
+    const location = await locate(core, [neighbour], searching(world.source(hub)), never);
+    expect(imageFor(location, neighbour)?.source.path).toBe("goharbor");
+  });
+});
+
+describe("a source that does not say yes", () => {
+  test.each([401, 403])(
+    "status %s is no image, with the reason; the next source is asked",
+    async (status) => {
+      const [closed, open] = [await world.start(), await world.start()];
+      place(closed, "harbor-core", "v2.15.2");
+      const digest = place(open, "harbor-core", "v2.15.2", "the open one");
+      closed.fault({
+        when: { path: /manifests/ },
+        times: Number.POSITIVE_INFINITY,
+        effect: { status, headers: { "www-authenticate": 'Basic realm="x"' } },
+      });
+      const sources = [world.source(closed), world.source(open)];
+      const location = await locate(core, [elsewhere], searching(...sources), never);
+      expect(imageFor(location, elsewhere)?.digest).toBe(digest);
+      expect(location.answers[0]).toMatchObject({
+        image: undefined,
+        reason: expect.stringContaining(`${status}`),
+      });
+    },
+  );
+
+  test("a token server that refuses is such a source too", async () => {
+    const user = { username: "someone", password: "secret", access: fullAccess };
+    const closed = await world.start({ authentication: { kind: "bearer", users: [user] } });
+    place(closed, "harbor-core", "v2.15.2");
+    const location = await locate(core, [elsewhere], searching(world.source(closed)), never);
+    expect(isThere(location)).toBe(false);
+    expect(whyMissing(location)).toMatch(/refused with status 401: not there, or not public/);
+  });
+
+  test("why an image is missing names every source and what it said", async () => {
+    const [empty, closed] = [await world.start(), await world.start()];
+    closed.fault({ when: { path: /manifests/ }, effect: { status: 403 } });
+    const sources = [world.source(empty), world.source(closed, "team/harbor")];
+    const location = await locate(core, [elsewhere], searching(...sources), never);
+    expect(isThere(location)).toBe(false);
+    expect(whyMissing(location)).toBe(
+      `harbor-core:v2.15.2 is at no source (${empty.host}/goharbor: not found; ` +
+        `${closed.host}/team/harbor: refused with status 403: not there, or not public)`,
+    );
+  });
+
+  test("status 500 for good is a failure, told with host, repository and status", async () => {
+    const broken = await world.start();
+    broken.fault({ when: { path: /manifests/ }, times: Number.POSITIVE_INFINITY, effect: { status: 500 } });
+    const failure = await locate(core, [elsewhere], searching(world.source(broken)), never).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(OperationError);
+    expect(failure).toMatchObject({
+      details: { side: "source", host: broken.host, repository: "goharbor/harbor-core", status: 500 },
+    });
+  });
+
+  test("status 500 that passes is not noticed", async () => {
+    const shaky = await world.start();
+    const digest = place(shaky, "harbor-core", "v2.15.2");
+    shaky.fault({ when: { path: /manifests/ }, times: 2, effect: { status: 500 } });
+    const location = await locate(core, [elsewhere], searching(world.source(shaky)), never);
+    expect(imageFor(location, elsewhere)?.digest).toBe(digest);
+  });
+});
+
+describe("with only some platforms wanted", () => {
+  const platforms = ["linux/amd64", "linux/arm64", "linux/s390x"];
+  const index = buildIndex(
+    platforms.map((platform) => buildImage({ seed: platform, platform, format: "oci" })),
+    { annotations: { "org.opencontainers.image.version": "v2.15.2" } },
+  );
+  const only =
+    (...wanted: readonly string[]) =>
+    ({ os, architecture }: DescriptorPlatform) =>
+      wanted.includes(`${os}/${architecture}`);
+
+  async function locateIndex(wantsPlatform: (platform: DescriptorPlatform) => boolean, log = silentLog) {
+    const server = await world.start();
+    pushTo(server, "goharbor/harbor-core", index, "v2.15.2");
+    const options = { ...searching(world.source(server)), wantsPlatform, log };
+    const image = imageFor(await locate(core, [elsewhere], options, never), elsewhere);
+    return { server, image };
+  }
+
+  test("an index becomes a new one, of the wanted children and all else as it was", async () => {
+    const log = listeningLog();
+    const { image } = await locateIndex(only("linux/amd64", "linux/arm64"), log);
+    const rewritten = image?.rewritten;
+    expect(image?.digest).not.toBe(index.digest);
+    expect(image?.digest).toBe(digestOf(rewritten?.bytes ?? ""));
+    const before = JSON.parse(index.bytes.toString());
+    const after = JSON.parse(Buffer.from(rewritten?.bytes ?? "").toString());
+    expect(after).toEqual({ ...before, manifests: before.manifests.slice(0, 2) });
+    expect(log.lines.join("\n")).toContain(`becomes ${image?.digest}`);
+  });
+
+  test("the index is read once, by the digest that the tag had", async () => {
+    const { server } = await locateIndex(only("linux/amd64"));
+    expect(asked(server)).toEqual([lookup, `GET goharbor/harbor-core/manifests/${index.digest}`]);
+  });
+
+  test("an index that has no others goes as it is", async () => {
+    const { image } = await locateIndex(only(...platforms));
+    expect(image).toMatchObject({ digest: index.digest, rewritten: undefined });
+  });
+
+  test("an image that is no index goes as it is", async () => {
+    const server = await world.start();
+    const digest = place(server, "harbor-core", "v2.15.2");
+    const options = { ...searching(world.source(server)), wantsPlatform: only("linux/riscv64") };
+    const location = await locate(core, [elsewhere], options, never);
+    expect(imageFor(location, elsewhere)).toMatchObject({ digest, rewritten: undefined });
+  });
+
+  test("an index without any wanted platform is a failure that names the input", async () => {
+    await expect(locateIndex(only("windows/amd64"))).rejects.toThrow(
+      /none of its platforms is wanted.*"platforms"/,
+    );
+  });
+
+  test("signatures of the whole index are not taken for those of its part", async () => {
+    const server = await world.start();
+    pushTo(server, "goharbor/harbor-core", index, "v2.15.2");
+    pushTo(
+      server,
+      "goharbor/harbor-core",
+      buildImage({
+        seed: "signature",
+        format: "oci",
+        subject: index,
+        artifactType: "application/x.signature",
+      }),
+    );
+    const find = async (wantsPlatform: (platform: DescriptorPlatform) => boolean) => {
+      const attachments = new AttachmentFinder(silentLog);
+      const options = { ...searching(world.source(server)), wantsPlatform, attachments };
+      return imageFor(await locate(core, [elsewhere], options, never), elsewhere)?.attachments;
+    };
+    expect(await find(only("linux/amd64"))).toEqual([]);
+    expect(await find(only(...platforms))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,196 @@
+import { describe, expect, test } from "vitest";
+import { type SlotLimits, Slots } from "../../src/oci/slots.ts";
+import { fakeClock } from "../fake-clock.ts";
+
+/** Slots with pieces of work that go on until the test ends them. */
+function slotsWith(limits: SlotLimits) {
+  const clock = fakeClock();
+  const slots = new Slots(limits, clock);
+  const started: string[] = [];
+  const enders = new Map<string, (error?: Error) => void>();
+  const start = (name: string, priority = 0, signal?: AbortSignal): Promise<string> =>
+    slots.run(priority, signal, () => {
+      started.push(name);
+      return new Promise((resolve, reject) => {
+        enders.set(name, (error) => (error === undefined ? resolve(name) : reject(error)));
+      });
+    });
+  const end = async (name: string, error?: Error): Promise<void> => {
+    enders.get(name)?.(error);
+    await settled();
+  };
+  return { clock, slots, started, start, end };
+}
+
+/** Lets everything that is ready to go on do so. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+const one = { start: 1, ceiling: 1 };
+
+describe("places", () => {
+  test("as many run as there are places, the others wait", async () => {
+    const { started, start, end } = slotsWith({ start: 2, ceiling: 2 });
+    const all = ["a", "b", "c"].map((name) => start(name));
+    await settled();
+    expect(started).toEqual(["a", "b"]);
+    await end("a");
+    expect(started).toEqual(["a", "b", "c"]);
+    await end("b");
+    await end("c");
+    expect(await Promise.all(all)).toEqual(["a", "b", "c"]);
+  });
+
+  test("the highest priority goes first, then the longest waiting", async () => {
+    const { started, start, end } = slotsWith(one);
+    const all = [start("running")];
+    for (const [name, priority] of [
+      ["small", 1],
+      ["big", 9],
+      ["small too", 1],
+      ["big too", 9],
+    ] as const) {
+      all.push(start(name, priority));
+    }
+    for (const name of ["running", "big", "big too", "small", "small too"]) await end(name);
+    await Promise.all(all);
+    expect(started).toEqual(["running", "big", "big too", "small", "small too"]);
+  });
+
+  test("work that fails gives its place back, and its error to its caller", async () => {
+    const { started, start, end } = slotsWith(one);
+    const failing = start("a");
+    const next = start("b");
+    await settled();
+    const [result] = await Promise.all([
+      failing.catch((error: unknown) => error),
+      end("a", new Error("broken")),
+    ]);
+    expect(result).toEqual(new Error("broken"));
+    expect(started).toEqual(["a", "b"]);
+    await end("b");
+    expect(await next).toBe("b");
+  });
+
+  test("work that throws before it waits gives its place back, too", async () => {
+    const { slots } = slotsWith(one);
+    const throwing = slots.run(0, undefined, () => {
+      throw new Error("at once");
+    });
+    await expect(throwing).rejects.toThrow("at once");
+    expect(await slots.run(0, undefined, () => Promise.resolve("next"))).toBe("next");
+  });
+
+  test("who gives up while waiting is never started, and takes no place", async () => {
+    const { started, start, end } = slotsWith(one);
+    const cancel = new AbortController();
+    const running = start("a");
+    const leaving = start("b", 5, cancel.signal);
+    const staying = start("c");
+    cancel.abort(new Error("cancelled"));
+    await expect(leaving).rejects.toThrow("cancelled");
+    await end("a");
+    await end("c");
+    expect(await Promise.all([running, staying])).toEqual(["a", "c"]);
+    expect(started).toEqual(["a", "c"]);
+    await expect(start("d", 0, cancel.signal)).rejects.toThrow("cancelled");
+  });
+
+  test("an abort after the start is the work's own business", async () => {
+    const { slots, start, end } = slotsWith(one);
+    const cancel = new AbortController();
+    const running = start("a", 0, cancel.signal);
+    await settled();
+    cancel.abort(new Error("cancelled"));
+    await end("a");
+    expect(await running).toBe("a");
+    expect(await slots.run(0, undefined, () => Promise.resolve("next"))).toBe("next");
+  });
+});
+
+describe("the number of places", () => {
+  const work = () => Promise.resolve();
+
+  test("grows by one for a round that went well, up to the ceiling", async () => {
+    const { slots } = slotsWith({ start: 2, ceiling: 4 });
+    const limits: number[] = [];
+    for (let done = 0; done < 30; done += 1) {
+      await slots.run(0, undefined, work);
+      limits.push(slots.limit);
+    }
+    expect(limits[0]).toBe(2);
+    expect(limits[2]).toBe(3);
+    expect(limits.at(-1)).toBe(4);
+    expect(limits).toEqual([...limits].sort());
+  });
+
+  test("does not grow for work that failed", async () => {
+    const { slots } = slotsWith({ start: 1, ceiling: 4 });
+    const failing = () => Promise.reject(new Error("broken"));
+    for (let done = 0; done < 10; done += 1) await slots.run(0, undefined, failing).catch(() => undefined);
+    expect(slots.limit).toBe(1);
+  });
+
+  test("is halved once for a burst of refusals, again for the next burst, and never below one", () => {
+    const { clock, slots } = slotsWith({ start: 8, ceiling: 8 });
+    for (let refusal = 0; refusal < 8; refusal += 1) slots.throttled();
+    expect(slots.limit).toBe(4);
+    clock.advance(1000);
+    slots.throttled();
+    expect(slots.limit).toBe(2);
+    for (let burst = 0; burst < 5; burst += 1) {
+      clock.advance(1000);
+      slots.throttled();
+    }
+    expect(slots.limit).toBe(1);
+  });
+
+  test("halved, no more start until as many are done", async () => {
+    const { slots, started, start, end } = slotsWith({ start: 4, ceiling: 4 });
+    const all = ["a", "b", "c", "d", "e"].map((name) => start(name));
+    await settled();
+    slots.throttled();
+    await end("a");
+    await end("b");
+    expect(started).toEqual(["a", "b", "c", "d"]);
+    await end("c");
+    expect(started).toContain("e");
+    await end("d");
+    await end("e");
+    await Promise.all(all);
+  });
+});
+
+describe("a pause that the host names", () => {
+  test("holds everything back until it is over", async () => {
+    const { clock, slots, started, start, end } = slotsWith({ start: 2, ceiling: 2 });
+    const until = clock.now() + 7000;
+    slots.throttled(7000);
+    const startedAt = slots.run(0, undefined, () => Promise.resolve(clock.now()));
+    const other = start("other");
+    expect(await startedAt).toBe(until);
+    await settled();
+    expect(started).toEqual(["other"]);
+    expect(clock.slept).toEqual([7000]);
+    await end("other");
+    await other;
+  });
+
+  test("is not cut short by a later, shorter one", async () => {
+    const { clock, slots } = slotsWith(one);
+    const until = clock.now() + 7000;
+    slots.throttled(7000);
+    slots.throttled(1000);
+    expect(await slots.run(0, undefined, () => Promise.resolve(clock.now()))).toBe(until);
+  });
+
+  test("does not touch what runs already", async () => {
+    const { slots, start, end } = slotsWith(one);
+    const running = start("a");
+    await settled();
+    slots.throttled(7000);
+    await end("a");
+    expect(await running).toBe("a");
+  });
+});
