@@ -76948,7 +76948,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _clock_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(529);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7482);
 /* harmony import */ var _oci_transport_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2268);
-/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3762);
+/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9863);
 
 
 
@@ -77668,7 +77668,7 @@ function canonicalRegistry(text) {
     if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))
         return undefined;
     const host = text.toLowerCase();
-    // What a URL reads as another host, or as none: 256.1.1.1, 0x7f.1, a broken `xn--` label.
+    // What a URL reads as another host, or as none: 0x7f.1, 256.1.1.1.
     const name = host.replace(/:[0-9]+$/, "");
     if (!URL.canParse(`https://${name}`) || new URL(`https://${name}`).hostname !== name)
         return undefined;
@@ -77758,7 +77758,8 @@ function createTransport(log) {
             dispatcher,
             method: request.method,
             headers: { "user-agent": userAgent, ...request.headers },
-            body: request.body ?? null,
+            // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
+            body: (request.body ?? null),
             ...(request.signal === undefined ? {} : { signal: request.signal }),
         });
         log.debug(`${request.method} ${redacted(request.url)} ${answer.statusCode} ${Math.round(performance.now() - started)} ms`);
@@ -77993,7 +77994,7 @@ function parseSelection(text) {
 
 /***/ }),
 
-/***/ 3762:
+/***/ 9863:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -78203,8 +78204,6 @@ class Budget {
     }
 }
 
-// EXTERNAL MODULE: external "node:stream"
-var external_node_stream_ = __nccwpck_require__(7075);
 // EXTERNAL MODULE: ./src/oci/http.ts
 var http = __nccwpck_require__(5809);
 ;// CONCATENATED MODULE: ./src/oci/retry.ts
@@ -78340,7 +78339,6 @@ async function sendOnce(transport, request, isLast) {
 ;// CONCATENATED MODULE: ./src/copy/blob-delivery.ts
 
 
-
 /**
  * The story of one blob at one destination. Every repository that needs it is asked whether it has it. If none has, one
  * of them becomes its home: the blob is uploaded there, from the spool while the download still runs. The others then
@@ -78462,12 +78460,10 @@ async function uploadOnce(repository, spooled, opened, target) {
             yield chunk;
         }
     }
-    const body = external_node_stream_.Readable.from(counted(), { objectMode: false });
     try {
-        await repository.finishUpload(session, spooled.descriptor, body, target.signal);
+        await repository.finishUpload(session, spooled.descriptor, counted(), target.signal);
     }
     catch (error) {
-        body.destroy();
         progress.sent(-sent);
         // Not waited for: what the registry keeps of a broken upload is its own to tidy up.
         void repository.cancelUpload(session);
@@ -78487,6 +78483,15 @@ function uploadFailure(error, repository, { digest }) {
 }
 function asError(thrown) {
     return thrown instanceof Error ? thrown : new Error((0,src_errors/* messageOf */.bD)(thrown));
+}
+
+;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
+const units = ["B", "kB", "MB", "GB", "TB"];
+/** A number of bytes for people, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
+function formatBytes(bytes) {
+    const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+    const value = bytes / 1000 ** power;
+    return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
 }
 
 ;// CONCATENATED MODULE: ./src/copy/image-graph.ts
@@ -78964,6 +78969,7 @@ function descriptorOf(manifest) {
 
 
 
+
 /**
  * Everything that is copied to one destination: all blobs, each as soon as it can be, and each version published as soon
  * as it is complete.
@@ -79033,13 +79039,23 @@ async function copyImage(step, target, deliveries, shared) {
         const source = shared.sourceRepository(step.source);
         const bringBack = (blobs) => deliverAgain(blobs, source, repository.name, target, shared.downloads);
         const untracked = await putImage(content, repository, bringBack, target.signal);
-        target.options.log.debug(`${repository.reference}: ${content.root.manifest.digest} is complete`);
+        target.options.log.info(`${repository.reference}: ${movedWords(bytes)}`);
         return { step, bytes, ready: { repository, tag: step.tag, content, untracked } };
     }
     catch (error) {
         target.failed(error);
         return { step, bytes, failure: (0,src_errors/* messageOf */.bD)(error) };
     }
+}
+/** `41.2 MB uploaded, 12.3 MB mounted`: what it took to complete an image. */
+function movedWords({ uploaded, mounted, present }) {
+    const parts = [
+        [uploaded, "uploaded"],
+        [mounted, "mounted"],
+        [present, "already there"],
+    ];
+    const words = parts.filter(([bytes]) => bytes > 0).map(([bytes, how]) => `${formatBytes(bytes)} ${how}`);
+    return words.length === 0 ? "complete" : words.join(", ");
 }
 /** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */
 async function deliverAgain(blobs, source, repository, target, downloads) {
@@ -79076,19 +79092,23 @@ class SpooledBlob {
     #path;
     #file;
     #hash;
+    #recent;
+    /** The newest chunks, in order and without gaps up to the last byte received. */
+    #chunks = [];
     #received = 0;
     #state = "growing";
     #changed = Promise.withResolvers();
-    constructor(descriptor, path, file) {
+    constructor(descriptor, path, file, recent) {
         this.descriptor = descriptor;
         this.#path = path;
         this.#file = file;
         this.#hash = hashFor(descriptor.digest);
+        this.#recent = recent;
     }
-    static async create(folder, descriptor) {
+    static async create(folder, descriptor, recent) {
         // The digest is checked by grammar, so it makes a safe file name.
         const path = (0,external_node_path_.join)(folder, descriptor.digest.replace(":", "-"));
-        return new SpooledBlob(descriptor, path, await (0,promises_.open)(path, "w+", 0o600));
+        return new SpooledBlob(descriptor, path, await (0,promises_.open)(path, "w+", 0o600), recent);
     }
     /** Bytes received so far: where a broken download goes on. */
     get received() {
@@ -79111,7 +79131,9 @@ class SpooledBlob {
             const { bytesWritten } = await this.#file.write(chunk, written, chunk.length - written, this.#received + written);
             written += bytesWritten;
         }
+        this.#chunks.push({ start: this.#received, bytes: chunk });
         this.#received += chunk.length;
+        this.#recent.add(chunk.length, () => this.#chunks.shift());
         this.#announce();
     }
     /**
@@ -79142,21 +79164,33 @@ class SpooledBlob {
         while (position < this.descriptor.size) {
             if (typeof this.#state === "object")
                 throw this.#state.failure;
-            const available = this.#visible() - position;
-            if (available <= 0) {
+            const visible = this.#visible();
+            if (position >= visible) {
                 await this.#changed.promise;
                 continue;
             }
-            const buffer = Buffer.allocUnsafe(Math.min(available, readSize));
-            const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, position);
-            position += bytesRead;
-            yield buffer.subarray(0, bytesRead);
+            const chunk = this.#fromMemory(position, visible) ?? (await this.#fromFile(position, visible));
+            position += chunk.length;
+            yield chunk;
         }
         // An empty blob has no last byte to hold back: wait for its verdict instead.
         while (this.#state === "growing")
             await this.#changed.promise;
         if (typeof this.#state === "object")
             throw this.#state.failure;
+    }
+    /** Who keeps up with the download sends the very bytes that came, without asking the disk. */
+    #fromMemory(position, visible) {
+        const first = this.#chunks[0];
+        if (first === undefined || position < first.start)
+            return undefined;
+        const chunk = this.#chunks.findLast(({ start }) => start <= position);
+        return chunk?.bytes.subarray(position - chunk.start, visible - chunk.start);
+    }
+    async #fromFile(position, visible) {
+        const buffer = Buffer.allocUnsafe(Math.min(visible - position, readSize));
+        const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, position);
+        return buffer.subarray(0, bytesRead);
     }
     /** Removes the file. Nobody may read any more. */
     async remove() {
@@ -79236,13 +79270,13 @@ class Downloads {
         planned.cancel.abort(new Error("no destination needs the blob any more"));
     }
     async #start(planned) {
-        const { folder, budget } = this.#context;
+        const { folder, budget, recent } = this.#context;
         const signal = AbortSignal.any([this.#context.signal, planned.cancel.signal]);
         const { size } = planned.descriptor;
         await budget.take(size, signal);
         let spooled;
         try {
-            spooled = await SpooledBlob.create(folder, planned.descriptor);
+            spooled = await SpooledBlob.create(folder, planned.descriptor, recent);
         }
         catch (error) {
             budget.give(size);
@@ -79340,15 +79374,6 @@ function aborted(signal) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
-const units = ["B", "kB", "MB", "GB", "TB"];
-/** A number of bytes for people, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
-function formatBytes(bytes) {
-    const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-    const value = bytes / 1000 ** power;
-    return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
-}
-
 ;// CONCATENATED MODULE: ./src/copy/progress.ts
 
 /** Longest time without a line while bytes move, in milliseconds. */
@@ -79395,6 +79420,40 @@ function reportProgress(destinations, log) {
 }
 function percent(done, total) {
     return total === 0 ? "" : ` (${Math.floor((100 * done) / total)} %)`;
+}
+
+;// CONCATENATED MODULE: ./src/copy/recent-chunks.ts
+/**
+ * Bounds the memory for bytes that were just downloaded and that uploads are about to send: all blobs together keep so
+ * many bytes, and the oldest chunk of any of them goes first. What is gone from memory is read from the spool file.
+ */
+class RecentChunks {
+    #limit;
+    #kept = [];
+    #first = 0;
+    #size = 0;
+    /** @param limit in bytes. */
+    constructor(limit) {
+        this.#limit = limit;
+    }
+    /** Counts a chunk that was just kept; calls `forget` of the oldest ones until the limit holds again. */
+    add(size, forget) {
+        this.#kept.push({ size, forget });
+        this.#size += size;
+        while (this.#size > this.#limit) {
+            const oldest = this.#kept[this.#first];
+            if (oldest === undefined)
+                return;
+            this.#first += 1;
+            this.#size -= oldest.size;
+            oldest.forget();
+        }
+        // Drops the dead front of the list now and then, not chunk by chunk.
+        if (this.#first > 1024) {
+            this.#kept = this.#kept.slice(this.#first);
+            this.#first = 0;
+        }
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/oci/pages.ts
@@ -79799,6 +79858,7 @@ class Target {
 
 
 
+
 /**
  * Blobs read from or sent to one registry at a time. Several connections fill a long link where one is limited by its
  * window; more than a dozen are throttled by registries before they help. Three at the start is what careful clients
@@ -79810,6 +79870,8 @@ const transferSlots = { start: 3, ceiling: 12 };
  * fit well before room runs out for the rest of the job.
  */
 const defaultSpoolLimit = 8 * 1000 ** 3;
+/** Most bytes kept in memory for uploads that keep up with their download: a dozen blobs at once get 2 MiB each. */
+const recentLimit = 24 * 1024 * 1024;
 /**
  * Carries out the copy steps of a plan: every image to every destination at once, each destination at its own pace (P4),
  * its tags only when the whole version is there (P3). Failures are outcomes; nothing is thrown but what ends the run.
@@ -79824,7 +79886,9 @@ async function copy(steps, context) {
         slots.set(registry, known);
         return known;
     };
-    const downloads = new Downloads({ ...context, folder, budget: new Budget(context.spoolLimit), slotsOf });
+    const budget = new Budget(context.spoolLimit);
+    const recent = new RecentChunks(recentLimit);
+    const downloads = new Downloads({ ...context, folder, budget, recent, slotsOf });
     const work = context.destinations
         .map((destination) => ({
         destination,
@@ -88584,10 +88648,10 @@ function outcomeOf(image) {
         const reason = escapeMarkdown(image.reason);
         return outcome === "planned" ? `to copy: ${reason}` : reason;
     }
-    return [movedWords(image), ...noteOf(step)].join("; ");
+    return [version_sections_movedWords(image), ...noteOf(step)].join("; ");
 }
 /** What moved, largest news first; what is zero is not news. */
-function movedWords({ bytes = noBytes }) {
+function version_sections_movedWords({ bytes = noBytes }) {
     const parts = [
         { size: bytes.uploaded, word: "uploaded" },
         { size: bytes.mounted, word: "mounted" },

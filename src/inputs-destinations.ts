@@ -1,4 +1,4 @@
-import type { DestinationInput } from "./inputs.ts";
+import { type DestinationInput, type DestinationType, destinationTypes } from "./inputs-types.ts";
 import {
   linesOf,
   type Mistake,
@@ -11,9 +11,6 @@ import {
 } from "./inputs-values.ts";
 import { parseNamespace, printNamespace } from "./oci/reference.ts";
 import type { Retention } from "./plan/retention.ts";
-
-export const destinationTypes = ["docker-hub", "tcr", "registry"] as const;
-export type DestinationType = (typeof destinationTypes)[number];
 
 /** Attributes after the commas of a line, and the types of destination that each has a meaning for. */
 const attributeTypes: ReadonlyMap<string, readonly DestinationType[]> = new Map<

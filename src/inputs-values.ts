@@ -1,5 +1,5 @@
 import { InputError, messageOf } from "./errors.ts";
-import type { Platform, RepositoryId } from "./inputs.ts";
+import type { Platform, RepositoryId } from "./inputs-types.ts";
 import { printable } from "./log.ts";
 import { isLoopback, type Namespace, parseNamespace, printNamespace } from "./oci/reference.ts";
 import { type KeepBy, keepByChoices } from "./plan/retention.ts";

@@ -1,8 +1,9 @@
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "./errors.ts";
-import { type DestinationType, parseDestinations } from "./inputs-destinations.ts";
+import { parseDestinations } from "./inputs-destinations.ts";
 import { parseImages } from "./inputs-images.ts";
+import type { EventInput, Inputs, Login, RunnerPaths, TencentCloudKey } from "./inputs-types.ts";
 import {
   type Mistake,
   parseApiUrl,
@@ -15,94 +16,8 @@ import {
   parseSources,
   parseVersionInput,
 } from "./inputs-values.ts";
-import type { Namespace } from "./oci/reference.ts";
-import type { ImageRule } from "./plan/component.ts";
-import type { Retention } from "./plan/retention.ts";
-import type { Selection } from "./plan/version.ts";
 
-export { type DestinationType, destinationTypes } from "./inputs-destinations.ts";
-
-/** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
-export interface Inputs {
-  readonly destinations: readonly DestinationInput[];
-  /** Undefined: the event decides. */
-  readonly version: Selection | undefined;
-  /** Undefined: the event's repository for a `release` event, else `goharbor/harbor`. */
-  readonly repository: RepositoryId | undefined;
-  /** In order of preference. */
-  readonly sources: readonly Namespace[];
-  readonly images: "auto" | readonly ImageRule[];
-  /** The `keep` and `keep-by` inputs, for schedules: each destination has its own in `destinations`. */
-  readonly retention: Retention;
-  readonly prereleases: boolean;
-  readonly overwrite: boolean;
-  readonly platforms: "all" | readonly Platform[];
-  readonly referrers: boolean;
-  /** How long to wait for missing images, in milliseconds. */
-  readonly wait: number;
-  readonly dryRun: boolean;
-  readonly dockerHubLogin: Login | undefined;
-  readonly tencentCloudKey: TencentCloudKey | undefined;
-  readonly tcrLogin: Login | undefined;
-  readonly githubToken: string | undefined;
-  readonly githubApiUrl: URL;
-  readonly event: EventInput;
-  readonly runner: RunnerPaths;
-}
-
-export interface DestinationInput extends Namespace {
-  readonly type: DestinationType;
-  readonly retention: Retention;
-  /** Base URL of the vendor API, when not the usual one. */
-  readonly api: URL | undefined;
-  readonly registryId: string | undefined;
-  readonly region: string | undefined;
-  /** Whether a TCR namespace that has to be created is made public. */
-  readonly public: boolean;
-}
-
-/** `os/architecture[/variant]`, as in `--platform` of Docker. */
-export interface Platform {
-  readonly os: string;
-  readonly architecture: string;
-  readonly variant: string | undefined;
-}
-
-export interface RepositoryId {
-  readonly owner: string;
-  readonly name: string;
-}
-
-export interface Login {
-  readonly username: string;
-  readonly password: string;
-}
-
-export interface TencentCloudKey {
-  readonly secretId: string;
-  readonly secretKey: string;
-  /** Present with temporary keys only. */
-  readonly sessionToken: string | undefined;
-}
-
-/** What the runner says about the event that started the run. */
-export interface EventInput {
-  readonly name: string;
-  /** Path of the event's JSON file; undefined outside a runner. */
-  readonly path: string | undefined;
-  /** `owner/name` of the repository that the workflow runs in. */
-  readonly repository: string | undefined;
-  /** Short name and kind of the ref, for tag pushes. */
-  readonly refName: string | undefined;
-  readonly refType: string | undefined;
-}
-
-export interface RunnerPaths {
-  /** Folder for files that live as long as the job: the spool and the report. */
-  readonly temporaryFolder: string;
-  /** Folder of Docker's `config.json`. */
-  readonly dockerConfigFolder: string;
-}
+export type * from "./inputs-types.ts";
 
 /** Every input with its default, as in `action.yml`: a run outside a runner has no `INPUT_` variables for them. */
 export const inputDefaults = {

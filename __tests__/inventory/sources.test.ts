@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import { fullAccess } from "../../sandbox/registry.ts";
-import { OperationError } from "../../src/errors.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import { imageFor, isThere, locate, whyMissing } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log.ts";
@@ -122,7 +121,7 @@ describe("a source that does not say yes", () => {
   );
 
   test("a token server that refuses is such a source too", async () => {
-    const user = { username: "someone", password: "secret", access: fullAccess };
+    const user = fullAccess("someone", "secret");
     const closed = await world.start({ authentication: { kind: "bearer", users: [user] } });
     place(closed, "harbor-core", "v2.15.2");
     const location = await locate(core, [elsewhere], searching(world.source(closed)), never);
@@ -142,16 +141,17 @@ describe("a source that does not say yes", () => {
     );
   });
 
-  test("status 500 for good is a failure, told with host, repository and status", async () => {
-    const broken = await world.start();
+  test("status 500 for good is told with host, repository and status, and the next source serves", async () => {
+    const [broken, healthy] = [await world.start(), await world.start()];
     broken.fault({ when: { path: /manifests/ }, times: Number.POSITIVE_INFINITY, effect: { status: 500 } });
-    const failure = await locate(core, [elsewhere], searching(world.source(broken)), never).catch(
-      (error: unknown) => error,
-    );
-    expect(failure).toBeInstanceOf(OperationError);
-    expect(failure).toMatchObject({
-      details: { side: "source", host: broken.host, repository: "goharbor/harbor-core", status: 500 },
-    });
+    const alone = await locate(core, [elsewhere], searching(world.source(broken)), never);
+    expect(isThere(alone)).toBe(false);
+    expect(whyMissing(alone)).toContain(`source ${broken.host}/goharbor/harbor-core`);
+    expect(whyMissing(alone)).toContain("status 500");
+    const digest = place(healthy, "harbor-core", "v2.15.2");
+    const sources = [world.source(broken), world.source(healthy)];
+    const location = await locate(core, [elsewhere], searching(...sources), never);
+    expect(imageFor(location, elsewhere)?.digest).toBe(digest);
   });
 
   test("status 500 that passes is not noticed", async () => {
@@ -237,6 +237,7 @@ describe("with only some platforms wanted", () => {
       return imageFor(await locate(core, [elsewhere], options, never), elsewhere)?.attachments;
     };
     expect(await find(only("linux/amd64"))).toEqual([]);
+    expect(asked(server).filter((line) => /referrers|tags/.test(line))).toEqual([]);
     expect(await find(only(...platforms))).toHaveLength(1);
   });
 });

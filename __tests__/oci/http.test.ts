@@ -60,7 +60,7 @@ describe("reading JSON", () => {
   test.each([
     ["<html>", "the answer is not JSON"],
     ["", "the answer is not JSON"],
-    ["[]", "top level"],
+    ["null", "top level"],
     ['{"token":1}', "the answer is not of the expected form (token: "],
   ])("%j: %s", (text, problem) => {
     expect(() => parseJson(text, schema)).toThrow(BodyError);

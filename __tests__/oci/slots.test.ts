@@ -16,7 +16,10 @@ function slotsWith(limits: SlotLimits) {
       });
     });
   const end = async (name: string, error?: Error): Promise<void> => {
-    enders.get(name)?.(error);
+    await settled();
+    const ender = enders.get(name);
+    if (ender === undefined) throw new Error(`${name} is not running`);
+    ender(error);
     await settled();
   };
   return { clock, slots, started, start, end };

@@ -1,11 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { applyRules, type ImageRule } from "../../src/plan/component.ts";
 import { makePlan } from "../../src/plan/plan.ts";
-import type { Version } from "../../src/plan/version.ts";
 import {
   contentDigest,
   harborImages,
-  harborUniverseWith,
   imagesIn,
   snapshotOf,
   stepsOf,
@@ -188,86 +185,6 @@ describe("a tag that holds another digest at one destination", () => {
   });
 });
 
-describe("a late patch of an old line", () => {
-  test.each(["v1.10.20", "v2.13.6"])("%s is not copied to be deleted, nor evicts a newer version", (tag) => {
-    const plan = makePlan(
-      snapshotOf({
-        universe: harborUniverseWith(tag),
-        wanted: [tag],
-        destinations: [
-          { name: hub, keep: "all" },
-          { name: tcr, holds: ["v2.15.2", "v2.15.1", "v2.15.0"] },
-        ],
-      }),
-    );
-    expect(imagesIn(stepsOf(plan, "copy", hub))).toEqual(harborImages(tag));
-    expect(imagesIn(stepsOf(plan, "skip", tcr))).toEqual(harborImages(tag));
-    for (const step of stepsOf(plan, "skip", tcr)) {
-      expect(step.digest).toBeUndefined();
-      expect(step.reason).toMatch(/would not be kept.*3 by semver.*v2\.15\.2, v2\.15\.1, v2\.15\.0/);
-    }
-    expect(versionsIn(stepsOf(plan, "keep", tcr))).toEqual(["v2.15.2", "v2.15.1", "v2.15.0"]);
-    expect([...stepsOf(plan, "prune"), ...stepsOf(plan, "leave")]).toEqual([]);
-  });
-
-  test("is copied where there is room for it", () => {
-    const plan = makePlan(
-      snapshotOf({
-        universe: harborUniverseWith("v2.13.6"),
-        wanted: ["v2.13.6"],
-        destinations: [{ holds: ["v2.15.2", "v2.15.1"] }],
-      }),
-    );
-    expect(imagesIn(stepsOf(plan, "copy"))).toEqual(harborImages("v2.13.6"));
-    expect(stepsOf(plan, "keep")).toHaveLength(3);
-  });
-
-  test("by published it is the newest, and the oldest release goes", () => {
-    const plan = makePlan(
-      snapshotOf({
-        universe: harborUniverseWith("v1.10.20"),
-        wanted: ["v1.10.20"],
-        destinations: [{ keepBy: "published", holds: ["v2.15.2", "v2.15.1", "v2.14.4"] }],
-      }),
-    );
-    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v1.10.20", "v2.15.2", "v2.14.4"]);
-    expect(versionsIn(stepsOf(plan, "prune"))).toEqual(["v2.15.1"]);
-  });
-});
-
-describe("which three of Harbor's releases are kept", () => {
-  const holds = ["v2.15.1", "v2.15.0", "v2.14.4", "v2.14.3", "v2.13.5"];
-
-  test.each([
-    ["semver", ["v2.15.2", "v2.15.1", "v2.15.0"]],
-    ["published", ["v2.15.2", "v2.14.4", "v2.15.1"]],
-    ["minor", ["v2.15.2", "v2.14.4", "v2.13.5"]],
-  ] as const)("by %s: %j", (keepBy, kept) => {
-    const plan = makePlan(snapshotOf({ wanted: ["v2.15.2"], destinations: [{ keepBy, holds }] }));
-    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(kept);
-    const gone = holds.filter((tag) => !kept.some((one) => one === tag));
-    expect([...versionsIn(stepsOf(plan, "prune"))].sort()).toEqual(gone.sort());
-    expect(stepsOf(plan, "keep")[0]?.reason).toBe(`among the newest 3 by ${keepBy}`);
-  });
-
-  test("keep: all keeps and deletes nothing, whatever is there", () => {
-    const plan = makePlan(snapshotOf({ wanted: ["v2.15.2"], destinations: [{ keep: "all", holds }] }));
-    expect(new Set(plan.steps.map(({ kind }) => kind))).toEqual(new Set(["copy"]));
-  });
-
-  test("versions count over all repositories: redis-photon ends and valkey-photon begins between two of them", () => {
-    const plan = makePlan(
-      snapshotOf({ wanted: ["v2.15.2"], destinations: [{ holds: ["v2.15.1", "v2.15.0", "v2.14.4"] }] }),
-    );
-    const pruned = imagesIn(stepsOf(plan, "prune"));
-    expect(pruned.filter((key) => key.startsWith("redis-photon"))).toEqual(["redis-photon:v2.14.4"]);
-    expect(pruned.filter((key) => key.startsWith("valkey-photon"))).toEqual([]);
-    expect(imagesIn(stepsOf(plan, "copy")).filter((key) => /redis|valkey/.test(key))).toEqual([
-      "valkey-photon:v2.15.2",
-    ]);
-  });
-});
-
 describe("a source that is the destination itself", () => {
   test("what is there is in place", () => {
     const plan = makePlan(
@@ -307,88 +224,5 @@ test("an image whose signatures are not there is copied again, and replaces noth
   expect(stepsOf(plan, "copy")[0]).toMatchObject({
     replaces: undefined,
     reason: expect.stringMatching(/signatures/),
-  });
-});
-
-describe("a tag template that several versions fill alike", () => {
-  const rules: readonly ImageRule[] = ["{{tag}}", "{{major}}.{{minor}}"].map((toTag) => ({
-    from: "app",
-    fromTag: "{{tag}}",
-    to: "app",
-    toTag,
-  }));
-  const componentsOf = (of: Version) => applyRules(rules, of);
-
-  test("moves with the newest version", () => {
-    const plan = makePlan(
-      snapshotOf({
-        componentsOf,
-        wanted: ["v2.15.2"],
-        destinations: [{ holds: ["v2.15.1"], contents: { "app:2.15": "app:v2.15.1" } }],
-      }),
-    );
-    expect(stepsOf(plan, "copy")).toMatchObject([
-      { tag: "v2.15.2", replaces: undefined },
-      { tag: "2.15", replaces: contentDigest("app:v2.15.1") },
-    ]);
-  });
-
-  test("an old patch never moves it back", () => {
-    const plan = makePlan(
-      snapshotOf({
-        componentsOf,
-        wanted: ["v2.15.1"],
-        destinations: [{ holds: ["v2.15.2"], contents: { "app:2.15": "app:v2.15.2" } }],
-      }),
-    );
-    expect(imagesIn(stepsOf(plan, "copy"))).toEqual(["app:v2.15.1"]);
-    expect(stepsOf(plan, "skip")).toMatchObject([{ tag: "2.15", reason: "the tag belongs to v2.15.2" }]);
-  });
-
-  test("of several wanted versions the newest sets it", () => {
-    const plan = makePlan(
-      snapshotOf({ componentsOf, wanted: ["v2.15.2", "v2.15.1"], destinations: [{ keep: "all" }] }),
-    );
-    expect(stepsOf(plan, "copy").filter(({ tag }) => tag === "2.15")).toMatchObject([{ version: "v2.15.2" }]);
-  });
-
-  test("pruning an old version never takes it away", () => {
-    const plan = makePlan(
-      snapshotOf({
-        componentsOf,
-        wanted: ["v2.15.2"],
-        destinations: [{ keep: 1, holds: ["v2.15.1", "v2.15.0"], contents: { "app:2.15": "app:v2.15.1" } }],
-      }),
-    );
-    expect([...imagesIn(stepsOf(plan, "prune"))].sort()).toEqual(["app:v2.15.0", "app:v2.15.1"]);
-  });
-
-  test("goes with the last version of its line", () => {
-    const plan = makePlan(
-      snapshotOf({
-        componentsOf,
-        wanted: ["v2.15.2"],
-        destinations: [{ keep: 1, holds: ["v2.14.4"], contents: { "app:2.14": "app:v2.14.4" } }],
-      }),
-    );
-    expect(imagesIn(stepsOf(plan, "prune"))).toEqual(["app:v2.14.4", "app:2.14"]);
-  });
-
-  test("a version without any tag of its own takes no other version's place", () => {
-    const plan = makePlan(
-      snapshotOf({
-        componentsOf: (of) => componentsOf(of).slice(1),
-        wanted: ["v2.15.1"],
-        destinations: [
-          {
-            keep: 3,
-            contents: { "app:2.15": "app:v2.15.2", "app:2.14": "app:v2.14.4", "app:2.13": "app:v2.13.5" },
-          },
-        ],
-      }),
-    );
-    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v2.15.2", "v2.14.4", "v2.13.5"]);
-    expect(stepsOf(plan, "skip")).toMatchObject([{ tag: "2.15", reason: "the tag belongs to v2.15.2" }]);
-    expect(stepsOf(plan, "prune")).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import harborTags from "../../sandbox/data/harbor-tags.json" with { type: "json" };
 import { harborReleases } from "../../sandbox/harbor.ts";
 import { harborTableComponents } from "../../src/github/harbor-components.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
@@ -22,6 +23,20 @@ export const harborUniverse: readonly Version[] = harborReleases()
 
 /** The last moment before which all of `harborUniverse` was published, for versions that come later. */
 export const later = Date.UTC(2026, 7, 1);
+
+/** Tags of Harbor's repositories that are no stable release, as its pipelines and its history leave them. */
+export const noReleases: readonly string[] = [
+  "dev",
+  "latest",
+  "dev-legacy",
+  "v2.15.2-dev",
+  "v2.14.4-rc1",
+  "v2.14.4-amd64",
+  "2.14.4",
+  "sha256-0123.sig",
+  "v2.14.4.1",
+  ...harborTags.map(({ tag }) => tag).filter((tag) => !/^v[0-9]+\.[0-9]+\.[0-9]+$/.test(tag)),
+];
 
 /** What a destination holds and how it is treated. Everything has a default; images are written `image:tag`. */
 export interface GivenDestination {

@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { messageOf, OperationError } from "../errors.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Repository, UploadSession } from "../oci/repository.ts";
@@ -144,18 +143,16 @@ async function uploadOnce(
   const { progress } = target.options;
   const session = opened ?? (await repository.startUpload(target.signal));
   let sent = 0;
-  async function* counted(): AsyncGenerator<Buffer> {
+  async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of spooled.follow()) {
       sent += chunk.length;
       progress.sent(chunk.length);
       yield chunk;
     }
   }
-  const body = Readable.from(counted(), { objectMode: false });
   try {
-    await repository.finishUpload(session, spooled.descriptor, body, target.signal);
+    await repository.finishUpload(session, spooled.descriptor, counted(), target.signal);
   } catch (error) {
-    body.destroy();
     progress.sent(-sent);
     // Not waited for: what the registry keeps of a broken upload is its own to tidy up.
     void repository.cancelUpload(session);

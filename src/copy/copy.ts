@@ -16,6 +16,7 @@ import { Downloads } from "./download.ts";
 import { readImage } from "./image-copy.ts";
 import type { CopyOutcome } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
+import { RecentChunks } from "./recent-chunks.ts";
 import { Target, type TargetOptions } from "./target.ts";
 
 /**
@@ -30,6 +31,9 @@ const transferSlots: SlotLimits = { start: 3, ceiling: 12 };
  * fit well before room runs out for the rest of the job.
  */
 export const defaultSpoolLimit = 8 * 1000 ** 3;
+
+/** Most bytes kept in memory for uploads that keep up with their download: a dozen blobs at once get 2 MiB each. */
+const recentLimit = 24 * 1024 * 1024;
 
 /** A destination that something is copied to. */
 export interface CopyDestination extends Pick<TargetOptions, "name" | "client" | "path" | "registry"> {
@@ -72,7 +76,9 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
     slots.set(registry, known);
     return known;
   };
-  const downloads = new Downloads({ ...context, folder, budget: new Budget(context.spoolLimit), slotsOf });
+  const budget = new Budget(context.spoolLimit);
+  const recent = new RecentChunks(recentLimit);
+  const downloads = new Downloads({ ...context, folder, budget, recent, slotsOf });
   const work = context.destinations
     .map((destination) => ({
       destination,

@@ -7,6 +7,7 @@ import type { Repository } from "../oci/repository.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection, type RetryPolicy } from "../oci/retry.ts";
 import type { Slots } from "../oci/slots.ts";
 import type { Budget } from "./budget.ts";
+import type { RecentChunks } from "./recent-chunks.ts";
 import { ContentError, SpooledBlob } from "./spool.ts";
 
 /** A blob that some destination may need, and who may ask for it. */
@@ -24,6 +25,7 @@ export interface DownloadContext {
   /** Folder for spool files; must exist. */
   readonly folder: string;
   readonly budget: Budget;
+  readonly recent: RecentChunks;
   /** Download slots of a source registry. */
   readonly slotsOf: (registry: string) => Slots;
   readonly clock: Clock;
@@ -96,13 +98,13 @@ export class Downloads {
   }
 
   async #start(planned: Planned): Promise<SpooledBlob> {
-    const { folder, budget } = this.#context;
+    const { folder, budget, recent } = this.#context;
     const signal = AbortSignal.any([this.#context.signal, planned.cancel.signal]);
     const { size } = planned.descriptor;
     await budget.take(size, signal);
     let spooled: SpooledBlob;
     try {
-      spooled = await SpooledBlob.create(folder, planned.descriptor);
+      spooled = await SpooledBlob.create(folder, planned.descriptor, recent);
     } catch (error) {
       budget.give(size);
       throw error;

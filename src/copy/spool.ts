@@ -3,6 +3,7 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hashFor, matchesDigest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import type { RecentChunks } from "./recent-chunks.ts";
 
 /** Bytes read from a spool file at a time: large enough that the disk is not asked too often, small beside the memory. */
 const readSize = 256 * 1024;
@@ -21,21 +22,25 @@ export class SpooledBlob {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #hash: Hash;
+  readonly #recent: RecentChunks;
+  /** The newest chunks, in order and without gaps up to the last byte received. */
+  readonly #chunks: { readonly start: number; readonly bytes: Uint8Array }[] = [];
   #received = 0;
   #state: "growing" | "complete" | { readonly failure: unknown } = "growing";
   #changed = Promise.withResolvers<void>();
 
-  private constructor(descriptor: Descriptor, path: string, file: FileHandle) {
+  private constructor(descriptor: Descriptor, path: string, file: FileHandle, recent: RecentChunks) {
     this.descriptor = descriptor;
     this.#path = path;
     this.#file = file;
     this.#hash = hashFor(descriptor.digest);
+    this.#recent = recent;
   }
 
-  static async create(folder: string, descriptor: Descriptor): Promise<SpooledBlob> {
+  static async create(folder: string, descriptor: Descriptor, recent: RecentChunks): Promise<SpooledBlob> {
     // The digest is checked by grammar, so it makes a safe file name.
     const path = join(folder, descriptor.digest.replace(":", "-"));
-    return new SpooledBlob(descriptor, path, await open(path, "w+", 0o600));
+    return new SpooledBlob(descriptor, path, await open(path, "w+", 0o600), recent);
   }
 
   /** Bytes received so far: where a broken download goes on. */
@@ -66,7 +71,9 @@ export class SpooledBlob {
       );
       written += bytesWritten;
     }
+    this.#chunks.push({ start: this.#received, bytes: chunk });
     this.#received += chunk.length;
+    this.#recent.add(chunk.length, () => this.#chunks.shift());
     this.#announce();
   }
 
@@ -95,23 +102,36 @@ export class SpooledBlob {
    * The bytes from an offset on, as they arrive.
    * @throws the failure of the download.
    */
-  async *follow(from = 0): AsyncGenerator<Buffer> {
+  async *follow(from = 0): AsyncGenerator<Uint8Array> {
     let position = from;
     while (position < this.descriptor.size) {
       if (typeof this.#state === "object") throw this.#state.failure;
-      const available = this.#visible() - position;
-      if (available <= 0) {
+      const visible = this.#visible();
+      if (position >= visible) {
         await this.#changed.promise;
         continue;
       }
-      const buffer = Buffer.allocUnsafe(Math.min(available, readSize));
-      const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, position);
-      position += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+      const chunk = this.#fromMemory(position, visible) ?? (await this.#fromFile(position, visible));
+      position += chunk.length;
+      yield chunk;
     }
     // An empty blob has no last byte to hold back: wait for its verdict instead.
     while (this.#state === "growing") await this.#changed.promise;
     if (typeof this.#state === "object") throw this.#state.failure;
+  }
+
+  /** Who keeps up with the download sends the very bytes that came, without asking the disk. */
+  #fromMemory(position: number, visible: number): Uint8Array | undefined {
+    const first = this.#chunks[0];
+    if (first === undefined || position < first.start) return undefined;
+    const chunk = this.#chunks.findLast(({ start }) => start <= position);
+    return chunk?.bytes.subarray(position - chunk.start, visible - chunk.start);
+  }
+
+  async #fromFile(position: number, visible: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafe(Math.min(visible - position, readSize));
+    const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, position);
+    return buffer.subarray(0, bytesRead);
   }
 
   /** Removes the file. Nobody may read any more. */

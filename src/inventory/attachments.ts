@@ -70,6 +70,8 @@ export class AttachmentFinder {
     if (known !== undefined) return known;
     const listing = repository.tags(signal).then((tags) => new Set(tags));
     this.#tags.set(repository.reference, listing);
+    // A failure must not be remembered: the next look during the wait may succeed.
+    listing.catch(() => this.#tags.delete(repository.reference));
     return listing;
   }
 }

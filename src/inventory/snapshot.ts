@@ -48,7 +48,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     destinations.map(async (destination) => {
       try {
         const tags = await listTags(destination, names, signal);
-        return await takeStock(destination, all, imagesFor(destination, sightings), tags, signal);
+        return await takeStock(destination, all, imagesFor(destination, all, sightings), tags, signal);
       } catch (error) {
         if (signal.aborted) throw error;
         return failedStock(destination, error);
@@ -99,15 +99,22 @@ function reasonMissing(sighting: Sighting | undefined): string | undefined {
   return isThere(sighting) ? undefined : whyMissing(sighting);
 }
 
-/** Where each wanted image is read for a destination, by its name and tag there. */
+/**
+ * Where each wanted image is read for a destination, by its name and tag there.
+ * @param components of the newest version first: a tag that several versions make belongs to the newest of them.
+ */
 function imagesFor(
   destination: StockedDestination,
+  components: readonly Component[],
   sightings: ReadonlyMap<Component, Sighting>,
 ): ReadonlyMap<string, SourceImage> {
   const images = new Map<string, SourceImage>();
-  for (const [{ to, toTag }, sighting] of sightings) {
-    const image = "answers" in sighting ? imageFor(sighting, destination) : undefined;
-    if (image !== undefined) images.set(imageKey(to, toTag), image);
+  // From the oldest on, so that the newest has the last word.
+  for (const component of components.toReversed()) {
+    const sighting = sightings.get(component);
+    const image =
+      sighting !== undefined && "answers" in sighting ? imageFor(sighting, destination) : undefined;
+    if (image !== undefined) images.set(imageKey(component.to, component.toTag), image);
   }
   return images;
 }

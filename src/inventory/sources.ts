@@ -83,8 +83,9 @@ async function askSource(
   try {
     const resolved = await repository.resolve(component.fromTag, signal);
     if (resolved === undefined) return { image: undefined, reason: "not found" };
-    const chosen = await choosePlatforms(repository, resolved.digest, options);
-    const attachments = (await options.attachments?.find(repository, resolved.digest, signal)) ?? [];
+    const chosen = await choosePlatforms(repository, resolved.digest, options, signal);
+    // What signs the whole index does not sign a part of it.
+    const finder = chosen === undefined ? options.attachments : undefined;
     const image: SourceImage = {
       source: { registry: source.registry, path: source.path },
       repository: repository.name,
@@ -92,16 +93,18 @@ async function askSource(
       digest: chosen?.digest ?? resolved.digest,
       mediaType: resolved.mediaType,
       rewritten: chosen,
-      // What signs the whole index does not sign a part of it.
-      attachments: chosen === undefined ? attachments : [],
+      attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
     };
     return { image, reason: "" };
   } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    options.log.debug(messageOf(error));
     // Registries answer 401 or 403 for what does not exist, to those who may not know the difference.
-    if (error instanceof OperationError && (error.status === 401 || error.status === 403)) {
-      options.log.debug(messageOf(error));
+    if (error.status === 401 || error.status === 403) {
       return { image: undefined, reason: `refused with status ${error.status}: not there, or not public` };
     }
+    // A source that is down for now does not keep the next one from serving the image.
+    if (error.temporary) return { image: undefined, reason: error.message };
     throw error;
   }
 }
@@ -111,9 +114,10 @@ async function choosePlatforms(
   repository: Repository,
   digest: Digest,
   { wantsPlatform, log }: SourceOptions,
+  signal: AbortSignal,
 ): Promise<Manifest | undefined> {
   if (wantsPlatform === undefined) return undefined;
-  const manifest = await repository.manifest(digest);
+  const manifest = await repository.manifest(digest, signal);
   if (manifest.kind !== "index") return undefined;
   try {
     const chosen = selectChildren(manifest, wantsPlatform);

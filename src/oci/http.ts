@@ -8,8 +8,8 @@ export interface HttpRequest {
   readonly url: URL;
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** A stream can be sent once only, so a request with one is never retried here. */
-  readonly body?: string | Uint8Array | Readable;
+  /** A sequence of chunks can be sent once only, so a request with one is never retried here. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
   /**
    * `follow`: redirects of GET and HEAD are followed, without `authorization` once the origin changes.

@@ -160,7 +160,7 @@ export class Repository {
     const response = await this.registry.expect(request, 200, 206);
     const problem = transferProblem(response, blob.size, from);
     if (problem === undefined) return { body: response.body, start: response.status === 206 ? from : 0 };
-    response.body.destroy();
+    await discard(response);
     throw this.registry.failure(request, { problem });
   }
 
@@ -226,7 +226,7 @@ export class Repository {
   async finishUpload(
     session: UploadSession,
     blob: Pick<Descriptor, "digest" | "size">,
-    body: Readable | Uint8Array,
+    body: AsyncIterable<Uint8Array> | Uint8Array,
     signal?: AbortSignal,
   ): Promise<void> {
     const location = new URL(session.location);

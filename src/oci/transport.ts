@@ -53,7 +53,8 @@ export function createTransport(log: Log): NetworkTransport {
       dispatcher,
       method: request.method,
       headers: { "user-agent": userAgent, ...request.headers },
-      body: request.body ?? null,
+      // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
+      body: (request.body ?? null) as Buffer | string | null,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
     log.debug(

@@ -1,0 +1,213 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { buildImage, pushTo } from "../../sandbox/images.ts";
+import type { RegistryServer } from "../../sandbox/registry.ts";
+import { OperationError } from "../../src/errors.ts";
+import { AttachmentFinder } from "../../src/inventory/attachments.ts";
+import {
+  failedStock,
+  listTags,
+  type StockedDestination,
+  takeStock,
+  withHeldDigests,
+} from "../../src/inventory/destinations.ts";
+import { imageFor, locate } from "../../src/inventory/sources.ts";
+import { silentLog } from "../../src/log.ts";
+import { imageKey, type Snapshot, type SourceImage } from "../../src/plan/snapshot.ts";
+import { version } from "../plan/versions.ts";
+import { asked, component, never, openWorld, place, searching, type World } from "./harness.ts";
+
+let world: World;
+beforeEach(() => {
+  world = openWorld();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const core = component("harbor-core", "v2.15.2");
+const keepAll = { retention: { keep: "all", keepBy: "semver" } } as const;
+
+/** The image as a snapshot has it, found at a source of its own. */
+async function sourceImage(content: string, signed = false): Promise<SourceImage> {
+  const server = await world.start();
+  const image = buildImage({ seed: content });
+  pushTo(server, "goharbor/harbor-core", image, "v2.15.2");
+  if (signed) pushTo(server, "goharbor/harbor-core", signatureOf(image));
+  const options = { ...searching(world.source(server)), attachments: new AttachmentFinder(silentLog) };
+  const elsewhere = { registry: "mirror.example", path: "goharbor" };
+  const found = imageFor(await locate(core, [elsewhere], options, never), elsewhere);
+  if (found === undefined) throw new Error("the image was not found");
+  return found;
+}
+
+function signatureOf(subject: ReturnType<typeof buildImage>) {
+  return buildImage({ seed: "signature", format: "oci", subject, artifactType: "application/x.signature" });
+}
+
+function stockOf(destination: StockedDestination, image: SourceImage) {
+  return takeStock(destination, [core], new Map([[imageKey(core.to, core.toTag), image]]), new Map(), never);
+}
+
+describe("the tags of a destination", () => {
+  test("are listed for each image where versions are pruned; repositories that do not exist have none", async () => {
+    const server = await world.start();
+    place(server, "harbor-core", "v2.15.1");
+    place(server, "harbor-core", "dev");
+    const tags = await listTags(world.destination(server), ["harbor-core", "valkey-photon"], never);
+    expect(tags).toEqual(new Map([["harbor-core", ["dev", "v2.15.1"]]]));
+    expect([...asked(server)].sort()).toEqual([
+      "GET goharbor/harbor-core/tags/list?n=1000",
+      "GET goharbor/valkey-photon/tags/list?n=1000",
+    ]);
+  });
+
+  test("are read to the last page", async () => {
+    const server = await world.start({ pageSize: 2 });
+    for (const patch of [0, 1, 2, 3, 4]) place(server, "harbor-core", `v2.15.${patch}`);
+    const tags = await listTags(world.destination(server), ["harbor-core"], never);
+    expect(tags.get("harbor-core")).toHaveLength(5);
+  });
+
+  test("are not asked for where all is kept", async () => {
+    const server = await world.start();
+    place(server, "harbor-core", "v2.15.1");
+    expect(await listTags(world.destination(server, keepAll), ["harbor-core"], never)).toEqual(new Map());
+    expect(asked(server)).toEqual([]);
+  });
+
+  test("that cannot be listed are a failure, not an empty list", async () => {
+    const server = await world.start();
+    place(server, "harbor-core", "v2.15.1");
+    server.fault({ when: { path: /tags/ }, times: Number.POSITIVE_INFINITY, effect: { status: 500 } });
+    await expect(listTags(world.destination(server), ["harbor-core"], never)).rejects.toThrow(OperationError);
+  });
+});
+
+describe("what a destination holds of a wanted image", () => {
+  test("is asked by HEAD", async () => {
+    const server = await world.start();
+    const digest = place(server, "harbor-core", "v2.15.2");
+    const stock = await stockOf(world.destination(server), await sourceImage("harbor-core:v2.15.2"));
+    expect(stock.digests).toEqual(new Map([["harbor-core:v2.15.2", digest]]));
+    expect(stock.failure).toBeUndefined();
+    expect(asked(server)).toEqual(["HEAD goharbor/harbor-core/manifests/v2.15.2"]);
+  });
+
+  test("is nothing where the tag or the repository does not exist", async () => {
+    const server = await world.start();
+    const stock = await stockOf(world.destination(server), await sourceImage("x", true));
+    expect(stock.digests).toEqual(new Map());
+    expect(stock.withoutAttachments).toEqual(new Set());
+  });
+
+  test("goes into the snapshot with the destination's own name, place and rules", async () => {
+    const server = await world.start();
+    const destination = world.destination(server, {
+      deletion: "unavailable",
+      deletionUnavailable: "no key",
+    });
+    const stock = await stockOf(destination, await sourceImage("x"));
+    expect(stock).toMatchObject({
+      name: `${server.host}/goharbor`,
+      registry: server.host,
+      path: "goharbor",
+      retention: { keep: 3, keepBy: "semver" },
+      deletion: "unavailable",
+      deletionUnavailable: "no key",
+    });
+  });
+
+  test("lacks its signatures when one of them is not there", async () => {
+    const server = await world.start();
+    place(server, "harbor-core", "v2.15.2", "signed");
+    const signed = await sourceImage("signed", true);
+    expect(signed.attachments).toHaveLength(1);
+    const before = await stockOf(world.destination(server), signed);
+    expect(before.withoutAttachments).toEqual(new Set(["harbor-core:v2.15.2"]));
+
+    pushTo(server, "goharbor/harbor-core", signatureOf(buildImage({ seed: "signed" })));
+    const after = await stockOf(world.destination(server), signed);
+    expect(after.withoutAttachments).toEqual(new Set());
+    expect(asked(server).every((line) => line.startsWith("HEAD "))).toBe(true);
+  });
+
+  test("lacks them too when a signature's tag points to something else", async () => {
+    const server = await world.start();
+    place(server, "harbor-core", "v2.15.2", "signed");
+    place(server, "harbor-core", "sha256-1.sig", "old signature");
+    const image = await sourceImage("signed");
+    const attachments = [{ digest: image.digest, tag: "sha256-1.sig" }];
+    const stock = await stockOf(world.destination(server), { ...image, attachments });
+    expect(stock.withoutAttachments).toEqual(new Set(["harbor-core:v2.15.2"]));
+  });
+
+  test("is not asked for signatures when the image itself is another", async () => {
+    const server = await world.start();
+    place(server, "harbor-core", "v2.15.2", "another build");
+    const stock = await stockOf(world.destination(server), await sourceImage("signed", true));
+    expect(stock.withoutAttachments).toEqual(new Set());
+    expect(asked(server)).toHaveLength(1);
+  });
+});
+
+test("a destination that cannot be asked holds nothing that is known, and says why", async () => {
+  const server = await world.start();
+  const stock = failedStock(world.destination(server), new Error("no route"));
+  expect(stock).toMatchObject({ name: `${server.host}/goharbor`, failure: "no route" });
+  expect([stock.digests.size, stock.tags.size, stock.images.size]).toEqual([0, 0, 0]);
+});
+
+describe("what all tags of a repository point to", () => {
+  const universe = ["v2.15.2", "v2.15.1", "v2.14.4"].map((tag) => version(tag));
+  const componentsOf = (tag: string) => [component("harbor-core", tag), component("harbor-db", tag)];
+
+  /** A destination that keeps one version: of harbor-core an old one has to go, of harbor-db there is none. */
+  async function heldAt(server: RegistryServer, options: Partial<StockedDestination>) {
+    place(server, "harbor-core", "v2.15.2");
+    place(server, "harbor-db", "v2.15.2");
+    place(server, "harbor-db", "dev");
+    place(server, "harbor-core", "v2.14.4", "old");
+    place(server, "harbor-core", "dev", "old");
+    const retention = { keep: 1, keepBy: "semver" } as const;
+    const destination = world.destination(server, { retention, ...options });
+    const tags = await listTags(destination, ["harbor-core", "harbor-db"], never);
+    const stock = await takeStock(destination, componentsOf("v2.15.2"), new Map(), tags, never);
+    const snapshot: Snapshot = {
+      repository: "goharbor/harbor",
+      universe,
+      wanted: universe
+        .slice(0, 1)
+        .map((one) => ({ version: one, components: componentsOf(one.tag), missing: [] })),
+      components: new Map(universe.map(({ tag }) => [tag, componentsOf(tag)])),
+      destinations: [stock],
+      overwrite: true,
+    };
+    server.clearRequests();
+    return withHeldDigests(snapshot, stock, destination, never);
+  }
+
+  test("is asked where deletion may take a shared digest along, and only in repositories that lose a tag", async () => {
+    const server = await world.start();
+    const held = await heldAt(server, { deletion: "shared-digest-unsafe" });
+    expect([...held.heldDigests.keys()].sort()).toEqual([
+      "harbor-core:dev",
+      "harbor-core:v2.14.4",
+      "harbor-core:v2.15.2",
+    ]);
+    expect(held.heldDigests.get("harbor-core:dev")).toBe(held.heldDigests.get("harbor-core:v2.14.4"));
+    expect([...asked(server)].sort()).toEqual([
+      "HEAD goharbor/harbor-core/manifests/dev",
+      "HEAD goharbor/harbor-core/manifests/v2.14.4",
+      "HEAD goharbor/harbor-core/manifests/v2.15.2",
+    ]);
+  });
+
+  test.each([
+    ["tags are deleted one by one", { deletion: "by-tag" }],
+    ["nothing can be deleted", { deletion: "unavailable" }],
+    ["all is kept", { deletion: "shared-digest-unsafe", ...keepAll }],
+  ] as const)("is not asked where %s", async (_why, options) => {
+    const server = await world.start();
+    const held = await heldAt(server, options);
+    expect(held.heldDigests).toEqual(new Map());
+    expect(asked(server)).toEqual([]);
+  });
+});

@@ -1,0 +1,280 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { InputError } from "../../src/errors.ts";
+import type { Credential } from "../../src/oci/credentials.ts";
+import { dockerConfiguration, type RunHelper } from "../../src/oci/docker-config.ts";
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "docker-config-test-"));
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true });
+});
+
+const encoded = (login: string) => Buffer.from(login).toString("base64");
+
+async function writeConfig(config: unknown): Promise<void> {
+  await writeFile(join(folder, "config.json"), typeof config === "string" ? config : JSON.stringify(config));
+}
+
+/** The login that a configuration has for a registry. */
+async function loginOf(
+  registry: string,
+  config: unknown,
+  helper?: RunHelper,
+): Promise<Credential | undefined> {
+  await writeConfig(config);
+  return dockerConfiguration(folder, helper)(registry)();
+}
+
+async function failureOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(InputError);
+  return String(error);
+}
+
+/** A stand-in that answers with what it was asked. */
+const askedHelper: RunHelper = (helper, serverUrl) =>
+  Promise.resolve({ username: helper, password: serverUrl });
+
+describe("auths", () => {
+  test.each([
+    ["auth", { auth: encoded("bot:secret") }, { username: "bot", password: "secret" }],
+    ["a password with colons", { auth: encoded("bot:a:b:c") }, { username: "bot", password: "a:b:c" }],
+    ["Docker's padding", { auth: encoded("bot:secret\0\0") }, { username: "bot", password: "secret" }],
+    [
+      "username and password",
+      { username: "bot", password: "secret" },
+      { username: "bot", password: "secret" },
+    ],
+    [
+      "an identity token",
+      { auth: encoded("00000000-0000-0000-0000-000000000000:"), identitytoken: "refresh" },
+      { username: "00000000-0000-0000-0000-000000000000", identityToken: "refresh" },
+    ],
+  ])("%s", async (_name, entry, expected) => {
+    expect(await loginOf("ghcr.io", { auths: { "ghcr.io": entry } })).toMatchObject(expected);
+  });
+
+  test.each([
+    ["an empty entry, which docker leaves beside credsStore", {}],
+    ["an empty auth", { auth: "" }],
+    ["no colon", { auth: encoded("bot") }],
+    ["no password", { auth: encoded("bot:") }],
+    ["no base64", { auth: "%%%" }],
+  ])("%s is no login", async (_name, entry) => {
+    expect(await loginOf("ghcr.io", { auths: { "ghcr.io": entry } })).toBeUndefined();
+  });
+
+  test.each([
+    ["ghcr.io", "ghcr.io"],
+    ["ghcr.io", "https://ghcr.io"],
+    ["ghcr.io", "https://ghcr.io/"],
+    ["ghcr.io", "http://ghcr.io/v1/"],
+    ["ghcr.io", "GHCR.io"],
+    ["localhost:5000", "localhost:5000"],
+    ["docker.io", "https://index.docker.io/v1/"],
+    ["docker.io", "index.docker.io"],
+    ["docker.io", "docker.io"],
+    ["docker.io", "registry-1.docker.io"],
+    ["docker.io", "https://registry.hub.docker.com/v2/"],
+  ])("%s is found under %s", async (registry, key) => {
+    const auths = {
+      "other.example": { auth: encoded("other:other") },
+      [key]: { auth: encoded("bot:secret") },
+    };
+    expect(await loginOf(registry, { auths })).toMatchObject({ username: "bot", password: "secret" });
+  });
+
+  test.each([
+    ["ghcr.io", "evil-ghcr.io"],
+    ["ghcr.io", "ghcr.io.evil.example"],
+    ["ghcr.io", "https://evil.example/ghcr.io"],
+    ["ghcr.io", "sub.ghcr.io"],
+    ["sub.ghcr.io", "ghcr.io"],
+    ["ghcr.io", "ghcr.io:8443"],
+    ["ghcr.io:8443", "ghcr.io"],
+    ["ghcr.io", "user@ghcr.io"],
+    ["ghcr.io", ""],
+    ["docker.io", "docker.io.evil.example"],
+    ["__proto__", "ghcr.io"],
+  ])("the login of %s is not that of %j", async (registry, key) => {
+    expect(await loginOf(registry, { auths: { [key]: { auth: encoded("bot:secret") } } })).toBeUndefined();
+  });
+});
+
+describe("the file", () => {
+  test("that is not there is no mistake: everything is anonymous", async () => {
+    const configuration = dockerConfiguration(join(folder, "nowhere"));
+    expect(await configuration("ghcr.io")()).toBeUndefined();
+  });
+
+  test.each(["{}", '{"auths":{},"HttpHeaders":{"User-Agent":"x"},"currentContext":"y"}'])(
+    "%s has no login",
+    async (text) => {
+      expect(await loginOf("ghcr.io", text)).toBeUndefined();
+    },
+  );
+
+  test.each([
+    ["cut off", '{"auths":{"ghcr.io":{"auth":"c2VjcmV0'],
+    ["no JSON", "secret-password"],
+    ["a login that is text", '{"auths":{"ghcr.io":"secret-password"}}'],
+    ["a password that is a list", '{"auths":{"ghcr.io":{"password":["secret-password"]}}}'],
+    ["a key for a value", '{"auths":{"secret-password":1}}'],
+    ["a text", '"secret-password"'],
+  ])("that is malformed (%s) is named, and never quoted", async (_name, text) => {
+    const message = await failureOf(loginOf("ghcr.io", text));
+    expect(message).toContain(join(folder, "config.json"));
+    expect(message).toContain("Log in again");
+    expect(message).not.toMatch(/secret|c2VjcmV0/);
+  });
+
+  test("that cannot be read is a failure, not an anonymous login", async () => {
+    await mkdir(join(folder, "config.json"));
+    expect(await failureOf(dockerConfiguration(folder)("ghcr.io")())).toContain("cannot be read");
+  });
+
+  test("is read once", async () => {
+    await writeConfig({ auths: { "ghcr.io": { auth: encoded("bot:secret") } } });
+    const configuration = dockerConfiguration(folder);
+    await configuration("ghcr.io")();
+    await rm(join(folder, "config.json"));
+    expect(await configuration("ghcr.io")()).toMatchObject({ username: "bot" });
+  });
+});
+
+describe("which credential helper is asked", () => {
+  const stored = { auth: encoded("bot:secret") };
+
+  test.each([
+    [
+      "its own, before the file and the store",
+      { credHelpers: { "ghcr.io": "own" }, auths: { "ghcr.io": stored }, credsStore: "store" },
+      "own",
+      "ghcr.io",
+    ],
+    [
+      "the store, with the registry's key",
+      { auths: { "https://ghcr.io": {} }, credsStore: "store" },
+      "store",
+      "https://ghcr.io",
+    ],
+    ["the store, without any key", { credsStore: "store" }, "store", "ghcr.io"],
+    [
+      "the store, though another registry has its own",
+      { credHelpers: { "ghcr.io.evil.example": "own" }, credsStore: "store" },
+      "store",
+      "ghcr.io",
+    ],
+    [
+      "none, where the file has the login",
+      { auths: { "ghcr.io": stored }, credsStore: "store" },
+      "bot",
+      "secret",
+    ],
+    [
+      "none, by an empty name",
+      { credHelpers: { "ghcr.io": "" }, auths: { "ghcr.io": stored }, credsStore: "store" },
+      "bot",
+      "secret",
+    ],
+  ])("%s", async (_name, config, username, password) => {
+    expect(await loginOf("ghcr.io", config, askedHelper)).toMatchObject({ username, password });
+  });
+
+  test.each([
+    ["an empty store", { credsStore: "" }],
+    ["an empty helper beside a store", { credHelpers: { "ghcr.io": "" }, credsStore: "store" }],
+  ])("none, by %s", async (_name, config) => {
+    expect(await loginOf("ghcr.io", config, askedHelper)).toBeUndefined();
+  });
+
+  test("Docker Hub's under docker's own key for it", async () => {
+    expect(await loginOf("docker.io", { credsStore: "store" }, askedHelper)).toMatchObject({
+      password: "https://index.docker.io/v1/",
+    });
+    const credHelpers = { "index.docker.io": "own" };
+    expect(await loginOf("docker.io", { credHelpers }, askedHelper)).toMatchObject({ username: "own" });
+  });
+
+  test("again each time, because its logins run out", async () => {
+    let asked = 0;
+    await writeConfig({ credsStore: "store" });
+    const credentials = dockerConfiguration(folder, () => {
+      asked += 1;
+      return Promise.resolve({ username: "bot", password: `secret ${asked}` });
+    })("ghcr.io");
+    await credentials();
+    expect(await credentials()).toMatchObject({ password: "secret 2" });
+  });
+});
+
+describe("a credential helper", () => {
+  /** Puts a program docker-credential-test on the PATH, and asks it. */
+  async function ask(script: string, name = "test"): Promise<Credential | undefined> {
+    const program = join(folder, "docker-credential-test");
+    await writeFile(program, `#!/bin/sh\n${script}\n`);
+    await chmod(program, 0o755);
+    vi.stubEnv("PATH", `${folder}:${process.env.PATH}`);
+    return loginOf("ghcr.io", { credHelpers: { "ghcr.io": name } });
+  }
+
+  test("gets `get` as argument and the server on its standard input", async () => {
+    const answer = '{"ServerURL":"ghcr.io","Username":"bot","Secret":"secret"}';
+    const script = `echo "$*" > '${folder}/arguments'; cat > '${folder}/input'; echo '${answer}'`;
+    expect(await ask(script)).toMatchObject({ username: "bot", password: "secret" });
+    expect(await readFile(join(folder, "arguments"), "utf8")).toBe("get\n");
+    expect(await readFile(join(folder, "input"), "utf8")).toBe("ghcr.io");
+  });
+
+  test("that names the user <token> gives an identity token", async () => {
+    const credential = await ask(`echo '{"Username":"<token>","Secret":"refresh"}'`);
+    expect(credential).toEqual({ username: "", password: "", identityToken: "refresh" });
+  });
+
+  test.each([
+    "credentials not found in native keychain",
+    "Credentials Not Found",
+    "no credentials server URL",
+  ])("that says %j has no login: that is no failure", async (words) => {
+    expect(await ask(`echo '${words}'; exit 1`)).toBeUndefined();
+  });
+
+  test.each([
+    ["fails", "echo 'secret words'; echo 'secret words' >&2; exit 3", "exit status 3"],
+    ["fails without reading its input", "exit 4", "exit status 4"],
+    ["prints no JSON", "echo 'secret words'", "no usable answer"],
+    ["prints nothing", "exit 0", "no usable answer"],
+    ["prints another form", `echo '{"Username":"secret words"}'`, "no usable answer"],
+  ])("that %s is named, and its words are not quoted", async (_name, script, problem) => {
+    const message = await failureOf(ask(script));
+    expect(message).toContain("docker-credential-test");
+    expect(message).toContain("ghcr.io");
+    expect(message).toContain(problem);
+    expect(message).not.toContain("secret");
+  });
+
+  test("that is not installed is a failure that says so", async () => {
+    const message = await failureOf(loginOf("ghcr.io", { credsStore: "nowhere-to-be-found" }));
+    expect(message).toContain("docker-credential-nowhere-to-be-found cannot be run");
+    expect(message).toContain("Install it");
+  });
+
+  test.each(["../test", "/bin/sh", "a b", "x\n::set-output name=a::b", "$(id)"])(
+    "of the name %j is never run",
+    async (name) => {
+      const message = await failureOf(ask("exit 0", name));
+      expect(message).toContain("cannot be one");
+      expect(message).not.toMatch(/\n|::/);
+    },
+  );
+});

@@ -1,0 +1,125 @@
+import { describe, expect, test } from "vitest";
+import type { OperationError, Side } from "../../src/errors.ts";
+import { refusal } from "../../src/oci/registry-error.ts";
+import { fakeClock } from "../fake-clock.ts";
+import { routedTransport, type ScriptedAnswer } from "../scripted-transport.ts";
+
+/** The failure that an answer means. */
+async function failureOf(answer: ScriptedAnswer, side: Side = "destination"): Promise<OperationError> {
+  const transport = routedTransport(() => ({ status: 400, ...answer }));
+  const response = await transport.send({ method: "GET", url: new URL("https://registry.example/v2/a/b") });
+  const of = { side, registry: "registry.example", repository: "a/b", operation: "listing the tags" };
+  return refusal(response, of, fakeClock());
+}
+
+function errors(...list: readonly unknown[]): ScriptedAnswer {
+  return { json: { errors: list } };
+}
+
+describe("the words of a refusal", () => {
+  test.each([
+    [
+      "the specification's form",
+      errors({ code: "DENIED", message: "not yours", detail: [1] }),
+      "DENIED",
+      "not yours",
+    ],
+    [
+      "the first of several",
+      errors({ code: "A", message: "one" }, { code: "B", message: "two" }),
+      "A",
+      "one",
+    ],
+    ["no message", errors({ code: "DENIED" }), "DENIED", "the registry gave no reason"],
+    ["a null message", errors({ code: "DENIED", message: null }), "DENIED", "the registry gave no reason"],
+    ["a code that is none", errors({ code: "x y", message: "why" }), undefined, "why"],
+    ["an empty list", errors(), undefined, "the registry gave no reason"],
+    ["no body, as of a HEAD", {}, undefined, "the registry gave no reason"],
+    ["white space", { body: "\r\n \t" }, undefined, "the registry gave no reason"],
+    ["plain text", { body: "404 page not found\n" }, undefined, "404 page not found"],
+    ["JSON of another form", { json: { details: "no" } }, undefined, '{"details":"no"}'],
+    [
+      "a web page",
+      { body: "<html>\n<head><title>502\nBad Gateway</title></head><body><h1>502</h1>\n</body></html>" },
+      undefined,
+      "502 Bad Gateway 502",
+    ],
+    [
+      "control characters",
+      errors({ code: "A", message: "a\u001b[31mb\r\nc\u0007\u202ed" }),
+      "A",
+      "a [31mb c d",
+    ],
+    [
+      "a workflow command",
+      { body: "x\n::set-output name=a::b\n##[error]c" },
+      undefined,
+      "x : :set-output name=a: :b # #[error]c",
+    ],
+    ["a workflow command in JSON", errors({ code: "A", message: "::add-mask::x" }), "A", ": :add-mask: :x"],
+  ] as const)("%s", async (_name, answer, code, problem) => {
+    const { details, message } = await failureOf(answer);
+    expect(details).toMatchObject({ status: 400, problem });
+    expect(details.code).toBe(code);
+    expect(message).toContain("destination registry.example/a/b: listing the tags failed with status 400");
+    expect(message).not.toMatch(/[\u0000-\u001f]|::/);
+  });
+
+  test("are cut to a line's length", async () => {
+    expect((await failureOf({ body: "x".repeat(5000) })).message.length).toBeLessThan(500);
+  });
+
+  test("are not waited for without end", async () => {
+    expect((await failureOf({ body: "x".repeat(100_000) })).details.problem).toBe(
+      "the registry gave no reason",
+    );
+  });
+
+  test("are found quickly in a body of nothing but angle brackets", async () => {
+    expect((await failureOf({ body: "<".repeat(64 * 1024) })).details.problem).toMatch(/^<+…$/);
+  });
+});
+
+describe("what can be done", () => {
+  test.each([
+    [401, "source", "log in to its registry"],
+    [403, "source", "log in to its registry"],
+    [401, "destination", "may push to this repository"],
+    [403, "destination", "may push to this repository"],
+    [404, "destination", "the namespace exists"],
+    [413, "destination", "takes no manifest or layer of this size"],
+    [429, "source", "limits requests"],
+    [503, "destination", "run again later"],
+  ] as const)("after status %i at the %s", async (status, side, advice) => {
+    expect((await failureOf({ status }, side)).details.advice).toContain(advice);
+  });
+
+  test("after Docker Hub's pull limit: it takes hours, so it is not tried again", async () => {
+    const message = "You have reached your pull rate limit.";
+    const answer = { ...errors({ code: "TOOMANYREQUESTS", message }), status: 429 };
+    const { details } = await failureOf(answer, "source");
+    expect(details.advice).toContain("put another source first");
+    expect(details.temporary).toBe(false);
+  });
+});
+
+describe("whether to try again", () => {
+  test.each([
+    [400, undefined, false, undefined],
+    [404, undefined, false, undefined],
+    [429, undefined, true, undefined],
+    [503, undefined, true, undefined],
+    [429, "7", true, 7000],
+    [503, "300", true, 300_000],
+    [429, "Thu, 01 Jan 2026 00:01:00 GMT", true, 60_000],
+    [429, "yesterday", true, undefined],
+    // Nobody sleeps for hours, or for ever.
+    [429, "21600", false, undefined],
+    [503, "9".repeat(400), false, undefined],
+  ])("after status %i with Retry-After %j: %j", async (status, header, temporary, retryAfterMs) => {
+    const headers = header === undefined ? {} : { "retry-after": header };
+    const { details } = await failureOf({ status, headers });
+    expect(details.temporary).toBe(temporary);
+    expect(details.retryAfterMs).toBe(retryAfterMs);
+  });
+});

@@ -1,0 +1,240 @@
+import { Readable } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { type SandboxServer, startServer } from "../../sandbox/server.ts";
+import { OperationError } from "../../src/errors.ts";
+import { silentLog } from "../../src/log.ts";
+import type { Credentials } from "../../src/oci/credentials.ts";
+import { anonymous } from "../../src/oci/credentials.ts";
+import { discard, type HttpResponse, type Transport } from "../../src/oci/http.ts";
+import { Registry, type RegistryRequest } from "../../src/oci/registry.ts";
+import { fakeClock } from "../fake-clock.ts";
+import { clientOf, repositoryName } from "./clients.ts";
+
+const credentials: Credentials = () => Promise.resolve({ username: "bot", password: "secret" });
+const users = [fullAccess("bot", "secret")];
+const bearer = { authentication: { kind: "bearer", users } } as const;
+const path = `/v2/${repositoryName}/tags/list`;
+
+function listing(more: Partial<RegistryRequest> = {}): RegistryRequest {
+  const scopes = [{ repository: repositoryName, actions: ["pull"] }] as const;
+  return { method: "GET", target: path, scopes, operation: "listing the tags", ...more };
+}
+
+/** A registry with one tag. */
+async function seeded(options: Parameters<typeof startRegistry>[0]): Promise<RegistryServer> {
+  const server = await startRegistry(options);
+  server.putManifest(repositoryName, Buffer.from("{}"), "text/plain", "v1");
+  return server;
+}
+
+function requestsFor(server: SandboxServer, part: string): SandboxServer["requests"] {
+  return server.requests.filter((request) => request.path.includes(part));
+}
+
+async function failureOf(work: Promise<unknown>): Promise<OperationError> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof OperationError)) throw new Error(`no OperationError: ${String(error)}`);
+  return error;
+}
+
+describe("authorization", () => {
+  test("comes with every request, from one token", async () => {
+    await using server = await seeded(bearer);
+    const client = clientOf(server, { credentials });
+    for (let count = 0; count < 3; count += 1) await discard(await client.expect(listing(), 200));
+    expect(requestsFor(server, "tags").map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(server.tokenServer?.requests).toHaveLength(1);
+  });
+
+  test("by Basic", async () => {
+    await using server = await seeded({ authentication: { kind: "basic", users } });
+    const client = clientOf(server, { credentials });
+    expect((await client.expect(listing(), 200)).status).toBe(200);
+  });
+
+  test("is renewed when the registry's clock is ahead: after a 401, once", async () => {
+    let ahead = 0;
+    await using server = await seeded({ ...bearer, now: () => Date.now() + ahead });
+    const client = clientOf(server, { credentials });
+    await discard(await client.expect(listing(), 200));
+    ahead = 3_600_000;
+    await discard(await client.expect(listing(), 200));
+    expect(requestsFor(server, "tags").map(({ status }) => status)).toEqual([200, 401, 200]);
+    expect(server.tokenServer?.requests).toHaveLength(2);
+  });
+
+  test("is renewed once for all requests that were refused at the same moment", async () => {
+    let ahead = 0;
+    await using server = await seeded({ ...bearer, now: () => Date.now() + ahead });
+    const client = clientOf(server, { credentials });
+    await discard(await client.expect(listing(), 200));
+    ahead = 3_600_000;
+    await Promise.all(Array.from({ length: 4 }, async () => discard(await client.expect(listing(), 200))));
+    expect(server.tokenServer?.requests).toHaveLength(2);
+  });
+
+  test("is not tried for ever: a second 401 is the answer, whatever its challenge", async () => {
+    await using server = await seeded(bearer);
+    const challenge = `Bearer realm="${server.tokenServer?.realm}",service="sandbox"`;
+    const effect = { status: 401, headers: { "www-authenticate": challenge } };
+    server.fault({ when: { path: /tags/ }, times: Number.POSITIVE_INFINITY, effect });
+    const error = await failureOf(clientOf(server, { credentials }).expect(listing(), 200));
+    expect(error.status).toBe(401);
+    expect(requestsFor(server, "tags")).toHaveLength(2);
+    expect(server.tokenServer?.requests).toHaveLength(2);
+  });
+
+  test("a refused stream is not sent again; the next request comes with a new token", async () => {
+    await using server = await seeded(bearer);
+    const client = clientOf(server, { credentials });
+    server.fault({ when: { method: "PUT" }, effect: { status: 401 } });
+    const body = Readable.from([Buffer.from("blob")]);
+    const upload = listing({ method: "PUT", target: `/v2/${repositoryName}/blobs/uploads/x`, body });
+    expect((await failureOf(client.expect(upload, 201))).status).toBe(401);
+    await discard(await client.expect(listing(), 200));
+    expect(server.requests.filter(({ method }) => method === "PUT")).toHaveLength(1);
+    expect(server.tokenServer?.requests).toHaveLength(2);
+  });
+});
+
+describe("a login stays where it belongs (P7)", () => {
+  /** A server that would take a login if it got one. */
+  function startThief(): Promise<SandboxServer> {
+    return startServer(({ headers }) => {
+      const challenge = `Bearer realm="http://${headers.host}/token",service="sandbox"`;
+      return { status: 401, headers: { "www-authenticate": challenge } };
+    });
+  }
+
+  test("a token server on another host is not even asked", async () => {
+    await using thief = await startThief();
+    await using server = await startServer(() => {
+      const realm = `http://localhost:${new URL(thief.origin).port}/token`;
+      return { status: 401, headers: { "www-authenticate": `Bearer realm="${realm}"` } };
+    });
+    const error = await failureOf(clientOf(server, { credentials }).send(listing()));
+    expect(error.message).toContain("another host, localhost");
+    expect(error.message).toContain("No login was sent.");
+    expect(thief.requests).toEqual([]);
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+
+  test("a redirect leads away without it, and a challenge there is not answered", async () => {
+    await using thief = await startThief();
+    await using server = await seeded(bearer);
+    const effect = { status: 307, headers: { location: `${thief.origin}/blob?signature=x` } };
+    server.fault({ when: { path: /tags/ }, effect });
+    const client = clientOf(server, { credentials });
+    const error = await failureOf(client.expect(listing({ redirect: "follow" }), 200));
+    expect(error.status).toBe(401);
+    expect(thief.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual([
+      ["/blob?signature=x", undefined],
+    ]);
+    await discard(await client.expect(listing(), 200));
+    expect(thief.requests).toHaveLength(1);
+    expect(server.tokenServer?.requests).toHaveLength(1);
+  });
+
+  test("a redirect of the token server is not followed", async () => {
+    await using thief = await startThief();
+    await using server = await seeded(bearer);
+    server.tokenServer?.fault({
+      when: {},
+      effect: { status: 307, headers: { location: `${thief.origin}/token` } },
+    });
+    expect((await failureOf(clientOf(server, { credentials }).send(listing()))).status).toBe(307);
+    expect(thief.requests).toEqual([]);
+  });
+});
+
+describe("failures", () => {
+  test("say side, host, repository, operation and status", async () => {
+    await using server = await startRegistry();
+    const error = await failureOf(clientOf(server, { side: "source" }).expect(listing(), 200));
+    expect(error.message).toBe(
+      `source ${server.host}/${repositoryName}: listing the tags failed with status 404 NAME_UNKNOWN: repository name not known to registry.`,
+    );
+  });
+
+  test("a broken connection is temporary, and says what to check", async () => {
+    await using server = await seeded({});
+    server.fault({ when: { path: /tags/ }, times: Number.POSITIVE_INFINITY, effect: { reset: true } });
+    const error = await failureOf(clientOf(server).send(listing()));
+    expect(error.details).toMatchObject({ host: server.host, repository: repositoryName, temporary: true });
+    expect(error.message).toContain("reachable from the runner");
+    expect(requestsFor(server, "tags")).toHaveLength(6);
+  });
+
+  test("a body that breaks off is read again, as often as a request", async () => {
+    await using server = await seeded({});
+    const read = async (response: HttpResponse) => {
+      let text = "";
+      for await (const chunk of response.body) text += String(chunk);
+      return text;
+    };
+    const cut = { when: { path: /tags/ }, effect: { cutBodyAfter: 3 } };
+    server.fault({ ...cut, times: 2 });
+    expect(await clientOf(server).read(listing(), read, 200)).toContain('"v1"');
+    expect(requestsFor(server, "tags")).toHaveLength(3);
+    server.clearRequests();
+    server.fault({ ...cut, times: Number.POSITIVE_INFINITY });
+    const error = await failureOf(clientOf(server).read(listing(), read, 200));
+    expect(error.temporary).toBe(true);
+    expect(requestsFor(server, "tags")).toHaveLength(6);
+  });
+
+  test("the reason of a cancelled caller comes through as it is", async () => {
+    await using server = await seeded({});
+    const cancel = new AbortController();
+    const reason = new Error("cancelled");
+    server.fault({ when: { path: /tags/ }, effect: { run: () => cancel.abort(reason) } });
+    await expect(clientOf(server).send(listing({ signal: cancel.signal }))).rejects.toBe(reason);
+  });
+});
+
+describe("requests at the same time", () => {
+  /** A transport that answers `/v2/` and keeps everything else waiting. */
+  function stalled(): { readonly transport: Transport; readonly sent: string[]; release(): void } {
+    const sent: string[] = [];
+    const waiting: (() => void)[] = [];
+    const transport: Transport = {
+      async send({ url }) {
+        if (url.pathname !== "/v2/") {
+          sent.push(url.pathname);
+          await new Promise<void>((resolve) => waiting.push(resolve));
+        }
+        return { status: 200, url, header: () => undefined, headers: () => [], body: Readable.from([]) };
+      },
+    };
+    const release = () => {
+      for (const resolve of waiting.splice(0)) resolve();
+    };
+    return { transport, sent, release };
+  }
+
+  test("are few if small, and a blob does not wait for them", async () => {
+    const { transport, sent, release } = stalled();
+    const client = new Registry({
+      registry: "registry.example",
+      side: "source",
+      credentials: anonymous,
+      transport,
+      clock: fakeClock(),
+      log: silentLog,
+    });
+    const small = Array.from({ length: 6 }, () => client.send(listing()));
+    const blob = client.send(listing({ target: "/v2/blob", transfer: true }));
+    await expect.poll(() => [...sent].sort()).toEqual(["/v2/blob", path, path, path, path]);
+    while (sent.length < 7) {
+      release();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    release();
+    await Promise.all([...small, blob]);
+    expect(sent.filter((one) => one === path)).toHaveLength(6);
+  });
+});

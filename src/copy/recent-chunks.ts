@@ -1,0 +1,36 @@
+/** Forgets the oldest chunk of one blob. */
+export type ForgetOldest = () => void;
+
+/**
+ * Bounds the memory for bytes that were just downloaded and that uploads are about to send: all blobs together keep so
+ * many bytes, and the oldest chunk of any of them goes first. What is gone from memory is read from the spool file.
+ */
+export class RecentChunks {
+  readonly #limit: number;
+  #kept: { size: number; forget: ForgetOldest }[] = [];
+  #first = 0;
+  #size = 0;
+
+  /** @param limit in bytes. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Counts a chunk that was just kept; calls `forget` of the oldest ones until the limit holds again. */
+  add(size: number, forget: ForgetOldest): void {
+    this.#kept.push({ size, forget });
+    this.#size += size;
+    while (this.#size > this.#limit) {
+      const oldest = this.#kept[this.#first];
+      if (oldest === undefined) return;
+      this.#first += 1;
+      this.#size -= oldest.size;
+      oldest.forget();
+    }
+    // Drops the dead front of the list now and then, not chunk by chunk.
+    if (this.#first > 1024) {
+      this.#kept = this.#kept.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+}
