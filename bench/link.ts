@@ -64,8 +64,11 @@ export function createLane(model: LinkModel, now: () => number = () => performan
   const heldLimit = readyBytes + (rate * oneWayMs) / 1000;
   let waiting = false;
   let timer: NodeJS.Timeout | undefined;
+  let timerAt = Number.POSITIVE_INFINITY;
+  let grantedAt = Number.NEGATIVE_INFINITY;
 
   const grant = (time: number) => {
+    grantedAt = time;
     const open = [...flows].filter((flow) => flow.queued > 0 && flow.opensAt <= time);
     const demands = open.map((flow) => Math.min(flow.queued, flow.bucket.available(time, flow.waiting)));
     const grants = fairShares(Math.min(total.available(time, waiting), sum(demands)), demands);
@@ -80,7 +83,7 @@ export function createLane(model: LinkModel, now: () => number = () => performan
   };
 
   const run = () => {
-    timer = undefined;
+    timerAt = Number.POSITIVE_INFINITY;
     const time = now();
     grant(time);
     for (const flow of flows) {
@@ -96,23 +99,21 @@ export function createLane(model: LinkModel, now: () => number = () => performan
     schedule();
   };
 
+  /** Sets the timer for the next event, unless it goes off before that anyway. */
   const schedule = () => {
-    if (timer !== undefined) return;
     const next = Math.min(...[...flows].map(nextEvent));
-    if (next < Number.POSITIVE_INFINITY) timer = setTimeout(run, Math.max(1, next - now()));
+    if (next >= timerAt) return;
+    clearTimeout(timer);
+    timerAt = next;
+    timer = setTimeout(run, Math.max(1, next - now()));
   };
 
   /** When something is to be done for a flow; a receiver that is blocked says so itself. */
   const nextEvent = (flow: FlowState): number => {
-    const departure = flow.queued > 0 ? Math.max(flow.opensAt, now() + tickMs) : Number.POSITIVE_INFINITY;
+    const never = Number.POSITIVE_INFINITY;
+    const departure = flow.queued > 0 ? Math.max(flow.opensAt, grantedAt + tickMs) : never;
     const arrival = flow.blocked ? undefined : flow.underWay[0]?.arrivesAt;
-    return Math.min(departure, arrival ?? (flow.ending && flow.held === 0 ? 0 : Number.POSITIVE_INFINITY));
-  };
-
-  const hurry = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    schedule();
+    return Math.min(departure, arrival ?? (flow.ending && flow.held === 0 ? 0 : never));
   };
 
   return {
@@ -134,7 +135,7 @@ export function createLane(model: LinkModel, now: () => number = () => performan
       flows.add(flow);
       options.receiver.on("drain", () => {
         flow.blocked = false;
-        hurry();
+        schedule();
       });
       return {
         send(bytes) {
@@ -143,12 +144,12 @@ export function createLane(model: LinkModel, now: () => number = () => performan
           flow.held += bytes.length;
           flow.paused = flow.held >= heldLimit;
           if (!waiting) grant(now());
-          hurry();
+          schedule();
           return !flow.paused;
         },
         end() {
           flow.ending = true;
-          hurry();
+          schedule();
         },
         close() {
           flows.delete(flow);

@@ -55,8 +55,7 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
   },
   "near-far": {
     name: "near-far",
-    title:
-      "source and near: 20 ms, 60 MB/s in total; far: 200 ms, 4 MB/s per connection, 16 MB/s in total",
+    title: "source and near: 20 ms, 60 MB/s in total; far: 200 ms, 4 MB/s per connection, 16 MB/s in total",
     links: { source: nearLink, near: nearLink, far: farLink },
   },
   cut: {

@@ -24,6 +24,12 @@ export interface Inputs {
   readonly referrers: boolean;
   /** How long to wait for missing images, in milliseconds. */
   readonly wait: number;
+  /** Most bytes of blobs on the runner's disk at a time. */
+  readonly spoolLimit: number;
+  /** Connections with blobs from each source registry; undefined: found by measuring. */
+  readonly downloadConnections: number | undefined;
+  /** Connections with blobs to each destination; undefined: found by measuring. */
+  readonly uploadConnections: number | undefined;
   readonly dryRun: boolean;
   readonly dockerHubLogin: Login | undefined;
   readonly tencentCloudKey: TencentCloudKey | undefined;

@@ -60,6 +60,39 @@ export function parseDuration(text: string, mistake: Mistake): number {
   return duration;
 }
 
+/** Least room for the spool, in bytes; with less, every download would wait for the slowest destination. */
+const leastSpool = 100 * 1000 ** 2;
+
+const sizeUnits: ReadonlyMap<string, number> = new Map([
+  ["MB", 1000 ** 2],
+  ["GB", 1000 ** 3],
+  ["TB", 1000 ** 4],
+]);
+
+/** An amount of disk, as `500MB` or `8GB`, in bytes. */
+export function parseSize(text: string, mistake: Mistake): number {
+  const [, number, unit = ""] = /^([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([MGT]B)$/.exec(text) ?? [];
+  const size = Math.round(Number(number) * (sizeUnits.get(unit) ?? Number.NaN));
+  if (Number.isNaN(size)) {
+    mistake(`${quoted(text)} is not a number with MB, GB or TB`);
+    return leastSpool;
+  }
+  if (size < leastSpool) mistake(`${quoted(text)} is less than 100MB`);
+  return size;
+}
+
+/** More connections than this to one registry are a slip of the keyboard, or an attack on it. */
+const mostConnections = 64;
+
+/** A fixed number of connections; undefined for `auto`. */
+export function parseConnections(text: string, mistake: Mistake): number | undefined {
+  if (text === "auto") return undefined;
+  const connections = Number(text);
+  if (/^[0-9]{1,2}$/.test(text) && connections >= 1 && connections <= mostConnections) return connections;
+  mistake(`${quoted(text)} is neither a whole number from 1 to ${mostConnections} nor auto`);
+  return undefined;
+}
+
 /** Most versions that `keep` may name: more is surely a slip of the keyboard, and `all` exists. */
 const mostKept = 1000;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "./clock.ts";
-import { copy, defaultSpoolLimit } from "./copy/copy.ts";
+import { copy } from "./copy/copy.ts";
 import type { CopyOutcome, PruneOutcome } from "./copy/outcome.ts";
 import { prune } from "./copy/prune.ts";
 import type { Destination } from "./destinations/destination.ts";
@@ -259,7 +259,9 @@ async function copyAll(
       sourceRepository,
       attachments,
       temporaryFolder: inputs.runner.temporaryFolder,
-      spoolLimit: defaultSpoolLimit,
+      spoolLimit: inputs.spoolLimit,
+      downloadConnections: inputs.downloadConnections,
+      uploadConnections: inputs.uploadConnections,
       clock,
       log,
       signal,

@@ -116,6 +116,8 @@ export async function startWorld(options: {
         attachments: new AttachmentFinder(silentLog),
         temporaryFolder: folder,
         spoolLimit: 1e9,
+        downloadConnections: undefined,
+        uploadConnections: undefined,
         clock: hastyClock,
         log: silentLog,
         signal: new AbortController().signal,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { OperationError } from "../../src/errors.ts";
 import { Authenticator, type Scope } from "../../src/oci/auth.ts";
 import { anonymous, type Credential, type Credentials } from "../../src/oci/credentials.ts";
 import type { HttpResponse } from "../../src/oci/http.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { recordingLog } from "../recording-log.ts";
 import { routedTransport, type Scripted, type SentRequest } from "../scripted-transport.ts";
+import { failureOf } from "./failure-of.ts";
 
 const registry = "registry.example.com";
 const realm = "https://auth.example.com/token";
@@ -60,15 +60,6 @@ function challenged(header?: string): Scripted {
 async function refusal(header?: string): Promise<HttpResponse> {
   const transport = routedTransport(() => challenged(header));
   return transport.send({ method: "GET", url: new URL(`https://${registry}/v2/a/b/tags/list`) });
-}
-
-async function failureOf(work: Promise<unknown>): Promise<OperationError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof OperationError)) throw new Error(`no OperationError: ${String(error)}`);
-  return error;
 }
 
 describe("how a registry wants to be asked", () => {

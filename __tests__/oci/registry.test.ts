@@ -2,7 +2,6 @@ import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { type SandboxServer, startServer } from "../../sandbox/server.ts";
-import { OperationError } from "../../src/errors.ts";
 import { silentLog } from "../../src/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
@@ -10,6 +9,7 @@ import { discard, type HttpResponse, type Transport } from "../../src/oci/http.t
 import { Registry, type RegistryRequest } from "../../src/oci/registry.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { clientOf, repositoryName } from "./clients.ts";
+import { failureOf } from "./failure-of.ts";
 
 const credentials: Credentials = () => Promise.resolve({ username: "bot", password: "secret" });
 const users = [fullAccess("bot", "secret")];
@@ -30,15 +30,6 @@ async function seeded(options: Parameters<typeof startRegistry>[0]): Promise<Reg
 
 function requestsFor(server: SandboxServer, part: string): SandboxServer["requests"] {
   return server.requests.filter((request) => request.path.includes(part));
-}
-
-async function failureOf(work: Promise<unknown>): Promise<OperationError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof OperationError)) throw new Error(`no OperationError: ${String(error)}`);
-  return error;
 }
 
 describe("authorization", () => {

@@ -4,10 +4,10 @@ import type { FaultAction } from "../../sandbox/faults.ts";
 import { randomBytes } from "../../sandbox/images.ts";
 import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { startServer } from "../../sandbox/server.ts";
-import { OperationError } from "../../src/errors.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import type { UploadSession } from "../../src/oci/repository.ts";
 import { repositoryAt, repositoryName } from "./clients.ts";
+import { failureOf } from "./failure-of.ts";
 
 const bytes = randomBytes("blob", 1000);
 const blob = { digest: digestOf(bytes), size: bytes.length };
@@ -19,15 +19,6 @@ async function seeded(options?: Parameters<typeof startRegistry>[0]): Promise<Re
   const server = await startRegistry(options);
   server.putBlob(repositoryName, bytes);
   return server;
-}
-
-async function failureOf(work: Promise<unknown>): Promise<OperationError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof OperationError)) throw new Error(`no OperationError: ${String(error)}`);
-  return error;
 }
 
 async function contentOf(body: Readable): Promise<Buffer> {

@@ -8,18 +8,9 @@ import {
   type SandboxServer,
   startServer,
 } from "../../sandbox/server.ts";
-import { OperationError } from "../../src/errors.ts";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
 import { repositoryAt, repositoryName } from "./clients.ts";
-
-async function failureOf(work: Promise<unknown>): Promise<OperationError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof OperationError)) throw new Error(`no OperationError: ${String(error)}`);
-  return error;
-}
+import { failureOf } from "./failure-of.ts";
 
 /** A registry whose tag list is a function of the page's number, from 1. */
 function listing(page: (count: number, request: SandboxRequest) => Answer): Promise<SandboxServer> {

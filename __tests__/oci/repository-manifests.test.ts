@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { type Artifact, buildImage, mediaTypes, pushTo } from "../../sandbox/images.ts";
 import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
-import { OperationError } from "../../src/errors.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { type Manifest, parseManifest } from "../../src/oci/manifest.ts";
 import { repositoryAt, repositoryName } from "./clients.ts";
+import { failureOf } from "./failure-of.ts";
 
 const image = buildImage({ seed: "core", format: "oci" });
 const forEver = Number.POSITIVE_INFINITY;
@@ -17,15 +17,6 @@ async function seeded(options?: Parameters<typeof startRegistry>[0]): Promise<Re
 
 function manifestOf(artifact: Artifact): Manifest {
   return parseManifest(artifact.bytes, artifact.mediaType, undefined);
-}
-
-async function failureOf(work: Promise<unknown>): Promise<OperationError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof OperationError)) throw new Error(`no OperationError: ${String(error)}`);
-  return error;
 }
 
 function sent(server: RegistryServer): readonly string[] {

@@ -1,11 +1,11 @@
 import { messageOf, OperationError } from "../errors.ts";
+import type { BlobUpload } from "../oci/blob-upload.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import type { Repository, UploadSession } from "../oci/repository.ts";
-import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "../oci/retry.ts";
+import type { Repository } from "../oci/repository.ts";
 import type { BlobNeed } from "./blob-needs.ts";
 import type { Downloads } from "./download.ts";
-import type { SpooledBlob } from "./spool.ts";
 import type { Target } from "./target.ts";
+import { uploadBlob } from "./upload.ts";
 
 /** How a repository got a blob. */
 export type Placement = "present" | "mounted" | "uploaded";
@@ -32,7 +32,7 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
       // A second upload, where a mount was refused, comes on top of what was expected.
       if (uploaded) target.options.progress.expect(descriptor.size);
       uploaded = true;
-      await upload(repository, descriptor, mounted, target, downloads);
+      await uploadBlob(repository, await downloads.open(descriptor.digest), mounted, target);
       target.works();
     } catch (error) {
       target.failed(error);
@@ -89,86 +89,15 @@ async function mountFromAny(
   { digest }: Descriptor,
   from: readonly string[],
   target: Target,
-): Promise<true | UploadSession | undefined> {
-  let session: UploadSession | undefined;
+): Promise<true | BlobUpload | undefined> {
+  let upload: BlobUpload | undefined;
   for (const name of from) {
-    if (session !== undefined) void repository.cancelUpload(session);
+    void upload?.cancel();
     const answer = await repository.mountBlob(digest, name, target.signal);
     if (answer === "mounted") return true;
-    session = answer;
+    upload = answer;
   }
-  return session;
-}
-
-/** Uploads a blob from the spool, again from its start where it breaks. The source is not read another time for that. */
-async function upload(
-  repository: Repository,
-  descriptor: Descriptor,
-  opened: UploadSession | undefined,
-  target: Target,
-  downloads: Downloads,
-): Promise<void> {
-  const { uploads, clock, log } = target.options;
-  const spooled = await downloads.open(descriptor.digest);
-  let session = opened;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const current = session;
-      await uploads.run(descriptor.size, target.signal, () =>
-        uploadOnce(repository, spooled, current, target),
-      );
-      return;
-    } catch (error) {
-      session = undefined;
-      const failure = uploadFailure(error, repository, descriptor);
-      if (failure.status === 429 || failure.status === 503) uploads.throttled(failure.details.retryAfterMs);
-      // A token can run out between the start of an upload and its end; the next try brings a new one.
-      const again = failure.temporary || (failure.status === 401 && attempt === 1);
-      if (target.signal.aborted || !again || attempt >= defaultRetryPolicy.attempts) throw failure;
-      log.debug(`${messageOf(failure)} Uploading again.`);
-      await clock.sleep(
-        delayBefore(attempt, defaultRetryPolicy, failure.details.retryAfterMs),
-        target.signal,
-      );
-    }
-  }
-}
-
-async function uploadOnce(
-  repository: Repository,
-  spooled: SpooledBlob,
-  opened: UploadSession | undefined,
-  target: Target,
-): Promise<void> {
-  const { progress } = target.options;
-  const session = opened ?? (await repository.startUpload(target.signal));
-  let sent = 0;
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of spooled.follow()) {
-      sent += chunk.length;
-      progress.sent(chunk.length);
-      yield chunk;
-    }
-  }
-  try {
-    await repository.finishUpload(session, spooled.descriptor, counted(), target.signal);
-  } catch (error) {
-    progress.sent(-sent);
-    // Not waited for: what the registry keeps of a broken upload is its own to tidy up.
-    void repository.cancelUpload(session);
-    // When the download broke, that is the reason, and the broken upload its consequence.
-    throw spooled.failure ?? error;
-  }
-}
-
-function uploadFailure(error: unknown, repository: Repository, { digest }: Descriptor): OperationError {
-  if (error instanceof OperationError) return error;
-  const request = {
-    scopes: [{ repository: repository.name, actions: ["push"] }] as const,
-    operation: `uploading the blob ${digest}`,
-  };
-  const temporary = isBrokenConnection(error);
-  return repository.registry.failure(request, { problem: messageOf(error), temporary, cause: error });
+  return upload;
 }
 
 function asError(thrown: unknown): Error {

@@ -16,21 +16,16 @@ import { Downloads } from "./download.ts";
 import { readImage } from "./image-copy.ts";
 import type { CopyOutcome } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
+import { type Connections, RateSearch, rateInterval } from "./rate-search.ts";
 import { RecentChunks } from "./recent-chunks.ts";
 import { Target, type TargetOptions } from "./target.ts";
 
 /**
- * Blobs read from or sent to one registry at a time. Several connections fill a long link where one is limited by its
- * window; more than a dozen are throttled by registries before they help. Three at the start is what careful clients
- * use for ever; a start of one costs minutes towards a far registry.
+ * Connections with blobs to or from one registry. Docker Hub answered 429 to five cold connections, in the measurements of
+ * another tool, so the start is below that; a start of one would cost minutes towards a far registry. What helps beyond
+ * is found by measuring; more than sixteen have helped nobody.
  */
-const transferSlots: SlotLimits = { start: 3, ceiling: 12 };
-
-/**
- * Most bytes in the spool. A GitHub-hosted runner has 14 GB of free disk; a Harbor release has 0.7 GB, and twenty of them
- * fit well before room runs out for the rest of the job.
- */
-export const defaultSpoolLimit = 8 * 1000 ** 3;
+const transferSlots: SlotLimits = { start: 4, ceiling: 16, growth: "measured" };
 
 /** Most bytes kept in memory for uploads that keep up with their download: a dozen blobs at once get 2 MiB each. */
 const recentLimit = 24 * 1024 * 1024;
@@ -51,6 +46,9 @@ export interface CopyContext {
   readonly temporaryFolder: string;
   /** Most bytes in the spool. */
   readonly spoolLimit: number;
+  /** Connections with blobs from a source, or to a destination; undefined: found by measuring. */
+  readonly downloadConnections: number | undefined;
+  readonly uploadConnections: number | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -70,15 +68,20 @@ export interface CopyResult {
 export async function copy(steps: readonly CopyStep[], context: CopyContext): Promise<CopyResult> {
   if (steps.length === 0) return { outcomes: [], bytesRead: 0 };
   const folder = await mkdtemp(join(context.temporaryFolder, "spool-"));
-  const slots = new Map<string, Slots>();
+  const searches: RateSearch[] = [];
+  const downloadSlots = new Map<string, Slots>();
   const slotsOf = (registry: string): Slots => {
-    const known = slots.get(registry) ?? new Slots(transferSlots, context.clock);
-    slots.set(registry, known);
-    return known;
+    const known = downloadSlots.get(registry);
+    if (known !== undefined) return known;
+    const slots = openSlots(context.downloadConnections, context.clock);
+    downloadSlots.set(registry, slots);
+    searches.push(new RateSearch(slots, () => downloads.bytesRead));
+    return slots;
   };
   const budget = new Budget(context.spoolLimit);
   const recent = new RecentChunks(recentLimit);
   const downloads = new Downloads({ ...context, folder, budget, recent, slotsOf });
+  searches.push(new RateSearch(rangesOf(downloads, downloadSlots), () => downloads.bytesRead));
   const work = context.destinations
     .map((destination) => ({
       destination,
@@ -90,6 +93,9 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
     work.map(({ progress }) => progress),
     context.log,
   );
+  const looking = setInterval(() => {
+    for (const search of searches) search.look();
+  }, rateInterval);
   try {
     const contents = await readContents(steps, context);
     const { sourceRepository } = context;
@@ -99,7 +105,8 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
     for (const { descriptor, sources } of needs.flat()) downloads.claim(descriptor, sources);
     const outcomes = await Promise.all(
       work.map(({ destination, steps: own, progress }, index) => {
-        const uploads = new Slots(transferSlots, context.clock);
+        const uploads = openSlots(context.uploadConnections, context.clock);
+        searches.push(new RateSearch(uploads, () => progress.moved));
         const target = new Target({ ...destination, ...context, uploads, progress });
         const prepare = (signal: AbortSignal): Promise<void> => destination.prepare(signal);
         const shared = { contents, downloads, sourceRepository };
@@ -112,9 +119,40 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
       bytesRead: downloads.bytesRead,
     };
   } finally {
+    clearInterval(looking);
     stopReporting();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** @param pinned a fixed number of connections; undefined: as many as measuring shows to help. */
+function openSlots(pinned: number | undefined, clock: Clock): Slots {
+  return new Slots(
+    pinned === undefined ? transferSlots : { start: pinned, ceiling: pinned, growth: "measured" },
+    clock,
+  );
+}
+
+/**
+ * Connections that read parts of one blob: tried when no other blob waits for a connection, kept while they raise the
+ * rate, that is where one connection, and not the link, is the limit.
+ */
+function rangesOf(downloads: Downloads, slots: ReadonlyMap<string, Slots>): Connections {
+  return {
+    get isCrowded() {
+      return downloads.canSplit && [...slots.values()].every((each) => each.hasRoom);
+    },
+    get limit() {
+      return downloads.lanes;
+    },
+    get throttledAt() {
+      return Math.max(...[...slots.values()].map((each) => each.throttledAt));
+    },
+    resize: (by) => {
+      // A part cannot be given back to a connection that is past it; no further split is step back enough.
+      if (by > 0) downloads.split();
+    },
+  };
 }
 
 /** Reads all manifests before any blob moves: only then is it known which blobs are shared, and which are largest. */

@@ -3,6 +3,7 @@ import { messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import { smallTransfer } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection, type RetryPolicy } from "../oci/retry.ts";
 import type { Slots } from "../oci/slots.ts";
@@ -34,6 +35,26 @@ export interface DownloadContext {
   readonly policy?: RetryPolicy;
 }
 
+/** A part of a blob that one connection reads. */
+interface Lane {
+  /** The next byte. */
+  position: number;
+  /** The byte after the last one; comes nearer when another connection takes over the rest. */
+  end: number;
+}
+
+interface ActiveDownload {
+  readonly planned: Planned;
+  readonly lanes: Lane[];
+  /** Whether the registry gives parts of the blob. */
+  givesRanges: boolean;
+  /** Starts another connection. */
+  add: (lane: Lane) => void;
+}
+
+/** Least rest of a part that is worth a second connection, in bytes: half a minute at a megabyte a second. */
+const splitLimit = 32 * 1024 * 1024;
+
 /** A break after this many further bytes is not counted as a failed try: the download does get on, if slowly. */
 const progressThatCounts = 1024 * 1024;
 
@@ -44,8 +65,8 @@ const progressThatCounts = 1024 * 1024;
 export class Downloads {
   readonly #context: DownloadContext;
   readonly #planned = new Map<Digest, Planned>();
+  readonly #active = new Set<ActiveDownload>();
   #bytesRead = 0;
-  #blobsRead = 0;
 
   constructor(context: DownloadContext) {
     this.#context = context;
@@ -56,9 +77,34 @@ export class Downloads {
     return this.#bytesRead;
   }
 
-  /** Blobs whose download was started. */
-  get blobsRead(): number {
-    return this.#blobsRead;
+  /** Connections that read large blobs. */
+  get lanes(): number {
+    return [...this.#active].reduce((sum, { lanes }) => sum + lanes.filter(isOpen).length, 0);
+  }
+
+  /** Whether some blob has enough left for one more connection. */
+  get canSplit(): boolean {
+    return this.#largestRest() !== undefined;
+  }
+
+  /** Has one more connection read the second half of the largest part that is left. */
+  split(): void {
+    const largest = this.#largestRest();
+    if (largest === undefined) return;
+    const { active, lane } = largest;
+    const middle = lane.position + Math.ceil((lane.end - lane.position) / 2);
+    const second = { position: middle, end: lane.end };
+    lane.end = middle;
+    active.add(second);
+  }
+
+  #largestRest(): { active: ActiveDownload; lane: Lane } | undefined {
+    const rests = [...this.#active]
+      .filter(({ givesRanges }) => givesRanges)
+      .flatMap((active) => active.lanes.map((lane) => ({ active, lane, rest: lane.end - lane.position })))
+      .filter(({ rest }) => rest >= splitLimit)
+      .sort((one, other) => other.rest - one.rest);
+    return rests[0];
   }
 
   /**
@@ -109,7 +155,6 @@ export class Downloads {
       budget.give(size);
       throw error;
     }
-    this.#blobsRead += 1;
     const running = this.#download(spooled, planned, signal).catch((error: unknown) => spooled.fail(error));
     void running
       .then(() => aborted(signal))
@@ -121,47 +166,103 @@ export class Downloads {
     return spooled;
   }
 
-  /** Reads until all is there, going on where it broke; each source in turn when one does not give it. */
+  /** Reads until all is there, by one connection; by more where `look` finds that they help. */
   async #download(spooled: SpooledBlob, planned: Planned, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const until = AbortSignal.any([signal, stop.signal]);
+    const first: Lane = { position: 0, end: spooled.descriptor.size };
+    const active: ActiveDownload = { planned, lanes: [first], givesRanges: false, add: () => undefined };
+    let running = 0;
+    const done = Promise.withResolvers<void>();
+    const start = (lane: Lane): void => {
+      running += 1;
+      this.#readLane(lane, active, spooled, until).then(() => {
+        running -= 1;
+        if (running === 0) done.resolve();
+      }, done.reject);
+    };
+    active.add = (lane) => {
+      active.lanes.push(lane);
+      start(lane);
+    };
+    this.#active.add(active);
+    try {
+      start(first);
+      await done.promise;
+      spooled.complete();
+    } catch (error) {
+      stop.abort(error);
+      // What is wrong with the whole is the fault of whoever gave it.
+      const [source] = planned.sources;
+      throw source === undefined ? error : this.#failure(error, source, planned.descriptor);
+    } finally {
+      this.#active.delete(active);
+    }
+  }
+
+  /** Reads a part, going on where it broke; each source in turn when one does not give it. */
+  async #readLane(
+    lane: Lane,
+    active: ActiveDownload,
+    spooled: SpooledBlob,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, log, policy = defaultRetryPolicy } = this.#context;
-    const sources = [...planned.sources];
-    for (let attempt = 1; ; attempt += 1) {
+    const { descriptor } = spooled;
+    const sources = [...active.planned.sources];
+    for (let attempt = 1; lane.position < lane.end || descriptor.size === 0; attempt += 1) {
       const [source] = sources;
-      if (source === undefined) throw new Error(`no source is known for ${planned.descriptor.digest}`);
-      const before = spooled.received;
+      if (source === undefined) throw new Error(`no source is known for ${descriptor.digest}`);
+      const before = lane.position;
       try {
-        const slots = this.#context.slotsOf(source.registry.registry);
-        await slots.run(planned.descriptor.size, signal, () => this.#readInto(spooled, source, signal));
-        spooled.complete();
-        return;
+        const read = (): Promise<void> => this.#readInto(lane, active, spooled, source, signal);
+        if (descriptor.size > smallTransfer) {
+          await this.#context.slotsOf(source.registry.registry).run(descriptor.size, signal, read);
+        } else await read();
+        if (descriptor.size === 0) return;
       } catch (thrown) {
-        const error = this.#failure(thrown, source, planned.descriptor);
+        const error = this.#failure(thrown, source, descriptor);
         if (signal.aborted || thrown instanceof ContentError) throw error;
-        if (spooled.received - before >= progressThatCounts) attempt = 0;
+        if (lane.position - before >= progressThatCounts) attempt = 0;
         if (!error.temporary || attempt >= policy.attempts) {
           if (sources.length === 1) throw error;
           sources.shift();
           attempt = 0;
         }
-        log.debug(`${messageOf(error)} Going on at byte ${spooled.received}.`);
+        log.debug(`${messageOf(error)} Going on at byte ${lane.position}.`);
         await clock.sleep(delayBefore(Math.max(attempt, 1), policy, error.details.retryAfterMs), signal);
       }
     }
   }
 
-  async #readInto(spooled: SpooledBlob, source: Repository, signal: AbortSignal): Promise<void> {
-    const from = spooled.received;
-    if (from === spooled.descriptor.size && from > 0) return;
-    const { body, start } = await source.readBlob(spooled.descriptor, from, signal);
-    // A registry that sends the whole blob instead of the rest: what is there already is passed over.
-    let toSkip = from - start;
+  async #readInto(
+    lane: Lane,
+    active: ActiveDownload,
+    spooled: SpooledBlob,
+    source: Repository,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const range = { from: lane.position, to: lane.end };
+    const { body, start, givesRanges } = await source.readBlob(spooled.descriptor, range, signal);
+    active.givesRanges = givesRanges;
+    // A registry that sends the whole blob instead of a part: what is there already is passed over.
+    let toSkip = range.from - start;
     for await (const chunk of body as AsyncIterable<Buffer>) {
       this.#bytesRead += chunk.length;
       const skipped = Math.min(toSkip, chunk.length);
       toSkip -= skipped;
-      if (skipped < chunk.length) await spooled.append(chunk.subarray(skipped));
+      // The end of a part comes nearer when another connection takes over the rest of it.
+      const wanted = chunk.subarray(skipped, skipped + this.#wanted(lane, spooled));
+      if (wanted.length > 0) await spooled.write(lane.position, wanted);
+      lane.position += wanted.length;
+      if (skipped + wanted.length < chunk.length) return;
     }
-    if (spooled.received < spooled.descriptor.size) throw new CutShort();
+    if (lane.position < lane.end) throw new CutShort();
+  }
+
+  /** Bytes that a part may still take. One that reaches to the end takes all that comes: too much is an error there. */
+  #wanted(lane: Lane, { descriptor }: SpooledBlob): number {
+    return lane.end === descriptor.size ? Number.POSITIVE_INFINITY : lane.end - lane.position;
   }
 
   #failure(thrown: unknown, source: Repository, descriptor: Descriptor): OperationError {
@@ -181,6 +282,10 @@ export class Downloads {
       cause: thrown,
     });
   }
+}
+
+function isOpen(lane: Lane): boolean {
+  return lane.position < lane.end;
 }
 
 /** The body ended cleanly, but before the size that the descriptor names. */

@@ -9,6 +9,7 @@ export class DestinationProgress {
   readonly name: string;
   #done = 0;
   #total = 0;
+  #moved = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -17,6 +18,11 @@ export class DestinationProgress {
   /** Bytes sent of what has to be sent. */
   get done(): number {
     return this.#done;
+  }
+
+  /** All bytes sent, those that had to be sent again included. */
+  get moved(): number {
+    return this.#moved;
   }
 
   /** Bytes that have to be sent, as far as is known: content that turns out to be there already falls away. */
@@ -37,6 +43,7 @@ export class DestinationProgress {
   /** Bytes that were handed to the connection; negative when an upload has to start over. */
   sent(bytes: number): void {
     this.#done += bytes;
+    this.#moved += Math.max(0, bytes);
   }
 }
 

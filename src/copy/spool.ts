@@ -25,6 +25,9 @@ export class SpooledBlob {
   readonly #recent: RecentChunks;
   /** The newest chunks, in order and without gaps up to the last byte received. */
   readonly #chunks: { readonly start: number; readonly bytes: Uint8Array }[] = [];
+  /** Parts in the file that the received bytes do not reach yet: first byte, and the byte after the last one. */
+  readonly #ahead = new Map<number, number>();
+  #absorbing = false;
   #received = 0;
   #state: "growing" | "complete" | { readonly failure: unknown } = "growing";
   #changed = Promise.withResolvers<void>();
@@ -43,7 +46,7 @@ export class SpooledBlob {
     return new SpooledBlob(descriptor, path, await open(path, "w+", 0o600), recent);
   }
 
-  /** Bytes received so far: where a broken download goes on. */
+  /** Bytes received so far without a gap. */
   get received(): number {
     return this.#received;
   }
@@ -54,27 +57,58 @@ export class SpooledBlob {
   }
 
   /**
-   * Appends what the download brought.
-   * @throws ContentError when it is more than the descriptor says.
+   * Writes what a download brought for a position: the next bytes, or bytes further on that another connection brings.
+   * @throws ContentError when it goes beyond what the descriptor says.
    */
-  async append(chunk: Uint8Array): Promise<void> {
-    if (this.#received + chunk.length > this.descriptor.size) {
+  async write(position: number, chunk: Uint8Array): Promise<void> {
+    if (position + chunk.length > this.descriptor.size) {
       throw new ContentError(`the blob is longer than the ${this.descriptor.size} bytes of its descriptor`);
     }
-    this.#hash.update(chunk);
+    const isNext = position === this.#received;
+    if (isNext) this.#hash.update(chunk);
     for (let written = 0; written < chunk.length; ) {
       const { bytesWritten } = await this.#file.write(
         chunk,
         written,
         chunk.length - written,
-        this.#received + written,
+        position + written,
       );
       written += bytesWritten;
     }
-    this.#chunks.push({ start: this.#received, bytes: chunk });
-    this.#received += chunk.length;
-    this.#recent.add(chunk.length, () => this.#chunks.shift());
-    this.#announce();
+    if (isNext) {
+      this.#chunks.push({ start: position, bytes: chunk });
+      this.#received += chunk.length;
+      this.#recent.add(chunk.length, () => this.#chunks.shift());
+      this.#announce();
+    } else {
+      this.#ahead.set(position, position + chunk.length);
+    }
+    await this.#absorb();
+  }
+
+  /** Takes up what is in the file beyond the received bytes as soon as it follows them without a gap. */
+  async #absorb(): Promise<void> {
+    if (this.#absorbing || this.#ahead.size === 0) return;
+    this.#absorbing = true;
+    try {
+      for (
+        let end = this.#ahead.get(this.#received);
+        end !== undefined;
+        end = this.#ahead.get(this.#received)
+      ) {
+        this.#ahead.delete(this.#received);
+        // What is kept in memory must reach up to the last byte received, and these bytes are only in the file.
+        this.#chunks.length = 0;
+        while (this.#received < end) {
+          const bytes = await this.#fromFile(this.#received, end);
+          this.#hash.update(bytes);
+          this.#received += bytes.length;
+          this.#announce();
+        }
+      }
+    } finally {
+      this.#absorbing = false;
+    }
   }
 
   /**
@@ -99,14 +133,14 @@ export class SpooledBlob {
   }
 
   /**
-   * The bytes from an offset on, as they arrive.
+   * The bytes from one offset up to another, as they arrive.
    * @throws the failure of the download.
    */
-  async *follow(from = 0): AsyncGenerator<Uint8Array> {
+  async *follow(from = 0, to = this.descriptor.size): AsyncGenerator<Uint8Array> {
     let position = from;
-    while (position < this.descriptor.size) {
+    while (position < to) {
       if (typeof this.#state === "object") throw this.#state.failure;
-      const visible = this.#visible();
+      const visible = Math.min(this.#visible(), to);
       if (position >= visible) {
         await this.#changed.promise;
         continue;
@@ -116,6 +150,7 @@ export class SpooledBlob {
       yield chunk;
     }
     // An empty blob has no last byte to hold back: wait for its verdict instead.
+    if (to < this.descriptor.size) return;
     while (this.#state === "growing") await this.#changed.promise;
     if (typeof this.#state === "object") throw this.#state.failure;
   }

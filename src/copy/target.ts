@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { OperationError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { type UploadQuirk, uploadQuirkOf } from "../oci/quirks.ts";
 import type { Namespace } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
@@ -27,17 +28,52 @@ export interface TargetOptions extends Namespace {
  */
 const failuresUntilDown = 3;
 
+/** Least size of a chunk, in bytes: below, the round trips of a far link cost more than any break. */
+const smallestChunk = 1024 * 1024;
+
+/** How a blob is cut for upload. */
+export interface Chunk {
+  /** Bytes a request. */
+  readonly size: number;
+  readonly ownConnection: boolean;
+}
+
 /** One destination during the copy: its repositories, its slots, and whether it still works. */
 export class Target {
   readonly options: TargetOptions;
   readonly signal: AbortSignal;
   readonly #down = new AbortController();
   readonly #repositories = new Map<string, Repository>();
+  readonly #quirk: UploadQuirk | undefined;
   #failuresInARow = 0;
+  #chunk: Chunk | undefined;
 
   constructor(options: TargetOptions) {
     this.options = options;
     this.signal = AbortSignal.any([options.signal, this.#down.signal]);
+    this.#quirk = uploadQuirkOf(options.registry);
+    const limit = this.#quirk?.chunks;
+    if (limit !== undefined && limit !== "never") this.#chunk = { size: limit.limit, ownConnection: false };
+  }
+
+  /** Whether an upload may consist of several requests here. */
+  get mayChunk(): boolean {
+    return this.#quirk?.chunks !== "never";
+  }
+
+  /** How blobs are cut here now; undefined: not at all. */
+  get chunk(): Chunk | undefined {
+    return this.#chunk;
+  }
+
+  /**
+   * An upload broke after a connection had carried so many bytes. From now on parts are sent that get through in half of
+   * that, each on a connection of its own: a link that cuts connections after a while does not get to cut those.
+   */
+  broke(carried: number): void {
+    if (!this.mayChunk || carried <= 0) return;
+    const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
+    this.#chunk = { size, ownConnection: true };
   }
 
   repository(name: string): Repository {

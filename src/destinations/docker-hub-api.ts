@@ -4,8 +4,8 @@ import { OperationError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Credential } from "../oci/credentials.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "../oci/http.ts";
+import { leased } from "../oci/lease.ts";
 import { parseRetryAfter } from "../oci/retry.ts";
-import { leased } from "./lease.ts";
 import {
   apiUrl,
   checkAnswer,

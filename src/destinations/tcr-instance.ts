@@ -3,8 +3,8 @@ import type { Clock } from "../clock.ts";
 import { InputError } from "../errors.ts";
 import type { DestinationInput } from "../inputs.ts";
 import { printable } from "../log.ts";
+import { leased } from "../oci/lease.ts";
 import { printNamespace } from "../oci/reference.ts";
-import { leased } from "./lease.ts";
 import type { TencentApi, TencentCall } from "./tencent-api.ts";
 import { vendorFailure } from "./vendor-api.ts";
 

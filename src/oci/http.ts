@@ -16,6 +16,8 @@ export interface HttpRequest {
    * `refuse` (the default): a redirect is an answer like any other.
    */
   readonly redirect?: "follow" | "refuse";
+  /** `own`: a new connection for this request alone, for links that cut connections after a while. Default: `shared`. */
+  readonly connection?: "shared" | "own";
 }
 
 export interface HttpResponse {

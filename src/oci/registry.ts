@@ -31,6 +31,7 @@ export interface RegistryRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpRequest["body"];
   readonly redirect?: HttpRequest["redirect"];
+  readonly connection?: HttpRequest["connection"];
   /** A blob goes over this request: it has its own slots, and does not take one of the few for small requests. */
   readonly transfer?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -42,6 +43,12 @@ export interface RegistryRequest {
  * registry that is 200 ms away at 80 requests a second, under every published limit.
  */
 const requestSlots: SlotLimits = { start: 4, ceiling: 16 };
+
+/**
+ * Most bytes that count as a small request: they fit the first windows of a connection, so their time is round trips, not
+ * bytes, and they must not wait in line behind layers that take a minute.
+ */
+export const smallTransfer = 256 * 1024;
 
 /** One registry, from one side of the copy: sends requests with the right authorization, and says who failed. */
 export class Registry {
@@ -153,7 +160,7 @@ export class Registry {
   }
 
   async #attempt(request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {
-    const { method, target, body, redirect, signal, headers } = request;
+    const { method, target, body, redirect, connection, signal, headers } = request;
     const url = new URL(target, this.origin);
     try {
       return await this.#options.transport.send({
@@ -162,6 +169,7 @@ export class Registry {
         headers: authorization === undefined ? { ...headers } : { ...headers, authorization },
         ...(body === undefined ? {} : { body }),
         ...(redirect === undefined ? {} : { redirect }),
+        ...(connection === undefined ? {} : { connection }),
         signal,
       });
     } catch (error) {

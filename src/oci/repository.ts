@@ -2,13 +2,14 @@ import type { Readable } from "node:stream";
 import * as v from "valibot";
 import { OperationError } from "../errors.ts";
 import type { Scope } from "./auth.ts";
+import { BlobUpload } from "./blob-upload.ts";
 import { type Digest, parseDigest } from "./digest.ts";
 import { discard, type HttpResponse, readBytes, readJson } from "./http.ts";
 import { type Descriptor, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
 import { acceptedManifests, ociIndex } from "./media-types.ts";
 import { nextPage } from "./pages.ts";
 import { isTag } from "./reference.ts";
-import type { Registry, RegistryRequest } from "./registry.ts";
+import { type Registry, type RegistryRequest, smallTransfer } from "./registry.ts";
 import { isTemporaryStatus } from "./retry.ts";
 
 /** What a tag or digest stands for at a registry. */
@@ -19,9 +20,12 @@ export interface ResolvedManifest {
   readonly size: number | undefined;
 }
 
-/** An upload that a registry has opened: the address to send to, exactly as the registry gave it. */
-export interface UploadSession {
-  readonly location: URL;
+/** A part of a blob. */
+export interface ByteRange {
+  /** First byte. */
+  readonly from: number;
+  /** The byte after the last one. */
+  readonly to: number;
 }
 
 const tagListSchema = v.object({ tags: v.optional(v.nullable(v.array(v.nullable(v.string())))) });
@@ -138,28 +142,32 @@ export class Repository {
 
   /**
    * Opens a blob for reading, from its storage if the registry redirects there. The caller checks its bytes.
-   * @param from byte to start at, for going on after a break.
-   * @returns the body, and the byte that it starts at: 0 if the registry sends the whole blob all the same.
+   * @param range first byte, and the byte after the last one; the whole blob, the rest after a break, or a part of it.
+   * @returns the body, the byte that it starts at (0 if the registry sends the whole blob all the same), and whether the
+   * registry gives parts of this blob.
    * @throws OperationError
    */
   async readBlob(
     blob: Pick<Descriptor, "digest" | "size">,
-    from: number,
+    range: ByteRange,
     signal?: AbortSignal,
-  ): Promise<{ body: Readable; start: number }> {
+  ): Promise<{ body: Readable; start: number; givesRanges: boolean }> {
+    const isWhole = range.from === 0 && range.to === blob.size;
     const request = this.#request("GET", `blobs/${blob.digest}`, `reading the blob ${blob.digest}`, signal, {
       headers: {
         accept: "application/octet-stream, */*",
         // The digest is that of the stored bytes; a transfer compressed on the way would show others.
         "accept-encoding": "identity",
-        ...(from === 0 ? {} : { range: `bytes=${from}-` }),
+        ...(isWhole ? {} : { range: `bytes=${range.from}-${range.to - 1}` }),
       },
       redirect: "follow",
-      transfer: true,
+      transfer: range.to - range.from > smallTransfer,
     });
     const response = await this.registry.expect(request, 200, 206);
-    const problem = transferProblem(response, blob.size, from);
-    if (problem === undefined) return { body: response.body, start: response.status === 206 ? from : 0 };
+    const problem = transferProblem(response, blob.size, range);
+    const isPart = response.status === 206;
+    const givesRanges = isPart || response.header("accept-ranges") === "bytes";
+    if (problem === undefined) return { body: response.body, start: isPart ? range.from : 0, givesRanges };
     await discard(response);
     throw this.registry.failure(request, { problem });
   }
@@ -173,7 +181,7 @@ export class Repository {
     digest: Digest,
     from: string,
     signal?: AbortSignal,
-  ): Promise<"mounted" | UploadSession | undefined> {
+  ): Promise<"mounted" | BlobUpload | undefined> {
     const query = new URLSearchParams({ mount: digest, from });
     const request: RegistryRequest = {
       ...this.#request(
@@ -194,7 +202,7 @@ export class Repository {
       throw error;
     });
     if (response === undefined) return undefined;
-    if (response.status === 202) return this.#sessionOf(response, request);
+    if (response.status === 202) return this.#opened(response, request.operation);
     if (response.status === 201) {
       await discard(response);
       return "mounted";
@@ -210,47 +218,12 @@ export class Repository {
    * Opens an upload.
    * @throws OperationError
    */
-  async startUpload(signal?: AbortSignal): Promise<UploadSession> {
+  async startUpload(signal?: AbortSignal): Promise<BlobUpload> {
     const request = this.#request("POST", "blobs/uploads/", "starting an upload", signal, {
       headers: { "content-length": "0" },
       push: true,
     });
-    return this.#sessionOf(await this.registry.expect(request, 202), request);
-  }
-
-  /**
-   * Sends a whole blob in one PUT and has the registry check its digest.
-   * @param size length of the body in bytes.
-   * @throws OperationError
-   */
-  async finishUpload(
-    session: UploadSession,
-    blob: Pick<Descriptor, "digest" | "size">,
-    body: AsyncIterable<Uint8Array> | Uint8Array,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const location = new URL(session.location);
-    // Appended, not set: the registry's own query must stay as it came.
-    location.search = `${location.search}${location.search === "" ? "?" : "&"}digest=${encodeURIComponent(blob.digest)}`;
-    const request: RegistryRequest = {
-      ...this.#request("PUT", "", `uploading the blob ${blob.digest}`, signal, {
-        headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body,
-        push: true,
-        transfer: true,
-      }),
-      target: location,
-    };
-    await discard(await this.registry.expect(request, 201, 204));
-  }
-
-  /** Gives up an upload, so that the registry need not keep what it has. Registries may not support it; that is no failure. */
-  async cancelUpload(session: UploadSession, signal?: AbortSignal): Promise<void> {
-    const request = {
-      ...this.#request("DELETE", "", "cancelling an upload", signal, { push: true }),
-      target: session.location,
-    };
-    await this.registry.send(request).then(discard, () => undefined);
+    return this.#opened(await this.registry.expect(request, 202), request.operation);
   }
 
   /**
@@ -372,26 +345,9 @@ export class Repository {
     return { method, target: `/v2/${this.name}/${path}`, operation, scopes, signal, ...request };
   }
 
-  async #sessionOf(response: HttpResponse, request: RegistryRequest): Promise<UploadSession> {
+  async #opened(response: HttpResponse, operation: string): Promise<BlobUpload> {
     await discard(response);
-    const text = response.header("location") ?? "";
-    if (text === "" || !URL.canParse(text, response.url.href)) {
-      throw this.registry.failure(request, { problem: "the registry gave no usable address to upload to" });
-    }
-    const location = new URL(text, response.url);
-    // The upload carries the login of this registry, so it stays on this registry.
-    if (
-      location.origin !== this.registry.origin.origin ||
-      location.username !== "" ||
-      location.password !== ""
-    ) {
-      throw this.registry.failure(request, {
-        problem: `the registry wants the upload to go to ${location.protocol}//${location.host}, which is not itself`,
-        advice:
-          "Nothing was sent there. The registry's external address may be set wrongly; tell its operator.",
-      });
-    }
-    return { location };
+    return new BlobUpload(this.registry, this.name, response, operation);
   }
 }
 
@@ -400,16 +356,16 @@ function mediaTypeOf(response: HttpResponse): string {
 }
 
 /** What is wrong with the answer to a request for a blob from a byte on. RFC 9110, section 14.4. */
-function transferProblem(response: HttpResponse, size: number, from: number): string | undefined {
+function transferProblem(response: HttpResponse, size: number, { from, to }: ByteRange): string | undefined {
   const encoding = response.header("content-encoding");
   if (encoding !== undefined && encoding !== "identity")
     return "the blob came compressed although it was asked for as stored";
   if (response.status === 200) return undefined;
-  const range = /^bytes ([0-9]+)-([0-9]+)\/([0-9]+|\*)$/.exec(response.header("content-range") ?? "");
-  const total = range?.[3] === "*" ? size : Number(range?.[3]);
-  return Number(range?.[1]) === from && Number(range?.[2]) === size - 1 && total === size
-    ? undefined
-    : "the registry sent another range of the blob than it was asked for";
+  const [, first, last, total] =
+    /^bytes ([0-9]+)-([0-9]+)\/([0-9]+|\*)$/.exec(response.header("content-range") ?? "") ?? [];
+  const isAsked =
+    Number(first) === from && Number(last) === to - 1 && (total === "*" || Number(total) === size);
+  return isAsked ? undefined : "the registry sent another range of the blob than it was asked for";
 }
 
 function contentLength(response: HttpResponse): number | undefined {

@@ -6,6 +6,8 @@ export interface SlotLimits {
   readonly start: number;
   /** Most places ever. */
   readonly ceiling: number;
+  /** What opens more places. Default: success. */
+  readonly growth?: "success" | "measured";
 }
 
 interface Waiting {
@@ -14,12 +16,17 @@ interface Waiting {
 }
 
 /**
- * Places for work against one host. The number adapts: one more for each round of work that went well, half when the
- * host says that it is too much (the rule of TCP, RFC 5681), and nothing new before the time that it names.
+ * Places for work against one host, by the rules of TCP (RFC 5681): while nothing speaks against it, each piece of work
+ * that went well opens one more; when the host says that it is too much, half of them close, and from then on it takes a
+ * whole round of good work to open one. Nothing new starts before the time that the host names.
+ *
+ * Work that lasts long and fills a link tells nothing by ending well. For it, growth by success is off (`measured`), and
+ * whoever watches the link says when one more place helps.
  */
 export class Slots {
   readonly #clock: Clock;
   readonly #ceiling: number;
+  readonly #growsBySuccess: boolean;
   readonly #waiting: Waiting[] = [];
   #limit: number;
   #taken = 0;
@@ -31,11 +38,33 @@ export class Slots {
     this.#clock = clock;
     this.#limit = limits.start;
     this.#ceiling = limits.ceiling;
+    this.#growsBySuccess = limits.growth !== "measured";
   }
 
   /** Places at the moment, taken or not. */
   get limit(): number {
     return Math.floor(this.#limit);
+  }
+
+  /** Whether all places are taken and somebody waits for one. */
+  get isCrowded(): boolean {
+    return this.#waiting.length > 0 && this.#taken >= this.limit && this.#closedUntil <= this.#clock.now();
+  }
+
+  /** Whether there is a free place, and nobody waiting for it. */
+  get hasRoom(): boolean {
+    return this.#waiting.length === 0 && this.#taken < this.limit;
+  }
+
+  /** When the host last said that it was too much, in milliseconds since the epoch; long ago if never. */
+  get throttledAt(): number {
+    return this.#halvedAt;
+  }
+
+  /** Opens one more place, or closes one as soon as it is free; within one and the ceiling. */
+  resize(by: 1 | -1): void {
+    this.#limit = Math.min(this.#ceiling, Math.max(1, this.#limit + by));
+    this.#admit();
   }
 
   /**
@@ -46,7 +75,7 @@ export class Slots {
     await this.#enter(priority, signal);
     try {
       const result = await work();
-      this.#limit = Math.min(this.#ceiling, this.#limit + 1 / this.#limit);
+      if (this.#growsBySuccess) this.#open();
       return result;
     } finally {
       this.#taken -= 1;
@@ -65,6 +94,11 @@ export class Slots {
     if (now - this.#halvedAt < 400) return;
     this.#halvedAt = now;
     this.#limit = Math.max(1, this.#limit / 2);
+  }
+
+  #open(): void {
+    const wasThrottled = this.#halvedAt > Number.NEGATIVE_INFINITY;
+    this.#limit = Math.min(this.#ceiling, this.#limit + (wasThrottled ? 1 / this.#limit : 1));
   }
 
   #enter(priority: number, signal: AbortSignal | undefined): Promise<void> {

@@ -36,21 +36,17 @@ export interface NetworkTransport extends Transport {
  * share one connection and so one window, which caps the rate over a long link.
  */
 export function createTransport(log: Log): NetworkTransport {
-  const dispatcher = new EnvHttpProxyAgent({
-    allowH2: false,
-    pipelining: 1,
-    connect: { timeout: connectTimeout },
-    headersTimeout,
-    bodyTimeout,
-    keepAliveTimeout,
-  });
+  const options = { allowH2: false, connect: { timeout: connectTimeout }, headersTimeout, bodyTimeout };
+  const dispatcher = new EnvHttpProxyAgent({ ...options, pipelining: 1, keepAliveTimeout });
+  // Without pipelining, undici closes each connection after its request.
+  const unshared = new EnvHttpProxyAgent({ ...options, pipelining: 0 });
   const requests = new Map<string, number>();
 
   async function sendOnce(request: HttpRequest): Promise<HttpResponse> {
     const started = performance.now();
     requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
     const answer = await undiciRequest(request.url, {
-      dispatcher,
+      dispatcher: request.connection === "own" ? unshared : dispatcher,
       method: request.method,
       headers: { "user-agent": userAgent, ...request.headers },
       // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
@@ -80,7 +76,11 @@ export function createTransport(log: Log): NetworkTransport {
     }
   }
 
-  return { send, dispatcher, requests, close: () => dispatcher.destroy() };
+  async function close(): Promise<void> {
+    await Promise.all([dispatcher.destroy(), unshared.destroy()]);
+  }
+
+  return { send, dispatcher, requests, close };
 }
 
 function all(value: string | string[] | undefined): readonly string[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Lease, leased } from "../../src/destinations/lease.ts";
+import { type Lease, leased } from "../../src/oci/lease.ts";
 import { fakeClock } from "../fake-clock.ts";
 
 /** A lease that counts how often it was obtained, each time for a minute. */

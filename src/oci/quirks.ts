@@ -1,0 +1,42 @@
+/**
+ * What is different about the uploads of registries, by host. Everything else is asked for and found out at run time.
+ */
+export interface UploadQuirk {
+  readonly host: RegExp;
+  /** `never`: several chunks break an upload, so one that broke starts over. `always`: at most so many bytes a request. */
+  readonly chunks: "never" | { readonly limit: number };
+  /** Where it is known from. */
+  readonly source: string;
+}
+
+const mebibyte = 1024 * 1024;
+
+export const uploadQuirks: readonly UploadQuirk[] = [
+  {
+    host: /^ghcr\.io$/,
+    chunks: "never",
+    source: "with several PATCHes, the last one replaces the others (clowdhaus/ocync, docs on registries)",
+  },
+  {
+    host: /(^|\.)gcr\.io$|-docker\.pkg\.dev$/,
+    chunks: "never",
+    source:
+      "Artifact Registry takes one PUT or one PATCH, not several chunks (clowdhaus/ocync, docs on registries)",
+  },
+  {
+    host: /\.azurecr\.(io|cn|us)$/,
+    chunks: { limit: 16 * mebibyte },
+    source: "a streamed body of more than about 20 MB is refused (clowdhaus/ocync, docs on registries)",
+  },
+  {
+    host: /\.jfrog\.io$/,
+    chunks: { limit: 64 * mebibyte },
+    source: "an upload in a single PUT failed (RTFACT-19344; goharbor/harbor uses PATCH and PUT)",
+  },
+];
+
+/** What to mind when uploading to a registry; undefined for most. */
+export function uploadQuirkOf(registry: string): UploadQuirk | undefined {
+  const host = registry.replace(/:[0-9]+$/, "");
+  return uploadQuirks.find((quirk) => quirk.host.test(host));
+}
