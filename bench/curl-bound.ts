@@ -19,7 +19,9 @@ const parallel = 8;
 export async function measureCurlBound(setup: Setup): Promise<Bound> {
   await using world = await startWorld(setup);
   const has = new Set(uniqueBlobs(setup.held).map(({ digest }) => digest));
-  const blobs = uniqueBlobs(setup.wanted).filter(({ digest }) => !has.has(digest));
+  const lacking = uniqueBlobs(setup.wanted).filter(({ digest }) => !has.has(digest));
+  // The longest first: otherwise it ends alone on one connection.
+  const blobs = lacking.toSorted((one, other) => other.size - one.size);
   const { source, near, far } = world.links;
   const started = performance.now();
   const seconds = async (work: Promise<void>) => {

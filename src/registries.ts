@@ -16,13 +16,18 @@ export interface RegistryContext {
   readonly log: Log;
 }
 
+/** A source with its client. */
+export interface OpenSource extends Source {
+  readonly client: Registry;
+}
+
 /** The sources of a run, one client for each registry among them. */
 export function openSources(
   inputs: Pick<Inputs, "sources" | "dockerHubLogin">,
   destinations: readonly Destination[],
   dockerConfiguration: (registry: string) => Credentials,
   context: RegistryContext,
-): readonly Source[] {
+): readonly OpenSource[] {
   const clients = new Map<string, Registry>();
   const repositories = new Map<string, Repository>();
   return inputs.sources.map((namespace) => {
@@ -33,6 +38,7 @@ export function openSources(
     clients.set(registry, client);
     return {
       ...namespace,
+      client,
       repository: (name) => {
         const known = repositories.get(`${registry}/${name}`) ?? new Repository(client, name);
         repositories.set(`${registry}/${name}`, known);

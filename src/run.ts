@@ -76,6 +76,8 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
     dockerConfiguration(inputs.runner.dockerConfigFolder),
     registries,
   );
+  // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
+  for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
   const attachments = inputs.referrers ? new AttachmentFinder(log) : undefined;
 
   const plan = await makePlanFor(resolution, inputs, destinations, sources, attachments, context);

@@ -43,7 +43,7 @@ function signatureOf(subject: ReturnType<typeof buildImage>) {
 }
 
 function stockOf(destination: StockedDestination, image: SourceImage) {
-  return takeStock(destination, [core], new Map([[imageKey(core.to, core.toTag), image]]), new Map(), never);
+  return takeStock(destination, [core], new Map([[imageKey(core.to, core.toTag), image]]), never);
 }
 
 describe("the tags of a destination", () => {
@@ -169,7 +169,7 @@ describe("what all tags of a repository point to", () => {
     const retention = { keep: 1, keepBy: "semver" } as const;
     const destination = world.destination(server, { retention, ...options });
     const tags = await listTags(destination, ["harbor-core", "harbor-db"], never);
-    const stock = await takeStock(destination, componentsOf("v2.15.2"), new Map(), tags, never);
+    const stock = { ...(await takeStock(destination, componentsOf("v2.15.2"), new Map(), never)), tags };
     const snapshot: Snapshot = {
       repository: "goharbor/harbor",
       universe,

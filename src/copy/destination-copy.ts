@@ -1,17 +1,18 @@
 import { messageOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Descriptor } from "../oci/manifest.ts";
+import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import { deliverBlob, type Placements } from "./blob-delivery.ts";
 import type { BlobNeed } from "./blob-needs.ts";
+import { findMissing, isComplete, lossFailure } from "./confirm.ts";
 import type { Downloads } from "./download.ts";
 import { formatBytes } from "./format-bytes.ts";
 import { type ImageContent, putImage } from "./image-copy.ts";
 import { type CopyOutcome, type MovedBytes, noBytes } from "./outcome.ts";
-import { confirm, type ReadyImage, setTags } from "./publish.ts";
+import { type ReadyImage, tagAttachments, tagImages } from "./publish.ts";
 import type { Target } from "./target.ts";
 
 /** What was read of each image, or why it could not be. */
@@ -73,27 +74,31 @@ async function publishVersion(
   shared: SharedWork,
 ): Promise<readonly TimedOutcome[]> {
   const results = await Promise.all(steps.map((step) => copyImage(step, target, deliveries, shared)));
-  const failed = results.find((result) => "failure" in result);
   const outcome = (result: ImageResult, failure: string | undefined): TimedOutcome => ({
     step: result.step,
     bytes: result.bytes,
     failure,
     at: performance.now(),
   });
+  const failed = results.find((result) => "failure" in result);
   if (failed !== undefined) {
-    const heldBack = `held back, its tag is not moved: ${failed.step.image}:${failed.step.tag} of this version is not complete there`;
-    return results.map((result) => outcome(result, "failure" in result ? result.failure : heldBack));
+    const reason = heldBack(failed.step);
+    return results.map((result) => outcome(result, "failure" in result ? result.failure : reason));
   }
-  const images = results.flatMap((result) => ("ready" in result ? [result.ready] : []));
-  try {
-    await confirm(images, target.signal);
-    const failures = await setTags(images, target.signal);
-    return results.map((result) =>
-      outcome(result, "ready" in result ? failures.get(result.ready) : undefined),
-    );
-  } catch (error) {
-    return results.map((result) => outcome(result, messageOf(error)));
+  const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
+  const images = ready.map((result) => result.ready);
+  const unsigned = await tagAttachments(images, target.signal);
+  const withoutSignature = ready.find((result) => unsigned.has(result.ready));
+  if (withoutSignature !== undefined) {
+    const reason = heldBack(withoutSignature.step);
+    return ready.map((result) => outcome(result, unsigned.get(result.ready) ?? reason));
   }
+  const failures = await tagImages(images, target.signal);
+  return ready.map((result) => outcome(result, failures.get(result.ready)));
+}
+
+function heldBack({ image, tag }: CopyStep): string {
+  return `held back, its tag is not moved: ${image}:${tag} of this version is not complete there`;
 }
 
 type ImageResult =
@@ -112,6 +117,7 @@ async function copyImage(
     return { step, bytes: noBytes, failure: messageOf(content) };
   }
   const repository = target.repository(repositoryOf(target.options, step.image));
+  const placed = new Set<Digest>();
   let bytes = noBytes;
   try {
     for (const blob of content.blobs) {
@@ -119,17 +125,43 @@ async function copyImage(
       if (placement === undefined || placement instanceof Error)
         throw placement ?? new Error(`${blob.digest} was not delivered`);
       bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
+      if (placement !== "present") placed.add(blob.digest);
     }
-    const source = shared.sourceRepository(step.source);
-    const bringBack = (blobs: readonly Descriptor[]): Promise<void> =>
-      deliverAgain(blobs, source, repository.name, target, shared.downloads);
-    const untracked = await putImage(content, repository, bringBack, target.signal);
+    const untracked = await complete(step, content, repository, placed, target, shared);
     target.options.log.info(`${repository.reference}: ${movedWords(bytes)}`);
     return { step, bytes, ready: { repository, tag: step.tag, content, untracked } };
   } catch (error) {
     target.failed(error);
     return { step, bytes, failure: messageOf(error) };
   }
+}
+
+/**
+ * Puts the manifests and has the destination confirm everything. What it turns out to have lost is brought back once.
+ * @returns the manifests whose subject the registry does not keep track of itself.
+ */
+async function complete(
+  step: CopyStep,
+  content: ImageContent,
+  repository: Repository,
+  placed: ReadonlySet<Digest>,
+  target: Target,
+  shared: SharedWork,
+): Promise<readonly Manifest[]> {
+  const source = shared.sourceRepository(step.source);
+  const bringBack = (blobs: readonly Descriptor[]): Promise<void> =>
+    deliverAgain(blobs, source, repository.name, target, shared.downloads);
+  const untracked = await putImage(content, repository, bringBack, target.signal);
+  const missing = await findMissing(content, repository, placed, target.signal);
+  if (isComplete(missing)) return untracked;
+  target.options.log.warning(
+    `${repository.reference}: the registry lost what it had taken; it is sent once more`,
+  );
+  await bringBack(missing.blobs);
+  await putImage(content, repository, bringBack, target.signal);
+  const stillMissing = await findMissing(content, repository, placed, target.signal);
+  if (!isComplete(stillMissing)) throw lossFailure(repository, stillMissing);
+  return untracked;
 }
 
 /** `41.2 MB uploaded, 12.3 MB mounted`: what it took to complete an image. */

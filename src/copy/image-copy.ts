@@ -85,8 +85,11 @@ async function putNode(
     repository.putManifest(manifest.digest, manifest, signal);
   const { tracksSubject } = await put().catch(async (error: unknown) => {
     if (!lacksContent(error)) throw error;
-    // The registry had the blobs and has lost them, or said so wrongly: once more, this time for certain.
+    // The registry had the blobs or children and has lost them, or said so wrongly: once more, this time for certain.
     await bringBack(manifest.blobs);
+    for (const child of manifestsInOrder(node).filter(({ digest }) => digest !== manifest.digest)) {
+      await repository.putManifest(child.digest, child, signal);
+    }
     return put();
   });
   return [...below.flat(), ...(manifest.subject === undefined || tracksSubject ? [] : [manifest])];

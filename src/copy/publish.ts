@@ -14,53 +14,36 @@ export interface ReadyImage {
   readonly untracked: readonly Manifest[];
 }
 
-/**
- * Asks the destination for each image of a version by digest. Only if all are there may tags move.
- * @throws OperationError or Error for the first that is not.
- */
-export async function confirm(images: readonly ReadyImage[], signal: AbortSignal): Promise<void> {
-  await Promise.all(
-    images.map(async ({ repository, content }) => {
-      const { digest } = content.root.manifest;
-      const found = await repository.resolve(digest, signal);
-      if (found?.digest === digest) return;
-      const request = {
-        scopes: [{ repository: repository.name, actions: ["pull"] }] as const,
-        operation: `confirming ${digest}`,
-      };
-      throw repository.registry.failure(request, {
-        problem: "the registry took the manifest and does not have it",
-        advice: "No tag of this version was moved there. Run again.",
-      });
-    }),
-  );
-}
+/** Why a tag could not be set, by image; nothing for one that is set. */
+export type TagFailures = ReadonlyMap<ReadyImage, string>;
 
 /**
- * Sets the tags of a version: what belongs to the images first, so that nobody sees an image without its signature,
- * then the images' own tags, all at once.
- * @returns why a tag could not be set, by image; nothing for one that is.
+ * Sets the tags of what belongs to the images: first, so that nobody sees an image without its signature. An image whose
+ * signature cannot be published keeps the whole version from being published (P3).
  */
-export async function setTags(
-  images: readonly ReadyImage[],
-  signal: AbortSignal,
-): Promise<ReadonlyMap<ReadyImage, string>> {
-  const failures = new Map<ReadyImage, string>();
-  const each = async (work: (image: ReadyImage) => Promise<void>): Promise<void> => {
-    await Promise.all(
-      images.map((image) => work(image).catch((error: unknown) => failures.set(image, messageOf(error)))),
-    );
-  };
-  await each((image) => tagAttachments(image, signal));
-  // An image whose signature cannot be published keeps the whole version from being published (P3).
-  if (failures.size > 0) return failures;
-  await each(async ({ repository, tag, content }) => {
+export function tagAttachments(images: readonly ReadyImage[], signal: AbortSignal): Promise<TagFailures> {
+  return forEach(images, (image) => tagAttachmentsOf(image, signal));
+}
+
+/** Sets the images' own tags, all at once. */
+export function tagImages(images: readonly ReadyImage[], signal: AbortSignal): Promise<TagFailures> {
+  return forEach(images, async ({ repository, tag, content }) => {
     await repository.putManifest(tag, content.root.manifest, signal);
   });
+}
+
+async function forEach(
+  images: readonly ReadyImage[],
+  work: (image: ReadyImage) => Promise<void>,
+): Promise<TagFailures> {
+  const failures = new Map<ReadyImage, string>();
+  await Promise.all(
+    images.map((image) => work(image).catch((error: unknown) => failures.set(image, messageOf(error)))),
+  );
   return failures;
 }
 
-async function tagAttachments(
+async function tagAttachmentsOf(
   { repository, content, untracked }: ReadyImage,
   signal: AbortSignal,
 ): Promise<void> {

@@ -29,12 +29,11 @@ export async function listTags(
   return new Map(lists.filter(([, tags]) => tags.length > 0));
 }
 
-/** What a destination holds of the wanted images, as far as the plan needs it. */
+/** What a destination holds of the wanted images, as far as the plan needs it; the tags of all images beside. */
 export async function takeStock(
   destination: StockedDestination,
   components: readonly Component[],
   images: ReadonlyMap<string, SourceImage>,
-  tags: ReadonlyMap<string, readonly string[]>,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   const digests = new Map<string, Digest>();
@@ -51,7 +50,7 @@ export async function takeStock(
         withoutAttachments.add(key);
     }),
   );
-  return { ...emptyStock(destination), digests, withoutAttachments, images, tags };
+  return { ...emptyStock(destination), digests, withoutAttachments, images };
 }
 
 /** The snapshot of a destination that cannot be asked. */

@@ -47,8 +47,11 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   const stocks = await Promise.all(
     destinations.map(async (destination) => {
       try {
-        const tags = await listTags(destination, names, signal);
-        return await takeStock(destination, all, imagesFor(destination, all, sightings), tags, signal);
+        const [tags, stock] = await Promise.all([
+          listTags(destination, names, signal),
+          takeStock(destination, all, imagesFor(destination, all, sightings), signal),
+        ]);
+        return { ...stock, tags };
       } catch (error) {
         if (signal.aborted) throw error;
         return failedStock(destination, error);

@@ -70,6 +70,14 @@ export class Authenticator {
   }
 
   /**
+   * Asks the registry how it wants to be asked, ahead of the first request, so that this one does not wait for it. A
+   * failure is not told here; the first request meets it again.
+   */
+  async greet(signal: AbortSignal): Promise<void> {
+    await this.#scheme.get(signal).catch(() => undefined);
+  }
+
+  /**
    * The `authorization` header for these scopes; undefined where the registry wants none. Who asks while another asks
    * for the same shares the answer.
    * @throws OperationError when the login is refused.

@@ -68,6 +68,11 @@ export class Registry {
     this.#slots = new Slots(requestSlots, options.clock);
   }
 
+  /** Brings up a connection and asks how the registry wants to be asked, while the caller has other things to do. */
+  greet(signal: AbortSignal): Promise<void> {
+    return this.#authenticator.greet(signal);
+  }
+
   get clock(): Clock {
     return this.#options.clock;
   }
