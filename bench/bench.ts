@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { startGitHub } from "../sandbox/github.ts";
+import { type GitHub, startGitHub } from "../sandbox/github.ts";
 import { harborFiles, harborReleases } from "../sandbox/harbor.ts";
 import { type Bound, linkBound, missingBytes } from "./bounds.ts";
 import { storeImages } from "./content.ts";
@@ -17,11 +17,12 @@ import { seededStorage } from "./seed.ts";
 import { spreadOf } from "./statistics.ts";
 import { printResult } from "./table.ts";
 import { type Tool, tools } from "./tools.ts";
-import { variantOf } from "./workload.ts";
+import { type Variant, variantOf } from "./workload.ts";
 
-const options = parseOptions(process.argv.slice(2));
+const names = tools.map(({ name }) => name);
+const options = parseOptions(process.argv.slice(2), names);
 if (options === undefined) {
-  print(usage);
+  print(`${usage}\nTools: ${names.join(", ")}`);
   process.exitCode = 2;
 } else {
   await bench(options);
@@ -29,45 +30,28 @@ if (options === undefined) {
 
 async function bench(options: Options): Promise<void> {
   const date = new Date().toISOString();
-  const profile = profiles[options.profile];
   const variant = variantOf(options.variant, options.scale);
-  print(`${profile.name}: ${profile.title}\n${variant.name}: ${variant.title}`);
   await using github = await startGitHub({
     repository: "goharbor/harbor",
     releases: harborReleases(),
     files: harborFiles,
   });
-  const wanted = await storeImages(cacheFolder, variant.releases);
-  const held = await storeImages(cacheFolder, variant.held);
-  mkdirSync(options.workFolder, { recursive: true });
-  const setup: Setup = {
-    profile,
-    wanted,
-    held,
-    sourceStorage: await seededStorage(cacheFolder, wanted),
-    heldStorage: held.length === 0 ? undefined : await seededStorage(cacheFolder, held),
-    github,
-    workFolder: options.workFolder,
-    limitSeconds: options.limitSeconds,
-  };
-  const chosen = tools.filter(({ name }) => options.tools === undefined || options.tools.includes(name));
+  const setup = await prepare(options, variant, github);
+  const { profile } = setup;
+  const missing = missingBytes(setup.wanted, setup.held);
+  print(`${profile.name}: ${profile.title}\n${variant.name}: ${variant.title}`);
+  print(`${(missing.bytes / 1e6).toFixed(1)} MB are missing at each destination`);
+  const chosen = tools.filter(({ name }) => options.tools?.includes(name) ?? true);
   const versions = new Map(chosen.map((tool) => [tool, tool.version()]));
   const present = chosen.filter((tool) => versions.get(tool) !== undefined);
-  const missing = missingBytes(wanted, held);
-  print(`${(missing.bytes / 1e6).toFixed(1)} MB are missing at each destination`);
-  const { records, bounds } = await alternate(setup, present, options.runs);
-  const bound: Result["bound"] = {
-    wallSeconds: spreadOf(bounds.map(({ wallSeconds }) => wallSeconds)),
-    nearSeconds: spreadOf(bounds.map(({ nearSeconds }) => nearSeconds)),
-    farSeconds: spreadOf(bounds.map(({ farSeconds }) => farSeconds)),
-  };
+  const { records, bound } = await alternate(setup, present, options.runs);
   const runs = present.map((tool) => ({
     tool: tool.name,
     ours: tool.ours,
     version: versions.get(tool) ?? "",
     records: records.filter((record) => record.tool === tool.name),
   }));
-  const result: Result = {
+  keep(options.resultsFolder, {
     date,
     profile: profile.name,
     profileTitle: profile.title,
@@ -81,10 +65,24 @@ async function bench(options: Options): Promise<void> {
     bound,
     tools: summarise(runs, bound, missing),
     records,
+  });
+}
+
+/** Makes the bytes and the storages, unless the cache has them. */
+async function prepare(options: Options, variant: Variant, github: GitHub): Promise<Setup> {
+  const wanted = await storeImages(cacheFolder, variant.releases);
+  const held = await storeImages(cacheFolder, variant.held);
+  mkdirSync(options.workFolder, { recursive: true });
+  return {
+    profile: profiles[options.profile],
+    wanted,
+    held,
+    sourceStorage: await seededStorage(cacheFolder, wanted),
+    heldStorage: held.length === 0 ? undefined : await seededStorage(cacheFolder, held),
+    github,
+    workFolder: options.workFolder,
+    limitSeconds: options.limitSeconds,
   };
-  print(`\n${printResult(result)}`);
-  if (result.missingTools.length > 0) print(`not installed here: ${result.missingTools.join(", ")}`);
-  keep(result, options.resultsFolder);
 }
 
 /** Runs every tool once, then all again: what changes on the machine meanwhile meets all of them. */
@@ -92,7 +90,7 @@ async function alternate(
   setup: Setup,
   present: readonly Tool[],
   runs: number,
-): Promise<{ records: readonly RunRecord[]; bounds: readonly Bound[] }> {
+): Promise<Pick<Result, "records" | "bound">> {
   const fixed = linkBound(setup.profile, missingBytes(setup.wanted, setup.held));
   const records: RunRecord[] = [];
   const bounds: Bound[] = [];
@@ -107,7 +105,15 @@ async function alternate(
       print(`run ${run}: ${tool.name} ${record.wallSeconds.toFixed(2)} s${outcome}`);
     }
   }
-  return { records, bounds };
+  const spread = (figure: keyof Bound) => spreadOf(bounds.map((bound) => bound[figure]));
+  return {
+    records,
+    bound: {
+      wallSeconds: spread("wallSeconds"),
+      nearSeconds: spread("nearSeconds"),
+      farSeconds: spread("farSeconds"),
+    },
+  };
 }
 
 function boundTitle({ profile }: Setup): string {
@@ -126,7 +132,9 @@ function machine(): Result["machine"] {
   };
 }
 
-function keep(result: Result, folder: string): void {
+function keep(folder: string, result: Result): void {
+  print(`\n${printResult(result)}`);
+  if (result.missingTools.length > 0) print(`not installed here: ${result.missingTools.join(", ")}`);
   print(writeResult(folder, result));
   writeFileSync(join(folder, "overview.svg"), plot(readResults(folder)));
 }

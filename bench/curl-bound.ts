@@ -12,16 +12,17 @@ import { type StoredBlob, type StoredImage, uniqueBlobs } from "./content.ts";
 import { type Setup, startWorld } from "./run.ts";
 import { namespace } from "./workload.ts";
 
-/** Transfers at a time of each curl: more gains nothing on loopback. */
-const parallel = 8;
+/**
+ * Processes of curl at a time and registry, each with one connection. curl's own `--parallel` keeps one connection
+ * waiting for another and reaches less.
+ */
+const processes = 4;
 
 /** Measures the bound once, in a world of its own. */
 export async function measureCurlBound(setup: Setup): Promise<Bound> {
   await using world = await startWorld(setup);
   const has = new Set(uniqueBlobs(setup.held).map(({ digest }) => digest));
-  const lacking = uniqueBlobs(setup.wanted).filter(({ digest }) => !has.has(digest));
-  // The longest first: otherwise it ends alone on one connection.
-  const blobs = lacking.toSorted((one, other) => other.size - one.size);
+  const blobs = uniqueBlobs(setup.wanted).filter(({ digest }) => !has.has(digest));
   const { source, near, far } = world.links;
   const started = performance.now();
   const seconds = async (work: Promise<void>) => {
@@ -43,29 +44,31 @@ async function upload(
   blobs: readonly StoredBlob[],
 ): Promise<void> {
   const start = `http://${host}/v2/${namespace}/bound/blobs/uploads/`;
-  // Every session is as good as another: which blob gets which does not matter.
-  const started = await curl(
-    folder,
-    `${place}-post`,
-    blobs.map(() => ({
-      url: start,
-      request: "POST",
-      data: "",
-      output: "/dev/null",
-      "write-out": "%header{location}\\n",
-    })),
-  );
-  const locations = started.trim().split("\n");
-  await curl(
-    folder,
-    `${place}-put`,
-    blobs.map(({ digest, path }, index) => ({
-      url: withDigest(new URL(locations[index] ?? "", start), digest),
-      "upload-file": path,
-      header: "Content-Type: application/octet-stream",
-      output: "/dev/null",
-    })),
-  );
+  const one = async (share: readonly StoredBlob[], index: number) => {
+    const started = await curl(
+      join(folder, `${place}-post-${index}`),
+      share.map(() => ({
+        url: start,
+        request: "POST",
+        data: "",
+        output: "/dev/null",
+        "write-out": "%header{location}\\n",
+      })),
+    );
+    // Every session is as good as another: which blob gets which does not matter.
+    const locations = started.trim().split("\n");
+    await curl(
+      join(folder, `${place}-put-${index}`),
+      share.map(({ digest, path }, at) => ({
+        url: withDigest(new URL(locations[at] ?? "", start), digest),
+        "upload-file": path,
+        // Without it curl asks before every body whether it may send it.
+        header: "Expect:",
+        output: "/dev/null",
+      })),
+    );
+  };
+  await Promise.all(evenShares(blobs, processes).map(one));
 }
 
 function withDigest(location: URL, digest: string): string {
@@ -80,33 +83,44 @@ async function download(
   blobs: readonly StoredBlob[],
 ): Promise<void> {
   const owners = new Map(images.flatMap(({ name, blobs: own }) => own.map(({ digest }) => [digest, name])));
-  await curl(
-    folder,
-    "source",
-    blobs.map(({ digest }) => ({
-      url: `http://${host}/v2/${namespace}/${owners.get(digest)}/blobs/${digest}`,
-      output: "/dev/null",
-    })),
-  );
+  const one = (share: readonly StoredBlob[], index: number) =>
+    curl(
+      join(folder, `source-${index}`),
+      share.map(({ digest }) => ({
+        url: `http://${host}/v2/${namespace}/${owners.get(digest)}/blobs/${digest}`,
+        output: "/dev/null",
+      })),
+    );
+  await Promise.all(evenShares(blobs, processes).map(one));
 }
 
-/** Runs one curl for many transfers, and returns what it printed. */
-async function curl(
-  folder: string,
-  name: string,
-  transfers: readonly Readonly<Record<string, string>>[],
-): Promise<string> {
+/** What two requests cost beside the bytes, in bytes: without it one share would get all the small blobs. */
+const requestsCost = 500_000;
+
+/** Divides blobs into shares of about the same cost: the largest first, each to the smallest share so far. */
+export function evenShares(blobs: readonly StoredBlob[], count: number): readonly (readonly StoredBlob[])[] {
+  const shares = Array.from({ length: count }, () => ({ cost: 0, blobs: [] as StoredBlob[] }));
+  for (const blob of blobs.toSorted((one, other) => other.size - one.size)) {
+    const smallest = shares.reduce((least, share) => (share.cost < least.cost ? share : least));
+    smallest.blobs.push(blob);
+    smallest.cost += blob.size + requestsCost;
+  }
+  return shares.map((share) => share.blobs);
+}
+
+/**
+ * Runs one curl for many transfers, one after the other, and returns what it printed.
+ * @throws Error when one of them failed.
+ */
+async function curl(path: string, transfers: readonly Readonly<Record<string, string>>[]): Promise<string> {
   if (transfers.length === 0) return "";
+  // `next` resets all options, so that each transfer has these anew.
+  const quiet = ["fail", "silent", "show-error"];
   const sections = transfers.map((options) =>
-    // `next` resets these as well.
-    Object.entries({ ...options, fail: undefined, silent: undefined, "show-error": undefined })
-      .map(([option, value]) => (value === undefined ? option : `${option} = "${value}"`))
-      .join("\n"),
+    [...quiet, ...Object.entries(options).map(([option, value]) => `${option} = "${value}"`)].join("\n"),
   );
-  const path = join(folder, `${name}.curl`);
   await writeFile(path, sections.join("\nnext\n"));
-  const global = ["--no-progress-meter", "--parallel", "--parallel-max", String(parallel)];
-  const child = spawn("curl", ["--disable", ...global, "--config", path], {
+  const child = spawn("curl", ["--disable", "--config", path], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { PATH: process.env.PATH },
   });

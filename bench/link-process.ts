@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { LinkModel } from "./profiles.ts";
@@ -32,27 +32,28 @@ export interface LinkProxy extends AsyncDisposable {
 /** Starts a proxy process before a registry on this machine. */
 export async function startLinkProxy(settings: LinkProxySettings): Promise<LinkProxy> {
   const child = fork(fileURLToPath(new URL("link-proxy.ts", import.meta.url)), [JSON.stringify(settings)]);
-  const { port } = await answer<{ port: number }>(child);
+  const ended = once(child, "exit");
+  const failed = ended.then(([code]) => {
+    throw new Error(`the link proxy ended with status ${code}`);
+  });
+  // An end that nobody waits for is the one that was asked for.
+  failed.catch(() => undefined);
+  // The process is our own, so its words are taken as they are.
+  const answer = async <T>(): Promise<T> => {
+    const [message] = await Promise.race([once(child, "message"), failed]);
+    return message as T;
+  };
+  const { port } = await answer<{ port: number }>();
   return {
     host: `127.0.0.1:${port}`,
     async report() {
-      const answered = answer<LinkReport>(child);
+      const answered = answer<LinkReport>();
       child.send("report");
       return await answered;
     },
     async [Symbol.asyncDispose]() {
-      const ended = once(child, "exit");
       child.kill();
       await ended;
     },
   };
-}
-
-/** The next message of a proxy. The process is our own, so its words are taken as they are. */
-async function answer<T>(child: ChildProcess): Promise<T> {
-  const ended = once(child, "exit").then(([code]) => {
-    throw new Error(`the link proxy ended with status ${code}`);
-  });
-  const [message] = await Promise.race([once(child, "message"), ended]);
-  return message as T;
 }

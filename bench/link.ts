@@ -2,7 +2,6 @@
  * One direction of a modelled link. Every connection is a flow with a queue; the link grants bytes to the flows within
  * its rates, and what was granted arrives half a round trip later. What is not modelled: slow start, loss.
  */
-import type { Socket } from "node:net";
 import { type Bucket, createBucket, fairShares } from "./fair-share.ts";
 import type { LinkModel } from "./profiles.ts";
 
@@ -16,8 +15,16 @@ export interface Flow {
   close(): void;
 }
 
+/** What bytes are handed to: a socket. */
+export interface Receiver {
+  /** Returns false when nothing more should come until `drain`. */
+  write(bytes: Buffer): boolean;
+  end(): unknown;
+  on(event: "drain", listener: () => void): unknown;
+}
+
 export interface FlowOptions {
-  readonly receiver: Socket;
+  readonly receiver: Receiver;
   /** Milliseconds from now during which nothing goes onto the link: the handshake. */
   readonly notBeforeMs: number;
   /** Told of bytes as they go onto the link. */
@@ -55,107 +62,126 @@ const readyBytes = 256 * 1024;
 /** Time between grants while something waits, in milliseconds: well below every round-trip time. */
 const tickMs = 2;
 
-/** Makes one direction of a link. `now` is in milliseconds. */
-export function createLane(model: LinkModel, now: () => number = () => performance.now()): Lane {
-  const flows = new Set<FlowState>();
-  const total = createBucket(model.totalRate, now());
-  const oneWayMs = model.roundTripMs / 2;
-  const rate = model.connectionRate ?? model.totalRate ?? 0;
-  const heldLimit = readyBytes + (rate * oneWayMs) / 1000;
-  let waiting = false;
-  let timer: NodeJS.Timeout | undefined;
-  let timerAt = Number.POSITIVE_INFINITY;
-  let grantedAt = Number.NEGATIVE_INFINITY;
+/** Makes one direction of a link. */
+export function createLane(model: LinkModel): Lane {
+  return new SharedLane(model);
+}
 
-  const grant = (time: number) => {
-    grantedAt = time;
-    const open = [...flows].filter((flow) => flow.queued > 0 && flow.opensAt <= time);
-    const demands = open.map((flow) => Math.min(flow.queued, flow.bucket.available(time, flow.waiting)));
-    const grants = fairShares(Math.min(total.available(time, waiting), sum(demands)), demands);
+class SharedLane implements Lane {
+  readonly #model: LinkModel;
+  readonly #flows = new Set<FlowState>();
+  readonly #total: Bucket;
+  readonly #oneWayMs: number;
+  /** Bytes that a flow may hold, queued and under way, before its sender pauses. */
+  readonly #heldLimit: number;
+  /** Whether something was left in a queue at the last grant. */
+  #waiting = false;
+  #grantedAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(model: LinkModel) {
+    this.#model = model;
+    this.#total = createBucket(model.totalRate, performance.now());
+    this.#oneWayMs = model.roundTripMs / 2;
+    const rate = model.connectionRate ?? model.totalRate ?? 0;
+    this.#heldLimit = readyBytes + (rate * this.#oneWayMs) / 1000;
+  }
+
+  open(options: FlowOptions): Flow {
+    const flow = newFlow(options, this.#model.connectionRate, performance.now());
+    this.#flows.add(flow);
+    options.receiver.on("drain", () => {
+      flow.blocked = false;
+      this.#schedule();
+    });
+    return {
+      send: (bytes) => this.#send(flow, bytes),
+      end: () => {
+        flow.ending = true;
+        this.#schedule();
+      },
+      close: () => {
+        this.#flows.delete(flow);
+      },
+    };
+  }
+
+  #send(flow: FlowState, bytes: Buffer): boolean {
+    flow.queue.push(bytes);
+    flow.queued += bytes.length;
+    flow.held += bytes.length;
+    flow.paused = flow.held >= this.#heldLimit;
+    // On an idle link bytes leave at once; on a busy one at the next tick, with those of the others.
+    if (!this.#waiting) this.#grant(performance.now());
+    this.#schedule();
+    return !flow.paused;
+  }
+
+  /** Lets flows put onto the link what its rates and theirs allow now. */
+  #grant(now: number): void {
+    this.#grantedAt = now;
+    const open = [...this.#flows].filter((flow) => flow.queued > 0 && flow.opensAt <= now);
+    const demands = open.map((flow) => Math.min(flow.queued, flow.bucket.available(now, flow.waiting)));
+    const grants = fairShares(Math.min(this.#total.available(now, this.#waiting), sum(demands)), demands);
     open.forEach((flow, index) => {
       const bytes = grants[index] ?? 0;
-      total.take(bytes);
+      this.#total.take(bytes);
       flow.bucket.take(bytes);
-      depart(flow, bytes, time + oneWayMs);
+      depart(flow, bytes, now + this.#oneWayMs);
       flow.waiting = flow.queued > 0;
     });
-    waiting = open.some((flow) => flow.waiting);
-  };
+    this.#waiting = open.some((flow) => flow.waiting);
+  }
 
-  const run = () => {
-    timerAt = Number.POSITIVE_INFINITY;
-    const time = now();
-    grant(time);
-    for (const flow of flows) {
-      arrive(flow, time);
+  #run(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    this.#grant(now);
+    for (const flow of this.#flows) {
+      arrive(flow, now);
       if (flow.ending && flow.held === 0) {
-        flows.delete(flow);
+        this.#flows.delete(flow);
         flow.receiver.end();
-      } else if (flow.paused && flow.held < heldLimit) {
+      } else if (flow.paused && flow.held < this.#heldLimit) {
         flow.paused = false;
         flow.onRoom();
       }
     }
-    schedule();
-  };
+    this.#schedule();
+  }
 
   /** Sets the timer for the next event, unless it goes off before that anyway. */
-  const schedule = () => {
-    const next = Math.min(...[...flows].map(nextEvent));
-    if (next >= timerAt) return;
-    clearTimeout(timer);
-    timerAt = next;
-    timer = setTimeout(run, Math.max(1, next - now()));
-  };
+  #schedule(): void {
+    const next = Math.min(...[...this.#flows].map((flow) => this.#nextEvent(flow)));
+    if (next >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = next;
+    this.#timer = setTimeout(() => this.#run(), Math.max(1, next - performance.now()));
+  }
 
   /** When something is to be done for a flow; a receiver that is blocked says so itself. */
-  const nextEvent = (flow: FlowState): number => {
+  #nextEvent(flow: FlowState): number {
     const never = Number.POSITIVE_INFINITY;
-    const departure = flow.queued > 0 ? Math.max(flow.opensAt, grantedAt + tickMs) : never;
+    const departure = flow.queued > 0 ? Math.max(flow.opensAt, this.#grantedAt + tickMs) : never;
     const arrival = flow.blocked ? undefined : flow.underWay[0]?.arrivesAt;
     return Math.min(departure, arrival ?? (flow.ending && flow.held === 0 ? 0 : never));
-  };
+  }
+}
 
+function newFlow(options: FlowOptions, rate: number | undefined, now: number): FlowState {
   return {
-    open(options) {
-      const time = now();
-      const flow: FlowState = {
-        ...options,
-        bucket: createBucket(model.connectionRate, time),
-        opensAt: time + options.notBeforeMs,
-        queue: [],
-        underWay: [],
-        queued: 0,
-        held: 0,
-        ending: false,
-        blocked: false,
-        paused: false,
-        waiting: false,
-      };
-      flows.add(flow);
-      options.receiver.on("drain", () => {
-        flow.blocked = false;
-        schedule();
-      });
-      return {
-        send(bytes) {
-          flow.queue.push(bytes);
-          flow.queued += bytes.length;
-          flow.held += bytes.length;
-          flow.paused = flow.held >= heldLimit;
-          if (!waiting) grant(now());
-          schedule();
-          return !flow.paused;
-        },
-        end() {
-          flow.ending = true;
-          schedule();
-        },
-        close() {
-          flows.delete(flow);
-        },
-      };
-    },
+    ...options,
+    bucket: createBucket(rate, now),
+    opensAt: now + options.notBeforeMs,
+    queue: [],
+    underWay: [],
+    queued: 0,
+    held: 0,
+    ending: false,
+    blocked: false,
+    paused: false,
+    waiting: false,
   };
 }
 

@@ -36,8 +36,12 @@ export const usage = `Usage: npm run bench -- [options]
   --work      folder in which the destinations store (default: below the system's temporary folder)
   --results   folder for results (default: bench/results; with --quick: below the system's temporary folder)`;
 
-/** Reads the command line. Undefined: something in it is wrong, and the usage should be shown. */
-export function parseOptions(words: readonly string[]): Options | undefined {
+/**
+ * Reads the command line. Undefined: a value in it is wrong, and the usage should be shown.
+ * @param known names of tools.
+ * @throws TypeError for an option that does not exist.
+ */
+export function parseOptions(words: readonly string[], known: readonly string[]): Options | undefined {
   const text = { type: "string" } as const;
   const { values } = parseArgs({
     args: [...words],
@@ -60,12 +64,14 @@ export function parseOptions(words: readonly string[]): Options | undefined {
   const limitSeconds = Number(values.limit);
   if (profile === undefined || variant === undefined) return undefined;
   if (!(Number.isInteger(runs) && runs > 0 && scale > 0 && limitSeconds > 0)) return undefined;
+  const tools = values.tools?.split(",");
+  if (tools?.some((name) => !known.includes(name))) return undefined;
   // A quick try must not take the place of a counted result.
   const results = values.quick ? join(tmpdir(), "harbor-release-mirror-bench-quick") : resultsFolder;
   return {
     profile,
     variant,
-    tools: values.tools?.split(","),
+    tools,
     runs,
     scale,
     limitSeconds,

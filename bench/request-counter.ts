@@ -26,78 +26,91 @@ type State = "head" | "body" | "chunk-size" | "chunk" | "trailer" | "lost";
 
 /** Counts one connection into `counts`. A stream that is no HTTP/1.1 is counted once, under `?`. */
 export function createRequestCounter(counts: MethodCounts): RequestCounter {
-  let state: State = "head";
-  let held: Buffer = Buffer.alloc(0);
-  let left = 0;
-  let current: MethodCount = { requests: 0, bodyBytes: 0 };
+  return new ConnectionCounter(counts);
+}
 
-  /** The text up to an end mark from `at`; undefined while it is not complete, with what there is kept for later. */
-  const textUntil = (bytes: Buffer, at: number, mark: string): { text: string; next: number } | undefined => {
-    const all = held.length === 0 ? bytes.subarray(at) : Buffer.concat([held, bytes.subarray(at)]);
+class ConnectionCounter implements RequestCounter {
+  readonly #counts: MethodCounts;
+  #state: State = "head";
+  /** The beginning of a head or a line whose end has not come yet. */
+  #held: Buffer = Buffer.alloc(0);
+  /** Bytes of the body or of the chunk that are still to come. */
+  #left = 0;
+  #current: MethodCount = { requests: 0, bodyBytes: 0 };
+
+  constructor(counts: MethodCounts) {
+    this.#counts = counts;
+  }
+
+  feed(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length && this.#state !== "lost") {
+      const inBody = this.#state === "body" || this.#state === "chunk";
+      at = inBody ? this.#takeBody(bytes, at) : this.#takeText(bytes, at);
+    }
+  }
+
+  #takeBody(bytes: Buffer, at: number): number {
+    const taken = Math.min(this.#left, bytes.length - at);
+    this.#current.bodyBytes += taken;
+    this.#left -= taken;
+    if (this.#left === 0) this.#state = this.#state === "chunk" ? "chunk-size" : "head";
+    return at + taken;
+  }
+
+  #takeText(bytes: Buffer, at: number): number {
+    const mark = this.#state === "head" ? "\r\n\r\n" : "\r\n";
+    const all =
+      this.#held.length === 0 ? bytes.subarray(at) : Buffer.concat([this.#held, bytes.subarray(at)]);
     const end = all.indexOf(mark);
     if (end < 0) {
-      held = Buffer.from(all);
-      if (held.length > headLimit) lose();
-      return undefined;
+      this.#held = Buffer.from(all);
+      if (all.length > headLimit) this.#lose();
+      return bytes.length;
     }
-    const next = at + end + mark.length - held.length;
-    held = Buffer.alloc(0);
-    return { text: all.toString("latin1", 0, end), next };
-  };
+    const next = at + end + mark.length - this.#held.length;
+    this.#held = Buffer.alloc(0);
+    this.#read(all.toString("latin1", 0, end));
+    return next;
+  }
 
-  const lose = () => {
-    state = "lost";
-    held = Buffer.alloc(0);
-    countOf(counts, "?").requests += 1;
-  };
+  #read(text: string): void {
+    if (this.#state === "head") this.#begin(text);
+    else if (this.#state === "chunk-size") this.#beginChunk(text);
+    // Trailer fields end with an empty line.
+    else if (text === "") this.#state = "head";
+  }
 
-  const begin = (head: string) => {
+  #begin(head: string): void {
     const request = parseHead(head);
-    if (request === undefined) return lose();
-    current = countOf(counts, request.method);
-    current.requests += 1;
-    left = request.length === "chunked" ? 0 : request.length;
-    state = request.length === "chunked" ? "chunk-size" : left > 0 ? "body" : "head";
-  };
+    if (request === undefined) return this.#lose();
+    this.#current = countOf(this.#counts, request.method);
+    this.#current.requests += 1;
+    if (request.length === "chunked") {
+      this.#state = "chunk-size";
+      return;
+    }
+    this.#left = request.length;
+    this.#state = request.length > 0 ? "body" : "head";
+  }
 
-  const beginChunk = (line: string) => {
+  #beginChunk(line: string): void {
     // The line break that ends the chunk before comes first, as an empty line.
     if (line === "") return;
-    left = Number.parseInt(line, 16);
-    if (Number.isNaN(left)) return lose();
-    state = left === 0 ? "trailer" : "chunk";
-  };
+    this.#left = Number.parseInt(line, 16);
+    if (Number.isNaN(this.#left)) return this.#lose();
+    this.#state = this.#left === 0 ? "trailer" : "chunk";
+  }
 
-  const takeBody = (bytes: Buffer, at: number): number => {
-    const taken = Math.min(left, bytes.length - at);
-    current.bodyBytes += taken;
-    left -= taken;
-    if (left === 0) state = state === "chunk" ? "chunk-size" : "head";
-    return at + taken;
-  };
-
-  const takeText = (bytes: Buffer, at: number): number => {
-    const found = textUntil(bytes, at, state === "head" ? "\r\n\r\n" : "\r\n");
-    if (found === undefined) return bytes.length;
-    if (state === "head") begin(found.text);
-    else if (state === "chunk-size") beginChunk(found.text);
-    // Trailer fields end with an empty line.
-    else if (found.text === "") state = "head";
-    return found.next;
-  };
-
-  return {
-    feed(bytes) {
-      let at = 0;
-      while (at < bytes.length && state !== "lost") {
-        at = state === "body" || state === "chunk" ? takeBody(bytes, at) : takeText(bytes, at);
-      }
-    },
-  };
+  #lose(): void {
+    this.#state = "lost";
+    this.#held = Buffer.alloc(0);
+    countOf(this.#counts, "?").requests += 1;
+  }
 }
 
 /** The count of a method, made when it is the first of its kind. */
-export function countOf(counts: MethodCounts, method: string): MethodCount {
+function countOf(counts: MethodCounts, method: string): MethodCount {
   const found = counts[method];
   if (found !== undefined) return found;
   const made = { requests: 0, bodyBytes: 0 };

@@ -31679,7 +31679,7 @@ __webpack_unused_export__ = {
 const SqliteCacheStore = __nccwpck_require__(1522)
 __webpack_unused_export__ = SqliteCacheStore
 
-__webpack_unused_export__ = buildConnector
+module.exports.gU = buildConnector
 __webpack_unused_export__ = errors
 __webpack_unused_export__ = {
   parseHeaders: util.parseHeaders,
@@ -76829,6 +76829,8 @@ module.exports = {
 /* harmony export */   _: () => (/* binding */ actionsLog)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3218);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5625);
+
 
 /** Shorter texts are not masked: hiding every "on" or "1" would make a log unreadable, and no real secret is that short. */
 const shortestSecret = 4;
@@ -76837,25 +76839,20 @@ const shortestSecret = 4;
  * that they are not in what it is given either.
  */
 function actionsLog() {
-    const secrets = new Set();
-    const hidden = (message) => {
-        let text = message;
-        for (const secret of secrets)
-            text = text.replaceAll(secret, "***");
-        return text;
-    };
+    const masked = new Set();
     return {
-        info: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(hidden(message)),
-        debug: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz(hidden(message)),
-        warning: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e(hidden(message)),
-        error: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3(hidden(message)),
-        group: (title, body) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .group */ .Os(hidden(title), body),
+        info: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
+        debug: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
+        warning: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
+        error: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
+        group: (title, body) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .group */ .Os((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(title), body),
         mask: (secret) => {
             // The runner masks line by line, and so must every line of a key file be known to it.
             for (const line of [secret, ...secret.split(/\r?\n/)]) {
-                if (line.trim().length < shortestSecret || secrets.has(line))
+                if (line.trim().length < shortestSecret || masked.has(line))
                     continue;
-                secrets.add(line);
+                masked.add(line);
+                (0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .rememberSecret */ .Gz)(line);
                 _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setSecret */ .Pq(line);
             }
         },
@@ -76946,9 +76943,9 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3218);
 /* harmony import */ var _actions_log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3943);
 /* harmony import */ var _clock_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(529);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(7482);
-/* harmony import */ var _oci_transport_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2268);
-/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9863);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1116);
+/* harmony import */ var _oci_transport_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6592);
+/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(5768);
 
 
 
@@ -76966,7 +76963,11 @@ async function main() {
     }
     const network = (0,_oci_transport_js__WEBPACK_IMPORTED_MODULE_5__/* .createTransport */ .o)(log);
     try {
-        const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .loadInputs */ .IV)(process.env);
+        const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .loadInputs */ .I)(process.env);
+        // Credential helpers run with this process's environment, and have no use for its inputs (P7).
+        for (const name of Object.keys(process.env))
+            if (name.startsWith("INPUT_"))
+                delete process.env[name];
         const done = await (0,_run_js__WEBPACK_IMPORTED_MODULE_6__/* .run */ .e)(inputs, {
             network,
             clock: _clock_js__WEBPACK_IMPORTED_MODULE_3__/* .systemClock */ .m,
@@ -76984,7 +76985,8 @@ async function main() {
             process.exitCode = 1;
     }
     catch (error) {
-        _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setFailed */ .C1((0,_run_js__WEBPACK_IMPORTED_MODULE_6__/* .explain */ .W)(error));
+        log.error((0,_run_js__WEBPACK_IMPORTED_MODULE_6__/* .explain */ .W)(error));
+        process.exitCode = 1;
     }
     finally {
         await network.close();
@@ -76997,16 +76999,16 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 7482:
+/***/ 1116:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  IV: () => (/* binding */ loadInputs)
+  I: () => (/* binding */ loadInputs)
 });
 
-// UNUSED EXPORTS: destinationTypes, inputDefaults
+// UNUSED EXPORTS: inputDefaults
 
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
@@ -77014,6 +77016,9 @@ const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./src/errors.ts
 var errors = __nccwpck_require__(3916);
+;// CONCATENATED MODULE: ./src/inputs-types.ts
+const destinationTypes = ["docker-hub", "tcr", "registry"];
+
 // EXTERNAL MODULE: ./src/log.ts
 var log = __nccwpck_require__(5625);
 // EXTERNAL MODULE: ./src/oci/reference.ts
@@ -77030,7 +77035,7 @@ var version = __nccwpck_require__(5671);
 
 /** Foreign text in quotation marks, fit for a message. */
 function quoted(text) {
-    return `"${(0,log/* printable */.g)(text, 100)}"`;
+    return `"${(0,log/* printable */.g$)(text, 100)}"`;
 }
 /** The lines of an input, trimmed, without blank ones and without `#` comments. */
 function linesOf(text) {
@@ -77072,6 +77077,37 @@ function parseDuration(text, mistake) {
         mistake(`${quoted(text)} is longer than ${longestWaitHours}h`);
     return duration;
 }
+/** Least room for the spool, in bytes; with less, every download would wait for the slowest destination. */
+const leastSpool = 100 * 1000 ** 2;
+const sizeUnits = new Map([
+    ["MB", 1000 ** 2],
+    ["GB", 1000 ** 3],
+    ["TB", 1000 ** 4],
+]);
+/** An amount of disk, as `500MB` or `8GB`, in bytes. */
+function parseSize(text, mistake) {
+    const [, number, unit = ""] = /^([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([MGT]B)$/.exec(text) ?? [];
+    const size = Math.round(Number(number) * (sizeUnits.get(unit) ?? Number.NaN));
+    if (Number.isNaN(size)) {
+        mistake(`${quoted(text)} is not a number with MB, GB or TB`);
+        return leastSpool;
+    }
+    if (size < leastSpool)
+        mistake(`${quoted(text)} is less than 100MB`);
+    return size;
+}
+/** More connections than this to one registry are a slip of the keyboard, or an attack on it. */
+const mostConnections = 64;
+/** A fixed number of connections; undefined for `auto`. */
+function parseConnections(text, mistake) {
+    if (text === "auto")
+        return undefined;
+    const connections = Number(text);
+    if (/^[0-9]{1,2}$/.test(text) && connections >= 1 && connections <= mostConnections)
+        return connections;
+    mistake(`${quoted(text)} is neither a whole number from 1 to ${mostConnections} nor auto`);
+    return undefined;
+}
 /** Most versions that `keep` may name: more is surely a slip of the keyboard, and `all` exists. */
 const mostKept = 1000;
 /** How many versions are kept: a whole number from 1 on, or `all`. */
@@ -77102,7 +77138,7 @@ function parseVersionInput(text, mistake) {
     catch (error) {
         if (!(error instanceof errors/* InputError */.dz))
             throw error;
-        mistake((0,log/* printable */.g)((0,errors/* messageOf */.bD)(error)));
+        mistake((0,log/* printable */.g$)((0,errors/* messageOf */.bD)(error)));
         return undefined;
     }
 }
@@ -77170,11 +77206,11 @@ function parseApiUrl(text, mistake) {
         return undefined;
     }
     if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-        mistake(`the URL of the API at ${(0,log/* printable */.g)(url.host)} must not hold a user, a query or a fragment`);
+        mistake(`the URL of the API at ${(0,log/* printable */.g$)(url.host)} must not hold a user, a query or a fragment`);
         return undefined;
     }
     if (url.protocol === "http:" && !(0,reference/* isLoopback */.U9)(url.host)) {
-        mistake(`the API at ${(0,log/* printable */.g)(url.host)} needs https://; plain http:// is for loopback addresses`);
+        mistake(`the API at ${(0,log/* printable */.g$)(url.host)} needs https://; plain http:// is for loopback addresses`);
         return undefined;
     }
     return url;
@@ -77183,7 +77219,7 @@ function parseApiUrl(text, mistake) {
 ;// CONCATENATED MODULE: ./src/inputs-destinations.ts
 
 
-const destinationTypes = ["docker-hub", "tcr", "registry"];
+
 /** Attributes after the commas of a line, and the types of destination that each has a meaning for. */
 const attributeTypes = new Map([
     ["keep", destinationTypes],
@@ -77365,7 +77401,6 @@ function isTemplate(template, mistake) {
 
 
 
-
 /** Every input with its default, as in `action.yml`: a run outside a runner has no `INPUT_` variables for them. */
 const inputDefaults = {
     destinations: "",
@@ -77380,6 +77415,9 @@ const inputDefaults = {
     platforms: "all",
     referrers: "true",
     wait: "60m",
+    "spool-limit": "8GB",
+    "download-connections": "auto",
+    "upload-connections": "auto",
     "dry-run": "false",
     "dockerhub-username": "",
     "dockerhub-token": "",
@@ -77405,6 +77443,9 @@ const examples = {
     platforms: "linux/amd64,linux/arm64",
     referrers: "true",
     wait: "60m",
+    "spool-limit": "8GB",
+    "download-connections": "4",
+    "upload-connections": "4",
     "dry-run": "false",
     "dockerhub-username": "goharborbot",
     "dockerhub-token": "the secret DOCKERHUB_TOKEN",
@@ -77440,6 +77481,9 @@ function loadInputs(environment) {
         platforms: read("platforms", parsePlatforms),
         referrers: read("referrers", parseBoolean),
         wait: read("wait", parseDuration),
+        spoolLimit: read("spool-limit", parseSize),
+        downloadConnections: read("download-connections", parseConnections),
+        uploadConnections: read("upload-connections", parseConnections),
         dryRun: read("dry-run", parseBoolean),
         dockerHubLogin: readLogin(text, "dockerhub-username", "dockerhub-token", mistakeIn),
         tencentCloudKey: readTencentCloudKey(environment, mistakeIn),
@@ -77517,7 +77561,9 @@ function readRunnerPaths(environment) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   g: () => (/* binding */ printable)
+/* harmony export */   Gz: () => (/* binding */ rememberSecret),
+/* harmony export */   cT: () => (/* binding */ withoutSecrets),
+/* harmony export */   g$: () => (/* binding */ printable)
 /* harmony export */ });
 /* unused harmony export silentLog */
 /** A log that says nothing: for tests, and for parts whose words are of no use to the caller. */
@@ -77529,14 +77575,50 @@ const silentLog = {
     group: (_title, body) => body(),
     mask: () => undefined,
 };
+/** The forms of all secrets that this process knows. */
+const secretForms = new Set();
+/** Finds any of `secretForms`; made anew after a secret came. */
+let secretPattern;
+/**
+ * Has `withoutSecrets` take out a secret from now on. The one thing of this Action that is not handed on as an argument: a
+ * process has one set of secrets, and a place that was not given it would print them.
+ */
+function rememberSecret(secret) {
+    const text = secret.toWellFormed();
+    const forms = [
+        secret,
+        JSON.stringify(text).slice(1, -1),
+        encodeURIComponent(text),
+        new URLSearchParams([["", text]]).toString().slice(1),
+        Buffer.from(text).toString("base64").replace(/=+$/, ""),
+    ];
+    for (const form of forms)
+        secretForms.add(form);
+    secretPattern = undefined;
+}
+/**
+ * A text with `***` for each known secret, as it is or as JSON, URLs and Base64 have it: servers send back what they were
+ * sent, and a summary or a report is not masked by the runner as its log is.
+ */
+function withoutSecrets(text) {
+    if (secretForms.size === 0)
+        return text;
+    // The longest first: of two secrets that begin alike, the end of the longer one must not stay.
+    secretPattern ??= new RegExp([...secretForms]
+        .sort((one, other) => other.length - one.length)
+        .map((form) => form.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
+        .join("|"), "g");
+    return text.replace(secretPattern, "***");
+}
 /** Longest piece of foreign text that is worth printing, in characters. */
 const foreignTextLimit = 300;
 /**
- * Text from a server, made fit for a log line: no control characters (no colour codes, no new lines), no start that
- * the runner would take for a workflow command (`::set-output`, `##[`), and short.
+ * Text from a server, made fit for a log line: no secrets, no control characters (no colour codes, no new lines), no start
+ * that the runner would take for a workflow command (`::set-output`, `##[`), and short.
  */
 function printable(text, limit = foreignTextLimit) {
-    const oneLine = text
+    // Before anything else: a secret that is escaped or cut in the middle is not found any more.
+    const oneLine = withoutSecrets(text)
         .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
         .replace(/::/g, ": :")
         .replace(/##\[/g, "# #[")
@@ -77609,7 +77691,7 @@ function parseJson(text, schema, subject = "the answer") {
         return result.output;
     const [issue] = result.issues;
     // Both the path and the message quote the text: keys, and values of another type than expected.
-    const where = (0,_log_js__WEBPACK_IMPORTED_MODULE_0__/* .printable */ .g)(`${valibot__WEBPACK_IMPORTED_MODULE_1__/* .getDotPath */ .BuJ(issue) ?? "top level"}: ${issue.message}`);
+    const where = (0,_log_js__WEBPACK_IMPORTED_MODULE_0__/* .printable */ .g$)(`${valibot__WEBPACK_IMPORTED_MODULE_1__/* .getDotPath */ .BuJ(issue) ?? "top level"}: ${issue.message}`);
     throw new BodyError(`${subject} is not of the expected form (${where})`);
 }
 /** Most bytes that are read of a body only to free its connection; beyond, dropping the connection is cheaper. */
@@ -77711,15 +77793,148 @@ function registryOrigin(registry) {
 
 /***/ }),
 
-/***/ 2268:
+/***/ 6592:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   N: () => (/* binding */ userAgent),
-/* harmony export */   o: () => (/* binding */ createTransport)
-/* harmony export */ });
-/* harmony import */ var undici__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6752);
-/* harmony import */ var _http_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5809);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  o: () => (/* binding */ createTransport),
+  N: () => (/* binding */ userAgent)
+});
+
+// EXTERNAL MODULE: external "node:dns"
+var external_node_dns_ = __nccwpck_require__(610);
+// EXTERNAL MODULE: ./node_modules/undici/index.js
+var undici = __nccwpck_require__(6752);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: ./src/oci/addresses.ts
+
+/**
+ * Addresses that are not on the public internet: unspecified, private, shared by a provider, loopback, link-local (where
+ * clouds keep their metadata), for tests, multicast, reserved.
+ * https://www.iana.org/assignments/iana-ipv4-special-registry
+ */
+const localSubnets4 = [
+    ["0.0.0.0", 8],
+    ["10.0.0.0", 8],
+    ["100.64.0.0", 10],
+    ["127.0.0.0", 8],
+    ["169.254.0.0", 16],
+    ["172.16.0.0", 12],
+    ["192.0.0.0", 24],
+    ["192.168.0.0", 16],
+    ["198.18.0.0", 15],
+    ["224.0.0.0", 4],
+    ["240.0.0.0", 4],
+];
+/** The same for IPv6: https://www.iana.org/assignments/iana-ipv6-special-registry */
+const localSubnets6 = [
+    ["::", 128],
+    ["::1", 128],
+    ["64:ff9b:1::", 48],
+    ["fc00::", 7],
+    ["fe80::", 10],
+    ["fec0::", 10],
+    ["ff00::", 8],
+];
+/** Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052). `::ffff:` needs no entry: Node maps it itself. */
+const translationPrefix = "64:ff9b::";
+const localAddresses = new external_node_net_.BlockList();
+for (const [network, prefix] of localSubnets4) {
+    localAddresses.addSubnet(network, prefix, "ipv4");
+    localAddresses.addSubnet(`${translationPrefix}${network}`, 96 + prefix, "ipv6");
+}
+for (const [network, prefix] of localSubnets6)
+    localAddresses.addSubnet(network, prefix, "ipv6");
+/** Whether an IP address is not on the public internet. What is no IP address counts as such. */
+function isLocalAddress(address) {
+    const family = (0,external_node_net_.isIP)(address);
+    return family === 0 || localAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
+}
+/**
+ * Storage of clouds that resolves to addresses inside the cloud for whoever asks from there, while the registry in front
+ * of it is public. Only the cloud gives out these names, and over HTTPS their certificates.
+ * COS: https://www.tencentcloud.com/document/product/436/6224
+ * S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
+ */
+const cloudStorage = [
+    /\.cos(-internal)?\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.(cn|com))$/,
+    /(^|\.)s3\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+];
+/**
+ * Whether a URL that a server named may only lead to the public internet: otherwise a registry could have us ask what is
+ * reachable from the runner and not from outside. Who is not on the public internet may name its neighbours.
+ * @param namedByLocal whether the server that named it has a local address itself.
+ */
+function needsPublicAddress(url, namedByLocal) {
+    if (namedByLocal)
+        return false;
+    return url.protocol !== "https:" || !cloudStorage.some((host) => host.test(url.hostname));
+}
+
+;// CONCATENATED MODULE: ./src/oci/connector.ts
+
+
+/** A server that is on the public internet named a host that is not. */
+class LocalAddressError extends Error {
+    name = "LocalAddressError";
+    constructor(host, address) {
+        const where = host === address ? host : `${host} (${address})`;
+        super(`${where} is not on the public internet, and the server that named it is: nothing was sent there`);
+    }
+}
+/** @param timeout time allowed for a connection to come up, in milliseconds. */
+function createConnectors({ lookup, isLocal }, timeout) {
+    const localOrigins = new Set();
+    const publicOrigins = new Set();
+    const options = { allowH2: false, timeout };
+    const open = (0,undici/* buildConnector */.gU)({ ...options, lookup });
+    const openPublic = (0,undici/* buildConnector */.gU)({ ...options, lookup: publicLookup(lookup, isLocal) });
+    /** The address is taken from the socket, not from another lookup: a name may lead elsewhere the next time. */
+    function remembering(connect) {
+        return (target, callback) => connect(target, (...result) => {
+            const address = result[1]?.remoteAddress;
+            if (address !== undefined)
+                (isLocal(address) ? localOrigins : publicOrigins).add(originOf(target));
+            callback(...result);
+        });
+    }
+    return {
+        anywhere: remembering(open),
+        publicOnly: remembering((target, callback) => {
+            const { hostname } = target;
+            // A connection to an address, unlike one to a name, looks nothing up.
+            if ((0,external_node_net_.isIP)(hostname) === 0 || !isLocal(hostname))
+                openPublic(target, callback);
+            else
+                process.nextTick(callback, new LocalAddressError(hostname, hostname), null);
+        }),
+        isLocal: (origin) => localOrigins.has(origin) && !publicOrigins.has(origin),
+    };
+}
+function originOf({ protocol, host, hostname }) {
+    return `${protocol}//${host ?? hostname}`;
+}
+/** A lookup that fails if any of the addresses is local: the system may try one after the other. */
+function publicLookup(lookup, isLocal) {
+    return (hostname, options, callback) => lookup(hostname, options, (error, found, family) => {
+        const addresses = typeof found === "string" ? [found] : (found ?? []).map(({ address }) => address);
+        const forbidden = error === null ? addresses.find(isLocal) : undefined;
+        if (forbidden === undefined)
+            callback(error, found, family);
+        else
+            callback(new LocalAddressError(hostname, forbidden), []);
+    });
+}
+
+// EXTERNAL MODULE: ./src/oci/http.ts
+var http = __nccwpck_require__(5809);
+;// CONCATENATED MODULE: ./src/oci/transport.ts
+
+
+
 
 
 /** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
@@ -77730,7 +77945,7 @@ const connectTimeout = 10_000;
  */
 const headersTimeout = 120_000;
 /** Longest silence inside an answer's body, in milliseconds: a stall that lasts longer is a broken connection. */
-const bodyTimeout = 30_000;
+const defaultBodyTimeout = 30_000;
 /** How long an idle connection is kept for the next request, in milliseconds; registries close theirs after 60 s or more. */
 const keepAliveTimeout = 20_000;
 /** Most redirects in a row. Registries need one, to their blob storage. */
@@ -77741,21 +77956,29 @@ const userAgent = "harbor-release-mirror";
  * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would
  * share one connection and so one window, which caps the rate over a long link.
  */
-function createTransport(log) {
-    const dispatcher = new undici__WEBPACK_IMPORTED_MODULE_0__/* .EnvHttpProxyAgent */ .J2({
-        allowH2: false,
-        pipelining: 1,
-        connect: { timeout: connectTimeout },
-        headersTimeout,
-        bodyTimeout,
-        keepAliveTimeout,
-    });
+function createTransport(log, options = {}) {
+    const { bodyTimeout = defaultBodyTimeout, addresses = { lookup: external_node_dns_.lookup, isLocal: isLocalAddress } } = options;
+    const connectors = createConnectors(addresses, connectTimeout);
+    // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
+    const agents = (connect) => {
+        const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
+        return {
+            shared: new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 1, keepAliveTimeout }),
+            // Without pipelining, undici closes each connection after its request.
+            own: new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 0 }),
+        };
+    };
+    const anywhere = agents(connectors.anywhere);
+    // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
+    const publicOnly = agents(connectors.publicOnly);
     const requests = new Map();
     async function sendOnce(request) {
         const started = performance.now();
+        const foreign = foreignSource(request);
+        const isChecked = foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
         requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
-        const answer = await (0,undici__WEBPACK_IMPORTED_MODULE_0__/* .request */ .Em)(request.url, {
-            dispatcher,
+        const answer = await (0,undici/* request */.Em)(request.url, {
+            dispatcher: (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"],
             method: request.method,
             headers: { "user-agent": userAgent, ...request.headers },
             // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
@@ -77766,8 +77989,8 @@ function createTransport(log) {
         return {
             status: answer.statusCode,
             url: request.url,
-            header: (name) => all(answer.headers[name])[0],
-            headers: (name) => all(answer.headers[name]),
+            header: (name) => transport_all(answer.headers[name])[0],
+            headers: (name) => transport_all(answer.headers[name]),
             body: answer.body,
         };
     }
@@ -77777,15 +78000,23 @@ function createTransport(log) {
             const response = await sendOnce(current);
             if (request.redirect !== "follow" || !isRedirect(response.status))
                 return response;
-            await (0,_http_js__WEBPACK_IMPORTED_MODULE_1__/* .discard */ .vf)(response);
+            await (0,http/* discard */.vf)(response);
             if (hops >= redirectLimit)
                 throw new Error(`more than ${redirectLimit} redirects`);
             current = redirected(current, response.header("location"));
         }
     }
-    return { send, dispatcher, requests, close: () => dispatcher.destroy() };
+    async function close() {
+        const all = [anywhere, publicOnly].flatMap(({ shared, own }) => [shared, own]);
+        await Promise.all(all.map((agent) => agent.destroy()));
+    }
+    return { send, dispatcher: anywhere.shared, requests, close };
 }
-function all(value) {
+/** The server that named the request's URL, if the URL leads away from it. */
+function foreignSource({ url, namedBy }) {
+    return namedBy === undefined || namedBy.origin === url.origin ? undefined : namedBy;
+}
+function transport_all(value) {
     if (value === undefined)
         return [];
     return Array.isArray(value) ? value : [value];
@@ -77812,7 +78043,7 @@ function redirected(request, location) {
     if (url.origin === request.url.origin)
         return { ...request, url };
     const { authorization: _staysBehind, ...headers } = request.headers ?? {};
-    return { ...request, url, headers };
+    return { ...request, url, headers, namedBy: request.url };
 }
 /** A URL for the debug log: queries carry signatures and upload state. */
 function redacted(url) {
@@ -77860,12 +78091,12 @@ function renderTemplate(template, version) {
     };
     const tag = template.replace(placeholderPattern, (whole, name) => {
         if (!isPlaceholder(name))
-            throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .InputError */ .dz(`images: ${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g)(whole)} is not a known placeholder`);
+            throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .InputError */ .dz(`images: ${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(whole)} is not a known placeholder`);
         return values[name];
     });
     if ((0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_2__/* .isTag */ .dz)(tag))
         return tag;
-    const made = `"${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g)(template)}" gives "${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g)(tag)}" for ${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g)(version.tag)}`;
+    const made = `"${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(template)}" gives "${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(tag)}" for ${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(version.tag)}`;
     throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .InputError */ .dz(`images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`);
 }
 /**
@@ -77994,7 +78225,7 @@ function parseSelection(text) {
 
 /***/ }),
 
-/***/ 9863:
+/***/ 5768:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -78012,108 +78243,6 @@ var external_node_path_ = __nccwpck_require__(6760);
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: ./src/errors.ts
 var src_errors = __nccwpck_require__(3916);
-;// CONCATENATED MODULE: ./src/oci/slots.ts
-/**
- * Places for work against one host. The number adapts: one more for each round of work that went well, half when the
- * host says that it is too much (the rule of TCP, RFC 5681), and nothing new before the time that it names.
- */
-class Slots {
-    #clock;
-    #ceiling;
-    #waiting = [];
-    #limit;
-    #taken = 0;
-    #closedUntil = 0;
-    #halvedAt = Number.NEGATIVE_INFINITY;
-    #waking = false;
-    constructor(limits, clock) {
-        this.#clock = clock;
-        this.#limit = limits.start;
-        this.#ceiling = limits.ceiling;
-    }
-    /** Places at the moment, taken or not. */
-    get limit() {
-        return Math.floor(this.#limit);
-    }
-    /**
-     * Runs work in a place of its own; of those that wait, the highest priority comes first, then the longest waiting.
-     * @throws what the work throws, or the signal's reason while it waits.
-     */
-    async run(priority, signal, work) {
-        await this.#enter(priority, signal);
-        try {
-            const result = await work();
-            this.#limit = Math.min(this.#ceiling, this.#limit + 1 / this.#limit);
-            return result;
-        }
-        finally {
-            this.#taken -= 1;
-            this.#admit();
-        }
-    }
-    /**
-     * The host said that it is too much. Answers to one burst arrive together and halve the number once.
-     * @param retryAfter pause that the host named, in milliseconds.
-     */
-    throttled(retryAfter = 0) {
-        const now = this.#clock.now();
-        this.#closedUntil = Math.max(this.#closedUntil, now + retryAfter);
-        // Longer than a burst takes to come back over a long link, shorter than the first pause before a second try.
-        if (now - this.#halvedAt < 400)
-            return;
-        this.#halvedAt = now;
-        this.#limit = Math.max(1, this.#limit / 2);
-    }
-    #enter(priority, signal) {
-        return new Promise((resolve, reject) => {
-            if (signal?.aborted === true) {
-                reject(signal.reason);
-                return;
-            }
-            const leave = () => {
-                const index = this.#waiting.indexOf(waiting);
-                if (index >= 0)
-                    this.#waiting.splice(index, 1);
-                reject(signal?.reason);
-            };
-            const waiting = {
-                priority,
-                enter: () => {
-                    signal?.removeEventListener("abort", leave);
-                    resolve();
-                },
-            };
-            signal?.addEventListener("abort", leave, { once: true });
-            const behind = this.#waiting.findIndex((other) => other.priority < priority);
-            this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
-            this.#admit();
-        });
-    }
-    #admit() {
-        const pause = this.#closedUntil - this.#clock.now();
-        if (pause > 0) {
-            this.#wakeIn(pause);
-            return;
-        }
-        while (this.#taken < this.limit) {
-            const next = this.#waiting.shift();
-            if (next === undefined)
-                return;
-            this.#taken += 1;
-            next.enter();
-        }
-    }
-    #wakeIn(ms) {
-        if (this.#waking || this.#waiting.length === 0)
-            return;
-        this.#waking = true;
-        void this.#clock.sleep(ms).then(() => {
-            this.#waking = false;
-            this.#admit();
-        });
-    }
-}
-
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var oci_reference = __nccwpck_require__(2148);
 ;// CONCATENATED MODULE: ./src/copy/blob-needs.ts
@@ -78204,8 +78333,77 @@ class Budget {
     }
 }
 
+// EXTERNAL MODULE: ./src/log.ts
+var src_log = __nccwpck_require__(5625);
+// EXTERNAL MODULE: ./node_modules/valibot/dist/index.mjs
+var dist = __nccwpck_require__(7934);
+;// CONCATENATED MODULE: ./src/oci/challenge.ts
+/** Longest header that is looked at, in characters; real ones have some hundred. */
+const headerLimit = 8 * 1024;
+/** One step of the header: a parameter `name=value`, or a bare word, which starts a new challenge. */
+const step = /\s*,?\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/y;
+/** The challenges of a `WWW-Authenticate` header, as far as they can be read: a malformed rest is ignored. */
+function parseChallenges(header) {
+    const challenges = [];
+    const text = header.slice(0, headerLimit);
+    step.lastIndex = 0;
+    for (let match = step.exec(text); match !== null; match = step.exec(text)) {
+        const [, name = "", quoted, bare] = match;
+        const value = quoted === undefined ? bare : quoted.replace(/\\(.)/g, "$1");
+        if (value === undefined)
+            challenges.push({ scheme: name.toLowerCase(), parameters: new Map() });
+        else
+            challenges.at(-1)?.parameters.set(name.toLowerCase(), value);
+    }
+    return challenges;
+}
+
 // EXTERNAL MODULE: ./src/oci/http.ts
 var http = __nccwpck_require__(5809);
+;// CONCATENATED MODULE: ./src/oci/lease.ts
+/**
+ * Shares a leased value: callers at the same moment wait for one request instead of making one each.
+ * @param obtain gets a new value; called with the signal of the caller that needed it first.
+ */
+function leased(clock, obtain) {
+    let current;
+    let flight;
+    async function land(signal) {
+        try {
+            current = await obtain(signal);
+            return current;
+        }
+        finally {
+            flight = undefined;
+        }
+    }
+    async function get(signal) {
+        if (current !== undefined && clock.now() < current.until)
+            return current.value;
+        const joined = flight;
+        if (joined === undefined) {
+            flight = { lease: land(signal), signal };
+            return (await flight.lease).value;
+        }
+        try {
+            return (await joined.lease).value;
+        }
+        catch (error) {
+            // The one who started the request gave up; that is no reason for those who only joined it.
+            if (joined.signal?.aborted === true && signal?.aborted !== true)
+                return get(signal);
+            throw error;
+        }
+    }
+    return {
+        get,
+        drop: (value) => {
+            if (current?.value === value)
+                current = undefined;
+        },
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/oci/retry.ts
 
 
@@ -78336,6 +78534,919 @@ async function sendOnce(transport, request, isLast) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/oci/registry-error.ts
+
+
+
+
+
+/**
+ * Longest problem that a failure tells, in characters: some name a dozen digests. What a broken connection says may quote
+ * the server: names in its certificate, the address of a redirect.
+ */
+const problemLimit = 1000;
+/** Largest error body that is read, in bytes; what is useful in one fits a line. */
+const errorBodyLimit = 64 * 1024;
+const errorSchema = dist/* object */.Ikc({
+    errors: dist/* array */.YOg(dist/* object */.Ikc({ code: dist/* optional */.lqM(dist/* string */.YjP(), ""), message: dist/* optional */.lqM(dist/* nullable */.mee(dist/* string */.YjP()), "") })),
+});
+/** The failure that a registry's answer means. Reads, and so frees, the response. */
+async function refusal(response, of, clock) {
+    const { code, text } = await errorIn(response);
+    const pause = parseRetryAfter(response.header("retry-after"), clock.now());
+    const worthWaiting = (pause ?? 0) <= defaultRetryPolicy.longestRetryAfter;
+    return new src_errors/* OperationError */.OK({
+        side: of.side,
+        host: of.registry,
+        repository: of.repository,
+        operation: of.operation,
+        status: response.status,
+        code,
+        problem: text,
+        advice: adviceFor(response.status, text, of.side),
+        temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
+        // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
+        retryAfterMs: worthWaiting ? pause : undefined,
+    });
+}
+/** The code and the words of an error body: JSON of the specification, or whatever it is. A HEAD has none. */
+async function errorIn(response) {
+    const nothing = { code: undefined, text: "the registry gave no reason" };
+    const body = await (0,http/* readBytes */.io)(response, errorBodyLimit).then((bytes) => bytes.toString("utf8"), () => "");
+    if (body.trim() === "")
+        return nothing;
+    try {
+        const [first] = (0,http/* parseJson */.qF)(body, errorSchema).errors;
+        if (first === undefined)
+            return nothing;
+        const code = /^[A-Z][A-Z0-9_]{0,63}$/.test(first.code) ? first.code : undefined;
+        return { code, text: (0,src_log/* printable */.g$)(first.message ?? "") || nothing.text };
+    }
+    catch {
+        // Plain text and HTML are common from proxies in front of a registry. Each tag is looked for up to the next one
+        // only: a body of nothing but `<` must not take seconds.
+        return {
+            code: undefined,
+            text: (0,src_log/* printable */.g$)(body.replace(/<[^<>]*>/g, " ").replace(/\s+/g, " ")) || nothing.text,
+        };
+    }
+}
+/** Docker Hub's limit on pulls, which takes up to six hours to pass, and not its limit on requests, which passes in a minute. */
+function isPullLimit(text) {
+    return /pull rate limit/i.test(text);
+}
+function adviceFor(status, text, side) {
+    if (isPullLimit(text)) {
+        return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
+    }
+    if (status === 401 || status === 403) {
+        return side === "source"
+            ? "If the image is not public, log in to its registry in an earlier step."
+            : "Check that the login of this registry may push to this repository, and that it exists.";
+    }
+    if (status === 404 && side === "destination")
+        return "Check that the namespace exists there and that the login may push to it.";
+    if (status === 413)
+        return "The registry takes no manifest or layer of this size.";
+    if (status === 429)
+        return "The registry limits requests; run again later.";
+    if (status >= 500)
+        return "The registry has trouble of its own; run again later: what is there already is not sent again.";
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/oci/token-server.ts
+
+/**
+ * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
+ * registries have one more label than their token server.
+ */
+const knownTokenServers = [
+    [/\.aliyuncs\.com$/, /^dockerauth(-vpc|-ee|-ee-vpc)?\.[a-z0-9-]+\.aliyuncs\.com$/],
+];
+/**
+ * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host.
+ * @param realm as the challenge has it; a relative one is meant relative to the registry.
+ * @param registry URL that answered with the challenge.
+ * @returns the address, or in words why it is not trusted.
+ */
+function trustedRealm(realm, registry) {
+    if (realm === "" || !URL.canParse(realm, registry.href))
+        return "its token server has no usable address";
+    const url = new URL(realm, registry);
+    if (url.username !== "" || url.password !== "")
+        return "its token server's address has a login in it";
+    if (url.protocol !== registry.protocol && url.protocol !== "https:")
+        return "its token server is not on https";
+    if (isRelatedHost(registry.hostname, url.hostname))
+        return url;
+    return `it names a token server on another host, ${(0,src_log/* printable */.g$)(url.hostname)}`;
+}
+/**
+ * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
+ * name of at least two labels (registry-1.docker.io and auth.docker.io).
+ */
+function isRelatedHost(registry, tokenServer) {
+    if (registry === tokenServer)
+        return true;
+    if (knownTokenServers.some(([ours, theirs]) => ours.test(registry) && theirs.test(tokenServer)))
+        return true;
+    if (/^[0-9.]+$/.test(registry) || registry.includes(":"))
+        return false;
+    if (registry.endsWith(`.${tokenServer}`) && tokenServer.includes("."))
+        return true;
+    if (tokenServer.endsWith(`.${registry}`))
+        return true;
+    const parent = registry.slice(registry.indexOf(".") + 1);
+    return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
+}
+
+;// CONCATENATED MODULE: ./src/oci/auth.ts
+
+
+
+
+
+
+
+
+
+
+/** Life of a token without `expires_in`, in seconds, and the least that is believed. https://distribution.github.io/distribution/spec/auth/token/ */
+const shortestTokenLife = 60;
+/** The longest life that is believed, in seconds; a day outlasts every job. */
+const longestTokenLife = 24 * 3600;
+/** A token is renewed this long before its end, in seconds, so that a request that starts with it also arrives with it. */
+const renewalMargin = 30;
+/** Largest answer of a token server, in bytes; tokens with many scopes reach some kilobytes. */
+const tokenLimit = 128 * 1024;
+const tokenSchema = dist/* object */.Ikc({
+    token: dist/* optional */.lqM(dist/* string */.YjP()),
+    access_token: dist/* optional */.lqM(dist/* string */.YjP()),
+    expires_in: dist/* optional */.lqM(dist/* nullable */.mee(dist/* number */.aig())),
+});
+/**
+ * The logins to one registry: asks `/v2/` once how it wants to be asked, and keeps a login for each set of scopes until
+ * it is refused or, a token, shortly before its end. https://distribution.github.io/distribution/spec/auth/token/
+ */
+class Authenticator {
+    #options;
+    #scheme;
+    /** The login by Basic, the same for all scopes. */
+    #basic;
+    #headers = new Map();
+    /** What the challenge of a refused request said. */
+    #challenged;
+    constructor(options) {
+        this.#options = options;
+        this.#scheme = leased(options.clock, async (signal) => forGood(await this.#askScheme(signal)));
+        this.#basic = leased(options.clock, async (signal) => {
+            const credential = await this.#credential(signal);
+            return forGood(credential === undefined ? undefined : basicHeader(credential));
+        });
+    }
+    /**
+     * Asks the registry how it wants to be asked, ahead of the first request, so that this one does not wait for it. A
+     * failure is not told here; the first request meets it again.
+     */
+    async greet(signal) {
+        await this.#scheme.get(signal).catch(() => undefined);
+    }
+    /**
+     * The `authorization` header for these scopes; undefined where the registry wants none. Who asks while another asks
+     * for the same shares the answer.
+     * @throws OperationError when the login is refused.
+     */
+    header(scopes, signal) {
+        const key = keyOf(scopes);
+        const known = this.#headers.get(key);
+        const header = known ?? leased(this.#options.clock, (asker) => this.#logIn(scopes, asker));
+        if (known === undefined)
+            this.#headers.set(key, header);
+        return header.get(signal);
+    }
+    /**
+     * Forgets what a 401 has proved wrong, so that `header` asks anew. The challenge of the refused request wins over the
+     * one of `/v2/`, which some registries answer without any.
+     * @param authorization the header that was refused: of several requests that were refused with it, only the first
+     * takes it away.
+     * @throws OperationError when the challenge cannot be met.
+     */
+    forget(scopes, refusal, authorization) {
+        this.#headers.get(keyOf(scopes))?.drop(authorization);
+        this.#basic.drop(authorization);
+        if (refusal.headers("www-authenticate").length > 0)
+            this.#challenged = this.#schemeOf(refusal);
+    }
+    async #logIn(scopes, signal) {
+        const scheme = this.#challenged ?? (await this.#scheme.get(signal));
+        if (scheme.kind === "none")
+            return forGood(undefined);
+        return scheme.kind === "basic"
+            ? forGood(await this.#basic.get(signal))
+            : this.#fetchToken(scheme, scopes, signal);
+    }
+    async #askScheme(signal) {
+        const url = new URL("/v2/", (0,oci_reference/* registryOrigin */._g)(this.#options.registry));
+        const response = await this.#send({ method: "GET", url, signal }, "reaching the registry");
+        await (0,http/* discard */.vf)(response);
+        if (response.status === 401)
+            return this.#schemeOf(response);
+        if (response.status < 300)
+            return { kind: "none" };
+        throw this.#failure("reaching the registry", url, {
+            status: response.status,
+            problem: "its /v2/ does not answer as a registry does",
+            advice: response.status === 403
+                ? "An allowlist of the registry may keep this runner's address out."
+                : "Check the host name in the destination or source.",
+        });
+    }
+    #schemeOf(response) {
+        const challenges = response.headers("www-authenticate").flatMap(parseChallenges);
+        const bearer = challenges.find((challenge) => challenge.scheme === "bearer");
+        if (bearer !== undefined) {
+            return {
+                kind: "bearer",
+                realm: this.#trustedRealm(bearer.parameters.get("realm") ?? "", response.url),
+                service: bearer.parameters.get("service"),
+            };
+        }
+        if (challenges.some((challenge) => challenge.scheme === "basic"))
+            return { kind: "basic" };
+        throw this.#failure("logging in", response.url, {
+            status: response.status,
+            problem: "it asks for a login in no known way",
+        });
+    }
+    #trustedRealm(realm, base) {
+        const trusted = trustedRealm(realm, base);
+        if (typeof trusted !== "string")
+            return trusted;
+        throw this.#failure("logging in", base, {
+            problem: trusted,
+            advice: "No login was sent. If the registry is what you think it is, tell its operator.",
+        });
+    }
+    async #fetchToken(scheme, scopes, signal) {
+        const { clock, log } = this.#options;
+        const credential = await this.#credential(signal);
+        const request = tokenRequest(scheme, scopes, credential);
+        const namedBy = (0,oci_reference/* registryOrigin */._g)(this.#options.registry);
+        const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
+        if (response.status !== 200) {
+            await (0,http/* discard */.vf)(response);
+            throw this.#failure("asking its token server", request.url, refusedLogin(response.status, credential));
+        }
+        const answer = await (0,http/* readJson */.Vh)(response, tokenSchema, tokenLimit).catch((error) => {
+            throw this.#failure("asking its token server", request.url, { problem: (0,src_errors/* messageOf */.bD)(error) });
+        });
+        const value = answer.token || answer.access_token;
+        if (value === undefined || value === "" || /[^\x21-\x7e]/.test(value)) {
+            throw this.#failure("asking its token server", request.url, {
+                problem: "the answer holds no usable token",
+            });
+        }
+        log.mask(value);
+        const life = Math.min(Math.max(answer.expires_in ?? shortestTokenLife, shortestTokenLife), longestTokenLife);
+        return { value: `Bearer ${value}`, until: clock.now() + (life - renewalMargin) * 1000 };
+    }
+    async #send(request, operation) {
+        try {
+            return await this.#options.transport.send(request);
+        }
+        catch (error) {
+            if (request.signal?.aborted === true)
+                throw error;
+            throw this.#failure(operation, request.url, {
+                problem: (0,src_errors/* messageOf */.bD)(error),
+                temporary: isBrokenConnection(error),
+                cause: error,
+            });
+        }
+    }
+    /** The login, with every form of it masked before its first use. */
+    async #credential(signal) {
+        const credential = await this.#options.credentials(signal);
+        if (credential !== undefined) {
+            const { password, identityToken } = credential;
+            for (const secret of [password, identityToken, basicHeader(credential).slice("Basic ".length)]) {
+                if (secret !== undefined && secret !== "")
+                    this.#options.log.mask(secret);
+            }
+        }
+        return credential;
+    }
+    #failure(operation, url, details) {
+        const { cause, problem, ...rest } = details;
+        return new src_errors/* OperationError */.OK({
+            side: this.#options.side,
+            host: this.#options.registry,
+            operation: `${operation} (${url.host})`,
+            problem: (0,src_log/* printable */.g$)(problem, problemLimit),
+            ...rest,
+        }, { cause });
+    }
+}
+/** A value that stays until it is refused. */
+function forGood(value) {
+    return { value, until: Number.POSITIVE_INFINITY };
+}
+function keyOf(scopes) {
+    return scopes.map(printScope).sort().join(" ");
+}
+function printScope(scope) {
+    return `repository:${scope.repository}:${scope.actions.join(",")}`;
+}
+function basicHeader(credential) {
+    return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+}
+/** A GET with Basic, or, for an identity token, the OAuth2 form. https://distribution.github.io/distribution/spec/auth/oauth/ */
+function tokenRequest(scheme, scopes, credential) {
+    const parameters = scheme.service === undefined ? [] : [["service", scheme.service]];
+    const printed = scopes.map(printScope);
+    if (credential?.identityToken !== undefined) {
+        const form = new URLSearchParams([
+            ...parameters,
+            ["grant_type", "refresh_token"],
+            ["refresh_token", credential.identityToken],
+            ["client_id", "harbor-release-mirror"],
+            ["scope", printed.join(" ")],
+        ]);
+        const headers = { "content-type": "application/x-www-form-urlencoded" };
+        return { method: "POST", url: scheme.realm, headers, body: form.toString() };
+    }
+    const url = new URL(scheme.realm);
+    for (const [name, value] of parameters)
+        url.searchParams.set(name, value);
+    for (const scope of printed)
+        url.searchParams.append("scope", scope);
+    return credential === undefined
+        ? { method: "GET", url }
+        : { method: "GET", url, headers: { authorization: basicHeader(credential) } };
+}
+function refusedLogin(status, credential) {
+    const refused = status === 401 || status === 403;
+    const problem = refused ? "the login was refused" : "no token was given";
+    const advice = !refused
+        ? "Try again later."
+        : credential === undefined
+            ? "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step."
+            : "Check the user name and the token, that the token is still valid, and that it may reach this repository.";
+    return { status, problem, advice, temporary: !refused };
+}
+
+;// CONCATENATED MODULE: ./src/oci/quirks.ts
+/**
+ * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
+ * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
+ * requests a second at 200 ms, under every published limit.
+ */
+const usualRequests = { start: 12, ceiling: 16 };
+/** Docker Hub answered 429 to five cold connections, in the measurements of another tool (clowdhaus/ocync, `aimd.rs`). */
+const dockerHubRequests = { start: 4, ceiling: 16 };
+/** How many small requests a registry gets at a time. */
+function requestSlotsOf(registry) {
+    return registry === "docker.io" ? dockerHubRequests : usualRequests;
+}
+const mebibyte = 1024 * 1024;
+const uploadQuirks = [
+    {
+        host: /^ghcr\.io$/,
+        chunks: "never",
+        source: "with several PATCHes, the last one replaces the others (clowdhaus/ocync, docs on registries)",
+    },
+    {
+        host: /(^|\.)gcr\.io$|-docker\.pkg\.dev$/,
+        chunks: "never",
+        source: "Artifact Registry takes one PUT or one PATCH, not several chunks (clowdhaus/ocync, docs on registries)",
+    },
+    {
+        host: /\.azurecr\.(io|cn|us)$/,
+        chunks: { limit: 16 * mebibyte },
+        source: "a streamed body of more than about 20 MB is refused (clowdhaus/ocync, docs on registries)",
+    },
+    {
+        host: /\.jfrog\.io$/,
+        chunks: { limit: 64 * mebibyte },
+        source: "an upload in a single PUT failed (RTFACT-19344; goharbor/harbor uses PATCH and PUT)",
+    },
+];
+/** What to mind when uploading to a registry; undefined for most. */
+function uploadQuirkOf(registry) {
+    const host = registry.replace(/:[0-9]+$/, "");
+    return uploadQuirks.find((quirk) => quirk.host.test(host));
+}
+
+;// CONCATENATED MODULE: ./src/oci/slots.ts
+/**
+ * How long measured slots gather who wants a place before they give the first ones away, in milliseconds: answers that
+ * arrive together are queued one after the other, and the largest of them should come first, not the luckiest.
+ */
+const gathering = 25;
+/**
+ * Places for work against one host, by the rules of TCP (RFC 5681): while nothing speaks against it, each piece of work
+ * that went well opens one more; when the host says that it is too much, half of them close, and from then on it takes a
+ * whole round of good work to open one. Nothing new starts before the time that the host names.
+ *
+ * Work that lasts long and fills a link tells nothing by ending well. For it, growth by success is off (`measured`), and
+ * whoever watches the link says when one more place helps.
+ */
+class Slots {
+    #clock;
+    #ceiling;
+    #growsBySuccess;
+    #waiting = [];
+    #limit;
+    #taken = 0;
+    #closedUntil = 0;
+    #halvedAt = Number.NEGATIVE_INFINITY;
+    #waking = false;
+    constructor(limits, clock) {
+        this.#clock = clock;
+        this.#limit = limits.start;
+        this.#ceiling = limits.ceiling;
+        this.#growsBySuccess = limits.growth !== "measured";
+    }
+    /** Places at the moment, taken or not. */
+    get limit() {
+        return Math.floor(this.#limit);
+    }
+    /** Whether all places are taken and somebody waits for one. */
+    get isCrowded() {
+        return this.#waiting.length > 0 && this.#taken >= this.limit && this.#closedUntil <= this.#clock.now();
+    }
+    /** Whether there is a free place, and nobody waiting for it. */
+    get hasRoom() {
+        return this.#waiting.length === 0 && this.#taken < this.limit;
+    }
+    /** When the host last said that it was too much, in milliseconds since the epoch; long ago if never. */
+    get throttledAt() {
+        return this.#halvedAt;
+    }
+    /** Opens more places, or closes some as soon as they are free; within one and the ceiling. */
+    resize(by) {
+        this.#limit = Math.min(this.#ceiling, Math.max(1, this.#limit + by));
+        this.#admit();
+    }
+    /**
+     * Runs work in a place of its own; of those that wait, the highest priority comes first, then the longest waiting.
+     * @param work gets a function that gives the place back before the work is done, when all that is left is waiting.
+     * @throws what the work throws, or the signal's reason while it waits.
+     */
+    async run(priority, signal, work) {
+        await this.#enter(priority, signal);
+        let isHere = true;
+        const leave = () => {
+            if (!isHere)
+                return;
+            isHere = false;
+            this.#taken -= 1;
+            this.#admit();
+        };
+        try {
+            const result = await work(leave);
+            if (this.#growsBySuccess)
+                this.#open();
+            return result;
+        }
+        finally {
+            leave();
+        }
+    }
+    /**
+     * The host said that it is too much. Answers to one burst arrive together and halve the number once.
+     * @param retryAfter pause that the host named, in milliseconds.
+     */
+    throttled(retryAfter = 0) {
+        const now = this.#clock.now();
+        this.#closedUntil = Math.max(this.#closedUntil, now + retryAfter);
+        // Longer than a burst takes to come back over a long link, shorter than the first pause before a second try.
+        if (now - this.#halvedAt < 400)
+            return;
+        this.#halvedAt = now;
+        this.#limit = Math.max(1, this.#limit / 2);
+    }
+    #open() {
+        const wasThrottled = this.#halvedAt > Number.NEGATIVE_INFINITY;
+        this.#limit = Math.min(this.#ceiling, this.#limit + (wasThrottled ? 1 / this.#limit : 1));
+    }
+    #enter(priority, signal) {
+        return new Promise((resolve, reject) => {
+            if (signal?.aborted === true) {
+                reject(signal.reason);
+                return;
+            }
+            const leave = () => {
+                const index = this.#waiting.indexOf(waiting);
+                if (index >= 0)
+                    this.#waiting.splice(index, 1);
+                reject(signal?.reason);
+            };
+            const waiting = {
+                priority,
+                enter: () => {
+                    signal?.removeEventListener("abort", leave);
+                    resolve();
+                },
+            };
+            signal?.addEventListener("abort", leave, { once: true });
+            const behind = this.#waiting.findIndex((other) => other.priority < priority);
+            this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
+            if (this.#growsBySuccess)
+                this.#admit();
+            else
+                this.#wakeIn(gathering);
+        });
+    }
+    #admit() {
+        const pause = this.#closedUntil - this.#clock.now();
+        if (pause > 0) {
+            this.#wakeIn(pause);
+            return;
+        }
+        while (this.#taken < this.limit) {
+            const next = this.#waiting.shift();
+            if (next === undefined)
+                return;
+            this.#taken += 1;
+            next.enter();
+        }
+    }
+    #wakeIn(ms) {
+        if (this.#waking || this.#waiting.length === 0)
+            return;
+        this.#waking = true;
+        void this.#clock.sleep(ms).then(() => {
+            this.#waking = false;
+            this.#admit();
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/oci/registry.ts
+
+
+
+
+
+
+
+
+
+/**
+ * Most bytes that count as a small request: they fit the first windows of a connection, so their time is round trips, not
+ * bytes, and they must not wait in line behind layers that take a minute.
+ */
+const smallTransfer = 256 * 1024;
+/** One registry, from one side of the copy: sends requests with the right authorization, and says who failed. */
+class Registry {
+    registry;
+    side;
+    origin;
+    #options;
+    #authenticator;
+    #slots;
+    constructor(options) {
+        this.registry = options.registry;
+        this.side = options.side;
+        this.origin = (0,oci_reference/* registryOrigin */._g)(options.registry);
+        this.#options = options;
+        this.#authenticator = new Authenticator(options);
+        this.#slots = new Slots(requestSlotsOf(options.registry), options.clock);
+    }
+    /** Brings up a connection and asks how the registry wants to be asked, while the caller has other things to do. */
+    greet(signal) {
+        return this.#authenticator.greet(signal);
+    }
+    get clock() {
+        return this.#options.clock;
+    }
+    /**
+     * Sends a request; any status but a refused login is an answer for the caller. A 401 is answered once with a new login,
+     * unless the body was a stream, which is gone by then.
+     * @throws OperationError when the connection broke.
+     */
+    send(request) {
+        if (request.transfer === true)
+            return this.#authorized(request);
+        return this.#slots.run(0, request.signal, async () => {
+            const response = await this.#authorized(request);
+            if (response.status === 429 || response.status === 503)
+                this.#slots.throttled();
+            return response;
+        });
+    }
+    async #authorized(request) {
+        const authorization = await this.#authenticator.header(request.scopes, request.signal);
+        const response = await this.#attempt(request, authorization);
+        // Blob storage that a redirect led to has no say in how this registry is logged in to (P7).
+        if (response.status !== 401 || response.url.origin !== this.origin.origin)
+            return response;
+        // A stream is gone once sent; what made it has to make it anew, and the next try asks for a new login.
+        const again = !isStream(request.body);
+        if (again)
+            await (0,http/* discard */.vf)(response);
+        this.#authenticator.forget(request.scopes, response, authorization);
+        if (!again)
+            return response;
+        return this.#attempt(request, await this.#authenticator.header(request.scopes, request.signal));
+    }
+    /**
+     * Sends a request whose answer must be one of `statuses`.
+     * @throws OperationError for any other.
+     */
+    async expect(request, ...statuses) {
+        const response = await this.send(request);
+        if (statuses.includes(response.status))
+            return response;
+        throw await this.refused(response, request);
+    }
+    /**
+     * Sends a request and reads the body of its answer: again, as a whole, when the connection breaks in the middle of
+     * the body. The transport only sends again what broke before.
+     * @param statuses those that `read` takes; any, if none is given.
+     * @throws OperationError for any other status, for a body that breaks every time, and for what `read` throws.
+     */
+    async read(request, read, ...statuses) {
+        for (let attempt = 1;; attempt += 1) {
+            const response = await (statuses.length === 0 ? this.send(request) : this.expect(request, ...statuses));
+            try {
+                return await read(response);
+            }
+            catch (error) {
+                if (error instanceof src_errors/* OperationError */.OK || request.signal?.aborted === true)
+                    throw error;
+                const temporary = isBrokenConnection(error);
+                if (!temporary || attempt >= defaultRetryPolicy.attempts)
+                    throw this.failure(request, { problem: (0,src_errors/* messageOf */.bD)(error), temporary, cause: error });
+            }
+            await this.clock.sleep(delayBefore(attempt, defaultRetryPolicy, undefined), request.signal);
+        }
+    }
+    /** The failure that an answer means; reads the answer. */
+    refused(response, request) {
+        const { side, registry } = this;
+        const [{ repository }] = request.scopes;
+        return refusal(response, { side, registry, repository, operation: request.operation }, this.#options.clock);
+    }
+    /** A failure of ours to make use of an answer, told like a refusal. */
+    failure(request, details) {
+        const { cause, ...rest } = details;
+        const { side, registry: host } = this;
+        const [{ repository }] = request.scopes;
+        const problem = (0,src_log/* printable */.g$)(details.problem, problemLimit);
+        const { operation } = request;
+        return new src_errors/* OperationError */.OK({ side, host, repository, operation, ...rest, problem }, { cause });
+    }
+    async #attempt(request, authorization) {
+        const { method, target, body, redirect, connection, signal, headers } = request;
+        const url = new URL(target, this.origin);
+        try {
+            return await this.#options.transport.send({
+                method,
+                url,
+                headers: authorization === undefined ? { ...headers } : { ...headers, authorization },
+                ...(body === undefined ? {} : { body }),
+                ...(redirect === undefined ? {} : { redirect }),
+                ...(connection === undefined ? {} : { connection }),
+                signal,
+            });
+        }
+        catch (error) {
+            if (error instanceof src_errors/* OperationError */.OK || signal?.aborted === true)
+                throw error;
+            throw this.failure(request, {
+                problem: (0,src_errors/* messageOf */.bD)(error),
+                temporary: isBrokenConnection(error),
+                cause: error,
+                advice: "Check that the host is right and reachable from the runner.",
+            });
+        }
+    }
+}
+function isStream(body) {
+    return body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
+}
+
+;// CONCATENATED MODULE: ./src/copy/upload.ts
+
+
+
+/** An upload that gets on by at least this many bytes between two breaks is not given up, in bytes. */
+const progressThatCounts = 64 * 1024;
+/**
+ * How long a connection may take nothing before it counts as broken, in milliseconds. Within that, TCP has sent a lost
+ * segment again six or seven times; a link that is still silent then has gone.
+ */
+const defaultStallLimit = 30_000;
+/** Looks for a stall within the time that makes one: a stall is noticed at most a sixth too late. */
+const stallLooks = 6;
+/**
+ * Uploads a blob while it is downloaded. Where it breaks, it goes on in the same upload from the byte that the registry
+ * names, or from the start in a new one; the source is not read again for either.
+ * @param opened an upload that a refused mount has opened.
+ * @throws OperationError
+ */
+async function uploadBlob(repository, spooled, opened, target) {
+    const { uploads, clock, log } = target.options;
+    const { size } = spooled.descriptor;
+    const position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
+    let furthest = 0;
+    for (let attempt = 1;; attempt += 1) {
+        try {
+            await (size <= smallTransfer
+                ? sendRest(repository, spooled, position, target, () => undefined)
+                : sendInTurn(repository, spooled, position, target));
+            return;
+        }
+        catch (error) {
+            position.body = undefined;
+            const failure = uploadFailure(spooled.failure ?? error, repository, spooled);
+            if (failure.status === 429 || failure.status === 503)
+                uploads.throttled(failure.details.retryAfterMs);
+            if (target.signal.aborted || !mayPass(failure, attempt))
+                return giveUp(position, failure);
+            if (failure.status === undefined && !(error instanceof LostUpload))
+                target.broke(position.sent - position.received, position.chunk);
+            if ((await findPosition(position, repository, spooled, target)) === "complete")
+                return;
+            if (position.received >= furthest + progressThatCounts)
+                attempt = 0;
+            furthest = Math.max(furthest, position.received);
+            if (attempt >= defaultRetryPolicy.attempts)
+                return giveUp(position, failure);
+            log.debug(`${(0,src_errors/* messageOf */.bD)(failure)} Going on at byte ${position.received} of ${size}.`);
+            await clock.sleep(delayBefore(Math.max(attempt, 1), defaultRetryPolicy, failure.details.retryAfterMs), target.signal);
+        }
+    }
+}
+/** Whether a failed upload may go through when it is tried again. */
+function mayPass(failure, attempt) {
+    if (failure.details.side === "source")
+        return false;
+    // A token can run out between the start of an upload and its end; the next try brings a new one.
+    if (failure.status === 401)
+        return attempt === 1;
+    // The upload is gone, or the registry is at another byte: the next try asks, or starts over.
+    const isLost = failure.status === 416 || /^BLOB_UPLOAD_/.test(failure.details.code ?? "");
+    return failure.temporary || isLost;
+}
+/** Ends an upload for good; the registry need not keep what it has of it. */
+function giveUp({ upload }, failure) {
+    void upload?.cancel();
+    throw failure;
+}
+/**
+ * Asks the registry where to go on. Without an answer that can be true, the upload starts over.
+ * @returns "complete" when the registry has the blob: only its answer was lost.
+ */
+async function findPosition(position, repository, { descriptor }, target) {
+    const { upload, sent } = position;
+    const received = target.mayChunk ? await upload?.received(target.signal).catch(() => undefined) : undefined;
+    const goesOn = received !== undefined && received > 0 && received <= sent;
+    // A question that fails is as good as a no: the upload then starts over, and tells itself what is wrong.
+    const isThere = () => repository.hasBlob(descriptor.digest, target.signal).catch(() => false);
+    if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere()))
+        return "complete";
+    if (!goesOn)
+        void upload?.cancel();
+    position.upload = goesOn ? upload : undefined;
+    position.received = goesOn ? received : 0;
+    takeBack(position, target);
+    return "incomplete";
+}
+/** What was sent beyond the confirmed bytes has to be sent again. */
+function takeBack(position, target) {
+    target.options.progress.sent(position.received - position.sent);
+    position.sent = position.received;
+}
+/**
+ * Waits for a connection with the upload opened already, and gives the connection back with the last byte: the round trips
+ * before the first byte and after the last one pass while other blobs fill the link.
+ */
+function sendInTurn(repository, spooled, position, target) {
+    const { openings, uploads } = target.options;
+    const { size } = spooled.descriptor;
+    return openings.run(size, target.signal, async (leaveOpenings) => {
+        position.upload ??= await repository.startUpload(target.signal);
+        await uploads.run(size, target.signal, (leave) => {
+            leaveOpenings();
+            return sendRest(repository, spooled, position, target, leave);
+        });
+    });
+}
+/** Sends what the registry does not have yet: at once, or in chunks where the registry or the link wants them. */
+async function sendRest(repository, spooled, position, target, afterLastByte) {
+    const { descriptor } = spooled;
+    position.upload ??= await repository.startUpload(target.signal);
+    const { upload } = position;
+    if (descriptor.size <= smallTransfer) {
+        // All of it before the request, so that the registry's place is not taken while the source still sends.
+        const from = position.received;
+        const bytes = await collect(counted(spooled, from, descriptor.size, position, target));
+        await upload.finish(descriptor, once(bytes), from, { signal: target.signal });
+        return;
+    }
+    const { chunk } = target;
+    position.chunk = chunk;
+    while (chunk !== undefined && descriptor.size - position.received > chunk.size) {
+        const from = position.received;
+        const received = await watched(target, (signal, watch) => {
+            const body = watch(counted(spooled, from, from + chunk.size, position, target));
+            return upload.append(body, from, chunk.size, { signal, ownConnection: chunk.ownConnection });
+        });
+        // Without a byte more, the same chunk would be sent for ever.
+        if (received > position.sent || received <= from)
+            throw new LostUpload(received);
+        position.received = received;
+        takeBack(position, target);
+    }
+    await watched(target, (signal, watch) => {
+        const rest = counted(spooled, position.received, descriptor.size, position, target);
+        const body = watch(thenCall(rest, afterLastByte));
+        return upload.finish(descriptor, body, position.received, {
+            signal,
+            ownConnection: chunk?.ownConnection ?? false,
+        });
+    });
+}
+/** The registry says that it has bytes that were never sent, or nothing of what it just took. */
+class LostUpload extends Error {
+    name = "LostUpload";
+    constructor(received) {
+        super(`the registry says that it has ${received} bytes, which cannot be`);
+    }
+}
+/** A part of a blob, chunk by chunk; what is handed on counts as sent. */
+async function* counted(spooled, from, to, position, target) {
+    const body = Symbol("body");
+    position.body = body;
+    position.sent = from;
+    for await (const chunk of spooled.follow(from, to)) {
+        if (position.body !== body)
+            return;
+        position.sent += chunk.length;
+        target.options.progress.sent(chunk.length);
+        yield chunk;
+    }
+}
+async function* thenCall(body, atTheEnd) {
+    yield* body;
+    atTheEnd();
+}
+async function* once(bytes) {
+    yield bytes;
+}
+async function collect(chunks) {
+    const all = [];
+    for await (const chunk of chunks)
+        all.push(chunk);
+    return Buffer.concat(all);
+}
+/**
+ * Sends with an eye on the connection: if it takes no byte for too long, the request is ended. Time in which the spool
+ * waits for the source does not count, nor does the registry's own time to answer after the last byte.
+ */
+async function watched(target, send) {
+    const { stallLimit = defaultStallLimit } = target.options;
+    const stalled = new AbortController();
+    let takenAt;
+    async function* watch(body) {
+        for await (const chunk of body) {
+            takenAt = performance.now();
+            yield chunk;
+            takenAt = undefined;
+        }
+    }
+    const timer = setInterval(() => {
+        if (takenAt !== undefined && performance.now() - takenAt > stallLimit)
+            stalled.abort(new Stalled(stallLimit));
+    }, stallLimit / stallLooks);
+    try {
+        return await send(AbortSignal.any([target.signal, stalled.signal]), watch);
+    }
+    finally {
+        clearInterval(timer);
+    }
+}
+class Stalled extends Error {
+    name = "Stalled";
+    constructor(limit) {
+        super(`the connection took no byte for ${limit / 1000} s`);
+    }
+}
+function uploadFailure(error, repository, { descriptor }) {
+    if (error instanceof src_errors/* OperationError */.OK)
+        return error;
+    const request = {
+        scopes: [{ repository: repository.name, actions: ["push"] }],
+        operation: `uploading the blob ${descriptor.digest}`,
+    };
+    const temporary = error instanceof LostUpload || error instanceof Stalled || isBrokenConnection(error);
+    return repository.registry.failure(request, { problem: (0,src_errors/* messageOf */.bD)(error), temporary, cause: error });
+}
+
 ;// CONCATENATED MODULE: ./src/copy/blob-delivery.ts
 
 
@@ -78359,7 +79470,7 @@ async function deliverBlob(need, target, downloads) {
             if (uploaded)
                 target.options.progress.expect(descriptor.size);
             uploaded = true;
-            await upload(repository, descriptor, mounted, target, downloads);
+            await uploadBlob(repository, await downloads.open(descriptor.digest), mounted, target);
             target.works();
         }
         catch (error) {
@@ -78413,85 +79524,18 @@ async function holders(need, target) {
 }
 /** @returns true when mounted; else the upload that the registry may have opened instead. */
 async function mountFromAny(repository, { digest }, from, target) {
-    let session;
+    let upload;
     for (const name of from) {
-        if (session !== undefined)
-            void repository.cancelUpload(session);
+        void upload?.cancel();
         const answer = await repository.mountBlob(digest, name, target.signal);
         if (answer === "mounted")
             return true;
-        session = answer;
+        upload = answer;
     }
-    return session;
-}
-/** Uploads a blob from the spool, again from its start where it breaks. The source is not read another time for that. */
-async function upload(repository, descriptor, opened, target, downloads) {
-    const { uploads, clock, log } = target.options;
-    const spooled = await downloads.open(descriptor.digest);
-    let session = opened;
-    for (let attempt = 1;; attempt += 1) {
-        try {
-            const current = session;
-            await uploads.run(descriptor.size, target.signal, () => uploadOnce(repository, spooled, current, target));
-            return;
-        }
-        catch (error) {
-            session = undefined;
-            const failure = uploadFailure(error, repository, descriptor);
-            if (failure.status === 429 || failure.status === 503)
-                uploads.throttled(failure.details.retryAfterMs);
-            // A token can run out between the start of an upload and its end; the next try brings a new one.
-            const again = failure.temporary || (failure.status === 401 && attempt === 1);
-            if (target.signal.aborted || !again || attempt >= defaultRetryPolicy.attempts)
-                throw failure;
-            log.debug(`${(0,src_errors/* messageOf */.bD)(failure)} Uploading again.`);
-            await clock.sleep(delayBefore(attempt, defaultRetryPolicy, failure.details.retryAfterMs), target.signal);
-        }
-    }
-}
-async function uploadOnce(repository, spooled, opened, target) {
-    const { progress } = target.options;
-    const session = opened ?? (await repository.startUpload(target.signal));
-    let sent = 0;
-    async function* counted() {
-        for await (const chunk of spooled.follow()) {
-            sent += chunk.length;
-            progress.sent(chunk.length);
-            yield chunk;
-        }
-    }
-    try {
-        await repository.finishUpload(session, spooled.descriptor, counted(), target.signal);
-    }
-    catch (error) {
-        progress.sent(-sent);
-        // Not waited for: what the registry keeps of a broken upload is its own to tidy up.
-        void repository.cancelUpload(session);
-        // When the download broke, that is the reason, and the broken upload its consequence.
-        throw spooled.failure ?? error;
-    }
-}
-function uploadFailure(error, repository, { digest }) {
-    if (error instanceof src_errors/* OperationError */.OK)
-        return error;
-    const request = {
-        scopes: [{ repository: repository.name, actions: ["push"] }],
-        operation: `uploading the blob ${digest}`,
-    };
-    const temporary = isBrokenConnection(error);
-    return repository.registry.failure(request, { problem: (0,src_errors/* messageOf */.bD)(error), temporary, cause: error });
+    return upload;
 }
 function asError(thrown) {
     return thrown instanceof Error ? thrown : new Error((0,src_errors/* messageOf */.bD)(thrown));
-}
-
-;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
-const units = ["B", "kB", "MB", "GB", "TB"];
-/** A number of bytes for people, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
-function formatBytes(bytes) {
-    const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-    const value = bytes / 1000 ** power;
-    return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
 }
 
 ;// CONCATENATED MODULE: ./src/copy/image-graph.ts
@@ -78533,6 +79577,9 @@ async function readImageGraph(source, root, signal) {
 function manifestsInOrder(root) {
     const ordered = new Map();
     const visit = (node) => {
+        // Indexes that share children have more ways through them than any run has time for.
+        if (ordered.has(node.manifest.digest))
+            return;
         node.children.forEach(visit);
         ordered.set(node.manifest.digest, node.manifest);
     };
@@ -78547,6 +79594,54 @@ function blobsOf(root) {
             blobs.set(blob.digest, blob);
     }
     return [...blobs.values()];
+}
+
+;// CONCATENATED MODULE: ./src/copy/confirm.ts
+
+/**
+ * Asks a destination, by HEAD, for everything that this run has put there for an image: each manifest by digest and each
+ * blob. What the destination said it had before is not asked for a second time. A registry's 201 is a promise; tags are
+ * moved on an answer (P3).
+ * @param placed blobs that were uploaded or mounted in this run.
+ * @throws OperationError when it cannot be asked.
+ */
+async function findMissing(content, repository, placed, signal) {
+    const nodes = [content.root, ...content.attachments.map(({ root }) => root)];
+    const manifests = nodes.flatMap((node) => manifestsInOrder(node));
+    const blobs = content.blobs.filter(({ digest }) => placed.has(digest));
+    const [absentManifests, absentBlobs] = await Promise.all([
+        absent(manifests, async ({ digest }) => (await repository.resolve(digest, signal))?.digest === digest),
+        absent(blobs, ({ digest }) => repository.hasBlob(digest, signal)),
+    ]);
+    return { manifests: absentManifests, blobs: absentBlobs };
+}
+async function absent(items, isThere) {
+    const present = await Promise.all(items.map(isThere));
+    return items.filter((_, index) => present[index] === false);
+}
+function isComplete({ manifests, blobs }) {
+    return manifests.length === 0 && blobs.length === 0;
+}
+/** Says what a registry has taken and lost, for good. */
+function lossFailure(repository, { manifests, blobs }) {
+    const names = [...manifests, ...blobs].map(({ digest }) => digest).join(", ");
+    const request = {
+        scopes: [{ repository: repository.name, actions: ["pull"] }],
+        operation: "confirming the image",
+    };
+    return repository.registry.failure(request, {
+        problem: `the registry took these twice and does not have them: ${names}`,
+        advice: "No tag of this version was moved there. Run again; if it happens again, tell the registry's operator.",
+    });
+}
+
+;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
+const units = ["B", "kB", "MB", "GB", "TB"];
+/** A number of bytes for people, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
+function formatBytes(bytes) {
+    const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+    const value = bytes / 1000 ** power;
+    return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
 }
 
 ;// CONCATENATED MODULE: ./src/copy/image-copy.ts
@@ -78596,8 +79691,11 @@ async function putNode(node, repository, bringBack, signal) {
     const { tracksSubject } = await put().catch(async (error) => {
         if (!lacksContent(error))
             throw error;
-        // The registry had the blobs and has lost them, or said so wrongly: once more, this time for certain.
+        // The registry had the blobs or children and has lost them, or said so wrongly: once more, this time for certain.
         await bringBack(manifest.blobs);
+        for (const child of manifestsInOrder(node).filter(({ digest }) => digest !== manifest.digest)) {
+            await repository.putManifest(child.digest, child, signal);
+        }
         return put();
     });
     return [...below.flat(), ...(manifest.subject === undefined || tracksSubject ? [] : [manifest])];
@@ -78669,14 +79767,12 @@ class AttachmentFinder {
             return known;
         const listing = repository.tags(signal).then((tags) => new Set(tags));
         this.#tags.set(repository.reference, listing);
+        // A failure must not be remembered: the next look during the wait may succeed.
+        listing.catch(() => this.#tags.delete(repository.reference));
         return listing;
     }
 }
 
-// EXTERNAL MODULE: ./node_modules/valibot/dist/index.mjs
-var dist = __nccwpck_require__(7934);
-// EXTERNAL MODULE: ./src/log.ts
-var src_log = __nccwpck_require__(5625);
 ;// CONCATENATED MODULE: ./src/oci/digest.ts
 
 /**
@@ -78808,17 +79904,17 @@ function parseManifest(bytes, contentType, expected) {
         throw schema1Error();
     const mediaType = document.mediaType ?? type;
     if (!isManifestType(mediaType))
-        throw new http/* BodyError */.Ru(`"${(0,src_log/* printable */.g)(mediaType) || "no type"}" is not a manifest type that can be mirrored`);
+        throw new http/* BodyError */.Ru(`"${(0,src_log/* printable */.g$)(mediaType) || "no type"}" is not a manifest type that can be mirrored`);
     if (type !== mediaType && isManifestType(type)) {
         throw new http/* BodyError */.Ru(`the manifest says it is ${mediaType}, its Content-Type says ${type}`);
     }
     const isIndex = isIndexType(mediaType);
+    // An empty list counts as well: by it a reader that looks at the fields takes the one for the other.
+    const hasImage = document.config !== undefined || isPresent(document.layers);
+    if (isIndex ? hasImage : isPresent(document.manifests))
+        throw ambiguousError();
     const listed = document.manifests ?? [];
     const layers = document.layers ?? [];
-    if (isIndex && (document.config !== undefined || layers.length > 0))
-        throw ambiguousError();
-    if (!isIndex && listed.length > 0)
-        throw ambiguousError();
     if (!isIndex && document.config === undefined)
         throw new http/* BodyError */.Ru("the image manifest has no config");
     const config = document.config === undefined ? [] : [document.config];
@@ -78837,6 +79933,9 @@ function parseManifest(bytes, contentType, expected) {
         artifactType: document.artifactType ?? document.config?.mediaType,
         annotations: document.annotations ?? undefined,
     };
+}
+function isPresent(value) {
+    return value !== undefined && value !== null;
 }
 function schema1Error() {
     return new http/* BodyError */.Ru("it is a schema 1 manifest, which cannot be mirrored unchanged; push the image again with a current tool");
@@ -78890,45 +79989,24 @@ function selectChildren(index, wanted) {
 
 
 /**
- * Asks the destination for each image of a version by digest. Only if all are there may tags move.
- * @throws OperationError or Error for the first that is not.
+ * Sets the tags of what belongs to the images: first, so that nobody sees an image without its signature. An image whose
+ * signature cannot be published keeps the whole version from being published (P3).
  */
-async function publish_confirm(images, signal) {
-    await Promise.all(images.map(async ({ repository, content }) => {
-        const { digest } = content.root.manifest;
-        const found = await repository.resolve(digest, signal);
-        if (found?.digest === digest)
-            return;
-        const request = {
-            scopes: [{ repository: repository.name, actions: ["pull"] }],
-            operation: `confirming ${digest}`,
-        };
-        throw repository.registry.failure(request, {
-            problem: "the registry took the manifest and does not have it",
-            advice: "No tag of this version was moved there. Run again.",
-        });
-    }));
+function tagAttachments(images, signal) {
+    return forEach(images, (image) => tagAttachmentsOf(image, signal));
 }
-/**
- * Sets the tags of a version: what belongs to the images first, so that nobody sees an image without its signature,
- * then the images' own tags, all at once.
- * @returns why a tag could not be set, by image; nothing for one that is.
- */
-async function setTags(images, signal) {
-    const failures = new Map();
-    const each = async (work) => {
-        await Promise.all(images.map((image) => work(image).catch((error) => failures.set(image, (0,src_errors/* messageOf */.bD)(error)))));
-    };
-    await each((image) => tagAttachments(image, signal));
-    // An image whose signature cannot be published keeps the whole version from being published (P3).
-    if (failures.size > 0)
-        return failures;
-    await each(async ({ repository, tag, content }) => {
+/** Sets the images' own tags, all at once. */
+function tagImages(images, signal) {
+    return forEach(images, async ({ repository, tag, content }) => {
         await repository.putManifest(tag, content.root.manifest, signal);
     });
+}
+async function forEach(images, work) {
+    const failures = new Map();
+    await Promise.all(images.map((image) => work(image).catch((error) => failures.set(image, (0,src_errors/* messageOf */.bD)(error)))));
     return failures;
 }
-async function tagAttachments({ repository, content, untracked }, signal) {
+async function tagAttachmentsOf({ repository, content, untracked }, signal) {
     for (const { tag, root } of content.attachments) {
         if (tag !== undefined)
             await repository.putManifest(tag, root.manifest, signal);
@@ -78970,6 +80048,7 @@ function descriptorOf(manifest) {
 
 
 
+
 /**
  * Everything that is copied to one destination: all blobs, each as soon as it can be, and each version published as soon
  * as it is complete.
@@ -79000,26 +80079,30 @@ async function copyToDestination(steps, needs, target, prepare, shared) {
 /** All images of a version to one destination, then its tags: all of them or none (P3). */
 async function publishVersion(steps, target, deliveries, shared) {
     const results = await Promise.all(steps.map((step) => copyImage(step, target, deliveries, shared)));
-    const failed = results.find((result) => "failure" in result);
     const outcome = (result, failure) => ({
         step: result.step,
         bytes: result.bytes,
         failure,
         at: performance.now(),
     });
+    const failed = results.find((result) => "failure" in result);
     if (failed !== undefined) {
-        const heldBack = `held back, its tag is not moved: ${failed.step.image}:${failed.step.tag} of this version is not complete there`;
-        return results.map((result) => outcome(result, "failure" in result ? result.failure : heldBack));
+        const reason = heldBack(failed.step);
+        return results.map((result) => outcome(result, "failure" in result ? result.failure : reason));
     }
-    const images = results.flatMap((result) => ("ready" in result ? [result.ready] : []));
-    try {
-        await publish_confirm(images, target.signal);
-        const failures = await setTags(images, target.signal);
-        return results.map((result) => outcome(result, "ready" in result ? failures.get(result.ready) : undefined));
+    const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
+    const images = ready.map((result) => result.ready);
+    const unsigned = await tagAttachments(images, target.signal);
+    const withoutSignature = ready.find((result) => unsigned.has(result.ready));
+    if (withoutSignature !== undefined) {
+        const reason = heldBack(withoutSignature.step);
+        return ready.map((result) => outcome(result, unsigned.get(result.ready) ?? reason));
     }
-    catch (error) {
-        return results.map((result) => outcome(result, (0,src_errors/* messageOf */.bD)(error)));
-    }
+    const failures = await tagImages(images, target.signal);
+    return ready.map((result) => outcome(result, failures.get(result.ready)));
+}
+function heldBack({ image, tag }) {
+    return `held back, its tag is not moved: ${image}:${tag} of this version is not complete there`;
 }
 /** Brings one image to one destination, up to but without its tag. */
 async function copyImage(step, target, deliveries, shared) {
@@ -79028,6 +80111,7 @@ async function copyImage(step, target, deliveries, shared) {
         return { step, bytes: noBytes, failure: (0,src_errors/* messageOf */.bD)(content) };
     }
     const repository = target.repository((0,oci_reference/* repositoryOf */._M)(target.options, step.image));
+    const placed = new Set();
     let bytes = noBytes;
     try {
         for (const blob of content.blobs) {
@@ -79035,10 +80119,10 @@ async function copyImage(step, target, deliveries, shared) {
             if (placement === undefined || placement instanceof Error)
                 throw placement ?? new Error(`${blob.digest} was not delivered`);
             bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
+            if (placement !== "present")
+                placed.add(blob.digest);
         }
-        const source = shared.sourceRepository(step.source);
-        const bringBack = (blobs) => deliverAgain(blobs, source, repository.name, target, shared.downloads);
-        const untracked = await putImage(content, repository, bringBack, target.signal);
+        const untracked = await complete(step, content, repository, placed, target, shared);
         target.options.log.info(`${repository.reference}: ${movedWords(bytes)}`);
         return { step, bytes, ready: { repository, tag: step.tag, content, untracked } };
     }
@@ -79046,6 +80130,25 @@ async function copyImage(step, target, deliveries, shared) {
         target.failed(error);
         return { step, bytes, failure: (0,src_errors/* messageOf */.bD)(error) };
     }
+}
+/**
+ * Puts the manifests and has the destination confirm everything. What it turns out to have lost is brought back once.
+ * @returns the manifests whose subject the registry does not keep track of itself.
+ */
+async function complete(step, content, repository, placed, target, shared) {
+    const source = shared.sourceRepository(step.source);
+    const bringBack = (blobs) => deliverAgain(blobs, source, repository.name, target, shared.downloads);
+    const untracked = await putImage(content, repository, bringBack, target.signal);
+    const missing = await findMissing(content, repository, placed, target.signal);
+    if (isComplete(missing))
+        return untracked;
+    target.options.log.warning(`${repository.reference}: the registry lost what it had taken; it is sent once more`);
+    await bringBack(missing.blobs);
+    await putImage(content, repository, bringBack, target.signal);
+    const stillMissing = await findMissing(content, repository, placed, target.signal);
+    if (!isComplete(stillMissing))
+        throw lossFailure(repository, stillMissing);
+    return untracked;
 }
 /** `41.2 MB uploaded, 12.3 MB mounted`: what it took to complete an image. */
 function movedWords({ uploaded, mounted, present }) {
@@ -79095,6 +80198,9 @@ class SpooledBlob {
     #recent;
     /** The newest chunks, in order and without gaps up to the last byte received. */
     #chunks = [];
+    /** Parts in the file that the received bytes do not reach yet: first byte, and the byte after the last one. */
+    #ahead = new Map();
+    #absorbing = false;
     #received = 0;
     #state = "growing";
     #changed = Promise.withResolvers();
@@ -79110,7 +80216,7 @@ class SpooledBlob {
         const path = (0,external_node_path_.join)(folder, descriptor.digest.replace(":", "-"));
         return new SpooledBlob(descriptor, path, await (0,promises_.open)(path, "w+", 0o600), recent);
     }
-    /** Bytes received so far: where a broken download goes on. */
+    /** Bytes received so far without a gap. */
     get received() {
         return this.#received;
     }
@@ -79119,22 +80225,52 @@ class SpooledBlob {
         return typeof this.#state === "object" ? this.#state.failure : undefined;
     }
     /**
-     * Appends what the download brought.
-     * @throws ContentError when it is more than the descriptor says.
+     * Writes what a download brought for a position: the next bytes, or bytes further on that another connection brings.
+     * @throws ContentError when it goes beyond what the descriptor says.
      */
-    async append(chunk) {
-        if (this.#received + chunk.length > this.descriptor.size) {
+    async write(position, chunk) {
+        if (position + chunk.length > this.descriptor.size) {
             throw new ContentError(`the blob is longer than the ${this.descriptor.size} bytes of its descriptor`);
         }
-        this.#hash.update(chunk);
+        const isNext = position === this.#received;
+        if (isNext)
+            this.#hash.update(chunk);
         for (let written = 0; written < chunk.length;) {
-            const { bytesWritten } = await this.#file.write(chunk, written, chunk.length - written, this.#received + written);
+            const { bytesWritten } = await this.#file.write(chunk, written, chunk.length - written, position + written);
             written += bytesWritten;
         }
-        this.#chunks.push({ start: this.#received, bytes: chunk });
-        this.#received += chunk.length;
-        this.#recent.add(chunk.length, () => this.#chunks.shift());
-        this.#announce();
+        if (isNext) {
+            this.#chunks.push({ start: position, bytes: chunk });
+            this.#received += chunk.length;
+            this.#recent.add(chunk.length, () => this.#chunks.shift());
+            this.#announce();
+        }
+        else {
+            this.#ahead.set(position, position + chunk.length);
+        }
+        await this.#absorb();
+    }
+    /** Takes up what is in the file beyond the received bytes as soon as it follows them without a gap. */
+    async #absorb() {
+        if (this.#absorbing || this.#ahead.size === 0)
+            return;
+        this.#absorbing = true;
+        try {
+            for (let end = this.#ahead.get(this.#received); end !== undefined; end = this.#ahead.get(this.#received)) {
+                this.#ahead.delete(this.#received);
+                // What is kept in memory must reach up to the last byte received, and these bytes are only in the file.
+                this.#chunks.length = 0;
+                while (this.#received < end) {
+                    const bytes = await this.#fromFile(this.#received, end);
+                    this.#hash.update(bytes);
+                    this.#received += bytes.length;
+                    this.#announce();
+                }
+            }
+        }
+        finally {
+            this.#absorbing = false;
+        }
     }
     /**
      * Ends the download. Only now do readers get the last byte, so no upload can be completed with wrong content (P1).
@@ -79156,15 +80292,15 @@ class SpooledBlob {
         this.#announce();
     }
     /**
-     * The bytes from an offset on, as they arrive.
+     * The bytes from one offset up to another, as they arrive.
      * @throws the failure of the download.
      */
-    async *follow(from = 0) {
+    async *follow(from = 0, to = this.descriptor.size) {
         let position = from;
-        while (position < this.descriptor.size) {
+        while (position < to) {
             if (typeof this.#state === "object")
                 throw this.#state.failure;
-            const visible = this.#visible();
+            const visible = Math.min(this.#visible(), to);
             if (position >= visible) {
                 await this.#changed.promise;
                 continue;
@@ -79174,6 +80310,8 @@ class SpooledBlob {
             yield chunk;
         }
         // An empty blob has no last byte to hold back: wait for its verdict instead.
+        if (to < this.descriptor.size)
+            return;
         while (this.#state === "growing")
             await this.#changed.promise;
         if (typeof this.#state === "object")
@@ -79211,8 +80349,11 @@ class SpooledBlob {
 
 
 
+
+/** Least rest of a part that is worth a second connection, in bytes: half a minute at a megabyte a second. */
+const defaultSplitLimit = 32 * 1024 * 1024;
 /** A break after this many further bytes is not counted as a failed try: the download does get on, if slowly. */
-const progressThatCounts = 1024 * 1024;
+const download_progressThatCounts = 1024 * 1024;
 /**
  * The downloads of a run: each blob is read at most once, when the first destination turns out to lack it, and stays in
  * the spool until the last destination is done with it (P2).
@@ -79220,8 +80361,8 @@ const progressThatCounts = 1024 * 1024;
 class Downloads {
     #context;
     #planned = new Map();
+    #active = new Set();
     #bytesRead = 0;
-    #blobsRead = 0;
     constructor(context) {
         this.#context = context;
     }
@@ -79229,9 +80370,33 @@ class Downloads {
     get bytesRead() {
         return this.#bytesRead;
     }
-    /** Blobs whose download was started. */
-    get blobsRead() {
-        return this.#blobsRead;
+    /** Connections that read large blobs. */
+    get lanes() {
+        return [...this.#active].reduce((sum, { lanes }) => sum + lanes.filter(isOpen).length, 0);
+    }
+    /** Whether some blob has enough left for one more connection. */
+    get canSplit() {
+        return this.#largestRest() !== undefined;
+    }
+    /** Has one more connection read the second half of the largest part that is left. */
+    split() {
+        const largest = this.#largestRest();
+        if (largest === undefined)
+            return;
+        const { active, lane } = largest;
+        const middle = lane.position + Math.ceil((lane.end - lane.position) / 2);
+        const second = { position: middle, end: lane.end };
+        lane.end = middle;
+        active.add(second);
+    }
+    #largestRest() {
+        const { splitLimit = defaultSplitLimit } = this.#context;
+        const rests = [...this.#active]
+            .filter(({ givesRanges }) => givesRanges)
+            .flatMap((active) => active.lanes.map((lane) => ({ active, lane, rest: lane.end - lane.position })))
+            .filter(({ rest }) => rest >= splitLimit)
+            .sort((one, other) => other.rest - one.rest);
+        return rests[0];
     }
     /**
      * Says that a destination may need a blob. All destinations do so before the first of them opens any: what nobody
@@ -79282,7 +80447,6 @@ class Downloads {
             budget.give(size);
             throw error;
         }
-        this.#blobsRead += 1;
         const running = this.#download(spooled, planned, signal).catch((error) => spooled.fail(error));
         void running
             .then(() => aborted(signal))
@@ -79291,26 +80455,67 @@ class Downloads {
             .finally(() => budget.give(size));
         return spooled;
     }
-    /** Reads until all is there, going on where it broke; each source in turn when one does not give it. */
+    /** Reads until all is there, by one connection; by more where `look` finds that they help. */
     async #download(spooled, planned, signal) {
+        const stop = new AbortController();
+        const until = AbortSignal.any([signal, stop.signal]);
+        const first = { position: 0, end: spooled.descriptor.size };
+        const active = { planned, lanes: [first], givesRanges: false, add: () => undefined };
+        let running = 0;
+        const done = Promise.withResolvers();
+        const start = (lane) => {
+            running += 1;
+            this.#readLane(lane, active, spooled, until).then(() => {
+                running -= 1;
+                if (running === 0)
+                    done.resolve();
+            }, done.reject);
+        };
+        active.add = (lane) => {
+            active.lanes.push(lane);
+            start(lane);
+        };
+        this.#active.add(active);
+        try {
+            start(first);
+            await done.promise;
+            spooled.complete();
+        }
+        catch (error) {
+            stop.abort(error);
+            // What is wrong with the whole is the fault of whoever gave it.
+            const [source] = planned.sources;
+            throw source === undefined ? error : this.#failure(error, source, planned.descriptor);
+        }
+        finally {
+            this.#active.delete(active);
+        }
+    }
+    /** Reads a part, going on where it broke; each source in turn when one does not give it. */
+    async #readLane(lane, active, spooled, signal) {
         const { clock, log, policy = defaultRetryPolicy } = this.#context;
-        const sources = [...planned.sources];
-        for (let attempt = 1;; attempt += 1) {
+        const { descriptor } = spooled;
+        const sources = [...active.planned.sources];
+        for (let attempt = 1; lane.position < lane.end || descriptor.size === 0; attempt += 1) {
             const [source] = sources;
             if (source === undefined)
-                throw new Error(`no source is known for ${planned.descriptor.digest}`);
-            const before = spooled.received;
+                throw new Error(`no source is known for ${descriptor.digest}`);
+            const before = lane.position;
             try {
-                const slots = this.#context.slotsOf(source.registry.registry);
-                await slots.run(planned.descriptor.size, signal, () => this.#readInto(spooled, source, signal));
-                spooled.complete();
-                return;
+                const read = () => this.#readInto(lane, active, spooled, source, signal);
+                if (descriptor.size > smallTransfer) {
+                    await this.#context.slotsOf(source.registry.registry).run(descriptor.size, signal, read);
+                }
+                else
+                    await read();
+                if (descriptor.size === 0)
+                    return;
             }
             catch (thrown) {
-                const error = this.#failure(thrown, source, planned.descriptor);
+                const error = this.#failure(thrown, source, descriptor);
                 if (signal.aborted || thrown instanceof ContentError)
                     throw error;
-                if (spooled.received - before >= progressThatCounts)
+                if (lane.position - before >= download_progressThatCounts)
                     attempt = 0;
                 if (!error.temporary || attempt >= policy.attempts) {
                     if (sources.length === 1)
@@ -79318,27 +80523,36 @@ class Downloads {
                     sources.shift();
                     attempt = 0;
                 }
-                log.debug(`${(0,src_errors/* messageOf */.bD)(error)} Going on at byte ${spooled.received}.`);
+                log.debug(`${(0,src_errors/* messageOf */.bD)(error)} Going on at byte ${lane.position}.`);
                 await clock.sleep(delayBefore(Math.max(attempt, 1), policy, error.details.retryAfterMs), signal);
             }
         }
     }
-    async #readInto(spooled, source, signal) {
-        const from = spooled.received;
-        if (from === spooled.descriptor.size && from > 0)
-            return;
-        const { body, start } = await source.readBlob(spooled.descriptor, from, signal);
-        // A registry that sends the whole blob instead of the rest: what is there already is passed over.
-        let toSkip = from - start;
+    async #readInto(lane, active, spooled, source, signal) {
+        const range = { from: lane.position, to: lane.end };
+        const { body, start, givesRanges } = await source.readBlob(spooled.descriptor, range, signal);
+        active.givesRanges = givesRanges;
+        // A registry that sends the whole blob instead of a part: what is there already is passed over.
+        let toSkip = range.from - start;
         for await (const chunk of body) {
             this.#bytesRead += chunk.length;
             const skipped = Math.min(toSkip, chunk.length);
             toSkip -= skipped;
-            if (skipped < chunk.length)
-                await spooled.append(chunk.subarray(skipped));
+            // The end of a part comes nearer when another connection takes over the rest of it.
+            const wanted = chunk.subarray(skipped, skipped + this.#wanted(lane, spooled));
+            if (wanted.length > 0)
+                await spooled.write(lane.position, wanted);
+            lane.position += wanted.length;
+            const isCutOff = lane.end < range.to && lane.position >= lane.end;
+            if (isCutOff || skipped + wanted.length < chunk.length)
+                return;
         }
-        if (spooled.received < spooled.descriptor.size)
+        if (lane.position < lane.end)
             throw new CutShort();
+    }
+    /** Bytes that a part may still take. One that reaches to the end takes all that comes: too much is an error there. */
+    #wanted(lane, { descriptor }) {
+        return lane.end === descriptor.size ? Number.POSITIVE_INFINITY : lane.end - lane.position;
     }
     #failure(thrown, source, descriptor) {
         if (thrown instanceof src_errors/* OperationError */.OK) {
@@ -79357,6 +80571,9 @@ class Downloads {
             cause: thrown,
         });
     }
+}
+function isOpen(lane) {
+    return lane.position < lane.end;
 }
 /** The body ended cleanly, but before the size that the descriptor names. */
 class CutShort extends Error {
@@ -79383,12 +80600,17 @@ class DestinationProgress {
     name;
     #done = 0;
     #total = 0;
+    #moved = 0;
     constructor(name) {
         this.name = name;
     }
     /** Bytes sent of what has to be sent. */
     get done() {
         return this.#done;
+    }
+    /** All bytes sent, those that had to be sent again included. */
+    get moved() {
+        return this.#moved;
     }
     /** Bytes that have to be sent, as far as is known: content that turns out to be there already falls away. */
     get total() {
@@ -79405,6 +80627,7 @@ class DestinationProgress {
     /** Bytes that were handed to the connection; negative when an upload has to start over. */
     sent(bytes) {
         this.#done += bytes;
+        this.#moved += Math.max(0, bytes);
     }
 }
 /** Tells every ten seconds how far each destination is, from now until the returned function is called. */
@@ -79456,11 +80679,123 @@ class RecentChunks {
     }
 }
 
+;// CONCATENATED MODULE: ./src/oci/blob-upload.ts
+
+
+/**
+ * One upload that a registry has opened. Its address changes with every answer and is used exactly as it came.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
+ */
+class BlobUpload {
+    #registry;
+    #scopes;
+    #location;
+    /** @throws OperationError when the answer gives no address on the registry itself. */
+    constructor(registry, repository, opened, operation) {
+        this.#registry = registry;
+        this.#scopes = [{ repository, actions: ["pull", "push"] }];
+        this.#location = this.#locationOf(opened, operation);
+    }
+    /**
+     * Sends a part of the blob that is not its last one, by PATCH.
+     * @param from position of the part in the blob.
+     * @returns the bytes that the registry now has.
+     * @throws OperationError
+     */
+    async append(body, from, length, options = {}) {
+        const request = this.#request("PATCH", this.#location, "uploading a part of a blob", options, {
+            headers: {
+                "content-type": "application/octet-stream",
+                "content-length": String(length),
+                // Without the unit in front, as the specification has it.
+                "content-range": `${from}-${from + length - 1}`,
+            },
+            body,
+        });
+        const response = await this.#registry.expect(request, 202, 201, 204);
+        await (0,http/* discard */.vf)(response);
+        this.#location = this.#locationOf(response, request.operation);
+        return receivedOf(response) ?? from + length;
+    }
+    /**
+     * Sends the blob, or the rest of it, by PUT, and has the registry check the digest of the whole. Never sent again by
+     * itself: after a break, the registry may have a part of the bytes.
+     * @param from position at which the body starts.
+     * @throws OperationError
+     */
+    async finish(blob, body, from = 0, options = {}) {
+        const target = new URL(this.#location);
+        // Appended, not set: the registry's own query must stay as it came.
+        target.search = `${target.search}${target.search === "" ? "?" : "&"}digest=${encodeURIComponent(blob.digest)}`;
+        const request = this.#request("PUT", target, `uploading the blob ${blob.digest}`, options, {
+            headers: {
+                "content-type": "application/octet-stream",
+                "content-length": String(blob.size - from),
+                // None for the whole blob, and none that can be written down when only the digest is missing.
+                ...(from === 0 || from === blob.size ? {} : { "content-range": `${from}-${blob.size - 1}` }),
+            },
+            body,
+        });
+        await (0,http/* discard */.vf)(await this.#registry.expect(request, 201, 204));
+    }
+    /**
+     * Asks how many bytes the registry has, after a break.
+     * @returns undefined where the registry does not go on with this upload.
+     * @throws OperationError when it cannot be asked.
+     */
+    async received(signal) {
+        const request = this.#request("GET", this.#location, "asking how far an upload is", { signal }, {});
+        const response = await this.#registry.send(request);
+        await (0,http/* discard */.vf)(response);
+        if (response.status !== 204 && response.status !== 202 && response.status !== 200)
+            return undefined;
+        if (response.header("location") !== undefined)
+            this.#location = this.#locationOf(response, request.operation);
+        return receivedOf(response);
+    }
+    /** Gives the upload up, so that the registry need not keep what it has. Not all registries can; that is no failure. */
+    async cancel(signal) {
+        const request = this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {});
+        await this.#registry.send(request).then(http/* discard */.vf, () => undefined);
+    }
+    #request(method, target, operation, { signal, ownConnection = false }, rest) {
+        const connection = ownConnection ? "own" : "shared";
+        const transfer = Number(rest.headers?.["content-length"] ?? 0) > smallTransfer;
+        return { method, target, operation, scopes: this.#scopes, signal, connection, transfer, ...rest };
+    }
+    /** The upload carries the login of this registry, so it stays on this registry. */
+    #locationOf(response, operation) {
+        const request = { scopes: this.#scopes, operation };
+        const text = response.header("location") ?? "";
+        if (text === "" || !URL.canParse(text, response.url.href)) {
+            throw this.#registry.failure(request, { problem: "the registry gave no usable address to upload to" });
+        }
+        const location = new URL(text, response.url);
+        const isHere = location.origin === this.#registry.origin.origin;
+        if (isHere && location.username === "" && location.password === "")
+            return location;
+        throw this.#registry.failure(request, {
+            problem: `the registry wants the upload to go to ${location.protocol}//${location.host}, which is not itself`,
+            advice: "Nothing was sent there. The registry's external address may be set wrongly; tell its operator.",
+        });
+    }
+}
+/**
+ * The bytes that a registry has of an upload, from `Range: 0-<last>`. The distribution project says `0-0` for nothing as
+ * well as for one byte; it is taken for nothing. Undefined without a readable range.
+ */
+function receivedOf(response) {
+    const last = /^(?:bytes[ =])?0-([0-9]{1,15})$/.exec(response.header("range")?.trim() ?? "")?.[1];
+    if (last === undefined)
+        return undefined;
+    return last === "0" ? 0 : Number(last) + 1;
+}
+
 ;// CONCATENATED MODULE: ./src/oci/pages.ts
 /**
  * The address of the next page from a `Link` header, or undefined when there is none.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- * @throws Error when it points to another origin: a page is asked for with the login of this registry.
+ * @throws Error when it points to another origin or brings a login: a page is asked for with the login of this registry.
  */
 function nextPage(header, current) {
     const match = /<([^<>]*)>\s*;[^,]*\brel=(?:"next"|next)(?=\s*(?:[;,]|$))/i.exec(header ?? "");
@@ -79470,12 +80805,16 @@ function nextPage(header, current) {
     if (!URL.canParse(target, current.href))
         throw new Error("the address of the next page cannot be read");
     const next = new URL(target, current);
+    if (next.username !== "" || next.password !== "")
+        throw new Error("the address of the next page has a login in it");
     if (next.origin !== current.origin)
         throw new Error(`the next page is on another host, ${next.host}`);
     return next;
 }
 
 ;// CONCATENATED MODULE: ./src/oci/repository.ts
+
+
 
 
 
@@ -79492,6 +80831,8 @@ const tagPageSize = 1000;
 const tagPageLimit = 8 * 1024 * 1024;
 /** Most pages of one list: a hundred thousand tags. A list that goes on is broken. */
 const pageLimit = 100;
+/** Most entries of one list, however large its pages are: what is kept of them has to fit in memory. */
+const repository_entryLimit = 100_000;
 /** One repository of a registry, with the operations of the distribution specification that a mirror needs. */
 class Repository {
     registry;
@@ -79572,26 +80913,30 @@ class Repository {
     }
     /**
      * Opens a blob for reading, from its storage if the registry redirects there. The caller checks its bytes.
-     * @param from byte to start at, for going on after a break.
-     * @returns the body, and the byte that it starts at: 0 if the registry sends the whole blob all the same.
+     * @param range first byte, and the byte after the last one; the whole blob, the rest after a break, or a part of it.
+     * @returns the body, the byte that it starts at (0 if the registry sends the whole blob all the same), and whether the
+     * registry gives parts of this blob.
      * @throws OperationError
      */
-    async readBlob(blob, from, signal) {
+    async readBlob(blob, range, signal) {
+        const isWhole = range.from === 0 && range.to === blob.size;
         const request = this.#request("GET", `blobs/${blob.digest}`, `reading the blob ${blob.digest}`, signal, {
             headers: {
                 accept: "application/octet-stream, */*",
                 // The digest is that of the stored bytes; a transfer compressed on the way would show others.
                 "accept-encoding": "identity",
-                ...(from === 0 ? {} : { range: `bytes=${from}-` }),
+                ...(isWhole ? {} : { range: `bytes=${range.from}-${range.to - 1}` }),
             },
             redirect: "follow",
-            transfer: true,
+            transfer: range.to - range.from > smallTransfer,
         });
         const response = await this.registry.expect(request, 200, 206);
-        const problem = transferProblem(response, blob.size, from);
+        const problem = transferProblem(response, blob.size, range);
+        const isPart = response.status === 206;
+        const givesRanges = isPart || response.header("accept-ranges") === "bytes";
         if (problem === undefined)
-            return { body: response.body, start: response.status === 206 ? from : 0 };
-        response.body.destroy();
+            return { body: response.body, start: isPart ? range.from : 0, givesRanges };
+        await (0,http/* discard */.vf)(response);
         throw this.registry.failure(request, { problem });
     }
     /**
@@ -79617,7 +80962,7 @@ class Repository {
         if (response === undefined)
             return undefined;
         if (response.status === 202)
-            return this.#sessionOf(response, request);
+            return this.#opened(response, request.operation);
         if (response.status === 201) {
             await (0,http/* discard */.vf)(response);
             return "mounted";
@@ -79637,35 +80982,7 @@ class Repository {
             headers: { "content-length": "0" },
             push: true,
         });
-        return this.#sessionOf(await this.registry.expect(request, 202), request);
-    }
-    /**
-     * Sends a whole blob in one PUT and has the registry check its digest.
-     * @param size length of the body in bytes.
-     * @throws OperationError
-     */
-    async finishUpload(session, blob, body, signal) {
-        const location = new URL(session.location);
-        // Appended, not set: the registry's own query must stay as it came.
-        location.search = `${location.search}${location.search === "" ? "?" : "&"}digest=${encodeURIComponent(blob.digest)}`;
-        const request = {
-            ...this.#request("PUT", "", `uploading the blob ${blob.digest}`, signal, {
-                headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-                body,
-                push: true,
-                transfer: true,
-            }),
-            target: location,
-        };
-        await (0,http/* discard */.vf)(await this.registry.expect(request, 201, 204));
-    }
-    /** Gives up an upload, so that the registry need not keep what it has. Registries may not support it; that is no failure. */
-    async cancelUpload(session, signal) {
-        const request = {
-            ...this.#request("DELETE", "", "cancelling an upload", signal, { push: true }),
-            target: session.location,
-        };
-        await this.registry.send(request).then(http/* discard */.vf, () => undefined);
+        return this.#opened(await this.registry.expect(request, 202), request.operation);
     }
     /**
      * All tags, each once, in the registry's order; none if the repository does not exist.
@@ -79687,6 +81004,7 @@ class Repository {
             const before = tags.size;
             for (const tag of listed)
                 tags.add(tag);
+            this.#checkLength(tags, request);
             // A page may be empty, but some registries give the same tags for ever, whatever page is asked for.
             return listed.length === 0 || tags.size > before;
         });
@@ -79710,6 +81028,7 @@ class Repository {
                 const bytes = await (0,http/* readBytes */.io)(response, manifest_manifestLimit);
                 for (const child of parseManifest(bytes, ociIndex, undefined).children)
                     referrers.set(child.digest, child);
+                this.#checkLength(referrers, request);
                 return true;
             }
             if (!first)
@@ -79756,6 +81075,11 @@ class Repository {
                 : undefined);
         }
     }
+    /** Not just the end of reading, either: see `#eachPage`. */
+    #checkLength(entries, request) {
+        if (entries.size > repository_entryLimit)
+            throw this.registry.failure(request, { problem: `the list has more than ${repository_entryLimit} entries` });
+    }
     #scope(push) {
         return { repository: this.name, actions: push ? ["pull", "push"] : ["pull"] };
     }
@@ -79765,40 +81089,24 @@ class Repository {
         const scopes = [this.#scope(push ?? this.registry.side === "destination")];
         return { method, target: `/v2/${this.name}/${path}`, operation, scopes, signal, ...request };
     }
-    async #sessionOf(response, request) {
+    async #opened(response, operation) {
         await (0,http/* discard */.vf)(response);
-        const text = response.header("location") ?? "";
-        if (text === "" || !URL.canParse(text, response.url.href)) {
-            throw this.registry.failure(request, { problem: "the registry gave no usable address to upload to" });
-        }
-        const location = new URL(text, response.url);
-        // The upload carries the login of this registry, so it stays on this registry.
-        if (location.origin !== this.registry.origin.origin ||
-            location.username !== "" ||
-            location.password !== "") {
-            throw this.registry.failure(request, {
-                problem: `the registry wants the upload to go to ${location.protocol}//${location.host}, which is not itself`,
-                advice: "Nothing was sent there. The registry's external address may be set wrongly; tell its operator.",
-            });
-        }
-        return { location };
+        return new BlobUpload(this.registry, this.name, response, operation);
     }
 }
 function mediaTypeOf(response) {
     return response.header("content-type")?.split(";")[0]?.trim() ?? "";
 }
 /** What is wrong with the answer to a request for a blob from a byte on. RFC 9110, section 14.4. */
-function transferProblem(response, size, from) {
+function transferProblem(response, size, { from, to }) {
     const encoding = response.header("content-encoding");
     if (encoding !== undefined && encoding !== "identity")
         return "the blob came compressed although it was asked for as stored";
     if (response.status === 200)
         return undefined;
-    const range = /^bytes ([0-9]+)-([0-9]+)\/([0-9]+|\*)$/.exec(response.header("content-range") ?? "");
-    const total = range?.[3] === "*" ? size : Number(range?.[3]);
-    return Number(range?.[1]) === from && Number(range?.[2]) === size - 1 && total === size
-        ? undefined
-        : "the registry sent another range of the blob than it was asked for";
+    const [, first, last, total] = /^bytes ([0-9]+)-([0-9]+)\/([0-9]+|\*)$/.exec(response.header("content-range") ?? "") ?? [];
+    const isAsked = Number(first) === from && Number(last) === to - 1 && (total === "*" || Number(total) === size);
+    return isAsked ? undefined : "the registry sent another range of the blob than it was asked for";
 }
 function contentLength(response) {
     const text = response.header("content-length");
@@ -79808,21 +81116,50 @@ function contentLength(response) {
 ;// CONCATENATED MODULE: ./src/copy/target.ts
 
 
+
 /**
  * Operations in a row that may fail for good, after all their own tries, before the destination counts as down. Each has
  * by then been tried for half a minute; a hundred blobs more would only stand in line for the same end.
  */
 const failuresUntilDown = 3;
+/** Least size of a chunk, in bytes: below, the round trips of a far link cost more than any break. */
+const smallestChunk = 1024 * 1024;
 /** One destination during the copy: its repositories, its slots, and whether it still works. */
 class Target {
     options;
     signal;
     #down = new AbortController();
     #repositories = new Map();
+    #quirk;
     #failuresInARow = 0;
+    #chunk;
     constructor(options) {
         this.options = options;
         this.signal = AbortSignal.any([options.signal, this.#down.signal]);
+        this.#quirk = uploadQuirkOf(options.registry);
+        const limit = this.#quirk?.chunks;
+        if (limit !== undefined && limit !== "never")
+            this.#chunk = { size: limit.limit, ownConnection: false };
+    }
+    /** Whether an upload may consist of several requests here. */
+    get mayChunk() {
+        return this.#quirk?.chunks !== "never";
+    }
+    /** How blobs are cut here now; undefined: not at all. */
+    get chunk() {
+        return this.#chunk;
+    }
+    /**
+     * An upload broke after a connection had carried so many bytes. From now on parts are sent that get through in half of
+     * that, each on a connection of its own: a link that cuts connections after a while does not get to cut those.
+     * @param used how the broken upload was cut. One cut of the link breaks all uploads at once; those that were begun
+     * before the first of them was told here say nothing about the smaller parts.
+     */
+    broke(carried, used) {
+        if (!this.mayChunk || carried <= 0 || used !== this.#chunk)
+            return;
+        const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
+        this.#chunk = { size, ownConnection: true };
     }
     repository(name) {
         const known = this.#repositories.get(name);
@@ -79846,6 +81183,166 @@ class Target {
     }
 }
 
+;// CONCATENATED MODULE: ./src/copy/rate-search.ts
+/** How often the rate is looked at, in milliseconds. */
+const rateInterval = 500;
+/**
+ * Looks that a number of connections is given before its rate counts, two seconds: new connections have to come up and
+ * gain speed, and what they first take goes into buffers along the way, not to the other side.
+ */
+const settlingLooks = 4;
+/** Looks whose bytes make a rate, two seconds: the other side acknowledges in bursts. */
+const measuringLooks = 4;
+/** Looks without a further try after one that did not help, or after the host said that it was too much: ten seconds. */
+const restingLooks = 20;
+/**
+ * Finds the number of connections that fill a link, and no more: with more, the largest blob only gets a smaller part of
+ * the same rate, and is the last to arrive. While work waits, half as many more are tried; they stay if the rate rose by
+ * at least half of what they could bring, else they are closed again.
+ */
+class RateSearch {
+    #connections;
+    #moved;
+    #throttledAt;
+    /** Looks until the next measurement begins. */
+    #pause = settlingLooks;
+    /** Looks since it began. */
+    #looks = 0;
+    #movedBefore = 0;
+    /** What is being tried: the rate before, in bytes per measurement, and the connections that were added. */
+    #trial;
+    /** @param moved bytes that went through these connections so far. */
+    constructor(connections, moved) {
+        this.#connections = connections;
+        this.#moved = moved;
+        this.#throttledAt = connections.throttledAt;
+    }
+    /** To be called every `rateInterval`. */
+    look() {
+        if (this.#connections.throttledAt !== this.#throttledAt) {
+            this.#throttledAt = this.#connections.throttledAt;
+            this.#measureAfter(restingLooks);
+            return;
+        }
+        // What is measured while nobody waits says nothing about the link.
+        if (!this.#connections.isCrowded) {
+            this.#measureAfter(settlingLooks);
+            return;
+        }
+        if (this.#pause > 0) {
+            this.#pause -= 1;
+            this.#movedBefore = this.#moved();
+            return;
+        }
+        this.#looks += 1;
+        if (this.#looks === measuringLooks)
+            this.#judge(this.#moved() - this.#movedBefore);
+    }
+    #judge(rate) {
+        const trial = this.#trial;
+        if (trial !== undefined && rate < trial.rate * (1 + trial.added / trial.before / 2)) {
+            this.#connections.resize(-trial.added);
+            this.#measureAfter(restingLooks);
+            return;
+        }
+        this.#try(rate);
+    }
+    #try(rate) {
+        const before = this.#connections.limit;
+        this.#connections.resize(Math.ceil(before / 2));
+        // Fewer than asked for, or none, at the ceiling: only those may be closed again.
+        const added = this.#connections.limit - before;
+        this.#measureAfter(added > 0 ? settlingLooks : restingLooks);
+        if (added > 0)
+            this.#trial = { rate, before, added };
+    }
+    #measureAfter(looks) {
+        this.#trial = undefined;
+        this.#looks = 0;
+        this.#pause = looks;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/copy/transfer-slots.ts
+
+
+/**
+ * Connections with blobs to or from one registry. Docker Hub answered 429 to five cold connections, in the measurements of
+ * another tool, so the start is below that; a start of one would cost minutes towards a far registry. What helps beyond
+ * is found by measuring, up to a number that fills a link of 4 MB/s a connection and half a gigabit in all.
+ */
+const measured = { start: 4, ceiling: 16, growth: "measured" };
+/**
+ * Uploads that are opened ahead: those of the first connections all at once, and later two or so that wait for the next
+ * free one. More would only leave more for the registry to tidy up when the run is cancelled.
+ */
+const openedAhead = { start: 6, ceiling: 6, growth: "measured" };
+/** The slots for blobs of a run, one set for each source registry and each destination, and the search for their number. */
+class TransferSlots {
+    #pinned;
+    #clock;
+    #downloads = new Map();
+    #searches = [];
+    constructor(pinned, clock) {
+        this.#pinned = pinned;
+        this.#clock = clock;
+    }
+    /** @param moved bytes that were read so far. */
+    downloadsFrom(registry, moved) {
+        const known = this.#downloads.get(registry);
+        if (known !== undefined)
+            return known;
+        const slots = this.#open(this.#pinned.downloadConnections, moved);
+        this.#downloads.set(registry, slots);
+        return slots;
+    }
+    uploadsTo(progress) {
+        return this.#open(this.#pinned.uploadConnections, () => progress.moved);
+    }
+    openingsAhead() {
+        return new Slots(openedAhead, this.#clock);
+    }
+    /**
+     * Lets large blobs be read by several ranges: tried when no other blob waits for a connection, kept while they raise the
+     * rate, that is where one connection, and not the link, is the limit.
+     */
+    splitLargeBlobs(downloads) {
+        const slots = this.#downloads;
+        const ranges = {
+            get isCrowded() {
+                return downloads.canSplit && [...slots.values()].every((each) => each.hasRoom);
+            },
+            get limit() {
+                return downloads.lanes;
+            },
+            get throttledAt() {
+                return Math.max(...[...slots.values()].map((each) => each.throttledAt));
+            },
+            resize: (by) => {
+                // A part cannot be given back to a connection that is past it; no further split is step back enough.
+                for (let added = 0; added < by; added += 1)
+                    downloads.split();
+            },
+        };
+        this.#searches.push(new RateSearch(ranges, () => downloads.bytesRead));
+    }
+    /** Starts the search; the returned function ends it. */
+    search() {
+        const timer = setInterval(() => {
+            for (const search of this.#searches)
+                search.look();
+        }, rateInterval);
+        return () => clearInterval(timer);
+    }
+    #open(pinned, moved) {
+        const limits = pinned === undefined ? measured : { start: pinned, ceiling: pinned, growth: "measured" };
+        const slots = new Slots(limits, this.#clock);
+        if (pinned === undefined)
+            this.#searches.push(new RateSearch(slots, moved));
+        return slots;
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/copy/copy.ts
 
 
@@ -79859,17 +81356,6 @@ class Target {
 
 
 
-/**
- * Blobs read from or sent to one registry at a time. Several connections fill a long link where one is limited by its
- * window; more than a dozen are throttled by registries before they help. Three at the start is what careful clients
- * use for ever; a start of one costs minutes towards a far registry.
- */
-const transferSlots = { start: 3, ceiling: 12 };
-/**
- * Most bytes in the spool. A GitHub-hosted runner has 14 GB of free disk; a Harbor release has 0.7 GB, and twenty of them
- * fit well before room runs out for the rest of the job.
- */
-const defaultSpoolLimit = 8 * 1000 ** 3;
 /** Most bytes kept in memory for uploads that keep up with their download: a dozen blobs at once get 2 MiB each. */
 const recentLimit = 24 * 1024 * 1024;
 /**
@@ -79880,15 +81366,15 @@ async function copy(steps, context) {
     if (steps.length === 0)
         return { outcomes: [], bytesRead: 0 };
     const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(context.temporaryFolder, "spool-"));
-    const slots = new Map();
-    const slotsOf = (registry) => {
-        const known = slots.get(registry) ?? new Slots(transferSlots, context.clock);
-        slots.set(registry, known);
-        return known;
-    };
-    const budget = new Budget(context.spoolLimit);
-    const recent = new RecentChunks(recentLimit);
-    const downloads = new Downloads({ ...context, folder, budget, recent, slotsOf });
+    const slots = new TransferSlots(context, context.clock);
+    const downloads = new Downloads({
+        ...context,
+        folder,
+        budget: new Budget(context.spoolLimit),
+        recent: new RecentChunks(recentLimit),
+        slotsOf: (registry) => slots.downloadsFrom(registry, () => downloads.bytesRead),
+    });
+    slots.splitLargeBlobs(downloads);
     const work = context.destinations
         .map((destination) => ({
         destination,
@@ -79897,6 +81383,7 @@ async function copy(steps, context) {
     }))
         .filter((each) => each.steps.length > 0);
     const stopReporting = reportProgress(work.map(({ progress }) => progress), context.log);
+    const stopSearching = slots.search();
     try {
         const contents = await readContents(steps, context);
         const { sourceRepository } = context;
@@ -79904,8 +81391,14 @@ async function copy(steps, context) {
         for (const { descriptor, sources } of needs.flat())
             downloads.claim(descriptor, sources);
         const outcomes = await Promise.all(work.map(({ destination, steps: own, progress }, index) => {
-            const uploads = new Slots(transferSlots, context.clock);
-            const target = new Target({ ...destination, ...context, uploads, progress });
+            const uploads = slots.uploadsTo(progress);
+            const target = new Target({
+                ...destination,
+                ...context,
+                uploads,
+                openings: slots.openingsAhead(),
+                progress,
+            });
             const prepare = (signal) => destination.prepare(signal);
             const shared = { contents, downloads, sourceRepository };
             return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
@@ -79917,6 +81410,7 @@ async function copy(steps, context) {
         };
     }
     finally {
+        stopSearching();
         stopReporting();
         await (0,promises_.rm)(folder, { recursive: true, force: true });
     }
@@ -79960,992 +81454,6 @@ async function pruneRepository(image, steps, destination, signal) {
     }
     catch (error) {
         return steps.map((step) => ({ step, status: "failed", reason: (0,src_errors/* messageOf */.bD)(error) }));
-    }
-}
-
-;// CONCATENATED MODULE: ./src/destinations/lease.ts
-/**
- * Shares a leased value: callers at the same moment wait for one request instead of making one each.
- * @param obtain gets a new value; called with the signal of the caller that needed it first.
- */
-function leased(clock, obtain) {
-    let current;
-    let flight;
-    async function land(signal) {
-        try {
-            current = await obtain(signal);
-            return current;
-        }
-        finally {
-            flight = undefined;
-        }
-    }
-    async function get(signal) {
-        if (current !== undefined && clock.now() < current.until)
-            return current.value;
-        const joined = flight;
-        if (joined === undefined) {
-            flight = { lease: land(signal), signal };
-            return (await flight.lease).value;
-        }
-        try {
-            return (await joined.lease).value;
-        }
-        catch (error) {
-            // The one who started the request gave up; that is no reason for those who only joined it.
-            if (joined.signal?.aborted === true && signal?.aborted !== true)
-                return get(signal);
-            throw error;
-        }
-    }
-    return {
-        get,
-        drop: (value) => {
-            if (current?.value === value)
-                current = undefined;
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/vendor-api.ts
-
-
-
-/** Largest answer that is read of a vendor's API, in bytes: a page of a list takes tens of kilobytes. */
-const answerLimit = 1024 * 1024;
-/** An URL below the base URL of an API, whose own path, if it has one, stays in front. */
-function apiUrl(base, path) {
-    return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
-}
-/**
- * Sends a request to a vendor's API.
- * @throws OperationError when no answer comes; the signal's reason when it aborted.
- */
-async function sendToVendor(transport, request, operation) {
-    try {
-        return await transport.send(request);
-    }
-    catch (error) {
-        request.signal?.throwIfAborted();
-        if (error instanceof src_errors/* OperationError */.OK)
-            throw error;
-        throw vendorFailure(operation, {
-            problem: (0,src_log/* printable */.g)((0,src_errors/* messageOf */.bD)(error)),
-            advice: "Check that the runner can reach this host, and the `api` attribute of the destination.",
-            temporary: true,
-        }, error);
-    }
-}
-/**
- * Reads an answer as text, within the size limit.
- * @throws OperationError when it is too large or breaks off; the signal's reason when it aborted.
- */
-async function readAnswer(response, operation, signal) {
-    try {
-        return (await (0,http/* readBytes */.io)(response, answerLimit)).toString("utf8");
-    }
-    catch (error) {
-        signal?.throwIfAborted();
-        throw vendorFailure(operation, { status: response.status, problem: (0,src_log/* printable */.g)((0,src_errors/* messageOf */.bD)(error)) }, error);
-    }
-}
-/**
- * Checks the text of an answer against a schema.
- * @throws OperationError when it is not of that form.
- */
-function checkAnswer(text, schema, operation, status) {
-    try {
-        return (0,http/* parseJson */.qF)(text, schema);
-    }
-    catch (error) {
-        if (!(error instanceof http/* BodyError */.Ru))
-            throw error;
-        throw vendorFailure(operation, { status, problem: (0,src_log/* printable */.g)(error.message) }, error);
-    }
-}
-/** The failure of a call to a vendor's API. */
-function vendorFailure(operation, details, cause) {
-    const all = { side: "destination", ...operation, ...details };
-    return new src_errors/* OperationError */.OK(all, cause === undefined ? undefined : { cause });
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub-api.ts
-
-
-
-
-
-
-/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
-const tokenLife = 9 * 60_000;
-/** Longest wait for the rate limit, in milliseconds. A job costs money while it waits; the next run prunes as well. */
-const longestWait = 5 * 60_000;
-/** Shortest wait, in milliseconds: the time to wait for is in whole seconds, of another clock. */
-const shortestWait = 1000;
-/** How often one request is sent while Docker Hub answers 429. */
-const rateLimitAttempts = 3;
-const tokenSchema = dist/* object */.Ikc({ access_token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)) });
-/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
-function createHubApi(options) {
-    const { transport, clock, log, url, credential } = options;
-    let refused;
-    const token = leased(clock, async (signal) => {
-        // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
-        if (refused !== undefined)
-            throw refused;
-        try {
-            const value = await logIn(options, signal);
-            log.mask(value);
-            return { value, until: clock.now() + tokenLife };
-        }
-        catch (error) {
-            if (error instanceof src_errors/* OperationError */.OK && (error.status === 401 || error.status === 403))
-                refused = error;
-            throw error;
-        }
-    });
-    async function send(path, operation, signal) {
-        const attempt = async (bearer) => {
-            const headers = { authorization: `Bearer ${bearer}` };
-            const request = { method: "DELETE", url: apiUrl(url, path), headers, signal };
-            return sendPatiently(transport, clock, request, operation);
-        };
-        const bearer = await token.get(signal);
-        const response = await attempt(bearer);
-        await (0,http/* discard */.vf)(response);
-        if (response.status !== 401)
-            return response.status;
-        token.drop(bearer);
-        const again = await attempt(await token.get(signal));
-        await (0,http/* discard */.vf)(again);
-        return again.status;
-    }
-    return {
-        async deleteTag(repository, tag, signal) {
-            const routes = deletionRoutes(repository, tag, credential);
-            const path = `${repository.namespace}/${repository.name}`;
-            const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
-            const status = await firstServed(routes, (route) => send(route, operation, signal));
-            if (isSuccess(status) || status === 404)
-                return;
-            throw deletionFailure(operation, status);
-        },
-    };
-}
-/**
- * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
- * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
- * needs its last slash.
- */
-function deletionRoutes(repository, tag, credential) {
-    const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
-    const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
-    const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
-    return credential.password.startsWith("dckr_oat_") ? [current] : [current, legacy];
-}
-/** Tries routes until one knows the method and the tag; gives the last status otherwise. */
-async function firstServed(routes, send) {
-    let status = 404;
-    for (const route of routes) {
-        status = await send(route);
-        if (status !== 404 && status !== 405)
-            return status;
-    }
-    return status;
-}
-async function logIn(options, signal) {
-    const { transport, clock, url, credential } = options;
-    const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
-    const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
-    const headers = { "content-type": "application/json" };
-    const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal };
-    const response = await sendPatiently(transport, clock, request, operation);
-    const { status } = response;
-    if (isSuccess(status)) {
-        const text = await readAnswer(response, operation, signal);
-        return checkAnswer(text, tokenSchema, operation, status).access_token;
-    }
-    await (0,http/* discard */.vf)(response);
-    if (status === 401 || status === 403)
-        throw loginRefused(operation, status);
-    throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
-}
-function loginRefused(operation, status) {
-    return vendorFailure(operation, {
-        status,
-        problem: "Docker Hub does not accept the user name and the token",
-        advice: "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
-            "organisation access token the user name is the organisation.",
-    });
-}
-/** Sends a request, and again after the time that Docker Hub names when it answers 429. */
-async function sendPatiently(transport, clock, request, operation) {
-    for (let attempt = 1;; attempt++) {
-        const response = await sendToVendor(transport, request, operation);
-        if (response.status !== 429)
-            return response;
-        await (0,http/* discard */.vf)(response);
-        const wait = rateLimitWait(response, clock.now());
-        if (wait === undefined || wait > longestWait || attempt === rateLimitAttempts) {
-            throw rateLimitFailure(operation, wait);
-        }
-        await clock.sleep(wait, request.signal);
-    }
-}
-/**
- * Milliseconds that Docker Hub asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the usual
- * `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
- * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
- */
-function rateLimitWait(response, now) {
-    const time = response.header("x-retry-after") ?? "";
-    const wait = /^[0-9]{1,12}$/.test(time)
-        ? Number(time) * 1000 - now
-        : parseRetryAfter(response.header("retry-after"), now);
-    return wait === undefined ? undefined : Math.max(wait, shortestWait);
-}
-function rateLimitFailure(operation, wait) {
-    const minutes = wait === undefined ? "" : `, and asks to wait ${Math.ceil(wait / 60_000)} minutes`;
-    return vendorFailure(operation, {
-        status: 429,
-        problem: `the Docker Hub API's rate limit is used up${minutes}`,
-        advice: "The next run deletes what is left.",
-        temporary: true,
-        retryAfterMs: wait,
-    });
-}
-function deletionFailure(operation, status) {
-    if (status === 401) {
-        return vendorFailure(operation, {
-            status,
-            problem: "Docker Hub does not accept its own fresh token",
-            advice: "Check that the access token in `dockerhub-token` is still active.",
-        });
-    }
-    // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
-    if (status === 403 || status === 500) {
-        return vendorFailure(operation, {
-            status,
-            problem: "Docker Hub does not let this token delete the tag",
-            advice: 'Use a personal access token with the permission "Read, Write, Delete" (an organisation access token: ' +
-                "`scope-tag-admin`), and see that the tag is not immutable by the repository's settings.",
-        });
-    }
-    return vendorFailure(operation, { status, problem: "Docker Hub did not delete the tag" });
-}
-function isSuccess(status) {
-    return status >= 200 && status < 300;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub.ts
-
-
-
-
-const hubApi = new URL("https://hub.docker.com");
-/**
- * A namespace of Docker Hub. Asks for the login once, to tell whether tags can be deleted; sends nothing.
- * @throws InputError when the namespace has more than one part.
- */
-async function createDockerHubDestination(options) {
-    const { input, login, transport, clock, log } = options;
-    const name = (0,oci_reference/* printNamespace */.lp)(input);
-    if (input.path.includes("/")) {
-        throw new src_errors/* InputError */.dz(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
-    }
-    const credentials = login === undefined ? options.dockerCredentials : () => Promise.resolve(login);
-    const place = { registry: input.registry, path: input.path, name, credentials };
-    // Repositories are made by the first push, so there is nothing to prepare.
-    const prepare = () => Promise.resolve();
-    const usable = await hubCredential(credentials);
-    if (typeof usable === "string") {
-        return {
-            ...place,
-            prepare,
-            deletion: "unavailable",
-            deletionUnavailable: usable,
-            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: usable })),
-        };
-    }
-    const api = createHubApi({ transport, clock, log, url: input.api ?? hubApi, credential: usable });
-    return {
-        ...place,
-        prepare,
-        deletion: "by-tag",
-        deleteTags: (repository, tags, signal) => deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
-    };
-}
-/** The login for the Hub API, or the reason why there is none. */
-async function hubCredential(credentials) {
-    const advice = "set `dockerhub-username` and `dockerhub-token`.";
-    try {
-        const credential = await credentials();
-        if (credential === undefined)
-            return `Deleting tags on Docker Hub needs a login: ${advice}`;
-        if (credential.identityToken === undefined)
-            return credential;
-        return `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
-    }
-    catch (error) {
-        // The same error meets the first push; here it must not take other destinations along.
-        return `The login for Docker Hub could not be read (${(0,src_log/* printable */.g)((0,src_errors/* messageOf */.bD)(error))}): ${advice}`;
-    }
-}
-async function deleteTags(api, repository, tags, signal) {
-    const [namespace = "", name = ""] = repository.split("/");
-    const deletions = [];
-    // One after the other: the Hub API counts requests per minute.
-    for (const tag of tags) {
-        try {
-            await api.deleteTag({ namespace, name }, tag, signal);
-            deletions.push({ tag, failure: undefined });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            deletions.push({ tag, failure: (0,src_errors/* messageOf */.bD)(error) });
-        }
-    }
-    return deletions;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry.ts
-
-
-/** A namespace of any registry that keeps to the distribution specification. */
-function createRegistryDestination(options) {
-    const { input, credentials, tagDeleter } = options;
-    return {
-        registry: input.registry,
-        path: input.path,
-        name: (0,oci_reference/* printNamespace */.lp)(input),
-        credentials,
-        // Where a registry does not delete by tag, it is done by digest, which takes every tag of that digest along.
-        deletion: "shared-digest-unsafe",
-        // Which registries need a repository to be made beforehand, and how, no standard says.
-        prepare: () => Promise.resolve(),
-        deleteTags: (repository, tags, signal) => registry_deleteTags(tagDeleter, repository, tags, signal),
-    };
-}
-/** One after the other, so that tags of one digest meet a settled registry. */
-async function registry_deleteTags(deleter, repository, tags, signal) {
-    const deletions = [];
-    for (const tag of tags) {
-        try {
-            deletions.push({ tag: tag.tag, failure: await deleteTag(deleter, repository, tag, signal) });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            deletions.push({ tag: tag.tag, failure: (0,src_errors/* messageOf */.bD)(error) });
-        }
-    }
-    return deletions;
-}
-/**
- * Deletes a tag by its name, or else by its digest.
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
- * @returns why the tag is still there, or undefined when it is gone.
- */
-async function deleteTag(deleter, repository, { tag, digest }, signal) {
-    if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported")
-        return undefined;
-    const current = await deleter.resolve(repository, tag, signal);
-    if (current === undefined)
-        return undefined;
-    if (digest === undefined) {
-        return `The registry does not delete ${repository}:${tag} by its tag, and its digest was not looked up for the plan.`;
-    }
-    if (current !== digest) {
-        return (`The tag ${repository}:${tag} has moved to ${current} since the plan was made, and the registry deletes by digest ` +
-            "only: it was left alone. Run again.");
-    }
-    if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported")
-        return undefined;
-    return (`The registry deletes ${repository}:${tag} neither by tag nor by digest. Allow deletion in its settings ` +
-        "(distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.");
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-instance.ts
-
-
-
-
-
-
-/**
- * Region that the lookup is sent to. Any one answers for all with `AllRegion`; Harbor's TCR adapter asks this one.
- * https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/tencentcr/adapter.go
- */
-const lookupRegion = "ap-guangzhou";
-/** Largest page of `DescribeInstances`. The filter leaves one instance, or the few whose names contain it. */
-const instancePage = 100;
-const instancesSchema = dist/* object */.Ikc({
-    Registries: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ RegistryId: dist/* string */.YjP(), RegistryName: dist/* string */.YjP(), RegionName: dist/* string */.YjP() })), []),
-});
-/**
- * The instance of a destination, by its attributes or its host name: `<instance>.tencentcloudcr.com`, or
- * `<instance>-vpc.tencentcloudcr.com` inside a private network.
- * @throws InputError when neither tells it.
- */
-function instanceTarget(input) {
-    const { registryId, region } = input;
-    if (registryId !== undefined && region !== undefined)
-        return { kind: "identified", registryId, region };
-    const place = (0,oci_reference/* printNamespace */.lp)(input);
-    if (registryId !== undefined || region !== undefined) {
-        throw new src_errors/* InputError */.dz(`${place}: \`registry-id\` and \`region\` go together: give both or neither`);
-    }
-    const name = /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(input.registry)?.[1];
-    if (name !== undefined)
-        return { kind: "named", name };
-    throw new src_errors/* InputError */.dz(`${place}: the host name does not tell the TCR instance: add its id and region, ` +
-        `for example \`${place},registry-id=tcr-xxxxxxxx,region=ap-guangzhou\``);
-}
-/** A TCR instance behind an API client. Nothing is asked before the first call. */
-function createTcrInstance(api, apiHost, target, clock) {
-    const identity = leased(clock, async (signal) => {
-        const value = target.kind === "identified" ? target : await findInstance(api, apiHost, target.name, signal);
-        return { value, until: Number.POSITIVE_INFINITY };
-    });
-    return {
-        async call(call, schema) {
-            const { registryId, region } = await identity.get(call.signal);
-            const parameters = { RegistryId: registryId, ...call.parameters };
-            return api.call({ ...call, region, parameters }, schema);
-        },
-    };
-}
-async function findInstance(api, apiHost, name, signal) {
-    const operation = `looking for the TCR instance ${name}`;
-    const answer = await api.call({
-        action: "DescribeInstances",
-        operation,
-        region: lookupRegion,
-        parameters: {
-            AllRegion: true,
-            Limit: instancePage,
-            Filters: [{ Name: "RegistryName", Values: [name] }],
-        },
-        signal,
-    }, instancesSchema);
-    // The filter is not documented to be exact: `harbor` must not end up in the instance `harbor-test`.
-    const found = answer.Registries.find((registry) => registry.RegistryName === name);
-    if (found !== undefined)
-        return { registryId: found.RegistryId, region: found.RegionName };
-    const others = answer.Registries.map((registry) => (0,src_log/* printable */.g)(registry.RegistryName));
-    throw vendorFailure({ host: apiHost, operation }, {
-        problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
-        advice: "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
-            "`registry-id=` and `region=`. For an instance of the international site add " +
-            "`api=https://tcr.intl.tencentcloudapi.com`.",
-    });
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-pages.ts
-/**
- * Page size for lists of the TCR API. The default of every action; a larger one is documented for some of them only.
- * https://www.tencentcloud.com/document/product/1051/41098
- */
-const pageSize = 20;
-/** Most pages that are read of one list: 10,000 entries, and an end to a server that invents new ones for ever. */
-const tcr_pages_pageLimit = 500;
-/**
- * The entries of a TCR list, page by page, as far as the caller reads.
- *
- * In these lists `Offset` is the number of a page and starts at 1. Neither `TotalCount`, which changes while others write,
- * nor a short page is taken for the end, but a page that brings nothing new. Harbor's adapter compares with `TotalCount`.
- * @param read gets the page of that number.
- * @param nameOf tells entries apart.
- */
-async function* entries(read, nameOf) {
-    const seen = new Set();
-    for (let page = 1; page <= tcr_pages_pageLimit; page++) {
-        const fresh = (await read(page)).filter((entry) => !seen.has(nameOf(entry)));
-        if (fresh.length === 0)
-            return;
-        for (const entry of fresh)
-            seen.add(nameOf(entry));
-        yield* fresh;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-signature.ts
-
-/**
- * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query, which is
- * the only kind of request that this Action makes.
- * https://www.tencentcloud.com/document/product/1051/41102
- */
-const algorithm = "TC3-HMAC-SHA256";
-/** The request in canonical form: method, path, query, headers by name, names of the headers, hash of the body. */
-function canonicalRequest(request) {
-    // Values are lowered too: the documented example signs `x-tc-action:describeinstances` for `DescribeInstances`.
-    const headers = Object.entries(request.headers)
-        .map(([name, value]) => `${name}:${value.trim().toLowerCase()}\n`)
-        .sort();
-    return ["POST", "/", "", headers.join(""), signedHeaders(request), sha256(request.body)].join("\n");
-}
-/** What is signed: algorithm, time, scope and the hash of the canonical request. */
-function stringToSign(request) {
-    const hashed = sha256(canonicalRequest(request));
-    return [algorithm, String(request.timestamp), credentialScope(request), hashed].join("\n");
-}
-/** The signature in hexadecimal. The key is narrowed to the day and the service before it signs anything. */
-function signatureOf(request, secretKey) {
-    const dayKey = hmac(`TC3${secretKey}`, dayOf(request.timestamp));
-    const serviceKey = hmac(dayKey, request.service);
-    const signingKey = hmac(serviceKey, "tc3_request");
-    return hmac(signingKey, stringToSign(request)).toString("hex");
-}
-/** Value of the `Authorization` header for a request. */
-function authorizationOf(request, key) {
-    return (`${algorithm} Credential=${key.secretId}/${credentialScope(request)}, ` +
-        `SignedHeaders=${signedHeaders(request)}, Signature=${signatureOf(request, key.secretKey)}`);
-}
-function signedHeaders(request) {
-    return Object.keys(request.headers).sort().join(";");
-}
-function credentialScope(request) {
-    return `${dayOf(request.timestamp)}/${request.service}/tc3_request`;
-}
-/** The day of a timestamp in UTC: a local date would be refused for some hours of each day. */
-function dayOf(timestamp) {
-    return new Date(timestamp * 1000).toISOString().slice(0, 10);
-}
-function sha256(text) {
-    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
-}
-function hmac(key, text) {
-    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-api.ts
-
-
-
-
-
-
-
-/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41101 */
-const apiVersion = "2019-09-24";
-/**
- * Least time between two requests, in milliseconds: 10 a second. TCR allows 20 a second for most actions and 10 for some
- * (https://www.tencentcloud.com/document/product/1051/41098); Harbor's own TCR adapter keeps to 10 as well.
- */
-const requestInterval = 100;
-/** Tries of a call that is over the rate limit. With the pauses below they span 15 seconds, many windows of the limit. */
-const limitAttempts = 5;
-/** First pause after `RequestLimitExceeded`, in milliseconds: the limit counts per second. Doubled each time. */
-const limitPause = 1000;
-/** Must be sent as it was signed, byte for byte. */
-const contentType = "application/json; charset=utf-8";
-/** Longest request id worth printing, in characters: they are UUIDs of 36. */
-const requestIdLimit = 64;
-const errorSchema = dist/* object */.Ikc({
-    Response: dist/* object */.Ikc({
-        RequestId: dist/* optional */.lqM(dist/* string */.YjP(), "unknown"),
-        Error: dist/* optional */.lqM(dist/* object */.Ikc({ Code: dist/* string */.YjP(), Message: dist/* optional */.lqM(dist/* string */.YjP(), "") })),
-    }),
-});
-/** A client for the Tencent Cloud API 3.0, signed with an API key. */
-function createTencentApi(options) {
-    const waitForTurn = turns(options.clock);
-    return {
-        async call(call, schema) {
-            for (let attempt = 1;; attempt++) {
-                await waitForTurn(call.signal);
-                try {
-                    return await callOnce(options, call, schema);
-                }
-                catch (error) {
-                    if (!isOverLimit(error) || attempt === limitAttempts)
-                        throw error;
-                    await options.clock.sleep(limitPause * 2 ** (attempt - 1), call.signal);
-                }
-            }
-        },
-    };
-}
-/** Spaces requests by `requestInterval`, in the order in which they ask. */
-function turns(clock) {
-    let next = 0;
-    return async (signal) => {
-        signal?.throwIfAborted();
-        const now = clock.now();
-        const start = Math.max(now, next);
-        next = start + requestInterval;
-        if (start > now)
-            await clock.sleep(start - now, signal);
-    };
-}
-/** Whether a failure carries this error code or one below it: `ResourceNotFound` covers `ResourceNotFound.ErrNoTag`. */
-function hasCode(error, code) {
-    if (!(error instanceof src_errors/* OperationError */.OK))
-        return false;
-    return error.details.code === code || (error.details.code?.startsWith(`${code}.`) ?? false);
-}
-function isOverLimit(error) {
-    return hasCode(error, "RequestLimitExceeded");
-}
-async function callOnce(options, call, schema) {
-    const { transport, clock, url, key } = options;
-    const operation = {
-        host: url.host,
-        repository: call.repository,
-        operation: call.operation,
-    };
-    const body = JSON.stringify(call.parameters);
-    const headers = tencent_api_signedHeaders(url, key, call, body, Math.floor(clock.now() / 1000));
-    const request = { method: "POST", url: new URL("/", url), headers, body, signal: call.signal };
-    const response = await sendToVendor(transport, request, operation);
-    if (response.status !== 200) {
-        await (0,http/* discard */.vf)(response);
-        throw vendorFailure(operation, {
-            status: response.status,
-            problem: "the Tencent Cloud API answers every call with 200, so this came from something else",
-            advice: "Check the `api` attribute of the destination, and any proxy on the way.",
-        });
-    }
-    const text = await readAnswer(response, operation, call.signal);
-    const skew = clock.now() - serverTime(response, clock);
-    return resultOf(text, schema, operation, (code) => adviceFor(code, call.action, skew));
-}
-/** What an answer holds: a result of this schema, or an error. */
-function resultOf(text, schema, operation, advise) {
-    const { Error: error, RequestId } = checkAnswer(text, errorSchema, operation, 200).Response;
-    const requestId = `(RequestId ${(0,src_log/* printable */.g)(RequestId, requestIdLimit)})`;
-    if (error !== undefined) {
-        throw vendorFailure(operation, {
-            code: (0,src_log/* printable */.g)(error.Code),
-            problem: `${(0,src_log/* printable */.g)(error.Message)} ${requestId}`,
-            advice: advise(error.Code),
-            temporary: error.Code.startsWith("RequestLimitExceeded"),
-        });
-    }
-    const named = { ...operation, operation: `${operation.operation} ${requestId}` };
-    return checkAnswer(text, dist/* object */.Ikc({ Response: schema }), named, 200).Response;
-}
-/** @param timestamp seconds since the epoch. */
-function tencent_api_signedHeaders(url, key, call, body, timestamp) {
-    const headers = { "content-type": contentType, host: url.host, "x-tc-action": call.action };
-    const authorization = authorizationOf({ service: serviceOf(url), headers, body, timestamp }, key);
-    return {
-        "content-type": contentType,
-        "x-tc-action": call.action,
-        "x-tc-version": apiVersion,
-        "x-tc-region": call.region,
-        "x-tc-timestamp": String(timestamp),
-        authorization,
-        ...(key.sessionToken === undefined ? {} : { "x-tc-token": key.sessionToken }),
-    };
-}
-/** The service is the first label of the host name, except on a local stand-in, whose host name says nothing. */
-function serviceOf(url) {
-    return (0,oci_reference/* isLoopback */.U9)(url.host) ? "tcr" : (url.hostname.split(".")[0] ?? "tcr");
-}
-/** Time of the server in milliseconds since the epoch, by its `Date` header; ours, where it sent none. */
-function serverTime(response, clock) {
-    const time = Date.parse(response.header("date") ?? "");
-    return Number.isNaN(time) ? clock.now() : time;
-}
-/**
- * What a user can do about an error code. The `AuthFailure` ones are common to all products of Tencent Cloud.
- * @param skew how far our clock is ahead of the server's, in milliseconds.
- */
-function adviceFor(code, action, skew) {
-    switch (code) {
-        case "AuthFailure.SignatureExpire":
-            return clockAdvice(skew);
-        case "AuthFailure.SecretIdNotFound":
-        case "AuthFailure.InvalidSecretId":
-            return ("Tencent Cloud does not know the key: check `tcr-secret-id`, and that the key is enabled. A key of the " +
-                "international site needs the attribute `api=https://tcr.intl.tencentcloudapi.com`.");
-        case "AuthFailure.SignatureFailure":
-            return "`tcr-secret-key` does not belong to `tcr-secret-id`: set both from the same key.";
-        case "AuthFailure.TokenFailure":
-            return "`tcr-session-token` has expired or belongs to another key: get temporary keys anew, or leave it empty for a permanent key.";
-        default:
-    }
-    if (code.startsWith("RequestLimitExceeded")) {
-        return "Other programs use up the API's rate limit with this account: run again when there are fewer of them.";
-    }
-    if (/^(?:AuthFailure|UnauthorizedOperation)|Unauthori[sz]ed/.test(code)) {
-        return `The key is not allowed to do this: grant its user or role the CAM action \`tcr:${action}\` on this instance.`;
-    }
-    return undefined;
-}
-function clockAdvice(skew) {
-    const minutes = Math.round(Math.abs(skew) / 60_000);
-    const difference = minutes === 0 ? "differs from" : `is ${minutes} minutes ${skew > 0 ? "ahead of" : "behind"}`;
-    return `The clock of this machine ${difference} that of Tencent Cloud, which accepts a difference of 5 minutes: set the runner's clock.`;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-tags.ts
-
-
-
-
-/** Most tags in one `DeleteRepositoryTags`, by the vendor's SDK (`DeleteRepositoryTagsRequest` of package tcr, 2019-09-24). */
-const batchSize = 20;
-/**
- * Pauses before the second and third look at a tag that is still listed, in milliseconds. The API does not say that a
- * deletion is complete when it answers; a few seconds tell a slow list from a deletion that did not happen.
- */
-const confirmationPauses = [1000, 3000];
-const imagesSchema = dist/* object */.Ikc({
-    ImageInfoList: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ ImageVersion: dist/* string */.YjP() })), []),
-});
-/** The tags of one repository of a TCR instance. */
-function tcrTags(instance, clock, repository) {
-    const path = `${repository.namespace}/${repository.name}`;
-    const names = { NamespaceName: repository.namespace, RepositoryName: repository.name };
-    async function request(tags, signal) {
-        const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
-        const parameters = { ...names, Tags: tags };
-        const call = { action: "DeleteRepositoryTags", operation, repository: path, parameters, signal };
-        await instance.call(call, dist/* object */.Ikc({}));
-    }
-    async function isListed(tag, signal) {
-        const operation = `reading back the tag ${tag}`;
-        const read = async (page) => {
-            const parameters = { ...names, ImageVersion: tag, ExactMatch: true, Limit: pageSize, Offset: page };
-            const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
-            return (await instance.call(call, imagesSchema)).ImageInfoList;
-        };
-        try {
-            for await (const image of entries(read, ({ ImageVersion }) => ImageVersion)) {
-                if (image.ImageVersion === tag)
-                    return true;
-            }
-            return false;
-        }
-        catch (error) {
-            // The repository went away with its last tag.
-            if (hasCode(error, "ResourceNotFound"))
-                return false;
-            throw error;
-        }
-    }
-    async function staysListed(tag, signal) {
-        for (const pause of [0, ...confirmationPauses]) {
-            if (pause > 0)
-                await clock.sleep(pause, signal);
-            if (!(await isListed(tag, signal)))
-                return false;
-        }
-        return true;
-    }
-    async function confirm(tag, signal) {
-        try {
-            if (!(await staysListed(tag, signal)))
-                return { tag, failure: undefined };
-        }
-        catch (error) {
-            return failed(tag, error, signal);
-        }
-        return {
-            tag,
-            failure: `TCR still lists ${path}:${tag} after its deletion. Run again, or delete it in the TCR console.`,
-        };
-    }
-    async function deleteBatch(tags, signal) {
-        try {
-            await request(tags, signal);
-        }
-        catch (error) {
-            const single = tags.length === 1;
-            // One tag that is missing or protected may fail the whole batch; the others must not stay for it.
-            if (!single && (hasCode(error, "ResourceNotFound") || isProtected(error))) {
-                return inTurn(tags, async (tag) => deleteBatch([tag], signal));
-            }
-            if (!hasCode(error, "ResourceNotFound"))
-                return tags.map((tag) => failed(tag, explain(error), signal));
-        }
-        return inTurn(tags, async (tag) => [await confirm(tag, signal)]);
-    }
-    return {
-        delete: (tags, signal) => inTurn(batches(tags), (batch) => deleteBatch(batch, signal)),
-    };
-}
-/** Works through items one after the other: the API's rate limit leaves nothing to gain by doing more at once. */
-async function inTurn(items, work) {
-    const results = [];
-    for (const item of items)
-        results.push(...(await work(item)));
-    return results;
-}
-function batches(tags) {
-    const count = Math.ceil(tags.length / batchSize);
-    return Array.from({ length: count }, (_, batch) => tags.slice(batch * batchSize, (batch + 1) * batchSize));
-}
-/** Harbor, which TCR is built on, refuses to delete a tag that an immutability rule covers with this code. */
-function isProtected(error) {
-    return hasCode(error, "FailedOperation.PreconditionFailed");
-}
-function explain(error) {
-    if (!isProtected(error))
-        return error;
-    const advice = "An immutable tag rule of the namespace protects this tag: exclude it from the rule in the TCR console, or keep it.";
-    return new src_errors/* OperationError */.OK({ ...error.details, advice }, { cause: error });
-}
-/** @throws the signal's reason when it aborted: then the whole run ends, not this tag. */
-function failed(tag, error, signal) {
-    signal.throwIfAborted();
-    return { tag, failure: (0,src_errors/* messageOf */.bD)(error) };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr.ts
-
-
-
-
-
-
-
-
-/** API of the mainland site; the international one is chosen by the `api` attribute. */
-const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
-/**
- * How long before its end a temporary login is replaced, in milliseconds. Its end is a time of Tencent Cloud's clock, which
- * may differ from ours by up to 5 minutes: with a greater difference it would not have accepted the signed request.
- */
-const loginMargin = 5 * 60_000;
-/** Of a time without a unit: seconds stay below this number for 30,000 years, milliseconds have been above it since 2001. */
-const millisecondsFrom = 1e12;
-const loginSchema = dist/* object */.Ikc({
-    Username: dist/* string */.YjP(),
-    Token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)),
-    ExpTime: dist/* number */.aig(),
-});
-const namespacesSchema = dist/* object */.Ikc({
-    NamespaceList: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ Name: dist/* string */.YjP(), Public: dist/* nullish */.cl6(dist/* boolean */.zMY()) })), []),
-});
-/**
- * A namespace of a Tencent Container Registry (Enterprise) instance.
- * @throws InputError when there is a key but nothing tells which instance it is to be used on.
- */
-function createTcrDestination(options) {
-    const { input, key, login, clock, log, transport } = options;
-    const place = { registry: input.registry, path: input.path, name: (0,oci_reference/* printNamespace */.lp)(input) };
-    const given = login === undefined ? undefined : () => Promise.resolve(login);
-    if (key === undefined)
-        return withoutKey(place, given ?? options.dockerCredentials);
-    const url = input.api ?? mainlandApi;
-    const api = createTencentApi({ transport, clock, url, key });
-    const instance = createTcrInstance(api, url.host, instanceTarget(input), clock);
-    const temporary = temporaryLogin(instance, clock, log);
-    return {
-        ...place,
-        credentials: given ?? ((signal) => temporary.get(signal)),
-        // Tencent does not document whether a deleted tag takes others of its digest along.
-        deletion: "shared-digest-unsafe",
-        prepare: (signal) => ensureNamespace(instance, input, log, signal),
-        deleteTags: (repository, tags, signal) => {
-            const names = tags.map(({ tag }) => tag);
-            return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
-        },
-    };
-}
-function withoutKey(place, credentials) {
-    const reason = "TCR deletes tags by its API only, which needs an API key: set `tcr-secret-id` and `tcr-secret-key`.";
-    return {
-        ...place,
-        credentials,
-        deletion: "unavailable",
-        deletionUnavailable: reason,
-        // Creating a namespace needs the key as well; a missing one shows with the first push.
-        prepare: () => Promise.resolve(),
-        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
-    };
-}
-/** Splits a path at its first slash: a TCR namespace has one part, a repository below it may have several. */
-function tcrRepository(path) {
-    const [namespace = "", ...name] = path.split("/");
-    return { namespace, name: name.join("/") };
-}
-/** A login for the registry that TCR makes for an hour. Masked before anyone gets it. */
-function temporaryLogin(instance, clock, log) {
-    return leased(clock, async (signal) => {
-        const answer = await instance.call({
-            action: "CreateInstanceToken",
-            operation: "getting a temporary registry login",
-            parameters: { TokenType: "temp" },
-            signal,
-        }, loginSchema);
-        const value = { username: answer.Username, password: answer.Token };
-        log.mask(value.password);
-        log.mask(Buffer.from(`${value.username}:${value.password}`).toString("base64"));
-        const end = answer.ExpTime < millisecondsFrom ? answer.ExpTime * 1000 : answer.ExpTime;
-        return { value, until: end - loginMargin };
-    });
-}
-/** Creates the namespace unless it exists: TCR makes repositories on a push, but not namespaces. */
-async function ensureNamespace(instance, input, log, signal) {
-    const { namespace } = tcrRepository(input.path);
-    const existing = await findNamespace(instance, namespace, signal);
-    if (existing === undefined)
-        return createNamespace(instance, namespace, input, log, signal);
-    if (input.public && existing.Public === false) {
-        log.warning(`The TCR namespace ${input.registry}/${namespace} exists and is private; \`public=true\` only counts when the ` +
-            "namespace is created. Make it public in the TCR console if others are to pull from it.");
-    }
-}
-async function findNamespace(instance, namespace, signal) {
-    const operation = `looking for the namespace ${namespace}`;
-    const read = async (page) => {
-        const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
-        const call = { action: "DescribeNamespaces", operation, parameters, signal };
-        return (await instance.call(call, namespacesSchema)).NamespaceList;
-    };
-    // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
-    for await (const entry of entries(read, ({ Name }) => Name)) {
-        if (entry.Name === namespace)
-            return entry;
-    }
-    return undefined;
-}
-async function createNamespace(instance, namespace, input, log, signal) {
-    const operation = `creating the namespace ${namespace}`;
-    const parameters = { NamespaceName: namespace, IsPublic: input.public };
-    try {
-        await instance.call({ action: "CreateNamespace", operation, parameters, signal }, dist/* object */.Ikc({}));
-    }
-    catch (error) {
-        if (isConflict(error))
-            return;
-        throw error;
-    }
-    log.info(`Created the ${input.public ? "public" : "private"} TCR namespace ${input.registry}/${namespace}.`);
-}
-/** "Exists already", below several parents: `FailedOperation.`, `InternalError.`. Someone else was faster. */
-function isConflict(error) {
-    return error instanceof src_errors/* OperationError */.OK && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
-}
-
-;// CONCATENATED MODULE: ./src/destinations/select.ts
-
-
-
-/**
- * The destination that one line of the `destinations` input describes. Sends nothing.
- * @throws InputError when the line cannot be used as it is.
- */
-async function createDestination(input, inputs, context) {
-    const { transport, clock, log } = context;
-    const dockerCredentials = context.dockerConfiguration(input.registry);
-    switch (input.type) {
-        case "docker-hub": {
-            const login = inputs.dockerHubLogin;
-            return createDockerHubDestination({ input, login, dockerCredentials, transport, clock, log });
-        }
-        case "tcr": {
-            const { tencentCloudKey: key, tcrLogin: login } = inputs;
-            return createTcrDestination({ input, key, login, dockerCredentials, transport, clock, log });
-        }
-        case "registry": {
-            const tagDeleter = context.tagDeleter(input, dockerCredentials);
-            return createRegistryDestination({ input, credentials: dockerCredentials, tagDeleter });
-        }
     }
 }
 
@@ -81067,14 +81575,14 @@ function needsMakefile(images, version) {
  */
 function componentsOf(images, version, makefile = "") {
     if (images.length === 0) {
-        throw new src_errors/* InputError */.dz(`The images of Harbor ${(0,src_log/* printable */.g)(version.tag)} are not known; list them in the input "images", ` +
+        throw new src_errors/* InputError */.dz(`The images of Harbor ${(0,src_log/* printable */.g$)(version.tag)} are not known; list them in the input "images", ` +
             "for example harbor-core:{{tag}}");
     }
     return images.map((image) => {
         const component = componentOf(image, version, (variable) => upstreamVersion(variable, version, makefile));
         if (component !== undefined)
             return component;
-        throw new src_errors/* InputError */.dz(`The tag of ${image} in Harbor ${(0,src_log/* printable */.g)(version.tag)} begins with an upstream version, and the Makefile ` +
+        throw new src_errors/* InputError */.dz(`The tag of ${image} in Harbor ${(0,src_log/* printable */.g$)(version.tag)} begins with an upstream version, and the Makefile ` +
             'there could not be read for it; list the images with their tags in the input "images"');
     });
 }
@@ -81142,8 +81650,8 @@ async function harborComponents(version, source, log) {
     const template = await readOrWarn(composeTemplatePath, source, log);
     const images = template === undefined ? undefined : parseComposeTemplate(template);
     if (images === undefined && !sameRepository(source.repository, harbor)) {
-        const name = (0,src_log/* printable */.g)(`${source.repository.owner}/${source.repository.name}`);
-        throw new src_errors/* InputError */.dz(`${name} has no readable ${composeTemplatePath} at ${(0,src_log/* printable */.g)(version.tag)}, so its images are not known: ` +
+        const name = (0,src_log/* printable */.g$)(`${source.repository.owner}/${source.repository.name}`);
+        throw new src_errors/* InputError */.dz(`${name} has no readable ${composeTemplatePath} at ${(0,src_log/* printable */.g$)(version.tag)}, so its images are not known: ` +
             'list them in the input "images", for example app:{{tag}}');
     }
     if (images === undefined)
@@ -81166,7 +81674,7 @@ async function readOrWarn(path, source, log) {
 }
 function logFallback(version, template, log) {
     const what = template === undefined ? "could not be read" : "is not of the known form";
-    log.warning(`${composeTemplatePath} at ${(0,src_log/* printable */.g)(version.tag)} ${what}; the built-in list of Harbor's images is used instead`);
+    log.warning(`${composeTemplatePath} at ${(0,src_log/* printable */.g$)(version.tag)} ${what}; the built-in list of Harbor's images is used instead`);
 }
 
 ;// CONCATENATED MODULE: ./src/github/catalogue.ts
@@ -86088,9 +86596,9 @@ var undici = __nccwpck_require__(6752);
 
 
 /** Largest answer, in bytes: a page of 100 releases with 300 KB each of notes and lists of assets. */
-const client_answerLimit = 32 * 1024 * 1024;
+const answerLimit = 32 * 1024 * 1024;
 /** The API version that the schemas here were written for: https://docs.github.com/en/rest/about-the-rest-api/api-versions */
-const client_apiVersion = "2022-11-28";
+const apiVersion = "2022-11-28";
 /** Makes a client. Sends nothing yet. */
 function createGitHubClient(options) {
     const { log, signal } = options;
@@ -86098,12 +86606,12 @@ function createGitHubClient(options) {
         baseUrl: options.apiUrl.href.replace(/\/+$/, ""),
         userAgent: options.userAgent,
         ...(options.token === undefined ? {} : { auth: options.token }),
-        request: { fetch: limitedFetch(options.fetch, client_answerLimit), ...(signal === undefined ? {} : { signal }) },
+        request: { fetch: limitedFetch(options.fetch, answerLimit), ...(signal === undefined ? {} : { signal }) },
         // Octokit prints failures to the console unless told otherwise; here the caller decides what a failure means.
         log: { debug: () => undefined, info: log.debug, warn: log.debug, error: log.debug },
     });
     octokit.hook.before("request", (request) => {
-        request.headers["x-github-api-version"] = client_apiVersion;
+        request.headers["x-github-api-version"] = apiVersion;
     });
     return {
         octokit,
@@ -86208,7 +86716,7 @@ async function readPayload(event, readEvent, schema) {
         throw new src_errors/* InputError */.dz(`${file} is not set; outside a runner, set the input "version" and no GITHUB_EVENT_NAME.`);
     }
     const text = await readEvent(event.path, payloadLimit).catch((error) => {
-        throw new src_errors/* InputError */.dz(`${file} cannot be read: ${(0,src_log/* printable */.g)((0,src_errors/* messageOf */.bD)(error))}`, { cause: error });
+        throw new src_errors/* InputError */.dz(`${file} cannot be read: ${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}`, { cause: error });
     });
     try {
         return (0,http/* parseJson */.qF)(text, schema, "its text");
@@ -86216,7 +86724,7 @@ async function readPayload(event, readEvent, schema) {
     catch (error) {
         if (!(error instanceof http/* BodyError */.Ru))
             throw error;
-        throw new src_errors/* InputError */.dz(`${file} is malformed: ${(0,src_log/* printable */.g)(error.message)}`, { cause: error });
+        throw new src_errors/* InputError */.dz(`${file} is malformed: ${(0,src_log/* printable */.g$)(error.message)}`, { cause: error });
     }
 }
 function releaseTrigger(payload) {
@@ -86315,9 +86823,9 @@ function githubFailure(client, repository, operation, thrown) {
     const parsed = dist/* safeParse */.xLC(requestErrorSchema, thrown);
     const diagnosis = parsed.success
         ? diagnose(parsed.output, client)
-        : { problem: (0,src_log/* printable */.g)((0,src_errors/* messageOf */.bD)(thrown)) };
+        : { problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(thrown)) };
     const { host } = client;
-    const name = (0,src_log/* printable */.g)(`${repository.owner}/${repository.name}`);
+    const name = (0,src_log/* printable */.g$)(`${repository.owner}/${repository.name}`);
     const details = { side: "GitHub", host, repository: name, operation, ...diagnosis };
     return new src_errors/* OperationError */.OK(details, { cause: thrown });
 }
@@ -86345,7 +86853,7 @@ function noAnswer(error) {
         return { problem: error.cause.message };
     const reason = error.cause === undefined ? error.message : (0,src_errors/* messageOf */.bD)(error.cause);
     return {
-        problem: (0,src_log/* printable */.g)(reason),
+        problem: (0,src_log/* printable */.g$)(reason),
         advice: 'Check "github-api-url", the network and the proxy of the runner.',
         temporary: true,
     };
@@ -86354,7 +86862,7 @@ function noAnswer(error) {
 function problemOf(message, contentType) {
     if (contentType?.startsWith("text/html"))
         return "the answer is a web page instead of JSON";
-    return (0,src_log/* printable */.g)(message);
+    return (0,src_log/* printable */.g$)(message);
 }
 /** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
 function isRateLimit(error, header) {
@@ -86460,7 +86968,7 @@ function checkedPage(client, repository, operation, data) {
             return [];
         if (typeof publishedAt === "string")
             return [{ tag, prerelease, publishedAt: Date.parse(publishedAt) }];
-        throw failure(client, repository, operation, `the release ${(0,src_log/* printable */.g)(tag)} has no date of publication`);
+        throw failure(client, repository, operation, `the release ${(0,src_log/* printable */.g$)(tag)} has no date of publication`);
     });
 }
 const apiUrlAdvice = 'Check that "github-api-url" is the base URL of the API and that no proxy answers in its place.';
@@ -86470,7 +86978,7 @@ const apiUrlAdvice = 'Check that "github-api-url" is the base URL of the API and
  * @throws OperationError, also when the file is larger than 1 MiB.
  */
 async function readFileAtTag(client, repository, path, tag) {
-    const operation = `reading ${path} at ${(0,src_log/* printable */.g)(tag)}`;
+    const operation = `reading ${path} at ${(0,src_log/* printable */.g$)(tag)}`;
     const data = await readRaw(client, repository, path, tag).catch((error) => {
         const found = githubFailure(client, repository, operation, error);
         if (found instanceof src_errors/* OperationError */.OK && found.status === 404)
@@ -86497,7 +87005,7 @@ async function readRaw(client, repository, path, tag) {
     return response.data;
 }
 function failure(client, repository, operation, problem, advice) {
-    const name = (0,src_log/* printable */.g)(`${repository.owner}/${repository.name}`);
+    const name = (0,src_log/* printable */.g$)(`${repository.owner}/${repository.name}`);
     return new src_errors/* OperationError */.OK({
         side: "GitHub",
         host: client.host,
@@ -86547,16 +87055,16 @@ function selectionOf(inputs, trigger) {
             }
             return dispatchSelection(trigger.version);
         case "other":
-            throw noVersion(trigger.name === "" ? "there is no event" : `the event ${(0,src_log/* printable */.g)(trigger.name)} names no version`);
+            throw noVersion(trigger.name === "" ? "there is no event" : `the event ${(0,src_log/* printable */.g$)(trigger.name)} names no version`);
     }
 }
 function ofRelease(inputs, trigger) {
-    const tag = (0,src_log/* printable */.g)(trigger.tag);
+    const tag = (0,src_log/* printable */.g$)(trigger.tag);
     if (trigger.draft) {
         throw new src_errors/* InputError */.dz(`The release ${tag} is a draft; run on "release: types: [published]".`);
     }
     if (!publishingActions.includes(trigger.action)) {
-        throw new src_errors/* InputError */.dz(`The release event says "${(0,src_log/* printable */.g)(trigger.action)}"; only ${publishingActions.join(", ")} start a mirror run: ` +
+        throw new src_errors/* InputError */.dz(`The release event says "${(0,src_log/* printable */.g$)(trigger.action)}"; only ${publishingActions.join(", ")} start a mirror run: ` +
             'use "release: types: [published]".');
     }
     return ofTag(inputs, trigger.tag, trigger.prerelease);
@@ -86566,7 +87074,7 @@ function ofTag(inputs, tag, flagged = false) {
     const prerelease = flagged || (0,plan_version/* versionOf */.E4)({ tag, prerelease: false, publishedAt: 0 })?.prerelease === true;
     if (!prerelease || inputs.prereleases)
         return { kind: "tags", tags: [tag] };
-    return `${(0,src_log/* printable */.g)(tag)} is a prerelease, and the input "prereleases" is false`;
+    return `${(0,src_log/* printable */.g$)(tag)} is a prerelease, and the input "prereleases" is false`;
 }
 /** The release that was just published, if it is one of the repository whose releases count. */
 function eventRelease(trigger, repository) {
@@ -86578,9 +87086,9 @@ function eventRelease(trigger, repository) {
     return sameRepository(repository, trigger.repository) ? { tag, prerelease, publishedAt } : undefined;
 }
 function workflowRunTag(trigger) {
-    const workflow = `The run of the workflow "${(0,src_log/* printable */.g)(trigger.workflow)}"`;
+    const workflow = `The run of the workflow "${(0,src_log/* printable */.g$)(trigger.workflow)}"`;
     if (trigger.conclusion !== "success") {
-        const outcome = trigger.conclusion === undefined ? "has not ended" : `ended with ${(0,src_log/* printable */.g)(trigger.conclusion)}`;
+        const outcome = trigger.conclusion === undefined ? "has not ended" : `ended with ${(0,src_log/* printable */.g$)(trigger.conclusion)}`;
         throw new src_errors/* InputError */.dz(`${workflow} ${outcome}, so its images may not be there; run it again, set the input "version", or give the job ` +
             "if: github.event.workflow_run.conclusion == 'success'.");
     }
@@ -86601,13 +87109,21 @@ function dispatchSelection(text) {
     catch (error) {
         if (!(error instanceof src_errors/* InputError */.dz))
             throw error;
-        throw new src_errors/* InputError */.dz(`The input "version" of the workflow_dispatch event: ${(0,src_log/* printable */.g)(error.message)}`, {
+        throw new src_errors/* InputError */.dz(`The input "version" of the workflow_dispatch event: ${(0,src_log/* printable */.g$)(error.message)}`, {
             cause: error,
         });
     }
 }
 function noVersion(reason) {
     return new src_errors/* InputError */.dz(`No version to mirror: ${reason}. Set the input "version", for example v2.15.2 or newest:3.`);
+}
+
+;// CONCATENATED MODULE: ./src/inventory/platforms.ts
+/** Which platforms of an index are wanted; undefined: all. A platform without a variant stands for all its variants. */
+function platformFilter(platforms) {
+    if (platforms === "all")
+        return undefined;
+    return (of) => platforms.some(({ os, architecture, variant }) => os === of.os && architecture === of.architecture && (variant === undefined || variant === of.variant));
 }
 
 ;// CONCATENATED MODULE: ./src/plan/snapshot.ts
@@ -86878,8 +87394,8 @@ async function listTags(destination, images, signal) {
     const lists = await Promise.all(images.map(async (image) => [image, await repositoryAt(destination, image).tags(signal)]));
     return new Map(lists.filter(([, tags]) => tags.length > 0));
 }
-/** What a destination holds of the wanted images, as far as the plan needs it. */
-async function takeStock(destination, components, images, tags, signal) {
+/** What a destination holds of the wanted images, as far as the plan needs it; the tags of all images beside. */
+async function takeStock(destination, components, images, signal) {
     const digests = new Map();
     const withoutAttachments = new Set();
     await Promise.all(components.map(async ({ to, toTag }) => {
@@ -86893,7 +87409,7 @@ async function takeStock(destination, components, images, tags, signal) {
         if (image?.digest === held.digest && !(await hasAttachments(repository, image, signal)))
             withoutAttachments.add(key);
     }));
-    return { ...emptyStock(destination), digests, withoutAttachments, images, tags };
+    return { ...emptyStock(destination), digests, withoutAttachments, images };
 }
 /** The snapshot of a destination that cannot be asked. */
 function failedStock(destination, error) {
@@ -86980,8 +87496,9 @@ async function askSource(component, source, options, signal) {
         const resolved = await repository.resolve(component.fromTag, signal);
         if (resolved === undefined)
             return { image: undefined, reason: "not found" };
-        const chosen = await choosePlatforms(repository, resolved.digest, options);
-        const attachments = (await options.attachments?.find(repository, resolved.digest, signal)) ?? [];
+        const chosen = await choosePlatforms(repository, resolved.digest, options, signal);
+        // What signs the whole index does not sign a part of it.
+        const finder = chosen === undefined ? options.attachments : undefined;
         const image = {
             source: { registry: source.registry, path: source.path },
             repository: repository.name,
@@ -86989,25 +87506,29 @@ async function askSource(component, source, options, signal) {
             digest: chosen?.digest ?? resolved.digest,
             mediaType: resolved.mediaType,
             rewritten: chosen,
-            // What signs the whole index does not sign a part of it.
-            attachments: chosen === undefined ? attachments : [],
+            attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
         };
         return { image, reason: "" };
     }
     catch (error) {
+        if (!(error instanceof src_errors/* OperationError */.OK))
+            throw error;
+        options.log.debug((0,src_errors/* messageOf */.bD)(error));
         // Registries answer 401 or 403 for what does not exist, to those who may not know the difference.
-        if (error instanceof src_errors/* OperationError */.OK && (error.status === 401 || error.status === 403)) {
-            options.log.debug((0,src_errors/* messageOf */.bD)(error));
+        if (error.status === 401 || error.status === 403) {
             return { image: undefined, reason: `refused with status ${error.status}: not there, or not public` };
         }
+        // A source that is down for now does not keep the next one from serving the image.
+        if (error.temporary)
+            return { image: undefined, reason: error.message };
         throw error;
     }
 }
 /** The new index where only some platforms are wanted; undefined where the image goes as it is. */
-async function choosePlatforms(repository, digest, { wantsPlatform, log }) {
+async function choosePlatforms(repository, digest, { wantsPlatform, log }, signal) {
     if (wantsPlatform === undefined)
         return undefined;
-    const manifest = await repository.manifest(digest);
+    const manifest = await repository.manifest(digest, signal);
     if (manifest.kind !== "index")
         return undefined;
     try {
@@ -87045,7 +87566,7 @@ async function waitForImages(components, destinations, options, signal) {
     let missing = components;
     for (let pause = firstPause;; pause = Math.min(pause * 2, longestPause)) {
         await Promise.all(missing.map(async (component) => found.set(component, await look(component, destinations, options, signal))));
-        missing = missing.filter((component) => !isComplete(found.get(component)));
+        missing = missing.filter((component) => !wait_isComplete(found.get(component)));
         const left = until - clock.now();
         if (missing.length === 0 || left <= 0)
             return found;
@@ -87064,7 +87585,7 @@ async function look(component, destinations, options, signal) {
         return { component, failure: (0,src_errors/* messageOf */.bD)(error) };
     }
 }
-function isComplete(sighting) {
+function wait_isComplete(sighting) {
     return sighting !== undefined && "answers" in sighting && isThere(sighting);
 }
 
@@ -87089,8 +87610,11 @@ async function takeSnapshot(options) {
     const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
     const stocks = await Promise.all(destinations.map(async (destination) => {
         try {
-            const tags = await listTags(destination, names, signal);
-            return await takeStock(destination, all, imagesFor(destination, sightings), tags, signal);
+            const [tags, stock] = await Promise.all([
+                listTags(destination, names, signal),
+                takeStock(destination, all, imagesFor(destination, all, sightings), signal),
+            ]);
+            return { ...stock, tags };
         }
         catch (error) {
             if (signal.aborted)
@@ -87102,10 +87626,10 @@ async function takeSnapshot(options) {
     const snapshot = { repository, universe, wanted, components, destinations: stocks, overwrite };
     return {
         ...snapshot,
-        destinations: await Promise.all(stocks.map((stock, index) => complete(snapshot, stock, destinations[index], signal))),
+        destinations: await Promise.all(stocks.map((stock, index) => snapshot_complete(snapshot, stock, destinations[index], signal))),
     };
 }
-async function complete(snapshot, stock, destination, signal) {
+async function snapshot_complete(snapshot, stock, destination, signal) {
     if (destination === undefined)
         return stock;
     try {
@@ -87132,13 +87656,18 @@ function reasonMissing(sighting) {
         return sighting.failure;
     return isThere(sighting) ? undefined : whyMissing(sighting);
 }
-/** Where each wanted image is read for a destination, by its name and tag there. */
-function imagesFor(destination, sightings) {
+/**
+ * Where each wanted image is read for a destination, by its name and tag there.
+ * @param components of the newest version first: a tag that several versions make belongs to the newest of them.
+ */
+function imagesFor(destination, components, sightings) {
     const images = new Map();
-    for (const [{ to, toTag }, sighting] of sightings) {
-        const image = "answers" in sighting ? imageFor(sighting, destination) : undefined;
+    // From the oldest on, so that the newest has the last word.
+    for (const component of components.toReversed()) {
+        const sighting = sightings.get(component);
+        const image = sighting !== undefined && "answers" in sighting ? imageFor(sighting, destination) : undefined;
         if (image !== undefined)
-            images.set(imageKey(to, toTag), image);
+            images.set(imageKey(component.to, component.toTag), image);
     }
     return images;
 }
@@ -87261,7 +87790,7 @@ function credentialOf(entry) {
 /** Runs `docker-credential-<helper> get`. The server goes in by standard input, never on a command line. */
 async function runCredentialHelper(helper, serverUrl) {
     if (!helperName.test(helper))
-        throw new src_errors/* InputError */.dz(`The Docker configuration names a credential helper "${(0,src_log/* printable */.g)(helper)}" that cannot be one.`);
+        throw new src_errors/* InputError */.dz(`The Docker configuration names a credential helper "${(0,src_log/* printable */.g$)(helper)}" that cannot be one.`);
     const program = `docker-credential-${helper}`;
     const { code, output } = await runProgram(program, serverUrl);
     if (code !== 0) {
@@ -87294,555 +87823,8 @@ function runProgram(program, input) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/oci/challenge.ts
-/** Longest header that is looked at, in characters; real ones have some hundred. */
-const headerLimit = 8 * 1024;
-/** One step of the header: a parameter `name=value`, or a bare word, which starts a new challenge. */
-const step = /\s*,?\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/y;
-/** The challenges of a `WWW-Authenticate` header, as far as they can be read: a malformed rest is ignored. */
-function parseChallenges(header) {
-    const challenges = [];
-    const text = header.slice(0, headerLimit);
-    step.lastIndex = 0;
-    for (let match = step.exec(text); match !== null; match = step.exec(text)) {
-        const [, name = "", quoted, bare] = match;
-        const value = quoted === undefined ? bare : quoted.replace(/\\(.)/g, "$1");
-        if (value === undefined)
-            challenges.push({ scheme: name.toLowerCase(), parameters: new Map() });
-        else
-            challenges.at(-1)?.parameters.set(name.toLowerCase(), value);
-    }
-    return challenges;
-}
-
-;// CONCATENATED MODULE: ./src/oci/lease.ts
-/**
- * Shares a leased value: callers at the same moment wait for one request instead of making one each.
- * @param obtain gets a new value; called with the signal of the caller that needed it first.
- */
-function lease_leased(clock, obtain) {
-    let current;
-    let flight;
-    async function land(signal) {
-        try {
-            current = await obtain(signal);
-            return current;
-        }
-        finally {
-            flight = undefined;
-        }
-    }
-    async function get(signal) {
-        if (current !== undefined && clock.now() < current.until)
-            return current.value;
-        const joined = flight;
-        if (joined === undefined) {
-            flight = { lease: land(signal), signal };
-            return (await flight.lease).value;
-        }
-        try {
-            return (await joined.lease).value;
-        }
-        catch (error) {
-            // The one who started the request gave up; that is no reason for those who only joined it.
-            if (joined.signal?.aborted === true && signal?.aborted !== true)
-                return get(signal);
-            throw error;
-        }
-    }
-    return {
-        get,
-        drop: (value) => {
-            if (current?.value === value)
-                current = undefined;
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/oci/token-server.ts
-
-/**
- * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
- * registries have one more label than their token server.
- */
-const knownTokenServers = [
-    [/\.aliyuncs\.com$/, /^dockerauth(-vpc|-ee|-ee-vpc)?\.[a-z0-9-]+\.aliyuncs\.com$/],
-];
-/**
- * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host.
- * @param realm as the challenge has it; a relative one is meant relative to the registry.
- * @param registry URL that answered with the challenge.
- * @returns the address, or in words why it is not trusted.
- */
-function trustedRealm(realm, registry) {
-    if (realm === "" || !URL.canParse(realm, registry.href))
-        return "its token server has no usable address";
-    const url = new URL(realm, registry);
-    if (url.username !== "" || url.password !== "")
-        return "its token server's address has a login in it";
-    if (url.protocol !== registry.protocol && url.protocol !== "https:")
-        return "its token server is not on https";
-    if (isRelatedHost(registry.hostname, url.hostname))
-        return url;
-    return `it names a token server on another host, ${(0,src_log/* printable */.g)(url.hostname)}`;
-}
-/**
- * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
- * name of at least two labels (registry-1.docker.io and auth.docker.io).
- */
-function isRelatedHost(registry, tokenServer) {
-    if (registry === tokenServer)
-        return true;
-    if (knownTokenServers.some(([ours, theirs]) => ours.test(registry) && theirs.test(tokenServer)))
-        return true;
-    if (/^[0-9.]+$/.test(registry) || registry.includes(":"))
-        return false;
-    if (registry.endsWith(`.${tokenServer}`) && tokenServer.includes("."))
-        return true;
-    if (tokenServer.endsWith(`.${registry}`))
-        return true;
-    const parent = registry.slice(registry.indexOf(".") + 1);
-    return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
-}
-
-;// CONCATENATED MODULE: ./src/oci/auth.ts
-
-
-
-
-
-
-
-/** Life of a token without `expires_in`, in seconds, and the least that is believed. https://distribution.github.io/distribution/spec/auth/token/ */
-const shortestTokenLife = 60;
-/** The longest life that is believed, in seconds; a day outlasts every job. */
-const longestTokenLife = 24 * 3600;
-/** A token is renewed this long before its end, in seconds, so that a request that starts with it also arrives with it. */
-const renewalMargin = 30;
-/** Largest answer of a token server, in bytes; tokens with many scopes reach some kilobytes. */
-const tokenLimit = 128 * 1024;
-const auth_tokenSchema = dist/* object */.Ikc({
-    token: dist/* optional */.lqM(dist/* string */.YjP()),
-    access_token: dist/* optional */.lqM(dist/* string */.YjP()),
-    expires_in: dist/* optional */.lqM(dist/* nullable */.mee(dist/* number */.aig())),
-});
-/**
- * The logins to one registry: asks `/v2/` once how it wants to be asked, and keeps a login for each set of scopes until
- * it is refused or, a token, shortly before its end. https://distribution.github.io/distribution/spec/auth/token/
- */
-class Authenticator {
-    #options;
-    #scheme;
-    /** The login by Basic, the same for all scopes. */
-    #basic;
-    #headers = new Map();
-    /** What the challenge of a refused request said. */
-    #challenged;
-    constructor(options) {
-        this.#options = options;
-        this.#scheme = lease_leased(options.clock, async (signal) => forGood(await this.#askScheme(signal)));
-        this.#basic = lease_leased(options.clock, async (signal) => {
-            const credential = await this.#credential(signal);
-            return forGood(credential === undefined ? undefined : basicHeader(credential));
-        });
-    }
-    /**
-     * The `authorization` header for these scopes; undefined where the registry wants none. Who asks while another asks
-     * for the same shares the answer.
-     * @throws OperationError when the login is refused.
-     */
-    header(scopes, signal) {
-        const key = keyOf(scopes);
-        const known = this.#headers.get(key);
-        const header = known ?? lease_leased(this.#options.clock, (asker) => this.#logIn(scopes, asker));
-        if (known === undefined)
-            this.#headers.set(key, header);
-        return header.get(signal);
-    }
-    /**
-     * Forgets what a 401 has proved wrong, so that `header` asks anew. The challenge of the refused request wins over the
-     * one of `/v2/`, which some registries answer without any.
-     * @param authorization the header that was refused: of several requests that were refused with it, only the first
-     * takes it away.
-     * @throws OperationError when the challenge cannot be met.
-     */
-    forget(scopes, refusal, authorization) {
-        this.#headers.get(keyOf(scopes))?.drop(authorization);
-        this.#basic.drop(authorization);
-        if (refusal.headers("www-authenticate").length > 0)
-            this.#challenged = this.#schemeOf(refusal);
-    }
-    async #logIn(scopes, signal) {
-        const scheme = this.#challenged ?? (await this.#scheme.get(signal));
-        if (scheme.kind === "none")
-            return forGood(undefined);
-        return scheme.kind === "basic"
-            ? forGood(await this.#basic.get(signal))
-            : this.#fetchToken(scheme, scopes, signal);
-    }
-    async #askScheme(signal) {
-        const url = new URL("/v2/", (0,oci_reference/* registryOrigin */._g)(this.#options.registry));
-        const response = await this.#send({ method: "GET", url, signal }, "reaching the registry");
-        await (0,http/* discard */.vf)(response);
-        if (response.status === 401)
-            return this.#schemeOf(response);
-        if (response.status < 300)
-            return { kind: "none" };
-        throw this.#failure("reaching the registry", url, {
-            status: response.status,
-            problem: "its /v2/ does not answer as a registry does",
-            advice: response.status === 403
-                ? "An allowlist of the registry may keep this runner's address out."
-                : "Check the host name in the destination or source.",
-        });
-    }
-    #schemeOf(response) {
-        const challenges = response.headers("www-authenticate").flatMap(parseChallenges);
-        const bearer = challenges.find((challenge) => challenge.scheme === "bearer");
-        if (bearer !== undefined) {
-            return {
-                kind: "bearer",
-                realm: this.#trustedRealm(bearer.parameters.get("realm") ?? "", response.url),
-                service: bearer.parameters.get("service"),
-            };
-        }
-        if (challenges.some((challenge) => challenge.scheme === "basic"))
-            return { kind: "basic" };
-        throw this.#failure("logging in", response.url, {
-            status: response.status,
-            problem: "it asks for a login in no known way",
-        });
-    }
-    #trustedRealm(realm, base) {
-        const trusted = trustedRealm(realm, base);
-        if (typeof trusted !== "string")
-            return trusted;
-        throw this.#failure("logging in", base, {
-            problem: trusted,
-            advice: "No login was sent. If the registry is what you think it is, tell its operator.",
-        });
-    }
-    async #fetchToken(scheme, scopes, signal) {
-        const { clock, log } = this.#options;
-        const credential = await this.#credential(signal);
-        const request = tokenRequest(scheme, scopes, credential);
-        const response = await this.#send({ ...request, signal }, "asking its token server");
-        if (response.status !== 200) {
-            await (0,http/* discard */.vf)(response);
-            throw this.#failure("asking its token server", request.url, refusedLogin(response.status, credential));
-        }
-        const answer = await (0,http/* readJson */.Vh)(response, auth_tokenSchema, tokenLimit).catch((error) => {
-            throw this.#failure("asking its token server", request.url, { problem: (0,src_errors/* messageOf */.bD)(error) });
-        });
-        const value = answer.token || answer.access_token;
-        if (value === undefined || value === "" || /[^\x21-\x7e]/.test(value)) {
-            throw this.#failure("asking its token server", request.url, {
-                problem: "the answer holds no usable token",
-            });
-        }
-        log.mask(value);
-        const life = Math.min(Math.max(answer.expires_in ?? shortestTokenLife, shortestTokenLife), longestTokenLife);
-        return { value: `Bearer ${value}`, until: clock.now() + (life - renewalMargin) * 1000 };
-    }
-    async #send(request, operation) {
-        try {
-            return await this.#options.transport.send(request);
-        }
-        catch (error) {
-            if (request.signal?.aborted === true)
-                throw error;
-            throw this.#failure(operation, request.url, {
-                problem: (0,src_errors/* messageOf */.bD)(error),
-                temporary: true,
-                cause: error,
-            });
-        }
-    }
-    /** The login, with every form of it masked before its first use. */
-    async #credential(signal) {
-        const credential = await this.#options.credentials(signal);
-        if (credential !== undefined) {
-            const { password, identityToken } = credential;
-            for (const secret of [password, identityToken, basicHeader(credential).slice("Basic ".length)]) {
-                if (secret !== undefined && secret !== "")
-                    this.#options.log.mask(secret);
-            }
-        }
-        return credential;
-    }
-    #failure(operation, url, details) {
-        const { cause, ...rest } = details;
-        return new src_errors/* OperationError */.OK({
-            side: this.#options.side,
-            host: this.#options.registry,
-            operation: `${operation} (${url.host})`,
-            ...rest,
-        }, { cause });
-    }
-}
-/** A value that stays until it is refused. */
-function forGood(value) {
-    return { value, until: Number.POSITIVE_INFINITY };
-}
-function keyOf(scopes) {
-    return scopes.map(printScope).sort().join(" ");
-}
-function printScope(scope) {
-    return `repository:${scope.repository}:${scope.actions.join(",")}`;
-}
-function basicHeader(credential) {
-    return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
-}
-/** A GET with Basic, or, for an identity token, the OAuth2 form. https://distribution.github.io/distribution/spec/auth/oauth/ */
-function tokenRequest(scheme, scopes, credential) {
-    const parameters = scheme.service === undefined ? [] : [["service", scheme.service]];
-    const printed = scopes.map(printScope);
-    if (credential?.identityToken !== undefined) {
-        const form = new URLSearchParams([
-            ...parameters,
-            ["grant_type", "refresh_token"],
-            ["refresh_token", credential.identityToken],
-            ["client_id", "harbor-release-mirror"],
-            ["scope", printed.join(" ")],
-        ]);
-        const headers = { "content-type": "application/x-www-form-urlencoded" };
-        return { method: "POST", url: scheme.realm, headers, body: form.toString() };
-    }
-    const url = new URL(scheme.realm);
-    for (const [name, value] of parameters)
-        url.searchParams.set(name, value);
-    for (const scope of printed)
-        url.searchParams.append("scope", scope);
-    return credential === undefined
-        ? { method: "GET", url }
-        : { method: "GET", url, headers: { authorization: basicHeader(credential) } };
-}
-function refusedLogin(status, credential) {
-    const refused = status === 401 || status === 403;
-    const problem = refused ? "the login was refused" : "no token was given";
-    const advice = !refused
-        ? "Try again later."
-        : credential === undefined
-            ? "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step."
-            : "Check the user name and the token, that the token is still valid, and that it may reach this repository.";
-    return { status, problem, advice, temporary: !refused };
-}
-
-;// CONCATENATED MODULE: ./src/oci/registry-error.ts
-
-
-
-
-
-/** Largest error body that is read, in bytes; what is useful in one fits a line. */
-const errorBodyLimit = 64 * 1024;
-const registry_error_errorSchema = dist/* object */.Ikc({
-    errors: dist/* array */.YOg(dist/* object */.Ikc({ code: dist/* optional */.lqM(dist/* string */.YjP(), ""), message: dist/* optional */.lqM(dist/* nullable */.mee(dist/* string */.YjP()), "") })),
-});
-/** The failure that a registry's answer means. Reads, and so frees, the response. */
-async function refusal(response, of, clock) {
-    const { code, text } = await errorIn(response);
-    const pause = parseRetryAfter(response.header("retry-after"), clock.now());
-    const worthWaiting = (pause ?? 0) <= defaultRetryPolicy.longestRetryAfter;
-    return new src_errors/* OperationError */.OK({
-        side: of.side,
-        host: of.registry,
-        repository: of.repository,
-        operation: of.operation,
-        status: response.status,
-        code,
-        problem: text,
-        advice: registry_error_adviceFor(response.status, text, of.side),
-        temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
-        // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
-        retryAfterMs: worthWaiting ? pause : undefined,
-    });
-}
-/** The code and the words of an error body: JSON of the specification, or whatever it is. A HEAD has none. */
-async function errorIn(response) {
-    const nothing = { code: undefined, text: "the registry gave no reason" };
-    const body = await (0,http/* readBytes */.io)(response, errorBodyLimit).then((bytes) => bytes.toString("utf8"), () => "");
-    if (body.trim() === "")
-        return nothing;
-    try {
-        const [first] = (0,http/* parseJson */.qF)(body, registry_error_errorSchema).errors;
-        if (first === undefined)
-            return nothing;
-        const code = /^[A-Z][A-Z0-9_]{0,63}$/.test(first.code) ? first.code : undefined;
-        return { code, text: (0,src_log/* printable */.g)(first.message ?? "") || nothing.text };
-    }
-    catch {
-        // Plain text and HTML are common from proxies in front of a registry. Each tag is looked for up to the next one
-        // only: a body of nothing but `<` must not take seconds.
-        return {
-            code: undefined,
-            text: (0,src_log/* printable */.g)(body.replace(/<[^<>]*>/g, " ").replace(/\s+/g, " ")) || nothing.text,
-        };
-    }
-}
-/** Docker Hub's limit on pulls, which takes up to six hours to pass, and not its limit on requests, which passes in a minute. */
-function isPullLimit(text) {
-    return /pull rate limit/i.test(text);
-}
-function registry_error_adviceFor(status, text, side) {
-    if (isPullLimit(text)) {
-        return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
-    }
-    if (status === 401 || status === 403) {
-        return side === "source"
-            ? "If the image is not public, log in to its registry in an earlier step."
-            : "Check that the login of this registry may push to this repository, and that it exists.";
-    }
-    if (status === 404 && side === "destination")
-        return "Check that the namespace exists there and that the login may push to it.";
-    if (status === 413)
-        return "The registry takes no manifest or layer of this size.";
-    if (status === 429)
-        return "The registry limits requests; run again later.";
-    if (status >= 500)
-        return "The registry has trouble of its own; run again later: what is there already is not sent again.";
-    return undefined;
-}
-
-;// CONCATENATED MODULE: ./src/oci/registry.ts
-
-
-
-
-
-
-
-/**
- * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. Docker Hub answered 429 to a burst of
- * five cold connections in another tool's measurements, so the start is below that; sixteen in flight saturate a
- * registry that is 200 ms away at 80 requests a second, under every published limit.
- */
-const requestSlots = { start: 4, ceiling: 16 };
-/** One registry, from one side of the copy: sends requests with the right authorization, and says who failed. */
-class Registry {
-    registry;
-    side;
-    origin;
-    #options;
-    #authenticator;
-    #slots;
-    constructor(options) {
-        this.registry = options.registry;
-        this.side = options.side;
-        this.origin = (0,oci_reference/* registryOrigin */._g)(options.registry);
-        this.#options = options;
-        this.#authenticator = new Authenticator(options);
-        this.#slots = new Slots(requestSlots, options.clock);
-    }
-    get clock() {
-        return this.#options.clock;
-    }
-    /**
-     * Sends a request; any status but a refused login is an answer for the caller. A 401 is answered once with a new login,
-     * unless the body was a stream, which is gone by then.
-     * @throws OperationError when the connection broke.
-     */
-    send(request) {
-        if (request.transfer === true)
-            return this.#authorized(request);
-        return this.#slots.run(0, request.signal, async () => {
-            const response = await this.#authorized(request);
-            if (response.status === 429 || response.status === 503)
-                this.#slots.throttled();
-            return response;
-        });
-    }
-    async #authorized(request) {
-        const authorization = await this.#authenticator.header(request.scopes, request.signal);
-        const response = await this.#attempt(request, authorization);
-        // Blob storage that a redirect led to has no say in how this registry is logged in to (P7).
-        if (response.status !== 401 || response.url.origin !== this.origin.origin)
-            return response;
-        // A stream is gone once sent; what made it has to make it anew, and the next try asks for a new login.
-        const again = !isStream(request.body);
-        if (again)
-            await (0,http/* discard */.vf)(response);
-        this.#authenticator.forget(request.scopes, response, authorization);
-        if (!again)
-            return response;
-        return this.#attempt(request, await this.#authenticator.header(request.scopes, request.signal));
-    }
-    /**
-     * Sends a request whose answer must be one of `statuses`.
-     * @throws OperationError for any other.
-     */
-    async expect(request, ...statuses) {
-        const response = await this.send(request);
-        if (statuses.includes(response.status))
-            return response;
-        throw await this.refused(response, request);
-    }
-    /**
-     * Sends a request and reads the body of its answer: again, as a whole, when the connection breaks in the middle of
-     * the body. The transport only sends again what broke before.
-     * @param statuses those that `read` takes; any, if none is given.
-     * @throws OperationError for any other status, for a body that breaks every time, and for what `read` throws.
-     */
-    async read(request, read, ...statuses) {
-        for (let attempt = 1;; attempt += 1) {
-            const response = await (statuses.length === 0 ? this.send(request) : this.expect(request, ...statuses));
-            try {
-                return await read(response);
-            }
-            catch (error) {
-                if (error instanceof src_errors/* OperationError */.OK || request.signal?.aborted === true)
-                    throw error;
-                const temporary = isBrokenConnection(error);
-                if (!temporary || attempt >= defaultRetryPolicy.attempts)
-                    throw this.failure(request, { problem: (0,src_errors/* messageOf */.bD)(error), temporary, cause: error });
-            }
-            await this.clock.sleep(delayBefore(attempt, defaultRetryPolicy, undefined), request.signal);
-        }
-    }
-    /** The failure that an answer means; reads the answer. */
-    refused(response, request) {
-        const { side, registry } = this;
-        const [{ repository }] = request.scopes;
-        return refusal(response, { side, registry, repository, operation: request.operation }, this.#options.clock);
-    }
-    /** A failure of ours to make use of an answer, told like a refusal. */
-    failure(request, details) {
-        const { cause, ...rest } = details;
-        const { side, registry: host } = this;
-        const [{ repository }] = request.scopes;
-        return new src_errors/* OperationError */.OK({ side, host, repository, operation: request.operation, ...rest }, { cause });
-    }
-    async #attempt(request, authorization) {
-        const { method, target, body, redirect, signal, headers } = request;
-        const url = new URL(target, this.origin);
-        try {
-            return await this.#options.transport.send({
-                method,
-                url,
-                headers: authorization === undefined ? { ...headers } : { ...headers, authorization },
-                ...(body === undefined ? {} : { body }),
-                ...(redirect === undefined ? {} : { redirect }),
-                signal,
-            });
-        }
-        catch (error) {
-            if (error instanceof src_errors/* OperationError */.OK || signal?.aborted === true)
-                throw error;
-            throw this.failure(request, {
-                problem: (0,src_errors/* messageOf */.bD)(error),
-                temporary: isBrokenConnection(error),
-                cause: error,
-                advice: "Check that the host is right and reachable from the runner.",
-            });
-        }
-    }
-}
-function isStream(body) {
-    return body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
-}
-
-// EXTERNAL MODULE: ./src/oci/transport.ts
-var transport = __nccwpck_require__(2268);
+// EXTERNAL MODULE: ./src/oci/transport.ts + 2 modules
+var transport = __nccwpck_require__(6592);
 ;// CONCATENATED MODULE: ./src/plan/selection.ts
 
 
@@ -87883,9 +87865,987 @@ function newestKnown(ordered) {
     return tags.length === 0 ? "It has no published releases." : `Its newest are ${tags.join(", ")}.`;
 }
 
+;// CONCATENATED MODULE: ./src/destinations/vendor-api.ts
+
+
+
+/** Largest answer that is read of a vendor's API, in bytes: a page of a list takes tens of kilobytes. */
+const vendor_api_answerLimit = 1024 * 1024;
+/** An URL below the base URL of an API, whose own path, if it has one, stays in front. */
+function apiUrl(base, path) {
+    return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
+}
+/**
+ * Sends a request to a vendor's API.
+ * @throws OperationError when no answer comes; the signal's reason when it aborted.
+ */
+async function sendToVendor(transport, request, operation) {
+    try {
+        return await transport.send(request);
+    }
+    catch (error) {
+        request.signal?.throwIfAborted();
+        if (error instanceof src_errors/* OperationError */.OK)
+            throw error;
+        throw vendorFailure(operation, {
+            problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error)),
+            advice: "Check that the runner can reach this host, and the `api` attribute of the destination.",
+            temporary: true,
+        }, error);
+    }
+}
+/**
+ * Reads an answer as text, within the size limit.
+ * @throws OperationError when it is too large or breaks off; the signal's reason when it aborted.
+ */
+async function readAnswer(response, operation, signal) {
+    try {
+        return (await (0,http/* readBytes */.io)(response, vendor_api_answerLimit)).toString("utf8");
+    }
+    catch (error) {
+        signal?.throwIfAborted();
+        throw vendorFailure(operation, { status: response.status, problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error)) }, error);
+    }
+}
+/**
+ * Checks the text of an answer against a schema.
+ * @throws OperationError when it is not of that form.
+ */
+function checkAnswer(text, schema, operation, status) {
+    try {
+        return (0,http/* parseJson */.qF)(text, schema);
+    }
+    catch (error) {
+        if (!(error instanceof http/* BodyError */.Ru))
+            throw error;
+        throw vendorFailure(operation, { status, problem: (0,src_log/* printable */.g$)(error.message) }, error);
+    }
+}
+/** The failure of a call to a vendor's API. */
+function vendorFailure(operation, details, cause) {
+    const all = { side: "destination", ...operation, ...details };
+    return new src_errors/* OperationError */.OK(all, cause === undefined ? undefined : { cause });
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub-api.ts
+
+
+
+
+
+
+/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
+const tokenLife = 9 * 60_000;
+/** Longest wait for the rate limit, in milliseconds. A job costs money while it waits; the next run prunes as well. */
+const longestWait = 5 * 60_000;
+/** Shortest wait, in milliseconds: the time to wait for is in whole seconds, of another clock. */
+const shortestWait = 1000;
+/** How often one request is sent while Docker Hub answers 429. */
+const rateLimitAttempts = 3;
+const docker_hub_api_tokenSchema = dist/* object */.Ikc({ access_token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)) });
+/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
+function createHubApi(options) {
+    const { transport, clock, log, url, credential } = options;
+    let refused;
+    const token = leased(clock, async (signal) => {
+        // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
+        if (refused !== undefined)
+            throw refused;
+        try {
+            const value = await logIn(options, signal);
+            log.mask(value);
+            return { value, until: clock.now() + tokenLife };
+        }
+        catch (error) {
+            if (error instanceof src_errors/* OperationError */.OK && (error.status === 401 || error.status === 403))
+                refused = error;
+            throw error;
+        }
+    });
+    async function send(path, operation, signal) {
+        const attempt = async (bearer) => {
+            const headers = { authorization: `Bearer ${bearer}` };
+            const request = { method: "DELETE", url: apiUrl(url, path), headers, signal };
+            return sendPatiently(transport, clock, request, operation);
+        };
+        const bearer = await token.get(signal);
+        const response = await attempt(bearer);
+        await (0,http/* discard */.vf)(response);
+        if (response.status !== 401)
+            return response.status;
+        token.drop(bearer);
+        const again = await attempt(await token.get(signal));
+        await (0,http/* discard */.vf)(again);
+        return again.status;
+    }
+    return {
+        async deleteTag(repository, tag, signal) {
+            const routes = deletionRoutes(repository, tag, credential);
+            const path = `${repository.namespace}/${repository.name}`;
+            const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
+            const status = await firstServed(routes, (route) => send(route, operation, signal));
+            if (isSuccess(status) || status === 404)
+                return;
+            throw deletionFailure(operation, status);
+        },
+    };
+}
+/**
+ * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
+ * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
+ * needs its last slash.
+ */
+function deletionRoutes(repository, tag, credential) {
+    const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
+    const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
+    const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
+    return credential.password.startsWith("dckr_oat_") ? [current] : [current, legacy];
+}
+/** Tries routes until one knows the method and the tag; gives the last status otherwise. */
+async function firstServed(routes, send) {
+    let status = 404;
+    for (const route of routes) {
+        status = await send(route);
+        if (status !== 404 && status !== 405)
+            return status;
+    }
+    return status;
+}
+async function logIn(options, signal) {
+    const { transport, clock, url, credential } = options;
+    const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
+    const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
+    const headers = { "content-type": "application/json" };
+    const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal };
+    const response = await sendPatiently(transport, clock, request, operation);
+    const { status } = response;
+    if (isSuccess(status)) {
+        const text = await readAnswer(response, operation, signal);
+        return checkAnswer(text, docker_hub_api_tokenSchema, operation, status).access_token;
+    }
+    await (0,http/* discard */.vf)(response);
+    if (status === 401 || status === 403)
+        throw loginRefused(operation, status);
+    throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
+}
+function loginRefused(operation, status) {
+    return vendorFailure(operation, {
+        status,
+        problem: "Docker Hub does not accept the user name and the token",
+        advice: "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
+            "organisation access token the user name is the organisation.",
+    });
+}
+/** Sends a request, and again after the time that Docker Hub names when it answers 429. */
+async function sendPatiently(transport, clock, request, operation) {
+    for (let attempt = 1;; attempt++) {
+        const response = await sendToVendor(transport, request, operation);
+        if (response.status !== 429)
+            return response;
+        await (0,http/* discard */.vf)(response);
+        const wait = rateLimitWait(response, clock.now());
+        if (wait === undefined || wait > longestWait || attempt === rateLimitAttempts) {
+            throw rateLimitFailure(operation, wait);
+        }
+        await clock.sleep(wait, request.signal);
+    }
+}
+/**
+ * Milliseconds that Docker Hub asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the usual
+ * `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
+ * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
+ */
+function rateLimitWait(response, now) {
+    const time = response.header("x-retry-after") ?? "";
+    const wait = /^[0-9]{1,12}$/.test(time)
+        ? Number(time) * 1000 - now
+        : parseRetryAfter(response.header("retry-after"), now);
+    return wait === undefined ? undefined : Math.max(wait, shortestWait);
+}
+function rateLimitFailure(operation, wait) {
+    const minutes = wait === undefined ? "" : `, and asks to wait ${Math.ceil(wait / 60_000)} minutes`;
+    return vendorFailure(operation, {
+        status: 429,
+        problem: `the Docker Hub API's rate limit is used up${minutes}`,
+        advice: "The next run deletes what is left.",
+        temporary: true,
+        retryAfterMs: wait,
+    });
+}
+function deletionFailure(operation, status) {
+    if (status === 401) {
+        return vendorFailure(operation, {
+            status,
+            problem: "Docker Hub does not accept its own fresh token",
+            advice: "Check that the access token in `dockerhub-token` is still active.",
+        });
+    }
+    // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
+    if (status === 403 || status === 500) {
+        return vendorFailure(operation, {
+            status,
+            problem: "Docker Hub does not let this token delete the tag",
+            advice: 'Use a personal access token with the permission "Read, Write, Delete" (an organisation access token: ' +
+                "`scope-tag-admin`), and see that the tag is not immutable by the repository's settings.",
+        });
+    }
+    return vendorFailure(operation, { status, problem: "Docker Hub did not delete the tag" });
+}
+function isSuccess(status) {
+    return status >= 200 && status < 300;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub.ts
+
+
+
+
+const hubApi = new URL("https://hub.docker.com");
+/**
+ * A namespace of Docker Hub. Asks for the login once, to tell whether tags can be deleted; sends nothing.
+ * @throws InputError when the namespace has more than one part.
+ */
+async function createDockerHubDestination(options) {
+    const { input, login, transport, clock, log } = options;
+    const name = (0,oci_reference/* printNamespace */.lp)(input);
+    if (input.path.includes("/")) {
+        throw new src_errors/* InputError */.dz(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
+    }
+    const credentials = login === undefined ? options.dockerCredentials : () => Promise.resolve(login);
+    const place = { registry: input.registry, path: input.path, name, credentials };
+    // Repositories are made by the first push, so there is nothing to prepare.
+    const prepare = () => Promise.resolve();
+    const usable = await hubCredential(credentials);
+    if (typeof usable === "string") {
+        return {
+            ...place,
+            prepare,
+            deletion: "unavailable",
+            deletionUnavailable: usable,
+            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: usable })),
+        };
+    }
+    const api = createHubApi({ transport, clock, log, url: input.api ?? hubApi, credential: usable });
+    return {
+        ...place,
+        prepare,
+        deletion: "by-tag",
+        deleteTags: (repository, tags, signal) => deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
+    };
+}
+/** The login for the Hub API, or the reason why there is none. */
+async function hubCredential(credentials) {
+    const advice = "set `dockerhub-username` and `dockerhub-token`.";
+    try {
+        const credential = await credentials();
+        if (credential === undefined)
+            return `Deleting tags on Docker Hub needs a login: ${advice}`;
+        if (credential.identityToken === undefined)
+            return credential;
+        return `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
+    }
+    catch (error) {
+        // The same error meets the first push; here it must not take other destinations along.
+        return `The login for Docker Hub could not be read (${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}): ${advice}`;
+    }
+}
+async function deleteTags(api, repository, tags, signal) {
+    const [namespace = "", name = ""] = repository.split("/");
+    const deletions = [];
+    // One after the other: the Hub API counts requests per minute.
+    for (const tag of tags) {
+        try {
+            await api.deleteTag({ namespace, name }, tag, signal);
+            deletions.push({ tag, failure: undefined });
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            deletions.push({ tag, failure: (0,src_errors/* messageOf */.bD)(error) });
+        }
+    }
+    return deletions;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry.ts
+
+
+/** A namespace of any registry that keeps to the distribution specification. */
+function createRegistryDestination(options) {
+    const { input, credentials, tagDeleter } = options;
+    return {
+        registry: input.registry,
+        path: input.path,
+        name: (0,oci_reference/* printNamespace */.lp)(input),
+        credentials,
+        // Where a registry does not delete by tag, it is done by digest, which takes every tag of that digest along.
+        deletion: "shared-digest-unsafe",
+        // Which registries need a repository to be made beforehand, and how, no standard says.
+        prepare: () => Promise.resolve(),
+        deleteTags: (repository, tags, signal) => registry_deleteTags(tagDeleter, repository, tags, signal),
+    };
+}
+/** One after the other, so that tags of one digest meet a settled registry. */
+async function registry_deleteTags(deleter, repository, tags, signal) {
+    const deletions = [];
+    for (const tag of tags) {
+        try {
+            deletions.push({ tag: tag.tag, failure: await deleteTag(deleter, repository, tag, signal) });
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            deletions.push({ tag: tag.tag, failure: (0,src_errors/* messageOf */.bD)(error) });
+        }
+    }
+    return deletions;
+}
+/**
+ * Deletes a tag by its name, or else by its digest.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ * @returns why the tag is still there, or undefined when it is gone.
+ */
+async function deleteTag(deleter, repository, { tag, digest }, signal) {
+    if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported")
+        return undefined;
+    const current = await deleter.resolve(repository, tag, signal);
+    if (current === undefined)
+        return undefined;
+    if (digest === undefined) {
+        return `The registry does not delete ${repository}:${tag} by its tag, and its digest was not looked up for the plan.`;
+    }
+    if (current !== digest) {
+        return (`The tag ${repository}:${tag} has moved to ${current} since the plan was made, and the registry deletes by digest ` +
+            "only: it was left alone. Run again.");
+    }
+    if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported")
+        return undefined;
+    return (`The registry deletes ${repository}:${tag} neither by tag nor by digest. Allow deletion in its settings ` +
+        "(distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-instance.ts
+
+
+
+
+
+
+/**
+ * Region that the lookup is sent to. Any one answers for all with `AllRegion`; Harbor's TCR adapter asks this one.
+ * https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/tencentcr/adapter.go
+ */
+const lookupRegion = "ap-guangzhou";
+/** Largest page of `DescribeInstances`. The filter leaves one instance, or the few whose names contain it. */
+const instancePage = 100;
+const instancesSchema = dist/* object */.Ikc({
+    Registries: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ RegistryId: dist/* string */.YjP(), RegistryName: dist/* string */.YjP(), RegionName: dist/* string */.YjP() })), []),
+});
+/**
+ * The instance of a destination, by its attributes or its host name: `<instance>.tencentcloudcr.com`, or
+ * `<instance>-vpc.tencentcloudcr.com` inside a private network.
+ * @throws InputError when neither tells it.
+ */
+function instanceTarget(input) {
+    const { registryId, region } = input;
+    if (registryId !== undefined && region !== undefined)
+        return { kind: "identified", registryId, region };
+    const place = (0,oci_reference/* printNamespace */.lp)(input);
+    if (registryId !== undefined || region !== undefined) {
+        throw new src_errors/* InputError */.dz(`${place}: \`registry-id\` and \`region\` go together: give both or neither`);
+    }
+    const name = /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(input.registry)?.[1];
+    if (name !== undefined)
+        return { kind: "named", name };
+    throw new src_errors/* InputError */.dz(`${place}: the host name does not tell the TCR instance: add its id and region, ` +
+        `for example \`${place},registry-id=tcr-xxxxxxxx,region=ap-guangzhou\``);
+}
+/** A TCR instance behind an API client. Nothing is asked before the first call. */
+function createTcrInstance(api, apiHost, target, clock) {
+    const identity = leased(clock, async (signal) => {
+        const value = target.kind === "identified" ? target : await findInstance(api, apiHost, target.name, signal);
+        return { value, until: Number.POSITIVE_INFINITY };
+    });
+    return {
+        async call(call, schema) {
+            const { registryId, region } = await identity.get(call.signal);
+            const parameters = { RegistryId: registryId, ...call.parameters };
+            return api.call({ ...call, region, parameters }, schema);
+        },
+    };
+}
+async function findInstance(api, apiHost, name, signal) {
+    const operation = `looking for the TCR instance ${name}`;
+    const answer = await api.call({
+        action: "DescribeInstances",
+        operation,
+        region: lookupRegion,
+        parameters: {
+            AllRegion: true,
+            Limit: instancePage,
+            Filters: [{ Name: "RegistryName", Values: [name] }],
+        },
+        signal,
+    }, instancesSchema);
+    // The filter is not documented to be exact: `harbor` must not end up in the instance `harbor-test`.
+    const found = answer.Registries.find((registry) => registry.RegistryName === name);
+    if (found !== undefined)
+        return { registryId: found.RegistryId, region: found.RegionName };
+    const others = answer.Registries.map((registry) => (0,src_log/* printable */.g$)(registry.RegistryName));
+    throw vendorFailure({ host: apiHost, operation }, {
+        problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
+        advice: "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
+            "`registry-id=` and `region=`. For an instance of the international site add " +
+            "`api=https://tcr.intl.tencentcloudapi.com`.",
+    });
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-pages.ts
+/**
+ * Page size for lists of the TCR API. The default of every action; a larger one is documented for some of them only.
+ * https://www.tencentcloud.com/document/product/1051/41098
+ */
+const pageSize = 20;
+/** Most pages that are read of one list: 10,000 entries, and an end to a server that invents new ones for ever. */
+const tcr_pages_pageLimit = 500;
+/**
+ * The entries of a TCR list, page by page, as far as the caller reads.
+ *
+ * In these lists `Offset` is the number of a page and starts at 1. Neither `TotalCount`, which changes while others write,
+ * nor a short page is taken for the end, but a page that brings nothing new. Harbor's adapter compares with `TotalCount`.
+ * @param read gets the page of that number.
+ * @param nameOf tells entries apart.
+ */
+async function* entries(read, nameOf) {
+    const seen = new Set();
+    for (let page = 1; page <= tcr_pages_pageLimit; page++) {
+        const fresh = (await read(page)).filter((entry) => !seen.has(nameOf(entry)));
+        if (fresh.length === 0)
+            return;
+        for (const entry of fresh)
+            seen.add(nameOf(entry));
+        yield* fresh;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent-signature.ts
+
+/**
+ * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query, which is
+ * the only kind of request that this Action makes.
+ * https://www.tencentcloud.com/document/product/1051/41102
+ */
+const algorithm = "TC3-HMAC-SHA256";
+/** The request in canonical form: method, path, query, headers by name, names of the headers, hash of the body. */
+function canonicalRequest(request) {
+    // Values are lowered too: the documented example signs `x-tc-action:describeinstances` for `DescribeInstances`.
+    const headers = Object.entries(request.headers)
+        .map(([name, value]) => `${name}:${value.trim().toLowerCase()}\n`)
+        .sort();
+    return ["POST", "/", "", headers.join(""), signedHeaders(request), sha256(request.body)].join("\n");
+}
+/** What is signed: algorithm, time, scope and the hash of the canonical request. */
+function stringToSign(request) {
+    const hashed = sha256(canonicalRequest(request));
+    return [algorithm, String(request.timestamp), credentialScope(request), hashed].join("\n");
+}
+/** The signature in hexadecimal. The key is narrowed to the day and the service before it signs anything. */
+function signatureOf(request, secretKey) {
+    const dayKey = hmac(`TC3${secretKey}`, dayOf(request.timestamp));
+    const serviceKey = hmac(dayKey, request.service);
+    const signingKey = hmac(serviceKey, "tc3_request");
+    return hmac(signingKey, stringToSign(request)).toString("hex");
+}
+/** Value of the `Authorization` header for a request. */
+function authorizationOf(request, key) {
+    return (`${algorithm} Credential=${key.secretId}/${credentialScope(request)}, ` +
+        `SignedHeaders=${signedHeaders(request)}, Signature=${signatureOf(request, key.secretKey)}`);
+}
+function signedHeaders(request) {
+    return Object.keys(request.headers).sort().join(";");
+}
+function credentialScope(request) {
+    return `${dayOf(request.timestamp)}/${request.service}/tc3_request`;
+}
+/** The day of a timestamp in UTC: a local date would be refused for some hours of each day. */
+function dayOf(timestamp) {
+    return new Date(timestamp * 1000).toISOString().slice(0, 10);
+}
+function sha256(text) {
+    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
+}
+function hmac(key, text) {
+    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent-api.ts
+
+
+
+
+
+
+
+/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41101 */
+const tencent_api_apiVersion = "2019-09-24";
+/**
+ * Least time between two requests, in milliseconds: 10 a second. TCR allows 20 a second for most actions and 10 for some
+ * (https://www.tencentcloud.com/document/product/1051/41098); Harbor's own TCR adapter keeps to 10 as well.
+ */
+const requestInterval = 100;
+/** Tries of a call that is over the rate limit. With the pauses below they span 15 seconds, many windows of the limit. */
+const limitAttempts = 5;
+/** First pause after `RequestLimitExceeded`, in milliseconds: the limit counts per second. Doubled each time. */
+const limitPause = 1000;
+/** Must be sent as it was signed, byte for byte. */
+const contentType = "application/json; charset=utf-8";
+/** Longest request id worth printing, in characters: they are UUIDs of 36. */
+const requestIdLimit = 64;
+const tencent_api_errorSchema = dist/* object */.Ikc({
+    Response: dist/* object */.Ikc({
+        RequestId: dist/* optional */.lqM(dist/* string */.YjP(), "unknown"),
+        Error: dist/* optional */.lqM(dist/* object */.Ikc({ Code: dist/* string */.YjP(), Message: dist/* optional */.lqM(dist/* string */.YjP(), "") })),
+    }),
+});
+/** A client for the Tencent Cloud API 3.0, signed with an API key. */
+function createTencentApi(options) {
+    const waitForTurn = turns(options.clock);
+    return {
+        async call(call, schema) {
+            for (let attempt = 1;; attempt++) {
+                await waitForTurn(call.signal);
+                try {
+                    return await callOnce(options, call, schema);
+                }
+                catch (error) {
+                    if (!isOverLimit(error) || attempt === limitAttempts)
+                        throw error;
+                    await options.clock.sleep(limitPause * 2 ** (attempt - 1), call.signal);
+                }
+            }
+        },
+    };
+}
+/** Spaces requests by `requestInterval`, in the order in which they ask. */
+function turns(clock) {
+    let next = 0;
+    return async (signal) => {
+        signal?.throwIfAborted();
+        const now = clock.now();
+        const start = Math.max(now, next);
+        next = start + requestInterval;
+        if (start > now)
+            await clock.sleep(start - now, signal);
+    };
+}
+/** Whether a failure carries this error code or one below it: `ResourceNotFound` covers `ResourceNotFound.ErrNoTag`. */
+function hasCode(error, code) {
+    if (!(error instanceof src_errors/* OperationError */.OK))
+        return false;
+    return error.details.code === code || (error.details.code?.startsWith(`${code}.`) ?? false);
+}
+function isOverLimit(error) {
+    return hasCode(error, "RequestLimitExceeded");
+}
+async function callOnce(options, call, schema) {
+    const { transport, clock, url, key } = options;
+    const operation = {
+        host: url.host,
+        repository: call.repository,
+        operation: call.operation,
+    };
+    const body = JSON.stringify(call.parameters);
+    const headers = tencent_api_signedHeaders(url, key, call, body, Math.floor(clock.now() / 1000));
+    const request = { method: "POST", url: new URL("/", url), headers, body, signal: call.signal };
+    const response = await sendToVendor(transport, request, operation);
+    if (response.status !== 200) {
+        await (0,http/* discard */.vf)(response);
+        throw vendorFailure(operation, {
+            status: response.status,
+            problem: "the Tencent Cloud API answers every call with 200, so this came from something else",
+            advice: "Check the `api` attribute of the destination, and any proxy on the way.",
+        });
+    }
+    const text = await readAnswer(response, operation, call.signal);
+    const skew = clock.now() - serverTime(response, clock);
+    return resultOf(text, schema, operation, (code) => tencent_api_adviceFor(code, call.action, skew));
+}
+/** What an answer holds: a result of this schema, or an error. */
+function resultOf(text, schema, operation, advise) {
+    const { Error: error, RequestId } = checkAnswer(text, tencent_api_errorSchema, operation, 200).Response;
+    const requestId = `(RequestId ${(0,src_log/* printable */.g$)(RequestId, requestIdLimit)})`;
+    if (error !== undefined) {
+        throw vendorFailure(operation, {
+            code: (0,src_log/* printable */.g$)(error.Code),
+            problem: `${(0,src_log/* printable */.g$)(error.Message)} ${requestId}`,
+            advice: advise(error.Code),
+            temporary: error.Code.startsWith("RequestLimitExceeded"),
+        });
+    }
+    const named = { ...operation, operation: `${operation.operation} ${requestId}` };
+    return checkAnswer(text, dist/* object */.Ikc({ Response: schema }), named, 200).Response;
+}
+/** @param timestamp seconds since the epoch. */
+function tencent_api_signedHeaders(url, key, call, body, timestamp) {
+    const headers = { "content-type": contentType, host: url.host, "x-tc-action": call.action };
+    const authorization = authorizationOf({ service: serviceOf(url), headers, body, timestamp }, key);
+    return {
+        "content-type": contentType,
+        "x-tc-action": call.action,
+        "x-tc-version": tencent_api_apiVersion,
+        "x-tc-region": call.region,
+        "x-tc-timestamp": String(timestamp),
+        authorization,
+        ...(key.sessionToken === undefined ? {} : { "x-tc-token": key.sessionToken }),
+    };
+}
+/** The service is the first label of the host name, except on a local stand-in, whose host name says nothing. */
+function serviceOf(url) {
+    return (0,oci_reference/* isLoopback */.U9)(url.host) ? "tcr" : (url.hostname.split(".")[0] ?? "tcr");
+}
+/** Time of the server in milliseconds since the epoch, by its `Date` header; ours, where it sent none. */
+function serverTime(response, clock) {
+    const time = Date.parse(response.header("date") ?? "");
+    return Number.isNaN(time) ? clock.now() : time;
+}
+/**
+ * What a user can do about an error code. The `AuthFailure` ones are common to all products of Tencent Cloud.
+ * @param skew how far our clock is ahead of the server's, in milliseconds.
+ */
+function tencent_api_adviceFor(code, action, skew) {
+    switch (code) {
+        case "AuthFailure.SignatureExpire":
+            return clockAdvice(skew);
+        case "AuthFailure.SecretIdNotFound":
+        case "AuthFailure.InvalidSecretId":
+            return ("Tencent Cloud does not know the key: check `tcr-secret-id`, and that the key is enabled. A key of the " +
+                "international site needs the attribute `api=https://tcr.intl.tencentcloudapi.com`.");
+        case "AuthFailure.SignatureFailure":
+            return "`tcr-secret-key` does not belong to `tcr-secret-id`: set both from the same key.";
+        case "AuthFailure.TokenFailure":
+            return "`tcr-session-token` has expired or belongs to another key: get temporary keys anew, or leave it empty for a permanent key.";
+        default:
+    }
+    if (code.startsWith("RequestLimitExceeded")) {
+        return "Other programs use up the API's rate limit with this account: run again when there are fewer of them.";
+    }
+    if (/^(?:AuthFailure|UnauthorizedOperation)|Unauthori[sz]ed/.test(code)) {
+        return `The key is not allowed to do this: grant its user or role the CAM action \`tcr:${action}\` on this instance.`;
+    }
+    return undefined;
+}
+function clockAdvice(skew) {
+    const minutes = Math.round(Math.abs(skew) / 60_000);
+    const difference = minutes === 0 ? "differs from" : `is ${minutes} minutes ${skew > 0 ? "ahead of" : "behind"}`;
+    return `The clock of this machine ${difference} that of Tencent Cloud, which accepts a difference of 5 minutes: set the runner's clock.`;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-tags.ts
+
+
+
+
+/** Most tags in one `DeleteRepositoryTags`, by the vendor's SDK (`DeleteRepositoryTagsRequest` of package tcr, 2019-09-24). */
+const batchSize = 20;
+/**
+ * Pauses before the second and third look at a tag that is still listed, in milliseconds. The API does not say that a
+ * deletion is complete when it answers; a few seconds tell a slow list from a deletion that did not happen.
+ */
+const confirmationPauses = [1000, 3000];
+const imagesSchema = dist/* object */.Ikc({
+    ImageInfoList: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ ImageVersion: dist/* string */.YjP() })), []),
+});
+/** The tags of one repository of a TCR instance. */
+function tcrTags(instance, clock, repository) {
+    const path = `${repository.namespace}/${repository.name}`;
+    const names = { NamespaceName: repository.namespace, RepositoryName: repository.name };
+    async function request(tags, signal) {
+        const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
+        const parameters = { ...names, Tags: tags };
+        const call = { action: "DeleteRepositoryTags", operation, repository: path, parameters, signal };
+        await instance.call(call, dist/* object */.Ikc({}));
+    }
+    async function isListed(tag, signal) {
+        const operation = `reading back the tag ${tag}`;
+        const read = async (page) => {
+            const parameters = { ...names, ImageVersion: tag, ExactMatch: true, Limit: pageSize, Offset: page };
+            const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
+            return (await instance.call(call, imagesSchema)).ImageInfoList;
+        };
+        try {
+            for await (const image of entries(read, ({ ImageVersion }) => ImageVersion)) {
+                if (image.ImageVersion === tag)
+                    return true;
+            }
+            return false;
+        }
+        catch (error) {
+            // The repository went away with its last tag.
+            if (hasCode(error, "ResourceNotFound"))
+                return false;
+            throw error;
+        }
+    }
+    async function staysListed(tag, signal) {
+        for (const pause of [0, ...confirmationPauses]) {
+            if (pause > 0)
+                await clock.sleep(pause, signal);
+            if (!(await isListed(tag, signal)))
+                return false;
+        }
+        return true;
+    }
+    async function confirm(tag, signal) {
+        try {
+            if (!(await staysListed(tag, signal)))
+                return { tag, failure: undefined };
+        }
+        catch (error) {
+            return failed(tag, error, signal);
+        }
+        return {
+            tag,
+            failure: `TCR still lists ${path}:${tag} after its deletion. Run again, or delete it in the TCR console.`,
+        };
+    }
+    async function deleteBatch(tags, signal) {
+        try {
+            await request(tags, signal);
+        }
+        catch (error) {
+            const single = tags.length === 1;
+            // One tag that is missing or protected may fail the whole batch; the others must not stay for it.
+            if (!single && (hasCode(error, "ResourceNotFound") || isProtected(error))) {
+                return inTurn(tags, async (tag) => deleteBatch([tag], signal));
+            }
+            if (!hasCode(error, "ResourceNotFound"))
+                return tags.map((tag) => failed(tag, explain(error), signal));
+        }
+        return inTurn(tags, async (tag) => [await confirm(tag, signal)]);
+    }
+    return {
+        delete: (tags, signal) => inTurn(batches(tags), (batch) => deleteBatch(batch, signal)),
+    };
+}
+/** Works through items one after the other: the API's rate limit leaves nothing to gain by doing more at once. */
+async function inTurn(items, work) {
+    const results = [];
+    for (const item of items)
+        results.push(...(await work(item)));
+    return results;
+}
+function batches(tags) {
+    const count = Math.ceil(tags.length / batchSize);
+    return Array.from({ length: count }, (_, batch) => tags.slice(batch * batchSize, (batch + 1) * batchSize));
+}
+/** Harbor, which TCR is built on, refuses to delete a tag that an immutability rule covers with this code. */
+function isProtected(error) {
+    return hasCode(error, "FailedOperation.PreconditionFailed");
+}
+function explain(error) {
+    if (!isProtected(error))
+        return error;
+    const advice = "An immutable tag rule of the namespace protects this tag: exclude it from the rule in the TCR console, or keep it.";
+    return new src_errors/* OperationError */.OK({ ...error.details, advice }, { cause: error });
+}
+/** @throws the signal's reason when it aborted: then the whole run ends, not this tag. */
+function failed(tag, error, signal) {
+    signal.throwIfAborted();
+    return { tag, failure: (0,src_errors/* messageOf */.bD)(error) };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr.ts
+
+
+
+
+
+
+
+
+/** API of the mainland site; the international one is chosen by the `api` attribute. */
+const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
+/**
+ * How long before its end a temporary login is replaced, in milliseconds. Its end is a time of Tencent Cloud's clock, which
+ * may differ from ours by up to 5 minutes: with a greater difference it would not have accepted the signed request.
+ */
+const loginMargin = 5 * 60_000;
+/** Of a time without a unit: seconds stay below this number for 30,000 years, milliseconds have been above it since 2001. */
+const millisecondsFrom = 1e12;
+const loginSchema = dist/* object */.Ikc({
+    Username: dist/* string */.YjP(),
+    Token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)),
+    ExpTime: dist/* number */.aig(),
+});
+const namespacesSchema = dist/* object */.Ikc({
+    NamespaceList: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ Name: dist/* string */.YjP(), Public: dist/* nullish */.cl6(dist/* boolean */.zMY()) })), []),
+});
+/**
+ * A namespace of a Tencent Container Registry (Enterprise) instance.
+ * @throws InputError when there is a key but nothing tells which instance it is to be used on.
+ */
+function createTcrDestination(options) {
+    const { input, key, login, clock, log, transport } = options;
+    const place = { registry: input.registry, path: input.path, name: (0,oci_reference/* printNamespace */.lp)(input) };
+    const given = login === undefined ? undefined : () => Promise.resolve(login);
+    if (key === undefined)
+        return withoutKey(place, given ?? options.dockerCredentials);
+    const url = input.api ?? mainlandApi;
+    const api = createTencentApi({ transport, clock, url, key });
+    const instance = createTcrInstance(api, url.host, instanceTarget(input), clock);
+    const temporary = temporaryLogin(instance, clock, log);
+    return {
+        ...place,
+        credentials: given ?? ((signal) => temporary.get(signal)),
+        // Tencent does not document whether a deleted tag takes others of its digest along.
+        deletion: "shared-digest-unsafe",
+        prepare: (signal) => ensureNamespace(instance, input, log, signal),
+        deleteTags: (repository, tags, signal) => {
+            const names = tags.map(({ tag }) => tag);
+            return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
+        },
+    };
+}
+function withoutKey(place, credentials) {
+    const reason = "TCR deletes tags by its API only, which needs an API key: set `tcr-secret-id` and `tcr-secret-key`.";
+    return {
+        ...place,
+        credentials,
+        deletion: "unavailable",
+        deletionUnavailable: reason,
+        // Creating a namespace needs the key as well; a missing one shows with the first push.
+        prepare: () => Promise.resolve(),
+        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
+    };
+}
+/** Splits a path at its first slash: a TCR namespace has one part, a repository below it may have several. */
+function tcrRepository(path) {
+    const [namespace = "", ...name] = path.split("/");
+    return { namespace, name: name.join("/") };
+}
+/** A login for the registry that TCR makes for an hour. Masked before anyone gets it. */
+function temporaryLogin(instance, clock, log) {
+    return leased(clock, async (signal) => {
+        const answer = await instance.call({
+            action: "CreateInstanceToken",
+            operation: "getting a temporary registry login",
+            parameters: { TokenType: "temp" },
+            signal,
+        }, loginSchema);
+        const value = { username: answer.Username, password: answer.Token };
+        log.mask(value.password);
+        log.mask(Buffer.from(`${value.username}:${value.password}`).toString("base64"));
+        const end = answer.ExpTime < millisecondsFrom ? answer.ExpTime * 1000 : answer.ExpTime;
+        return { value, until: end - loginMargin };
+    });
+}
+/** Creates the namespace unless it exists: TCR makes repositories on a push, but not namespaces. */
+async function ensureNamespace(instance, input, log, signal) {
+    const { namespace } = tcrRepository(input.path);
+    const existing = await findNamespace(instance, namespace, signal);
+    if (existing === undefined)
+        return createNamespace(instance, namespace, input, log, signal);
+    if (input.public && existing.Public === false) {
+        log.warning(`The TCR namespace ${input.registry}/${namespace} exists and is private; \`public=true\` only counts when the ` +
+            "namespace is created. Make it public in the TCR console if others are to pull from it.");
+    }
+}
+async function findNamespace(instance, namespace, signal) {
+    const operation = `looking for the namespace ${namespace}`;
+    const read = async (page) => {
+        const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
+        const call = { action: "DescribeNamespaces", operation, parameters, signal };
+        return (await instance.call(call, namespacesSchema)).NamespaceList;
+    };
+    // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
+    for await (const entry of entries(read, ({ Name }) => Name)) {
+        if (entry.Name === namespace)
+            return entry;
+    }
+    return undefined;
+}
+async function createNamespace(instance, namespace, input, log, signal) {
+    const operation = `creating the namespace ${namespace}`;
+    const parameters = { NamespaceName: namespace, IsPublic: input.public };
+    try {
+        await instance.call({ action: "CreateNamespace", operation, parameters, signal }, dist/* object */.Ikc({}));
+    }
+    catch (error) {
+        if (isConflict(error))
+            return;
+        throw error;
+    }
+    log.info(`Created the ${input.public ? "public" : "private"} TCR namespace ${input.registry}/${namespace}.`);
+}
+/** "Exists already", below several parents: `FailedOperation.`, `InternalError.`. Someone else was faster. */
+function isConflict(error) {
+    return error instanceof src_errors/* OperationError */.OK && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/select.ts
+
+
+
+/**
+ * The destination that one line of the `destinations` input describes. Sends nothing.
+ * @throws InputError when the line cannot be used as it is.
+ */
+async function createDestination(input, inputs, context) {
+    const { transport, clock, log } = context;
+    const dockerCredentials = context.dockerConfiguration(input.registry);
+    switch (input.type) {
+        case "docker-hub": {
+            const login = inputs.dockerHubLogin;
+            return createDockerHubDestination({ input, login, dockerCredentials, transport, clock, log });
+        }
+        case "tcr": {
+            const { tencentCloudKey: key, tcrLogin: login } = inputs;
+            return createTcrDestination({ input, key, login, dockerCredentials, transport, clock, log });
+        }
+        case "registry": {
+            const tagDeleter = context.tagDeleter(input, dockerCredentials);
+            return createRegistryDestination({ input, credentials: dockerCredentials, tagDeleter });
+        }
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/registries.ts
 
 
+
+
+
+/**
+ * The destinations of a run. Sends nothing.
+ * @throws InputError that lists all lines that cannot be used.
+ */
+async function openDestinations(inputs, fromDocker, context) {
+    const tagDeleter = (namespace, credentials) => openTagDeleter(namespace, credentials, context);
+    const mistakes = [];
+    const opened = [];
+    for (const input of inputs.destinations) {
+        try {
+            const destination = await createDestination(input, inputs, {
+                ...context,
+                dockerConfiguration: fromDocker,
+                tagDeleter,
+            });
+            opened.push(openDestination(destination, input, context));
+        }
+        catch (error) {
+            if (!(error instanceof src_errors/* InputError */.dz))
+                throw error;
+            mistakes.push(`destinations: ${(0,oci_reference/* printNamespace */.lp)(input)}: ${error.message}`);
+        }
+    }
+    if (mistakes.length > 0)
+        throw new src_errors/* InputError */.dz(mistakes.join("\n"));
+    return opened;
+}
+function openDestination(destination, { retention }, context) {
+    const { name, registry, path, credentials, deletion, deletionUnavailable } = destination;
+    const client = new Registry({ registry, side: "destination", credentials, ...context });
+    const repository = (of) => new Repository(client, of);
+    return { name, registry, path, retention, deletion, deletionUnavailable, repository, destination, client };
+}
 /** The sources of a run, one client for each registry among them. */
 function openSources(inputs, destinations, dockerConfiguration, context) {
     const clients = new Map();
@@ -87897,6 +88857,7 @@ function openSources(inputs, destinations, dockerConfiguration, context) {
         clients.set(registry, client);
         return {
             ...namespace,
+            client,
             repository: (name) => {
                 const known = repositories.get(`${registry}/${name}`) ?? new Repository(client, name);
                 repositories.set(`${registry}/${name}`, known);
@@ -87909,7 +88870,7 @@ function openSources(inputs, destinations, dockerConfiguration, context) {
 function sourceCredentials(registry, { dockerHubLogin }, destinations, dockerConfiguration) {
     const destination = destinations.find((candidate) => candidate.registry === registry);
     if (destination !== undefined)
-        return destination.credentials;
+        return destination.destination.credentials;
     if (registry === "docker.io" && dockerHubLogin !== undefined)
         return () => Promise.resolve(dockerHubLogin);
     return dockerConfiguration(registry);
@@ -88024,7 +88985,7 @@ function row(action, version, references, destination, reason) {
     const ofVersion = version === "" ? "" : ` of ${version}`;
     const subject = references.length > 1 ? `${countOf(references.length, "image")}${ofVersion}` : only;
     const images = references.length > 1 ? references : [];
-    return { cells: [action, subject, destination], reason: (0,src_log/* printable */.g)(reason, reasonLimit), images };
+    return { cells: [action, subject, destination], reason: (0,src_log/* printable */.g$)(reason, reasonLimit), images };
 }
 /** Width of each aligned column, in characters; the same all over the plan, so that columns line up. */
 function align(rows) {
@@ -88206,7 +89167,7 @@ function annotationsOf(result) {
     };
 }
 function fold(texts, noun) {
-    const short = texts.map((text) => (0,src_log/* printable */.g)(text, textLimit));
+    const short = texts.map((text) => (0,src_log/* printable */.g$)(text, textLimit));
     if (short.length <= annotationLimit)
         return short;
     const rest = short.length - (annotationLimit - 1);
@@ -88252,6 +89213,7 @@ function subject(steps) {
 ;// CONCATENATED MODULE: ./src/report/json-report.ts
 
 
+
 /** The report of a run, as data: `JSON.stringify` gives the document. */
 function reportOf(result) {
     return {
@@ -88278,7 +89240,8 @@ function jsonStep({ step, outcome, reason, bytes, milliseconds }) {
         destination: step.destination,
         version: step.version,
         ...image,
-        reason,
+        // A failure's words may come from a server, and nobody masks this file.
+        reason: (0,src_log/* withoutSecrets */.cT)(reason),
         digest: digestOfStep(step),
         ...copyDetails(step),
         bytes,
@@ -88358,7 +89321,7 @@ const markup = /[&<>"'`|\\*_[\](){}#!~:@$^=+]/g;
  * references, because Markdown never takes their characters for markup: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
  */
 function escapeMarkdown(text) {
-    return (0,src_log/* printable */.g)(text, markdown_textLimit).replace(markup, (character) => `&#${character.charCodeAt(0)};`);
+    return (0,src_log/* printable */.g$)(text, markdown_textLimit).replace(markup, (character) => `&#${character.charCodeAt(0)};`);
 }
 /** A name or digest in code type. Backticks where they are safe; character references mean nothing between them. */
 function code(text) {
@@ -88871,8 +89834,6 @@ function imagesOutput(result, log) {
 
 
 
-
-
 /**
  * One run: trigger, versions, snapshot, plan, copy and publish, prune, report.
  * @returns whether everything that was planned is done.
@@ -88888,8 +89849,12 @@ async function run(inputs, context) {
         return true;
     }
     const registries = { transport: retrying(network, context), clock, log };
-    const destinations = await openDestinations(inputs, registries);
-    const sources = openSources(inputs, destinations.map(({ destination }) => destination), dockerConfiguration(inputs.runner.dockerConfigFolder), registries);
+    const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
+    const destinations = await openDestinations(inputs, logins, registries);
+    const sources = openSources(inputs, destinations, logins, registries);
+    // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
+    for (const { client } of [...destinations, ...sources])
+        void client.greet(context.signal);
     const attachments = inputs.referrers ? new AttachmentFinder(log) : undefined;
     const plan = await makePlanFor(resolution, inputs, destinations, sources, attachments, context);
     await log.group(inputs.dryRun ? "Plan (dry run: nothing is written)" : "Plan", async () => {
@@ -88929,46 +89894,6 @@ function maskSecrets(inputs, log) {
     for (const secret of secrets)
         if (secret !== undefined)
             log.mask(secret);
-}
-/** @throws InputError that lists all lines that cannot be used. */
-async function openDestinations(inputs, registries) {
-    const fromDocker = dockerConfiguration(inputs.runner.dockerConfigFolder);
-    const context = {
-        ...registries,
-        dockerConfiguration: fromDocker,
-        tagDeleter: (namespace, credentials) => openTagDeleter(namespace, credentials, registries),
-    };
-    const mistakes = [];
-    const opened = [];
-    for (const input of inputs.destinations) {
-        try {
-            const destination = await createDestination(input, inputs, context);
-            const { registry, credentials } = destination;
-            const client = new Registry({ registry, side: "destination", credentials, ...registries });
-            const repository = (name) => new Repository(client, name);
-            const { name, path, deletion, deletionUnavailable } = destination;
-            const { retention } = input;
-            opened.push({
-                name,
-                registry,
-                path,
-                retention,
-                deletion,
-                deletionUnavailable,
-                repository,
-                destination,
-                client,
-            });
-        }
-        catch (error) {
-            if (!(error instanceof src_errors/* InputError */.dz))
-                throw error;
-            mistakes.push(`destinations: ${(0,oci_reference/* printNamespace */.lp)(input)}: ${error.message}`);
-        }
-    }
-    if (mistakes.length > 0)
-        throw new src_errors/* InputError */.dz(mistakes.join("\n"));
-    return opened;
 }
 async function makePlanFor(resolution, inputs, destinations, sources, attachments, { network, clock, log, signal }) {
     const { repository } = resolution;
@@ -89014,11 +89939,6 @@ async function versionsOf(github, { repository, eventRelease }, prereleases) {
         .flatMap((release) => (0,plan_version/* versionOf */.E4)(release) ?? [])
         .filter((version) => prereleases || !version.prerelease);
 }
-function platformFilter(platforms) {
-    if (platforms === "all")
-        return undefined;
-    return (of) => platforms.some(({ os, architecture, variant }) => os === of.os && architecture === of.architecture && (variant === undefined || variant === of.variant));
-}
 async function copyAll(plan, inputs, destinations, sources, attachments, { clock, log, signal }) {
     const steps = plan.steps.filter((step) => step.kind === "copy");
     if (steps.length === 0)
@@ -89040,7 +89960,9 @@ async function copyAll(plan, inputs, destinations, sources, attachments, { clock
         sourceRepository,
         attachments,
         temporaryFolder: inputs.runner.temporaryFolder,
-        spoolLimit: defaultSpoolLimit,
+        spoolLimit: inputs.spoolLimit,
+        downloadConnections: inputs.downloadConnections,
+        uploadConnections: inputs.uploadConnections,
         clock,
         log,
         signal,
@@ -89311,14 +90233,13 @@ __nccwpck_require__.d(__webpack_exports__, {
   z3: () => (/* binding */ error),
   Os: () => (/* binding */ group),
   pq: () => (/* binding */ info),
-  C1: () => (/* binding */ setFailed),
   uH: () => (/* binding */ setOutput),
   Pq: () => (/* binding */ core_setSecret),
   z: () => (/* reexport */ summary),
   $e: () => (/* binding */ warning)
 });
 
-// UNUSED EXPORTS: ExitCode, addPath, endGroup, exportVariable, getBooleanInput, getIDToken, getInput, getMultilineInput, getState, isDebug, markdownSummary, notice, platform, saveState, setCommandEcho, startGroup, toPlatformPath, toPosixPath, toWin32Path
+// UNUSED EXPORTS: ExitCode, addPath, endGroup, exportVariable, getBooleanInput, getIDToken, getInput, getMultilineInput, getState, isDebug, markdownSummary, notice, platform, saveState, setCommandEcho, setFailed, startGroup, toPlatformPath, toPosixPath, toWin32Path
 
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");

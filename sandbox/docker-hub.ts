@@ -45,6 +45,8 @@ export interface DockerHubOptions {
 export interface DockerHub extends AsyncDisposable {
   readonly registry: RegistryServer;
   readonly api: SandboxServer;
+  /** Every token of the Hub API that was given out, in order. */
+  readonly apiTokens: readonly string[];
   close(): Promise<void>;
 }
 
@@ -74,7 +76,15 @@ export async function startDockerHub(options: DockerHubOptions = {}): Promise<Do
   const close = async () => {
     await Promise.all([registry.close(), api.close()]);
   };
-  return { registry, api, close, [Symbol.asyncDispose]: close };
+  return {
+    registry,
+    api,
+    get apiTokens() {
+      return [...hub.sessions.keys()];
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 function registryUser({ identifier, secret, mayDelete = true }: HubAccount): User {

@@ -10,7 +10,8 @@ export type FaultAction =
   | {
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
-      readonly body?: string | Uint8Array;
+      /** A function makes it from the request: an answer that repeats what it was sent. */
+      readonly body?: string | Uint8Array | ((request: FaultTarget) => string);
     }
   /** Destroys the socket before the handler sees the request. */
   | { readonly reset: true }
@@ -97,7 +98,7 @@ export function faultScript(): FaultScript {
           continue;
         }
         counted.times -= 1;
-        effects = { ...effectOf(counted.rule.effect), ...effects };
+        effects = { ...effectOf(counted.rule.effect, request), ...effects };
       }
       return effects;
     },
@@ -114,9 +115,10 @@ function matches(when: FaultRule["when"], request: FaultTarget): boolean {
   return when.header.value === undefined || String(value).search(when.header.value) >= 0;
 }
 
-function effectOf(action: FaultAction): Effects {
+function effectOf(action: FaultAction, request: FaultTarget): Effects {
   if (!("status" in action)) return action;
-  return { answer: { status: action.status, headers: action.headers ?? {}, body: action.body ?? "" } };
+  const { status, headers = {}, body = "" } = action;
+  return { answer: { status, headers, body: typeof body === "function" ? body(request) : body } };
 }
 
 /** The same number of bytes, none of them right. */

@@ -53,6 +53,10 @@ export interface SandboxServer extends AsyncDisposable {
   /** Most requests that were in flight at the same time, since the start or `clearRequests`. */
   readonly peakRequests: number;
   clearRequests(): void;
+  /** From now on keeps every byte that clients send: also the bodies of requests that are answered without being read. */
+  recordBytes(): void;
+  /** What clients have sent since `recordBytes`, head and body as they were on the wire, for each connection. */
+  readonly received: readonly Buffer[];
   fault(rule: FaultRule): void;
   clearFaults(): void;
   /** Destroys open sockets too. */
@@ -91,6 +95,14 @@ export async function startServer(handler: Handler): Promise<SandboxServer> {
     });
     void serve(handler, faults.effectsOn(record), record, incoming, response);
   });
+  const connections: Buffer[][] = [];
+  const recordBytes = () => {
+    server.on("connection", (socket) => {
+      const pieces: Buffer[] = [];
+      connections.push(pieces);
+      socket.on("data", (piece) => pieces.push(piece));
+    });
+  };
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(0, "127.0.0.1", resolve);
   });
@@ -110,6 +122,10 @@ export async function startServer(handler: Handler): Promise<SandboxServer> {
     clearRequests: () => {
       requests.length = 0;
       load.peak = load.now;
+    },
+    recordBytes,
+    get received() {
+      return connections.map((pieces) => Buffer.concat(pieces));
     },
     fault: faults.add,
     clearFaults: faults.clear,

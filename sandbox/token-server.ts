@@ -52,6 +52,8 @@ export interface TokenServer extends SandboxServer {
   readonly service: string;
   /** Every login that was sent here, right or wrong, in order. */
   readonly credentialsSeen: readonly { readonly username: string; readonly password: string }[];
+  /** Every token that was given out here, in order. */
+  readonly issued: readonly string[];
   /** Whether a token allows an action; `unknown` when it was never issued or has run out. */
   check(token: string, repository: string, action: Action): "allowed" | "denied" | "unknown";
   /** Whether a token was issued here and still lives. */
@@ -91,6 +93,7 @@ interface Issuer {
 export async function startTokenServer(options: TokenServerOptions): Promise<TokenServer> {
   const { users, anonymousPull = false, tokenSeconds = 300, service = "sandbox", now = Date.now } = options;
   const grants = new Map<string, Grant>();
+  const issued: string[] = [];
   const issuer: Issuer = {
     users,
     publicAccess: (_repository, action) => anonymousPull && action === "pull",
@@ -100,6 +103,7 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
     issue: (scopes, access) => {
       const token = `sandbox-token-${randomUUID()}`;
       const issuedAt = now();
+      issued.push(token);
       grants.set(token, { scopes: granted(scopes, access), expiresAt: issuedAt + tokenSeconds * 1000 });
       const issued_at = new Date(issuedAt).toISOString();
       return json(200, { token, access_token: token, expires_in: tokenSeconds, issued_at });
@@ -114,6 +118,7 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
     realm: `${server.origin}/token`,
     service,
     credentialsSeen: issuer.credentialsSeen,
+    issued,
     isLive: (token: string) => live(token) !== undefined,
     check: (token: string, repository: string, action: Action) => {
       const grant = live(token);

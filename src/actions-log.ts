@@ -1,5 +1,5 @@
 import * as core from "@actions/core";
-import type { Log } from "./log.ts";
+import { type Log, rememberSecret, withoutSecrets } from "./log.ts";
 
 /** Shorter texts are not masked: hiding every "on" or "1" would make a log unreadable, and no real secret is that short. */
 const shortestSecret = 4;
@@ -9,25 +9,30 @@ const shortestSecret = 4;
  * that they are not in what it is given either.
  */
 export function actionsLog(): Log {
-  const secrets = new Set<string>();
-  const hidden = (message: string): string => {
-    let text = message;
-    for (const secret of secrets) text = text.replaceAll(secret, "***");
-    return text;
-  };
+  const masked = new Set<string>();
   return {
-    info: (message) => core.info(hidden(message)),
-    debug: (message) => core.debug(hidden(message)),
-    warning: (message) => core.warning(hidden(message)),
-    error: (message) => core.error(hidden(message)),
-    group: (title, body) => core.group(hidden(title), body),
+    info: (message) => core.info(withoutCommands(withoutSecrets(message))),
+    debug: (message) => core.debug(withoutSecrets(message)),
+    warning: (message) => core.warning(withoutSecrets(message)),
+    error: (message) => core.error(withoutSecrets(message)),
+    group: (title, body) => core.group(withoutSecrets(title), body),
     mask: (secret) => {
       // The runner masks line by line, and so must every line of a key file be known to it.
       for (const line of [secret, ...secret.split(/\r?\n/)]) {
-        if (line.trim().length < shortestSecret || secrets.has(line)) continue;
-        secrets.add(line);
+        if (line.trim().length < shortestSecret || masked.has(line)) continue;
+        masked.add(line);
+        rememberSecret(line);
         core.setSecret(line);
       }
     },
   };
+}
+
+/**
+ * A message of which no line is a workflow command: `info` prints as it is given, and the runner obeys a line that begins
+ * with `::`, blanks before it or not, and `##[` anywhere in one. The last barrier, behind `printable`.
+ * https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+ */
+function withoutCommands(message: string): string {
+  return message.replace(/^(\s*):(?=:)/gm, "$1: ").replaceAll("##[", "# #[");
 }

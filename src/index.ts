@@ -17,6 +17,8 @@ async function main(): Promise<void> {
   const network = createTransport(log);
   try {
     const inputs = loadInputs(process.env);
+    // Credential helpers run with this process's environment, and have no use for its inputs (P7).
+    for (const name of Object.keys(process.env)) if (name.startsWith("INPUT_")) delete process.env[name];
     const done = await run(inputs, {
       network,
       clock: systemClock,
@@ -32,7 +34,8 @@ async function main(): Promise<void> {
     });
     if (!done) process.exitCode = 1;
   } catch (error) {
-    core.setFailed(explain(error));
+    log.error(explain(error));
+    process.exitCode = 1;
   } finally {
     await network.close();
   }

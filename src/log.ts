@@ -21,15 +21,56 @@ export const silentLog: Log = {
   mask: () => undefined,
 };
 
+/** The forms of all secrets that this process knows. */
+const secretForms = new Set<string>();
+
+/** Finds any of `secretForms`; made anew after a secret came. */
+let secretPattern: RegExp | undefined;
+
+/**
+ * Has `withoutSecrets` take out a secret from now on. The one thing of this Action that is not handed on as an argument: a
+ * process has one set of secrets, and a place that was not given it would print them.
+ */
+export function rememberSecret(secret: string): void {
+  const text = secret.toWellFormed();
+  const forms = [
+    secret,
+    JSON.stringify(text).slice(1, -1),
+    encodeURIComponent(text),
+    new URLSearchParams([["", text]]).toString().slice(1),
+    Buffer.from(text).toString("base64").replace(/=+$/, ""),
+  ];
+  for (const form of forms) secretForms.add(form);
+  secretPattern = undefined;
+}
+
+/**
+ * A text with `***` for each known secret, as it is or as JSON, URLs and Base64 have it: servers send back what they were
+ * sent, and nobody else takes it out of the report's file.
+ */
+export function withoutSecrets(text: string): string {
+  if (secretForms.size === 0) return text;
+  // The longest first: of two secrets that begin alike, the end of the longer one must not stay.
+  secretPattern ??= new RegExp(
+    [...secretForms]
+      .sort((one, other) => other.length - one.length)
+      .map((form) => form.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
+      .join("|"),
+    "g",
+  );
+  return text.replace(secretPattern, "***");
+}
+
 /** Longest piece of foreign text that is worth printing, in characters. */
 const foreignTextLimit = 300;
 
 /**
- * Text from a server, made fit for a log line: no control characters (no colour codes, no new lines), no start that
- * the runner would take for a workflow command (`::set-output`, `##[`), and short.
+ * Text from a server, made fit for a log line: no secrets, no control characters (no colour codes, no new lines), no start
+ * that the runner would take for a workflow command (`::set-output`, `##[`), and short.
  */
 export function printable(text: string, limit = foreignTextLimit): string {
-  const oneLine = text
+  // Before anything else: a secret that is escaped or cut in the middle is not found any more.
+  const oneLine = withoutSecrets(text)
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
     .replace(/::/g, ": :")
     .replace(/##\[/g, "# #[")

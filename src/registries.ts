@@ -1,12 +1,15 @@
 import type { Clock } from "./clock.ts";
 import type { Destination } from "./destinations/destination.ts";
 import type { TagDeleter } from "./destinations/registry.ts";
-import type { Inputs } from "./inputs.ts";
+import { createDestination } from "./destinations/select.ts";
+import { InputError } from "./errors.ts";
+import type { DestinationInput, Inputs } from "./inputs.ts";
+import type { StockedDestination } from "./inventory/destinations.ts";
 import type { Source } from "./inventory/sources.ts";
 import type { Log } from "./log.ts";
 import type { Credentials } from "./oci/credentials.ts";
 import type { Transport } from "./oci/http.ts";
-import type { Namespace } from "./oci/reference.ts";
+import { type Namespace, printNamespace } from "./oci/reference.ts";
 import { Registry } from "./oci/registry.ts";
 import { Repository } from "./oci/repository.ts";
 
@@ -21,10 +24,57 @@ export interface OpenSource extends Source {
   readonly client: Registry;
 }
 
+/** A destination with its client and how it was asked for. */
+export interface OpenDestination extends StockedDestination {
+  readonly destination: Destination;
+  readonly client: Registry;
+}
+
+/**
+ * The destinations of a run. Sends nothing.
+ * @throws InputError that lists all lines that cannot be used.
+ */
+export async function openDestinations(
+  inputs: Inputs,
+  fromDocker: (registry: string) => Credentials,
+  context: RegistryContext,
+): Promise<readonly OpenDestination[]> {
+  const tagDeleter = (namespace: Namespace, credentials: Credentials): TagDeleter =>
+    openTagDeleter(namespace, credentials, context);
+  const mistakes: string[] = [];
+  const opened: OpenDestination[] = [];
+  for (const input of inputs.destinations) {
+    try {
+      const destination = await createDestination(input, inputs, {
+        ...context,
+        dockerConfiguration: fromDocker,
+        tagDeleter,
+      });
+      opened.push(openDestination(destination, input, context));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      mistakes.push(`destinations: ${printNamespace(input)}: ${error.message}`);
+    }
+  }
+  if (mistakes.length > 0) throw new InputError(mistakes.join("\n"));
+  return opened;
+}
+
+function openDestination(
+  destination: Destination,
+  { retention }: DestinationInput,
+  context: RegistryContext,
+): OpenDestination {
+  const { name, registry, path, credentials, deletion, deletionUnavailable } = destination;
+  const client = new Registry({ registry, side: "destination", credentials, ...context });
+  const repository = (of: string): Repository => new Repository(client, of);
+  return { name, registry, path, retention, deletion, deletionUnavailable, repository, destination, client };
+}
+
 /** The sources of a run, one client for each registry among them. */
 export function openSources(
   inputs: Pick<Inputs, "sources" | "dockerHubLogin">,
-  destinations: readonly Destination[],
+  destinations: readonly OpenDestination[],
   dockerConfiguration: (registry: string) => Credentials,
   context: RegistryContext,
 ): readonly OpenSource[] {
@@ -52,17 +102,17 @@ export function openSources(
 function sourceCredentials(
   registry: string,
   { dockerHubLogin }: Pick<Inputs, "dockerHubLogin">,
-  destinations: readonly Destination[],
+  destinations: readonly OpenDestination[],
   dockerConfiguration: (registry: string) => Credentials,
 ): Credentials {
   const destination = destinations.find((candidate) => candidate.registry === registry);
-  if (destination !== undefined) return destination.credentials;
+  if (destination !== undefined) return destination.destination.credentials;
   if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
   return dockerConfiguration(registry);
 }
 
 /** Deletion by the registry's own API, for destinations that have no better one. */
-export function openTagDeleter(
+function openTagDeleter(
   namespace: Namespace,
   credentials: Credentials,
   context: RegistryContext,

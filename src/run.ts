@@ -4,8 +4,6 @@ import type { Clock } from "./clock.ts";
 import { copy } from "./copy/copy.ts";
 import type { CopyOutcome, PruneOutcome } from "./copy/outcome.ts";
 import { prune } from "./copy/prune.ts";
-import type { Destination } from "./destinations/destination.ts";
-import { createDestination } from "./destinations/select.ts";
 import { InputError, messageOf } from "./errors.ts";
 import { createCatalogue } from "./github/catalogue.ts";
 import { createGitHubClient, type GitHubClient } from "./github/client.ts";
@@ -13,24 +11,22 @@ import { readEventFile, readTrigger } from "./github/event.ts";
 import { retryingFetch } from "./github/fetch.ts";
 import { listReleases, readFileAtTag } from "./github/releases.ts";
 import { type Resolution, resolveSelection } from "./github/selection.ts";
-import type { Inputs, Platform } from "./inputs.ts";
+import type { Inputs } from "./inputs.ts";
 import { AttachmentFinder } from "./inventory/attachments.ts";
-import type { StockedDestination } from "./inventory/destinations.ts";
+import { platformFilter } from "./inventory/platforms.ts";
 import { takeSnapshot } from "./inventory/snapshot.ts";
 import type { Source } from "./inventory/sources.ts";
 import type { Log } from "./log.ts";
 import { dockerConfiguration } from "./oci/docker-config.ts";
-import type { DescriptorPlatform } from "./oci/manifest.ts";
-import { type Namespace, printNamespace } from "./oci/reference.ts";
-import { Registry } from "./oci/registry.ts";
-import { Repository } from "./oci/repository.ts";
+import { printNamespace } from "./oci/reference.ts";
+import type { Repository } from "./oci/repository.ts";
 import { retrying } from "./oci/retry.ts";
 import { type NetworkTransport, userAgent } from "./oci/transport.ts";
 import { makePlan, type Plan } from "./plan/plan.ts";
 import { select } from "./plan/selection.ts";
 import type { SourceImage } from "./plan/snapshot.ts";
 import { type Version, versionOf } from "./plan/version.ts";
-import { openSources, openTagDeleter, type RegistryContext } from "./registries.ts";
+import { type OpenDestination, openDestinations, openSources, type RegistryContext } from "./registries.ts";
 import { planLines } from "./report/plan-table.ts";
 import type { RunResult } from "./report/result.ts";
 import { succeeded } from "./report/tally.ts";
@@ -45,12 +41,6 @@ export interface RunContext {
   readonly signal: AbortSignal;
   /** Takes outputs, summary and report. */
   readonly sink: Omit<ReportSink, "log" | "reportPath">;
-}
-
-/** A destination with its client and how it was asked for. */
-interface OpenDestination extends StockedDestination {
-  readonly destination: Destination;
-  readonly client: Registry;
 }
 
 /**
@@ -69,13 +59,9 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
     return true;
   }
   const registries: RegistryContext = { transport: retrying(network, context), clock, log };
-  const destinations = await openDestinations(inputs, registries);
-  const sources = openSources(
-    inputs,
-    destinations.map(({ destination }) => destination),
-    dockerConfiguration(inputs.runner.dockerConfigFolder),
-    registries,
-  );
+  const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
+  const destinations = await openDestinations(inputs, logins, registries);
+  const sources = openSources(inputs, destinations, logins, registries);
   // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
   for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
   const attachments = inputs.referrers ? new AttachmentFinder(log) : undefined;
@@ -118,48 +104,6 @@ function maskSecrets(inputs: Inputs, log: Log): void {
     githubToken,
   ];
   for (const secret of secrets) if (secret !== undefined) log.mask(secret);
-}
-
-/** @throws InputError that lists all lines that cannot be used. */
-async function openDestinations(
-  inputs: Inputs,
-  registries: RegistryContext,
-): Promise<readonly OpenDestination[]> {
-  const fromDocker = dockerConfiguration(inputs.runner.dockerConfigFolder);
-  const context = {
-    ...registries,
-    dockerConfiguration: fromDocker,
-    tagDeleter: (namespace: Namespace, credentials: Destination["credentials"]) =>
-      openTagDeleter(namespace, credentials, registries),
-  };
-  const mistakes: string[] = [];
-  const opened: OpenDestination[] = [];
-  for (const input of inputs.destinations) {
-    try {
-      const destination = await createDestination(input, inputs, context);
-      const { registry, credentials } = destination;
-      const client = new Registry({ registry, side: "destination", credentials, ...registries });
-      const repository = (name: string): Repository => new Repository(client, name);
-      const { name, path, deletion, deletionUnavailable } = destination;
-      const { retention } = input;
-      opened.push({
-        name,
-        registry,
-        path,
-        retention,
-        deletion,
-        deletionUnavailable,
-        repository,
-        destination,
-        client,
-      });
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      mistakes.push(`destinations: ${printNamespace(input)}: ${error.message}`);
-    }
-  }
-  if (mistakes.length > 0) throw new InputError(mistakes.join("\n"));
-  return opened;
 }
 
 async function makePlanFor(
@@ -219,17 +163,6 @@ async function versionsOf(
   return [...unlisted, ...listed]
     .flatMap((release) => versionOf(release) ?? [])
     .filter((version) => prereleases || !version.prerelease);
-}
-
-function platformFilter(
-  platforms: "all" | readonly Platform[],
-): ((of: DescriptorPlatform) => boolean) | undefined {
-  if (platforms === "all") return undefined;
-  return (of) =>
-    platforms.some(
-      ({ os, architecture, variant }) =>
-        os === of.os && architecture === of.architecture && (variant === undefined || variant === of.variant),
-    );
 }
 
 async function copyAll(

@@ -4,13 +4,15 @@ import type { FaultAction } from "../../sandbox/faults.ts";
 import { randomBytes } from "../../sandbox/images.ts";
 import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { startServer } from "../../sandbox/server.ts";
+import { BlobUpload } from "../../src/oci/blob-upload.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import type { UploadSession } from "../../src/oci/repository.ts";
 import { repositoryAt, repositoryName } from "./clients.ts";
 import { failureOf } from "./failure-of.ts";
 
 const bytes = randomBytes("blob", 1000);
 const blob = { digest: digestOf(bytes), size: bytes.length };
+const whole = { from: 0, to: blob.size };
+const rest = { from: 400, to: blob.size };
 const forEver = Number.POSITIVE_INFINITY;
 const users = [fullAccess("bot", "secret")];
 const credentials = () => Promise.resolve({ username: "bot", password: "secret" });
@@ -46,7 +48,7 @@ describe("hasBlob", () => {
 describe("readBlob", () => {
   test("gives the bytes as they are stored", async () => {
     await using server = await seeded();
-    const { body, start } = await repositoryAt(server).readBlob(blob, 0);
+    const { body, start } = await repositoryAt(server).readBlob(blob, whole);
     expect(start).toBe(0);
     expect(await contentOf(body)).toEqual(bytes);
     expect(server.requests.at(-1)?.headers).toMatchObject({ "accept-encoding": "identity" });
@@ -55,7 +57,7 @@ describe("readBlob", () => {
 
   test("from the storage that the registry redirects to, without the login", async () => {
     await using server = await seeded({ blobRedirect: true, authentication: { kind: "bearer", users } });
-    const { body } = await repositoryAt(server, { credentials }).readBlob(blob, 400);
+    const { body } = await repositoryAt(server, { credentials }).readBlob(blob, rest);
     expect(await contentOf(body)).toEqual(bytes.subarray(400));
     expect(
       server.contentServer?.requests.map(({ status, headers }) => [status, headers.authorization]),
@@ -64,15 +66,35 @@ describe("readBlob", () => {
 
   test("from a byte on", async () => {
     await using server = await seeded();
-    const { body, start } = await repositoryAt(server).readBlob(blob, 400);
+    const { body, start } = await repositoryAt(server).readBlob(blob, rest);
     expect(start).toBe(400);
     expect(await contentOf(body)).toEqual(bytes.subarray(400));
+  });
+
+  test("a part of it, and no more", async () => {
+    await using server = await seeded();
+    const { body, start, givesRanges } = await repositoryAt(server).readBlob(blob, { from: 400, to: 700 });
+    expect([start, givesRanges]).toEqual([400, true]);
+    expect(await contentOf(body)).toEqual(bytes.subarray(400, 700));
+    expect(server.requests.at(-1)?.headers.range).toBe("bytes=400-699");
+  });
+
+  test.each([
+    [{ "accept-ranges": "bytes" }, true],
+    [{ "accept-ranges": "none" }, false],
+    [{}, false],
+  ])("tells from the headers %j of a whole blob whether parts can be had: %s", async (headers, parts) => {
+    await using server = await seeded();
+    server.fault({ when: { path: /blobs/ }, effect: { status: 200, headers, body: bytes } });
+    const { body, givesRanges } = await repositoryAt(server).readBlob(blob, whole);
+    expect(givesRanges).toBe(parts);
+    expect(await contentOf(body)).toEqual(bytes);
   });
 
   test("from the beginning, where the registry does not know ranges, and says so", async () => {
     await using server = await seeded();
     server.fault({ when: { path: /blobs/ }, effect: { status: 200, body: bytes } });
-    const { body, start } = await repositoryAt(server).readBlob(blob, 400);
+    const { body, start } = await repositoryAt(server).readBlob(blob, rest);
     expect(start).toBe(0);
     expect(await contentOf(body)).toEqual(bytes);
   });
@@ -81,7 +103,7 @@ describe("readBlob", () => {
     await using server = await seeded();
     const headers = { "content-range": "bytes 400-999/*" };
     server.fault({ when: { path: /blobs/ }, effect: { status: 206, headers, body: bytes.subarray(400) } });
-    expect((await repositoryAt(server).readBlob(blob, 400)).start).toBe(400);
+    expect((await repositoryAt(server).readBlob(blob, rest)).start).toBe(400);
   });
 
   test.each([
@@ -99,7 +121,7 @@ describe("readBlob", () => {
     await using server = await seeded();
     const headers = range === undefined ? {} : { "content-range": range };
     server.fault({ when: { path: /blobs/ }, effect: { status: 206, headers, body: bytes.subarray(400) } });
-    const error = await failureOf(repositoryAt(server).readBlob(blob, 400));
+    const error = await failureOf(repositoryAt(server).readBlob(blob, rest));
     expect(error.message).toContain("another range of the blob");
   });
 
@@ -109,7 +131,9 @@ describe("readBlob", () => {
       when: { path: /blobs/ },
       effect: { status: 200, headers: { "content-encoding": "gzip" }, body: bytes },
     });
-    expect((await failureOf(repositoryAt(server).readBlob(blob, from))).message).toContain("compressed");
+    expect((await failureOf(repositoryAt(server).readBlob(blob, { from, to: blob.size }))).message).toContain(
+      "compressed",
+    );
   });
 
   test.each([
@@ -118,7 +142,8 @@ describe("readBlob", () => {
   ])("fails with status %i", async (status, code) => {
     await using server = await seeded();
     const wanted = status === 404 ? { ...blob, digest: digestOf("other") } : blob;
-    const error = await failureOf(repositoryAt(server).readBlob(wanted, status === 404 ? 0 : blob.size));
+    const range = status === 404 ? whole : { from: blob.size, to: blob.size + 1 };
+    const error = await failureOf(repositoryAt(server).readBlob(wanted, range));
     expect([error.status, error.details.code]).toEqual([status, code]);
   });
 });
@@ -127,12 +152,8 @@ describe("uploads", () => {
   test.each(["relative", "absolute"] as const)("to a %s Location, with its own query", async (location) => {
     await using server = await startRegistry({ location });
     const repository = repositoryAt(server);
-    const session = await repository.startUpload();
-    await repository.finishUpload(
-      session,
-      blob,
-      Readable.from([bytes.subarray(0, 300), bytes.subarray(300)]),
-    );
+    const upload = await repository.startUpload();
+    await upload.finish(blob, Readable.from([bytes.subarray(0, 300), bytes.subarray(300)]));
     expect(server.blob(repositoryName, blob.digest)).toEqual(bytes);
     const [, start, put] = server.requests;
     expect(start).toMatchObject({ method: "POST", bytesIn: 0 });
@@ -148,16 +169,15 @@ describe("uploads", () => {
     await using server = await startRegistry();
     server.fault({ when: { method: "POST" }, effect: { status: 202, headers: { location: "/v2/upload" } } });
     server.fault({ when: { method: "PUT" }, effect: { status: 201 } });
-    const repository = repositoryAt(server);
-    await repository.finishUpload(await repository.startUpload(), blob, bytes);
+    const upload = await repositoryAt(server).startUpload();
+    await upload.finish(blob, Readable.from([bytes]));
     expect(server.requests.at(-1)?.path).toBe(`/v2/upload?digest=${encodeURIComponent(blob.digest)}`);
   });
 
   test("do not become a blob with other bytes", async () => {
     await using server = await startRegistry();
-    const repository = repositoryAt(server);
-    const session = await repository.startUpload();
-    const error = await failureOf(repository.finishUpload(session, blob, randomBytes("other", 1000)));
+    const upload = await repositoryAt(server).startUpload();
+    const error = await failureOf(upload.finish(blob, Readable.from([randomBytes("other", 1000)])));
     expect(error.details).toMatchObject({ status: 400, code: "DIGEST_INVALID" });
     expect(server.hasBlob(repositoryName, blob.digest)).toBe(false);
   });
@@ -195,13 +215,13 @@ describe("uploads", () => {
   test("are given up without a trace, and a registry that cannot is no failure", async () => {
     await using server = await startRegistry();
     const repository = repositoryAt(server);
-    await repository.cancelUpload(await repository.startUpload());
+    await (await repository.startUpload()).cancel();
     expect(server.uploadsOpen()).toBe(0);
     server.fault({ when: { method: "DELETE" }, effect: { status: 405 } });
     server.fault({ when: { method: "DELETE" }, skip: 1, times: forEver, effect: { reset: true } });
-    const session = await repository.startUpload();
-    await repository.cancelUpload(session);
-    await repository.cancelUpload(session);
+    const upload = await repository.startUpload();
+    await upload.cancel();
+    await upload.cancel();
     expect(server.requests.filter(({ method }) => method === "DELETE").length).toBeGreaterThan(2);
   });
 });
@@ -225,9 +245,9 @@ describe("mountBlob", () => {
 
   test("gives the upload that was opened instead, and it can be used", async () => {
     await using server = await seededBeside({ mount: "never" });
-    const repository = repositoryAt(server);
-    const session = await repository.mountBlob(blob.digest, from);
-    await repository.finishUpload(session as UploadSession, blob, bytes);
+    const upload = await repositoryAt(server).mountBlob(blob.digest, from);
+    if (!(upload instanceof BlobUpload)) throw new Error(`an upload was expected: ${upload}`);
+    await upload.finish(blob, Readable.from([bytes]));
     expect(server.blob(repositoryName, blob.digest)).toEqual(bytes);
   });
 

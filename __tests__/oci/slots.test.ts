@@ -85,6 +85,26 @@ describe("places", () => {
     expect(await slots.run(0, undefined, () => Promise.resolve("next"))).toBe("next");
   });
 
+  test("work may give its place back before its end, once", async () => {
+    const { slots, started, start, end } = slotsWith(one);
+    const ending = Promise.withResolvers<string>();
+    const early = slots.run(0, undefined, (leave) => {
+      leave();
+      leave();
+      return ending.promise;
+    });
+    const all = ["a", "b"].map((name) => start(name));
+    await settled();
+    expect(started).toEqual(["a"]);
+    ending.resolve("early");
+    expect(await early).toBe("early");
+    await settled();
+    expect(started).toEqual(["a"]);
+    await end("a");
+    await end("b");
+    await Promise.all(all);
+  });
+
   test("who gives up while waiting is never started, and takes no place", async () => {
     const { started, start, end } = slotsWith(one);
     const cancel = new AbortController();
@@ -115,17 +135,73 @@ describe("places", () => {
 describe("the number of places", () => {
   const work = () => Promise.resolve();
 
-  test("grows by one for a round that went well, up to the ceiling", async () => {
-    const { slots } = slotsWith({ start: 2, ceiling: 4 });
+  /** The number of places after each of so many pieces of work that go well, one after the other. */
+  async function limitsOver(slots: Slots, count: number): Promise<readonly number[]> {
     const limits: number[] = [];
-    for (let done = 0; done < 30; done += 1) {
+    for (let done = 0; done < count; done += 1) {
       await slots.run(0, undefined, work);
       limits.push(slots.limit);
     }
-    expect(limits[0]).toBe(2);
-    expect(limits[2]).toBe(3);
+    return limits;
+  }
+
+  test("grows by one for each success while the host has not said that it is too much", async () => {
+    const { slots } = slotsWith({ start: 2, ceiling: 5 });
+    expect(await limitsOver(slots, 5)).toEqual([3, 4, 5, 5, 5]);
+  });
+
+  test("grows by one for a whole round of successes once the host has said so, up to the ceiling", async () => {
+    const { clock, slots } = slotsWith({ start: 4, ceiling: 4 });
+    slots.throttled();
+    clock.advance(1000);
+    const limits = await limitsOver(slots, 30);
+    expect(limits.slice(0, 3)).toEqual([2, 2, 3]);
     expect(limits.at(-1)).toBe(4);
     expect(limits).toEqual([...limits].sort());
+  });
+
+  test("never grows by success where it is measured, and says when somebody would need a place", async () => {
+    const { slots, start, end } = slotsWith({ start: 1, ceiling: 3, growth: "measured" });
+    expect(await limitsOver(slots, 10)).toEqual(Array(10).fill(1));
+    expect([slots.hasRoom, slots.isCrowded]).toEqual([true, false]);
+    const all = [start("a")];
+    await settled();
+    expect([slots.hasRoom, slots.isCrowded]).toEqual([false, false]);
+    all.push(start("b"));
+    expect([slots.hasRoom, slots.isCrowded]).toEqual([false, true]);
+    await end("a");
+    expect([slots.hasRoom, slots.isCrowded]).toEqual([false, false]);
+    await end("b");
+    await Promise.all(all);
+    expect([slots.hasRoom, slots.isCrowded]).toEqual([true, false]);
+  });
+
+  test("where it is measured, goes first to the largest of those that come together", async () => {
+    const { started, start, end } = slotsWith({ start: 1, ceiling: 1, growth: "measured" });
+    const all = [start("small", 1), start("large", 9), start("middle", 5)];
+    for (const name of ["large", "middle", "small"]) await end(name);
+    await Promise.all(all);
+    expect(started).toEqual(["large", "middle", "small"]);
+  });
+
+  test("can be set: a new place is taken at once, one that closes only when it is free", async () => {
+    const { slots, started, start, end } = slotsWith({ start: 1, ceiling: 2, growth: "measured" });
+    const all = ["a", "b", "c"].map((name) => start(name));
+    await settled();
+    expect(started).toEqual(["a"]);
+    slots.resize(2);
+    await settled();
+    expect(started).toEqual(["a", "b"]);
+    expect(slots.limit).toBe(2);
+    slots.resize(-1);
+    await end("a");
+    expect(started).toEqual(["a", "b"]);
+    await end("b");
+    expect(started).toEqual(["a", "b", "c"]);
+    slots.resize(-5);
+    expect(slots.limit).toBe(1);
+    await end("c");
+    await Promise.all(all);
   });
 
   test("does not grow for work that failed", async () => {
@@ -161,6 +237,34 @@ describe("the number of places", () => {
     expect(started).toContain("e");
     await end("d");
     await end("e");
+    await Promise.all(all);
+  });
+});
+
+describe("what the host said", () => {
+  test("is known with its time, for whoever measures", () => {
+    const { clock, slots } = slotsWith({ start: 4, ceiling: 4 });
+    expect(slots.throttledAt).toBe(Number.NEGATIVE_INFINITY);
+    const at = clock.now();
+    slots.throttled();
+    clock.advance(100);
+    // The rest of the same burst.
+    slots.throttled();
+    expect(slots.throttledAt).toBe(at);
+    clock.advance(1000);
+    slots.throttled();
+    expect(slots.throttledAt).toBe(at + 1100);
+  });
+
+  test("is no crowd: more places would not help while nothing may start", async () => {
+    const { slots, start, end } = slotsWith({ start: 1, ceiling: 4, growth: "measured" });
+    const all = [start("a"), start("b")];
+    await settled();
+    expect(slots.isCrowded).toBe(true);
+    slots.throttled(7000);
+    expect(slots.isCrowded).toBe(false);
+    await end("a");
+    await end("b");
     await Promise.all(all);
   });
 });

@@ -13,6 +13,8 @@ import type { RegistryStore } from "./store.ts";
 export interface ContentServer extends SandboxServer {
   /** A signed address of a blob. */
   sign(digest: string, bytes: Buffer): string;
+  /** Every signature that was given out: whoever has one may read its blob. */
+  readonly signatures: readonly string[];
 }
 
 /** @throws Refusal for an unknown blob. */
@@ -37,6 +39,7 @@ export function getBlob(
 /** Starts the server that blob redirects lead to. */
 export async function startContentServer(): Promise<ContentServer> {
   const signed = new Map<string, Buffer>();
+  const signatures: string[] = [];
   const server = await startServer((request) => {
     if (request.headers.authorization !== undefined) {
       return xml(400, "InvalidArgument", "Only one auth mechanism allowed");
@@ -46,8 +49,11 @@ export async function startContentServer(): Promise<ContentServer> {
     return ranged(request, bytes, {});
   });
   return Object.assign(server, {
+    signatures,
     sign: (digest: string, bytes: Buffer) => {
-      const path = `/blobs/${digest}/data?X-Amz-Expires=1200&X-Amz-Signature=${randomUUID()}`;
+      const signature = randomUUID();
+      const path = `/blobs/${digest}/data?X-Amz-Expires=1200&X-Amz-Signature=${signature}`;
+      signatures.push(signature);
       signed.set(path, bytes);
       return `${server.origin}${path}`;
     },

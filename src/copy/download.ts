@@ -33,6 +33,8 @@ export interface DownloadContext {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly policy?: RetryPolicy;
+  /** Least rest of a part that is worth a second connection, in bytes. Default: 32 MiB. */
+  readonly splitLimit?: number;
 }
 
 /** A part of a blob that one connection reads. */
@@ -53,7 +55,7 @@ interface ActiveDownload {
 }
 
 /** Least rest of a part that is worth a second connection, in bytes: half a minute at a megabyte a second. */
-const splitLimit = 32 * 1024 * 1024;
+const defaultSplitLimit = 32 * 1024 * 1024;
 
 /** A break after this many further bytes is not counted as a failed try: the download does get on, if slowly. */
 const progressThatCounts = 1024 * 1024;
@@ -99,6 +101,7 @@ export class Downloads {
   }
 
   #largestRest(): { active: ActiveDownload; lane: Lane } | undefined {
+    const { splitLimit = defaultSplitLimit } = this.#context;
     const rests = [...this.#active]
       .filter(({ givesRanges }) => givesRanges)
       .flatMap((active) => active.lanes.map((lane) => ({ active, lane, rest: lane.end - lane.position })))
@@ -255,7 +258,8 @@ export class Downloads {
       const wanted = chunk.subarray(skipped, skipped + this.#wanted(lane, spooled));
       if (wanted.length > 0) await spooled.write(lane.position, wanted);
       lane.position += wanted.length;
-      if (skipped + wanted.length < chunk.length) return;
+      const isCutOff = lane.end < range.to && lane.position >= lane.end;
+      if (isCutOff || skipped + wanted.length < chunk.length) return;
     }
     if (lane.position < lane.end) throw new CutShort();
   }

@@ -63,27 +63,37 @@ export async function putImage(
   bringBack: (blobs: readonly Descriptor[]) => Promise<void>,
   signal: AbortSignal,
 ): Promise<readonly Manifest[]> {
-  const untracked: Manifest[] = [];
-  for (const node of [content.root, ...content.attachments.map((attachment) => attachment.root)]) {
-    untracked.push(...(await putNode(node, repository, bringBack, signal)));
-  }
-  return untracked;
+  const untracked = new Set<Digest>();
+  // Each manifest once: indexes that share children have more ways through them than any run has time for.
+  const puts = new Map<Digest, Promise<void>>();
+  const putOnce = (node: ManifestNode): Promise<void> => {
+    const { digest, subject } = node.manifest;
+    const known = puts.get(digest);
+    if (known !== undefined) return known;
+    const putting = Promise.all(node.children.map(putOnce)).then(async () => {
+      const { tracksSubject } = await putNode(node, repository, bringBack, signal);
+      if (subject !== undefined && !tracksSubject) untracked.add(digest);
+    });
+    puts.set(digest, putting);
+    return putting;
+  };
+  const roots = [content.root, ...content.attachments.map((attachment) => attachment.root)];
+  for (const root of roots) await putOnce(root);
+  // In the order of the images, not of the answers: the fallback index is the same whoever answers first.
+  return roots.flatMap(manifestsInOrder).filter(({ digest }) => untracked.delete(digest));
 }
 
-/** Children side by side, then the manifest itself. */
+/** Puts a manifest whose children are there. */
 async function putNode(
   node: ManifestNode,
   repository: Repository,
   bringBack: (blobs: readonly Descriptor[]) => Promise<void>,
   signal: AbortSignal,
-): Promise<readonly Manifest[]> {
-  const below = await Promise.all(
-    node.children.map((child) => putNode(child, repository, bringBack, signal)),
-  );
+): Promise<{ tracksSubject: boolean }> {
   const { manifest } = node;
   const put = (): Promise<{ tracksSubject: boolean }> =>
     repository.putManifest(manifest.digest, manifest, signal);
-  const { tracksSubject } = await put().catch(async (error: unknown) => {
+  return put().catch(async (error: unknown) => {
     if (!lacksContent(error)) throw error;
     // The registry had the blobs or children and has lost them, or said so wrongly: once more, this time for certain.
     await bringBack(manifest.blobs);
@@ -92,7 +102,6 @@ async function putNode(
     }
     return put();
   });
-  return [...below.flat(), ...(manifest.subject === undefined || tracksSubject ? [] : [manifest])];
 }
 
 function lacksContent(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import type { OperationError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
@@ -28,16 +29,6 @@ export async function readImageGraph(
   function nodeOf(descriptor: Descriptor, depth: number): Promise<ManifestNode> {
     const known = nodes.get(descriptor.digest);
     if (known !== undefined) return known;
-    if (depth > depthLimit || nodes.size >= manifestLimit) {
-      const operation = `reading the index ${root.digest}`;
-      const problem = `it has more than ${depthLimit} levels or ${manifestLimit} manifests`;
-      return Promise.reject(
-        source.registry.failure(
-          { scopes: [{ repository: source.name, actions: ["pull"] }], operation },
-          { problem },
-        ),
-      );
-    }
     const reading = source
       .manifest(descriptor.digest, signal)
       .then((manifest) => withChildren(manifest, depth));
@@ -46,10 +37,18 @@ export async function readImageGraph(
   }
 
   async function withChildren(manifest: Manifest, depth: number): Promise<ManifestNode> {
-    return {
-      manifest,
-      children: await Promise.all(manifest.children.map((child) => nodeOf(child, depth + 1))),
-    };
+    const { children } = manifest;
+    const fresh = children.filter(({ digest }) => !nodes.has(digest)).length;
+    // Before the first of them is asked for: nobody wants the others then.
+    if ((children.length > 0 && depth >= depthLimit) || nodes.size + fresh > manifestLimit) throw tooLarge();
+    return { manifest, children: await Promise.all(children.map((child) => nodeOf(child, depth + 1))) };
+  }
+
+  function tooLarge(): OperationError {
+    const operation = `reading the index ${root.digest}`;
+    const problem = `it has more than ${depthLimit} levels or ${manifestLimit} manifests`;
+    const scopes = [{ repository: source.name, actions: ["pull"] }] as const;
+    return source.registry.failure({ scopes, operation }, { problem });
   }
 
   return withChildren(root, 0);
@@ -59,6 +58,8 @@ export async function readImageGraph(
 export function manifestsInOrder(root: ManifestNode): readonly Manifest[] {
   const ordered = new Map<Digest, Manifest>();
   const visit = (node: ManifestNode): void => {
+    // Indexes that share children have more ways through them than any run has time for.
+    if (ordered.has(node.manifest.digest)) return;
     node.children.forEach(visit);
     ordered.set(node.manifest.digest, node.manifest);
   };

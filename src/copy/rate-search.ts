@@ -5,75 +5,91 @@ export interface Connections {
   readonly limit: number;
   /** When the host last said that it was too much, in milliseconds since the epoch. */
   readonly throttledAt: number;
-  resize(by: 1 | -1): void;
+  resize(by: number): void;
 }
 
-/** How often the rate is looked at, in milliseconds: two round trips of a very long link. */
+/** How often the rate is looked at, in milliseconds. */
 export const rateInterval = 500;
 
-/** Looks that a change is given before it is judged: new connections first have to come up and gain speed. */
-const settlingLooks = 1;
+/**
+ * Looks that a number of connections is given before its rate counts, two seconds: new connections have to come up and
+ * gain speed, and what they first take goes into buffers along the way, not to the other side.
+ */
+const settlingLooks = 4;
+
+/** Looks whose bytes make a rate, two seconds: the other side acknowledges in bursts. */
+const measuringLooks = 4;
 
 /** Looks without a further try after one that did not help, or after the host said that it was too much: ten seconds. */
 const restingLooks = 20;
 
 /**
  * Finds the number of connections that fill a link, and no more: with more, the largest blob only gets a smaller part of
- * the same rate, and is the last to arrive. While work waits, one place is added at a time; it stays if the rate rose by
- * at least half of what a further connection could bring, else it is closed again.
+ * the same rate, and is the last to arrive. While work waits, half as many more are tried; they stay if the rate rose by
+ * at least half of what they could bring, else they are closed again.
  */
 export class RateSearch {
-  readonly #slots: Connections;
+  readonly #connections: Connections;
   readonly #moved: () => number;
-  #lastMoved = 0;
-  #settling = 0;
-  #resting = 0;
   #throttledAt: number;
-  /** Rate before the place was added that is being judged, in bytes per look. */
-  #before: number | undefined;
+  /** Looks until the next measurement begins. */
+  #pause = settlingLooks;
+  /** Looks since it began. */
+  #looks = 0;
+  #movedBefore = 0;
+  /** What is being tried: the rate before, in bytes per measurement, and the connections that were added. */
+  #trial: { readonly rate: number; readonly before: number; readonly added: number } | undefined;
 
   /** @param moved bytes that went through these connections so far. */
-  constructor(slots: Connections, moved: () => number) {
-    this.#slots = slots;
+  constructor(connections: Connections, moved: () => number) {
+    this.#connections = connections;
     this.#moved = moved;
-    this.#throttledAt = slots.throttledAt;
+    this.#throttledAt = connections.throttledAt;
   }
 
   /** To be called every `rateInterval`. */
   look(): void {
-    const moved = this.#moved();
-    const rate = moved - this.#lastMoved;
-    this.#lastMoved = moved;
-    if (this.#slots.throttledAt !== this.#throttledAt) {
-      this.#throttledAt = this.#slots.throttledAt;
-      this.#rest();
+    if (this.#connections.throttledAt !== this.#throttledAt) {
+      this.#throttledAt = this.#connections.throttledAt;
+      this.#measureAfter(restingLooks);
       return;
     }
-    if (this.#resting > 0) {
-      this.#resting -= 1;
+    // What is measured while nobody waits says nothing about the link.
+    if (!this.#connections.isCrowded) {
+      this.#measureAfter(settlingLooks);
       return;
     }
-    if (!this.#slots.isCrowded) {
-      this.#before = undefined;
+    if (this.#pause > 0) {
+      this.#pause -= 1;
+      this.#movedBefore = this.#moved();
       return;
     }
-    if (this.#settling > 0) {
-      this.#settling -= 1;
-      return;
-    }
-    if (this.#before !== undefined && rate < this.#before * (1 + 0.5 / Math.max(1, this.#slots.limit - 1))) {
-      this.#slots.resize(-1);
-      this.#rest();
-      return;
-    }
-    this.#before = rate;
-    this.#settling = settlingLooks;
-    this.#slots.resize(1);
+    this.#looks += 1;
+    if (this.#looks === measuringLooks) this.#judge(this.#moved() - this.#movedBefore);
   }
 
-  #rest(): void {
-    this.#before = undefined;
-    this.#settling = 0;
-    this.#resting = restingLooks;
+  #judge(rate: number): void {
+    const trial = this.#trial;
+    if (trial !== undefined && rate < trial.rate * (1 + trial.added / trial.before / 2)) {
+      this.#connections.resize(-trial.added);
+      this.#measureAfter(restingLooks);
+      return;
+    }
+    this.#try(rate);
+  }
+
+  #try(rate: number): void {
+    const before = this.#connections.limit;
+    this.#connections.resize(Math.ceil(before / 2));
+    // Fewer than asked for, or none, at the ceiling: only those may be closed again.
+    const added = this.#connections.limit - before;
+    this.#measureAfter(added > 0 ? settlingLooks : restingLooks);
+    if (added > 0) this.#trial = { rate, before, added };
+  }
+
+  #measureAfter(looks: number): void {
+    this.#trial = undefined;
+    this.#looks = 0;
+    this.#pause = looks;
   }
 }

@@ -14,12 +14,17 @@ export interface TargetOptions extends Namespace {
   readonly name: string;
   /** The registry's client for the side "destination". */
   readonly client: Registry;
+  /** Connections with blobs. */
   readonly uploads: Slots;
+  /** Uploads that are opened and wait for a connection. */
+  readonly openings: Slots;
   readonly progress: DestinationProgress;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends the run. */
   readonly signal: AbortSignal;
+  /** How long a connection may take nothing of an upload before it counts as broken, in milliseconds. Default: 30 s. */
+  readonly stallLimit?: number;
 }
 
 /**
@@ -69,9 +74,11 @@ export class Target {
   /**
    * An upload broke after a connection had carried so many bytes. From now on parts are sent that get through in half of
    * that, each on a connection of its own: a link that cuts connections after a while does not get to cut those.
+   * @param used how the broken upload was cut. One cut of the link breaks all uploads at once; those that were begun
+   * before the first of them was told here say nothing about the smaller parts.
    */
-  broke(carried: number): void {
-    if (!this.mayChunk || carried <= 0) return;
+  broke(carried: number, used: Chunk | undefined): void {
+    if (!this.mayChunk || carried <= 0 || used !== this.#chunk) return;
     const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
     this.#chunk = { size, ownConnection: true };
   }

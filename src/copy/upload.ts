@@ -4,19 +4,19 @@ import { smallTransfer } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "../oci/retry.ts";
 import type { SpooledBlob } from "./spool.ts";
-import type { Target } from "./target.ts";
+import type { Chunk, Target } from "./target.ts";
 
 /** An upload that gets on by at least this many bytes between two breaks is not given up, in bytes. */
 const progressThatCounts = 64 * 1024;
-
-/** How often an upload is looked at for a stall, in milliseconds. */
-const stallCheck = 5_000;
 
 /**
  * How long a connection may take nothing before it counts as broken, in milliseconds. Within that, TCP has sent a lost
  * segment again six or seven times; a link that is still silent then has gone.
  */
-const stallLimit = 30_000;
+const defaultStallLimit = 30_000;
+
+/** Looks for a stall within the time that makes one: a stall is noticed at most a sixth too late. */
+const stallLooks = 6;
 
 /** An upload that breaks has these bytes already, as far as we know. */
 interface Position {
@@ -25,6 +25,10 @@ interface Position {
   received: number;
   /** Bytes that were handed to the connection, confirmed or not. */
   sent: number;
+  /** How the blob was cut when the last request began. */
+  chunk: Chunk | undefined;
+  /** The body that is being sent. A body whose request has broken may still get a chunk, which must not count. */
+  body: symbol | undefined;
 }
 
 /**
@@ -39,29 +43,27 @@ export async function uploadBlob(
   opened: BlobUpload | undefined,
   target: Target,
 ): Promise<void> {
-  const { uploads, clock, log, progress } = target.options;
+  const { uploads, clock, log } = target.options;
   const { size } = spooled.descriptor;
-  const position: Position = { upload: opened, received: 0, sent: 0 };
+  const position: Position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
   let furthest = 0;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const send = (): Promise<void> => sendRest(repository, spooled, position, target);
-      await (size <= smallTransfer ? send() : uploads.run(size, target.signal, send));
+      await (size <= smallTransfer
+        ? sendRest(repository, spooled, position, target, () => undefined)
+        : sendInTurn(repository, spooled, position, target));
       return;
     } catch (error) {
+      position.body = undefined;
       const failure = uploadFailure(spooled.failure ?? error, repository, spooled);
       if (failure.status === 429 || failure.status === 503) uploads.throttled(failure.details.retryAfterMs);
-      if (target.signal.aborted || !mayPass(failure, attempt)) {
-        void position.upload?.cancel();
-        throw failure;
-      }
-      if (failure.status === undefined) target.broke(position.sent - position.received);
-      await findPosition(position, target);
-      progress.sent(position.received - position.sent);
-      position.sent = position.received;
+      if (target.signal.aborted || !mayPass(failure, attempt)) return giveUp(position, failure);
+      if (failure.status === undefined && !(error instanceof LostUpload))
+        target.broke(position.sent - position.received, position.chunk);
+      if ((await findPosition(position, repository, spooled, target)) === "complete") return;
       if (position.received >= furthest + progressThatCounts) attempt = 0;
       furthest = Math.max(furthest, position.received);
-      if (attempt >= defaultRetryPolicy.attempts) throw failure;
+      if (attempt >= defaultRetryPolicy.attempts) return giveUp(position, failure);
       log.debug(`${messageOf(failure)} Going on at byte ${position.received} of ${size}.`);
       await clock.sleep(
         delayBefore(Math.max(attempt, 1), defaultRetryPolicy, failure.details.retryAfterMs),
@@ -81,17 +83,61 @@ function mayPass(failure: OperationError, attempt: number): boolean {
   return failure.temporary || isLost;
 }
 
-/** Asks the registry where to go on. Without an answer that can be true, the upload starts over. */
-async function findPosition(position: Position, target: Target): Promise<void> {
-  const upload = position.upload;
-  const received = target.mayChunk ? await upload?.received(target.signal).catch(() => undefined) : undefined;
-  if (received !== undefined && received > 0 && received <= position.sent) {
-    position.received = received;
-    return;
-  }
+/** Ends an upload for good; the registry need not keep what it has of it. */
+function giveUp({ upload }: Position, failure: OperationError): never {
   void upload?.cancel();
-  position.upload = undefined;
-  position.received = 0;
+  throw failure;
+}
+
+/**
+ * Asks the registry where to go on. Without an answer that can be true, the upload starts over.
+ * @returns "complete" when the registry has the blob: only its answer was lost.
+ */
+async function findPosition(
+  position: Position,
+  repository: Repository,
+  { descriptor }: SpooledBlob,
+  target: Target,
+): Promise<"complete" | "incomplete"> {
+  const { upload, sent } = position;
+  const received = target.mayChunk ? await upload?.received(target.signal).catch(() => undefined) : undefined;
+  const goesOn = received !== undefined && received > 0 && received <= sent;
+  // A question that fails is as good as a no: the upload then starts over, and tells itself what is wrong.
+  const isThere = (): Promise<boolean> =>
+    repository.hasBlob(descriptor.digest, target.signal).catch(() => false);
+  if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere())) return "complete";
+  if (!goesOn) void upload?.cancel();
+  position.upload = goesOn ? upload : undefined;
+  position.received = goesOn ? received : 0;
+  takeBack(position, target);
+  return "incomplete";
+}
+
+/** What was sent beyond the confirmed bytes has to be sent again. */
+function takeBack(position: Position, target: Target): void {
+  target.options.progress.sent(position.received - position.sent);
+  position.sent = position.received;
+}
+
+/**
+ * Waits for a connection with the upload opened already, and gives the connection back with the last byte: the round trips
+ * before the first byte and after the last one pass while other blobs fill the link.
+ */
+function sendInTurn(
+  repository: Repository,
+  spooled: SpooledBlob,
+  position: Position,
+  target: Target,
+): Promise<void> {
+  const { openings, uploads } = target.options;
+  const { size } = spooled.descriptor;
+  return openings.run(size, target.signal, async (leaveOpenings) => {
+    position.upload ??= await repository.startUpload(target.signal);
+    await uploads.run(size, target.signal, (leave) => {
+      leaveOpenings();
+      return sendRest(repository, spooled, position, target, leave);
+    });
+  });
 }
 
 /** Sends what the registry does not have yet: at once, or in chunks where the registry or the link wants them. */
@@ -100,6 +146,7 @@ async function sendRest(
   spooled: SpooledBlob,
   position: Position,
   target: Target,
+  afterLastByte: () => void,
 ): Promise<void> {
   const { descriptor } = spooled;
   position.upload ??= await repository.startUpload(target.signal);
@@ -111,18 +158,22 @@ async function sendRest(
     await upload.finish(descriptor, once(bytes), from, { signal: target.signal });
     return;
   }
-  const chunk = target.chunk;
+  const { chunk } = target;
+  position.chunk = chunk;
   while (chunk !== undefined && descriptor.size - position.received > chunk.size) {
     const from = position.received;
     const received = await watched(target, (signal, watch) => {
       const body = watch(counted(spooled, from, from + chunk.size, position, target));
       return upload.append(body, from, chunk.size, { signal, ownConnection: chunk.ownConnection });
     });
-    if (received > position.sent || received < from) throw new LostUpload(received);
+    // Without a byte more, the same chunk would be sent for ever.
+    if (received > position.sent || received <= from) throw new LostUpload(received);
     position.received = received;
+    takeBack(position, target);
   }
   await watched(target, (signal, watch) => {
-    const body = watch(counted(spooled, position.received, descriptor.size, position, target));
+    const rest = counted(spooled, position.received, descriptor.size, position, target);
+    const body = watch(thenCall(rest, afterLastByte));
     return upload.finish(descriptor, body, position.received, {
       signal,
       ownConnection: chunk?.ownConnection ?? false,
@@ -130,7 +181,7 @@ async function sendRest(
   });
 }
 
-/** The registry says that it has bytes that were never sent, or less than it had. */
+/** The registry says that it has bytes that were never sent, or nothing of what it just took. */
 class LostUpload extends Error {
   override readonly name = "LostUpload";
 
@@ -147,12 +198,20 @@ async function* counted(
   position: Position,
   target: Target,
 ): AsyncGenerator<Uint8Array> {
+  const body = Symbol("body");
+  position.body = body;
   position.sent = from;
   for await (const chunk of spooled.follow(from, to)) {
+    if (position.body !== body) return;
     position.sent += chunk.length;
     target.options.progress.sent(chunk.length);
     yield chunk;
   }
+}
+
+async function* thenCall(body: AsyncIterable<Uint8Array>, atTheEnd: () => void): AsyncGenerator<Uint8Array> {
+  yield* body;
+  atTheEnd();
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -176,6 +235,7 @@ async function watched<T>(
     watch: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
   ) => Promise<T>,
 ): Promise<T> {
+  const { stallLimit = defaultStallLimit } = target.options;
   const stalled = new AbortController();
   let takenAt: number | undefined;
   async function* watch(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -186,8 +246,9 @@ async function watched<T>(
     }
   }
   const timer = setInterval(() => {
-    if (takenAt !== undefined && performance.now() - takenAt > stallLimit) stalled.abort(new Stalled());
-  }, stallCheck);
+    if (takenAt !== undefined && performance.now() - takenAt > stallLimit)
+      stalled.abort(new Stalled(stallLimit));
+  }, stallLimit / stallLooks);
   try {
     return await send(AbortSignal.any([target.signal, stalled.signal]), watch);
   } finally {
@@ -198,8 +259,8 @@ async function watched<T>(
 class Stalled extends Error {
   override readonly name = "Stalled";
 
-  constructor() {
-    super(`the connection took no byte for ${stallLimit / 1000} s`);
+  constructor(limit: number) {
+    super(`the connection took no byte for ${limit / 1000} s`);
   }
 }
 

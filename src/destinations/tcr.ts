@@ -80,7 +80,8 @@ function withoutKey(
   credentials: Credentials,
 ): Destination {
   const reason =
-    "TCR deletes tags by its API only, which needs an API key: set `tcr-secret-id` and `tcr-secret-key`.";
+    "TCR deletes tags by its API only, which takes no registry login: a service account has no right to delete. " +
+    "Set `tcr-secret-id` and `tcr-secret-key`.";
   return {
     ...place,
     credentials,

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { InputError, messageOf } from "../errors.ts";
 import type { EventInput, RepositoryId } from "../inputs.ts";
+import { repositoryIdOf } from "../inputs-values.ts";
 import { printable } from "../log.ts";
 import { BodyError, parseJson } from "../oci/http.ts";
 import { type Release, versionOf } from "../plan/version.ts";
@@ -118,12 +119,16 @@ async function readPayload<T>(
 }
 
 function releaseTrigger(payload: v.InferOutput<typeof releasePayload>): Trigger {
-  const { action, release, repository } = payload;
+  const { action, release } = payload;
+  const { owner, name } = payload.repository;
+  const repository = repositoryIdOf(`${owner.login}/${name}`);
+  if (repository === undefined)
+    throw new InputError("The file of the release event (GITHUB_EVENT_PATH) names no repository of GitHub.");
   const published = release.published_at ?? undefined;
   return {
     kind: "release",
     action,
-    repository: { owner: repository.owner.login, name: repository.name },
+    repository,
     tag: release.tag_name,
     prerelease: release.prerelease,
     draft: release.draft,

@@ -1,12 +1,14 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
-import type { Log } from "../log.ts";
+import { type Log, printable } from "../log.ts";
 import { parseChallenges } from "./challenge.ts";
 import type { Credential, Credentials } from "./credentials.ts";
 import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "./http.ts";
 import { type Lease, type Leased, leased } from "./lease.ts";
 import { registryOrigin } from "./reference.ts";
+import { problemLimit } from "./registry-error.ts";
+import { isBrokenConnection } from "./retry.ts";
 import { trustedRealm } from "./token-server.ts";
 
 /** What a request needs to be allowed: actions on a repository. */
@@ -164,7 +166,8 @@ export class Authenticator {
     const { clock, log } = this.#options;
     const credential = await this.#credential(signal);
     const request = tokenRequest(scheme, scopes, credential);
-    const response = await this.#send({ ...request, signal }, "asking its token server");
+    const namedBy = registryOrigin(this.#options.registry);
+    const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
     if (response.status !== 200) {
       await discard(response);
       throw this.#failure("asking its token server", request.url, refusedLogin(response.status, credential));
@@ -193,7 +196,7 @@ export class Authenticator {
       if (request.signal?.aborted === true) throw error;
       throw this.#failure(operation, request.url, {
         problem: messageOf(error),
-        temporary: true,
+        temporary: isBrokenConnection(error),
         cause: error,
       });
     }
@@ -216,12 +219,13 @@ export class Authenticator {
     url: URL,
     details: { status?: number; problem: string; advice?: string; temporary?: boolean; cause?: unknown },
   ): OperationError {
-    const { cause, ...rest } = details;
+    const { cause, problem, ...rest } = details;
     return new OperationError(
       {
         side: this.#options.side,
         host: this.#options.registry,
         operation: `${operation} (${url.host})`,
+        problem: printable(problem, problemLimit),
         ...rest,
       },
       { cause },

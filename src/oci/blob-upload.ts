@@ -72,7 +72,8 @@ export class BlobUpload {
       headers: {
         "content-type": "application/octet-stream",
         "content-length": String(blob.size - from),
-        ...(from === 0 ? {} : { "content-range": `${from}-${blob.size - 1}` }),
+        // None for the whole blob, and none that can be written down when only the digest is missing.
+        ...(from === 0 || from === blob.size ? {} : { "content-range": `${from}-${blob.size - 1}` }),
       },
       body,
     });

@@ -16,6 +16,11 @@ export interface HttpRequest {
    * `refuse` (the default): a redirect is an answer like any other.
    */
   readonly redirect?: "follow" | "refuse";
+  /**
+   * Where this URL was named, if a server on another origin did: a token server's by its registry. Such a request does not
+   * leave the public internet unless that server is not there itself. Redirects that are followed need no word of it.
+   */
+  readonly namedBy?: URL | undefined;
   /** `own`: a new connection for this request alone, for links that cut connections after a while. Default: `shared`. */
   readonly connection?: "shared" | "own";
 }

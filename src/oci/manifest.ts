@@ -108,10 +108,11 @@ export function parseManifest(
     throw new BodyError(`the manifest says it is ${mediaType}, its Content-Type says ${type}`);
   }
   const isIndex = isIndexType(mediaType);
+  // An empty list counts as well: by it a reader that looks at the fields takes the one for the other.
+  const hasImage = document.config !== undefined || isPresent(document.layers);
+  if (isIndex ? hasImage : isPresent(document.manifests)) throw ambiguousError();
   const listed = document.manifests ?? [];
   const layers = document.layers ?? [];
-  if (isIndex && (document.config !== undefined || layers.length > 0)) throw ambiguousError();
-  if (!isIndex && listed.length > 0) throw ambiguousError();
   if (!isIndex && document.config === undefined) throw new BodyError("the image manifest has no config");
   const config = document.config === undefined ? [] : [document.config];
   const content = isIndex
@@ -129,6 +130,10 @@ export function parseManifest(
     artifactType: document.artifactType ?? document.config?.mediaType,
     annotations: document.annotations ?? undefined,
   };
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function schema1Error(): BodyError {

@@ -1,7 +1,7 @@
 /**
  * The address of the next page from a `Link` header, or undefined when there is none.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- * @throws Error when it points to another origin: a page is asked for with the login of this registry.
+ * @throws Error when it points to another origin or brings a login: a page is asked for with the login of this registry.
  */
 export function nextPage(header: string | undefined, current: URL): URL | undefined {
   const match = /<([^<>]*)>\s*;[^,]*\brel=(?:"next"|next)(?=\s*(?:[;,]|$))/i.exec(header ?? "");
@@ -9,6 +9,8 @@ export function nextPage(header: string | undefined, current: URL): URL | undefi
   const target = match[1] ?? "";
   if (!URL.canParse(target, current.href)) throw new Error("the address of the next page cannot be read");
   const next = new URL(target, current);
+  if (next.username !== "" || next.password !== "")
+    throw new Error("the address of the next page has a login in it");
   if (next.origin !== current.origin) throw new Error(`the next page is on another host, ${next.host}`);
   return next;
 }

@@ -1,3 +1,20 @@
+import type { SlotLimits } from "./slots.ts";
+
+/**
+ * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
+ * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
+ * requests a second at 200 ms, under every published limit.
+ */
+const usualRequests: SlotLimits = { start: 12, ceiling: 16 };
+
+/** Docker Hub answered 429 to five cold connections, in the measurements of another tool (clowdhaus/ocync, `aimd.rs`). */
+const dockerHubRequests: SlotLimits = { start: 4, ceiling: 16 };
+
+/** How many small requests a registry gets at a time. */
+export function requestSlotsOf(registry: string): SlotLimits {
+  return registry === "docker.io" ? dockerHubRequests : usualRequests;
+}
+
 /**
  * What is different about the uploads of registries, by host. Everything else is asked for and found out at run time.
  */

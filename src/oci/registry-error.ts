@@ -3,10 +3,17 @@ import type { Clock } from "../clock.ts";
 import { OperationError, type Side } from "../errors.ts";
 import { printable } from "../log.ts";
 import { type HttpResponse, parseJson, readBytes } from "./http.ts";
+import { createAdvice, pullAdvice, pushAdvice } from "./permission-advice.ts";
 import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "./retry.ts";
 
 /** Error codes of the distribution specification that decide something here. */
 export type ErrorCode = "MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN" | "UNSUPPORTED" | (string & {});
+
+/**
+ * Longest problem that a failure tells, in characters: some name a dozen digests. What a broken connection says may quote
+ * the server: names in its certificate, the address of a redirect.
+ */
+export const problemLimit = 1000;
 
 /** Largest error body that is read, in bytes; what is useful in one fits a line. */
 const errorBodyLimit = 64 * 1024;
@@ -41,7 +48,7 @@ export async function refusal(
     status: response.status,
     code,
     problem: text,
-    advice: adviceFor(response.status, text, of.side),
+    advice: adviceFor(response.status, text, of),
     temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
     // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
     retryAfterMs: worthWaiting ? pause : undefined,
@@ -76,17 +83,18 @@ export function isPullLimit(text: string): boolean {
   return /pull rate limit/i.test(text);
 }
 
-function adviceFor(status: number, text: string, side: Side): string | undefined {
+function adviceFor(
+  status: number,
+  text: string,
+  { side, registry }: Pick<RefusedOperation, "side" | "registry">,
+): string | undefined {
   if (isPullLimit(text)) {
     return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
   }
   if (status === 401 || status === 403) {
-    return side === "source"
-      ? "If the image is not public, log in to its registry in an earlier step."
-      : "Check that the login of this registry may push to this repository, and that it exists.";
+    return side === "source" ? pullAdvice(registry) : pushAdvice(registry);
   }
-  if (status === 404 && side === "destination")
-    return "Check that the namespace exists there and that the login may push to it.";
+  if (status === 404 && side === "destination") return createAdvice(registry);
   if (status === 413) return "The registry takes no manifest or layer of this size.";
   if (status === 429) return "The registry limits requests; run again later.";
   if (status >= 500)

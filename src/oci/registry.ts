@@ -1,13 +1,14 @@
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
-import type { Log } from "../log.ts";
+import { type Log, printable } from "../log.ts";
 import { Authenticator, type Scope } from "./auth.ts";
 import type { Credentials } from "./credentials.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+import { requestSlotsOf } from "./quirks.ts";
 import { registryOrigin } from "./reference.ts";
-import { refusal } from "./registry-error.ts";
+import { problemLimit, refusal } from "./registry-error.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "./retry.ts";
-import { type SlotLimits, Slots } from "./slots.ts";
+import { Slots } from "./slots.ts";
 
 export interface RegistryOptions {
   /** Canonical host, with the port if there is one. */
@@ -38,13 +39,6 @@ export interface RegistryRequest {
 }
 
 /**
- * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. Docker Hub answered 429 to a burst of
- * five cold connections in another tool's measurements, so the start is below that; sixteen in flight saturate a
- * registry that is 200 ms away at 80 requests a second, under every published limit.
- */
-const requestSlots: SlotLimits = { start: 4, ceiling: 16 };
-
-/**
  * Most bytes that count as a small request: they fit the first windows of a connection, so their time is round trips, not
  * bytes, and they must not wait in line behind layers that take a minute.
  */
@@ -65,7 +59,7 @@ export class Registry {
     this.origin = registryOrigin(options.registry);
     this.#options = options;
     this.#authenticator = new Authenticator(options);
-    this.#slots = new Slots(requestSlots, options.clock);
+    this.#slots = new Slots(requestSlotsOf(options.registry), options.clock);
   }
 
   /** Brings up a connection and asks how the registry wants to be asked, while the caller has other things to do. */
@@ -161,7 +155,9 @@ export class Registry {
     const { cause, ...rest } = details;
     const { side, registry: host } = this;
     const [{ repository }] = request.scopes;
-    return new OperationError({ side, host, repository, operation: request.operation, ...rest }, { cause });
+    const problem = printable(details.problem, problemLimit);
+    const { operation } = request;
+    return new OperationError({ side, host, repository, operation, ...rest, problem }, { cause });
   }
 
   async #attempt(request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {

@@ -36,6 +36,8 @@ const tagPageSize = 1000;
 const tagPageLimit = 8 * 1024 * 1024;
 /** Most pages of one list: a hundred thousand tags. A list that goes on is broken. */
 const pageLimit = 100;
+/** Most entries of one list, however large its pages are: what is kept of them has to fit in memory. */
+const entryLimit = 100_000;
 
 /** One repository of a registry, with the operations of the distribution specification that a mirror needs. */
 export class Repository {
@@ -244,6 +246,7 @@ export class Repository {
       const listed = page.filter((tag): tag is string => tag !== null && isTag(tag));
       const before = tags.size;
       for (const tag of listed) tags.add(tag);
+      this.#checkLength(tags, request);
       // A page may be empty, but some registries give the same tags for ever, whatever page is asked for.
       return listed.length === 0 || tags.size > before;
     });
@@ -273,6 +276,7 @@ export class Repository {
         const bytes = await readBytes(response, manifestLimit);
         for (const child of parseManifest(bytes, ociIndex, undefined).children)
           referrers.set(child.digest, child);
+        this.#checkLength(referrers, request);
         return true;
       }
       if (!first) throw await this.registry.refused(response, request);
@@ -326,6 +330,12 @@ export class Repository {
           : undefined,
       );
     }
+  }
+
+  /** Not just the end of reading, either: see `#eachPage`. */
+  #checkLength(entries: { readonly size: number }, request: RegistryRequest): void {
+    if (entries.size > entryLimit)
+      throw this.registry.failure(request, { problem: `the list has more than ${entryLimit} entries` });
   }
 
   #scope(push: boolean): Scope {

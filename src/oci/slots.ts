@@ -10,6 +10,12 @@ export interface SlotLimits {
   readonly growth?: "success" | "measured";
 }
 
+/**
+ * How long measured slots gather who wants a place before they give the first ones away, in milliseconds: answers that
+ * arrive together are queued one after the other, and the largest of them should come first, not the luckiest.
+ */
+const gathering = 25;
+
 interface Waiting {
   readonly priority: number;
   readonly enter: () => void;
@@ -61,25 +67,36 @@ export class Slots {
     return this.#halvedAt;
   }
 
-  /** Opens one more place, or closes one as soon as it is free; within one and the ceiling. */
-  resize(by: 1 | -1): void {
+  /** Opens more places, or closes some as soon as they are free; within one and the ceiling. */
+  resize(by: number): void {
     this.#limit = Math.min(this.#ceiling, Math.max(1, this.#limit + by));
     this.#admit();
   }
 
   /**
    * Runs work in a place of its own; of those that wait, the highest priority comes first, then the longest waiting.
+   * @param work gets a function that gives the place back before the work is done, when all that is left is waiting.
    * @throws what the work throws, or the signal's reason while it waits.
    */
-  async run<T>(priority: number, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  async run<T>(
+    priority: number,
+    signal: AbortSignal | undefined,
+    work: (leave: () => void) => Promise<T>,
+  ): Promise<T> {
     await this.#enter(priority, signal);
+    let isHere = true;
+    const leave = (): void => {
+      if (!isHere) return;
+      isHere = false;
+      this.#taken -= 1;
+      this.#admit();
+    };
     try {
-      const result = await work();
+      const result = await work(leave);
       if (this.#growsBySuccess) this.#open();
       return result;
     } finally {
-      this.#taken -= 1;
-      this.#admit();
+      leave();
     }
   }
 
@@ -122,7 +139,8 @@ export class Slots {
       signal?.addEventListener("abort", leave, { once: true });
       const behind = this.#waiting.findIndex((other) => other.priority < priority);
       this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
-      this.#admit();
+      if (this.#growsBySuccess) this.#admit();
+      else this.#wakeIn(gathering);
     });
   }
 

@@ -1,5 +1,8 @@
+import { lookup } from "node:dns";
 import { EnvHttpProxyAgent, request as undiciRequest } from "undici";
 import type { Log } from "../log.ts";
+import { isLocalAddress, needsPublicAddress } from "./addresses.ts";
+import { type AddressRules, createConnectors } from "./connector.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
 
 /** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
@@ -12,7 +15,7 @@ const connectTimeout = 10_000;
 const headersTimeout = 120_000;
 
 /** Longest silence inside an answer's body, in milliseconds: a stall that lasts longer is a broken connection. */
-const bodyTimeout = 30_000;
+const defaultBodyTimeout = 30_000;
 
 /** How long an idle connection is kept for the next request, in milliseconds; registries close theirs after 60 s or more. */
 const keepAliveTimeout = 20_000;
@@ -22,6 +25,14 @@ const redirectLimit = 5;
 
 /** Sent with every request: Docker Hub may answer 403 to a client without a name. */
 export const userAgent = "harbor-release-mirror";
+
+/** What a test has otherwise. */
+export interface TransportOptions {
+  /** Longest silence inside an answer's body, in milliseconds. Default: 30 s. */
+  readonly bodyTimeout?: number;
+  /** Default: the system's lookup, and the registries of special addresses. */
+  readonly addresses?: AddressRules;
+}
 
 export interface NetworkTransport extends Transport {
   /** The one dispatcher of the run, for Octokit: one proxy rule, one place for time-outs. */
@@ -35,18 +46,31 @@ export interface NetworkTransport extends Transport {
  * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would
  * share one connection and so one window, which caps the rate over a long link.
  */
-export function createTransport(log: Log): NetworkTransport {
-  const options = { allowH2: false, connect: { timeout: connectTimeout }, headersTimeout, bodyTimeout };
-  const dispatcher = new EnvHttpProxyAgent({ ...options, pipelining: 1, keepAliveTimeout });
-  // Without pipelining, undici closes each connection after its request.
-  const unshared = new EnvHttpProxyAgent({ ...options, pipelining: 0 });
+export function createTransport(log: Log, options: TransportOptions = {}): NetworkTransport {
+  const { bodyTimeout = defaultBodyTimeout, addresses = { lookup, isLocal: isLocalAddress } } = options;
+  const connectors = createConnectors(addresses, connectTimeout);
+  // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
+  const agents = (connect: typeof connectors.anywhere) => {
+    const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
+    return {
+      shared: new EnvHttpProxyAgent({ ...shared, pipelining: 1, keepAliveTimeout }),
+      // Without pipelining, undici closes each connection after its request.
+      own: new EnvHttpProxyAgent({ ...shared, pipelining: 0 }),
+    };
+  };
+  const anywhere = agents(connectors.anywhere);
+  // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
+  const publicOnly = agents(connectors.publicOnly);
   const requests = new Map<string, number>();
 
   async function sendOnce(request: HttpRequest): Promise<HttpResponse> {
     const started = performance.now();
+    const foreign = foreignSource(request);
+    const isChecked =
+      foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
     requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
     const answer = await undiciRequest(request.url, {
-      dispatcher: request.connection === "own" ? unshared : dispatcher,
+      dispatcher: (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"],
       method: request.method,
       headers: { "user-agent": userAgent, ...request.headers },
       // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
@@ -77,10 +101,16 @@ export function createTransport(log: Log): NetworkTransport {
   }
 
   async function close(): Promise<void> {
-    await Promise.all([dispatcher.destroy(), unshared.destroy()]);
+    const all = [anywhere, publicOnly].flatMap(({ shared, own }) => [shared, own]);
+    await Promise.all(all.map((agent) => agent.destroy()));
   }
 
-  return { send, dispatcher, requests, close };
+  return { send, dispatcher: anywhere.shared, requests, close };
+}
+
+/** The server that named the request's URL, if the URL leads away from it. */
+function foreignSource({ url, namedBy }: HttpRequest): URL | undefined {
+  return namedBy === undefined || namedBy.origin === url.origin ? undefined : namedBy;
 }
 
 function all(value: string | string[] | undefined): readonly string[] {
@@ -108,7 +138,7 @@ function redirected(request: HttpRequest, location: string | undefined): HttpReq
   if (url.username !== "" || url.password !== "") throw new Error("a redirect to a URL with a login in it");
   if (url.origin === request.url.origin) return { ...request, url };
   const { authorization: _staysBehind, ...headers } = request.headers ?? {};
-  return { ...request, url, headers };
+  return { ...request, url, headers, namedBy: request.url };
 }
 
 /** A URL for the debug log: queries carry signatures and upload state. */

@@ -1,4 +1,5 @@
 import type { MovedBytes } from "../copy/outcome.ts";
+import { withoutSecrets } from "../log.ts";
 import type { Step } from "../plan/plan.ts";
 import { digestOfStep, type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
 import type { ReportedDestination, RunResult } from "./result.ts";
@@ -82,7 +83,8 @@ function jsonStep({ step, outcome, reason, bytes, milliseconds }: Reported): Jso
     destination: step.destination,
     version: step.version,
     ...image,
-    reason,
+    // A failure's words may come from a server, and nobody masks this file.
+    reason: withoutSecrets(reason),
     digest: digestOfStep(step),
     ...copyDetails(step),
     bytes,

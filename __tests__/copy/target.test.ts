@@ -1,0 +1,81 @@
+import { describe, expect, test } from "vitest";
+import { OperationError, type Side } from "../../src/errors.ts";
+import { startUploadWorld } from "./upload-world.ts";
+
+const mebibyte = 1024 * 1024;
+
+function trouble(side: Side, temporary: boolean): OperationError {
+  return new OperationError({
+    side,
+    host: "registry.example",
+    operation: "trying",
+    problem: "no",
+    temporary,
+  });
+}
+
+describe("how a destination's blobs are cut", () => {
+  test("not at all, until an upload breaks: then into halves of what a connection carried", async () => {
+    await using world = await startUploadWorld();
+    const { target } = world;
+    expect([target.chunk, target.mayChunk]).toEqual([undefined, true]);
+    target.broke(10 * mebibyte, undefined);
+    expect(target.chunk).toEqual({ size: 5 * mebibyte, ownConnection: true });
+    target.broke(3 * mebibyte, target.chunk);
+    expect(target.chunk?.size).toBe(2.5 * mebibyte);
+    for (let more = 0; more < 5; more += 1) target.broke(mebibyte, target.chunk);
+    expect(target.chunk?.size).toBe(mebibyte);
+  });
+
+  test("by one cut of the link once, however many uploads it breaks", async () => {
+    await using world = await startUploadWorld();
+    const { target } = world;
+    for (let upload = 0; upload < 8; upload += 1) target.broke(64 * mebibyte, undefined);
+    expect(target.chunk?.size).toBe(32 * mebibyte);
+  });
+
+  test("no smaller for a connection that never carried anything", async () => {
+    await using world = await startUploadWorld();
+    world.target.broke(0, undefined);
+    expect(world.target.chunk).toBeUndefined();
+  });
+
+  test("from the start where the registry takes only so much, and smaller when that breaks", async () => {
+    await using world = await startUploadWorld({ knownAs: "goharbor.azurecr.io" });
+    const { target } = world;
+    expect(target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false });
+    target.broke(9 * mebibyte, target.chunk);
+    expect(target.chunk).toEqual({ size: 8 * mebibyte, ownConnection: true });
+  });
+
+  test("never where several chunks break an upload", async () => {
+    await using world = await startUploadWorld({ knownAs: "ghcr.io" });
+    world.target.broke(10 * mebibyte, undefined);
+    expect([world.target.chunk, world.target.mayChunk]).toEqual([undefined, false]);
+  });
+});
+
+describe("a destination", () => {
+  test("is down after three failures in a row that are its own", async () => {
+    await using world = await startUploadWorld();
+    const { target } = world;
+    const last = trouble("destination", true);
+    target.failed(trouble("destination", true));
+    target.failed(trouble("destination", true));
+    expect(target.signal.aborted).toBe(false);
+    target.failed(last);
+    expect(target.signal.reason).toBe(last);
+  });
+
+  test("is not down by refusals, by trouble of the source, or where something works in between", async () => {
+    await using world = await startUploadWorld();
+    const { target } = world;
+    const own = trouble("destination", true);
+    for (const error of [own, trouble("destination", false), trouble("source", true), new Error("ours"), own])
+      target.failed(error);
+    target.works();
+    target.failed(own);
+    target.failed(own);
+    expect(target.signal.aborted).toBe(false);
+  });
+});

@@ -1,0 +1,94 @@
+import type { Clock } from "../clock.ts";
+import { type SlotLimits, Slots } from "../oci/slots.ts";
+import type { Downloads } from "./download.ts";
+import type { DestinationProgress } from "./progress.ts";
+import { RateSearch, rateInterval } from "./rate-search.ts";
+
+/**
+ * Connections with blobs to or from one registry. Docker Hub answered 429 to five cold connections, in the measurements of
+ * another tool, so the start is below that; a start of one would cost minutes towards a far registry. What helps beyond
+ * is found by measuring, up to a number that fills a link of 4 MB/s a connection and half a gigabit in all.
+ */
+const measured: SlotLimits = { start: 4, ceiling: 16, growth: "measured" };
+
+/**
+ * Uploads that are opened ahead: those of the first connections all at once, and later two or so that wait for the next
+ * free one. More would only leave more for the registry to tidy up when the run is cancelled.
+ */
+const openedAhead: SlotLimits = { start: 6, ceiling: 6, growth: "measured" };
+
+/** Numbers of connections that the user has fixed; undefined: found by measuring. */
+export interface PinnedConnections {
+  readonly downloadConnections: number | undefined;
+  readonly uploadConnections: number | undefined;
+}
+
+/** The slots for blobs of a run, one set for each source registry and each destination, and the search for their number. */
+export class TransferSlots {
+  readonly #pinned: PinnedConnections;
+  readonly #clock: Clock;
+  readonly #downloads = new Map<string, Slots>();
+  readonly #searches: RateSearch[] = [];
+
+  constructor(pinned: PinnedConnections, clock: Clock) {
+    this.#pinned = pinned;
+    this.#clock = clock;
+  }
+
+  /** @param moved bytes that were read so far. */
+  downloadsFrom(registry: string, moved: () => number): Slots {
+    const known = this.#downloads.get(registry);
+    if (known !== undefined) return known;
+    const slots = this.#open(this.#pinned.downloadConnections, moved);
+    this.#downloads.set(registry, slots);
+    return slots;
+  }
+
+  uploadsTo(progress: DestinationProgress): Slots {
+    return this.#open(this.#pinned.uploadConnections, () => progress.moved);
+  }
+
+  openingsAhead(): Slots {
+    return new Slots(openedAhead, this.#clock);
+  }
+
+  /**
+   * Lets large blobs be read by several ranges: tried when no other blob waits for a connection, kept while they raise the
+   * rate, that is where one connection, and not the link, is the limit.
+   */
+  splitLargeBlobs(downloads: Downloads): void {
+    const slots = this.#downloads;
+    const ranges = {
+      get isCrowded() {
+        return downloads.canSplit && [...slots.values()].every((each) => each.hasRoom);
+      },
+      get limit() {
+        return downloads.lanes;
+      },
+      get throttledAt() {
+        return Math.max(...[...slots.values()].map((each) => each.throttledAt));
+      },
+      resize: (by: number) => {
+        // A part cannot be given back to a connection that is past it; no further split is step back enough.
+        for (let added = 0; added < by; added += 1) downloads.split();
+      },
+    };
+    this.#searches.push(new RateSearch(ranges, () => downloads.bytesRead));
+  }
+
+  /** Starts the search; the returned function ends it. */
+  search(): () => void {
+    const timer = setInterval(() => {
+      for (const search of this.#searches) search.look();
+    }, rateInterval);
+    return () => clearInterval(timer);
+  }
+
+  #open(pinned: number | undefined, moved: () => number): Slots {
+    const limits =
+      pinned === undefined ? measured : { start: pinned, ceiling: pinned, growth: "measured" as const };
+    const slots = new Slots(limits, this.#clock);
+    if (pinned === undefined) this.#searches.push(new RateSearch(slots, moved));
+    return slots;
+  }
+}

@@ -1,0 +1,68 @@
+import { BlockList, isIP } from "node:net";
+
+/**
+ * Addresses that are not on the public internet: unspecified, private, shared by a provider, loopback, link-local (where
+ * clouds keep their metadata), for tests, multicast, reserved.
+ * https://www.iana.org/assignments/iana-ipv4-special-registry
+ */
+const localSubnets4: readonly (readonly [network: string, prefix: number])[] = [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["224.0.0.0", 4],
+  ["240.0.0.0", 4],
+];
+
+/** The same for IPv6: https://www.iana.org/assignments/iana-ipv6-special-registry */
+const localSubnets6: readonly (readonly [network: string, prefix: number])[] = [
+  ["::", 128],
+  ["::1", 128],
+  ["64:ff9b:1::", 48],
+  ["fc00::", 7],
+  ["fe80::", 10],
+  ["fec0::", 10],
+  ["ff00::", 8],
+];
+
+/** Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052). `::ffff:` needs no entry: Node maps it itself. */
+const translationPrefix = "64:ff9b::";
+
+const localAddresses = new BlockList();
+for (const [network, prefix] of localSubnets4) {
+  localAddresses.addSubnet(network, prefix, "ipv4");
+  localAddresses.addSubnet(`${translationPrefix}${network}`, 96 + prefix, "ipv6");
+}
+for (const [network, prefix] of localSubnets6) localAddresses.addSubnet(network, prefix, "ipv6");
+
+/** Whether an IP address is not on the public internet. What is no IP address counts as such. */
+export function isLocalAddress(address: string): boolean {
+  const family = isIP(address);
+  return family === 0 || localAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
+}
+
+/**
+ * Storage of clouds that resolves to addresses inside the cloud for whoever asks from there, while the registry in front
+ * of it is public. Only the cloud gives out these names, and over HTTPS their certificates.
+ * COS: https://www.tencentcloud.com/document/product/436/6224
+ * S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
+ */
+const cloudStorage: readonly RegExp[] = [
+  /\.cos(-internal)?\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.(cn|com))$/,
+  /(^|\.)s3\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+];
+
+/**
+ * Whether a URL that a server named may only lead to the public internet: otherwise a registry could have us ask what is
+ * reachable from the runner and not from outside. Who is not on the public internet may name its neighbours.
+ * @param namedByLocal whether the server that named it has a local address itself.
+ */
+export function needsPublicAddress(url: URL, namedByLocal: boolean): boolean {
+  if (namedByLocal) return false;
+  return url.protocol !== "https:" || !cloudStorage.some((host) => host.test(url.hostname));
+}

@@ -1,0 +1,78 @@
+/** What a login has to be allowed at a registry that grants rights in a way of its own, in words to a user. */
+interface RegistryRights {
+  /** Matches the registry's name, its port aside. */
+  readonly registry: RegExp;
+  /** After a refused read. */
+  readonly pull: string;
+  /** After a refused write. */
+  readonly push: string;
+  /** After "no such repository" to a write. Undefined: it is made by the first push. */
+  readonly create: string | undefined;
+}
+
+const rights: readonly RegistryRights[] = [
+  {
+    // https://docs.docker.com/security/access-tokens/
+    registry: /^docker\.io$/,
+    pull: 'A personal access token needs the permission "Read-only" at least, an organisation access token "Image Pull" on this repository.',
+    push:
+      'Check `dockerhub-username` and `dockerhub-token`: a personal access token needs the permission "Read & Write" and a user ' +
+      'who may push to this namespace, an organisation access token "Image Push" on this repository.',
+    create: undefined,
+  },
+  {
+    // https://docs.github.com/en/packages/learn-github-packages/about-permissions-for-github-packages
+    registry: /^ghcr\.io$/,
+    pull:
+      "Log in to ghcr.io in an earlier step with a token that has `packages: read` (a classic one: `read:packages`), and give " +
+      'the repository of this workflow access to the package ("Manage Actions access" in its settings), or make the package public.',
+    push:
+      "The token needs `packages: write` (a classic one: `write:packages`), and a package that exists already must give the " +
+      'repository of this workflow the role Write ("Manage Actions access" in its settings).',
+    create: undefined,
+  },
+  {
+    // https://www.tencentcloud.com/document/product/1051/34941 (CAM), and CreateServiceAccount of the TCR API
+    registry: /\.tencentcloudcr\.com$/,
+    pull: "The user of the API key, or the service account, needs `tcr:PullRepository` on this namespace.",
+    push: "The user of the API key, or the service account, needs `tcr:PushRepository` and `tcr:CreateRepository` on this namespace.",
+    create:
+      "TCR makes no namespace on a push: make it in the TCR console, or set `tcr-secret-id` and `tcr-secret-key`, with " +
+      "which it is made here.",
+  },
+  {
+    // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+    registry: /^[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+    pull: "The role needs `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` on this repository.",
+    push: "The role needs the actions of AWS's page on pushing an image, `ecr:PutImage` among them, on this repository.",
+    create:
+      "ECR makes no repository on a push: make it there, or a repository creation template for this prefix.",
+  },
+];
+
+function rightsAt(registry: string): RegistryRights | undefined {
+  const host = registry.replace(/:[0-9]+$/, "");
+  return rights.find((candidate) => candidate.registry.test(host));
+}
+
+/** What to change after a registry refused to read (401, 403). */
+export function pullAdvice(registry: string): string {
+  return rightsAt(registry)?.pull ?? "If the image is not public, log in to its registry in an earlier step.";
+}
+
+/** What to change after a registry refused to write (401, 403). */
+export function pushAdvice(registry: string): string {
+  return (
+    rightsAt(registry)?.push ??
+    "Check that the login of this registry may push to this repository, and that it exists."
+  );
+}
+
+/** What to change after a registry did not know where to write (404). */
+export function createAdvice(registry: string): string {
+  return (
+    rightsAt(registry)?.create ??
+    "Check that the namespace exists there and that the login may push to it: Harbor, for one, makes repositories on a " +
+      "push, but no projects."
+  );
+}
