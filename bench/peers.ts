@@ -14,18 +14,21 @@ interface Peer extends Omit<Tool, "ours" | "version"> {
   readonly versionArguments: readonly string[];
 }
 
-/** Processes at a time and destination. Tried: 4, 8 and 12. */
-const processes = { skopeo: 8, crane: 8, regctl: 8 };
+/** Processes at a time and destination, of the tools that copy one image to one destination. Tried: 4, 8 and 12. */
+const processes = 4;
 
-/** Requests at a time and host, of regclient. Its default is 3; 8 and 16 were tried beside it. */
-const requestsPerHost = 8;
+/** Requests at a time and host. Tried: 8 and 16 for both; regclient's default is 3. */
+const requestsPerHost = { regctl: 8, regsync: 16 };
+
+/** Entries of regsync at a time. Tried: 12 and 24, which is all of one release. */
+const regsyncEntries = 24;
 
 const skopeo: Peer = {
   name: "skopeo",
   program: "skopeo",
   versionArguments: ["--version"],
   queues: (job) =>
-    perPair(job, processes.skopeo, (from, to) => [
+    perPair(job, processes, (from, to) => [
       "skopeo",
       // No policy file on a fresh machine; signatures play no part here.
       "--insecure-policy",
@@ -46,7 +49,7 @@ const crane: Peer = {
   versionArguments: ["version"],
   // `--jobs` also bounds the layers of one image; its default is the number of processors.
   queues: (job) =>
-    perPair(job, processes.crane, (from, to) => ["crane", "copy", "--insecure", "--jobs=8", from, to]),
+    perPair(job, processes, (from, to) => ["crane", "copy", "--insecure", "--jobs=8", from, to]),
 };
 
 const regctl: Peer = {
@@ -55,11 +58,14 @@ const regctl: Peer = {
   versionArguments: ["version"],
   queues(job) {
     const hosts = Object.fromEntries(
-      Object.values(job.hosts).map((host) => [host, { tls: "disabled", reqConcurrent: requestsPerHost }]),
+      Object.values(job.hosts).map((host) => [
+        host,
+        { tls: "disabled", reqConcurrent: requestsPerHost.regctl },
+      ]),
     );
     const path = join(job.folder, "regctl.json");
     writeFileSync(path, JSON.stringify({ hosts }));
-    return perPair(job, processes.regctl, (from, to) => ["regctl", "image", "copy", from, to], {
+    return perPair(job, processes, (from, to) => ["regctl", "image", "copy", from, to], {
       REGCTL_CONFIG: path,
     });
   },
@@ -76,10 +82,9 @@ const regsync: Peer = {
       creds: Object.values(hosts).map((registry) => ({
         registry,
         tls: "disabled",
-        reqConcurrent: requestsPerHost,
+        reqConcurrent: requestsPerHost.regsync,
       })),
-      // Entries at a time. 4, 12 and all of them were tried.
-      defaults: { parallel: 24 },
+      defaults: { parallel: regsyncEntries },
       sync: [hosts.near, hosts.far].flatMap((host) =>
         images.map((image) => ({
           source: `${hosts.source}/${namespace}/${image}`,

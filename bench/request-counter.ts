@@ -83,23 +83,21 @@ class ConnectionCounter implements RequestCounter {
 
   #begin(head: string): void {
     const request = parseHead(head);
-    if (request === undefined) return this.#lose();
-    this.#current = countOf(this.#counts, request.method);
-    this.#current.requests += 1;
-    if (request.length === "chunked") {
-      this.#state = "chunk-size";
-      return;
+    if (request === undefined) this.#lose();
+    else {
+      this.#current = countOf(this.#counts, request.method);
+      this.#current.requests += 1;
+      this.#left = request.length === "chunked" ? 0 : request.length;
+      this.#state = request.length === "chunked" ? "chunk-size" : this.#left > 0 ? "body" : "head";
     }
-    this.#left = request.length;
-    this.#state = request.length > 0 ? "body" : "head";
   }
 
   #beginChunk(line: string): void {
     // The line break that ends the chunk before comes first, as an empty line.
     if (line === "") return;
     this.#left = Number.parseInt(line, 16);
-    if (Number.isNaN(this.#left)) return this.#lose();
-    this.#state = this.#left === 0 ? "trailer" : "chunk";
+    if (Number.isNaN(this.#left)) this.#lose();
+    else this.#state = this.#left === 0 ? "trailer" : "chunk";
   }
 
   #lose(): void {

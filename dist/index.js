@@ -76841,7 +76841,7 @@ const shortestSecret = 4;
 function actionsLog() {
     const masked = new Set();
     return {
-        info: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
+        info: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(withoutCommands((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message))),
         debug: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
         warning: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
         error: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
@@ -76857,6 +76857,14 @@ function actionsLog() {
             }
         },
     };
+}
+/**
+ * A message of which no line is a workflow command: `info` prints as it is given, and the runner obeys a line that begins
+ * with `::`, blanks before it or not, and `##[` anywhere in one. The last barrier, behind `printable`.
+ * https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+ */
+function withoutCommands(message) {
+    return message.replace(/^(\s*):(?=:)/gm, "$1: ").replaceAll("##[", "# #[");
 }
 
 
@@ -76943,9 +76951,9 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3218);
 /* harmony import */ var _actions_log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3943);
 /* harmony import */ var _clock_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(529);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1116);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9032);
 /* harmony import */ var _oci_transport_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6592);
-/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(5768);
+/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7511);
 
 
 
@@ -76999,35 +77007,31 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 1116:
+/***/ 3229:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  I: () => (/* binding */ loadInputs)
-});
-
-// UNUSED EXPORTS: inputDefaults
-
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-;// CONCATENATED MODULE: ./src/inputs-types.ts
-const destinationTypes = ["docker-hub", "tcr", "registry"];
-
-// EXTERNAL MODULE: ./src/log.ts
-var log = __nccwpck_require__(5625);
-// EXTERNAL MODULE: ./src/oci/reference.ts
-var reference = __nccwpck_require__(2148);
-// EXTERNAL MODULE: ./src/plan/retention.ts
-var retention = __nccwpck_require__(7033);
-// EXTERNAL MODULE: ./src/plan/version.ts
-var version = __nccwpck_require__(5671);
-;// CONCATENATED MODULE: ./src/inputs-values.ts
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Bu: () => (/* binding */ repositoryIdOf),
+/* harmony export */   DB: () => (/* binding */ parseSize),
+/* harmony export */   Dx: () => (/* binding */ linesOf),
+/* harmony export */   E9: () => (/* binding */ parseDuration),
+/* harmony export */   SU: () => (/* binding */ parseRepository),
+/* harmony export */   TL: () => (/* binding */ quoted),
+/* harmony export */   ZD: () => (/* binding */ repeated),
+/* harmony export */   Zg: () => (/* binding */ parseConnections),
+/* harmony export */   gX: () => (/* binding */ parseVersionInput),
+/* harmony export */   nV: () => (/* binding */ parseApiUrl),
+/* harmony export */   qA: () => (/* binding */ parsePlatforms),
+/* harmony export */   ur: () => (/* binding */ parseSources),
+/* harmony export */   xG: () => (/* binding */ parseKeep),
+/* harmony export */   yG: () => (/* binding */ parseBoolean),
+/* harmony export */   yI: () => (/* binding */ parseKeepBy)
+/* harmony export */ });
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5625);
+/* harmony import */ var _oci_reference_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2148);
+/* harmony import */ var _plan_retention_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7033);
+/* harmony import */ var _plan_version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5671);
 
 
 
@@ -77035,7 +77039,7 @@ var version = __nccwpck_require__(5671);
 
 /** Foreign text in quotation marks, fit for a message. */
 function quoted(text) {
-    return `"${(0,log/* printable */.g$)(text, 100)}"`;
+    return `"${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(text, 100)}"`;
 }
 /** The lines of an input, trimmed, without blank ones and without `#` comments. */
 function linesOf(text) {
@@ -77123,9 +77127,9 @@ function parseKeep(text, mistake) {
 }
 /** Which versions count as newest. */
 function parseKeepBy(text, mistake) {
-    const choice = retention/* keepByChoices */.n.find((candidate) => candidate === text);
+    const choice = _plan_retention_js__WEBPACK_IMPORTED_MODULE_3__/* .keepByChoices */ .n.find((candidate) => candidate === text);
     if (choice === undefined)
-        mistake(`${quoted(text)} is none of ${retention/* keepByChoices */.n.join(", ")}`);
+        mistake(`${quoted(text)} is none of ${_plan_retention_js__WEBPACK_IMPORTED_MODULE_3__/* .keepByChoices */ .n.join(", ")}`);
     return choice ?? "semver";
 }
 /** The wanted versions; undefined when the input is empty and the event decides. */
@@ -77133,12 +77137,12 @@ function parseVersionInput(text, mistake) {
     if (text === "")
         return undefined;
     try {
-        return (0,version/* parseSelection */.gO)(text);
+        return (0,_plan_version_js__WEBPACK_IMPORTED_MODULE_4__/* .parseSelection */ .gO)(text);
     }
     catch (error) {
-        if (!(error instanceof errors/* InputError */.dz))
+        if (!(error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .InputError */ .dz))
             throw error;
-        mistake((0,log/* printable */.g$)((0,errors/* messageOf */.bD)(error)));
+        mistake((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)((0,_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error)));
         return undefined;
     }
 }
@@ -77163,13 +77167,13 @@ function parseRepository(text, mistake) {
 function parseSources(text, mistake) {
     const sources = [];
     for (const line of linesOf(text)) {
-        const source = (0,reference/* parseNamespace */.LM)(line);
+        const source = (0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_2__/* .parseNamespace */ .LM)(line);
         if (source === undefined)
             mistake(`${quoted(line)} is not of the form <registry>/<namespace>`);
         else
             sources.push(source);
     }
-    for (const name of repeated(sources.map(reference/* printNamespace */.lp)))
+    for (const name of repeated(sources.map(_oci_reference_js__WEBPACK_IMPORTED_MODULE_2__/* .printNamespace */ .lp)))
         mistake(`${name} is given more than once`);
     if (linesOf(text).length === 0)
         mistake("holds nothing but comments");
@@ -77206,16 +77210,43 @@ function parseApiUrl(text, mistake) {
         return undefined;
     }
     if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-        mistake(`the URL of the API at ${(0,log/* printable */.g$)(url.host)} must not hold a user, a query or a fragment`);
+        mistake(`the URL of the API at ${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(url.host)} must not hold a user, a query or a fragment`);
         return undefined;
     }
-    if (url.protocol === "http:" && !(0,reference/* isLoopback */.U9)(url.host)) {
-        mistake(`the API at ${(0,log/* printable */.g$)(url.host)} needs https://; plain http:// is for loopback addresses`);
+    if (url.protocol === "http:" && !(0,_oci_reference_js__WEBPACK_IMPORTED_MODULE_2__/* .isLoopback */ .U9)(url.host)) {
+        mistake(`the API at ${(0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(url.host)} needs https://; plain http:// is for loopback addresses`);
         return undefined;
     }
     return url;
 }
 
+
+/***/ }),
+
+/***/ 9032:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  I: () => (/* binding */ loadInputs)
+});
+
+// UNUSED EXPORTS: inputDefaults
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+;// CONCATENATED MODULE: ./src/inputs-types.ts
+const destinationTypes = ["docker-hub", "tcr", "registry"];
+
+// EXTERNAL MODULE: ./src/inputs-values.ts
+var inputs_values = __nccwpck_require__(3229);
+// EXTERNAL MODULE: ./src/oci/reference.ts
+var reference = __nccwpck_require__(2148);
 ;// CONCATENATED MODULE: ./src/inputs-destinations.ts
 
 
@@ -77235,7 +77266,7 @@ const attributeTypes = new Map([
  * @param defaults the `keep` and `keep-by` inputs, for lines that say nothing of their own.
  */
 function parseDestinations(text, defaults, mistake) {
-    const lines = linesOf(text);
+    const lines = (0,inputs_values/* linesOf */.Dx)(text);
     if (lines.length === 0)
         mistake("is empty");
     const destinations = [];
@@ -77244,7 +77275,7 @@ function parseDestinations(text, defaults, mistake) {
         if (destination !== undefined)
             destinations.push(destination);
     }
-    for (const name of repeated(destinations.map(reference/* printNamespace */.lp)))
+    for (const name of (0,inputs_values/* repeated */.ZD)(destinations.map(reference/* printNamespace */.lp)))
         mistake(`${name} is given more than once`);
     return destinations;
 }
@@ -77252,7 +77283,7 @@ function parseDestination(line, defaults, mistake) {
     const [place = "", ...rest] = line.split(",").map((item) => item.trim());
     const namespace = (0,reference/* parseNamespace */.LM)(place);
     if (namespace === undefined) {
-        mistake(`${quoted(place)} is not of the form <registry>/<namespace>`);
+        mistake(`${(0,inputs_values/* quoted */.TL)(place)} is not of the form <registry>/<namespace>`);
         return undefined;
     }
     const inLine = (problem) => mistake(`${(0,reference/* printNamespace */.lp)(namespace)}: ${problem}`);
@@ -77267,10 +77298,10 @@ function parseDestination(line, defaults, mistake) {
         ...namespace,
         type,
         retention: parseRetention(attributes, type, defaults, inLine),
-        api: api === undefined ? undefined : parseApiUrl(api, inLine),
+        api: api === undefined ? undefined : (0,inputs_values/* parseApiUrl */.nV)(api, inLine),
         registryId: parseIdentifier(attributes, "registry-id", inLine),
         region: parseIdentifier(attributes, "region", inLine),
-        public: parseBoolean(attributes.get("public") ?? "false", inLine),
+        public: (0,inputs_values/* parseBoolean */.yG)(attributes.get("public") ?? "false", inLine),
     };
 }
 function parseAttributes(items, mistake) {
@@ -77278,9 +77309,9 @@ function parseAttributes(items, mistake) {
     for (const item of items) {
         const [, name = "", value = ""] = /^([^=]*?)\s*=\s*(.*)$/.exec(item) ?? [];
         if (value === "")
-            mistake(`${quoted(item)} is not an attribute of the form name=value`);
+            mistake(`${(0,inputs_values/* quoted */.TL)(item)} is not an attribute of the form name=value`);
         else if (!attributeTypes.has(name)) {
-            mistake(`${quoted(name)} is no attribute; there are ${[...attributeTypes.keys()].join(", ")}`);
+            mistake(`${(0,inputs_values/* quoted */.TL)(name)} is no attribute; there are ${[...attributeTypes.keys()].join(", ")}`);
         }
         else if (attributes.has(name))
             mistake(`${name} is given more than once`);
@@ -77294,7 +77325,7 @@ function parseType(text, registry, mistake) {
         return typeOfRegistry(registry);
     const type = destinationTypes.find((candidate) => candidate === text);
     if (type === undefined)
-        mistake(`type ${quoted(text)} is none of ${destinationTypes.join(", ")}`);
+        mistake(`type ${(0,inputs_values/* quoted */.TL)(text)} is none of ${destinationTypes.join(", ")}`);
     return type ?? typeOfRegistry(registry);
 }
 /** The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`. */
@@ -77318,8 +77349,8 @@ function parseRetention(attributes, type, defaults, mistake) {
     const keepBy = attributes.get("keep-by");
     const keepUnsaid = type === "docker-hub" ? "all" : defaults.keep;
     return {
-        keep: keep === undefined ? keepUnsaid : parseKeep(keep, mistake),
-        keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, mistake),
+        keep: keep === undefined ? keepUnsaid : (0,inputs_values/* parseKeep */.xG)(keep, mistake),
+        keepBy: keepBy === undefined ? defaults.keepBy : (0,inputs_values/* parseKeepBy */.yI)(keepBy, mistake),
     };
 }
 /** `tcr-xxxxxxxx` or `ap-guangzhou`: letters, digits and hyphens, as they end in headers and host names. */
@@ -77327,7 +77358,7 @@ function parseIdentifier(attributes, name, mistake) {
     const value = attributes.get(name);
     if (value === undefined || /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(value))
         return value;
-    mistake(`${name} ${quoted(value)} is not made of small letters, digits and hyphens`);
+    mistake(`${name} ${(0,inputs_values/* quoted */.TL)(value)} is not made of small letters, digits and hyphens`);
     return undefined;
 }
 
@@ -77339,7 +77370,7 @@ var component = __nccwpck_require__(1560);
 
 /** The `images` input: `auto`, or one rule per line. */
 function parseImages(text, mistake) {
-    const lines = linesOf(text);
+    const lines = (0,inputs_values/* linesOf */.Dx)(text);
     if (lines.length === 1 && lines[0] === "auto")
         return "auto";
     if (lines.length === 0)
@@ -77353,14 +77384,14 @@ function parseImages(text, mistake) {
             rules.push(rule);
     }
     const written = rules.map((rule) => `${rule.to}:${rule.toTag}`);
-    for (const image of repeated(written))
+    for (const image of (0,inputs_values/* repeated */.ZD)(written))
         mistake(`two lines write the image ${image}`);
     return rules;
 }
 function parseRule(line, mistake) {
     const [left = "", right, ...more] = line.split("=>").map((side) => side.trim());
     if (more.length > 0) {
-        mistake(`${quoted(line)} holds "=>" more than once`);
+        mistake(`${(0,inputs_values/* quoted */.TL)(line)} holds "=>" more than once`);
         return undefined;
     }
     const from = parseSide(left, "{{tag}}", mistake);
@@ -77375,7 +77406,7 @@ function parseSide(text, defaultTemplate, mistake) {
     const name = colon < 0 ? text : text.slice(0, colon);
     const template = colon < 0 ? defaultTemplate : text.slice(colon + 1);
     if (!(0,reference/* isRepository */.Z6)(name)) {
-        mistake(`${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)`);
+        mistake(`${(0,inputs_values/* quoted */.TL)(text)} does not begin with an image name (small letters, digits and . _ - / between them)`);
         return undefined;
     }
     return isTemplate(template, mistake) ? { name, template } : undefined;
@@ -77384,13 +77415,13 @@ function isTemplate(template, mistake) {
     for (const [, name = ""] of template.matchAll(component/* placeholderPattern */.iS)) {
         if ((0,component/* isPlaceholder */.wK)(name))
             continue;
-        mistake(`${quoted(`{{${name}}}`)} is unknown; there are ${component/* placeholderNames */.o2.map((known) => `{{${known}}}`).join(", ")}`);
+        mistake(`${(0,inputs_values/* quoted */.TL)(`{{${name}}}`)} is unknown; there are ${component/* placeholderNames */.o2.map((known) => `{{${known}}}`).join(", ")}`);
         return false;
     }
     // What a placeholder gives always fits the grammar of a tag where a digit does, or is refused when it is filled in.
     if ((0,reference/* isTag */.dz)(template.replace(component/* placeholderPattern */.iS, "0")))
         return true;
-    mistake(`the tag ${quoted(template)} breaks the grammar of tags (letters, digits and . _ -)`);
+    mistake(`the tag ${(0,inputs_values/* quoted */.TL)(template)} breaks the grammar of tags (letters, digits and . _ -)`);
     return false;
 }
 
@@ -77468,23 +77499,23 @@ function loadInputs(environment) {
     };
     const text = (name) => inputText(environment, name);
     const read = (name, parse) => parse(text(name), mistakeIn(name));
-    const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };
+    const retention = { keep: read("keep", inputs_values/* parseKeep */.xG), keepBy: read("keep-by", inputs_values/* parseKeepBy */.yI) };
     const inputs = {
         destinations: read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake)),
-        version: read("version", parseVersionInput),
-        repository: read("repository", parseRepository),
-        sources: read("source", parseSources),
+        version: read("version", inputs_values/* parseVersionInput */.gX),
+        repository: read("repository", inputs_values/* parseRepository */.SU),
+        sources: read("source", inputs_values/* parseSources */.ur),
         images: read("images", parseImages),
         retention,
-        prereleases: read("prereleases", parseBoolean),
-        overwrite: read("overwrite", parseBoolean),
-        platforms: read("platforms", parsePlatforms),
-        referrers: read("referrers", parseBoolean),
-        wait: read("wait", parseDuration),
-        spoolLimit: read("spool-limit", parseSize),
-        downloadConnections: read("download-connections", parseConnections),
-        uploadConnections: read("upload-connections", parseConnections),
-        dryRun: read("dry-run", parseBoolean),
+        prereleases: read("prereleases", inputs_values/* parseBoolean */.yG),
+        overwrite: read("overwrite", inputs_values/* parseBoolean */.yG),
+        platforms: read("platforms", inputs_values/* parsePlatforms */.qA),
+        referrers: read("referrers", inputs_values/* parseBoolean */.yG),
+        wait: read("wait", inputs_values/* parseDuration */.E9),
+        spoolLimit: read("spool-limit", inputs_values/* parseSize */.DB),
+        downloadConnections: read("download-connections", inputs_values/* parseConnections */.Zg),
+        uploadConnections: read("upload-connections", inputs_values/* parseConnections */.Zg),
+        dryRun: read("dry-run", inputs_values/* parseBoolean */.yG),
         dockerHubLogin: readLogin(text, "dockerhub-username", "dockerhub-token", mistakeIn),
         tencentCloudKey: readTencentCloudKey(environment, mistakeIn),
         tcrLogin: readLogin(text, "tcr-username", "tcr-password", mistakeIn),
@@ -77535,7 +77566,7 @@ function readTencentCloudKey(environment, mistakeIn) {
 function readGitHubApiUrl(environment, mistake) {
     const usual = "https://api.github.com";
     const text = inputText(environment, "github-api-url") || environment.GITHUB_API_URL || usual;
-    return parseApiUrl(text, mistake) ?? new URL(usual);
+    return (0,inputs_values/* parseApiUrl */.nV)(text, mistake) ?? new URL(usual);
 }
 /** https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables */
 function readEvent(environment) {
@@ -77598,7 +77629,7 @@ function rememberSecret(secret) {
 }
 /**
  * A text with `***` for each known secret, as it is or as JSON, URLs and Base64 have it: servers send back what they were
- * sent, and a summary or a report is not masked by the runner as its log is.
+ * sent, and nobody else takes it out of the report's file.
  */
 function withoutSecrets(text) {
     if (secretForms.size === 0)
@@ -78225,7 +78256,7 @@ function parseSelection(text) {
 
 /***/ }),
 
-/***/ 5768:
+/***/ 7511:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -78404,6 +78435,61 @@ function leased(clock, obtain) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/oci/permission-advice.ts
+const rights = [
+    {
+        // https://docs.docker.com/security/access-tokens/reference/
+        registry: /^docker\.io$/,
+        pull: 'A personal access token needs the permission "Repo Read-only" at least, an organisation access token `scope-image-pull` on this repository.',
+        push: 'Check `dockerhub-username` and `dockerhub-token`: a personal access token needs the permission "Repo Read & Write" and a user ' +
+            "who may push to this namespace, an organisation access token `scope-image-push` on this repository.",
+        create: undefined,
+    },
+    {
+        // https://docs.github.com/en/packages/learn-github-packages/about-permissions-for-github-packages
+        registry: /^ghcr\.io$/,
+        pull: "Log in to ghcr.io in an earlier step with a token that has `packages: read` (a classic one: `read:packages`), and give " +
+            'the repository of this workflow access to the package ("Manage Actions access" in its settings), or make the package public.',
+        push: "The token needs `packages: write` (a classic one: `write:packages`), and a package that exists already must give the " +
+            'repository of this workflow the role Write ("Manage Actions access" in its settings).',
+        create: undefined,
+    },
+    {
+        // https://www.tencentcloud.com/document/product/598/57160, and the API's CreateServiceAccount
+        registry: /\.tencentcloudcr\.com$/,
+        pull: "The user of the API key, or the service account, needs `tcr:PullRepository` on this namespace.",
+        push: "The user of the API key, or the service account, needs `tcr:PushRepository` and `tcr:CreateRepository` on this namespace.",
+        create: "TCR makes no namespace on a push: make it in the TCR console, or set `tcr-secret-id` and `tcr-secret-key`, with " +
+            "which it is made here.",
+    },
+    {
+        // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+        registry: /^[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+        pull: "The role needs `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` on this repository.",
+        push: "The role needs the actions of AWS's page on pushing an image, `ecr:PutImage` among them, on this repository.",
+        create: "ECR makes no repository on a push: make it there, or a repository creation template for this prefix.",
+    },
+];
+function rightsAt(registry) {
+    const host = registry.replace(/:[0-9]+$/, "");
+    return rights.find((candidate) => candidate.registry.test(host));
+}
+/** What to change after a registry refused to read (401, 403). */
+function pullAdvice(registry) {
+    return rightsAt(registry)?.pull ?? "If the image is not public, log in to its registry in an earlier step.";
+}
+/** What to change after a registry refused to write (401, 403). */
+function pushAdvice(registry) {
+    return (rightsAt(registry)?.push ??
+        "Check that the login of this registry may push to this repository, and that it exists.");
+}
+/** What to change after a registry did not know where to write (404). */
+function createAdvice(registry) {
+    return (rightsAt(registry)?.create ??
+        "Check that the namespace exists there and that the login may push to it: Harbor, for one, makes repositories on a " +
+            "push, but no projects.");
+}
+
 ;// CONCATENATED MODULE: ./src/oci/retry.ts
 
 
@@ -78540,6 +78626,7 @@ async function sendOnce(transport, request, isLast) {
 
 
 
+
 /**
  * Longest problem that a failure tells, in characters: some name a dozen digests. What a broken connection says may quote
  * the server: names in its certificate, the address of a redirect.
@@ -78563,7 +78650,7 @@ async function refusal(response, of, clock) {
         status: response.status,
         code,
         problem: text,
-        advice: adviceFor(response.status, text, of.side),
+        advice: adviceFor(response.status, text, of),
         temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
         // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
         retryAfterMs: worthWaiting ? pause : undefined,
@@ -78595,17 +78682,15 @@ async function errorIn(response) {
 function isPullLimit(text) {
     return /pull rate limit/i.test(text);
 }
-function adviceFor(status, text, side) {
+function adviceFor(status, text, { side, registry }) {
     if (isPullLimit(text)) {
         return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
     }
     if (status === 401 || status === 403) {
-        return side === "source"
-            ? "If the image is not public, log in to its registry in an earlier step."
-            : "Check that the login of this registry may push to this repository, and that it exists.";
+        return side === "source" ? pullAdvice(registry) : pushAdvice(registry);
     }
     if (status === 404 && side === "destination")
-        return "Check that the namespace exists there and that the login may push to it.";
+        return createAdvice(registry);
     if (status === 413)
         return "The registry takes no manifest or layer of this size.";
     if (status === 429)
@@ -79249,14 +79334,14 @@ const stallLooks = 6;
  * @throws OperationError
  */
 async function uploadBlob(repository, spooled, opened, target) {
-    const { uploads, clock, log } = target.options;
+    const { uploads, smallUploads, clock, log } = target.options;
     const { size } = spooled.descriptor;
     const position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
     let furthest = 0;
     for (let attempt = 1;; attempt += 1) {
         try {
             await (size <= smallTransfer
-                ? sendRest(repository, spooled, position, target, () => undefined)
+                ? smallUploads.run(0, target.signal, (leave) => sendRest(repository, spooled, position, target, leave))
                 : sendInTurn(repository, spooled, position, target));
             return;
         }
@@ -79266,7 +79351,7 @@ async function uploadBlob(repository, spooled, opened, target) {
             if (failure.status === 429 || failure.status === 503)
                 uploads.throttled(failure.details.retryAfterMs);
             if (target.signal.aborted || !mayPass(failure, attempt))
-                return giveUp(position, failure);
+                return giveUp(position, failure, target);
             if (failure.status === undefined && !(error instanceof LostUpload))
                 target.broke(position.sent - position.received, position.chunk);
             if ((await findPosition(position, repository, spooled, target)) === "complete")
@@ -79275,7 +79360,7 @@ async function uploadBlob(repository, spooled, opened, target) {
                 attempt = 0;
             furthest = Math.max(furthest, position.received);
             if (attempt >= defaultRetryPolicy.attempts)
-                return giveUp(position, failure);
+                return giveUp(position, failure, target);
             log.debug(`${(0,src_errors/* messageOf */.bD)(failure)} Going on at byte ${position.received} of ${size}.`);
             await clock.sleep(delayBefore(Math.max(attempt, 1), defaultRetryPolicy, failure.details.retryAfterMs), target.signal);
         }
@@ -79293,8 +79378,8 @@ function mayPass(failure, attempt) {
     return failure.temporary || isLost;
 }
 /** Ends an upload for good; the registry need not keep what it has of it. */
-function giveUp({ upload }, failure) {
-    void upload?.cancel();
+function giveUp({ upload }, failure, target) {
+    target.later(upload?.cancel());
     throw failure;
 }
 /**
@@ -79310,7 +79395,7 @@ async function findPosition(position, repository, { descriptor }, target) {
     if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere()))
         return "complete";
     if (!goesOn)
-        void upload?.cancel();
+        target.later(upload?.cancel());
     position.upload = goesOn ? upload : undefined;
     position.received = goesOn ? received : 0;
     takeBack(position, target);
@@ -79526,7 +79611,7 @@ async function holders(need, target) {
 async function mountFromAny(repository, { digest }, from, target) {
     let upload;
     for (const name of from) {
-        void upload?.cancel();
+        target.later(upload?.cancel());
         const answer = await repository.mountBlob(digest, name, target.signal);
         if (answer === "mounted")
             return true;
@@ -79554,11 +79639,6 @@ async function readImageGraph(source, root, signal) {
         const known = nodes.get(descriptor.digest);
         if (known !== undefined)
             return known;
-        if (depth > depthLimit || nodes.size >= manifestLimit) {
-            const operation = `reading the index ${root.digest}`;
-            const problem = `it has more than ${depthLimit} levels or ${manifestLimit} manifests`;
-            return Promise.reject(source.registry.failure({ scopes: [{ repository: source.name, actions: ["pull"] }], operation }, { problem }));
-        }
         const reading = source
             .manifest(descriptor.digest, signal)
             .then((manifest) => withChildren(manifest, depth));
@@ -79566,10 +79646,18 @@ async function readImageGraph(source, root, signal) {
         return reading;
     }
     async function withChildren(manifest, depth) {
-        return {
-            manifest,
-            children: await Promise.all(manifest.children.map((child) => nodeOf(child, depth + 1))),
-        };
+        const { children } = manifest;
+        const fresh = children.filter(({ digest }) => !nodes.has(digest)).length;
+        // Before the first of them is asked for: nobody wants the others then.
+        if ((children.length > 0 && depth >= depthLimit) || nodes.size + fresh > manifestLimit)
+            throw tooLarge();
+        return { manifest, children: await Promise.all(children.map((child) => nodeOf(child, depth + 1))) };
+    }
+    function tooLarge() {
+        const operation = `reading the index ${root.digest}`;
+        const problem = `it has more than ${depthLimit} levels or ${manifestLimit} manifests`;
+        const scopes = [{ repository: source.name, actions: ["pull"] }];
+        return source.registry.failure({ scopes, operation }, { problem });
     }
     return withChildren(root, 0);
 }
@@ -79677,18 +79765,33 @@ async function readImage(image, source, finder, signal) {
  * @throws OperationError
  */
 async function putImage(content, repository, bringBack, signal) {
-    const untracked = [];
-    for (const node of [content.root, ...content.attachments.map((attachment) => attachment.root)]) {
-        untracked.push(...(await putNode(node, repository, bringBack, signal)));
-    }
-    return untracked;
+    const untracked = new Set();
+    // Each manifest once: indexes that share children have more ways through them than any run has time for.
+    const puts = new Map();
+    const putOnce = (node) => {
+        const { digest, subject } = node.manifest;
+        const known = puts.get(digest);
+        if (known !== undefined)
+            return known;
+        const putting = Promise.all(node.children.map(putOnce)).then(async () => {
+            const { tracksSubject } = await putNode(node, repository, bringBack, signal);
+            if (subject !== undefined && !tracksSubject)
+                untracked.add(digest);
+        });
+        puts.set(digest, putting);
+        return putting;
+    };
+    const roots = [content.root, ...content.attachments.map((attachment) => attachment.root)];
+    for (const root of roots)
+        await putOnce(root);
+    // In the order of the images, not of the answers: the fallback index is the same whoever answers first.
+    return roots.flatMap(manifestsInOrder).filter(({ digest }) => untracked.delete(digest));
 }
-/** Children side by side, then the manifest itself. */
+/** Puts a manifest whose children are there. */
 async function putNode(node, repository, bringBack, signal) {
-    const below = await Promise.all(node.children.map((child) => putNode(child, repository, bringBack, signal)));
     const { manifest } = node;
     const put = () => repository.putManifest(manifest.digest, manifest, signal);
-    const { tracksSubject } = await put().catch(async (error) => {
+    return put().catch(async (error) => {
         if (!lacksContent(error))
             throw error;
         // The registry had the blobs or children and has lost them, or said so wrongly: once more, this time for certain.
@@ -79698,7 +79801,6 @@ async function putNode(node, repository, bringBack, signal) {
         }
         return put();
     });
-    return [...below.flat(), ...(manifest.subject === undefined || tracksSubject ? [] : [manifest])];
 }
 function lacksContent(error) {
     if (!(error instanceof src_errors/* OperationError */.OK))
@@ -80072,6 +80174,7 @@ async function copyToDestination(steps, needs, target, prepare, shared) {
     const outcomes = await Promise.all([...versions.values()].map((ofVersion) => publishVersion(ofVersion, target, deliveries, shared)));
     // Files of the spool may go only when nobody reads them any more.
     await Promise.allSettled(deliveries.values());
+    await target.settle();
     return outcomes
         .flat()
         .map(({ at, ...outcome }) => ({ ...outcome, milliseconds: Math.round(at - started) }));
@@ -80755,7 +80858,12 @@ class BlobUpload {
     }
     /** Gives the upload up, so that the registry need not keep what it has. Not all registries can; that is no failure. */
     async cancel(signal) {
-        const request = this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {});
+        const [{ repository }] = this.#scopes;
+        const request = {
+            ...this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {}),
+            // The distribution project asks for this action here; a token server that does not grant it refuses, and that is that.
+            scopes: [{ repository, actions: ["pull", "push", "delete"] }],
+        };
         await this.#registry.send(request).then(http/* discard */.vf, () => undefined);
     }
     #request(method, target, operation, { signal, ownConnection = false }, rest) {
@@ -80805,10 +80913,10 @@ function nextPage(header, current) {
     if (!URL.canParse(target, current.href))
         throw new Error("the address of the next page cannot be read");
     const next = new URL(target, current);
-    if (next.username !== "" || next.password !== "")
-        throw new Error("the address of the next page has a login in it");
     if (next.origin !== current.origin)
         throw new Error(`the next page is on another host, ${next.host}`);
+    if (next.username !== "" || next.password !== "")
+        throw new Error("the address of the next page has a login in it");
     return next;
 }
 
@@ -81122,6 +81230,8 @@ function contentLength(response) {
  * by then been tried for half a minute; a hundred blobs more would only stand in line for the same end.
  */
 const failuresUntilDown = 3;
+/** How long the end of a copy waits for uploads to be cancelled, in milliseconds: a cancelled job has seconds to live. */
+const tidyingTime = 1_000;
 /** Least size of a chunk, in bytes: below, the round trips of a far link cost more than any break. */
 const smallestChunk = 1024 * 1024;
 /** One destination during the copy: its repositories, its slots, and whether it still works. */
@@ -81131,6 +81241,7 @@ class Target {
     #down = new AbortController();
     #repositories = new Map();
     #quirk;
+    #tidying = [];
     #failuresInARow = 0;
     #chunk;
     constructor(options) {
@@ -81168,6 +81279,16 @@ class Target {
         const repository = new Repository(this.options.client, name);
         this.#repositories.set(name, repository);
         return repository;
+    }
+    /** Tidying up that nobody waits for on the way; it is given a moment at the end. */
+    later(work) {
+        if (work !== undefined)
+            this.#tidying.push(work);
+    }
+    /** Waits until all is tidied up, but not for long. */
+    async settle() {
+        const { clock } = this.options;
+        await Promise.race([Promise.allSettled(this.#tidying), clock.sleep(tidyingTime)]);
     }
     /** An operation went well: the destination is not down. */
     works() {
@@ -81277,6 +81398,8 @@ const measured = { start: 4, ceiling: 16, growth: "measured" };
  * free one. More would only leave more for the registry to tidy up when the run is cancelled.
  */
 const openedAhead = { start: 6, ceiling: 6, growth: "measured" };
+/** Small blobs at a time to one destination; each is two requests, which the registry's own slots admit. */
+const smallAtATime = { start: 16, ceiling: 16 };
 /** The slots for blobs of a run, one set for each source registry and each destination, and the search for their number. */
 class TransferSlots {
     #pinned;
@@ -81301,6 +81424,9 @@ class TransferSlots {
     }
     openingsAhead() {
         return new Slots(openedAhead, this.#clock);
+    }
+    smallUploads() {
+        return new Slots(smallAtATime, this.#clock);
     }
     /**
      * Lets large blobs be read by several ranges: tried when no other blob waits for a connection, kept while they raise the
@@ -81392,13 +81518,8 @@ async function copy(steps, context) {
             downloads.claim(descriptor, sources);
         const outcomes = await Promise.all(work.map(({ destination, steps: own, progress }, index) => {
             const uploads = slots.uploadsTo(progress);
-            const target = new Target({
-                ...destination,
-                ...context,
-                uploads,
-                openings: slots.openingsAhead(),
-                progress,
-            });
+            const [openings, smallUploads] = [slots.openingsAhead(), slots.smallUploads()];
+            const target = new Target({ ...destination, ...context, uploads, openings, smallUploads, progress });
             const prepare = (signal) => destination.prepare(signal);
             const shared = { contents, downloads, sourceRepository };
             return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
@@ -86647,9 +86768,12 @@ async function readLimited(response, limit) {
     return Buffer.concat(chunks, size);
 }
 
+// EXTERNAL MODULE: ./src/inputs-values.ts
+var inputs_values = __nccwpck_require__(3229);
 // EXTERNAL MODULE: ./src/plan/version.ts
 var plan_version = __nccwpck_require__(5671);
 ;// CONCATENATED MODULE: ./src/github/event.ts
+
 
 
 
@@ -86728,12 +86852,16 @@ async function readPayload(event, readEvent, schema) {
     }
 }
 function releaseTrigger(payload) {
-    const { action, release, repository } = payload;
+    const { action, release } = payload;
+    const { owner, name } = payload.repository;
+    const repository = (0,inputs_values/* repositoryIdOf */.Bu)(`${owner.login}/${name}`);
+    if (repository === undefined)
+        throw new src_errors/* InputError */.dz("The file of the release event (GITHUB_EVENT_PATH) names no repository of GitHub.");
     const published = release.published_at ?? undefined;
     return {
         kind: "release",
         action,
-        repository: { owner: repository.owner.login, name: repository.name },
+        repository,
         tag: release.tag_name,
         prerelease: release.prerelease,
         draft: release.draft,
@@ -86768,6 +86896,8 @@ function dispatchTrigger(payload) {
 
 
 
+/** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */
+const redirectLimit = 5;
 /**
  * A `fetch` for Octokit over the run's dispatcher, so that proxies and time-outs are the same for everything, which asks
  * again what failed for the moment. Only for requests without a body: the run reads from GitHub and writes nothing there.
@@ -86779,7 +86909,7 @@ function retryingFetch({ dispatcher, clock, log, policy = defaultRetryPolicy }) 
             let why;
             let retryAfter;
             try {
-                const response = await (0,undici/* fetch */.hd)(input, { ...init, dispatcher });
+                const response = await fetchFollowing(input, { ...init, dispatcher });
                 retryAfter = parseRetryAfter(response.headers.get("retry-after") ?? undefined, clock.now());
                 if (last || !isTemporaryStatus(response.status) || (retryAfter ?? 0) > policy.longestRetryAfter)
                     return response;
@@ -86796,6 +86926,26 @@ function retryingFetch({ dispatcher, clock, log, policy = defaultRetryPolicy }) 
             await clock.sleep(ms, init?.signal ?? undefined);
         }
     };
+}
+/**
+ * Follows redirects on one origin only: undici's own following goes to any host, and from https to http.
+ * https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
+ */
+async function fetchFollowing(input, init) {
+    let target = input;
+    for (let hops = 0;; hops += 1) {
+        const response = await (0,undici/* fetch */.hd)(target, { ...init, redirect: "manual" });
+        const location = response.headers.get("location");
+        if (response.status < 300 || response.status >= 400 || location === null)
+            return response;
+        await response.body?.cancel();
+        if (hops >= redirectLimit)
+            throw new Error(`more than ${redirectLimit} redirects`);
+        const next = URL.canParse(location, response.url) ? new URL(location, response.url) : undefined;
+        if (next === undefined || next.origin !== new URL(response.url).origin)
+            throw new Error(`a redirect to another host, ${next?.host ?? "without a usable address"}`);
+        target = next;
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/github/failure.ts
@@ -88705,7 +88855,8 @@ function createTcrDestination(options) {
     };
 }
 function withoutKey(place, credentials) {
-    const reason = "TCR deletes tags by its API only, which needs an API key: set `tcr-secret-id` and `tcr-secret-key`.";
+    const reason = "TCR deletes tags by its API only, which takes no registry login: a service account has no right to delete. " +
+        "Set `tcr-secret-id` and `tcr-secret-key`.";
     return {
         ...place,
         credentials,

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Artifact, buildImage, type LayerOptions, pushTo } from "../../sandbox/images.ts";
@@ -30,6 +30,8 @@ export interface World extends AsyncDisposable {
   run(steps: readonly CopyStep[], options?: RunOptions): Promise<CopyResult>;
   /** Files that the engine left behind. */
   leftovers(): Promise<readonly string[]>;
+  /** Bytes in the spool at the moment. */
+  spooledBytes(): Promise<number>;
 }
 
 export type RunOptions = Partial<Pick<CopyContext, "spoolLimit" | "signal" | "log" | "clock">>;
@@ -125,12 +127,25 @@ export async function startWorld(options: {
       });
     },
     leftovers: () => readdir(folder),
+    spooledBytes: () => bytesIn(folder),
     async [Symbol.asyncDispose]() {
       await Promise.all(transports.map((transport) => transport.close()));
       await Promise.all([source, ...destinations].map((server) => server.close()));
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Bytes of all files in a folder; one that goes away meanwhile counts for nothing. */
+async function bytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const sizes = names.map((name) =>
+    stat(join(folder, name)).then(
+      (entry) => (entry.isFile() ? entry.size : 0),
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** An image with a layer that all images of its family share, and layers of its own. */

@@ -104,7 +104,7 @@ function targetOptions(
     path: "mirror",
     uploads: new Slots({ start: 4, ceiling: 4, growth: "measured" }, hastyClock),
     openings: new Slots({ start: 6, ceiling: 6, growth: "measured" }, hastyClock),
-    openings: new Slots({ start: 6, ceiling: 6, growth: "measured" }, hastyClock),
+    smallUploads: new Slots({ start: 16, ceiling: 16 }, hastyClock),
     clock: hastyClock,
     log: silentLog,
     signal: new AbortController().signal,

@@ -92,7 +92,7 @@ async function mountFromAny(
 ): Promise<true | BlobUpload | undefined> {
   let upload: BlobUpload | undefined;
   for (const name of from) {
-    void upload?.cancel();
+    target.later(upload?.cancel());
     const answer = await repository.mountBlob(digest, name, target.signal);
     if (answer === "mounted") return true;
     upload = answer;

@@ -87,13 +87,8 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
     const outcomes = await Promise.all(
       work.map(({ destination, steps: own, progress }, index) => {
         const uploads = slots.uploadsTo(progress);
-        const target = new Target({
-          ...destination,
-          ...context,
-          uploads,
-          openings: slots.openingsAhead(),
-          progress,
-        });
+        const [openings, smallUploads] = [slots.openingsAhead(), slots.smallUploads()];
+        const target = new Target({ ...destination, ...context, uploads, openings, smallUploads, progress });
         const prepare = (signal: AbortSignal): Promise<void> => destination.prepare(signal);
         const shared = { contents, downloads, sourceRepository };
         return copyToDestination(own, needs[index] ?? [], target, prepare, shared);

@@ -58,6 +58,7 @@ export async function copyToDestination(
   );
   // Files of the spool may go only when nobody reads them any more.
   await Promise.allSettled(deliveries.values());
+  await target.settle();
   return outcomes
     .flat()
     .map(({ at, ...outcome }) => ({ ...outcome, milliseconds: Math.round(at - started) }));

@@ -16,6 +16,8 @@ export interface TargetOptions extends Namespace {
   readonly client: Registry;
   /** Connections with blobs. */
   readonly uploads: Slots;
+  /** Small blobs on their way, from opening their upload to its end. */
+  readonly smallUploads: Slots;
   /** Uploads that are opened and wait for a connection. */
   readonly openings: Slots;
   readonly progress: DestinationProgress;
@@ -32,6 +34,9 @@ export interface TargetOptions extends Namespace {
  * by then been tried for half a minute; a hundred blobs more would only stand in line for the same end.
  */
 const failuresUntilDown = 3;
+
+/** How long the end of a copy waits for uploads to be cancelled, in milliseconds: a cancelled job has seconds to live. */
+const tidyingTime = 1_000;
 
 /** Least size of a chunk, in bytes: below, the round trips of a far link cost more than any break. */
 const smallestChunk = 1024 * 1024;
@@ -50,6 +55,7 @@ export class Target {
   readonly #down = new AbortController();
   readonly #repositories = new Map<string, Repository>();
   readonly #quirk: UploadQuirk | undefined;
+  readonly #tidying: Promise<void>[] = [];
   #failuresInARow = 0;
   #chunk: Chunk | undefined;
 
@@ -89,6 +95,17 @@ export class Target {
     const repository = new Repository(this.options.client, name);
     this.#repositories.set(name, repository);
     return repository;
+  }
+
+  /** Tidying up that nobody waits for on the way; it is given a moment at the end. */
+  later(work: Promise<void> | undefined): void {
+    if (work !== undefined) this.#tidying.push(work);
+  }
+
+  /** Waits until all is tidied up, but not for long. */
+  async settle(): Promise<void> {
+    const { clock } = this.options;
+    await Promise.race([Promise.allSettled(this.#tidying), clock.sleep(tidyingTime)]);
   }
 
   /** An operation went well: the destination is not down. */

@@ -17,6 +17,9 @@ const measured: SlotLimits = { start: 4, ceiling: 16, growth: "measured" };
  */
 const openedAhead: SlotLimits = { start: 6, ceiling: 6, growth: "measured" };
 
+/** Small blobs at a time to one destination; each is two requests, which the registry's own slots admit. */
+const smallAtATime: SlotLimits = { start: 16, ceiling: 16 };
+
 /** Numbers of connections that the user has fixed; undefined: found by measuring. */
 export interface PinnedConnections {
   readonly downloadConnections: number | undefined;
@@ -50,6 +53,10 @@ export class TransferSlots {
 
   openingsAhead(): Slots {
     return new Slots(openedAhead, this.#clock);
+  }
+
+  smallUploads(): Slots {
+    return new Slots(smallAtATime, this.#clock);
   }
 
   /**

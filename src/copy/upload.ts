@@ -43,27 +43,29 @@ export async function uploadBlob(
   opened: BlobUpload | undefined,
   target: Target,
 ): Promise<void> {
-  const { uploads, clock, log } = target.options;
+  const { uploads, smallUploads, clock, log } = target.options;
   const { size } = spooled.descriptor;
   const position: Position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
   let furthest = 0;
   for (let attempt = 1; ; attempt += 1) {
     try {
       await (size <= smallTransfer
-        ? sendRest(repository, spooled, position, target, () => undefined)
+        ? smallUploads.run(0, target.signal, (leave) =>
+            sendRest(repository, spooled, position, target, leave),
+          )
         : sendInTurn(repository, spooled, position, target));
       return;
     } catch (error) {
       position.body = undefined;
       const failure = uploadFailure(spooled.failure ?? error, repository, spooled);
       if (failure.status === 429 || failure.status === 503) uploads.throttled(failure.details.retryAfterMs);
-      if (target.signal.aborted || !mayPass(failure, attempt)) return giveUp(position, failure);
+      if (target.signal.aborted || !mayPass(failure, attempt)) return giveUp(position, failure, target);
       if (failure.status === undefined && !(error instanceof LostUpload))
         target.broke(position.sent - position.received, position.chunk);
       if ((await findPosition(position, repository, spooled, target)) === "complete") return;
       if (position.received >= furthest + progressThatCounts) attempt = 0;
       furthest = Math.max(furthest, position.received);
-      if (attempt >= defaultRetryPolicy.attempts) return giveUp(position, failure);
+      if (attempt >= defaultRetryPolicy.attempts) return giveUp(position, failure, target);
       log.debug(`${messageOf(failure)} Going on at byte ${position.received} of ${size}.`);
       await clock.sleep(
         delayBefore(Math.max(attempt, 1), defaultRetryPolicy, failure.details.retryAfterMs),
@@ -84,8 +86,8 @@ function mayPass(failure: OperationError, attempt: number): boolean {
 }
 
 /** Ends an upload for good; the registry need not keep what it has of it. */
-function giveUp({ upload }: Position, failure: OperationError): never {
-  void upload?.cancel();
+function giveUp({ upload }: Position, failure: OperationError, target: Target): never {
+  target.later(upload?.cancel());
   throw failure;
 }
 
@@ -106,7 +108,7 @@ async function findPosition(
   const isThere = (): Promise<boolean> =>
     repository.hasBlob(descriptor.digest, target.signal).catch(() => false);
   if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere())) return "complete";
-  if (!goesOn) void upload?.cancel();
+  if (!goesOn) target.later(upload?.cancel());
   position.upload = goesOn ? upload : undefined;
   position.received = goesOn ? received : 0;
   takeBack(position, target);

@@ -97,7 +97,12 @@ export class BlobUpload {
 
   /** Gives the upload up, so that the registry need not keep what it has. Not all registries can; that is no failure. */
   async cancel(signal?: AbortSignal): Promise<void> {
-    const request = this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {});
+    const [{ repository }] = this.#scopes;
+    const request: RegistryRequest = {
+      ...this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {}),
+      // The distribution project asks for this action here; a token server that does not grant it refuses, and that is that.
+      scopes: [{ repository, actions: ["pull", "push", "delete"] }],
+    };
     await this.#registry.send(request).then(discard, () => undefined);
   }
 

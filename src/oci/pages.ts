@@ -9,8 +9,8 @@ export function nextPage(header: string | undefined, current: URL): URL | undefi
   const target = match[1] ?? "";
   if (!URL.canParse(target, current.href)) throw new Error("the address of the next page cannot be read");
   const next = new URL(target, current);
+  if (next.origin !== current.origin) throw new Error(`the next page is on another host, ${next.host}`);
   if (next.username !== "" || next.password !== "")
     throw new Error("the address of the next page has a login in it");
-  if (next.origin !== current.origin) throw new Error(`the next page is on another host, ${next.host}`);
   return next;
 }

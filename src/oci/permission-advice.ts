@@ -12,12 +12,12 @@ interface RegistryRights {
 
 const rights: readonly RegistryRights[] = [
   {
-    // https://docs.docker.com/security/access-tokens/
+    // https://docs.docker.com/security/access-tokens/reference/
     registry: /^docker\.io$/,
-    pull: 'A personal access token needs the permission "Read-only" at least, an organisation access token "Image Pull" on this repository.',
+    pull: 'A personal access token needs the permission "Repo Read-only" at least, an organisation access token `scope-image-pull` on this repository.',
     push:
-      'Check `dockerhub-username` and `dockerhub-token`: a personal access token needs the permission "Read & Write" and a user ' +
-      'who may push to this namespace, an organisation access token "Image Push" on this repository.',
+      'Check `dockerhub-username` and `dockerhub-token`: a personal access token needs the permission "Repo Read & Write" and a user ' +
+      "who may push to this namespace, an organisation access token `scope-image-push` on this repository.",
     create: undefined,
   },
   {
@@ -32,7 +32,7 @@ const rights: readonly RegistryRights[] = [
     create: undefined,
   },
   {
-    // https://www.tencentcloud.com/document/product/1051/34941 (CAM), and CreateServiceAccount of the TCR API
+    // https://www.tencentcloud.com/document/product/598/57160, and the API's CreateServiceAccount
     registry: /\.tencentcloudcr\.com$/,
     pull: "The user of the API key, or the service account, needs `tcr:PullRepository` on this namespace.",
     push: "The user of the API key, or the service account, needs `tcr:PushRepository` and `tcr:CreateRepository` on this namespace.",

@@ -1,0 +1,47 @@
+/** Secrets that can be found again, whatever form somebody has brought them into. */
+
+export interface Secret {
+  /** As the table of a test names it. */
+  readonly name: string;
+  readonly value: string;
+  /** Enough of the value to know it by, where only a part of it is left. */
+  readonly mark: string;
+}
+
+/** A secret whose value begins with its mark. The mark is of letters and digits: no encoding but Base64 changes it. */
+export function marked(name: string, mark: string, rest: string): Secret {
+  return { name, value: `${mark}${rest}`, mark };
+}
+
+/** A secret that was made at random, and is known as a whole. */
+export function random(name: string, value: string): Secret {
+  return { name, value, mark: value };
+}
+
+/** Every text by which a secret shows: its mark, and its value in Base64 at each position, in hexadecimal, escaped. */
+export function formsOf({ value, mark }: Secret): readonly string[] {
+  const bytes = Buffer.from(value);
+  return [
+    mark,
+    value,
+    JSON.stringify(value).slice(1, -1),
+    encodeURIComponent(value),
+    new URLSearchParams([["", value]]).toString().slice(1),
+    bytes.toString("latin1"),
+    bytes.toString("hex"),
+    ...[0, 1, 2].flatMap((before) => base64Inside(bytes, before)),
+  ];
+}
+
+/** The letters that are the same wherever the bytes stand after `before` others (modulo 3), in both alphabets. */
+function base64Inside(bytes: Buffer, before: number): readonly string[] {
+  const padded = Buffer.concat([Buffer.alloc(before), bytes]);
+  const whole = Math.floor(padded.length / 3) * 4;
+  const text = padded.toString("base64").slice(before === 0 ? 0 : before + 1, whole);
+  return [text, text.replaceAll("+", "-").replaceAll("/", "_")];
+}
+
+/** Whether a text holds a secret in any form. */
+export function holds(text: string, secret: Secret): boolean {
+  return formsOf(secret).some((form) => text.includes(form));
+}

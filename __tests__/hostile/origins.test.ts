@@ -1,0 +1,487 @@
+import { createHash } from "node:crypto";
+import tls from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Artifact, Blob } from "../../sandbox/images.ts";
+import { mediaTypes, randomBytes } from "../../sandbox/images.ts";
+import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { messageOf } from "../../src/errors.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { discard } from "../../src/oci/http.ts";
+import type { Repository } from "../../src/oci/repository.ts";
+import { startWorld } from "../copy/harness.ts";
+import { repositoryName } from "../oci/clients.ts";
+import { failureOf } from "../oci/failure-of.ts";
+import { type Certificate, selfSigned } from "./certificate.ts";
+import { login, loginForms, networkWithNames, openNetwork, repositoryOver } from "./clients.ts";
+import { type HostileServer, hostileServer, loginsSeen, type Respond } from "./servers.ts";
+
+const digest = digestOf(Buffer.from("a blob"));
+
+/** Answers everything with a challenge that asks for a login at its own token server. */
+function harvester(): Promise<HostileServer> {
+  return hostileServer((incoming, response) => {
+    if (incoming.url?.startsWith("/token")) response.end(JSON.stringify({ token: "taken" }));
+    else challenge(response, `Bearer realm="http://${incoming.headers.host}/token",service="evil"`);
+  });
+}
+
+function challenge(response: Parameters<Respond>[1], header: string): void {
+  response.writeHead(401, { "www-authenticate": header }).end();
+}
+
+/** Everything that a mirror asks of a registry: none of it may carry the login elsewhere. */
+const operations: readonly (readonly [what: string, ask: (repository: Repository) => Promise<unknown>])[] = [
+  ["HEAD of a manifest", (repository) => repository.resolve("v1.0.0")],
+  ["GET of a manifest", (repository) => repository.manifest("v1.0.0")],
+  ["HEAD of a blob", (repository) => repository.hasBlob(digest)],
+  ["GET of a blob", (repository) => repository.readBlob({ digest, size: 6 }, { from: 0, to: 6 })],
+  ["list of tags", (repository) => repository.tags()],
+  ["list of referrers", async (repository) => refuse(await repository.referrers(digest))],
+  ["start of an upload", (repository) => repository.startUpload()],
+  ["mount", async (repository) => refuse(await repository.mountBlob(digest, "other/image"))],
+  ["deletion", async (repository) => refuse(await repository.deleteManifest("v1.0.0"))],
+];
+
+/** These operations report some refusals as a value; what counts here is where requests went. */
+function refuse(outcome: unknown): never {
+  throw new Error(`no success: ${String(outcome)}`);
+}
+
+async function outcomeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(() => "success", messageOf);
+}
+
+/** A registry in front of which the login of these tests is needed. */
+function lockedRegistry(kind: "basic" | "bearer"): Promise<RegistryServer> {
+  const users = [fullAccess(login.username, login.password)];
+  return startRegistry({ authentication: { kind, users } });
+}
+
+describe("case 1: a layer descriptor with `urls` to a host of its own, which answers 401 and a challenge", () => {
+  /** An image with one layer that may be passed on and one that may not, both with `urls`. */
+  function imageWithUrls(seed: string, url: string): Artifact {
+    const blob = (name: string, mediaType: string, isForeign = false): Blob => {
+      const bytes = randomBytes(`${seed} ${name}`, 2000);
+      return {
+        mediaType,
+        digest: digestOf(bytes),
+        size: bytes.length,
+        bytes: isForeign ? undefined : bytes,
+      };
+    };
+    const config = blob("config", mediaTypes.ociConfig);
+    const layers = [
+      blob("layer", mediaTypes.ociLayer),
+      blob("foreign layer", mediaTypes.ociForeignLayer, true),
+    ];
+    const described = ({ mediaType, size, digest: of }: Blob) => ({
+      mediaType,
+      size,
+      digest: of,
+      urls: [`${url}/${of}`],
+    });
+    const document = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: described(config),
+      layers: layers.map(described),
+    };
+    const bytes = Buffer.from(JSON.stringify(document));
+    const { mediaType } = document;
+    return { bytes, mediaType, digest: digestOf(bytes), config, layers, children: [], platform: undefined };
+  }
+
+  test("is copied without asking that host, and without the layer that may not be passed on", async () => {
+    await using world = await startWorld({});
+    const evil = await harvester();
+    const image = imageWithUrls("urls", evil.origin);
+    const { outcomes } = await world.run(world.stepsFor(world.place("app", image)));
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    for (const destination of world.destinations) {
+      expect(destination.state()).toEqual({ "mirror/app": { "v1.0.0": image.digest } });
+      expect(destination.completeness("mirror/app", "v1.0.0")).toEqual([]);
+    }
+    expect(evil.connections()).toBe(0);
+  });
+
+  test("is not asked either for what the registry does not have", async () => {
+    await using world = await startWorld({});
+    const evil = await harvester();
+    const image = world.place("app", imageWithUrls("lost", evil.origin));
+    world.source.fault({
+      when: { method: "GET", path: /\/blobs\// },
+      times: Infinity,
+      effect: { status: 404 },
+    });
+    const { outcomes } = await world.run(world.stepsFor(image));
+    for (const { failure } of outcomes) expect(failure).toContain("status 404");
+    expect(evil.connections()).toBe(0);
+    for (const destination of world.destinations) expect(destination.tagWrites).toEqual([]);
+  });
+});
+
+describe("case 2: a redirect to another host, which answers 401 Bearer", () => {
+  describe.each(["basic", "bearer"] as const)("from a registry with %s login", (kind) => {
+    test.each(operations)("%s: that host gets no login, and its challenge no answer", async (_what, ask) => {
+      await using registry = await lockedRegistry(kind);
+      const evil = await harvester();
+      registry.fault({
+        when: { path: /\/v2\/goharbor\// },
+        times: Infinity,
+        effect: { status: 307, headers: { location: `${evil.origin}/v2/goharbor/harbor-core` } },
+      });
+      const outcome = await outcomeOf(ask(repositoryOver(openNetwork(), registry.host)));
+      expect(outcome).not.toBe("success");
+      // The login was there to be taken along.
+      expect(loginsSeen({ requests: registry.requests.filter(({ status }) => status === 307) })).not.toEqual(
+        [],
+      );
+      expect(loginsSeen(evil)).toEqual([]);
+      expect(evil.requests.filter(({ path }) => path.startsWith("/token"))).toEqual([]);
+      // A login is not renewed because of what another host says.
+      expect(registry.tokenServer?.credentialsSeen.length ?? 0).toBe(kind === "bearer" ? 1 : 0);
+    });
+  });
+
+  test("a port, a scheme or a spelling of the host is another origin, too", async () => {
+    await using registry = await lockedRegistry("basic");
+    const evil = await harvester();
+    for (const host of ["localhost", "127.1", "0177.0.0.1", "127.0.0.1"]) {
+      const location = `http://${host}:${evil.port}/x`;
+      registry.fault({ when: { path: /\/blobs\// }, effect: { status: 307, headers: { location } } });
+      const repository = repositoryOver(openNetwork(), registry.host);
+      await failureOf(repository.readBlob({ digest, size: 6 }, { from: 0, to: 6 }));
+    }
+    expect(evil.requests).toHaveLength(4);
+    expect(loginsSeen(evil)).toEqual([]);
+  });
+});
+
+describe("case 3: a challenge whose realm is foreign, in the clear, or local", () => {
+  /** A registry that answers everything, or everything but `/v2/`, with this challenge. */
+  function challenging(realm: string, openDoor: boolean): Promise<HostileServer> {
+    return hostileServer((incoming, response) => {
+      if (openDoor && incoming.url === "/v2/") response.end("{}");
+      else challenge(response, `Bearer realm="${realm}",service="registry"`);
+    });
+  }
+
+  const realms = (evil: HostileServer): readonly string[] => [
+    `http://localhost:${evil.port}/token`,
+    `//localhost:${evil.port}/token`,
+    `http://127.0.0.2:${evil.port}/token`,
+    `http://[::1]:${evil.port}/token`,
+    "http://169.254.169.254/latest/meta-data/",
+    "https://attacker.example/token",
+    `http://user:word@127.0.0.1:${evil.port}/token`,
+    `http://127.0.0.1:${evil.port}@attacker.example/token`,
+    "ftp://127.0.0.1/token",
+    "file:///etc/passwd",
+    "http://",
+    "",
+  ];
+
+  test.each([
+    ["on /v2/", false],
+    ["on the request itself", true],
+  ])("%s: no login is sent anywhere, and the failure names the host", async (_where, openDoor) => {
+    const evil = await harvester();
+    for (const realm of realms(evil)) {
+      const registry = await challenging(realm, openDoor);
+      const failure = await failureOf(repositoryOver(openNetwork(), registry.host).tags());
+      expect(failure.message).toMatch(/logging in .*token server.*No login was sent/);
+      expect(loginsSeen(registry)).toEqual([]);
+    }
+    expect(evil.connections()).toBe(0);
+  });
+
+  test("a token server that redirects is not followed", async () => {
+    await using registry = await lockedRegistry("bearer");
+    const evil = await harvester();
+    registry.tokenServer?.fault({
+      when: {},
+      times: Infinity,
+      effect: { status: 307, headers: { location: `${evil.origin}/token` } },
+    });
+    const failure = await failureOf(repositoryOver(openNetwork(), registry.host).tags());
+    expect(failure.message).toContain("asking its token server");
+    expect(evil.connections()).toBe(0);
+  });
+});
+
+describe("case 4: a name that leads to a private address", () => {
+  /** A service of the inner network: it must not even see a connection. */
+  const inner = (): Promise<HostileServer> =>
+    hostileServer((_incoming, response) => response.end(JSON.stringify({ token: "taken", secret: "data" })), {
+      address: "127.0.0.2",
+    });
+
+  test.each([
+    ["by its name", (port: number) => `http://storage.example:${port}/blob`],
+    ["by its address", (port: number) => `http://127.0.0.2:${port}/blob`],
+    ["by its address in another spelling", (port: number) => `http://0x7f.2:${port}/blob`],
+  ])("in a redirect, %s: nothing reaches it", async (_how, url) => {
+    const service = await inner();
+    const location = url(service.port);
+    const registry = await hostileServer((incoming, response) => {
+      if (incoming.url === "/v2/") response.end("{}");
+      else response.writeHead(307, { location }).end();
+    });
+    const network = openNetwork(networkWithNames({ "storage.example": "127.0.0.2" }));
+    const repository = repositoryOver(network, registry.host);
+    for (const ask of [
+      repository.readBlob({ digest, size: 6 }, { from: 0, to: 6 }),
+      repository.hasBlob(digest),
+      repository.manifest("v1.0.0"),
+    ]) {
+      expect((await failureOf(ask)).message).toMatch(/127\.0\.0\.2.* not on the public internet/);
+    }
+    expect(service.connections()).toBe(0);
+  });
+
+  test("as the token server of a registry: nothing reaches it", async () => {
+    const service = await inner();
+    const realm = `http://auth.localhost:${service.port}/token`;
+    const registry = await hostileServer((_incoming, response) =>
+      challenge(response, `Bearer realm="${realm}"`),
+    );
+    const network = openNetwork(networkWithNames({ localhost: "127.0.0.1", "auth.localhost": "127.0.0.2" }));
+    const failure = await failureOf(repositoryOver(network, `localhost:${registry.port}`).tags());
+    expect(failure.message).toMatch(/asking its token server .*not on the public internet/);
+    expect(failure.temporary).toBe(false);
+    expect(service.connections()).toBe(0);
+  });
+
+  test("over a connection that the user's own request has opened: nothing more reaches it", async () => {
+    const service = await inner();
+    const registry = await hostileServer((_incoming, response) =>
+      response.writeHead(307, { location: `http://inner.example:${service.port}/secret` }).end(),
+    );
+    const network = openNetwork(networkWithNames({ "inner.example": "127.0.0.2" }));
+    const url = new URL(`http://inner.example:${service.port}/v2/`);
+    await discard(await network.send({ method: "GET", url }));
+    const evil = { method: "GET", url: new URL(registry.origin), redirect: "follow" } as const;
+    await expect(network.send(evil)).rejects.toThrow("not on the public internet");
+    expect(service.requests.map(({ path }) => path)).toEqual(["/v2/"]);
+  });
+
+  test("from a registry that has such an address itself: as the user set it up", async () => {
+    const service = await inner();
+    const location = `http://storage.example:${service.port}/blob`;
+    const registry = await hostileServer(
+      (_incoming, response) => response.writeHead(307, { location }).end(),
+      { address: "127.0.0.2" },
+    );
+    const network = openNetwork(networkWithNames({ "storage.example": "127.0.0.2" }));
+    const url = new URL(registry.origin);
+    const response = await network.send({ method: "GET", url, redirect: "follow" });
+    expect([response.status, response.url.href]).toEqual([200, location]);
+    await discard(response);
+  });
+
+  test("by way of another public host, and by a name that changes its mind: nothing reaches it", async () => {
+    const service = await inner();
+    const away = (location: string): Promise<HostileServer> =>
+      hostileServer((incoming, response) =>
+        response.writeHead(307, { location: incoming.url === "/" ? location : "/" }).end(),
+      );
+    const second = await away(`http://inner.example:${service.port}/`);
+    const first = await away(`${second.origin}/start`);
+    const network = openNetwork(networkWithNames({ "inner.example": "127.0.0.2" }));
+    const request = { method: "GET", url: new URL(first.origin), redirect: "follow" } as const;
+    await expect(network.send(request)).rejects.toThrow("not on the public internet");
+    expect(service.connections()).toBe(0);
+  });
+});
+
+describe("case 5: an upload whose `Location` is on a foreign host", () => {
+  const bytes = Buffer.from("a blob that stays at home");
+  const blob = { digest: digestOf(bytes), size: bytes.length };
+  async function* body(): AsyncGenerator<Uint8Array> {
+    yield bytes;
+  }
+  const locations = (evil: HostileServer): readonly string[] => [
+    `${evil.origin}/v2/x/blobs/uploads/1`,
+    `//${evil.host}/v2/x/blobs/uploads/1`,
+    `http://localhost:${evil.port}/v2/x/blobs/uploads/1`,
+    "https://127.0.0.1/v2/x/blobs/uploads/1",
+    "file:///etc/passwd",
+    "",
+  ];
+
+  test.each([
+    ["the start", "POST", "", 202],
+    ["a part", "PATCH", "", 202],
+    ["the question how far it is", "GET", "", 204],
+  ] as const)("in the answer to %s: nothing is sent there", async (_what, method, _path, status) => {
+    const evil = await harvester();
+    for (const location of locations(evil)) {
+      await using registry = await lockedRegistry("basic");
+      registry.fault({
+        when: { method, path: /\/blobs\/uploads\// },
+        effect: { status, headers: { location } },
+      });
+      const repository = repositoryOver(openNetwork(), registry.host);
+      const work = async (): Promise<void> => {
+        const upload = await repository.startUpload();
+        if (method === "GET") await upload.received();
+        await upload.append(body(), 0, bytes.length);
+        await upload.finish(blob, body());
+      };
+      const outcome = await outcomeOf(work());
+      // An absent address is no foreign one where the specification lets it be left out.
+      if (location !== "" || method !== "GET")
+        expect(outcome).toMatch(/which is not itself|no usable address/);
+      expect(registry.blob(repositoryName, blob.digest)).toBeUndefined();
+    }
+    expect(evil.connections()).toBe(0);
+  });
+
+  test("after a mount that was not done: nothing is sent there", async () => {
+    await using registry = await lockedRegistry("bearer");
+    const evil = await harvester();
+    registry.fault({
+      when: { method: "POST", path: /mount=/ },
+      effect: { status: 202, headers: { location: `${evil.origin}/upload` } },
+    });
+    const failure = await failureOf(
+      repositoryOver(openNetwork(), registry.host).mountBlob(blob.digest, "other/image"),
+    );
+    expect(failure.message).toContain("Nothing was sent there");
+    expect(evil.connections()).toBe(0);
+  });
+});
+
+describe("over HTTPS", () => {
+  const host = "registry.example";
+  let certificate: Certificate;
+  beforeAll(() => {
+    certificate = selfSigned(host);
+    tls.setDefaultCACertificates([...tls.getCACertificates("default"), certificate.certificate]);
+  });
+
+  function secure(respond: Respond): Promise<HostileServer> {
+    return hostileServer(respond, { tls: { ...certificate, host } });
+  }
+  const network = () => openNetwork(networkWithNames({ [host]: "127.0.0.1" }));
+
+  test("the server of these tests is reached: a login goes to it by TLS", async () => {
+    const registry = await secure((incoming, response) => {
+      if (incoming.headers.authorization === undefined) challenge(response, "Basic");
+      else response.end(JSON.stringify({ tags: ["v1.0.0"] }));
+    });
+    expect(await repositoryOver(network(), registry.host).tags()).toEqual(["v1.0.0"]);
+    expect(loginsSeen(registry)).toEqual([`Basic ${loginForms[1]}`]);
+  });
+
+  test("case 3: a realm in the clear, of the registry's own name, gets no login", async () => {
+    const evil = await harvester();
+    const registry = await secure((_incoming, response) =>
+      challenge(response, `Bearer realm="http://${host}:${evil.port}/token"`),
+    );
+    const failure = await failureOf(repositoryOver(network(), registry.host).tags());
+    expect(failure.message).toContain("its token server is not on https");
+    expect(evil.connections()).toBe(0);
+  });
+
+  test("case 5: an upload that would go on in the clear is refused", async () => {
+    const evil = await harvester();
+    const registry = await secure((incoming, response) => {
+      if (incoming.url === "/v2/") response.end("{}");
+      else response.writeHead(202, { location: `http://${host}:${evil.port}/upload` }).end();
+    });
+    const failure = await failureOf(repositoryOver(network(), registry.host).startUpload());
+    expect(failure.message).toContain(`http://${host}:${evil.port}, which is not itself`);
+    expect(evil.connections()).toBe(0);
+  });
+
+  test("case 12: a redirect from https to http is refused", async () => {
+    const evil = await harvester();
+    const registry = await secure((incoming, response) => {
+      if (incoming.url === "/v2/") response.end("{}");
+      else response.writeHead(307, { location: `http://${host}:${evil.port}/blob` }).end();
+    });
+    const failure = await failureOf(repositoryOver(network(), registry.host).manifest("v1.0.0"));
+    expect(failure.message).toContain("a redirect from https to http");
+    expect(evil.connections()).toBe(0);
+  });
+});
+
+describe("case 12: a redirect loop, a redirect to `file:` or `data:`", () => {
+  test.each(operations.slice(0, 4))("%s in a circle of two hosts: comes to an end", async (_what, ask) => {
+    const pair: HostileServer[] = [];
+    const toOther = (of: number): Respond => {
+      return (incoming, response) => {
+        if (incoming.url === "/v2/") response.end("{}");
+        else response.writeHead(307, { location: `${pair[of]?.origin}/again` }).end();
+      };
+    };
+    pair.push(await hostileServer(toOther(1)), await hostileServer(toOther(0)));
+    const failure = await failureOf(ask(repositoryOver(openNetwork(), pair[0]?.host ?? "")));
+    expect(failure.message).toContain("more than 5 redirects");
+    expect(pair.reduce((sum, { requests }) => sum + requests.length, 0)).toBe(7);
+  });
+
+  test.each(["file:///etc/passwd", "data:application/json,{}", "javascript:1", "ws://127.0.0.1/"])(
+    "%s: refused",
+    async (location) => {
+      const registry = await hostileServer((incoming, response) => {
+        if (incoming.url === "/v2/") response.end("{}");
+        else response.writeHead(307, { location }).end();
+      });
+      const failure = await failureOf(repositoryOver(openNetwork(), registry.host).manifest("v1.0.0"));
+      expect(failure.message).toContain(`a redirect to ${new URL(location).protocol}`);
+    },
+  );
+});
+
+describe("case 19: a login in the user part of a URL that a server names", () => {
+  const credentials = "http://mirror-bot:taken@";
+
+  test("in a redirect, a realm, a `Location` or a `Link`: refused, and not sent", async () => {
+    const registry = await hostileServer((incoming, response) => {
+      const own = `${credentials}${incoming.headers.host}`;
+      if (incoming.url === "/v2/") response.end("{}");
+      else if (incoming.url?.includes("/tags/"))
+        response.writeHead(200, { link: `<${own}/v2/more>; rel="next"` }).end('{"tags":["v1.0.0"]}');
+      else if (incoming.method === "POST") response.writeHead(202, { location: `${own}/upload` }).end();
+      else if (incoming.url?.includes("/blobs/"))
+        challenge(response, `Bearer realm="${own}/token",service="x"`);
+      else response.writeHead(307, { location: `${own}/manifest` }).end();
+    });
+    const repository = repositoryOver(openNetwork(), registry.host);
+    for (const ask of [repository.tags(), repository.startUpload(), repository.hasBlob(digest)]) {
+      const { message } = await failureOf(ask);
+      expect(message).toMatch(/a login in it|which is not itself/);
+      expect(message).not.toContain("taken");
+    }
+    expect((await failureOf(repository.manifest("v1.0.0"))).message).toContain("a login in it");
+    expect(registry.requests.map(({ path }) => path)).not.toContainEqual(
+      expect.stringMatching(/more|upload$|token|\/manifest$/),
+    );
+    expect(loginsSeen(registry)).toEqual([]);
+  });
+
+  test("a token in the query of a redirect is in no line of the debug log, and in no failure", async () => {
+    const lines: string[] = [];
+    const signature = createHash("sha256").update("signature").digest("hex");
+    const storage = await hostileServer((_incoming, response) => response.writeHead(403).end());
+    const registry = await hostileServer((incoming, response) => {
+      if (incoming.url === "/v2/") response.end("{}");
+      else response.writeHead(307, { location: `${storage.origin}/blob?X-Amz-Signature=${signature}` }).end();
+    });
+    const log = {
+      info: (line: string) => lines.push(line),
+      debug: (line: string) => lines.push(line),
+      warning: (line: string) => lines.push(line),
+      error: (line: string) => lines.push(line),
+      group: <T>(_title: string, work: () => Promise<T>) => work(),
+      mask: () => undefined,
+    };
+    const repository = repositoryOver(openNetwork({}, log), registry.host);
+    const failure = await failureOf(repository.readBlob({ digest: digest, size: 6 }, { from: 0, to: 6 }));
+    expect(storage.requests).toHaveLength(1);
+    expect(lines.join("\n")).toContain(`${storage.origin}/blob?…`);
+    for (const text of [...lines, failure.message]) expect(text).not.toContain(signature);
+  });
+});
