@@ -80284,7 +80284,7 @@ async function deliverAgain(blobs, source, repository, target, downloads) {
 
 
 /** Bytes read from a spool file at a time: large enough that the disk is not asked too often, small beside the memory. */
-const readSize = 256 * 1024;
+const readSize = 128 * 1024;
 /** The bytes of a blob were not what its descriptor says. */
 class ContentError extends Error {
     name = "ContentError";
@@ -81482,8 +81482,8 @@ class TransferSlots {
 
 
 
-/** Most bytes kept in memory for uploads that keep up with their download: a dozen blobs at once get 2 MiB each. */
-const recentLimit = 24 * 1024 * 1024;
+/** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 1 MiB each. */
+const recentLimit = 8 * 1024 * 1024;
 /**
  * Carries out the copy steps of a plan: every image to every destination at once, each destination at its own pace (P4),
  * its tags only when the whole version is there (P3). Failures are outcomes; nothing is thrown but what ends the run.

@@ -17,13 +17,15 @@ const artifacts: ReadonlyMap<string, Artifact> = new Map(
 );
 
 /** Bytes of their distinct blobs. */
-const uniqueBytes = new Map(
-  [...artifacts.values()].flatMap(({ config, layers }) =>
-    [...layers, ...(config === undefined ? [] : [config])].map(({ digest, size }) => [digest, size] as const),
-  ),
-)
-  .values()
-  .reduce((sum, size) => sum + size, 0);
+const uniqueBytes = [
+  ...new Map(
+    [...artifacts.values()].flatMap(({ config, layers }) =>
+      [...layers, ...(config === undefined ? [] : [config])].map(
+        ({ digest, size }) => [digest, size] as const,
+      ),
+    ),
+  ).values(),
+].reduce((sum, size) => sum + size, 0);
 
 function release(world: World) {
   return [...artifacts].flatMap(([name, artifact]) => world.stepsFor(world.place(name, artifact)));

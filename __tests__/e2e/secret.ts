@@ -18,15 +18,23 @@ export function random(name: string, value: string): Secret {
   return { name, value, mark: value };
 }
 
-/** Every text by which a secret shows: its mark, and its value in Base64 at each position, in hexadecimal, escaped. */
-export function formsOf({ value, mark }: Secret): readonly string[] {
-  const bytes = Buffer.from(value);
+/** The forms in which a server may send a secret back without meaning to: as it is, as JSON, in a URL, in Base64. */
+export function echoedForms({ value }: Secret): readonly string[] {
   return [
-    mark,
     value,
     JSON.stringify(value).slice(1, -1),
     encodeURIComponent(value),
     new URLSearchParams([["", value]]).toString().slice(1),
+    Buffer.from(value).toString("base64"),
+  ];
+}
+
+/** Every text by which a secret shows: also its mark alone, in Base64 beside other bytes, in hexadecimal, misread UTF-8. */
+export function formsOf(secret: Secret): readonly string[] {
+  const bytes = Buffer.from(secret.value);
+  return [
+    secret.mark,
+    ...echoedForms(secret),
     bytes.toString("latin1"),
     bytes.toString("hex"),
     ...[0, 1, 2].flatMap((before) => base64Inside(bytes, before)),

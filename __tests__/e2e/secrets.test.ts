@@ -2,14 +2,21 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { FaultRule } from "../../sandbox/server.ts";
-import { formsOf, holds, type Secret } from "./secret.ts";
-import { given, type Heard, listen, type SecretWorld, startSecretWorld, writeHelper } from "./secret-world.ts";
+import { echoedForms, holds } from "./secret.ts";
+import {
+  given,
+  type Heard,
+  listen,
+  type SecretWorld,
+  startSecretWorld,
+  writeHelper,
+} from "./secret-world.ts";
 
 /**
  * Who may come to know a secret. Wherever else one is found is a leak: at another server, in the log beside the lines that
  * mask it, in the summary, the outputs, the report or any other file.
  */
-const belongs: Readonly<Record<string, readonly string[]>> = {
+const belongs: Table = {
   [given.githubToken.name]: ["GitHub API"],
   [given.hubUser.name]: ["Docker Hub token server", "Docker Hub API"],
   [given.hubToken.name]: ["Docker Hub token server", "Docker Hub API"],
@@ -39,57 +46,6 @@ const belongs: Readonly<Record<string, readonly string[]>> = {
   "signature with the API key": ["TCR API"],
 };
 
-/** User names, whose value alone opens nothing: not masked, and all the same nowhere to be seen. And what nobody reads. */
-const unmasked: ReadonlySet<string> = new Set(
-  [
-    given.hubUser,
-    given.tcrUser,
-    given.helperUser,
-    given.unusedHub,
-    given.unusedTcr,
-    given.stranger,
-    { name: "signature of a blob's address" },
-    { name: "signature with the API key" },
-  ].map(({ name }) => name),
-);
-
-const maskCommand = "::add-mask::";
-
-/** Where each secret was found among what was sent, by the names of both. */
-function meetings({ secrets, sent }: Heard): readonly (readonly [secret: string, place: string])[] {
-  return secrets.flatMap((secret) =>
-    [...sent].flatMap(([place, text]) => (holds(text, secret) ? [[secret.name, place] as const] : [])),
-  );
-}
-
-/** Every secret in a wrong place, in words. */
-function leaks(heard: Heard): readonly string[] {
-  const { result, secrets, files } = heard;
-  const atServers = meetings(heard).filter(([secret, place]) => !belongs[secret]?.includes(place));
-  const printed = result.log.split("\n").filter((line) => !line.startsWith(maskCommand));
-  const written: readonly (readonly [string, string])[] = [
-    ...printed.map((line) => [`the log: ${line}`, line] as const),
-    ["the outputs", JSON.stringify(result.outputs)],
-    ...files,
-  ];
-  return [
-    ...atServers.map(([secret, place]) => `${secret}: sent to ${place}`),
-    ...secrets.flatMap((secret) =>
-      written.flatMap(([place, text]) => (holds(text, secret) ? [`${secret.name}: in ${place}`] : [])),
-    ),
-  ];
-}
-
-/** Secrets that somebody was sent and the runner was not told to mask. */
-function notMasked(heard: Heard): readonly string[] {
-  const masks = heard.result.log.split("\n").filter((line) => line.startsWith(maskCommand));
-  const met = new Set(meetings(heard).map(([secret]) => secret));
-  return heard.secrets
-    .filter(({ name }) => met.has(name) && !unmasked.has(name) && !belongs[name]?.includes("credential helper"))
-    .filter((secret) => !masks.some((line) => holds(line.replaceAll("%25", "%"), secret)))
-    .map(({ name }) => name);
-}
-
 interface Scenario {
   readonly arrange?: (world: SecretWorld) => void;
   readonly inputs?: Readonly<Record<string, string>>;
@@ -104,7 +60,7 @@ async function play({ arrange, inputs = {}, env = {}, says, exitCode = 1 }: Scen
   await using world = await startSecretWorld();
   arrange?.(world);
   const heard = await listen(world, { inputs, env });
-  expect(leaks(heard)).toEqual([]);
+  expect(leaks(heard, belongs)).toEqual([]);
   expect(notMasked(heard)).toEqual([]);
   expect(heard.result.log).toMatch(says);
   expect(heard.result.exitCode).toBe(exitCode);
@@ -112,14 +68,22 @@ async function play({ arrange, inputs = {}, env = {}, says, exitCode = 1 }: Scen
 }
 
 /** A fault that stays. `/v2/` itself is left as it is: nobody could log in otherwise. */
-function always(world: SecretWorld, servers: readonly string[], effect: FaultRule["effect"], path = /^\/(?!v2\/$)/) {
+function always(
+  world: SecretWorld,
+  servers: readonly string[],
+  effect: FaultRule["effect"],
+  path = /^\/(?!v2\/$)/,
+) {
   for (const name of servers) world.server(name).fault({ when: { path }, times: Infinity, effect });
 }
 
-/** Those that a server may know, in every form. */
+/** What a server is told in a run with all inputs, as error texts, JSON, URLs and dumps of headers show it. */
 function known(server: string): string {
-  const secrets: readonly Secret[] = Object.values(given).filter(({ name }) => belongs[name]?.includes(server));
-  return secrets.flatMap(formsOf).join(" | ");
+  const { variableId: _id, variableKey: _key, variableToken: _token, ...told } = given;
+  return Object.values(told)
+    .filter(({ name }) => belongs[name]?.includes(server))
+    .flatMap(echoedForms)
+    .join(" | ");
 }
 
 /**
@@ -127,14 +91,17 @@ function known(server: string): string {
  * @param before characters in front of it, so that the place where a long text is cut is inside of a secret.
  */
 function echo(server: string, status: number, before = 0): FaultRule["effect"] {
-  const body: Extract<FaultRule["effect"], { status: number }>["body"] = ({ headers }) => {
-    const login = headers.authorization ?? "";
-    const decoded = Buffer.from(login.split(" ")[1] ?? "", "base64").toString();
-    const message = `${"x".repeat(before)}${login} | ${decoded} | ${known(server)}`;
+  const body = ({ headers }: { headers: { authorization?: string | undefined } }) => {
+    const login = (headers.authorization ?? "").replace(/Signature=.*/, "");
+    const plain = Buffer.from(login.split(" ")[1] ?? "", "base64").toString();
+    const message = `${"x".repeat(before)}${login} | ${plain} | ${known(server)}`;
     const errors = [{ code: "DENIED", message }];
     // The forms of registries, of GitHub, of Docker Hub and of the Tencent Cloud API in one.
-    const Response = { Error: { Code: "AuthFailure.SignatureFailure", Message: message }, RequestId: message };
-    return JSON.stringify({ errors, message, documentation_url: message, detail: message, details: message, Response });
+    const Response = {
+      Error: { Code: "AuthFailure.SignatureFailure", Message: message },
+      RequestId: message,
+    };
+    return JSON.stringify({ errors, message, documentation_url: message, detail: message, Response });
   };
   return { status, headers: { "content-type": "application/json" }, body };
 }
@@ -144,7 +111,7 @@ const tokenServers = ["Docker Hub token server", "TCR token server", "OAuth toke
 
 describe.concurrent("secrets in a run that succeeds", () => {
   it("are found at all whom they belong to, and nowhere else", async () => {
-    const heard = await play({ says: /Copied 8 images/i, exitCode: 0 });
+    const heard = await play({ says: /8 images copied, 0 skipped, 4 pruned/, exitCode: 0 });
     const found = new Set(meetings(heard).map((meeting) => meeting.join(" at ")));
     const unused = new Set([given.tcrUser, given.tcrPassword].map(({ name }) => name));
     const expected = Object.entries(belongs)
@@ -156,12 +123,225 @@ describe.concurrent("secrets in a run that succeeds", () => {
   });
 
   it("are masked before anything else is printed", async () => {
-    const { result } = await play({ says: /Plan/, exitCode: 0 });
-    const lines = result.log.split("\n");
-    const first = lines.findIndex((line) => !line.startsWith(maskCommand));
-    const masked = lines.slice(0, first).join("\n").replaceAll("%25", "%");
     const { githubToken, hubToken, secretId, secretKey, sessionToken } = given;
-    const inputs = [githubToken, hubToken, secretId, secretKey, sessionToken];
-    expect(inputs.filter((secret) => !masked.includes(secret.value))).toEqual([]);
+    const heard = await play({ says: /8 images copied/, exitCode: 0 });
+    expect(maskedTooLate(heard, [githubToken, hubToken, secretId, secretKey, sessionToken])).toEqual([]);
+  });
+});
+
+describe.concurrent("secrets in a run with other logins", () => {
+  it.each<[what: string, scenario: Scenario]>([
+    [
+      "a registry login of TCR beside the API key",
+      {
+        inputs: { "tcr-username": given.tcrUser.value, "tcr-password": given.tcrPassword.value },
+        says: /8 images copied/,
+        exitCode: 0,
+      },
+    ],
+    [
+      "the API key of the job's variables",
+      {
+        inputs: { "tcr-secret-id": "", "tcr-secret-key": "", "tcr-session-token": "" },
+        says: /8 images copied/,
+        exitCode: 0,
+      },
+    ],
+    [
+      "a wrong login everywhere",
+      {
+        arrange: ({ folder }) => writeHelper(folder, `printf '{"Username":"x","Secret":"wrong password"}'`),
+        inputs: {
+          "dockerhub-token": "wrong token",
+          "tcr-secret-key": "wrong key",
+        },
+        says: /(the login was refused|AuthFailure\.SignatureFailure)[\s\S]*(?!\1)(the login was refused|AuthFailure\.SignatureFailure)/,
+      },
+    ],
+    [
+      "a wrong github-token",
+      { inputs: { "github-token": "ghs_wrong" }, says: /github-token is not valid here/ },
+    ],
+    [
+      "a github-token of several lines",
+      {
+        inputs: { "github-token": `${given.githubToken.value}\n${given.githubToken.mark}second` },
+        says: /::error::/,
+      },
+    ],
+    ["a secret where a number belongs", { inputs: { keep: "many" }, says: /keep: "many" is neither/ }],
+  ])("%s", async (_what, scenario) => {
+    await play(scenario);
+  });
+});
+
+describe.concurrent("secrets in a run with a bad Docker configuration", () => {
+  const login = Buffer.from(`someone:${given.stranger.value}`).toString("base64");
+  it.each<[what: string, text: string]>([
+    ["cut off", `{"auths":{"registry.example":{"auth":"${login}","password":"${given.stranger.mark}`],
+    ["of another form", `{"auths":{"registry.example":"${given.stranger.mark}"}}`],
+    ["with numbers for texts", `{"auths":{"registry.example":{"auth":["${login}"]}}}`],
+    [
+      "with a credential helper that cannot be one",
+      `{"credsStore":"../x","auths":{"registry.example":{"auth":"${login}"}}}`,
+    ],
+  ])("%s", async (_what, text) => {
+    await play({
+      arrange: ({ folder }) => writeFileSync(join(folder, "docker", "config.json"), text),
+      says: /The Docker configuration/,
+    });
+  });
+
+  it.each<[what: string, commands: string]>([
+    [
+      "fails and prints what it knows",
+      'cat "$(dirname "$0")/answer.json" >&2; cat "$(dirname "$0")/answer.json"; exit 3',
+    ],
+    ["answers in another form", 'printf "[%s]" "$(cat "$(dirname "$0")/answer.json")"'],
+    ["is cut off", 'head -c 60 "$(dirname "$0")/answer.json"'],
+  ])("a credential helper that %s", async (_what, commands) => {
+    await play({
+      arrange: ({ folder }) => writeHelper(folder, commands),
+      says: /The credential helper docker-credential-marked (failed|gave no usable answer)/,
+    });
+  });
+});
+
+describe.concurrent("secrets that a server sends back", () => {
+  it.each<[servers: readonly string[], status: number, before: number, says: RegExp]>([
+    // 500 is tried again for half a minute: several servers share a run.
+    [registries, 500, 0, /status 500/],
+    [["source registry"], 500, 0, /is at no source/],
+    [["GitHub API"], 500, 0, /GitHub .* status 500/],
+    [[...tokenServers, "TCR API"], 500, 0, /status 500/],
+    [registries, 401, 0, /status 401/],
+    [registries, 403, 280, /status 403/],
+    [tokenServers, 401, 0, /the login was refused/],
+    [tokenServers, 403, 280, /the login was refused/],
+    [["source registry"], 401, 0, /is at no source/],
+    [["source registry"], 403, 280, /is at no source/],
+    [["source token server"], 401, 0, /is at no source/],
+    [["source token server"], 403, 280, /is at no source/],
+    [["source content server"], 401, 0, /status 401/],
+    [["source content server"], 403, 280, /status 403/],
+    [["GitHub API"], 401, 0, /github-token is not valid here/],
+    [["GitHub API"], 403, 280, /GitHub .* status 403/],
+    [["Docker Hub API", "TCR API"], 401, 0, /status 401/],
+    [["Docker Hub API", "TCR API"], 403, 280, /status 403/],
+    // As the Tencent Cloud API refuses, with a status of success: a signature here.
+    [["TCR API"], 200, 0, /AuthFailure\.SignatureFailure/],
+    [["TCR API"], 200, 280, /AuthFailure\.SignatureFailure/],
+  ])("%s with status %i after %i characters", async (servers, status, before, says) => {
+    await play({
+      arrange: (world) => {
+        for (const server of servers) always(world, [server], echo(server, status, before));
+      },
+      says,
+    });
+  });
+
+  it("in place of an answer", async () => {
+    const wrong = (server: string) => {
+      const text = known(server);
+      return JSON.stringify({ token: { text }, access_token: { text }, expires_in: text, Response: text });
+    };
+    await play({
+      arrange: (world) => {
+        for (const server of [...tokenServers, "Docker Hub API"]) {
+          const headers = { "content-type": "application/json" };
+          always(world, [server], { status: 200, headers, body: wrong(server) });
+        }
+      },
+      says: /not of the expected form/,
+    });
+  });
+});
+
+describe.concurrent("secrets of a run that fails half way", () => {
+  it("at the pruning of Docker Hub", async () => {
+    const refused = { ...echo("Docker Hub API", 403) };
+    await play({
+      arrange: (world) =>
+        world
+          .server("Docker Hub API")
+          .fault({ when: { method: "DELETE" }, times: Infinity, effect: refused }),
+      says: /Pruning .* failed: .*does not let this token delete the tag/,
+    });
+  });
+
+  it("at the pruning of TCR", async () => {
+    await play({
+      arrange: (world) =>
+        world.server("TCR API").fault({
+          when: { header: { name: "x-tc-action", value: /^DeleteRepositoryTags$/ } },
+          times: Infinity,
+          effect: echo("TCR API", 200),
+        }),
+      says: /Pruning .* failed: .*AuthFailure/,
+    });
+  });
+
+  it("at a signal", async () => {
+    await using world = await startSecretWorld();
+    let cancel = () => {};
+    const upload = { method: ["PATCH", "PUT"], path: /\/blobs\/uploads\// };
+    const hub = world.server("Docker Hub registry");
+    hub.fault({ when: upload, times: Infinity, effect: { run: () => cancel() } });
+    hub.fault({ when: upload, times: Infinity, effect: { delayMs: 60_000 } });
+    const heard = await listen(world, {
+      onStart: (child) => {
+        cancel = () => child.kill("SIGTERM");
+      },
+    });
+    expect(leaks(heard, belongs)).toEqual([]);
+    expect(notMasked(heard)).toEqual([]);
+    expect(heard.result.log).toContain("the run was cancelled (SIGTERM)");
+    expect(heard.result.exitCode).toBe(1);
+  });
+});
+
+describe.concurrent("secrets, where a server points at a stranger", () => {
+  /** The same address by another name, so that it is another host. */
+  const strange = (world: SecretWorld) => world.server("stranger").origin.replace("127.0.0.1", "localhost");
+  const everyone = [...registries, ...tokenServers, "Docker Hub API", "TCR API"];
+
+  it.each<[what: string, servers: readonly string[], says: RegExp]>([
+    ["a redirect by all destinations", everyone, /::error::/],
+    ["a redirect by the source", ["source registry"], /reading the manifest v2.15.2 failed/],
+    ["a redirect by the source's token server", ["source token server"], /is at no source/],
+    ["a redirect by GitHub", ["GitHub API"], /::error::/],
+  ])("%s", async (_what, servers, says) => {
+    await play({
+      arrange: (world) =>
+        always(world, servers, { status: 307, headers: { location: `${strange(world)}/elsewhere` } }),
+      says,
+    });
+  });
+
+  it("as token server", async () => {
+    await play({
+      arrange: (world) => {
+        const challenge = `Bearer realm="${strange(world)}/token",service="x"`;
+        const effect = { status: 401, headers: { "www-authenticate": challenge } };
+        always(world, registries, effect, /^\/v2\//);
+      },
+      says: /names a token server on another host, localhost/,
+    });
+  });
+
+  it("for an upload", async () => {
+    await play({
+      arrange: (world) => {
+        const location = `${strange(world)}/upload?state=x`;
+        for (const name of registries) {
+          world.server(name).fault({
+            when: { method: "POST", path: /\/blobs\/uploads\// },
+            times: Infinity,
+            effect: { status: 202, headers: { location } },
+          });
+        }
+      },
+      says: /::error::/,
+    });
   });
 });

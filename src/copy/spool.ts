@@ -6,7 +6,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import type { RecentChunks } from "./recent-chunks.ts";
 
 /** Bytes read from a spool file at a time: large enough that the disk is not asked too often, small beside the memory. */
-const readSize = 256 * 1024;
+const readSize = 128 * 1024;
 
 /** The bytes of a blob were not what its descriptor says. */
 export class ContentError extends Error {
