@@ -84,6 +84,7 @@ const workflowSchema = v.object({
     v.object({
       "runs-on": v.string(),
       "timeout-minutes": v.pipe(v.number(), v.minValue(1), v.maxValue(360)),
+      permissions: v.optional(v.record(v.string(), v.string())),
       strategy: v.optional(v.object({ matrix: v.record(v.string(), v.array(v.unknown())) })),
       steps: v.array(stepSchema),
     }),

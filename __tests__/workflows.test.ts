@@ -82,12 +82,44 @@ function dispatchInputs(workflow: Workflow): Readonly<Record<string, { default?:
     : (dispatch.inputs ?? {});
 }
 
-describe.each(workflows)("the workflow in $name", ({ text }) => {
+/** Jobs that need more than to read the repository: by workflow and job, what they may do. All of it is said in the job. */
+const jobPermissions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  ".github/workflows/codeql.yml analyze": { contents: "read", "security-events": "write" },
+  ".github/workflows/scorecard.yml analyze": {
+    contents: "read",
+    "security-events": "write",
+    "id-token": "write",
+  },
+  ".github/workflows/release.yml publish": {
+    contents: "write",
+    "id-token": "write",
+    attestations: "write",
+  },
+};
+
+test("every job that is listed with more permissions is there", () => {
+  const jobs = workflows.flatMap(({ name, text }) =>
+    Object.keys(parseWorkflow(text).jobs).map((job) => `${name} ${job}`),
+  );
+  expect(Object.keys(jobPermissions).filter((job) => !jobs.includes(job))).toEqual([]);
+});
+
+describe.each(workflows)("the workflow in $name", ({ name, text }) => {
   const workflow = parseWorkflow(text);
 
-  test("may read the repository and no more", () => {
+  test("may read the repository and no more, but for the jobs that are listed", () => {
     expect(workflow.permissions).toEqual({ contents: "read" });
-    expect(text.match(/permissions:/g)).toHaveLength(1);
+    for (const [job, { permissions }] of Object.entries(workflow.jobs)) {
+      expect(permissions).toEqual(jobPermissions[`${name} ${job}`]);
+    }
+  });
+
+  test("runs no package of the lock file in a job that may write", () => {
+    const writing = Object.values(workflow.jobs).filter(({ permissions = {} }) =>
+      Object.values(permissions).includes("write"),
+    );
+    const scripts = writing.flatMap(({ steps }) => steps.map(({ run = "" }) => run));
+    expect(scripts.filter((script) => /\b(npm|npx|node)\b|\.ci\/run/.test(script))).toEqual([]);
   });
 
   test("has expressions that mean something there", () => {
@@ -111,7 +143,7 @@ function knownExpressions(workflow: Workflow): readonly RegExp[] {
   const ofRelease = workflow.on.release === undefined ? [] : [/^github\.event\.release\.tag_name$/];
   return [
     /^secrets\.[A-Z][A-Z0-9_]*$/,
-    /^github\.ref$/,
+    /^github\.(ref|token)$/,
     /^github\.event_name == '(push|pull_request)'$/,
     /^!cancelled\(\)$/,
     ...ofRelease,

@@ -64,8 +64,8 @@ function panel(result: PlottedResult): string {
   const x = (seconds: number) => labelWidth + (seconds / longest) * (width - labelWidth - valueWidth);
   const date = result.date.slice(0, 10);
   return [
-    `<text class="title" x="0" y="18">${escaped(`${result.profile}, ${result.variant}`)}</text>`,
-    `<text class="quiet" x="0" y="36">${escaped(`${result.variantTitle}; ${result.profileTitle} (${date})`)}</text>`,
+    `<text class="title" x="0" y="18">${escaped(`${result.profile}, ${result.variant}: ${result.variantTitle} (${date})`)}</text>`,
+    `<text class="quiet" x="0" y="36">${escaped(result.profileTitle)}</text>`,
     ...tools.map((tool, index) => row(tool, panelHead + index * rowHeight, x)),
     boundLine(bound.wallSeconds, tools.length, x),
   ].join("\n");

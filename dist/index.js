@@ -80900,12 +80900,16 @@ function receivedOf(response) {
 }
 
 ;// CONCATENATED MODULE: ./src/oci/pages.ts
+/** Longest header that is read, in characters; real ones have some hundred. The pattern looks back at every `<`. */
+const pages_headerLimit = 8 * 1024;
 /**
  * The address of the next page from a `Link` header, or undefined when there is none.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  * @throws Error when it points to another origin or brings a login: a page is asked for with the login of this registry.
  */
 function nextPage(header, current) {
+    if (header !== undefined && header.length > pages_headerLimit)
+        throw new Error("the address of the next page is too long");
     const match = /<([^<>]*)>\s*;[^,]*\brel=(?:"next"|next)(?=\s*(?:[;,]|$))/i.exec(header ?? "");
     if (match === null)
         return undefined;
@@ -87979,6 +87983,7 @@ var transport = __nccwpck_require__(6592);
 
 
 
+
 /**
  * The wanted versions, newest first, of all that the repository has released.
  * @param universe published versions; prereleases are among them only by the user's choice, or as the event's own release.
@@ -87988,7 +87993,7 @@ function selection_select(selection, universe, repository) {
     const ordered = [...universe].sort(plan_version/* bySemver */.sL);
     const chosen = chosenOf(selection, ordered, repository);
     if (chosen.length === 0) {
-        throw new src_errors/* InputError */.dz(`No release of ${repository} fits version "${describe(selection)}". ${newestKnown(ordered)}`);
+        throw new src_errors/* InputError */.dz(`No release of ${repository} fits version "${(0,src_log/* printable */.g$)(describe(selection))}". ${newestKnown(ordered)}`);
     }
     return chosen;
 }
@@ -88001,7 +88006,7 @@ function chosenOf(selection, ordered, repository) {
     }
     const unknown = selection.tags.filter((tag) => !ordered.some((version) => version.tag === tag));
     if (unknown.length > 0) {
-        throw new src_errors/* InputError */.dz(`${repository} has no published release ${unknown.join(", ")}: a draft, a tag without a release, a prerelease without prereleases: true, or a typing error. ${newestKnown(ordered)}`);
+        throw new src_errors/* InputError */.dz(`${repository} has no published release ${(0,src_log/* printable */.g$)(unknown.join(", "))}: a draft, a tag without a release, a prerelease without prereleases: true, or a typing error. ${newestKnown(ordered)}`);
     }
     return ordered.filter((version) => selection.tags.includes(version.tag));
 }

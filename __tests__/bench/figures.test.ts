@@ -195,7 +195,8 @@ test("the plot has a bar for every time, says what failed, and escapes what it p
       ],
     },
   ]);
-  expect(picture).toContain("a &lt; b &amp; c (2026-01-02)");
+  expect(picture).toContain(">a &lt; b &amp; c<");
+  expect(picture).toContain(">near-far, cold: empty (2026-01-02)<");
   // The picture's own legend has one of each as well.
   for (const name of ["near", "far", "wall"]) expect(picture.split(`<rect class="${name}"`)).toHaveLength(3);
   expect(picture).toContain(">failed<");

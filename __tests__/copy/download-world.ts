@@ -1,6 +1,8 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
+import type { FaultAction } from "../../sandbox/faults.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { Budget } from "../../src/copy/budget.ts";
 import { Downloads } from "../../src/copy/download.ts";
@@ -43,6 +45,11 @@ export interface DownloadWorld extends AsyncDisposable {
   /** Ends the run. */
   cancel(): void;
 }
+
+export const forEver = Number.POSITIVE_INFINITY;
+
+/** Requests for blobs. */
+export const blobs = { method: "GET", path: /\/blobs\// };
 
 const repositoryName = "goharbor/core";
 
@@ -112,4 +119,20 @@ export async function startDownloadWorld(options: DownloadWorldOptions = {}): Pr
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Breaks requests for blobs at the first source. */
+export function fault(
+  world: DownloadWorld,
+  effect: FaultAction,
+  options: { times?: number; when?: object } = {},
+): void {
+  const { times = 1, when = blobs } = options;
+  world.servers[0]?.fault({ when, times, effect });
+}
+
+/** Not by `toEqual`, which takes seconds for megabytes. */
+export function expectSame(actual: Buffer, expected: Buffer): void {
+  expect(actual.length).toBe(expected.length);
+  expect(actual.equals(expected)).toBe(true);
 }

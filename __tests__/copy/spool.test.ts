@@ -1,35 +1,9 @@
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import fc from "fast-check";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { randomBytes } from "../../sandbox/images.ts";
-import { RecentChunks } from "../../src/copy/recent-chunks.ts";
-import { ContentError, SpooledBlob } from "../../src/copy/spool.ts";
-import { digestOf } from "../../src/oci/digest.ts";
-
-const folder = await mkdtemp(join(tmpdir(), "spool-test-"));
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const octets = "application/octet-stream";
-const plenty = 1e9;
-
-interface Spooling {
-  readonly bytes?: Uint8Array;
-  /** What the descriptor says, where that is not the truth. */
-  readonly size?: number;
-  /** Bytes kept in memory. */
-  readonly memory?: number;
-}
-
-/** An empty spool file for some bytes. */
-async function spooledFor({ bytes = randomBytes("spool", 1000), size, memory = plenty }: Spooling = {}) {
-  const descriptor = { digest: digestOf(bytes), size: size ?? bytes.length, mediaType: octets };
-  const spooled = await SpooledBlob.create(folder, descriptor, new RecentChunks(memory));
-  const write = (from: number, to: number): Promise<void> =>
-    spooled.write(from, Buffer.from(bytes.subarray(from, to)));
-  return { spooled, bytes, write };
-}
+import { ContentError } from "../../src/copy/spool.ts";
+import { all, folder, type Spooling, settled, spooledFor } from "./spooling.ts";
 
 /** Reads on until a number of bytes is there; the generator stays open. */
 async function take(following: AsyncGenerator<Uint8Array>, count: number): Promise<Buffer> {
@@ -41,16 +15,6 @@ async function take(following: AsyncGenerator<Uint8Array>, count: number): Promi
     size += value.length;
   }
   return Buffer.concat(chunks);
-}
-
-async function all(following: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of following) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 describe("who follows a blob", () => {
@@ -201,51 +165,6 @@ describe("a blob in several parts", () => {
   });
 });
 
-describe("memory", () => {
-  test("keeps the newest bytes of all blobs together, and no more than its limit", () => {
-    const recent = new RecentChunks(100);
-    const kept: string[] = [];
-    const keep = (name: string, size: number): void => {
-      kept.push(name);
-      recent.add(size, () => kept.splice(kept.indexOf(name), 1));
-    };
-    for (const name of ["a1", "b1", "a2"]) keep(name, 40);
-    expect(kept).toEqual(["b1", "a2"]);
-    keep("b2", 90);
-    expect(kept).toEqual(["b2"]);
-    keep("too large", 101);
-    expect(kept).toEqual([]);
-    keep("next", 100);
-    expect(kept).toEqual(["next"]);
-  });
-
-  test("keeps within its limit over many thousands of chunks", () => {
-    const recent = new RecentChunks(1000);
-    const kept: number[] = [];
-    let size = 0;
-    let most = 0;
-    for (let chunk = 0; chunk < 5000; chunk += 1) {
-      kept.push(chunk % 300);
-      size += chunk % 300;
-      recent.add(chunk % 300, () => {
-        size -= kept.shift() ?? 0;
-      });
-      most = Math.max(most, size);
-    }
-    expect(most).toBeLessThanOrEqual(1000);
-    expect(most).toBeGreaterThan(700);
-  });
-
-  test("that is full does not change what followers at different places get", async () => {
-    const { spooled, bytes, write } = await spooledFor({ memory: 150 });
-    const places = [0, 120, 350].map((from) => ({ from, following: spooled.follow(from) }));
-    for (let from = 0; from < 1000; from += 50) await write(from, from + 50);
-    spooled.complete();
-    for (const { from, following } of places) expect(await all(following)).toEqual(bytes.subarray(from));
-    await spooled.remove();
-  });
-});
-
 describe("the file", () => {
   test("has the blob's bytes, can be read by nobody else, and goes away", async () => {
     const { spooled, write } = await spooledFor();
@@ -257,71 +176,3 @@ describe("the file", () => {
     expect(await readdir(folder)).not.toContain(name);
   });
 });
-
-/** Parts of a blob as several connections bring them: who brings the next piece, and how large it is. */
-interface Arrival {
-  readonly lane: number;
-  readonly size: number;
-}
-
-const arrivals = fc.array(fc.record({ lane: fc.nat(3), size: fc.integer({ min: 1, max: 700 }) }), {
-  minLength: 1,
-  maxLength: 60,
-});
-
-describe("whatever the order of writes, the paces of readers and the memory", () => {
-  test("every follower gets the right bytes, in order, and the digest is right", async () => {
-    const size = fc.integer({ min: 4, max: 8000 });
-    const memory = fc.constantFrom(0, 500, 3000, plenty);
-    const readers = fc.array(fc.record({ from: fc.nat(8000), every: fc.nat(4) }), { maxLength: 4 });
-    await fc.assert(
-      fc.asyncProperty(size, memory, readers, arrivals, async (length, limit, paces, order) => {
-        const bytes = randomBytes(`blob ${length}`, length);
-        const { spooled } = await spooledFor({ bytes, memory: limit });
-        const reading = paces.map(({ from, every }) => readSlowly(spooled, Math.min(from, length), every));
-        await writeByLanes(spooled, bytes, order);
-        expect(spooled.received).toBe(length);
-        spooled.complete();
-        const got = await Promise.all(reading);
-        for (const [index, { from }] of paces.entries()) {
-          expect(got[index]?.equals(bytes.subarray(Math.min(from, length)))).toBe(true);
-        }
-        await spooled.remove();
-      }),
-      { numRuns: 60 },
-    );
-  });
-});
-
-/** Four connections, each with a quarter of the blob; every piece is written without waiting for other connections. */
-async function writeByLanes(spooled: SpooledBlob, bytes: Buffer, order: readonly Arrival[]): Promise<void> {
-  const quarter = Math.floor(bytes.length / 4);
-  const lanes = [0, 1, 2, 3].map((lane) => ({
-    position: lane * quarter,
-    end: lane === 3 ? bytes.length : (lane + 1) * quarter,
-    writing: Promise.resolve(),
-  }));
-  const rest = lanes.map((_, lane) => ({ lane, size: bytes.length }));
-  for (const { lane: index, size } of [...order, ...rest.reverse()]) {
-    const lane = lanes[index];
-    if (lane === undefined) continue;
-    const from = lane.position;
-    lane.position = Math.min(from + size, lane.end);
-    const piece = Buffer.from(bytes.subarray(from, lane.position));
-    // One connection writes one piece after the other; several of them write at the same time.
-    lane.writing = lane.writing.then(() => (piece.length > 0 ? spooled.write(from, piece) : undefined));
-    if (size % 3 === 0) await settled();
-  }
-  await Promise.all(lanes.map(({ writing }) => writing));
-}
-
-/** @param every chunks between two pauses; 0: no pause. */
-async function readSlowly(spooled: SpooledBlob, from: number, every: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of spooled.follow(from)) {
-    // No copy: what was handed on may not change later either.
-    chunks.push(chunk);
-    if (every > 0 && chunks.length % every === 0) await settled();
-  }
-  return Buffer.concat(chunks);
-}

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect, vi } from "vitest";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { DestinationProgress } from "../../src/copy/progress.ts";
 import { RecentChunks } from "../../src/copy/recent-chunks.ts";
@@ -110,4 +111,23 @@ function targetOptions(
     signal: new AbortController().signal,
     ...(stallLimit === undefined ? {} : { stallLimit }),
   };
+}
+
+/** Bytes of blobs that the registry took. */
+export function bytesIn(world: UploadWorld): number {
+  return world.transfers().reduce((sum, request) => sum + request.bytesIn, 0);
+}
+
+/** `METHOD Content-Range` of the requests with bytes. */
+export function ranges(world: UploadWorld): readonly string[] {
+  return world.transfers().map(({ method, headers }) => `${method} ${headers["content-range"] ?? "whole"}`);
+}
+
+export function count(world: UploadWorld, method: string): number {
+  return world.server.requests.filter((request) => request.method === method).length;
+}
+
+/** Uploads that are given up are cancelled in passing. */
+export function nothingLeftOpen(world: UploadWorld): Promise<void> {
+  return vi.waitFor(() => expect(world.server.uploadsOpen()).toBe(0));
 }

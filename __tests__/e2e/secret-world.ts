@@ -153,15 +153,24 @@ function writeLogins(
   mkdirSync(join(folder, "bin"));
   const answer = { Username: given.helperUser.value, Secret: given.helperPassword.value };
   writeFileSync(join(folder, "bin", "answer.json"), JSON.stringify(answer));
-  writeHelper(folder, 'cat "$(dirname "$0")/answer.json"');
+  writeHelper(folder, "process.stdout.write(answer)");
 }
 
-/** Makes the credential helper end with these commands. */
-export function writeHelper(folder: string, commands: string): void {
+/**
+ * Makes the credential helper end with this code, in which `answer` is the right one. No shell: that would keep variables
+ * from sight whose names it does not take, such as `INPUT_DOCKERHUB-TOKEN`.
+ */
+export function writeHelper(folder: string, code: string): void {
   const path = join(folder, "bin", "docker-credential-marked");
-  const record =
-    'heard="$(dirname "$0")/heard"\nprintf "%s\\n" "$*" >> "$heard"\ncat >> "$heard"\nenv >> "$heard"';
-  writeFileSync(path, `#!/bin/sh\n${record}\n${commands}\n`);
+  const lines = [
+    `#!${process.execPath}`,
+    'const { appendFileSync, readFileSync } = require("node:fs");',
+    'const heard = [process.argv.join(" "), readFileSync(0, "utf8"), JSON.stringify(process.env)];',
+    'appendFileSync(__dirname + "/heard", heard.join("\\n"));',
+    'const answer = readFileSync(__dirname + "/answer.json", "utf8");',
+    code,
+  ];
+  writeFileSync(path, lines.join("\n"));
   chmodSync(path, 0o755);
 }
 

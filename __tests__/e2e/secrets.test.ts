@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { FaultRule } from "../../sandbox/server.ts";
-import { echoedForms, holds } from "./secret.ts";
+import { always, echo, known } from "./secret-faults.ts";
+import { leaks, maskedTooLate, meetings, notMasked, type Table } from "./secret-leaks.ts";
 import {
   given,
   type Heard,
@@ -67,45 +67,6 @@ async function play({ arrange, inputs = {}, env = {}, says, exitCode = 1 }: Scen
   return heard;
 }
 
-/** A fault that stays. `/v2/` itself is left as it is: nobody could log in otherwise. */
-function always(
-  world: SecretWorld,
-  servers: readonly string[],
-  effect: FaultRule["effect"],
-  path = /^\/(?!v2\/$)/,
-) {
-  for (const name of servers) world.server(name).fault({ when: { path }, times: Infinity, effect });
-}
-
-/** What a server is told in a run with all inputs, as error texts, JSON, URLs and dumps of headers show it. */
-function known(server: string): string {
-  const { variableId: _id, variableKey: _key, variableToken: _token, ...told } = given;
-  return Object.values(told)
-    .filter(({ name }) => belongs[name]?.includes(server))
-    .flatMap(echoedForms)
-    .join(" | ");
-}
-
-/**
- * A refusal that sends back all that the server knows: the login that came with the request, decoded too, and its secrets.
- * @param before characters in front of it, so that the place where a long text is cut is inside of a secret.
- */
-function echo(server: string, status: number, before = 0): FaultRule["effect"] {
-  const body = ({ headers }: { headers: { authorization?: string | undefined } }) => {
-    const login = (headers.authorization ?? "").replace(/Signature=.*/, "");
-    const plain = Buffer.from(login.split(" ")[1] ?? "", "base64").toString();
-    const message = `${"x".repeat(before)}${login} | ${plain} | ${known(server)}`;
-    const errors = [{ code: "DENIED", message }];
-    // The forms of registries, of GitHub, of Docker Hub and of the Tencent Cloud API in one.
-    const Response = {
-      Error: { Code: "AuthFailure.SignatureFailure", Message: message },
-      RequestId: message,
-    };
-    return JSON.stringify({ errors, message, documentation_url: message, detail: message, Response });
-  };
-  return { status, headers: { "content-type": "application/json" }, body };
-}
-
 const registries = ["Docker Hub registry", "TCR registry", "Basic registry", "OAuth registry"];
 const tokenServers = ["Docker Hub token server", "TCR token server", "OAuth token server"];
 
@@ -150,7 +111,8 @@ describe.concurrent("secrets in a run with other logins", () => {
     [
       "a wrong login everywhere",
       {
-        arrange: ({ folder }) => writeHelper(folder, `printf '{"Username":"x","Secret":"wrong password"}'`),
+        arrange: ({ folder }) =>
+          writeHelper(folder, `process.stdout.write('{"Username":"x","Secret":"wrong password"}')`),
         inputs: {
           "dockerhub-token": "wrong token",
           "tcr-secret-key": "wrong key",
@@ -195,10 +157,10 @@ describe.concurrent("secrets in a run with a bad Docker configuration", () => {
   it.each<[what: string, commands: string]>([
     [
       "fails and prints what it knows",
-      'cat "$(dirname "$0")/answer.json" >&2; cat "$(dirname "$0")/answer.json"; exit 3',
+      "process.stderr.write(answer); process.stdout.write(answer); process.exitCode = 3",
     ],
-    ["answers in another form", 'printf "[%s]" "$(cat "$(dirname "$0")/answer.json")"'],
-    ["is cut off", 'head -c 60 "$(dirname "$0")/answer.json"'],
+    ["answers in another form", 'process.stdout.write("[" + answer + "]")'],
+    ["is cut off", "process.stdout.write(answer.slice(0, 60))"],
   ])("a credential helper that %s", async (_what, commands) => {
     await play({
       arrange: ({ folder }) => writeHelper(folder, commands),
@@ -234,7 +196,7 @@ describe.concurrent("secrets that a server sends back", () => {
   ])("%s with status %i after %i characters", async (servers, status, before, says) => {
     await play({
       arrange: (world) => {
-        for (const server of servers) always(world, [server], echo(server, status, before));
+        for (const server of servers) always(world, [server], echo(belongs, server, status, before));
       },
       says,
     });
@@ -242,7 +204,7 @@ describe.concurrent("secrets that a server sends back", () => {
 
   it("in place of an answer", async () => {
     const wrong = (server: string) => {
-      const text = known(server);
+      const text = known(belongs, server);
       return JSON.stringify({ token: { text }, access_token: { text }, expires_in: text, Response: text });
     };
     await play({
@@ -259,7 +221,7 @@ describe.concurrent("secrets that a server sends back", () => {
 
 describe.concurrent("secrets of a run that fails half way", () => {
   it("at the pruning of Docker Hub", async () => {
-    const refused = { ...echo("Docker Hub API", 403) };
+    const refused = echo(belongs, "Docker Hub API", 403);
     await play({
       arrange: (world) =>
         world
@@ -275,7 +237,7 @@ describe.concurrent("secrets of a run that fails half way", () => {
         world.server("TCR API").fault({
           when: { header: { name: "x-tc-action", value: /^DeleteRepositoryTags$/ } },
           times: Infinity,
-          effect: echo("TCR API", 200),
+          effect: echo(belongs, "TCR API", 200),
         }),
       says: /Pruning .* failed: .*AuthFailure/,
     });

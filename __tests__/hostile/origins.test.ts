@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import tls from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
+import { hubAccount } from "../../sandbox/docker-hub.ts";
 import type { Artifact, Blob } from "../../sandbox/images.ts";
 import { mediaTypes, randomBytes } from "../../sandbox/images.ts";
 import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
@@ -9,6 +10,7 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { discard } from "../../src/oci/http.ts";
 import type { Repository } from "../../src/oci/repository.ts";
 import { startWorld } from "../copy/harness.ts";
+import { act, startSandboxWorld, version } from "../e2e/world.ts";
 import { repositoryName } from "../oci/clients.ts";
 import { failureOf } from "../oci/failure-of.ts";
 import { type Certificate, selfSigned } from "./certificate.ts";
@@ -193,6 +195,29 @@ describe("case 3: a challenge whose realm is foreign, in the clear, or local", (
       expect(loginsSeen(registry)).toEqual([]);
     }
     expect(evil.connections()).toBe(0);
+  });
+
+  test("in a run of the whole Action: the login is neither at that host nor in the log", async () => {
+    await using world = await startSandboxWorld();
+    const evil = await harvester();
+    await world.source.seed(version("v2.15.2", { images: ["harbor-core"] }));
+    world.sandbox.dockerHub.registry.fault({
+      when: {},
+      times: Number.POSITIVE_INFINITY,
+      effect: {
+        status: 401,
+        headers: { "www-authenticate": `Bearer realm="http://localhost:${evil.port}/token",service="x"` },
+      },
+    });
+    const { exitCode, log, summary } = await act(world, { inputs: { images: "harbor-core", wait: "0" } });
+    expect(exitCode).toBe(1);
+    expect(log).toContain("token server on another host, localhost");
+    expect(evil.connections()).toBe(0);
+    expect(loginsSeen(world.sandbox.dockerHub.registry)).toEqual([]);
+    const masked = log.replaceAll(/^::add-mask::.*$/gm, "");
+    for (const text of [masked, summary]) expect(text).not.toContain(hubAccount.secret);
+    // The other destination is not kept from its part.
+    expect(Object.keys((await world.far.state())["goharbor/harbor-core"] ?? {})).toEqual(["v2.15.2"]);
   });
 
   test("a token server that redirects is not followed", async () => {

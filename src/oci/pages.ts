@@ -1,9 +1,14 @@
+/** Longest header that is read, in characters; real ones have some hundred. The pattern looks back at every `<`. */
+const headerLimit = 8 * 1024;
+
 /**
  * The address of the next page from a `Link` header, or undefined when there is none.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
  * @throws Error when it points to another origin or brings a login: a page is asked for with the login of this registry.
  */
 export function nextPage(header: string | undefined, current: URL): URL | undefined {
+  if (header !== undefined && header.length > headerLimit)
+    throw new Error("the address of the next page is too long");
   const match = /<([^<>]*)>\s*;[^,]*\brel=(?:"next"|next)(?=\s*(?:[;,]|$))/i.exec(header ?? "");
   if (match === null) return undefined;
   const target = match[1] ?? "";

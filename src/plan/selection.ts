@@ -1,5 +1,6 @@
 import semver from "semver";
 import { InputError } from "../errors.ts";
+import { printable } from "../log.ts";
 import { bySemver, type Selection, type Version } from "./version.ts";
 
 /**
@@ -16,7 +17,7 @@ export function select(
   const chosen = chosenOf(selection, ordered, repository);
   if (chosen.length === 0) {
     throw new InputError(
-      `No release of ${repository} fits version "${describe(selection)}". ${newestKnown(ordered)}`,
+      `No release of ${repository} fits version "${printable(describe(selection))}". ${newestKnown(ordered)}`,
     );
   }
   return chosen;
@@ -33,7 +34,7 @@ function chosenOf(selection: Selection, ordered: readonly Version[], repository:
   const unknown = selection.tags.filter((tag) => !ordered.some((version) => version.tag === tag));
   if (unknown.length > 0) {
     throw new InputError(
-      `${repository} has no published release ${unknown.join(", ")}: a draft, a tag without a release, a prerelease without prereleases: true, or a typing error. ${newestKnown(ordered)}`,
+      `${repository} has no published release ${printable(unknown.join(", "))}: a draft, a tag without a release, a prerelease without prereleases: true, or a typing error. ${newestKnown(ordered)}`,
     );
   }
   return ordered.filter((version) => selection.tags.includes(version.tag));

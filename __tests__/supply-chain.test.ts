@@ -1,0 +1,94 @@
+/** What the packages of this repository are held to. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+import { describe, expect, test } from "vitest";
+import { root, tableRows, textOf } from "./documents.ts";
+
+const versions = v.optional(v.record(v.string(), v.string()), {});
+const manifest = v.parse(
+  v.object({
+    dependencies: versions,
+    devDependencies: versions,
+    allowScripts: v.record(v.string(), v.boolean()),
+  }),
+  JSON.parse(textOf("package.json")),
+);
+const lockFile = v.parse(
+  v.object({
+    lockfileVersion: v.number(),
+    packages: v.record(v.string(), v.record(v.string(), v.unknown())),
+  }),
+  JSON.parse(textOf("package-lock.json")),
+);
+/** All packages but this one itself, by the folder that they go to. */
+const packages = Object.entries(lockFile.packages).filter(([folder]) => folder !== "");
+
+/** The folders of the packages of which something is true. */
+function those(of: (entry: Readonly<Record<string, unknown>>, folder: string) => boolean): readonly string[] {
+  return packages.filter(([folder, entry]) => of(entry, folder)).map(([folder]) => folder);
+}
+
+describe("the lock file", () => {
+  test("is of the form that npm 10 and 11 read, and holds packages", () => {
+    expect(lockFile.lockfileVersion).toBe(3);
+    expect(packages.length).toBeGreaterThan(50);
+  });
+
+  test("has a hash for every package", () => {
+    expect(those(({ integrity }) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(String(integrity)))).toEqual([]);
+  });
+
+  test("names no server, no folder and no repository that a package is taken from", () => {
+    expect(those(({ resolved, link }) => resolved !== undefined || link !== undefined)).toEqual([]);
+  });
+
+  test("has no package under another's name", () => {
+    expect(those(({ name }, folder) => name !== undefined && !folder.endsWith(`/${String(name)}`))).toEqual(
+      [],
+    );
+  });
+
+  test("has install scripts in the allowed packages alone", () => {
+    const allowed = Object.keys(manifest.allowScripts).filter((name) => manifest.allowScripts[name] === true);
+    const withScripts = those(({ hasInstallScript }) => hasInstallScript === true);
+    expect(withScripts).toEqual(allowed.map((name) => `node_modules/${name}`));
+  });
+});
+
+test("package.json names exact versions", () => {
+  const named = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
+  expect(named.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+});
+
+test("npm refuses a package with an install script that nobody has allowed", () => {
+  expect(textOf(".npmrc")).toMatch(/^strict-allow-scripts=true$/m);
+});
+
+describe("SECURITY.md", () => {
+  const boundaries = tableRows(textOf("SECURITY.md"), "Boundary");
+
+  test("has every trust boundary", () => {
+    expect(boundaries.map(([name]) => name)).toEqual([
+      "The workflow and its inputs",
+      "GitHub",
+      "Source registries",
+      "Destination registries",
+      "Token servers",
+      "Vendor APIs",
+      "The runner",
+      "Other jobs and steps",
+      "Our own supply chain",
+    ]);
+  });
+
+  test.each(boundaries.map((cells) => [cells[0] ?? "", cells.at(-1) ?? ""]))(
+    "%s: names tests that there are",
+    (_boundary, tests) => {
+      const files = [...tests.matchAll(/`([^`]+)`/g)].map(([, path = ""]) => path);
+      expect(files.length).toBeGreaterThan(0);
+      expect(files.filter((path) => !/^__tests__\/.+\.test\.ts$/.test(path))).toEqual([]);
+      expect(files.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    },
+  );
+});
