@@ -77651,7 +77651,7 @@ function printable(text, limit = foreignTextLimit) {
     // Before anything else: a secret that is escaped or cut in the middle is not found any more.
     const oneLine = withoutSecrets(text)
         .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
-        .replace(/::/g, ": :")
+        .replace(/:(?=:)/g, ": ")
         .replace(/##\[/g, "# #[")
         .trim();
     return oneLine.length <= limit ? oneLine : `${oneLine.slice(0, limit)}…`;
@@ -78607,6 +78607,8 @@ function retrying(transport, context) {
     }
 }
 function canBeSentAgain(request) {
+    if (request.once === true)
+        return false;
     return request.body === undefined || typeof request.body === "string" || request.body instanceof Uint8Array;
 }
 async function sendOnce(transport, request, isLast) {
@@ -79285,7 +79287,7 @@ class Registry {
         return new src_errors/* OperationError */.OK({ side, host, repository, operation, ...rest, problem }, { cause });
     }
     async #attempt(request, authorization) {
-        const { method, target, body, redirect, connection, signal, headers } = request;
+        const { method, target, body, redirect, connection, once, signal, headers } = request;
         const url = new URL(target, this.origin);
         try {
             return await this.#options.transport.send({
@@ -79295,6 +79297,7 @@ class Registry {
                 ...(body === undefined ? {} : { body }),
                 ...(redirect === undefined ? {} : { redirect }),
                 ...(connection === undefined ? {} : { connection }),
+                ...(once === undefined ? {} : { once }),
                 signal,
             });
         }
@@ -81024,7 +81027,8 @@ class Repository {
         return response.status === 200;
     }
     /**
-     * Opens a blob for reading, from its storage if the registry redirects there. The caller checks its bytes.
+     * Opens a blob for reading, from its storage if the registry redirects there. The caller checks its bytes, and tries
+     * again itself: it knows how far it got.
      * @param range first byte, and the byte after the last one; the whole blob, the rest after a break, or a part of it.
      * @returns the body, the byte that it starts at (0 if the registry sends the whole blob all the same), and whether the
      * registry gives parts of this blob.
@@ -81041,6 +81045,7 @@ class Repository {
             },
             redirect: "follow",
             transfer: range.to - range.from > smallTransfer,
+            once: true,
         });
         const response = await this.registry.expect(request, 200, 206);
         const problem = transferProblem(response, blob.size, range);
@@ -81271,7 +81276,8 @@ class Target {
      * before the first of them was told here say nothing about the smaller parts.
      */
     broke(carried, used) {
-        if (!this.mayChunk || carried <= 0 || used !== this.#chunk)
+        // A connection that broke after a few bytes says that it was a bad one, not how much a good one carries.
+        if (!this.mayChunk || carried < smallestChunk || used !== this.#chunk)
             return;
         const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
         this.#chunk = { size, ownConnection: true };

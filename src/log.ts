@@ -72,7 +72,7 @@ export function printable(text: string, limit = foreignTextLimit): string {
   // Before anything else: a secret that is escaped or cut in the middle is not found any more.
   const oneLine = withoutSecrets(text)
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
-    .replace(/::/g, ": :")
+    .replace(/:(?=:)/g, ": ")
     .replace(/##\[/g, "# #[")
     .trim();
   return oneLine.length <= limit ? oneLine : `${oneLine.slice(0, limit)}…`;

@@ -91,13 +91,13 @@ describe("an upload that breaks", () => {
 
   test("counts nothing that a broken request's body still gets", async () => {
     await using world = await startUploadWorld();
-    world.server.fault({ when: put, effect: { resetRequestAfter: 1_000_000 } });
+    world.server.fault({ when: put, effect: { resetRequestAfter: 2_200_000 } });
     const spooled = await world.spool(three);
     const uploading = uploadBlob(world.repository, spooled, undefined, world.target);
     // The connection breaks while the upload waits for the source.
-    await spooled.write(0, three.subarray(0, 1_000_000));
+    await spooled.write(0, three.subarray(0, 2_200_000));
     await vi.waitFor(() => expect(count(world, "GET")).toBe(2));
-    await spooled.write(1_000_000, three.subarray(1_000_000));
+    await spooled.write(2_200_000, three.subarray(2_200_000));
     spooled.complete();
     await uploading;
     expect(world.holds(three)).toBe(true);
@@ -167,6 +167,8 @@ describe("the registry's word", () => {
     const error = await failureOf(world.upload(twoChunks));
     expect(error.message).toContain("the registry says that it has 0 bytes, which cannot be");
     expect(count(world, "PATCH")).toBe(6);
+    // Nothing broke, so nothing has to be cut smaller.
+    expect(world.target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false });
   });
 
   test("that it has the blob is enough, where only its answer was lost", async () => {

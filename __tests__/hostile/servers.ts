@@ -9,7 +9,9 @@ import {
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterEach } from "vitest";
+import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import type { Certificate } from "./certificate.ts";
+import { login } from "./clients.ts";
 
 /** A request that reached a hostile server. */
 export interface SeenRequest {
@@ -99,4 +101,23 @@ export function loginsSeen(server: {
   return server.requests.flatMap(({ headers }) =>
     [headers.authorization, headers.cookie].filter((value) => value !== undefined),
   );
+}
+
+/** Answers everything with a challenge that asks for a login at its own token server. */
+export function harvester(): Promise<HostileServer> {
+  return hostileServer((incoming, response) => {
+    if (incoming.url?.startsWith("/token")) response.end(JSON.stringify({ token: "taken" }));
+    else challenge(response, `Bearer realm="http://${incoming.headers.host}/token",service="evil"`);
+  });
+}
+
+/** Asks for a login in the words of this `WWW-Authenticate` header. */
+export function challenge(response: Parameters<Respond>[1], header: string): void {
+  response.writeHead(401, { "www-authenticate": header }).end();
+}
+
+/** A registry in front of which the login of these tests is needed. */
+export function lockedRegistry(kind: "basic" | "bearer"): Promise<RegistryServer> {
+  const users = [fullAccess(login.username, login.password)];
+  return startRegistry({ authentication: { kind, users } });
 }

@@ -1,10 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
 import type { ActionResult } from "../../sandbox/action.ts";
 import type { FaultAction, FaultRule } from "../../sandbox/faults.ts";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
+import { actionsLog } from "../../src/actions-log.ts";
+import { printable } from "../../src/log.ts";
 import { act, type RunOptions, startSandboxWorld, version } from "../e2e/world.ts";
+import { runs, textOf } from "../properties/arbitraries.ts";
 import { startMirror, versions } from "./mirror.ts";
 
 /** What a server would say to be obeyed by the runner, or shown as something else by a browser. */
@@ -229,6 +233,36 @@ describe("case 16: words of servers that the runner could obey", () => {
     const seen = mirror.destinationFront.requests;
     expect(seen.some(({ path }) => path.includes("%0d%0a"))).toBe(true);
     for (const { headers } of seen) expect(headers.authorization).toBeUndefined();
+  });
+});
+
+describe("the barriers in front of the runner", () => {
+  test("printable text has no command, no control character and no more than its length, whatever it was", () => {
+    fc.assert(
+      fc.property(textOf(":", "::", "##[", "#", "[", "\n", "\r", "\u001b[31m", "\u2028", "error"), (text) => {
+        const printed = printable(text, 20);
+        expect(printed).not.toMatch(/::|##\[|[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+        expect(printed.length).toBeLessThanOrEqual(21);
+      }),
+      runs,
+    );
+  });
+
+  test("a line that begins as a command is none in the log, whoever forgot to make it printable", () => {
+    const written: string[] = [];
+    const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      written.push(String(text));
+      return true;
+    });
+    try {
+      actionsLog().info("told\n::add-mask::INJECTED\r\n \t:::stop-commands::x\rand ##[error]here");
+    } finally {
+      write.mockRestore();
+    }
+    const text = written.join("");
+    expect(text).toContain("INJECTED");
+    for (const line of text.split(/[\r\n]+/)) expect(line.trimStart()).not.toMatch(/^::/);
+    expect(text).not.toContain("##[");
   });
 });
 

@@ -66,7 +66,7 @@ describe.each(parsers)("the input %s", (_name, parse, pieces) => {
     );
   });
 
-  test.each(longTextsOf(...pieces))("of 100 kB is read in no time: %.12j…", { timeout: hang }, (text) => {
+  test.each(longTextsOf(...pieces))("of 100 kB is read in no time: text %#", { timeout: hang }, (text) => {
     expect(() => read(parse, text)).not.toThrow();
   });
 });

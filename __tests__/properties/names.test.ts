@@ -92,7 +92,7 @@ describe("a reference", () => {
   });
 
   test.each(longTextsOf(...namePieces, "a.", "a-", "a__", "a/"))(
-    "of 100 kB is read in no time: %.12j…",
+    "of 100 kB is read in no time: text %#",
     { timeout: hang },
     (text) => {
       expect([parseNamespace(text), parseNamespace(`a.example/${text}`)]).toEqual([undefined, undefined]);
@@ -194,7 +194,7 @@ describe("a version", () => {
   });
 
   test.each(longTextsOf(...pieces, "1.", "1.0.0 ", "1.0.0,", "1.0.0 - ", ">=1 "))(
-    "input of 100 kB is read in no time: %.12j…",
+    "input of 100 kB is read in no time: text %#",
     { timeout: hang },
     (text) => {
       expect(versionOf(release(text))).toBeUndefined();

@@ -84,7 +84,8 @@ export class Target {
    * before the first of them was told here say nothing about the smaller parts.
    */
   broke(carried: number, used: Chunk | undefined): void {
-    if (!this.mayChunk || carried <= 0 || used !== this.#chunk) return;
+    // A connection that broke after a few bytes says that it was a bad one, not how much a good one carries.
+    if (!this.mayChunk || carried < smallestChunk || used !== this.#chunk) return;
     const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
     this.#chunk = { size, ownConnection: true };
   }

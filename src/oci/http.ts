@@ -21,6 +21,8 @@ export interface HttpRequest {
    * leave the public internet unless that server is not there itself. Redirects that are followed need no word of it.
    */
   readonly namedBy?: URL | undefined;
+  /** The caller tries again by itself, with what it knows about how far it got. Default: false. */
+  readonly once?: boolean;
   /** `own`: a new connection for this request alone, for links that cut connections after a while. Default: `shared`. */
   readonly connection?: "shared" | "own";
 }

@@ -33,6 +33,7 @@ export interface RegistryRequest {
   readonly body?: HttpRequest["body"];
   readonly redirect?: HttpRequest["redirect"];
   readonly connection?: HttpRequest["connection"];
+  readonly once?: HttpRequest["once"];
   /** A blob goes over this request: it has its own slots, and does not take one of the few for small requests. */
   readonly transfer?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -161,7 +162,7 @@ export class Registry {
   }
 
   async #attempt(request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {
-    const { method, target, body, redirect, connection, signal, headers } = request;
+    const { method, target, body, redirect, connection, once, signal, headers } = request;
     const url = new URL(target, this.origin);
     try {
       return await this.#options.transport.send({
@@ -171,6 +172,7 @@ export class Registry {
         ...(body === undefined ? {} : { body }),
         ...(redirect === undefined ? {} : { redirect }),
         ...(connection === undefined ? {} : { connection }),
+        ...(once === undefined ? {} : { once }),
         signal,
       });
     } catch (error) {

@@ -143,7 +143,8 @@ export class Repository {
   }
 
   /**
-   * Opens a blob for reading, from its storage if the registry redirects there. The caller checks its bytes.
+   * Opens a blob for reading, from its storage if the registry redirects there. The caller checks its bytes, and tries
+   * again itself: it knows how far it got.
    * @param range first byte, and the byte after the last one; the whole blob, the rest after a break, or a part of it.
    * @returns the body, the byte that it starts at (0 if the registry sends the whole blob all the same), and whether the
    * registry gives parts of this blob.
@@ -164,6 +165,7 @@ export class Repository {
       },
       redirect: "follow",
       transfer: range.to - range.from > smallTransfer,
+      once: true,
     });
     const response = await this.registry.expect(request, 200, 206);
     const problem = transferProblem(response, blob.size, range);
@@ -347,7 +349,7 @@ export class Repository {
     path: string,
     operation: string,
     signal: AbortSignal | undefined,
-    rest: Pick<RegistryRequest, "headers" | "body" | "redirect" | "transfer"> & { push?: boolean },
+    rest: Pick<RegistryRequest, "headers" | "body" | "redirect" | "transfer" | "once"> & { push?: boolean },
   ): RegistryRequest {
     const { push, ...request } = rest;
     // A destination is asked with one scope for all, so that one token does for reading and writing.

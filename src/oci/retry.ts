@@ -153,6 +153,7 @@ export function retrying(transport: Transport, context: RetryContext): Transport
 }
 
 function canBeSentAgain(request: HttpRequest): boolean {
+  if (request.once === true) return false;
   return request.body === undefined || typeof request.body === "string" || request.body instanceof Uint8Array;
 }
 
