@@ -48,6 +48,9 @@ describe("defaults", () => {
       platforms: "all",
       referrers: true,
       wait: 3_600_000,
+      spoolLimit: 8_000_000_000,
+      downloadConnections: undefined,
+      uploadConnections: undefined,
       dryRun: false,
       dockerHubLogin: undefined,
       tencentCloudKey: undefined,
@@ -250,4 +253,28 @@ test("the runner's variables become the event and the folders", () => {
   expect(inputs.githubApiUrl.href).toBe("https://ghe.example/api/v3");
   expect(inputs.runner).toEqual({ temporaryFolder: "/runner/temp", dockerConfigFolder: "/home/me/.docker" });
   expect(load({}, { DOCKER_CONFIG: "/cfg", HOME: "/home/me" }).runner.dockerConfigFolder).toBe("/cfg");
+});
+
+describe("the copy engine's limits", () => {
+  test.each([
+    ["500MB", 500_000_000],
+    ["1.5 GB", 1_500_000_000],
+    ["2TB", 2_000_000_000_000],
+  ])("spool-limit %s", (text, bytes) => {
+    expect(load({ "spool-limit": text }).spoolLimit).toBe(bytes);
+  });
+
+  test.each(["8", "8GiB", "-1GB", "10MB", "lots"])("spool-limit %s is a mistake", (text) => {
+    expect(() => load({ "spool-limit": text })).toThrow(/spool-limit: .*Example: 8GB/s);
+  });
+
+  test.each(["download-connections", "upload-connections"])("%s: a number pins it, auto does not", (name) => {
+    const of = (text: string) => {
+      const { downloadConnections, uploadConnections } = load({ [name]: text });
+      return name === "download-connections" ? downloadConnections : uploadConnections;
+    };
+    expect(of("7")).toBe(7);
+    expect(of("auto")).toBeUndefined();
+    for (const wrong of ["0", "65", "many", "1.5"]) expect(() => of(wrong)).toThrow(name);
+  });
 });

@@ -1,5 +1,4 @@
 import type { MovedBytes } from "../copy/outcome.ts";
-import { withoutSecrets } from "../log.ts";
 import type { Step } from "../plan/plan.ts";
 import { digestOfStep, type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
 import type { ReportedDestination, RunResult } from "./result.ts";
@@ -83,8 +82,7 @@ function jsonStep({ step, outcome, reason, bytes, milliseconds }: Reported): Jso
     destination: step.destination,
     version: step.version,
     ...image,
-    // A failure's words may come from a server, and nobody masks this file.
-    reason: withoutSecrets(reason),
+    reason,
     digest: digestOfStep(step),
     ...copyDetails(step),
     bytes,
