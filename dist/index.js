@@ -88492,7 +88492,7 @@ async function* entries(read, nameOf) {
 /**
  * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query, which is
  * the only kind of request that this Action makes.
- * https://www.tencentcloud.com/document/product/1051/41102
+ * https://www.tencentcloud.com/document/product/267/37447
  */
 const algorithm = "TC3-HMAC-SHA256";
 /** The request in canonical form: method, path, query, headers by name, names of the headers, hash of the body. */
@@ -88545,7 +88545,7 @@ function hmac(key, text) {
 
 
 
-/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41101 */
+/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41100 */
 const tencent_api_apiVersion = "2019-09-24";
 /**
  * Least time between two requests, in milliseconds: 10 a second. TCR allows 20 a second for most actions and 10 for some
@@ -89375,7 +89375,6 @@ function subject(steps) {
 ;// CONCATENATED MODULE: ./src/report/json-report.ts
 
 
-
 /** The report of a run, as data: `JSON.stringify` gives the document. */
 function reportOf(result) {
     return {
@@ -89402,8 +89401,7 @@ function jsonStep({ step, outcome, reason, bytes, milliseconds }) {
         destination: step.destination,
         version: step.version,
         ...image,
-        // A failure's words may come from a server, and nobody masks this file.
-        reason: (0,src_log/* withoutSecrets */.cT)(reason),
+        reason,
         digest: digestOfStep(step),
         ...copyDetails(step),
         bytes,

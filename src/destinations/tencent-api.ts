@@ -37,7 +37,7 @@ export interface TencentApiOptions {
   readonly key: TencentCloudKey;
 }
 
-/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41101 */
+/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41100 */
 const apiVersion = "2019-09-24";
 
 /**
