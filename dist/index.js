@@ -80165,6 +80165,8 @@ async function copyToDestination(steps, needs, target, prepare, shared) {
     for (const { descriptor } of needs)
         target.options.progress.expect(descriptor.size);
     const ready = prepare(target.signal);
+    // Every delivery takes the failure up; where no image could be read there is none, and it must not end the process.
+    ready.catch(() => undefined);
     const deliveries = new Map(needs.map((need) => {
         const delivering = ready
             .then(() => deliverBlob(need, target, downloads))
@@ -81297,8 +81299,13 @@ class Target {
     }
     /** Waits until all is tidied up, but not for long. */
     async settle() {
-        const { clock } = this.options;
-        await Promise.race([Promise.allSettled(this.#tidying), clock.sleep(tidyingTime)]);
+        if (this.#tidying.length === 0)
+            return;
+        const done = new AbortController();
+        // Taken back below: a timer that is left over would keep the process, and so the job, waiting for its end.
+        const patience = this.options.clock.sleep(tidyingTime, done.signal).catch(() => undefined);
+        await Promise.race([Promise.allSettled(this.#tidying), patience]);
+        done.abort();
     }
     /** An operation went well: the destination is not down. */
     works() {
@@ -90104,7 +90111,7 @@ async function copyAll(plan, inputs, destinations, sources, attachments, { clock
     if (steps.length === 0)
         return { copies: [], bytesRead: 0 };
     const sourceRepository = (image) => {
-        const source = sources.find(({ registry, path }) => registry === image.source.registry && path === image.source.path);
+        const source = sources.find((candidate) => (0,oci_reference/* sameNamespace */.ef)(candidate, image.source));
         if (source === undefined)
             throw new Error(`${(0,oci_reference/* printNamespace */.lp)(image.source)} is not a source of this run`);
         return source.repository(image.repository);

@@ -18,7 +18,7 @@ import { takeSnapshot } from "./inventory/snapshot.ts";
 import type { Source } from "./inventory/sources.ts";
 import type { Log } from "./log.ts";
 import { dockerConfiguration } from "./oci/docker-config.ts";
-import { printNamespace } from "./oci/reference.ts";
+import { printNamespace, sameNamespace } from "./oci/reference.ts";
 import type { Repository } from "./oci/repository.ts";
 import { retrying } from "./oci/retry.ts";
 import { type NetworkTransport, userAgent } from "./oci/transport.ts";
@@ -176,9 +176,7 @@ async function copyAll(
   const steps = plan.steps.filter((step) => step.kind === "copy");
   if (steps.length === 0) return { copies: [], bytesRead: 0 };
   const sourceRepository = (image: SourceImage): Repository => {
-    const source = sources.find(
-      ({ registry, path }) => registry === image.source.registry && path === image.source.path,
-    );
+    const source = sources.find((candidate) => sameNamespace(candidate, image.source));
     if (source === undefined) throw new Error(`${printNamespace(image.source)} is not a source of this run`);
     return source.repository(image.repository);
   };

@@ -209,6 +209,22 @@ describe("a source in trouble", () => {
   });
 });
 
+describe("a destination that cannot be made ready", () => {
+  it("fails its images, and does not end the process where no image could be read either", async () => {
+    await using world = await startWorld({});
+    const steps = release(world);
+    world.source.fault({
+      when: { method: "GET", path: /manifests/ },
+      times: Number.POSITIVE_INFINITY,
+      effect: { status: 403 },
+    });
+    const prepare = () => Promise.reject(new Error("the namespace cannot be created"));
+    // A rejection that nobody handles fails the test run.
+    const { outcomes } = await world.run(steps, { prepare });
+    expect(outcomes.every(({ failure }) => /source .*reading the manifest/.test(failure ?? ""))).toBe(true);
+  });
+});
+
 describe("a cancelled run", () => {
   it("stops, moves no tag, and leaves no file behind", async () => {
     await using world = await startWorld({});

@@ -34,7 +34,10 @@ export interface World extends AsyncDisposable {
   spooledBytes(): Promise<number>;
 }
 
-export type RunOptions = Partial<Pick<CopyContext, "spoolLimit" | "signal" | "log" | "clock">>;
+export type RunOptions = Partial<Pick<CopyContext, "spoolLimit" | "signal" | "log" | "clock">> & {
+  /** What makes each destination ready. Default: nothing has to be done. */
+  readonly prepare?: () => Promise<void>;
+};
 
 const quick = { attempts: 4, connectAttempts: 4, firstDelay: 5, longestDelay: 20, longestRetryAfter: 2_000 };
 
@@ -105,14 +108,14 @@ export async function startWorld(options: {
         replaces: undefined,
       }));
     },
-    run(steps, runOptions = {}) {
+    run(steps, { prepare = () => Promise.resolve(), ...runOptions } = {}) {
       return copy(steps, {
         destinations: destinations.map((server) => ({
           name: `${server.host}/mirror`,
           registry: server.host,
           path: "mirror",
           client: clientFor(server, "destination"),
-          prepare: () => Promise.resolve(),
+          prepare,
         })),
         sourceRepository,
         attachments: new AttachmentFinder(silentLog),

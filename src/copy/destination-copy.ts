@@ -42,6 +42,8 @@ export async function copyToDestination(
   const { downloads } = shared;
   for (const { descriptor } of needs) target.options.progress.expect(descriptor.size);
   const ready = prepare(target.signal);
+  // Every delivery takes the failure up; where no image could be read there is none, and it must not end the process.
+  ready.catch(() => undefined);
   const deliveries = new Map(
     needs.map((need) => {
       const delivering = ready

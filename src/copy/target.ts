@@ -105,8 +105,12 @@ export class Target {
 
   /** Waits until all is tidied up, but not for long. */
   async settle(): Promise<void> {
-    const { clock } = this.options;
-    await Promise.race([Promise.allSettled(this.#tidying), clock.sleep(tidyingTime)]);
+    if (this.#tidying.length === 0) return;
+    const done = new AbortController();
+    // Taken back below: a timer that is left over would keep the process, and so the job, waiting for its end.
+    const patience = this.options.clock.sleep(tidyingTime, done.signal).catch(() => undefined);
+    await Promise.race([Promise.allSettled(this.#tidying), patience]);
+    done.abort();
   }
 
   /** An operation went well: the destination is not down. */

@@ -40,10 +40,11 @@ const tokenSchema = v.object({
 });
 
 export interface AuthenticatorOptions {
+  /** Canonical host, with the port if there is one. */
   readonly registry: string;
   readonly side: Side;
   readonly credentials: Credentials;
-  /** Retries what fails for the moment. */
+  /** Sends again what fails for the moment, where the body allows it. */
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;

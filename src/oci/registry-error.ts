@@ -6,9 +6,6 @@ import { type HttpResponse, parseJson, readBytes } from "./http.ts";
 import { createAdvice, pullAdvice, pushAdvice } from "./permission-advice.ts";
 import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "./retry.ts";
 
-/** Error codes of the distribution specification that decide something here. */
-export type ErrorCode = "MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN" | "UNSUPPORTED" | (string & {});
-
 /**
  * Longest problem that a failure tells, in characters: some name a dozen digests. What a broken connection says may quote
  * the server: names in its certificate, the address of a redirect.

@@ -1,25 +1,16 @@
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
-import { type Log, printable } from "../log.ts";
-import { Authenticator, type Scope } from "./auth.ts";
-import type { Credentials } from "./credentials.ts";
-import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+import { printable } from "../log.ts";
+import { Authenticator, type AuthenticatorOptions, type Scope } from "./auth.ts";
+import { discard, type HttpRequest, type HttpResponse } from "./http.ts";
 import { requestSlotsOf } from "./quirks.ts";
 import { registryOrigin } from "./reference.ts";
 import { problemLimit, refusal } from "./registry-error.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "./retry.ts";
 import { Slots } from "./slots.ts";
 
-export interface RegistryOptions {
-  /** Canonical host, with the port if there is one. */
-  readonly registry: string;
-  readonly side: Side;
-  readonly credentials: Credentials;
-  /** Sends again what fails for the moment, where the body allows it. */
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly log: Log;
-}
+/** A registry needs what its logins need. */
+export type RegistryOptions = AuthenticatorOptions;
 
 export interface RegistryRequest {
   readonly method: HttpRequest["method"];
