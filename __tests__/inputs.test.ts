@@ -57,6 +57,7 @@ describe("defaults", () => {
       tcrLogin: undefined,
       githubToken: undefined,
       githubApiUrl: new URL("https://api.github.com"),
+      idTokenRequest: undefined,
       event: { name: "", path: undefined, repository: undefined, refName: undefined, refType: undefined },
       runner: { temporaryFolder: tmpdir(), dockerConfigFolder: join(homedir(), ".docker") },
     });

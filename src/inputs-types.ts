@@ -36,6 +36,8 @@ export interface Inputs {
   readonly tcrLogin: Login | undefined;
   readonly githubToken: string | undefined;
   readonly githubApiUrl: URL;
+  /** Undefined: the job may not have id tokens. */
+  readonly idTokenRequest: IdTokenRequest | undefined;
   readonly event: EventInput;
   readonly runner: RunnerPaths;
 }
@@ -73,6 +75,13 @@ export interface TencentCloudKey {
   readonly secretKey: string;
   /** Present with temporary keys only. */
   readonly sessionToken: string | undefined;
+}
+
+/** How the job asks for its id tokens; the runner gives it to a job with `permissions: id-token: write`. */
+export interface IdTokenRequest {
+  readonly url: URL;
+  /** Bearer token for this URL alone. */
+  readonly token: string;
 }
 
 /** What the runner says about the event that started the run. */

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { InputError } from "./errors.ts";
 import { parseDestinations } from "./inputs-destinations.ts";
 import { parseImages } from "./inputs-images.ts";
-import type { EventInput, Inputs, Login, RunnerPaths, TencentCloudKey } from "./inputs-types.ts";
+import type {
+  EventInput,
+  IdTokenRequest,
+  Inputs,
+  Login,
+  RunnerPaths,
+  TencentCloudKey,
+} from "./inputs-types.ts";
 import {
   type Mistake,
   parseApiUrl,
@@ -18,6 +25,7 @@ import {
   parseSources,
   parseVersionInput,
 } from "./inputs-values.ts";
+import { isLoopback } from "./oci/reference.ts";
 
 export type * from "./inputs-types.ts";
 
@@ -118,6 +126,7 @@ export function loadInputs(environment: Environment): Inputs {
     tcrLogin: readLogin(text, "tcr-username", "tcr-password", mistakeIn),
     githubToken: text("github-token") || undefined,
     githubApiUrl: readGitHubApiUrl(environment, mistakeIn("github-api-url")),
+    idTokenRequest: readIdTokenRequest(environment),
     event: readEvent(environment),
     runner: readRunnerPaths(environment),
   };
@@ -173,6 +182,18 @@ function readGitHubApiUrl(environment: Environment, mistake: Mistake): URL {
   const usual = "https://api.github.com";
   const text = inputText(environment, "github-api-url") || environment.GITHUB_API_URL || usual;
   return parseApiUrl(text, mistake) ?? new URL(usual);
+}
+
+/**
+ * https://github.com/actions/toolkit/blob/main/packages/core/src/oidc-utils.ts
+ * An address that is neither HTTPS nor this machine is as good as none: it would get the token in the clear.
+ */
+function readIdTokenRequest(environment: Environment): IdTokenRequest | undefined {
+  const { ACTIONS_ID_TOKEN_REQUEST_URL: address = "", ACTIONS_ID_TOKEN_REQUEST_TOKEN: token = "" } =
+    environment;
+  if (token === "" || !URL.canParse(address)) return undefined;
+  const url = new URL(address);
+  return url.protocol === "https:" || isLoopback(url.host) ? { url, token } : undefined;
 }
 
 /** https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables */

@@ -94,7 +94,7 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
 
 /** Every secret that was given, before anything is done that could print it. Derived ones are masked where they arise. */
 function maskSecrets(inputs: Inputs, log: Log): void {
-  const { dockerHubLogin, tencentCloudKey, tcrLogin, githubToken } = inputs;
+  const { dockerHubLogin, tencentCloudKey, tcrLogin, githubToken, idTokenRequest } = inputs;
   const secrets = [
     dockerHubLogin?.password,
     tencentCloudKey?.secretId,
@@ -102,6 +102,7 @@ function maskSecrets(inputs: Inputs, log: Log): void {
     tencentCloudKey?.sessionToken,
     tcrLogin?.password,
     githubToken,
+    idTokenRequest?.token,
   ];
   for (const secret of secrets) if (secret !== undefined) log.mask(secret);
 }
