@@ -1,0 +1,45 @@
+import { isIndexType } from "../oci/media-types.ts";
+import type { Plan } from "./plan.ts";
+import type { SourceImage } from "./snapshot.ts";
+
+/** What a plan takes from one source registry, counted as Docker Hub counts pulls. */
+export interface PullsNeeded {
+  /** Canonical host of the source. */
+  readonly registry: string;
+  /** Images that are read there, each once, however many destinations get it. */
+  readonly images: number;
+  /** Manifests that are downloaded there, at least. */
+  readonly pulls: number;
+  /** Whether there are indexes among them, whose platforms nobody has counted yet: each is a pull more. */
+  readonly atLeast: boolean;
+}
+
+/**
+ * How many pulls the copies of a plan need at each source registry, in the order of the plan. A pull is a GET of a
+ * manifest: one for an image, one more for each platform of an index. HEAD requests and blobs are none.
+ * https://docs.docker.com/docker-hub/usage/pulls/
+ */
+export function pullsNeeded(plan: Pick<Plan, "steps">): readonly PullsNeeded[] {
+  const sources = plan.steps.flatMap((step) => (step.kind === "copy" ? [step.source] : []));
+  const images = new Map(sources.map((image) => [keyOf(image), image]));
+  return [...Map.groupBy(images.values(), ({ source }) => source.registry)].map(([registry, ofRegistry]) => ({
+    registry,
+    images: ofRegistry.length,
+    pulls: ofRegistry.reduce((sum, image) => sum + pullsOf(image), 0),
+    atLeast: ofRegistry.some(hasUnknownPlatforms),
+  }));
+}
+
+function keyOf({ source, repository, tag, digest }: SourceImage): string {
+  return `${source.registry}/${repository}:${tag}@${digest}`;
+}
+
+function pullsOf(image: SourceImage): number {
+  // The manifest of a subset is there already; what is left to read are its platforms. No index is empty.
+  const own = image.rewritten?.children.length ?? (hasUnknownPlatforms(image) ? 2 : 1);
+  return own + image.attachments.length;
+}
+
+function hasUnknownPlatforms({ mediaType, rewritten }: SourceImage): boolean {
+  return rewritten === undefined && isIndexType(mediaType);
+}
