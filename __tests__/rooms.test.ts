@@ -10,6 +10,7 @@ import { describe, expect, test } from "vitest";
 const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["index", /^src\/index\.ts$/],
   ["run", /^src\/run\.ts$/],
+  ["stages", /^src\/stages\.ts$/],
   ["registries, actions-log", /^src\/(registries|actions-log)\.ts$/],
   ["report", /^src\/report\//],
   ["copy", /^src\/copy\//],
