@@ -71,6 +71,19 @@ describe("a large blob from a source that is slow on each connection", () => {
     expectSame(await content, large);
   });
 
+  test("is taken back into one connection where the source then gives no parts after all (P2)", async () => {
+    await using world = await startDownloadWorld();
+    fault(world, slow, { times: forEver });
+    const { content } = await begun(world);
+    fault(world, { status: 200, body: large }, { times: forEver, when: ranged });
+    world.downloads.split();
+    expectSame(await content, large);
+    expect(blobRequests(world.servers[0])).toHaveLength(2);
+    expect(world.downloads.canSplit).toBe(false);
+    // What the second connection brought before it was closed: a socket's buffers.
+    expect(world.downloads.bytesRead).toBeLessThan(large.length + 500_000);
+  });
+
   test("goes on in each part where that part broke", async () => {
     await using world = await startDownloadWorld();
     fault(world, slow, { times: forEver });

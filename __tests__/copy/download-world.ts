@@ -38,7 +38,7 @@ export interface DownloadWorld extends AsyncDisposable {
   readonly slots: Slots;
   /** Puts a blob at all sources, and claims it for some destinations. Default: one. */
   claim(bytes: Buffer, claims?: number): Descriptor;
-  /** Claims a blob, reads it to its end as an upload does, and gives it back. */
+  /** Claims a blob, reads it to its end, from the next source where the bytes of one are wrong, and gives it back. */
   read(bytes: Buffer): Promise<Buffer>;
   /** Files in the spool. */
   files(): Promise<readonly string[]>;
@@ -105,7 +105,15 @@ export async function startDownloadWorld(options: DownloadWorldOptions = {}): Pr
     async read(bytes) {
       const { digest } = claim(bytes);
       try {
-        return await contentOf(await downloads.open(digest));
+        for (let spooled = await downloads.open(digest); ; ) {
+          try {
+            return await contentOf(spooled);
+          } catch (error) {
+            const other = await downloads.another(digest, spooled);
+            if (other === undefined) throw error;
+            spooled = other;
+          }
+        }
       } finally {
         downloads.release(digest);
       }

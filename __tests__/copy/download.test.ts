@@ -176,14 +176,37 @@ describe("content", () => {
       { status: 200, body: Buffer.concat([three, Buffer.alloc(10)]) },
       /longer than the 3000000 bytes/,
     ],
-  ])("with %s fails the blob, and no other source is asked (P1)", async (_what, effect, problem) => {
-    await using world = await startDownloadWorld({ sources: 2 });
-    fault(world, effect);
-    const error = await failureOf(world.read(three));
-    expect(error.message).toMatch(problem);
-    expect(error.details.side).toBe("source");
-    expect(blobRequests(world.servers[1])).toEqual([]);
+  ])(
+    "with %s is nobody's blob: the next source is asked, or it fails (P1)",
+    async (_what, effect, problem) => {
+      for (const sources of [1, 2]) {
+        await using world = await startDownloadWorld({ sources });
+        for (const server of world.servers) server.fault({ when: blobs, times: forEver, effect });
+        const error = await failureOf(world.read(three));
+        expect(error.message).toMatch(problem);
+        expect([error.details.side, error.details.host]).toEqual(["source", world.servers.at(-1)?.host]);
+        // Each is asked once: what it stores does not change by asking again.
+        for (const server of world.servers) expect(blobRequests(server)).toHaveLength(1);
+        await vi.waitFor(async () => expect(await world.files()).toEqual([]));
+      }
+    },
+  );
+
+  test("that is wrong at the first source comes from the second, within the same room", async () => {
+    await using world = await startDownloadWorld({ sources: 2, spoolLimit: three.length });
+    fault(world, { spoilBody: true }, { times: forEver });
+    const { digest } = world.claim(three, 2);
+    const first = await world.downloads.open(digest);
+    expect((await failureOf(contentOf(first))).message).toMatch(/do not have the digest/);
+    const second = await world.downloads.another(digest, first);
+    if (second === undefined) throw new Error("no other source");
+    expectSame(await contentOf(second), three);
+    expect(await world.downloads.another(digest, first)).toBe(second);
+    expect(await world.downloads.another(digest, second)).toBe(undefined);
+    world.downloads.release(digest);
+    world.downloads.release(digest);
     await vi.waitFor(async () => expect(await world.files()).toEqual([]));
+    expect(world.servers.map((server) => blobRequests(server).length)).toEqual([1, 1]);
   });
 });
 

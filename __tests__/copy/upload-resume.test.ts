@@ -120,6 +120,60 @@ describe("the registry's word", () => {
     await nothingLeftOpen(world);
   });
 
+  test.each([put, patch])("that an upload is gone, in a bare 404 to a %o, starts it over", async (when) => {
+    await using world = await startUploadWorld({ knownAs: limited });
+    world.server.fault({ when, effect: { status: 404 } });
+    world.server.fault({ when: status, effect: { status: 404 } });
+    await world.upload(twoChunks);
+    expect(world.holds(twoChunks)).toBe(true);
+    expect(count(world, "POST")).toBe(2);
+    await nothingLeftOpen(world);
+  });
+
+  test("that every upload is gone is believed in the end, and counts as trouble of the registry", async () => {
+    await using world = await startUploadWorld();
+    world.server.fault({ when: put, times: Infinity, effect: { status: 404 } });
+    world.server.fault({ when: status, times: Infinity, effect: { status: 404 } });
+    const failures = await Promise.all(
+      [1, 2, 3].map((number) => failureOf(world.upload(randomBytes(`blob ${number}`, 300_000)))),
+    );
+    for (const failure of failures) {
+      expect(failure.message).toMatch(/uploading the blob .* failed with status 404: .* share their storage/);
+      world.target.failed(failure);
+    }
+    expect(count(world, "PUT")).toBe(18);
+    expect(world.target.signal.aborted).toBe(true);
+    await nothingLeftOpen(world);
+  });
+
+  const wrongDigest = JSON.stringify({ errors: [{ code: "DIGEST_INVALID", message: "not those bytes" }] });
+
+  test("that it has other bytes, after an upload in several requests, starts over in a single one", async () => {
+    await using world = await startUploadWorld();
+    world.server.fault({ when: put, effect: { resetRequestAfter: 2_000_000 } });
+    world.server.fault({ when: put, skip: 1, effect: { status: 400, body: wrongDigest } });
+    await world.upload(three);
+    expect(world.holds(three)).toBe(true);
+    expect(ranges(world)).toEqual(["PUT whole", "PUT 2000000-2999999", "PUT whole"]);
+    expect(count(world, "POST")).toBe(2);
+    expect(world.progress.done).toBe(3_000_000);
+    await nothingLeftOpen(world);
+    // What joins several requests wrongly gets each blob in one from then on.
+    const next = randomBytes("next", 2_000_000);
+    world.server.clearRequests();
+    await world.upload(next);
+    expect(ranges(world)).toEqual(["PUT whole"]);
+  });
+
+  test("that it has other bytes is believed the second time", async () => {
+    await using world = await startUploadWorld();
+    world.server.fault({ when: put, times: Infinity, effect: { status: 400, body: wrongDigest } });
+    const error = await failureOf(world.upload(three));
+    expect(error.message).toMatch(/failed with status 400 DIGEST_INVALID: not those bytes/);
+    expect(ranges(world)).toEqual(["PUT whole", "PUT whole"]);
+    await nothingLeftOpen(world);
+  });
+
   test("that it wants another byte (416) is followed by asking which", async () => {
     await using world = await startUploadWorld({ knownAs: limited });
     world.server.fault({ when: put, effect: { status: 416 } });

@@ -32,11 +32,30 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
       // A second upload, where a mount was refused, comes on top of what was expected.
       if (uploaded) target.options.progress.expect(descriptor.size);
       uploaded = true;
-      await uploadBlob(repository, await downloads.open(descriptor.digest), mounted, target);
+      await upload(repository, mounted);
       target.works();
     } catch (error) {
       target.failed(error);
       placements.set(name, asError(error));
+    }
+  }
+
+  /** From the next source, where the bytes of one turn out wrong: the registry then has all but the last of them. */
+  async function upload(repository: Repository, opened: BlobUpload | undefined): Promise<void> {
+    const { digest } = descriptor;
+    let spooled = await downloads.open(digest);
+    let session = opened;
+    for (;;) {
+      try {
+        await uploadBlob(repository, spooled, session, target);
+        return;
+      } catch (error) {
+        const other = isSourceFailure(error) ? await downloads.another(digest, spooled) : undefined;
+        if (other === undefined) throw error;
+        target.options.log.warning(`${messageOf(error)} It is read from the next source.`);
+        spooled = other;
+        session = undefined;
+      }
     }
   }
 
@@ -64,7 +83,7 @@ function hasHome(placements: Placements): boolean {
 }
 
 /** The source could not give the blob: no other repository of the destination will fare better. */
-function isSourceFailure(placement: Placement | Error | undefined): boolean {
+function isSourceFailure(placement: unknown): boolean {
   return placement instanceof OperationError && placement.details.side === "source";
 }
 

@@ -14,11 +14,13 @@ import { ContentError, SpooledBlob } from "./spool.ts";
 /** A blob that some destination may need, and who may ask for it. */
 interface Planned {
   readonly descriptor: Descriptor;
-  /** Repositories at sources that hold it; the first that gives it serves it. */
-  readonly sources: readonly Repository[];
+  /** Repositories at sources that hold it; the first that gives it serves it. One that gave other bytes is out. */
+  sources: readonly Repository[];
   /** Destinations that are not done with it. */
   claims: number;
   spooled: Promise<SpooledBlob> | undefined;
+  /** Settles when the file of an earlier try is gone. */
+  vacated: Promise<void>;
   readonly cancel: AbortController;
 }
 
@@ -122,7 +124,9 @@ export class Downloads {
       return;
     }
     const cancel = new AbortController();
-    this.#planned.set(descriptor.digest, { descriptor, sources, claims: 1, spooled: undefined, cancel });
+    const vacated = Promise.resolve();
+    const planned = { descriptor, sources, claims: 1, spooled: undefined, vacated, cancel };
+    this.#planned.set(descriptor.digest, planned);
   }
 
   /**
@@ -134,6 +138,17 @@ export class Downloads {
     if (planned === undefined) return Promise.reject(new Error(`${digest} is not claimed`));
     planned.spooled ??= this.#start(planned);
     return planned.spooled;
+  }
+
+  /**
+   * The blob once more, from the next source, after its bytes turned out wrong in the one that was opened. The only case
+   * beside a loss at a destination in which a blob is read again: what the first source gave is not that blob (P1).
+   * @returns undefined where there is no other source, or where it failed for another reason.
+   */
+  async another(digest: Digest, failed: SpooledBlob): Promise<SpooledBlob | undefined> {
+    if (!this.#planned.has(digest)) return undefined;
+    const current = await this.open(digest);
+    return current === failed ? undefined : current;
   }
 
   /** One destination is done with the blob; with the last, its file goes away. */
@@ -150,6 +165,7 @@ export class Downloads {
     const { folder, budget, recent } = this.#context;
     const signal = AbortSignal.any([this.#context.signal, planned.cancel.signal]);
     const { size } = planned.descriptor;
+    await planned.vacated;
     await budget.take(size, signal);
     let spooled: SpooledBlob;
     try {
@@ -158,9 +174,16 @@ export class Downloads {
       budget.give(size);
       throw error;
     }
-    const running = this.#download(spooled, planned, signal).catch((error: unknown) => spooled.fail(error));
-    void running
-      .then(() => aborted(signal))
+    const running = this.#download(spooled, planned, signal).catch((error: unknown) => {
+      if (isContentError(error) && planned.sources.length > 1) {
+        planned.sources = planned.sources.slice(1);
+        planned.spooled = undefined;
+      }
+      spooled.fail(error);
+    });
+    planned.vacated = running
+      // Of a blob that failed nobody reads any more, and its room is of use to others.
+      .then(() => (spooled.failure === undefined ? aborted(signal) : undefined))
       .then(() => spooled.remove())
       .catch((error: unknown) =>
         this.#context.log.debug(`a spool file could not be removed: ${messageOf(error)}`),
@@ -248,6 +271,10 @@ export class Downloads {
     const range = { from: lane.position, to: lane.end };
     const { body, start, givesRanges } = await source.readBlob(spooled.descriptor, range, signal);
     active.givesRanges = givesRanges;
+    if (start < range.from && giveBack(lane, active)) {
+      body.destroy();
+      return;
+    }
     // A registry that sends the whole blob instead of a part: what is there already is passed over.
     let toSkip = range.from - start;
     for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -290,6 +317,22 @@ export class Downloads {
 
 function isOpen(lane: Lane): boolean {
   return lane.position < lane.end;
+}
+
+/**
+ * Gives a part back to the connection that it was taken from, if that one is still on its way there: for a source that
+ * turns out to send the whole blob instead, which would then be read twice (P2).
+ */
+function giveBack(lane: Lane, { lanes }: ActiveDownload): boolean {
+  const before = lanes.find((other) => isOpen(other) && other.end === lane.position);
+  if (before === undefined) return false;
+  before.end = lane.end;
+  lane.end = lane.position;
+  return true;
+}
+
+function isContentError(error: unknown): boolean {
+  return error instanceof ContentError || (error instanceof Error && error.cause instanceof ContentError);
 }
 
 /** The body ended cleanly, but before the size that the descriptor names. */

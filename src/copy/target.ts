@@ -58,6 +58,7 @@ export class Target {
   readonly #tidying: Promise<void>[] = [];
   #failuresInARow = 0;
   #chunk: Chunk | undefined;
+  #joinsWrongly = false;
 
   constructor(options: TargetOptions) {
     this.options = options;
@@ -69,7 +70,7 @@ export class Target {
 
   /** Whether an upload may consist of several requests here. */
   get mayChunk(): boolean {
-    return this.#quirk?.chunks !== "never";
+    return this.#quirk?.chunks !== "never" && !this.#joinsWrongly;
   }
 
   /** How blobs are cut here now; undefined: not at all. */
@@ -88,6 +89,17 @@ export class Target {
     if (!this.mayChunk || carried < smallestChunk || used !== this.#chunk) return;
     const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
     this.#chunk = { size, ownConnection: true };
+  }
+
+  /**
+   * The registry made other content of what it was sent. Where that was several requests, it joins them wrongly, as some
+   * are known to (see the quirks): from now on each blob goes in one, unless the registry is known for a limit.
+   * @param before bytes that it had before the last request.
+   */
+  joinedWrongly(before: number): void {
+    if (before === 0 || this.#quirk !== undefined) return;
+    this.#joinsWrongly = true;
+    this.#chunk = undefined;
   }
 
   repository(name: string): Repository {

@@ -47,6 +47,7 @@ export async function uploadBlob(
   const { size } = spooled.descriptor;
   const position: Position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
   let furthest = 0;
+  let refusedDigests = 0;
   for (let attempt = 1; ; attempt += 1) {
     try {
       await (size <= smallTransfer
@@ -59,10 +60,16 @@ export async function uploadBlob(
       position.body = undefined;
       const failure = uploadFailure(spooled.failure ?? error, repository, spooled);
       if (failure.status === 429 || failure.status === 503) uploads.throttled(failure.details.retryAfterMs);
-      if (target.signal.aborted || !mayPass(failure, attempt)) return giveUp(position, failure, target);
+      const isOther = isOtherContent(failure);
+      if (isOther) refusedDigests += 1;
+      if (target.signal.aborted || !mayPass(failure, attempt, refusedDigests))
+        return giveUp(position, failure, target);
       if (failure.status === undefined && !(error instanceof LostUpload))
         target.broke(position.sent - position.received, position.chunk);
-      if ((await findPosition(position, repository, spooled, target)) === "complete") return;
+      if (isOther) {
+        target.joinedWrongly(position.received);
+        startOver(position, target);
+      } else if ((await findPosition(position, repository, spooled, target)) === "complete") return;
       if (position.received >= furthest + progressThatCounts) attempt = 0;
       furthest = Math.max(furthest, position.received);
       if (attempt >= defaultRetryPolicy.attempts) return giveUp(position, failure, target);
@@ -75,9 +82,19 @@ export async function uploadBlob(
   }
 }
 
-/** Whether a failed upload may go through when it is tried again. */
-function mayPass(failure: OperationError, attempt: number): boolean {
+/** The registry says that what it has is not of the digest. The spool has proved that what was sent is. */
+function isOtherContent(failure: OperationError): boolean {
+  return failure.details.code === "DIGEST_INVALID";
+}
+
+/**
+ * Whether a failed upload may go through when it is tried again.
+ * @param refusedDigests how often the registry had other content: once it may have joined the parts of a broken upload
+ * wrongly; a second time it is believed.
+ */
+function mayPass(failure: OperationError, attempt: number, refusedDigests: number): boolean {
   if (failure.details.side === "source") return false;
+  if (isOtherContent(failure)) return refusedDigests === 1;
   // A token can run out between the start of an upload and its end; the next try brings a new one.
   if (failure.status === 401) return attempt === 1;
   // The upload is gone, or the registry is at another byte: the next try asks, or starts over.
@@ -86,9 +103,17 @@ function mayPass(failure: OperationError, attempt: number): boolean {
 }
 
 /** Ends an upload for good; the registry need not keep what it has of it. */
-function giveUp({ upload }: Position, failure: OperationError, target: Target): never {
-  target.later(upload?.cancel());
+function giveUp(position: Position, failure: OperationError, target: Target): never {
+  startOver(position, target);
   throw failure;
+}
+
+/** Leaves an upload behind. The next try opens another one. */
+function startOver(position: Position, target: Target): void {
+  target.later(position.upload?.cancel());
+  position.upload = undefined;
+  position.received = 0;
+  takeBack(position, target);
 }
 
 /**
@@ -108,10 +133,10 @@ async function findPosition(
   const isThere = (): Promise<boolean> =>
     repository.hasBlob(descriptor.digest, target.signal).catch(() => false);
   if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere())) return "complete";
-  if (!goesOn) target.later(upload?.cancel());
-  position.upload = goesOn ? upload : undefined;
-  position.received = goesOn ? received : 0;
-  takeBack(position, target);
+  if (goesOn) {
+    position.received = received;
+    takeBack(position, target);
+  } else startOver(position, target);
   return "incomplete";
 }
 

@@ -1,3 +1,4 @@
+import { OperationError } from "../errors.ts";
 import type { Scope } from "./auth.ts";
 import { discard, type HttpResponse } from "./http.ts";
 import type { Descriptor } from "./manifest.ts";
@@ -47,7 +48,7 @@ export class BlobUpload {
       },
       body,
     });
-    const response = await this.#registry.expect(request, 202, 201, 204);
+    const response = await this.#expect(request, 202, 201, 204);
     await discard(response);
     this.#location = this.#locationOf(response, request.operation);
     return receivedOf(response) ?? from + length;
@@ -77,7 +78,7 @@ export class BlobUpload {
       },
       body,
     });
-    await discard(await this.#registry.expect(request, 201, 204));
+    await discard(await this.#expect(request, 201, 204));
   }
 
   /**
@@ -104,6 +105,22 @@ export class BlobUpload {
       scopes: [{ repository, actions: ["pull", "push", "delete"] }],
     };
     await this.#registry.send(request).then(discard, () => undefined);
+  }
+
+  /**
+   * Not found, at an address that the registry gave itself: the upload is gone, and another one may be there to stay. What
+   * the specification calls BLOB_UPLOAD_UNKNOWN comes without its code from some proxies.
+   * @throws OperationError
+   */
+  async #expect(request: RegistryRequest, ...statuses: readonly number[]): Promise<HttpResponse> {
+    const response = await this.#registry.send(request);
+    if (statuses.includes(response.status)) return response;
+    const refusal = await this.#registry.refused(response, request);
+    if (response.status !== 404) throw refusal;
+    const advice =
+      "The registry lost an upload that it had opened. If it consists of several instances, they have to share their " +
+      "storage and, for the distribution project, `http.secret`.";
+    throw new OperationError({ ...refusal.details, temporary: true, advice }, { cause: refusal });
   }
 
   #request(
