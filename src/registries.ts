@@ -9,9 +9,10 @@ import type { Source } from "./inventory/sources.ts";
 import type { Log } from "./log.ts";
 import type { Credentials } from "./oci/credentials.ts";
 import type { Transport } from "./oci/http.ts";
-import { type Namespace, printNamespace } from "./oci/reference.ts";
+import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "./oci/reference.ts";
 import { Registry } from "./oci/registry.ts";
 import { Repository } from "./oci/repository.ts";
+import type { SourceImage } from "./plan/snapshot.ts";
 
 export interface RegistryContext {
   readonly transport: Transport;
@@ -96,6 +97,24 @@ export function openSources(
       },
     };
   });
+}
+
+/**
+ * The repositories that an image can be read from: where it was found, then those of the same name at the other sources,
+ * in their order.
+ */
+export function repositoriesOf(
+  image: SourceImage,
+  sources: readonly Source[],
+): readonly [Repository, ...Repository[]] {
+  const first = sources.find((source) => sameNamespace(source, image.source));
+  if (first === undefined) throw new Error(`${printNamespace(image.source)} is not a source of this run`);
+  const name = image.repository.slice(image.source.path.length + 1);
+  const others = sources.filter((source) => source !== first);
+  return [
+    first.repository(image.repository),
+    ...others.map((source) => source.repository(repositoryOf(source, name))),
+  ];
 }
 
 /** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */

@@ -15,13 +15,10 @@ import { platformFilter } from "./inventory/platforms.ts";
 import { takeSnapshot } from "./inventory/snapshot.ts";
 import type { Log } from "./log.ts";
 import { dockerConfiguration } from "./oci/docker-config.ts";
-import { printNamespace, sameNamespace } from "./oci/reference.ts";
-import type { Repository } from "./oci/repository.ts";
 import { retrying } from "./oci/retry.ts";
 import { type NetworkTransport, userAgent } from "./oci/transport.ts";
 import { makePlan, type Plan } from "./plan/plan.ts";
 import { select } from "./plan/selection.ts";
-import type { SourceImage } from "./plan/snapshot.ts";
 import { type Version, versionOf } from "./plan/version.ts";
 import {
   type OpenDestination,
@@ -29,6 +26,7 @@ import {
   openDestinations,
   openSources,
   type RegistryContext,
+  repositoriesOf,
 } from "./registries.ts";
 import { planLines } from "./report/plan-table.ts";
 import type { RunResult } from "./report/result.ts";
@@ -152,11 +150,6 @@ export async function copyAll(
 ): Promise<{ copies: readonly CopyOutcome[]; bytesRead: number }> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
   if (steps.length === 0) return { copies: [], bytesRead: 0 };
-  const sourceRepository = (image: SourceImage): Repository => {
-    const source = sources.find((candidate) => sameNamespace(candidate, image.source));
-    if (source === undefined) throw new Error(`${printNamespace(image.source)} is not a source of this run`);
-    return source.repository(image.repository);
-  };
   const { outcomes, bytesRead } = await log.group("Copy", () =>
     copy(steps, {
       destinations: destinations.map(({ name, registry, path, client, destination }) => ({
@@ -166,7 +159,7 @@ export async function copyAll(
         client,
         prepare: (until) => destination.prepare(until),
       })),
-      sourceRepository,
+      sourceRepositories: (image) => repositoriesOf(image, sources),
       attachments,
       temporaryFolder: inputs.runner.temporaryFolder,
       spoolLimit: inputs.spoolLimit,

@@ -75,7 +75,7 @@ export async function startWorld(options: {
 
   const sourceClient = clientFor(source, "source");
   const repositories = new Map<string, Repository>();
-  const sourceRepository = ({ repository }: SourceImage): Repository => {
+  const repositoryAt = (repository: string): Repository => {
     const known = repositories.get(repository) ?? new Repository(sourceClient, repository);
     repositories.set(repository, known);
     return known;
@@ -117,7 +117,7 @@ export async function startWorld(options: {
           client: clientFor(server, "destination"),
           prepare,
         })),
-        sourceRepository,
+        sourceRepositories: ({ repository }) => [repositoryAt(repository)],
         attachments: new AttachmentFinder(silentLog),
         temporaryFolder: folder,
         spoolLimit: 1e9,

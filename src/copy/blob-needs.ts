@@ -6,6 +6,12 @@ import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import type { ImageContent } from "./image-copy.ts";
 
+/**
+ * The repositories that an image can be read from: where it was found, then those of its name at the other sources. What
+ * is read is proved by its digest, so any of them may serve it where the first fails.
+ */
+export type SourceRepositories = (image: SourceImage) => readonly [Repository, ...Repository[]];
+
 /** A blob that a destination needs. */
 export interface BlobNeed {
   readonly descriptor: Descriptor;
@@ -13,7 +19,7 @@ export interface BlobNeed {
   readonly repositories: readonly string[];
   /** Repositories outside the plan from which the destination may mount it: sources on the same registry. */
   readonly mountable: readonly string[];
-  /** Repositories at sources that have it. */
+  /** Repositories at sources that have it; then those that may have it, at other sources. */
   readonly sources: readonly Repository[];
 }
 
@@ -22,11 +28,16 @@ export function blobNeeds(
   steps: readonly CopyStep[],
   destination: Namespace,
   contents: ReadonlyMap<SourceImage, ImageContent | Error>,
-  sourceRepository: (image: SourceImage) => Repository,
+  sourceRepositories: SourceRepositories,
 ): readonly BlobNeed[] {
   const users = new Map<
     Digest,
-    { descriptor: Descriptor; repositories: Set<string>; sources: Set<Repository> }
+    {
+      descriptor: Descriptor;
+      repositories: Set<string>;
+      sources: Set<Repository>;
+      others: Set<Repository>;
+    }
   >();
   for (const step of steps) {
     const content = contents.get(step.source);
@@ -36,19 +47,22 @@ export function blobNeeds(
         descriptor,
         repositories: new Set(),
         sources: new Set(),
+        others: new Set(),
       };
       user.repositories.add(repositoryOf(destination, step.image));
-      user.sources.add(sourceRepository(step.source));
+      const [source, ...others] = sourceRepositories(step.source);
+      user.sources.add(source);
+      for (const other of others) user.others.add(other);
       users.set(descriptor.digest, user);
     }
   }
-  const needs = [...users.values()].map(({ descriptor, repositories, sources }) => ({
+  const needs = [...users.values()].map(({ descriptor, repositories, sources, others }) => ({
     descriptor,
     repositories: [...repositories],
     mountable: [...sources]
       .filter((source) => source.registry.registry === destination.registry)
       .map((source) => source.name),
-    sources: [...sources],
+    sources: [...sources, ...others],
   }));
   return needs.sort((one, other) => other.descriptor.size - one.descriptor.size);
 }

@@ -4,14 +4,13 @@ import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Log } from "../log.ts";
-import type { Repository } from "../oci/repository.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
-import { blobNeeds } from "./blob-needs.ts";
+import { blobNeeds, type SourceRepositories } from "./blob-needs.ts";
 import { Budget } from "./budget.ts";
 import { type Contents, copyToDestination } from "./destination-copy.ts";
 import { Downloads } from "./download.ts";
-import { readImage } from "./image-copy.ts";
+import { type ImageContent, readImage } from "./image-copy.ts";
 import type { CopyOutcome } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
 import { RecentChunks } from "./recent-chunks.ts";
@@ -29,8 +28,7 @@ export interface CopyDestination extends Pick<TargetOptions, "name" | "client" |
 
 export interface CopyContext extends PinnedConnections {
   readonly destinations: readonly CopyDestination[];
-  /** The repository that an image is read from. */
-  readonly sourceRepository: (image: SourceImage) => Repository;
+  readonly sourceRepositories: SourceRepositories;
   /** Undefined: signatures and the like are not copied. */
   readonly attachments: AttachmentFinder | undefined;
   /** Folder in which the spool gets a folder of its own. */
@@ -79,9 +77,9 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
   const stopSearching = slots.search();
   try {
     const contents = await readContents(steps, context);
-    const { sourceRepository } = context;
+    const { sourceRepositories } = context;
     const needs = work.map(({ destination, steps: own }) =>
-      blobNeeds(own, destination, contents, sourceRepository),
+      blobNeeds(own, destination, contents, sourceRepositories),
     );
     for (const { descriptor, sources } of needs.flat()) downloads.claim(descriptor, sources);
     const outcomes = await Promise.all(
@@ -90,7 +88,7 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
         const [openings, smallUploads] = [slots.openingsAhead(), slots.smallUploads()];
         const target = new Target({ ...destination, ...context, uploads, openings, smallUploads, progress });
         const prepare = (signal: AbortSignal): Promise<void> => destination.prepare(signal);
-        const shared = { contents, downloads, sourceRepository };
+        const shared = { contents, downloads, sourceRepositories };
         return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
       }),
     );
@@ -109,12 +107,22 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
 /** Reads all manifests before any blob moves: only then is it known which blobs are shared, and which are largest. */
 async function readContents(steps: readonly CopyStep[], context: CopyContext): Promise<Contents> {
   const images = [...new Set(steps.map(({ source }) => source))];
-  const read = await Promise.all(
-    images.map((image) =>
-      readImage(image, context.sourceRepository(image), context.attachments, context.signal).catch(
-        (error: unknown) => (error instanceof Error ? error : new Error(messageOf(error))),
-      ),
-    ),
-  );
+  const read = await Promise.all(images.map((image) => readFromAny(image, context)));
   return new Map(images.flatMap((image, index) => [[image, read[index] ?? new Error("not read")] as const]));
+}
+
+/** Reads the manifests of an image from the first source that gives them all; the failure of the first, if none does. */
+async function readFromAny(image: SourceImage, context: CopyContext): Promise<ImageContent | Error> {
+  const { sourceRepositories, attachments, signal, log } = context;
+  let failure: Error | undefined;
+  for (const repository of sourceRepositories(image)) {
+    try {
+      return await readImage(image, repository, attachments, signal);
+    } catch (error) {
+      failure ??= error instanceof Error ? error : new Error(messageOf(error));
+      if (signal.aborted) return failure;
+      log.debug(`${repository.reference} does not give ${image.digest}: ${messageOf(error)}`);
+    }
+  }
+  return failure ?? new Error("not read");
 }

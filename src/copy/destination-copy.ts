@@ -6,7 +6,7 @@ import type { Repository } from "../oci/repository.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import { deliverBlob, type Placements } from "./blob-delivery.ts";
-import type { BlobNeed } from "./blob-needs.ts";
+import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
 import { findMissing, isComplete, lossFailure } from "./confirm.ts";
 import type { Downloads } from "./download.ts";
 import { formatBytes } from "./format-bytes.ts";
@@ -22,8 +22,7 @@ export type Contents = ReadonlyMap<SourceImage, ImageContent | Error>;
 export interface SharedWork {
   readonly contents: Contents;
   readonly downloads: Downloads;
-  /** The repository that an image is read from. */
-  readonly sourceRepository: (image: SourceImage) => Repository;
+  readonly sourceRepositories: SourceRepositories;
 }
 
 /**
@@ -151,9 +150,9 @@ async function complete(
   target: Target,
   shared: SharedWork,
 ): Promise<readonly Manifest[]> {
-  const source = shared.sourceRepository(step.source);
+  const sources = shared.sourceRepositories(step.source);
   const bringBack = (blobs: readonly Descriptor[]): Promise<void> =>
-    deliverAgain(blobs, source, repository.name, target, shared.downloads);
+    deliverAgain(blobs, sources, repository.name, target, shared.downloads);
   const untracked = await putImage(content, repository, bringBack, target.signal);
   const missing = await findMissing(content, repository, placed, target.signal);
   if (isComplete(missing)) return untracked;
@@ -181,15 +180,15 @@ function movedWords({ uploaded, mounted, present }: MovedBytes): string {
 /** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */
 async function deliverAgain(
   blobs: readonly Descriptor[],
-  source: Repository,
+  sources: readonly Repository[],
   repository: string,
   target: Target,
   downloads: Downloads,
 ): Promise<void> {
   for (const descriptor of blobs) {
-    downloads.claim(descriptor, [source]);
+    downloads.claim(descriptor, sources);
     try {
-      const need = { descriptor, repositories: [repository], mountable: [], sources: [source] };
+      const need = { descriptor, repositories: [repository], mountable: [], sources };
       const placement = (await deliverBlob(need, target, downloads)).get(repository);
       if (placement instanceof Error) throw placement;
     } finally {

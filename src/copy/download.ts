@@ -235,7 +235,8 @@ export class Downloads {
   ): Promise<void> {
     const { clock, log, policy = defaultRetryPolicy } = this.#context;
     const { descriptor } = spooled;
-    const sources = [...active.planned.sources];
+    let sources = active.planned.sources;
+    let told: OperationError | undefined;
     for (let attempt = 1; lane.position < lane.end || descriptor.size === 0; attempt += 1) {
       const [source] = sources;
       if (source === undefined) throw new Error(`no source is known for ${descriptor.digest}`);
@@ -251,8 +252,9 @@ export class Downloads {
         if (signal.aborted || thrown instanceof ContentError) throw error;
         if (lane.position - before >= progressThatCounts) attempt = 0;
         if (!error.temporary || attempt >= policy.attempts) {
-          if (sources.length === 1) throw error;
-          sources.shift();
+          told = worthTelling(told, error);
+          sources = afterFailure(sources, error);
+          if (sources.length === 0) throw told;
           attempt = 0;
         }
         log.debug(`${messageOf(error)} Going on at byte ${lane.position}.`);
@@ -317,6 +319,17 @@ export class Downloads {
 
 function isOpen(lane: Lane): boolean {
   return lane.position < lane.end;
+}
+
+/** The sources that are left after the first of them failed: where its registry is in trouble, none of that registry. */
+function afterFailure(sources: readonly Repository[], failure: OperationError): readonly Repository[] {
+  const [failed, ...rest] = sources;
+  return failure.temporary ? rest.filter(({ registry }) => registry !== failed?.registry) : rest;
+}
+
+/** Of what several sources said, the last; that one does not have the blob explains nothing where another fails to give it. */
+function worthTelling(before: OperationError | undefined, last: OperationError): OperationError {
+  return before !== undefined && last.status === 404 ? before : last;
 }
 
 /**
