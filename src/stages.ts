@@ -6,7 +6,7 @@ import type { CopyOutcome, PruneOutcome } from "./copy/outcome.ts";
 import { prune } from "./copy/prune.ts";
 import { createCatalogue } from "./github/catalogue.ts";
 import { createGitHubClient, type GitHubClient } from "./github/client.ts";
-import { retryingFetch } from "./github/fetch.ts";
+import { followingFetch, retryingFetch } from "./github/fetch.ts";
 import { listReleases, readFileAtTag } from "./github/releases.ts";
 import type { Resolution } from "./github/selection.ts";
 import type { Inputs } from "./inputs.ts";
@@ -87,7 +87,8 @@ export async function makePlanFor(
   const { repository } = wanted;
   const name = `${repository.owner}/${repository.name}`;
   const github = createGitHubClient({
-    fetch: retryingFetch({ dispatcher: network.dispatcher, clock, log }),
+    fetch: followingFetch(network.dispatcher),
+    repeating: retryingFetch({ clock, log }),
     apiUrl: inputs.githubApiUrl,
     token: inputs.githubToken,
     userAgent,

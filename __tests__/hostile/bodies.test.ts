@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { buildImage, digestOf as digestText, pushTo, randomBytes } from "../../sandbox/images.ts";
 import { systemClock } from "../../src/clock.ts";
 import { createGitHubClient } from "../../src/github/client.ts";
-import { retryingFetch } from "../../src/github/fetch.ts";
+import { followingFetch, retryingFetch } from "../../src/github/fetch.ts";
 import { listReleases } from "../../src/github/releases.ts";
 import { silentLog } from "../../src/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -126,9 +126,9 @@ describe("case 7: a body without end, or a false Content-Length", () => {
 
 function releasesOf(github: HostileServer) {
   const clock = { now: () => systemClock.now(), sleep: () => Promise.resolve() };
-  const options = { dispatcher: openNetwork().dispatcher, clock, log: silentLog };
   const client = createGitHubClient({
-    fetch: retryingFetch(options),
+    fetch: followingFetch(openNetwork().dispatcher),
+    repeating: retryingFetch({ clock, log: silentLog }),
     apiUrl: new URL(github.origin),
     token: "ghs_token",
     userAgent: "test",

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import type { RegistryOptions } from "../../sandbox/registry.ts";
 import { createGitHubClient } from "../../src/github/client.ts";
-import { retryingFetch } from "../../src/github/fetch.ts";
+import { followingFetch, retryingFetch } from "../../src/github/fetch.ts";
 import { listReleases } from "../../src/github/releases.ts";
 import { silentLog } from "../../src/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -111,14 +111,10 @@ describe("case 6: a next page on a foreign host, or without end", () => {
 
   describe("of GitHub's releases", () => {
     function releasesOf(github: HostileServer) {
-      const fetch = retryingFetch({
-        dispatcher: openNetwork().dispatcher,
-        clock: fakeClock(),
-        log: silentLog,
-      });
       const apiUrl = new URL(github.origin);
       const client = createGitHubClient({
-        fetch,
+        fetch: followingFetch(openNetwork().dispatcher),
+        repeating: retryingFetch({ clock: fakeClock(), log: silentLog }),
         apiUrl,
         token: "ghs_marked",
         userAgent: "test",

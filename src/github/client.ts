@@ -3,11 +3,13 @@ import { Response, type fetch as undiciFetch } from "undici";
 import type { Log } from "../log.ts";
 import { BodyError } from "../oci/http.ts";
 
-/** `fetch` as undici has it: proxies, time limits and retries of temporary failures are its maker's business. */
+/** `fetch` as undici has it: proxies and time limits are its maker's business. */
 export type Fetch = typeof undiciFetch;
 
 export interface GitHubClientOptions {
   readonly fetch: Fetch;
+  /** Sends again what failed for the moment. Default: everything is sent once. */
+  readonly repeating?: (fetch: Fetch) => Fetch;
   readonly apiUrl: URL;
   /** Undefined: anonymous, which reads public repositories within a small rate limit. */
   readonly token: string | undefined;
@@ -20,7 +22,8 @@ export interface GitHubClientOptions {
 /** A client of the GitHub REST API, with what a message about a failure needs. */
 export interface GitHubClient {
   readonly octokit: Octokit;
-  readonly fetch: Fetch;
+  /** A fetch whose answers are read as a whole, up to so many bytes. */
+  readonly fetchUpTo: (limit: number) => Fetch;
   /** Host that is spoken to, with the port if there is one. */
   readonly host: string;
   readonly authenticated: boolean;
@@ -34,12 +37,13 @@ const apiVersion = "2022-11-28";
 
 /** Makes a client. Sends nothing yet. */
 export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
-  const { log, signal } = options;
+  const { log, signal, repeating = (fetch) => fetch } = options;
+  const fetchUpTo = (limit: number): Fetch => repeating(limitedFetch(options.fetch, limit));
   const octokit = new Octokit({
     baseUrl: options.apiUrl.href.replace(/\/+$/, ""),
     userAgent: options.userAgent,
     ...(options.token === undefined ? {} : { auth: options.token }),
-    request: { fetch: limitedFetch(options.fetch, answerLimit), ...(signal === undefined ? {} : { signal }) },
+    request: { fetch: fetchUpTo(answerLimit), ...(signal === undefined ? {} : { signal }) },
     // Octokit prints failures to the console unless told otherwise; here the caller decides what a failure means.
     log: { debug: () => undefined, info: log.debug, warn: log.debug, error: log.debug },
   });
@@ -48,7 +52,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   });
   return {
     octokit,
-    fetch: options.fetch,
+    fetchUpTo,
     host: options.apiUrl.host,
     authenticated: options.token !== undefined,
   };
@@ -61,7 +65,7 @@ const statusesWithoutBody: ReadonlySet<number> = new Set([101, 103, 204, 205, 30
  * A fetch whose answers are read at once and only up to a size, in bytes after decompression: Octokit itself reads
  * whatever comes. It rejects with BodyError when an answer is larger.
  */
-export function limitedFetch(fetch: Fetch, limit: number): Fetch {
+function limitedFetch(fetch: Fetch, limit: number): Fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
     const { status, statusText, headers } = response;

@@ -1,53 +1,32 @@
-import { type Dispatcher, fetch } from "undici";
-import type { Clock } from "../clock.ts";
-import { messageOf } from "../errors.ts";
-import type { Log } from "../log.ts";
-import {
-  defaultRetryPolicy,
-  delayBefore,
-  isBrokenConnection,
-  isTemporaryStatus,
-  parseRetryAfter,
-  type RetryPolicy,
-} from "../oci/retry.ts";
+import { type Dispatcher, fetch, type Response } from "undici";
+import { type RetryContext, sendAgain } from "../oci/retry.ts";
 import type { Fetch } from "./client.ts";
 
 /** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */
 const redirectLimit = 5;
 
-export interface FetchContext {
-  readonly dispatcher: Dispatcher;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly policy?: RetryPolicy;
+/**
+ * A decorator for a `fetch` whose answers are whole when it resolves: asks again what failed for the moment, be it in the
+ * middle of an answer. Only for requests without a body: the run reads from GitHub and writes nothing there.
+ */
+export function retryingFetch(context: RetryContext): (fetch: Fetch) => Fetch {
+  return (fetch) => (input, init) =>
+    sendAgain<Response>(
+      {
+        name: "GitHub",
+        signal: init?.signal ?? undefined,
+        send: () => fetch(input, init),
+        status: ({ status }) => status,
+        retryAfter: ({ headers }) => headers.get("retry-after") ?? undefined,
+        discard: async ({ body }) => body?.cancel(),
+      },
+      context,
+    );
 }
 
-/**
- * A `fetch` for Octokit over the run's dispatcher, so that proxies and time-outs are the same for everything, which asks
- * again what failed for the moment. Only for requests without a body: the run reads from GitHub and writes nothing there.
- */
-export function retryingFetch({ dispatcher, clock, log, policy = defaultRetryPolicy }: FetchContext): Fetch {
-  return async (input, init) => {
-    for (let attempt = 1; ; attempt += 1) {
-      const last = attempt >= policy.attempts;
-      let why: string;
-      let retryAfter: number | undefined;
-      try {
-        const response = await fetchFollowing(input, { ...init, dispatcher });
-        retryAfter = parseRetryAfter(response.headers.get("retry-after") ?? undefined, clock.now());
-        if (last || !isTemporaryStatus(response.status) || (retryAfter ?? 0) > policy.longestRetryAfter)
-          return response;
-        why = `status ${response.status}`;
-        await response.body?.cancel();
-      } catch (error) {
-        if (last || init?.signal?.aborted === true || !isBrokenConnection(error)) throw error;
-        why = messageOf(error);
-      }
-      const ms = delayBefore(attempt, policy, retryAfter);
-      log.debug(`GitHub: ${why}; trying again in ${Math.round(ms)} ms (${attempt} of ${policy.attempts})`);
-      await clock.sleep(ms, init?.signal ?? undefined);
-    }
-  };
+/** A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for everything. */
+export function followingFetch(dispatcher: Dispatcher): Fetch {
+  return (input, init) => fetchFollowing(input, { ...init, dispatcher });
 }
 
 /**

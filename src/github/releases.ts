@@ -3,7 +3,7 @@ import { OperationError } from "../errors.ts";
 import type { RepositoryId } from "../inputs.ts";
 import { printable } from "../log.ts";
 import type { Release } from "../plan/version.ts";
-import { type GitHubClient, limitedFetch } from "./client.ts";
+import type { GitHubClient } from "./client.ts";
 import { githubFailure } from "./failure.ts";
 
 /** Most releases on a page: https://docs.github.com/en/rest/releases/releases#list-releases */
@@ -127,7 +127,7 @@ async function readRaw(
     path,
     ref: tag,
     headers: { accept: "application/vnd.github.raw" },
-    request: { fetch: limitedFetch(client.fetch, fileLimit) },
+    request: { fetch: client.fetchUpTo(fileLimit) },
   });
   return response.data;
 }

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import * as v from "valibot";
 import { printable } from "../log.ts";
+import type { AnswerKind } from "./pace.ts";
 
 /** One HTTP request, as every part of the Action makes it: registries, token servers, vendor APIs. */
 export interface HttpRequest {
@@ -23,6 +24,8 @@ export interface HttpRequest {
   readonly namedBy?: URL | undefined;
   /** The caller tries again by itself, with what it knows about how far it got. Default: false. */
   readonly once?: boolean;
+  /** What the body of the answer is: a document, which comes at once, or a blob, which takes its time. Default: `document`. */
+  readonly answer?: AnswerKind;
   /** `own`: a new connection for this request alone, for links that cut connections after a while. Default: `shared`. */
   readonly connection?: "shared" | "own";
 }

@@ -25,6 +25,7 @@ export interface RegistryRequest {
   readonly redirect?: HttpRequest["redirect"];
   readonly connection?: HttpRequest["connection"];
   readonly once?: HttpRequest["once"];
+  readonly answer?: HttpRequest["answer"];
   /** A blob goes over this request: it has its own slots, and does not take one of the few for small requests. */
   readonly transfer?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -153,7 +154,7 @@ export class Registry {
   }
 
   async #attempt(request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {
-    const { method, target, body, redirect, connection, once, signal, headers } = request;
+    const { method, target, body, redirect, connection, once, answer, signal, headers } = request;
     const url = new URL(target, this.origin);
     try {
       return await this.#options.transport.send({
@@ -164,6 +165,7 @@ export class Registry {
         ...(redirect === undefined ? {} : { redirect }),
         ...(connection === undefined ? {} : { connection }),
         ...(once === undefined ? {} : { once }),
+        ...(answer === undefined ? {} : { answer }),
         signal,
       });
     } catch (error) {

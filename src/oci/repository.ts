@@ -166,6 +166,7 @@ export class Repository {
       redirect: "follow",
       transfer: range.to - range.from > smallTransfer,
       once: true,
+      answer: "blob",
     });
     const response = await this.registry.expect(request, 200, 206);
     const problem = transferProblem(response, blob.size, range);
@@ -349,7 +350,9 @@ export class Repository {
     path: string,
     operation: string,
     signal: AbortSignal | undefined,
-    rest: Pick<RegistryRequest, "headers" | "body" | "redirect" | "transfer" | "once"> & { push?: boolean },
+    rest: Pick<RegistryRequest, "headers" | "body" | "redirect" | "transfer" | "once" | "answer"> & {
+      push?: boolean;
+    },
   ): RegistryRequest {
     const { push, ...request } = rest;
     // A destination is asked with one scope for all, so that one token does for reading and writing.

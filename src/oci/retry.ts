@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+import { discard, type HttpRequest, type Transport } from "./http.ts";
 
 /** When and how often something is tried again. Times in milliseconds. */
 export interface RetryPolicy {
@@ -51,6 +51,7 @@ const brokenConnectionCodes: ReadonlySet<string> = new Set([
   "UND_ERR_HEADERS_TIMEOUT",
   "UND_ERR_BODY_TIMEOUT",
   "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+  "SLOW_BODY",
 ]);
 
 /** Codes of a connection that never came up. */
@@ -113,59 +114,103 @@ export interface RetryContext {
   readonly policy?: RetryPolicy;
 }
 
+/** A request that may be sent several times, whatever sends it. */
+export interface Repeatable<Response> {
+  /** What is asked for, for the log. */
+  readonly name: string;
+  readonly signal: AbortSignal | undefined;
+  readonly send: () => Promise<Response>;
+  readonly status: (response: Response) => number;
+  /** The `Retry-After` header. */
+  readonly retryAfter: (response: Response) => string | undefined;
+  /** Frees the connection of an answer that is of no interest. */
+  readonly discard: (response: Response) => Promise<void>;
+}
+
+/**
+ * Sends a request until it is answered by something that lasts, or the policy is at its end.
+ * @returns the last answer.
+ * @throws what the last try threw; the signal's reason.
+ */
+export async function sendAgain<Response>(
+  request: Repeatable<Response>,
+  { clock, log, policy = defaultRetryPolicy }: RetryContext,
+): Promise<Response> {
+  for (let attempt = 1; ; attempt += 1) {
+    const result = await settled(request.send());
+    const verdict =
+      "response" in result
+        ? answered(request, result.response, attempt, policy, clock.now())
+        : broken(request, result.error, attempt, policy);
+    if (verdict === "final") {
+      if ("response" in result) return result.response;
+      throw result.error;
+    }
+    if ("response" in result) await request.discard(result.response);
+    const ms = delayBefore(attempt, policy, verdict.retryAfter);
+    log.debug(
+      `${request.name}: ${verdict.why}; trying again in ${Math.round(ms)} ms (${attempt} of ${policy.attempts})`,
+    );
+    await clock.sleep(ms, request.signal);
+  }
+}
+
+/** That it is not worth another try, or why it is and how long the server asked for. */
+type Verdict = "final" | { readonly why: string; readonly retryAfter: number | undefined };
+
+function answered<Response>(
+  request: Repeatable<Response>,
+  response: Response,
+  attempt: number,
+  policy: RetryPolicy,
+  now: number,
+): Verdict {
+  const status = request.status(response);
+  const retryAfter = parseRetryAfter(request.retryAfter(response), now);
+  const isFinal =
+    attempt >= policy.attempts || !isTemporaryStatus(status) || (retryAfter ?? 0) > policy.longestRetryAfter;
+  return isFinal ? "final" : { why: `status ${status}`, retryAfter };
+}
+
+function broken<Response>(
+  request: Repeatable<Response>,
+  error: unknown,
+  attempt: number,
+  policy: RetryPolicy,
+): Verdict {
+  const attempts = isNoConnection(error) ? policy.connectAttempts : policy.attempts;
+  const isFinal = attempt >= attempts || request.signal?.aborted === true || !isBrokenConnection(error);
+  return isFinal ? "final" : { why: messageOf(error), retryAfter: undefined };
+}
+
+function settled<T>(sending: Promise<T>): Promise<{ response: T } | { error: unknown }> {
+  return sending.then(
+    (response) => ({ response }),
+    (error: unknown) => ({ error }),
+  );
+}
+
 /** A transport that sends again what failed for the moment. Requests with a stream as body are passed through: they cannot be sent twice. */
 export function retrying(transport: Transport, context: RetryContext): Transport {
-  const policy = context.policy ?? defaultRetryPolicy;
   return {
-    async send(request) {
-      if (!canBeSentAgain(request)) return transport.send(request);
-      for (let attempt = 1; ; attempt += 1) {
-        const last = attempt >= policy.attempts;
-        const result = await sendOnce(transport, request, (error) =>
-          isNoConnection(error) ? attempt >= policy.connectAttempts : last,
-        );
-        if ("response" in result) {
-          const { response } = result;
-          const retryAfter = parseRetryAfter(response.header("retry-after"), context.clock.now());
-          if (last || !isTemporaryStatus(response.status) || (retryAfter ?? 0) > policy.longestRetryAfter)
-            return response;
-          await discard(response);
-          await pause(`status ${response.status}`, attempt, retryAfter, request);
-        } else {
-          await pause(messageOf(result.error), attempt, undefined, request);
-        }
-      }
-    },
+    send: (request) =>
+      canBeSentAgain(request)
+        ? sendAgain(
+            {
+              name: `${request.method} ${request.url.host}${request.url.pathname}`,
+              signal: request.signal,
+              send: () => transport.send(request),
+              status: ({ status }) => status,
+              retryAfter: (response) => response.header("retry-after"),
+              discard,
+            },
+            context,
+          )
+        : transport.send(request),
   };
-
-  async function pause(
-    why: string,
-    attempt: number,
-    retryAfter: number | undefined,
-    request: HttpRequest,
-  ): Promise<void> {
-    const ms = delayBefore(attempt, policy, retryAfter);
-    context.log.debug(
-      `${request.method} ${request.url.host}${request.url.pathname}: ${why}; trying again in ${Math.round(ms)} ms (${attempt} of ${policy.attempts})`,
-    );
-    await context.clock.sleep(ms, request.signal);
-  }
 }
 
 function canBeSentAgain(request: HttpRequest): boolean {
   if (request.once === true) return false;
   return request.body === undefined || typeof request.body === "string" || request.body instanceof Uint8Array;
-}
-
-async function sendOnce(
-  transport: Transport,
-  request: HttpRequest,
-  isLast: (error: unknown) => boolean,
-): Promise<{ response: HttpResponse } | { error: unknown }> {
-  try {
-    return { response: await transport.send(request) };
-  } catch (error) {
-    if (request.signal?.aborted === true || !isBrokenConnection(error) || isLast(error)) throw error;
-    return { error };
-  }
 }

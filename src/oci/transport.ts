@@ -1,9 +1,10 @@
 import { lookup } from "node:dns";
-import { EnvHttpProxyAgent, request as undiciRequest } from "undici";
+import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from "undici";
 import type { Log } from "../log.ts";
 import { isLocalAddress, needsPublicAddress } from "./addresses.ts";
 import { type AddressRules, createConnectors } from "./connector.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+import { type AnswerKind, defaultPaces, type Pace, paced } from "./pace.ts";
 
 /** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
 const connectTimeout = 10_000;
@@ -12,7 +13,7 @@ const connectTimeout = 10_000;
  * Longest silence before the answer's headers, in milliseconds. While a body is being sent, undici starts the time anew
  * with each part that the other side takes. A registry checks the digest of a whole layer before it answers the last PUT.
  */
-const headersTimeout = 120_000;
+const defaultHeadersTimeout = 120_000;
 
 /** Longest silence inside an answer's body, in milliseconds: a stall that lasts longer is a broken connection. */
 const defaultBodyTimeout = 30_000;
@@ -30,13 +31,17 @@ export const userAgent = "harbor-release-mirror";
 export interface TransportOptions {
   /** Longest silence inside an answer's body, in milliseconds. Default: 30 s. */
   readonly bodyTimeout?: number;
+  /** Longest silence before an answer's headers, in milliseconds. Default: 120 s. */
+  readonly headersTimeout?: number;
+  /** How fast an answer's body has to come. Default: `defaultPaces`. */
+  readonly paces?: Readonly<Record<AnswerKind, Pace>>;
   /** Default: the system's lookup, and the registries of special addresses. */
   readonly addresses?: AddressRules;
 }
 
 export interface NetworkTransport extends Transport {
   /** The one dispatcher of the run, for Octokit: one proxy rule, one place for time-outs. */
-  readonly dispatcher: EnvHttpProxyAgent;
+  readonly dispatcher: Dispatcher;
   /** Requests sent so far, by host. */
   readonly requests: ReadonlyMap<string, number>;
   close(): Promise<void>;
@@ -47,17 +52,24 @@ export interface NetworkTransport extends Transport {
  * share one connection and so one window, which caps the rate over a long link.
  */
 export function createTransport(log: Log, options: TransportOptions = {}): NetworkTransport {
-  const { bodyTimeout = defaultBodyTimeout, addresses = { lookup, isLocal: isLocalAddress } } = options;
+  const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
+  const { paces = defaultPaces } = options;
+  const { addresses = { lookup, isLocal: isLocalAddress } } = options;
   const connectors = createConnectors(addresses, connectTimeout);
   // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
   const agents = (connect: typeof connectors.anywhere) => {
     const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
     return {
-      shared: new EnvHttpProxyAgent({ ...shared, pipelining: 1, keepAliveTimeout }),
+      shared: withPaces(new EnvHttpProxyAgent({ ...shared, pipelining: 1, keepAliveTimeout })),
       // Without pipelining, undici closes each connection after its request.
-      own: new EnvHttpProxyAgent({ ...shared, pipelining: 0 }),
+      own: withPaces(new EnvHttpProxyAgent({ ...shared, pipelining: 0 })),
     };
   };
+  const withPaces = (agent: EnvHttpProxyAgent) => ({
+    agent,
+    document: agent.compose(paced(paces.document)),
+    blob: agent.compose(paced(paces.blob)),
+  });
   const anywhere = agents(connectors.anywhere);
   // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
   const publicOnly = agents(connectors.publicOnly);
@@ -69,8 +81,9 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
     const isChecked =
       foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
     requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
+    const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
     const answer = await undiciRequest(request.url, {
-      dispatcher: (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"],
+      dispatcher: connections[request.answer ?? "document"],
       method: request.method,
       headers: { "user-agent": userAgent, ...request.headers },
       // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
@@ -102,10 +115,10 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
 
   async function close(): Promise<void> {
     const all = [anywhere, publicOnly].flatMap(({ shared, own }) => [shared, own]);
-    await Promise.all(all.map((agent) => agent.destroy()));
+    await Promise.all(all.map(({ agent }) => agent.destroy()));
   }
 
-  return { send, dispatcher: anywhere.shared, requests, close };
+  return { send, dispatcher: anywhere.shared.document, requests, close };
 }
 
 /** The server that named the request's URL, if the URL leads away from it. */
