@@ -53,6 +53,7 @@ describe("defaults", () => {
       uploadConnections: undefined,
       dryRun: false,
       dockerHubLogin: undefined,
+      dockerHubConnection: undefined,
       tencentCloudKey: undefined,
       tcrLogin: undefined,
       githubToken: undefined,

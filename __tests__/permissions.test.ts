@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { createHubApi } from "../src/destinations/docker-hub-api.ts";
+import { hubLoginKind } from "../src/destinations/docker-hub-login.ts";
 import { createTcrDestination } from "../src/destinations/tcr.ts";
 import { createTencentApi } from "../src/destinations/tencent-api.ts";
 import type { Side } from "../src/errors.ts";
@@ -25,7 +26,14 @@ async function hubDeletion(status: number, password = "dckr_pat_secret"): Promis
     method === "POST" ? { json: { access_token: "jwt" } } : { status },
   );
   const url = new URL("https://hub.docker.com");
-  const api = createHubApi({ transport, clock, log, url, credential: { username: "robot", password } });
+  const api = createHubApi({
+    transport,
+    clock,
+    log,
+    url,
+    kind: hubLoginKind(password),
+    credentials: async () => ({ username: "robot", password }),
+  });
   const repository = { namespace: "goharbor", name: "harbor-core" };
   return (await failureOf(api.deleteTag(repository, "v2.15.1", signal))).message;
 }

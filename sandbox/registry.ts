@@ -7,7 +7,7 @@
  */
 import { type AccessControl, basicAccess, bearerAccess, type Need, openAccess } from "./registry/access.ts";
 import { type ContentServer, getBlob, startContentServer } from "./registry/blobs.ts";
-import { isRepository } from "./registry/content.ts";
+import { hasDigest, isRepository } from "./registry/content.ts";
 import { errorAnswer, Refusal, refusal } from "./registry/errors.ts";
 import {
   type Deletion,
@@ -25,7 +25,15 @@ import {
   registryStore,
 } from "./registry/store.ts";
 import { type Uploads, uploads } from "./registry/uploads.ts";
-import { type Answer, extend, json, type SandboxRequest, type SandboxServer, startServer } from "./server.ts";
+import {
+  type Answer,
+  extend,
+  json,
+  readBody,
+  type SandboxRequest,
+  type SandboxServer,
+  startServer,
+} from "./server.ts";
 import { startTokenServer, type TokenServer, type User } from "./token-server.ts";
 
 export type { RegistryEvent, RegistryState, StoredManifest, TagWrite } from "./registry/store.ts";
@@ -56,6 +64,13 @@ export interface RegistryOptions {
   readonly blobRedirect?: boolean;
   /** Announced on manifests; GET counts down, and at zero answers 429. */
   readonly rateLimitHeaders?: { readonly limit: number; readonly remaining: number };
+  /** `repository:tag` of the tags that cannot be set to another digest: 403. */
+  readonly immutableTags?: Pick<ReadonlySet<string>, "has">;
+  /**
+   * Requests of all kinds in a window of time before a bare 429 without a body of the specification, as Docker Hub's abuse
+   * limit is described (https://docs.docker.com/docker-hub/usage/). Default: no limit.
+   */
+  readonly requestLimit?: { readonly requests: number; readonly windowMs: number };
   /** First path components that exist; a push below another is 404. Looked up on every request. */
   readonly namespaces?: Pick<ReadonlySet<string>, "has">;
   /** Default: true. */
@@ -91,6 +106,9 @@ interface Registry {
   readonly manifests: ManifestOptions;
   readonly namespaces: Pick<ReadonlySet<string>, "has"> | undefined;
   readonly pulls: { readonly limit: number | undefined; remaining: number };
+  readonly immutableTags: Pick<ReadonlySet<string>, "has">;
+  /** Whether one more request is let in now. */
+  readonly admit: () => boolean;
 }
 
 /** Starts a registry, with a token server and a content server of its own where the options ask for them. */
@@ -119,6 +137,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     },
     namespaces: options.namespaces,
     pulls: { limit, remaining },
+    immutableTags: options.immutableTags ?? new Set(),
+    admit: requestLimiter(options.requestLimit, now),
   };
   const server = await startServer((request) => answerTo(registry, request));
   const close = async () => {
@@ -151,7 +171,20 @@ function accessControl(
   return authentication.kind === "basic" ? basicAccess(authentication.users, anonymousPull, now) : openAccess;
 }
 
+function requestLimiter(limit: RegistryOptions["requestLimit"], now: () => number): () => boolean {
+  if (limit === undefined) return () => true;
+  const window = { endsAt: 0, requests: 0 };
+  return () => {
+    if (now() >= window.endsAt) Object.assign(window, { endsAt: now() + limit.windowMs, requests: 0 });
+    window.requests += 1;
+    return window.requests <= limit.requests;
+  };
+}
+
 async function answerTo(registry: Registry, request: SandboxRequest): Promise<Answer> {
+  if (!registry.admit()) {
+    return { status: 429, headers: { "content-type": "text/plain" }, body: "429 Too Many Requests" };
+  }
   const answer = await route(registry, request).catch((thrown: unknown) => {
     if (thrown instanceof Refusal) return thrown.answer;
     throw thrown;
@@ -193,10 +226,7 @@ type Endpoint = (
 
 const handlers: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ["GET manifests", pullManifest],
-  [
-    "PUT manifests",
-    ({ store, manifests }, request, name, item) => putManifest(store, manifests, request, name, item),
-  ],
+  ["PUT manifests", pushManifest],
   [
     "DELETE manifests",
     ({ store, manifests }, _request, name, item) => deleteManifest(store, manifests.deletion, name, item),
@@ -228,12 +258,33 @@ function pullManifest(
     "docker-ratelimit-source": "127.0.0.1",
   });
   if (request.method === "GET" && pulls.remaining <= 0) {
-    const text = "You have reached your pull rate limit. https://www.docker.com/increase-rate-limit";
+    const text =
+      "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: " +
+      "https://www.docker.com/increase-rate-limits";
     return errorAnswer(429, "TOOMANYREQUESTS", text, null, headers());
   }
   const answer = getManifest(store, request, name, item);
   if (request.method === "GET") pulls.remaining -= 1;
   return { ...answer, headers: { ...answer.headers, ...headers() } };
+}
+
+/** An immutable tag keeps what it holds, and takes that once more. */
+async function pushManifest(
+  { store, manifests, immutableTags }: Registry,
+  request: SandboxRequest,
+  name: string,
+  item: string,
+): Promise<Answer> {
+  const before = store.tags(name).get(item);
+  if (before === undefined || !immutableTags.has(`${name}:${item}`))
+    return putManifest(store, manifests, request, name, item);
+  const bytes = await readBody(request, 4 * 1024 * 1024);
+  return hasDigest([bytes], before)
+    ? {
+        status: 201,
+        headers: { location: `/v2/${name}/manifests/${before}`, "docker-content-digest": before },
+      }
+    : errorAnswer(403, "DENIED", "requested access to the resource is denied");
 }
 
 /** What a request needs, as the distribution project asks for it: a mount also needs `pull` on the other repository. */

@@ -61,6 +61,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     ...registryServers("source", source),
     ...registryServers("Docker Hub", dockerHub.registry),
     ["Docker Hub API", dockerHub.api],
+    ["Docker identity service", dockerHub.identity],
     ...registryServers("TCR", tcr.registry),
     ["TCR API", tcr.api],
   ]);

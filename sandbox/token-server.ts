@@ -3,7 +3,8 @@
  * - `GET ?service=&scope=`, several `scope` parameters or several scopes in one; `POST` with `grant_type=password` or
  *   `refresh_token` (https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/);
  * - the login is optional where anonymous users may pull; a wrong one is 401, never a token for the public;
- * - an action that is not granted is silently left out of the token: "a token with fewer rights" is no error;
+ * - an action that is not granted is silently left out of the token: "a token with fewer rights" is no error; but access
+ *   tokens of Docker Hub are refused when they ask for too much (https://github.com/docker/cli/pull/4511);
  * - `expires_in` and `issued_at`; tokens are opaque, bound to their scopes, and run out.
  */
 import { randomUUID } from "node:crypto";
@@ -28,6 +29,8 @@ export interface User {
   /** When the login runs out, in milliseconds since the epoch. */
   readonly expiresAt?: number;
   readonly access: (repository: string, action: Action) => boolean;
+  /** Asking for more than `access` is refused with 401, as Docker Hub does to access tokens. Default: it is left out. */
+  readonly refusesExcess?: boolean;
 }
 
 /** A user who may do everything. */
@@ -146,8 +149,9 @@ async function answerTo(issuer: Issuer, request: SandboxRequest): Promise<Answer
   if (login === undefined) return issuer.issue(scopes, issuer.publicAccess);
   issuer.credentialsSeen.push(login);
   const user = findUser(issuer.users, login, issuer.now());
-  return user === undefined
-    ? json(401, { details: "incorrect username or password" })
+  if (user === undefined) return json(401, { details: "incorrect username or password" });
+  return user.refusesExcess === true && exceeds(scopes, user.access)
+    ? json(401, { details: "access token has insufficient scopes" })
     : issuer.issue(scopes, user.access);
 }
 
@@ -155,6 +159,13 @@ function formLogin(form: URLSearchParams): { username: string; password: string 
   const username = form.get("username");
   const password = form.get("password");
   return username === null || password === null ? undefined : { username, password };
+}
+
+/** Whether some action is asked for that a user does not have. */
+function exceeds(scopes: readonly string[], access: User["access"]): boolean {
+  const asked = granted(scopes, () => true);
+  const given = granted(scopes, access);
+  return [...asked].some(([repository, actions]) => actions.size > (given.get(repository)?.size ?? 0));
 }
 
 /** The actions of `repository:<name>:<actions>` scopes that a user has; everything else is left out without a word. */

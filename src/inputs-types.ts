@@ -32,6 +32,8 @@ export interface Inputs {
   readonly uploadConnections: number | undefined;
   readonly dryRun: boolean;
   readonly dockerHubLogin: Login | undefined;
+  /** Undefined: no keyless login. Never together with `dockerHubLogin`. */
+  readonly dockerHubConnection: HubConnection | undefined;
   readonly tencentCloudKey: TencentCloudKey | undefined;
   readonly tcrLogin: Login | undefined;
   readonly githubToken: string | undefined;
@@ -68,6 +70,15 @@ export interface RepositoryId {
 export interface Login {
   readonly username: string;
   readonly password: string;
+}
+
+/** An OIDC connection of a Docker organisation: a login without a stored secret. */
+export interface HubConnection {
+  readonly organisation: string;
+  /** A UUID, and no secret. */
+  readonly connectionId: string;
+  /** Docker's identity service, which is also the audience of the id token. */
+  readonly identityUrl: URL;
 }
 
 export interface TencentCloudKey {

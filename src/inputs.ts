@@ -2,6 +2,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "./errors.ts";
 import { parseDestinations } from "./inputs-destinations.ts";
+import { readHubLogin } from "./inputs-dockerhub.ts";
 import { parseImages } from "./inputs-images.ts";
 import type {
   EventInput,
@@ -49,6 +50,8 @@ export const inputDefaults = {
   "dry-run": "false",
   "dockerhub-username": "",
   "dockerhub-token": "",
+  "dockerhub-oidc-connection-id": "",
+  "dockerhub-identity-url": "https://identity.docker.com",
   "tcr-secret-id": "",
   "tcr-secret-key": "",
   "tcr-session-token": "",
@@ -80,6 +83,8 @@ const examples: Readonly<Record<InputName, string>> = {
   "dry-run": "false",
   "dockerhub-username": "goharborbot",
   "dockerhub-token": "the secret DOCKERHUB_TOKEN",
+  "dockerhub-oidc-connection-id": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+  "dockerhub-identity-url": "https://identity.docker.com",
   "tcr-secret-id": "the secret TENCENTCLOUD_SECRET_ID",
   "tcr-secret-key": "the secret TENCENTCLOUD_SECRET_KEY",
   "tcr-session-token": "the token that came with the temporary key",
@@ -105,6 +110,13 @@ export function loadInputs(environment: Environment): Inputs {
     parse(text(name), mistakeIn(name));
 
   const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };
+  const idTokenRequest = readIdTokenRequest(environment);
+  const hub = readHubLogin({
+    text,
+    mistakeIn,
+    connectionVariable: environment.DOCKERHUB_OIDC_CONNECTIONID?.trim() ?? "",
+    hasIdTokens: idTokenRequest !== undefined,
+  });
   const inputs: Inputs = {
     destinations: read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake)),
     version: read("version", parseVersionInput),
@@ -121,12 +133,13 @@ export function loadInputs(environment: Environment): Inputs {
     downloadConnections: read("download-connections", parseConnections),
     uploadConnections: read("upload-connections", parseConnections),
     dryRun: read("dry-run", parseBoolean),
-    dockerHubLogin: readLogin(text, "dockerhub-username", "dockerhub-token", mistakeIn),
+    dockerHubLogin: hub.login,
+    dockerHubConnection: hub.connection,
     tencentCloudKey: readTencentCloudKey(environment, mistakeIn),
     tcrLogin: readLogin(text, "tcr-username", "tcr-password", mistakeIn),
     githubToken: text("github-token") || undefined,
     githubApiUrl: readGitHubApiUrl(environment, mistakeIn("github-api-url")),
-    idTokenRequest: readIdTokenRequest(environment),
+    idTokenRequest,
     event: readEvent(environment),
     runner: readRunnerPaths(environment),
   };

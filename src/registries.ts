@@ -18,6 +18,8 @@ export interface RegistryContext {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;
+  /** Logins without stored secrets; absent where no input asks for one. */
+  readonly keylessHub?: Credentials | undefined;
 }
 
 /** A source with its client. */
@@ -66,10 +68,20 @@ function openDestination(
   { retention }: DestinationInput,
   context: RegistryContext,
 ): OpenDestination {
-  const { name, registry, path, credentials, deletion, deletionUnavailable } = destination;
+  const { name, registry, path, credentials, deletion, deletionUnavailable, whyNoDeletion } = destination;
   const client = new Registry({ registry, side: "destination", credentials, ...context });
   const repository = (of: string): Repository => new Repository(client, of);
-  return { name, registry, path, retention, deletion, deletionUnavailable, repository, destination, client };
+  const stocked = {
+    name,
+    registry,
+    path,
+    retention,
+    deletion,
+    deletionUnavailable,
+    whyNoDeletion,
+    repository,
+  };
+  return { ...stocked, destination, client };
 }
 
 /** The sources of a run, one client for each registry among them. */
@@ -83,7 +95,7 @@ export function openSources(
   const repositories = new Map<string, Repository>();
   return inputs.sources.map((namespace) => {
     const { registry } = namespace;
-    const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration);
+    const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
     const client =
       clients.get(registry) ?? new Registry({ registry, side: "source", credentials, ...context });
     clients.set(registry, client);
@@ -123,10 +135,12 @@ function sourceCredentials(
   { dockerHubLogin }: Pick<Inputs, "dockerHubLogin">,
   destinations: readonly OpenDestination[],
   dockerConfiguration: (registry: string) => Credentials,
+  { keylessHub }: RegistryContext,
 ): Credentials {
   const destination = destinations.find((candidate) => candidate.registry === registry);
   if (destination !== undefined) return destination.destination.credentials;
   if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
+  if (registry === "docker.io" && keylessHub !== undefined) return keylessHub;
   return dockerConfiguration(registry);
 }
 

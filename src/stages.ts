@@ -4,9 +4,11 @@ import type { Clock } from "./clock.ts";
 import { copy } from "./copy/copy.ts";
 import type { CopyOutcome, PruneOutcome } from "./copy/outcome.ts";
 import { prune } from "./copy/prune.ts";
+import { keylessHubCredentials } from "./destinations/docker-hub-identity.ts";
 import { createCatalogue } from "./github/catalogue.ts";
 import { createGitHubClient, type GitHubClient } from "./github/client.ts";
 import { followingFetch, retryingFetch } from "./github/fetch.ts";
+import { createIdTokens } from "./github/oidc.ts";
 import { listReleases, readFileAtTag } from "./github/releases.ts";
 import type { Resolution } from "./github/selection.ts";
 import type { Inputs } from "./inputs.ts";
@@ -14,7 +16,9 @@ import { AttachmentFinder } from "./inventory/attachments.ts";
 import { platformFilter } from "./inventory/platforms.ts";
 import { takeSnapshot } from "./inventory/snapshot.ts";
 import type { Log } from "./log.ts";
+import type { Credentials } from "./oci/credentials.ts";
 import { dockerConfiguration } from "./oci/docker-config.ts";
+import type { Transport } from "./oci/http.ts";
 import { retrying } from "./oci/retry.ts";
 import { type NetworkTransport, userAgent } from "./oci/transport.ts";
 import { makePlan, type Plan } from "./plan/plan.ts";
@@ -63,13 +67,26 @@ export interface Places {
  */
 export async function openPlaces(inputs: Inputs, context: RunContext): Promise<Places> {
   const { clock, log, network } = context;
-  const registries: RegistryContext = { transport: retrying(network, context), clock, log };
+  const transport = retrying(network, context);
+  const keylessHub = keylessHubOf(inputs, transport, context);
+  const registries: RegistryContext = { transport, clock, log, keylessHub };
   const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
   const destinations = await openDestinations(inputs, logins, registries);
   const sources = openSources(inputs, destinations, logins, registries);
   // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
   for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
+}
+
+/** The login for Docker Hub that an OIDC connection stands for. */
+function keylessHubOf(
+  { dockerHubConnection: connection, idTokenRequest: request }: Inputs,
+  transport: Transport,
+  { clock, log }: RunContext,
+): Credentials | undefined {
+  if (connection === undefined) return undefined;
+  const idTokens = createIdTokens({ request, transport, log });
+  return keylessHubCredentials({ connection, idTokens, transport, clock, log });
 }
 
 /**

@@ -23,6 +23,7 @@ const loggedIn: Exchange = [loginCall, token("jwt-1")];
 interface Options {
   readonly input?: Partial<DestinationInput>;
   readonly login?: Login | undefined;
+  readonly keyless?: Credentials;
   readonly dockerCredentials?: Credentials;
 }
 
@@ -45,6 +46,7 @@ async function scenario(exchanges: readonly Exchange[], options: Options = {}) {
       ...input,
     },
     login,
+    keyless: options.keyless,
     dockerCredentials,
     transport,
     clock,
@@ -106,6 +108,29 @@ describe("a Docker Hub destination", () => {
   it("refuses a namespace of several parts", async () => {
     const made = scenario([], { input: { path: "team/harbor" } });
     await expect(made).rejects.toThrow(InputError);
+  });
+});
+
+describe("a keyless Docker Hub destination", () => {
+  const keyless: Credentials = () => Promise.resolve({ username: "goharbor", password: "minutes" });
+  const options = { login: undefined, keyless, dockerCredentials: () => Promise.reject(new Error("unused")) };
+
+  it("takes the keyless login for registry and API, on namespace routes only", async () => {
+    const { transport, destination, deleteTags } = await scenario(
+      [loggedIn, [current("v1"), status(405)]],
+      options,
+    );
+    expect(await destination.credentials(signal)).toEqual({ username: "goharbor", password: "minutes" });
+    const [deletion] = await deleteTags("v1");
+    expect(deletion?.failure).toContain("status 405");
+    expect(JSON.parse(transport.sent[0]?.body ?? "")).toEqual({ identifier: "goharbor", secret: "minutes" });
+    transport.finish();
+  });
+
+  it("says early, and with what to do, that the API does not take it", async () => {
+    const { transport, destination } = await scenario([[loginCall, status(401)]], options);
+    await expect(destination.whyNoDeletion?.(signal)).rejects.toThrow(/OIDC connection.*`dockerhub-token`/);
+    transport.finish();
   });
 });
 
@@ -188,6 +213,29 @@ describe("deleting tags on Docker Hub", () => {
     );
     expect(first?.failure).toContain('"Read, Write, Delete"');
     expect(second?.failure).toBeUndefined();
+    transport.finish();
+  });
+
+  it("explains an immutable tag by Docker Hub's own words", async () => {
+    const { transport, deleteTags } = await scenario([
+      loggedIn,
+      [current("v1"), { status: 403, json: { message: "tag is immutable" } }],
+    ]);
+    const [deletion] = await deleteTags("v1");
+    expect(deletion?.failure).toContain("status 403: the tag is immutable (tag is immutable)");
+    expect(deletion?.failure).toContain("tag mutability settings");
+    expect(deletion?.failure).not.toContain("Read, Write, Delete");
+    transport.finish();
+  });
+
+  it.each<[string, Scripted]>([
+    ["no JSON", { status: 403, body: "<html>::set-output name=x::y" }],
+    ["something else", { status: 403, json: ["immutable"] }],
+    ["endless", { status: 403, body: `{"message":"${"x".repeat(70_000)}"}` }],
+  ])("is not confused by a reason that is %s", async (_name, answer) => {
+    const { transport, deleteTags } = await scenario([loggedIn, [current("v1"), answer]]);
+    const [deletion] = await deleteTags("v1");
+    expect(deletion?.failure).toMatch(/status 403: Docker Hub does not let this token delete the tag\. /);
     transport.finish();
   });
 
@@ -303,6 +351,27 @@ describe("the rate limit of the Docker Hub API", () => {
     ]);
     expect(await deleteTags("v1")).toEqual([{ tag: "v1", failure: undefined }]);
     expect(clock.slept).toEqual([wait]);
+    transport.finish();
+  });
+
+  const answered = (remaining: number, reset: number): Scripted => ({
+    status: 204,
+    headers: { "x-ratelimit-remaining": String(remaining), "x-ratelimit-reset": String(reset) },
+  });
+
+  it.each([
+    ["not paced while requests are left", answered(1, now / 1000 + 30), []],
+    ["paced once the last one is used", answered(0, now / 1000 + 30), [30_000]],
+    ["not paced for longer than a job should wait", answered(0, now / 1000 + 301), []],
+    ["not paced by a moment that is past", answered(0, now / 1000 - 5), []],
+  ])("%s", async (_name, answer, slept) => {
+    const { clock, transport, deleteTags } = await scenario([
+      loggedIn,
+      [current("v1"), answer],
+      [current("v2"), status(204)],
+    ]);
+    await deleteTags("v1", "v2");
+    expect(clock.slept).toEqual(slept);
     transport.finish();
   });
 

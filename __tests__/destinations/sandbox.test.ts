@@ -1,6 +1,6 @@
 /** The vendor destinations against the sandbox's strict stand-ins, over real HTTP. */
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { startDockerHub } from "../../sandbox/docker-hub.ts";
+import { type HubAccount, startDockerHub } from "../../sandbox/docker-hub.ts";
 import type { RegistryState } from "../../sandbox/registry.ts";
 import { startTcr, type TcrOptions, tcrKey } from "../../sandbox/tcr.ts";
 import { systemClock } from "../../src/clock.ts";
@@ -120,8 +120,8 @@ describe("a Docker Hub destination at the sandbox", () => {
   const person = { identifier: "harborbot", secret: "dckr_pat_secret" };
   const organisation = { identifier: "goharbor", secret: "dckr_oat_secret", kind: "organisation" } as const;
 
-  async function scenario(account: typeof person | typeof organisation, mayDelete = true) {
-    const hub = closing(await startDockerHub({ accounts: [{ ...account, mayDelete }] }));
+  async function scenario(account: HubAccount) {
+    const hub = closing(await startDockerHub({ accounts: [account] }));
     const destination = await createDockerHubDestination({
       input: inputOf("docker-hub", "docker.io", hub.api.origin),
       login: { username: account.identifier, password: account.secret },
@@ -145,10 +145,33 @@ describe("a Docker Hub destination at the sandbox", () => {
     },
   );
 
-  it("explains a token without the right to delete, and leaves the tag", async () => {
-    const { hub, destination } = await scenario(person, false);
+  it.each<[string, HubAccount, RegExp]>([
+    ["a personal token", { ...person, permission: "write" }, /"Read, Write, Delete"/],
+    ["an organisation token", { ...organisation, scopes: ["scope-image-push"] }, /`scope-tag-admin`/],
+  ])("explains %s without the right to delete, and leaves the tag", async (_name, account, advice) => {
+    const { hub, destination } = await scenario(account);
     const [deletion] = await deleteTags(destination, ["v1"]);
-    expect(deletion?.failure).toMatch(/status 403.*"Read, Write, Delete"/);
+    expect(deletion?.failure).toMatch(/status 403: .*insufficient scope/);
+    expect(deletion?.failure).toMatch(advice);
     expect(hub.registry.tags(repository).has("v1")).toBe(true);
   });
+
+  it.each<[string, HubAccount, RegExp | undefined]>([
+    ["a personal token that may write only", { ...person, permission: "write" }, /no permission to delete/],
+    ["a personal token that may read only", { ...person, permission: "read" }, /no permission to delete/],
+    ["a personal token that may delete", person, undefined],
+    ["an organisation token, which tells nothing", { ...organisation, scopes: [] }, undefined],
+    ["a password, which tells nothing", { ...person, kind: "password" }, undefined],
+  ])(
+    "knows beforehand whether %s can delete, and deletes nothing to find out",
+    async (_name, account, why) => {
+      const { hub, destination } = await scenario(account);
+      const reason = await destination.whyNoDeletion?.(signal);
+      expect(reason ?? "").toMatch(why ?? /^$/);
+      expect(hub.api.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+        "POST /v2/auth/token",
+      ]);
+      expect(hub.registry.requests).toEqual([]);
+    },
+  );
 });

@@ -153,7 +153,8 @@ describe("case 15: limits and pauses that nobody can keep", () => {
         clock,
         log: silentLog,
         url: new URL(hub.origin),
-        credential: login,
+        kind: "personal token",
+        credentials: async () => login,
       });
       const deletion = api.deleteTag({ namespace: "a", name: "b" }, "v1.0.0", new AbortController().signal);
       expect((await failureOf(deletion)).message).toContain("rate limit is used up");

@@ -5,6 +5,7 @@ import { OperationError } from "../../src/errors.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import {
   failedStock,
+  knownDeletion,
   listTags,
   type StockedDestination,
   takeStock,
@@ -14,6 +15,7 @@ import { imageFor, locate } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log.ts";
 import { imageKey, type Snapshot, type SourceImage } from "../../src/plan/snapshot.ts";
 import { version } from "../plan/versions.ts";
+import { recordingLog } from "../recording-log.ts";
 import { asked, component, never, openWorld, place, searching, type World } from "./harness.ts";
 
 let world: World;
@@ -45,6 +47,59 @@ function signatureOf(subject: ReturnType<typeof buildImage>) {
 function stockOf(destination: StockedDestination, image: SourceImage) {
   return takeStock(destination, [core], new Map([[imageKey(core.to, core.toTag), image]]), never);
 }
+
+describe("what is known about deletion", () => {
+  const failure = (temporary: boolean): Error =>
+    new OperationError({
+      side: "destination",
+      host: "hub",
+      operation: "logging in",
+      problem: "no",
+      temporary,
+    });
+
+  async function known(options: Partial<StockedDestination>) {
+    const server = await world.start();
+    const log = recordingLog();
+    const destination = world.destination(server, options);
+    const deletion = await knownDeletion(destination, log, never);
+    return { ...deletion, name: destination.name, warnings: log.warnings };
+  }
+
+  test.each<[string, Partial<StockedDestination>, string | undefined]>([
+    ["nothing speaks against it", { whyNoDeletion: async () => undefined }, undefined],
+    ["nobody can be asked", {}, undefined],
+    ["the login lacks the right", { whyNoDeletion: async () => "It may only write." }, "It may only write."],
+    ["the login is refused", { whyNoDeletion: () => Promise.reject(failure(false)) }, "logging in failed"],
+    ["nobody answers for now", { whyNoDeletion: () => Promise.reject(failure(true)) }, undefined],
+    ["there never was a way", { deletion: "unavailable", deletionUnavailable: "No way." }, "No way."],
+  ])("%s", async (_what, options, reason) => {
+    const { name, deletion, deletionUnavailable, warnings } = await known(options);
+    expect(deletion).toBe(reason === undefined ? "by-tag" : "unavailable");
+    if (reason === undefined) expect([deletionUnavailable, warnings]).toEqual([undefined, []]);
+    else {
+      expect(deletionUnavailable).toContain(reason);
+      expect(warnings).toEqual([`Nothing will be pruned at ${name}. ${deletionUnavailable}`]);
+    }
+  });
+
+  test("is not asked for where everything is kept, and nobody is warned", async () => {
+    const whyNoDeletion = () => Promise.reject(new Error("asked"));
+    expect((await known({ ...keepAll, whyNoDeletion })).warnings).toEqual([]);
+    expect(
+      (await known({ ...keepAll, deletion: "unavailable", deletionUnavailable: "No way." })).warnings,
+    ).toEqual([]);
+  });
+
+  test("is given up when the run is cancelled", async () => {
+    const server = await world.start();
+    const cancelled = AbortSignal.abort(new Error("cancelled"));
+    const destination = world.destination(server, {
+      whyNoDeletion: () => Promise.reject(new Error("aborted")),
+    });
+    await expect(knownDeletion(destination, silentLog, cancelled)).rejects.toThrow("cancelled");
+  });
+});
 
 describe("the tags of a destination", () => {
   test("are listed for each image where versions are pruned; repositories that do not exist have none", async () => {

@@ -19,6 +19,13 @@ export interface Destination extends Namespace {
   readonly deletion: "by-tag" | "shared-digest-unsafe" | "unavailable";
   readonly deletionUnavailable?: string | undefined;
   /**
+   * Finds out, without changing anything, why this login cannot delete tags here. Undefined: it can, or nobody says so
+   * before it is tried. Asked before the plan is made where tags may have to go, so that nobody learns it after hours of
+   * copying; absent where there is nothing to ask.
+   * @throws OperationError
+   */
+  readonly whyNoDeletion?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
+  /**
    * Makes the place ready for a push: what must exist there exists afterwards. Called once, before the first write,
    * never in a dry run.
    * @throws OperationError

@@ -1,19 +1,18 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { OperationError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import { type Log, printable } from "../log.ts";
 import type { Credential } from "../oci/credentials.ts";
-import { discard, type HttpRequest, type HttpResponse, type Transport } from "../oci/http.ts";
+import { discard, type HttpResponse, readJson, type Transport } from "../oci/http.ts";
 import { leased } from "../oci/lease.ts";
-import { parseRetryAfter } from "../oci/retry.ts";
 import {
-  apiUrl,
-  checkAnswer,
-  readAnswer,
-  sendToVendor,
-  type VendorOperation,
-  vendorFailure,
-} from "./vendor-api.ts";
+  deletionAdvice,
+  type HubLoginKind,
+  needsNamespaceRoutes,
+  whyNoDeletion,
+} from "./docker-hub-login.ts";
+import { RateLimit, sendPatiently } from "./docker-hub-rate-limit.ts";
+import { apiUrl, checkAnswer, readAnswer, type VendorOperation, vendorFailure } from "./vendor-api.ts";
 
 /** What the Action needs of the Docker Hub API: the registry API of Docker Hub refuses to delete a tag (405). */
 export interface HubApi {
@@ -22,6 +21,12 @@ export interface HubApi {
    * @throws OperationError when it is still there.
    */
   deleteTag(repository: HubRepository, tag: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Why this login cannot delete tags, found out by logging in and nothing else. Undefined: it can, or Docker Hub does
+   * not say so before it is tried.
+   * @throws OperationError when the login is refused, or Docker Hub does not answer.
+   */
+  whyNoDeletion(signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** Docker Hub knows no deeper paths. */
@@ -36,34 +41,30 @@ export interface HubApiOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly url: URL;
-  /** User and access token or password; organisation and organisation access token. */
-  readonly credential: Credential;
+  readonly kind: HubLoginKind;
+  /** User and access token or password; organisation and organisation access token. Asked for each login anew. */
+  readonly credentials: (signal: AbortSignal | undefined) => Promise<Credential>;
 }
 
 /** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
 const tokenLife = 9 * 60_000;
 
-/** Longest wait for the rate limit, in milliseconds. A job costs money while it waits; the next run prunes as well. */
-const longestWait = 5 * 60_000;
-
-/** Shortest wait, in milliseconds: the time to wait for is in whole seconds, of another clock. */
-const shortestWait = 1000;
-
-/** How often one request is sent while Docker Hub answers 429. */
-const rateLimitAttempts = 3;
+/** Largest answer to a refused request that is read, in bytes: a reason is one line. */
+const errorLimit = 64 * 1024;
 
 const tokenSchema = v.object({ access_token: v.pipe(v.string(), v.minLength(1)) });
 
 /** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
 export function createHubApi(options: HubApiOptions): HubApi {
-  const { transport, clock, log, url, credential } = options;
+  const { clock, log, url, kind } = options;
+  const rate = new RateLimit(clock);
   let refused: OperationError | undefined;
 
   const token = leased(clock, async (signal) => {
     // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
     if (refused !== undefined) throw refused;
     try {
-      const value = await logIn(options, signal);
+      const value = await logIn(options, rate, signal);
       log.mask(value);
       return { value, until: clock.now() + tokenLife };
     } catch (error) {
@@ -72,31 +73,30 @@ export function createHubApi(options: HubApiOptions): HubApi {
     }
   });
 
-  async function send(path: string, operation: VendorOperation, signal: AbortSignal): Promise<number> {
-    const attempt = async (bearer: string): Promise<HttpResponse> => {
+  async function send(path: string, operation: VendorOperation, signal: AbortSignal): Promise<HubAnswer> {
+    const attempt = async (bearer: string): Promise<HubAnswer> => {
       const headers = { authorization: `Bearer ${bearer}` };
       const request = { method: "DELETE", url: apiUrl(url, path), headers, signal } as const;
-      return sendPatiently(transport, clock, request, operation);
+      const response = await sendPatiently(options.transport, rate, request, operation);
+      return { status: response.status, words: await wordsOf(response) };
     };
     const bearer = await token.get(signal);
-    const response = await attempt(bearer);
-    await discard(response);
-    if (response.status !== 401) return response.status;
+    const answer = await attempt(bearer);
+    if (answer.status !== 401) return answer;
     token.drop(bearer);
-    const again = await attempt(await token.get(signal));
-    await discard(again);
-    return again.status;
+    return attempt(await token.get(signal));
   }
 
   return {
     async deleteTag(repository, tag, signal) {
-      const routes = deletionRoutes(repository, tag, credential);
+      const routes = deletionRoutes(repository, tag, kind);
       const path = `${repository.namespace}/${repository.name}`;
       const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
-      const status = await firstServed(routes, (route) => send(route, operation, signal));
-      if (isSuccess(status) || status === 404) return;
-      throw deletionFailure(operation, status);
+      const answer = await firstServed(routes, (route) => send(route, operation, signal));
+      if (isSuccess(answer.status) || answer.status === 404) return;
+      throw deletionFailure(operation, answer, kind);
     },
+    whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
   };
 }
 
@@ -105,115 +105,110 @@ export function createHubApi(options: HubApiOptions): HubApi {
  * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
  * needs its last slash.
  */
-function deletionRoutes(repository: HubRepository, tag: string, credential: Credential): readonly string[] {
+function deletionRoutes(repository: HubRepository, tag: string, kind: HubLoginKind): readonly string[] {
   const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
   const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
   const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
-  return credential.password.startsWith("dckr_oat_") ? [current] : [current, legacy];
+  return needsNamespaceRoutes(kind) ? [current] : [current, legacy];
 }
 
 /** Tries routes until one knows the method and the tag; gives the last status otherwise. */
 async function firstServed(
   routes: readonly string[],
-  send: (route: string) => Promise<number>,
-): Promise<number> {
-  let status = 404;
+  send: (route: string) => Promise<HubAnswer>,
+): Promise<HubAnswer> {
+  let answer: HubAnswer = { status: 404, words: "" };
   for (const route of routes) {
-    status = await send(route);
-    if (status !== 404 && status !== 405) return status;
+    answer = await send(route);
+    if (answer.status !== 404 && answer.status !== 405) return answer;
   }
-  return status;
+  return answer;
 }
 
-async function logIn(options: HubApiOptions, signal: AbortSignal | undefined): Promise<string> {
-  const { transport, clock, url, credential } = options;
+async function logIn(
+  options: HubApiOptions,
+  rate: RateLimit,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { transport, url } = options;
+  const credential = await options.credentials(signal);
   const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
   const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
   const headers = { "content-type": "application/json" };
   const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal } as const;
-  const response = await sendPatiently(transport, clock, request, operation);
+  const response = await sendPatiently(transport, rate, request, operation);
   const { status } = response;
   if (isSuccess(status)) {
     const text = await readAnswer(response, operation, signal);
     return checkAnswer(text, tokenSchema, operation, status).access_token;
   }
   await discard(response);
-  if (status === 401 || status === 403) throw loginRefused(operation, status);
+  if (status === 401 || status === 403) throw loginRefused(operation, status, options.kind);
   throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
 }
 
-function loginRefused(operation: VendorOperation, status: number): OperationError {
+function loginRefused(operation: VendorOperation, status: number, kind: HubLoginKind): OperationError {
   return vendorFailure(operation, {
     status,
     problem: "Docker Hub does not accept the user name and the token",
-    advice:
-      "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
-      "organisation access token the user name is the organisation.",
+    advice: kind === "keyless" ? deletionAdvice(kind) : loginAdvice,
   });
 }
 
-/** Sends a request, and again after the time that Docker Hub names when it answers 429. */
-async function sendPatiently(
-  transport: Transport,
-  clock: Clock,
-  request: HttpRequest,
-  operation: VendorOperation,
-): Promise<HttpResponse> {
-  for (let attempt = 1; ; attempt++) {
-    const response = await sendToVendor(transport, request, operation);
-    if (response.status !== 429) return response;
+const loginAdvice =
+  "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
+  "organisation access token the user name is the organisation.";
+
+/** What a refused request was answered. */
+interface HubAnswer {
+  readonly status: number;
+  /** Docker Hub's own words, fit for a log; empty for none. */
+  readonly words: string;
+}
+
+const wordsSchema = v.object({ message: v.optional(v.string()), detail: v.optional(v.string()) });
+
+/** The reason in an answer's body. Reads, and so frees, the response. */
+async function wordsOf(response: HttpResponse): Promise<string> {
+  if (isSuccess(response.status)) {
     await discard(response);
-    const wait = rateLimitWait(response, clock.now());
-    if (wait === undefined || wait > longestWait || attempt === rateLimitAttempts) {
-      throw rateLimitFailure(operation, wait);
-    }
-    await clock.sleep(wait, request.signal);
+    return "";
   }
+  const words = await readJson(response, wordsSchema, errorLimit).catch(() => undefined);
+  return printable(words?.message ?? words?.detail ?? "");
 }
 
-/**
- * Milliseconds that Docker Hub asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the usual
- * `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
- * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
- */
-function rateLimitWait(response: HttpResponse, now: number): number | undefined {
-  const time = response.header("x-retry-after") ?? "";
-  const wait = /^[0-9]{1,12}$/.test(time)
-    ? Number(time) * 1000 - now
-    : parseRetryAfter(response.header("retry-after"), now);
-  return wait === undefined ? undefined : Math.max(wait, shortestWait);
-}
-
-function rateLimitFailure(operation: VendorOperation, wait: number | undefined): OperationError {
-  const minutes = wait === undefined ? "" : `, and asks to wait ${Math.ceil(wait / 60_000)} minutes`;
-  return vendorFailure(operation, {
-    status: 429,
-    problem: `the Docker Hub API's rate limit is used up${minutes}`,
-    advice: "The next run deletes what is left.",
-    temporary: true,
-    retryAfterMs: wait,
-  });
-}
-
-function deletionFailure(operation: VendorOperation, status: number): OperationError {
+function deletionFailure(
+  operation: VendorOperation,
+  { status, words }: HubAnswer,
+  kind: HubLoginKind,
+): OperationError {
+  const said = words === "" ? "" : ` (${words})`;
   if (status === 401) {
     return vendorFailure(operation, {
       status,
-      problem: "Docker Hub does not accept its own fresh token",
+      problem: `Docker Hub does not accept its own fresh token${said}`,
       advice: "Check that the access token in `dockerhub-token` is still active.",
+    });
+  }
+  if (/immutable/i.test(words)) {
+    return vendorFailure(operation, {
+      status,
+      problem: `the tag is immutable${said}`,
+      advice:
+        "Immutable tags cannot be deleted: change the tag mutability settings of the repository on Docker Hub, or set " +
+        "`keep=all` for this destination.",
     });
   }
   // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
   if (status === 403 || status === 500) {
     return vendorFailure(operation, {
       status,
-      problem: "Docker Hub does not let this token delete the tag",
-      advice:
-        'Use a personal access token with the permission "Read, Write, Delete" (an organisation access token: ' +
-        "`scope-tag-admin`), and see that the tag is not immutable by the repository's settings.",
+      problem: `Docker Hub does not let this token delete the tag${said}`,
+      advice: `${deletionAdvice(kind)} Also see that the tag is not immutable by the repository's settings.`,
     });
   }
-  return vendorFailure(operation, { status, problem: "Docker Hub did not delete the tag" });
+  return vendorFailure(operation, { status, problem: `Docker Hub did not delete the tag${said}` });
 }
 
 function isSuccess(status: number): boolean {

@@ -7,11 +7,14 @@ import type { Transport } from "../oci/http.ts";
 import { printNamespace } from "../oci/reference.ts";
 import type { Destination, TagDeletion } from "./destination.ts";
 import { createHubApi, type HubApi } from "./docker-hub-api.ts";
+import { type HubLoginKind, hubLoginKind } from "./docker-hub-login.ts";
 
 export interface DockerHubOptions {
   readonly input: DestinationInput;
   /** The `dockerhub-username` and `dockerhub-token` inputs. */
   readonly login: Login | undefined;
+  /** The login of an OIDC connection, which stands in for a token. */
+  readonly keyless?: Credentials | undefined;
   /** Login of the Docker configuration, for when there are no inputs. */
   readonly dockerCredentials: Credentials;
   readonly transport: Transport;
@@ -31,26 +34,30 @@ export async function createDockerHubDestination(options: DockerHubOptions): Pro
   if (input.path.includes("/")) {
     throw new InputError(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
   }
-  const credentials: Credentials =
-    login === undefined ? options.dockerCredentials : () => Promise.resolve(login);
+  const given = login === undefined ? options.keyless : () => Promise.resolve(login);
+  const credentials = given ?? options.dockerCredentials;
   const place = { registry: input.registry, path: input.path, name, credentials };
   // Repositories are made by the first push, so there is nothing to prepare.
   const prepare = () => Promise.resolve();
-  const usable = await hubCredential(credentials);
-  if (typeof usable === "string") {
+  // A keyless login is exchanged when it is needed; whatever comes of it then has its own words.
+  const kind = given !== undefined && login === undefined ? "keyless" : await hubLogin(credentials);
+  if (typeof kind !== "string") {
+    const { unusable } = kind;
     return {
       ...place,
       prepare,
       deletion: "unavailable",
-      deletionUnavailable: usable,
-      deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: usable })),
+      deletionUnavailable: unusable,
+      deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: unusable })),
     };
   }
-  const api = createHubApi({ transport, clock, log, url: input.api ?? hubApi, credential: usable });
+  const url = input.api ?? hubApi;
+  const api = createHubApi({ transport, clock, log, url, kind, credentials: presentLogin(credentials) });
   return {
     ...place,
     prepare,
     deletion: "by-tag",
+    whyNoDeletion: (signal) => api.whyNoDeletion(signal),
     deleteTags: (repository, tags, signal) =>
       deleteTags(
         api,
@@ -61,18 +68,29 @@ export async function createDockerHubDestination(options: DockerHubOptions): Pro
   };
 }
 
-/** The login for the Hub API, or the reason why there is none. */
-async function hubCredential(credentials: Credentials): Promise<Credential | string> {
+/** What kind of login there is for the Hub API, or why there is none that it takes. */
+async function hubLogin(credentials: Credentials): Promise<HubLoginKind | { readonly unusable: string }> {
   const advice = "set `dockerhub-username` and `dockerhub-token`.";
   try {
     const credential = await credentials();
-    if (credential === undefined) return `Deleting tags on Docker Hub needs a login: ${advice}`;
-    if (credential.identityToken === undefined) return credential;
-    return `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
+    if (credential === undefined) return { unusable: `Deleting tags on Docker Hub needs a login: ${advice}` };
+    if (credential.identityToken === undefined) return hubLoginKind(credential.password);
+    const unusable = `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
+    return { unusable };
   } catch (error) {
     // The same error meets the first push; here it must not take other destinations along.
-    return `The login for Docker Hub could not be read (${printable(messageOf(error))}): ${advice}`;
+    const why = printable(messageOf(error));
+    return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
   }
+}
+
+/** Credentials that have been there before: a configuration does not lose its login on the way. */
+function presentLogin(credentials: Credentials): (signal: AbortSignal | undefined) => Promise<Credential> {
+  return async (signal) => {
+    const credential = await credentials(signal);
+    if (credential === undefined) throw new InputError("The login for Docker Hub is not there any more.");
+    return credential;
+  };
 }
 
 async function deleteTags(

@@ -17,6 +17,8 @@ export interface DestinationContext {
   readonly log: Log;
   /** Login that the Docker configuration holds for a registry. */
   readonly dockerConfiguration: (registry: string) => Credentials;
+  /** The keyless login for Docker Hub; undefined where no OIDC connection was given. */
+  readonly keylessHub?: Credentials | undefined;
   readonly tagDeleter: (namespace: Namespace, credentials: Credentials) => TagDeleter;
 }
 
@@ -34,7 +36,8 @@ export async function createDestination(
   switch (input.type) {
     case "docker-hub": {
       const login = inputs.dockerHubLogin;
-      return createDockerHubDestination({ input, login, dockerCredentials, transport, clock, log });
+      const keyless = context.keylessHub;
+      return createDockerHubDestination({ input, login, keyless, dockerCredentials, transport, clock, log });
     }
     case "tcr": {
       const { tencentCloudKey: key, tcrLogin: login } = inputs;

@@ -1,4 +1,5 @@
-import { messageOf } from "../errors.ts";
+import { messageOf, OperationError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Namespace, repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
@@ -13,6 +14,8 @@ export interface StockedDestination extends Namespace {
   readonly retention: Retention;
   readonly deletion: DestinationSnapshot["deletion"];
   readonly deletionUnavailable?: string | undefined;
+  /** Finds out, without changing anything, why tags cannot be deleted here; undefined: they can, or nobody knows. */
+  readonly whyNoDeletion?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
   repository(name: string): Repository;
 }
 
@@ -51,6 +54,36 @@ export async function takeStock(
     }),
   );
   return { ...emptyStock(destination), digests, withoutAttachments, images };
+}
+
+/**
+ * What is known about deletion at a destination that may have to prune, its login asked for its rights: who asked for
+ * pruning is told before anything is copied that it will not happen.
+ */
+export async function knownDeletion(
+  destination: StockedDestination,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Pick<DestinationSnapshot, "deletion" | "deletionUnavailable">> {
+  const { name, deletion, deletionUnavailable, retention, whyNoDeletion } = destination;
+  const known = { deletion, deletionUnavailable };
+  if (retention.keep === "all") return known;
+  const reason = deletion === "unavailable" ? deletionUnavailable : await whyNot();
+  if (reason === undefined) return known;
+  log.warning(`Nothing will be pruned at ${name}. ${reason}`);
+  return { deletion: "unavailable", deletionUnavailable: reason };
+
+  async function whyNot(): Promise<string | undefined> {
+    try {
+      return await whyNoDeletion?.(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      // A login that is refused now deletes nothing later; trouble of the moment says nothing about that.
+      if (!(error instanceof OperationError) || !error.temporary) return messageOf(error);
+      log.debug(messageOf(error));
+      return undefined;
+    }
+  }
 }
 
 /** The snapshot of a destination that cannot be asked. */

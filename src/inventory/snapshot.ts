@@ -10,6 +10,7 @@ import {
 import type { Version } from "../plan/version.ts";
 import {
   failedStock,
+  knownDeletion,
   listTags,
   type StockedDestination,
   takeStock,
@@ -47,11 +48,12 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   const stocks = await Promise.all(
     destinations.map(async (destination) => {
       try {
-        const [tags, stock] = await Promise.all([
+        const [deletion, tags, stock] = await Promise.all([
+          knownDeletion(destination, options.wait.log, signal),
           listTags(destination, names, signal),
           takeStock(destination, all, imagesFor(destination, all, sightings), signal),
         ]);
-        return { ...stock, tags };
+        return { ...stock, ...deletion, tags };
       } catch (error) {
         if (signal.aborted) throw error;
         return failedStock(destination, error);
