@@ -85,7 +85,10 @@ const workflowSchema = v.object({
       "runs-on": v.string(),
       "timeout-minutes": v.pipe(v.number(), v.minValue(1), v.maxValue(360)),
       permissions: v.optional(v.record(v.string(), v.string())),
-      strategy: v.optional(v.object({ matrix: v.record(v.string(), v.array(v.unknown())) })),
+      strategy: v.optional(
+        v.object({ matrix: v.record(v.string(), v.union([v.string(), v.array(v.unknown())])) }),
+      ),
+      outputs: v.optional(v.record(v.string(), v.string())),
       steps: v.array(stepSchema),
     }),
   ),

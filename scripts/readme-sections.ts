@@ -23,7 +23,7 @@ export function parseAction(text: string): ActionMetadata {
 }
 
 /**
- * The generated parts of the README by the name in their markers: `inputs`, `outputs`, and each workflow of
+ * The generated parts of the documents by the name in their markers: `inputs`, `outputs`, and each workflow of
  * `docs/workflows/` by its file name.
  * @param root folder of the repository.
  */
@@ -36,19 +36,52 @@ export function readSections(root: string): ReadonlyMap<string, string> {
   return new Map([["inputs", inputsTable(action)], ["outputs", outputsTable(action)], ...workflows]);
 }
 
+/** Documents that may have generated parts, in no order that matters. */
+function candidates(root: string): readonly string[] {
+  const inDocs = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+  return ["README.md", ...inDocs.sort().map((name) => `docs/${name}`)];
+}
+
 /**
- * The README with its generated parts written anew, each between `<!-- name:start -->` and `<!-- name:end -->`.
- * @throws Error when the markers of a part are not there exactly once.
+ * The documents that have a generated part, as paths from the folder of the repository.
+ * @throws Error when a part is in none of them, or in several.
  */
-export function withSections(readme: string, sections: ReadonlyMap<string, string>): string {
-  return [...sections].reduce((text, [name, content]) => {
-    const [before, rest, ...more] = text.split(`<!-- ${name}:start -->`);
-    const [, after, ...evenMore] = rest?.split(`<!-- ${name}:end -->`) ?? [];
-    if (before === undefined || after === undefined || more.length + evenMore.length > 0) {
-      throw new Error(`README.md needs the markers of "${name}" exactly once, the end after the start`);
+export function documentsWithSections(
+  root: string,
+  sections: ReadonlyMap<string, string>,
+): readonly string[] {
+  const texts = candidates(root).map((path) => [path, readFileSync(join(root, path), "utf8")] as const);
+  const holders = [...sections.keys()].map((name) => {
+    const [holder, ...more] = texts.filter(([, text]) => text.includes(startOf(name)));
+    if (holder === undefined || more.length > 0) {
+      throw new Error(
+        `one document needs "${startOf(name)}", and no other: now ${more.length + (holder ? 1 : 0)}`,
+      );
     }
-    return `${before}<!-- ${name}:start -->\n${content}\n<!-- ${name}:end -->${after}`;
-  }, readme);
+    return holder[0];
+  });
+  return [...new Set(holders)];
+}
+
+function startOf(name: string): string {
+  return `<!-- ${name}:start -->`;
+}
+
+/**
+ * A document with its generated parts written anew, each between `<!-- name:start -->` and `<!-- name:end -->`. Parts that it
+ * has no markers of are in another document.
+ * @throws Error when the markers of a part are there twice, or without their other half.
+ */
+export function withSections(document: string, sections: ReadonlyMap<string, string>): string {
+  return [...sections].reduce((text, [name, content]) => {
+    const [before = "", rest, ...more] = text.split(startOf(name));
+    const [, after, ...evenMore] = rest?.split(`<!-- ${name}:end -->`) ?? [];
+    if (rest === undefined && !text.includes(`<!-- ${name}:end -->`)) return text;
+    if (after === undefined || more.length + evenMore.length > 0) {
+      throw new Error(`a document needs the markers of "${name}" exactly once, the end after the start`);
+    }
+    return `${before}${startOf(name)}\n${content}\n<!-- ${name}:end -->${after}`;
+  }, document);
 }
 
 function inputsTable({ inputs }: ActionMetadata): string {

@@ -1,8 +1,10 @@
-/** `npm run readme`: writes the generated parts of README.md anew from `action.yml` and `docs/workflows/`. */
+/** `npm run readme`: writes the generated parts of README.md and of docs/ anew, from `action.yml` and `docs/workflows/`. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readSections, withSections } from "./readme-sections.ts";
+import { documentsWithSections, readSections, withSections } from "./readme-sections.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-const path = `${root}README.md`;
-writeFileSync(path, withSections(readFileSync(path, "utf8"), readSections(root)));
+const sections = readSections(root);
+for (const path of documentsWithSections(root, sections)) {
+  writeFileSync(`${root}${path}`, withSections(readFileSync(`${root}${path}`, "utf8"), sections));
+}

@@ -9,8 +9,8 @@ import {
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterEach } from "vitest";
+import type { Certificate } from "../../sandbox/certificate.ts";
 import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
-import type { Certificate } from "./certificate.ts";
 import { login } from "./clients.ts";
 
 /** A request that reached a hostile server. */

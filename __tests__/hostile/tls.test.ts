@@ -1,7 +1,7 @@
 import tls from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type Certificate, selfSigned } from "../../sandbox/certificate.ts";
 import { failureOf } from "../oci/failure-of.ts";
-import { type Certificate, selfSigned } from "./certificate.ts";
 import { loginForms, networkWithNames, openNetwork, repositoryOver } from "./clients.ts";
 import {
   challenge,

@@ -1,0 +1,160 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hubAccount } from "../../sandbox/docker-hub.ts";
+import { githubToken } from "../../sandbox/github.ts";
+import { seedRelease } from "../../sandbox/harbor.ts";
+import { buildImage, pushTo } from "../../sandbox/images.ts";
+import { type Internet, publicNames, registryNames, startInternet } from "../../sandbox/internet.ts";
+import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { type Sandbox, type SandboxOptions, startSandbox } from "../../sandbox/sandbox.ts";
+import { tcrInstance, tcrKey } from "../../sandbox/tcr.ts";
+import type { StandIn, WorkflowOptions } from "../../sandbox/workflow.ts";
+import { scale } from "./world.ts";
+
+/** The internet that the documents' examples name: Harbor's world, and a project `example/shop` with a registry. */
+export interface ExampleWorld extends AsyncDisposable {
+  readonly sandbox: Sandbox;
+  /** `registry.example.com`, with a login. */
+  readonly registry: RegistryServer;
+  readonly internet: Internet;
+  /** An empty folder. */
+  readonly folder: string;
+}
+
+/** The login at `registry.example.com`. */
+export const registryLogin = { username: "mirror", password: "sandbox-registry-password" };
+
+/** Secrets by the names that the documents give them; an example may name no other. */
+export const secrets: Readonly<Record<string, string>> = {
+  DOCKERHUB_USERNAME: hubAccount.identifier,
+  DOCKERHUB_TOKEN: hubAccount.secret,
+  TENCENTCLOUD_SECRET_ID: tcrKey.secretId,
+  TENCENTCLOUD_SECRET_KEY: tcrKey.secretKey,
+  REGISTRY_USERNAME: registryLogin.username,
+  REGISTRY_PASSWORD: registryLogin.password,
+  GITHUB_COM_TOKEN: githubToken,
+};
+
+/** Harbor versions that are at the source. */
+export const harborVersions = ["v2.15.2", "v2.15.1", "v2.15.0", "v2.14.4"] as const;
+
+/** Starts it all. @param instance name of the TCR instance, in its host name. */
+export async function startExampleWorld(
+  instance: string,
+  options: SandboxOptions = {},
+): Promise<ExampleWorld> {
+  const sandbox = await startSandbox({
+    ...options,
+    tcr: { namespaces: {}, instance: { ...tcrInstance, name: instance }, ...options.tcr },
+  });
+  const registry = await startRegistry({
+    authentication: {
+      kind: "bearer",
+      users: [fullAccess(registryLogin.username, registryLogin.password)],
+      service: "registry.example.com",
+    },
+  });
+  for (const version of harborVersions) seedRelease(sandbox.source, version, { scale });
+  const internet = await startInternet([
+    ...publicNames(sandbox),
+    ...registryNames("registry.example.com", registry),
+  ]);
+  const folder = await mkdtemp(join(tmpdir(), "example-"));
+  return {
+    sandbox,
+    registry,
+    internet,
+    folder,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([sandbox.close(), registry.close(), internet.close()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Images of `example/shop` in the versions 1.3.0 and 1.4.0, at `ghcr.io/example`. */
+export function seedShop({ source }: Sandbox): void {
+  for (const version of ["1.3.0", "1.4.0"]) {
+    const minor = version.slice(0, 3);
+    const tags = {
+      "shop-server": `v${version}`,
+      "shop-worker": version,
+      "shop-web": `${minor}-alpine`,
+      "tools/migrate": `v${version}`,
+    };
+    for (const [image, tag] of Object.entries(tags)) {
+      pushTo(source, `example/${image}`, buildImage({ seed: `${image}:${version}` }), tag);
+    }
+  }
+}
+
+/** The repository `example/shop`, whose packages only its own workflows may read. */
+export const shopOptions: SandboxOptions = {
+  github: {
+    repository: "example/shop",
+    releases: ["v1.3.0", "v1.4.0"].map((tag, month) => ({
+      tag,
+      prerelease: false,
+      publishedAt: Date.UTC(2026, month, 1),
+    })),
+    files: () => undefined,
+  },
+  source: {
+    authentication: { kind: "bearer", users: [fullAccess("octocat", githubToken)], service: "ghcr.io" },
+    anonymousPull: false,
+  },
+};
+
+/** What `docker/login-action` leaves behind: https://github.com/docker/login-action. */
+export const loginAction: StandIn = ({ inputs, home }) => {
+  const { registry = "https://index.docker.io/v1/", username = "", password = "" } = inputs;
+  const folder = join(home, ".docker");
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "config.json");
+  const logins = knownLogins.get(path) ?? {};
+  logins[registry] = { auth: Buffer.from(`${username}:${password}`).toString("base64") };
+  knownLogins.set(path, logins);
+  writeFileSync(path, JSON.stringify({ auths: logins }));
+  return {};
+};
+
+/** Logins so far, by the path of the configuration that holds them. */
+const knownLogins = new Map<string, Record<string, { auth: string }>>();
+
+/** What a run in that world is given besides its text. */
+export function optionsIn(
+  world: ExampleWorld,
+  event: WorkflowOptions["event"],
+  more: Partial<WorkflowOptions> = {},
+): WorkflowOptions {
+  return {
+    github: world.sandbox.github,
+    event,
+    secrets,
+    folder: world.folder,
+    repository: world.sandbox.github.repository,
+    env: world.internet.env,
+    actions: { "docker/login-action": loginAction },
+    token: githubToken,
+    ...more,
+  };
+}
+
+/** The tags of each repository. */
+export function tagsByImage(
+  state: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.entries(state).map(([name, held]) => [name, Object.keys(held).sort()]));
+}
+
+/** The tags that a registry holds, of all repositories together, by namespace. */
+export function tagsByNamespace(registry: Pick<RegistryServer, "state">): Record<string, readonly string[]> {
+  const tags: Record<string, Set<string>> = {};
+  for (const [repository, held] of Object.entries(registry.state())) {
+    const namespace = repository.replace(/\/[^/]+$/, "");
+    tags[namespace] = new Set([...(tags[namespace] ?? []), ...Object.keys(held)]);
+  }
+  return Object.fromEntries(Object.entries(tags).map(([namespace, set]) => [namespace, [...set].sort()]));
+}
