@@ -62,6 +62,23 @@ describe("destinations", () => {
     expect(retention).toEqual({ keep: 2, keepBy: "published" });
   });
 
+  test("a name of the table of registries says what a domain of one's own is", () => {
+    const [harbor, hub, plain] = load({
+      destinations: "registry.example.com/a,type=harbor\nregistry.example.com/b,type=tcr\nquay.io/a",
+    }).destinations;
+    expect(harbor).toMatchObject({ type: "registry", vendor: "harbor" });
+    expect(hub).toMatchObject({ type: "tcr", vendor: "tcr" });
+    expect(plain).toMatchObject({ type: "registry", vendor: undefined });
+  });
+
+  test("an API of its own can be named for a registry that has one elsewhere", () => {
+    const api = "https://api.example.com";
+    const [ghcr, ecr] = load({
+      destinations: `ghcr.io/a,api=${api}\nregistry.example.com/a,type=ecr,api=${api}`,
+    }).destinations;
+    expect([ghcr?.api?.href, ecr?.api?.href]).toEqual([`${api}/`, `${api}/`]);
+  });
+
   test("the same path on two registries, and two paths on one, are different places", () => {
     expect(load({ destinations: "docker.io/a\nquay.io/a\nquay.io/b" }).destinations).toHaveLength(3);
   });
@@ -82,7 +99,7 @@ describe("destinations", () => {
     ["quay.io/a,keep=3,keep=4", "more than once"],
     ["quay.io/a,keep=0", "whole number"],
     ["quay.io/a,keep-by=age", "none of"],
-    ["quay.io/a,type=quay", "none of"],
+    ["quay.io/a,type=quai", "none of"],
     ["quay.io/a,public=true", "means nothing"],
     ["quay.io/a,api=https://quay.io", "means nothing"],
     ["docker.io/a,region=ap-guangzhou", "means nothing"],

@@ -9,7 +9,9 @@ import {
   quoted,
   repeated,
 } from "./inputs-values.ts";
+import { vendorOf } from "./oci/quirks.ts";
 import { parseNamespace, printNamespace } from "./oci/reference.ts";
+import { type VendorId, vendorIds } from "./oci/vendors/vendor.ts";
 import type { Retention } from "./plan/retention.ts";
 
 /** Attributes after the commas of a line, and the types of destination that each has a meaning for. */
@@ -20,7 +22,7 @@ const attributeTypes: ReadonlyMap<string, readonly DestinationType[]> = new Map<
   ["keep", destinationTypes],
   ["keep-by", destinationTypes],
   ["type", destinationTypes],
-  ["api", ["docker-hub", "tcr"]],
+  ["api", destinationTypes],
   ["registry-id", ["tcr"]],
   ["region", ["tcr"]],
   ["public", ["tcr"]],
@@ -55,8 +57,10 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
   }
   const inLine: Mistake = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
   const attributes = parseAttributes(rest, inLine);
-  const type = parseType(attributes.get("type"), namespace.registry, inLine);
+  const { type, vendor } = parseType(attributes.get("type"), namespace.registry, inLine);
   refuseForeignAttributes(attributes, type, inLine);
+  if (type === "registry" && attributes.has("api") && !hasOwnApi(namespace.registry, vendor))
+    inLine("api means nothing for this registry: what it needs is on the registry's own host");
   if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
     inLine("Docker Hub has no namespaces inside namespaces");
   }
@@ -64,6 +68,7 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
   return {
     ...namespace,
     type,
+    vendor,
     retention: parseRetention(attributes, type, defaults, inLine),
     api: api === undefined ? undefined : parseApiUrl(api, inLine),
     registryId: parseIdentifier(attributes, "registry-id", inLine),
@@ -85,11 +90,26 @@ function parseAttributes(items: readonly string[], mistake: Mistake): ReadonlyMa
   return attributes;
 }
 
-function parseType(text: string | undefined, registry: string, mistake: Mistake): DestinationType {
-  if (text === undefined) return typeOfRegistry(registry);
+/** The type, and the row of the table of registries where the user names one: on a domain of one's own no host name tells. */
+function parseType(
+  text: string | undefined,
+  registry: string,
+  mistake: Mistake,
+): { type: DestinationType; vendor: VendorId | undefined } {
   const type = destinationTypes.find((candidate) => candidate === text);
-  if (type === undefined) mistake(`type ${quoted(text)} is none of ${destinationTypes.join(", ")}`);
-  return type ?? typeOfRegistry(registry);
+  const vendor = vendorIds.find((candidate) => candidate === text);
+  if (text === undefined) return { type: typeOfRegistry(registry), vendor: undefined };
+  if (type !== undefined) return { type, vendor };
+  if (vendor !== undefined) return { type: "registry", vendor };
+  const all = new Set<string>([...destinationTypes, ...vendorIds]);
+  mistake(`type ${quoted(text)} is none of ${[...all].join(", ")}`);
+  return { type: typeOfRegistry(registry), vendor: undefined };
+}
+
+/** Whether a registry is asked for something at an API on another host. */
+function hasOwnApi(registry: string, vendor: VendorId | undefined): boolean {
+  const { route } = vendorOf(registry, vendor).deletion;
+  return route === "ecr" || route === "packages";
 }
 
 /** The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`. */

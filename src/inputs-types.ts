@@ -1,4 +1,5 @@
 import type { Namespace } from "./oci/reference.ts";
+import type { VendorId } from "./oci/vendors/vendor.ts";
 import type { ImageRule } from "./plan/component.ts";
 import type { Retention } from "./plan/retention.ts";
 import type { Selection } from "./plan/version.ts";
@@ -36,6 +37,7 @@ export interface Inputs {
   readonly dockerHubConnection: HubConnection | undefined;
   readonly tencentCloudKey: TencentCloudKey | undefined;
   readonly tcrLogin: Login | undefined;
+  readonly awsKey: AwsKey | undefined;
   readonly githubToken: string | undefined;
   readonly githubApiUrl: URL;
   /** Undefined: the job may not have id tokens. */
@@ -46,6 +48,8 @@ export interface Inputs {
 
 export interface DestinationInput extends Namespace {
   readonly type: DestinationType;
+  /** What the user says that the registry is; undefined: its host name tells. */
+  readonly vendor?: VendorId | undefined;
   readonly retention: Retention;
   /** Base URL of the vendor API, when not the usual one. */
   readonly api: URL | undefined;
@@ -93,6 +97,14 @@ export interface IdTokenRequest {
   readonly url: URL;
   /** Bearer token for this URL alone. */
   readonly token: string;
+}
+
+/** A key of AWS, as its own tools and login actions leave it in the environment. */
+export interface AwsKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Present with temporary keys only. */
+  readonly sessionToken: string | undefined;
 }
 
 /** What the runner says about the event that started the run. */

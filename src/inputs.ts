@@ -5,6 +5,7 @@ import { parseDestinations } from "./inputs-destinations.ts";
 import { readHubLogin } from "./inputs-dockerhub.ts";
 import { parseImages } from "./inputs-images.ts";
 import type {
+  AwsKey,
   EventInput,
   IdTokenRequest,
   Inputs,
@@ -137,6 +138,7 @@ export function loadInputs(environment: Environment): Inputs {
     dockerHubConnection: hub.connection,
     tencentCloudKey: readTencentCloudKey(environment, mistakeIn),
     tcrLogin: readLogin(text, "tcr-username", "tcr-password", mistakeIn),
+    awsKey: readAwsKey(environment),
     githubToken: text("github-token") || undefined,
     githubApiUrl: readGitHubApiUrl(environment, mistakeIn("github-api-url")),
     idTokenRequest,
@@ -189,6 +191,14 @@ function readTencentCloudKey(
   if (secretId === "") mistakeIn("tcr-secret-id")(`the SecretId is missing among ${among}`);
   if (secretKey === "") mistakeIn("tcr-secret-key")(`the SecretKey is missing among ${among}`);
   return { secretId, secretKey, sessionToken: sessionToken || undefined };
+}
+
+/** https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html; a part of a key is none. */
+function readAwsKey(environment: Environment): AwsKey | undefined {
+  const accessKeyId = environment.AWS_ACCESS_KEY_ID?.trim();
+  const secretAccessKey = environment.AWS_SECRET_ACCESS_KEY?.trim();
+  if (!accessKeyId || !secretAccessKey) return undefined;
+  return { accessKeyId, secretAccessKey, sessionToken: environment.AWS_SESSION_TOKEN?.trim() || undefined };
 }
 
 function readGitHubApiUrl(environment: Environment, mistake: Mistake): URL {

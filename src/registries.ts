@@ -1,6 +1,5 @@
 import type { Clock } from "./clock.ts";
 import type { Destination } from "./destinations/destination.ts";
-import type { TagDeleter } from "./destinations/registry.ts";
 import { createDestination } from "./destinations/select.ts";
 import { InputError } from "./errors.ts";
 import type { DestinationInput, Inputs } from "./inputs.ts";
@@ -9,7 +8,8 @@ import type { Source } from "./inventory/sources.ts";
 import type { Log } from "./log.ts";
 import type { Credentials } from "./oci/credentials.ts";
 import type { Transport } from "./oci/http.ts";
-import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "./oci/reference.ts";
+import { vendorOf } from "./oci/quirks.ts";
+import { printNamespace, repositoryOf, sameNamespace } from "./oci/reference.ts";
 import { Registry } from "./oci/registry.ts";
 import { Repository } from "./oci/repository.ts";
 import type { SourceImage } from "./plan/snapshot.ts";
@@ -42,8 +42,8 @@ export async function openDestinations(
   fromDocker: (registry: string) => Credentials,
   context: RegistryContext,
 ): Promise<readonly OpenDestination[]> {
-  const tagDeleter = (namespace: Namespace, credentials: Credentials): TagDeleter =>
-    openTagDeleter(namespace, credentials, context);
+  const openRegistry = (input: DestinationInput, credentials: Credentials): Registry =>
+    openClient(input, credentials, context);
   const mistakes: string[] = [];
   const opened: OpenDestination[] = [];
   for (const input of inputs.destinations) {
@@ -51,7 +51,7 @@ export async function openDestinations(
       const destination = await createDestination(input, inputs, {
         ...context,
         dockerConfiguration: fromDocker,
-        tagDeleter,
+        openRegistry,
       });
       opened.push(openDestination(destination, input, context));
     } catch (error) {
@@ -65,11 +65,12 @@ export async function openDestinations(
 
 function openDestination(
   destination: Destination,
-  { retention }: DestinationInput,
+  input: DestinationInput,
   context: RegistryContext,
 ): OpenDestination {
   const { name, registry, path, credentials, deletion, deletionUnavailable, whyNoDeletion } = destination;
-  const client = new Registry({ registry, side: "destination", credentials, ...context });
+  const { retention } = input;
+  const client = openClient(input, credentials, context);
   const repository = (of: string): Repository => new Repository(client, of);
   const stocked = {
     name,
@@ -96,8 +97,9 @@ export function openSources(
   return inputs.sources.map((namespace) => {
     const { registry } = namespace;
     const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
+    const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
     const client =
-      clients.get(registry) ?? new Registry({ registry, side: "source", credentials, ...context });
+      clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
     clients.set(registry, client);
     return {
       ...namespace,
@@ -144,17 +146,16 @@ function sourceCredentials(
   return dockerConfiguration(registry);
 }
 
-/** Deletion by the registry's own API, for destinations that have no better one. */
-function openTagDeleter(
-  namespace: Namespace,
+function openClient(
+  { registry, vendor }: DestinationInput,
   credentials: Credentials,
   context: RegistryContext,
-): TagDeleter {
-  const client = new Registry({ registry: namespace.registry, side: "destination", credentials, ...context });
-  return {
-    deleteManifest: (repository, reference, signal) =>
-      new Repository(client, repository).deleteManifest(reference, signal),
-    resolve: async (repository, tag, signal) =>
-      (await new Repository(client, repository).resolve(tag, signal))?.digest,
-  };
+): Registry {
+  return new Registry({
+    registry,
+    vendor: vendorOf(registry, vendor),
+    side: "destination",
+    credentials,
+    ...context,
+  });
 }

@@ -46,13 +46,15 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
 
 /** Every secret that was given, before anything is done that could print it. Derived ones are masked where they arise. */
 function maskSecrets(inputs: Inputs, log: Log): void {
-  const { dockerHubLogin, tencentCloudKey, tcrLogin, githubToken, idTokenRequest } = inputs;
+  const { dockerHubLogin, tencentCloudKey, tcrLogin, awsKey, githubToken, idTokenRequest } = inputs;
   const secrets = [
     dockerHubLogin?.password,
     tencentCloudKey?.secretId,
     tencentCloudKey?.secretKey,
     tencentCloudKey?.sessionToken,
     tcrLogin?.password,
+    awsKey?.secretAccessKey,
+    awsKey?.sessionToken,
     githubToken,
     idTokenRequest?.token,
   ];

@@ -175,7 +175,7 @@ export async function copyAll(
         registry,
         path,
         client,
-        prepare: (until) => destination.prepare(until),
+        prepare: (until, repositories) => destination.prepare(until, repositories),
       })),
       sourceRepositories: (image) => repositoriesOf(image, sources),
       attachments,

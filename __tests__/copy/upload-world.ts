@@ -11,6 +11,7 @@ import { uploadBlob } from "../../src/copy/upload.ts";
 import { silentLog } from "../../src/log.ts";
 import { anonymous, type Credentials } from "../../src/oci/credentials.ts";
 import { digestOf } from "../../src/oci/digest.ts";
+import { vendorOf } from "../../src/oci/quirks.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import type { Repository } from "../../src/oci/repository.ts";
 import { retrying } from "../../src/oci/retry.ts";
@@ -57,6 +58,7 @@ export async function startUploadWorld(options: UploadWorldOptions = {}): Promis
   function clientOf(): Registry {
     return new Registry({
       registry: server.host,
+      vendor: vendorOf(options.knownAs ?? server.host),
       side: "destination",
       credentials: options.credentials ?? anonymous,
       transport: retrying(network, { clock: hastyClock, log: silentLog }),

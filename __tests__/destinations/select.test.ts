@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { TagDeleter } from "../../src/destinations/registry.ts";
 import { createDestination } from "../../src/destinations/select.ts";
 import type { DestinationInput, DestinationType } from "../../src/inputs.ts";
 import { silentLog } from "../../src/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { printNamespace } from "../../src/oci/reference.ts";
+import { Registry } from "../../src/oci/registry.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { scriptedTransport } from "../scripted-transport.ts";
 
@@ -13,8 +13,14 @@ const inputs = {
   dockerHubLogin: { username: "hub", password: "hub-secret" },
   tencentCloudKey: { secretId: "AKIDexample", secretKey: "key-secret", sessionToken: undefined },
   tcrLogin: { username: "tcr", password: "tcr-secret" },
+  awsKey: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "aws-secret", sessionToken: undefined },
 };
-const noInputs = { dockerHubLogin: undefined, tencentCloudKey: undefined, tcrLogin: undefined };
+const noInputs = {
+  dockerHubLogin: undefined,
+  tencentCloudKey: undefined,
+  tcrLogin: undefined,
+  awsKey: undefined,
+};
 
 function inputOf(type: DestinationType, registry: string): DestinationInput {
   return {
@@ -32,24 +38,23 @@ function inputOf(type: DestinationType, registry: string): DestinationInput {
 /** What destinations are made with; the Docker configuration holds a login named after each registry. */
 function context() {
   const transport = scriptedTransport();
-  const deletersFor: string[] = [];
-  const deleterCredentials: Credentials[] = [];
-  const deleter: TagDeleter = {
-    deleteManifest: () => Promise.resolve("deleted"),
-    resolve: () => Promise.resolve(undefined),
-  };
+  const clock = fakeClock();
+  const log = silentLog;
+  const opened: string[] = [];
+  const openedWith: Credentials[] = [];
   return {
     transport,
-    deletersFor,
-    deleterCredentials,
-    clock: fakeClock(),
-    log: silentLog,
+    opened,
+    openedWith,
+    clock,
+    log,
     dockerConfiguration: (registry: string) => () =>
       Promise.resolve({ username: `docker-${registry}`, password: "configured" }),
-    tagDeleter: (namespace: Parameters<typeof printNamespace>[0], credentials: Credentials) => {
-      deletersFor.push(printNamespace(namespace));
-      deleterCredentials.push(credentials);
-      return deleter;
+    openRegistry: (input: DestinationInput, credentials: Credentials) => {
+      opened.push(printNamespace(input));
+      openedWith.push(credentials);
+      const { registry } = input;
+      return new Registry({ registry, side: "destination", credentials, transport, clock, log });
     },
   };
 }
@@ -91,12 +96,9 @@ describe("the destination of a line", () => {
     const given = context();
     await createDestination(inputOf("docker-hub", "docker.io"), inputs, given);
     await createDestination(inputOf("tcr", "goharbor.tencentcloudcr.com"), inputs, given);
-    expect(given.deletersFor).toEqual([]);
+    expect(given.opened).toEqual([]);
     const destination = await createDestination(inputOf("registry", "registry.example.com"), inputs, given);
-    expect(given.deletersFor).toEqual(["registry.example.com/goharbor"]);
-    expect(given.deleterCredentials).toEqual([destination.credentials]);
-    expect(await destination.deleteTags("goharbor/a", [{ tag: "v1", digest: undefined }], signal)).toEqual([
-      { tag: "v1", failure: undefined },
-    ]);
+    expect(given.opened).toEqual(["registry.example.com/goharbor"]);
+    expect(given.openedWith).toEqual([destination.credentials]);
   });
 });

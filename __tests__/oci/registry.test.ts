@@ -6,7 +6,7 @@ import { silentLog } from "../../src/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { discard, type HttpResponse, type Transport } from "../../src/oci/http.ts";
-import { requestSlotsOf } from "../../src/oci/quirks.ts";
+import { vendorOf } from "../../src/oci/quirks.ts";
 import { Registry, type RegistryRequest } from "../../src/oci/registry.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { clientOf, repositoryName } from "./clients.ts";
@@ -218,7 +218,7 @@ describe("requests at the same time", () => {
       clock: fakeClock(),
       log: silentLog,
     });
-    const { start } = requestSlotsOf("registry.example");
+    const { start } = vendorOf("registry.example").limits.requests;
     const small = Array.from({ length: start + 2 }, () => client.send(listing()));
     const blob = client.send(listing({ target: "/v2/blob", transfer: true }));
     await expect.poll(() => [...sent].sort()).toEqual(["/v2/blob", ...Array(start).fill(path)]);

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Log } from "../log.ts";
+import { repositoryOf } from "../oci/reference.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import { blobNeeds, type SourceRepositories } from "./blob-needs.ts";
@@ -23,7 +24,7 @@ const recentLimit = 8 * 1024 * 1024;
 /** A destination that something is copied to. */
 export interface CopyDestination extends Pick<TargetOptions, "name" | "client" | "path" | "registry"> {
   /** Called once before the first write. */
-  prepare(signal: AbortSignal): Promise<void>;
+  prepare(signal: AbortSignal, repositories: readonly string[]): Promise<void>;
 }
 
 export interface CopyContext extends PinnedConnections {
@@ -87,7 +88,9 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
         const uploads = slots.uploadsTo(progress);
         const [openings, smallUploads] = [slots.openingsAhead(), slots.smallUploads()];
         const target = new Target({ ...destination, ...context, uploads, openings, smallUploads, progress });
-        const prepare = (signal: AbortSignal): Promise<void> => destination.prepare(signal);
+        const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
+        const prepare = (signal: AbortSignal): Promise<void> =>
+          destination.prepare(signal, [...repositories]);
         const shared = { contents, downloads, sourceRepositories };
         return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
       }),

@@ -1,7 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { OperationError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { type UploadQuirk, uploadQuirkOf } from "../oci/quirks.ts";
 import type { Namespace } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
@@ -54,7 +53,6 @@ export class Target {
   readonly signal: AbortSignal;
   readonly #down = new AbortController();
   readonly #repositories = new Map<string, Repository>();
-  readonly #quirk: UploadQuirk | undefined;
   readonly #tidying: Promise<void>[] = [];
   #failuresInARow = 0;
   #chunk: Chunk | undefined;
@@ -63,14 +61,18 @@ export class Target {
   constructor(options: TargetOptions) {
     this.options = options;
     this.signal = AbortSignal.any([options.signal, this.#down.signal]);
-    this.#quirk = uploadQuirkOf(options.registry);
-    const limit = this.#quirk?.chunks;
-    if (limit !== undefined && limit !== "never") this.#chunk = { size: limit.limit, ownConnection: false };
+    const { form } = options.client.vendor.upload;
+    if ("chunk" in form) this.#chunk = { size: form.chunk, ownConnection: false };
   }
 
   /** Whether an upload may consist of several requests here. */
   get mayChunk(): boolean {
-    return this.#quirk?.chunks !== "never" && !this.#joinsWrongly;
+    return this.options.client.vendor.upload.form.kind !== "whole" && !this.#joinsWrongly;
+  }
+
+  /** Whether the last bytes of a blob go by PATCH, too, so that the PUT at the end is empty. */
+  get endsEmpty(): boolean {
+    return this.options.client.vendor.upload.form.kind === "patched";
   }
 
   /** How blobs are cut here now; undefined: not at all. */
@@ -97,7 +99,7 @@ export class Target {
    * @param before bytes that it had before the last request.
    */
   joinedWrongly(before: number): void {
-    if (before === 0 || this.#quirk !== undefined) return;
+    if (before === 0 || this.options.client.vendor.upload.form.kind !== "any") return;
     this.#joinsWrongly = true;
     this.#chunk = undefined;
   }

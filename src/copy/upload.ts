@@ -178,6 +178,7 @@ async function sendRest(
   const { descriptor } = spooled;
   position.upload ??= await repository.startUpload(target.signal);
   const { upload } = position;
+  if (target.endsEmpty) return sendPatched(spooled, position, upload, target, afterLastByte);
   if (descriptor.size <= smallTransfer) {
     // All of it before the request, so that the registry's place is not taken while the source still sends.
     const from = position.received;
@@ -187,17 +188,8 @@ async function sendRest(
   }
   const { chunk } = target;
   position.chunk = chunk;
-  while (chunk !== undefined && descriptor.size - position.received > chunk.size) {
-    const from = position.received;
-    const received = await watched(target, (signal, watch) => {
-      const body = watch(counted(spooled, from, from + chunk.size, position, target));
-      return upload.append(body, from, chunk.size, { signal, ownConnection: chunk.ownConnection });
-    });
-    // Without a byte more, the same chunk would be sent for ever.
-    if (received > position.sent || received <= from) throw new LostUpload(received);
-    position.received = received;
-    takeBack(position, target);
-  }
+  while (chunk !== undefined && descriptor.size - position.received > chunk.size)
+    await sendPart(spooled, position, upload, chunk.size, target);
   await watched(target, (signal, watch) => {
     const rest = counted(spooled, position.received, descriptor.size, position, target);
     const body = watch(thenCall(rest, afterLastByte));
@@ -206,6 +198,45 @@ async function sendRest(
       ownConnection: chunk?.ownConnection ?? false,
     });
   });
+}
+
+/** Sends all bytes by PATCH and ends with an empty PUT, for registries that take a blob in no other way. */
+async function sendPatched(
+  spooled: SpooledBlob,
+  position: Position,
+  upload: BlobUpload,
+  target: Target,
+  afterLastByte: () => void,
+): Promise<void> {
+  const { descriptor } = spooled;
+  const { chunk } = target;
+  position.chunk = chunk;
+  while (position.received < descriptor.size) {
+    const left = descriptor.size - position.received;
+    await sendPart(spooled, position, upload, Math.min(left, chunk?.size ?? left), target);
+  }
+  afterLastByte();
+  await upload.finish(descriptor, nothing(), descriptor.size, { signal: target.signal });
+}
+
+/** Sends the next bytes by PATCH. */
+async function sendPart(
+  spooled: SpooledBlob,
+  position: Position,
+  upload: BlobUpload,
+  size: number,
+  target: Target,
+): Promise<void> {
+  const from = position.received;
+  const ownConnection = position.chunk?.ownConnection ?? false;
+  const received = await watched(target, (signal, watch) => {
+    const body = watch(counted(spooled, from, from + size, position, target));
+    return upload.append(body, from, size, { signal, ownConnection });
+  });
+  // Without a byte more, the same chunk would be sent for ever.
+  if (received > position.sent || received <= from) throw new LostUpload(received);
+  position.received = received;
+  takeBack(position, target);
 }
 
 /** The registry says that it has bytes that were never sent, or nothing of what it just took. */
@@ -240,6 +271,8 @@ async function* thenCall(body: AsyncIterable<Uint8Array>, atTheEnd: () => void):
   yield* body;
   atTheEnd();
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;

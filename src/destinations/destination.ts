@@ -28,9 +28,10 @@ export interface Destination extends Namespace {
   /**
    * Makes the place ready for a push: what must exist there exists afterwards. Called once, before the first write,
    * never in a dry run.
+   * @param repositories paths on the registry, namespace included, that will be pushed to.
    * @throws OperationError
    */
-  prepare(signal: AbortSignal): Promise<void>;
+  prepare(signal: AbortSignal, repositories?: readonly string[]): Promise<void>;
   /**
    * Deletes tags of one repository and says for each whether it is gone. Never throws for a single tag.
    * @param repository path on the registry, namespace included.

@@ -1,93 +1,124 @@
-import { messageOf } from "../errors.ts";
-import type { DestinationInput } from "../inputs.ts";
+import type { Clock } from "../clock.ts";
+import type { AwsKey, DestinationInput } from "../inputs.ts";
+import type { Log } from "../log.ts";
 import type { Credentials } from "../oci/credentials.ts";
-import type { Digest } from "../oci/digest.ts";
+import type { Transport } from "../oci/http.ts";
 import { printNamespace } from "../oci/reference.ts";
-import type { Destination, TagDeletion, TagToDelete } from "./destination.ts";
+import type { Registry } from "../oci/registry.ts";
+import { Repository } from "../oci/repository.ts";
+import type { DeletionRoute } from "../oci/vendors/vendor.ts";
+import { artifactoryRoute } from "./deletion/artifactory.ts";
+import { azureRoute } from "./deletion/azure.ts";
+import { ecrRoute } from "./deletion/ecr.ts";
+import { harborRoute } from "./deletion/harbor.ts";
+import { packagesRoute } from "./deletion/packages.ts";
+import { registryRoute, type TagDeleter } from "./deletion/registry-api.ts";
+import { noRoute, type TagDeletionRoute } from "./deletion/route.ts";
+import type { Destination } from "./destination.ts";
+import { createEcrApi, type EcrApi, ecrRegistry } from "./ecr-api.ts";
 
-/** What deleting by the distribution specification needs of a registry client. */
-export interface TagDeleter {
-  /**
-   * Deletes a manifest by tag or digest. `unsupported`: the registry does not delete by this kind of reference (400, 405).
-   * @throws OperationError
-   */
-  deleteManifest(
-    repository: string,
-    reference: string,
-    signal: AbortSignal,
-  ): Promise<"deleted" | "not-found" | "unsupported">;
-  /**
-   * What a tag points to now; undefined where there is no such tag.
-   * @throws OperationError
-   */
-  resolve(repository: string, tag: string, signal: AbortSignal): Promise<Digest | undefined>;
+export interface RegistryDestinationOptions {
+  readonly input: DestinationInput;
+  /** Of the Docker configuration. */
+  readonly credentials: Credentials;
+  readonly awsKey: AwsKey | undefined;
+  /** Client of this registry, with these credentials. */
+  readonly client: Registry;
+  /** For vendor APIs. */
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
-/** A namespace of any registry that keeps to the distribution specification. */
-export function createRegistryDestination(options: {
-  readonly input: DestinationInput;
-  readonly credentials: Credentials;
-  readonly tagDeleter: TagDeleter;
-}): Destination {
-  const { input, credentials, tagDeleter } = options;
+/** GitHub's REST API, which also serves the packages of its registry. */
+const githubApi = new URL("https://api.github.com");
+
+/**
+ * A namespace of any registry that is logged in to by the Docker configuration. Asks for the login where the deletion of
+ * tags depends on it; sends nothing.
+ */
+export async function createRegistryDestination(options: RegistryDestinationOptions): Promise<Destination> {
+  const { input, credentials, log } = options;
+  const api = ecrApiOf(options);
+  const { route } = options.client.vendor.deletion;
   return {
     registry: input.registry,
     path: input.path,
     name: printNamespace(input),
     credentials,
-    // Where a registry does not delete by tag, it is done by digest, which takes every tag of that digest along.
-    deletion: "shared-digest-unsafe",
-    // Which registries need a repository to be made beforehand, and how, no standard says.
-    prepare: () => Promise.resolve(),
-    deleteTags: (repository, tags, signal) => deleteTags(tagDeleter, repository, tags, signal),
+    ...(await deletionRoute(route, api, options)),
+    prepare: async (signal, repositories = []) => {
+      if (api !== undefined) await makeRepositories(api, repositories, log, signal);
+    },
   };
 }
 
-/** One after the other, so that tags of one digest meet a settled registry. */
-async function deleteTags(
-  deleter: TagDeleter,
-  repository: string,
-  tags: readonly TagToDelete[],
-  signal: AbortSignal,
-): Promise<readonly TagDeletion[]> {
-  const deletions: TagDeletion[] = [];
-  for (const tag of tags) {
-    try {
-      deletions.push({ tag: tag.tag, failure: await deleteTag(deleter, repository, tag, signal) });
-    } catch (error) {
-      signal.throwIfAborted();
-      deletions.push({ tag: tag.tag, failure: messageOf(error) });
-    }
+/** How tags are deleted, for each route of the table of registries. */
+async function deletionRoute(
+  route: DeletionRoute,
+  ecr: EcrApi | undefined,
+  { input, client, credentials, transport, log }: RegistryDestinationOptions,
+): Promise<TagDeletionRoute> {
+  const { vendor, origin: url } = client;
+  const deleter = tagDeleterOf(client);
+  switch (route) {
+    case "harbor":
+      return harborRoute({ url, credentials, transport, log });
+    case "acr":
+      return azureRoute(client);
+    case "artifactory":
+      return artifactoryRoute({ url, credentials, transport, resolve: deleter.resolve });
+    case "packages":
+      return packagesRoute({ url: input.api ?? githubApi, credentials, transport });
+    case "ecr":
+      return ecr === undefined ? noRoute(withoutAwsKey) : ecrRoute(ecr);
+    case "none":
+      return noRoute(`${vendor.name}: ${vendor.deletion.text}`);
+    // Docker Hub and TCR have destinations of their own; who asks for `type=registry` there means this.
+    case "docker-hub":
+    case "tcr":
+    case "registry":
+      return registryRoute(deleter);
   }
-  return deletions;
 }
 
-/**
- * Deletes a tag by its name, or else by its digest.
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
- * @returns why the tag is still there, or undefined when it is gone.
- */
-async function deleteTag(
-  deleter: TagDeleter,
-  repository: string,
-  { tag, digest }: TagToDelete,
+const withoutAwsKey =
+  "Amazon ECR deletes tags by its own API only, which takes no Docker login: set `AWS_ACCESS_KEY_ID` and " +
+  "`AWS_SECRET_ACCESS_KEY` in the environment, as aws-actions/configure-aws-credentials does.";
+
+/** The API of a private Amazon registry; undefined elsewhere, and without a key for it. */
+function ecrApiOf(options: RegistryDestinationOptions): EcrApi | undefined {
+  const { input, awsKey: key, client, transport, clock } = options;
+  if (client.vendor.deletion.route !== "ecr" || key === undefined) return undefined;
+  const found = ecrRegistry(input.registry);
+  const url = input.api ?? found?.url;
+  // Another host than Amazon's names no region; the one that signs is then the first of AWS.
+  const { account, region = "us-east-1" } = found ?? {};
+  return url === undefined ? undefined : createEcrApi({ key, account, region, url, transport, clock });
+}
+
+/** Makes the repositories that a push needs, as far as the key may; where it may not, a push tells what is missing. */
+async function makeRepositories(
+  api: EcrApi,
+  repositories: readonly string[],
+  log: Log,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported") return undefined;
-  const current = await deleter.resolve(repository, tag, signal);
-  if (current === undefined) return undefined;
-  if (digest === undefined) {
-    return `The registry does not delete ${repository}:${tag} by its tag, and its digest was not looked up for the plan.`;
-  }
-  if (current !== digest) {
-    return (
-      `The tag ${repository}:${tag} has moved to ${current} since the plan was made, and the registry deletes by digest ` +
-      "only: it was left alone. Run again."
+): Promise<void> {
+  for (const repository of repositories) {
+    if (await api.createRepository(repository, signal)) continue;
+    log.warning(
+      "The AWS key of the environment has no right to make repositories (`ecr:CreateRepository`); those that are there are used.",
     );
+    return;
   }
-  if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported") return undefined;
-  return (
-    `The registry deletes ${repository}:${tag} neither by tag nor by digest. Allow deletion in its settings ` +
-    "(distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination."
-  );
+}
+
+/** Deletion by the registry's own API. */
+function tagDeleterOf(client: Registry): TagDeleter {
+  return {
+    deleteManifest: (repository, reference, signal) =>
+      new Repository(client, repository).deleteManifest(reference, signal),
+    resolve: async (repository, tag, signal) =>
+      (await new Repository(client, repository).resolve(tag, signal))?.digest,
+  };
 }

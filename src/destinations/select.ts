@@ -3,10 +3,10 @@ import type { DestinationInput, Inputs } from "../inputs.ts";
 import type { Log } from "../log.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import type { Transport } from "../oci/http.ts";
-import type { Namespace } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
 import type { Destination } from "./destination.ts";
 import { createDockerHubDestination } from "./docker-hub.ts";
-import { createRegistryDestination, type TagDeleter } from "./registry.ts";
+import { createRegistryDestination } from "./registry.ts";
 import { createTcrDestination } from "./tcr.ts";
 
 /** What destinations are made with. */
@@ -19,7 +19,8 @@ export interface DestinationContext {
   readonly dockerConfiguration: (registry: string) => Credentials;
   /** The keyless login for Docker Hub; undefined where no OIDC connection was given. */
   readonly keylessHub?: Credentials | undefined;
-  readonly tagDeleter: (namespace: Namespace, credentials: Credentials) => TagDeleter;
+  /** A client of a destination's registry, for what is asked of it beside the copy. */
+  readonly openRegistry: (input: DestinationInput, credentials: Credentials) => Registry;
 }
 
 /**
@@ -28,7 +29,7 @@ export interface DestinationContext {
  */
 export async function createDestination(
   input: DestinationInput,
-  inputs: Pick<Inputs, "dockerHubLogin" | "tencentCloudKey" | "tcrLogin">,
+  inputs: Pick<Inputs, "dockerHubLogin" | "tencentCloudKey" | "tcrLogin" | "awsKey">,
   context: DestinationContext,
 ): Promise<Destination> {
   const { transport, clock, log } = context;
@@ -44,8 +45,17 @@ export async function createDestination(
       return createTcrDestination({ input, key, login, dockerCredentials, transport, clock, log });
     }
     case "registry": {
-      const tagDeleter = context.tagDeleter(input, dockerCredentials);
-      return createRegistryDestination({ input, credentials: dockerCredentials, tagDeleter });
+      const client = context.openRegistry(input, dockerCredentials);
+      const { awsKey } = inputs;
+      return createRegistryDestination({
+        input,
+        credentials: dockerCredentials,
+        awsKey,
+        client,
+        transport,
+        clock,
+        log,
+      });
     }
   }
 }

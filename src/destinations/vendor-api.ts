@@ -1,4 +1,4 @@
-import type * as v from "valibot";
+import * as v from "valibot";
 import { type FailureDetails, messageOf, OperationError } from "../errors.ts";
 import { printable } from "../log.ts";
 import {
@@ -9,6 +9,7 @@ import {
   readBytes,
   type Transport,
 } from "../oci/http.ts";
+import { isTemporaryStatus } from "../oci/retry.ts";
 
 /** What a message about a failed call says of the call. */
 export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation">;
@@ -90,4 +91,49 @@ export function vendorFailure(
 ): OperationError {
   const all: FailureDetails = { side: "destination", ...operation, ...details };
   return new OperationError(all, cause === undefined ? undefined : { cause });
+}
+
+/** Error bodies as GitHub (`message`), Harbor and Artifactory (`errors`) and AWS (`__type`, `message` or `Message`) write them. */
+const refusalSchema = v.object({
+  message: v.optional(v.string()),
+  Message: v.optional(v.string()),
+  __type: v.optional(v.string()),
+  errors: v.optional(v.array(v.object({ code: v.optional(v.string()), message: v.optional(v.string()) }))),
+});
+
+/**
+ * The failure that an answer means, in the service's own words. Reads, and so frees, the response.
+ * @param advice what the user can do where the service refused.
+ */
+export async function vendorRefusal(
+  response: HttpResponse,
+  operation: VendorOperation,
+  signal: AbortSignal | undefined,
+  advice: string | undefined,
+): Promise<OperationError> {
+  const { status } = response;
+  const text = await readAnswer(response, operation, signal);
+  const { code, problem } = refusalIn(text);
+  const temporary = isTemporaryStatus(status);
+  return vendorFailure(operation, {
+    status,
+    code,
+    problem: problem === "" ? "the service gave no reason" : problem,
+    advice: temporary ? "Run again later." : advice,
+    temporary,
+  });
+}
+
+function refusalIn(text: string): { code: string | undefined; problem: string } {
+  try {
+    const { message, Message, __type, errors } = parseJson(text, refusalSchema);
+    const [first] = errors ?? [];
+    const code = first?.code ?? __type?.split("#").at(-1);
+    const problem = printable(first?.message ?? message ?? Message ?? "");
+    return { code: code !== undefined && /^\w{1,64}$/.test(code) ? code : undefined, problem };
+  } catch (error) {
+    if (!(error instanceof BodyError)) throw error;
+    // A proxy's page, most of the time, of which the status says all.
+    return { code: undefined, problem: "" };
+  }
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
 import { type Log, printable } from "../log.ts";
 import { parseChallenges } from "./challenge.ts";
-import type { Credential, Credentials } from "./credentials.ts";
+import { basicHeader, type Credential, type Credentials } from "./credentials.ts";
 import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "./http.ts";
 import { type Lease, type Leased, leased } from "./lease.ts";
 import { registryOrigin } from "./reference.ts";
@@ -14,7 +14,8 @@ import { trustedRealm } from "./token-server.ts";
 /** What a request needs to be allowed: actions on a repository. */
 export interface Scope {
   readonly repository: string;
-  readonly actions: readonly ("pull" | "push" | "delete")[];
+  /** `pull`, `push`, `delete`, and what single registries have beside. */
+  readonly actions: readonly string[];
 }
 
 /** How a registry wants to be asked, as its challenge on `/v2/` says. */
@@ -245,10 +246,6 @@ function keyOf(scopes: readonly Scope[]): string {
 
 function printScope(scope: Scope): string {
   return `repository:${scope.repository}:${scope.actions.join(",")}`;
-}
-
-function basicHeader(credential: Credential): string {
-  return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
 }
 
 /** A GET with Basic, or, for an identity token, the OAuth2 form. https://distribution.github.io/distribution/spec/auth/oauth/ */

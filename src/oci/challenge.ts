@@ -25,3 +25,30 @@ export function parseChallenges(header: string): readonly Challenge[] {
   }
   return challenges;
 }
+
+/** What a request is allowed: actions on a repository, as in a `scope` of a token. */
+interface Allowed {
+  readonly repository: string;
+  readonly actions: readonly string[];
+}
+
+/**
+ * The scopes of a refused request, with the actions that the challenge names beside, for the request's own repository
+ * only: so registries are met that have actions of their own (Azure's `metadata_read`). `*` is never asked for.
+ * https://distribution.github.io/distribution/spec/auth/token/
+ */
+export function addChallenged<T extends Allowed>(
+  scopes: readonly [T, ...T[]],
+  headers: readonly string[],
+): readonly [T, ...T[]] {
+  const [first, ...rest] = scopes;
+  const named = headers
+    .flatMap(parseChallenges)
+    .flatMap(({ parameters }) => (parameters.get("scope") ?? "").split(" "))
+    .filter((scope) => scope.startsWith(`repository:${first.repository}:`))
+    .flatMap((scope) => scope.slice(`repository:${first.repository}:`.length).split(","))
+    .filter((action) => /^[a-z_]{1,32}$/.test(action) && !first.actions.includes(action));
+  return named.length === 0
+    ? scopes
+    : [{ ...first, actions: [...first.actions, ...new Set(named)] }, ...rest];
+}

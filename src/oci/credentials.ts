@@ -11,3 +11,8 @@ export type Credentials = (signal?: AbortSignal) => Promise<Credential | undefin
 
 /** No login: public content only. */
 export const anonymous: Credentials = () => Promise.resolve(undefined);
+
+/** The header of Basic authentication (RFC 7617). */
+export function basicHeader(credential: Credential): string {
+  return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+}

@@ -1,59 +1,32 @@
-import type { SlotLimits } from "./slots.ts";
+import { china } from "./vendors/china.ts";
+import { clouds } from "./vendors/clouds.ts";
+import { codeHosts } from "./vendors/code-hosts.ts";
+import { servers } from "./vendors/servers.ts";
+import { type Manners, usualManners, type Vendor, type VendorId } from "./vendors/vendor.ts";
 
 /**
- * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
- * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
- * requests a second at 200 ms, under every published limit.
+ * Everything that differs between registries and is not found out at run time: the one table that the code goes by, and
+ * that `docs/registries.md` shows.
  */
-const usualRequests: SlotLimits = { start: 12, ceiling: 16 };
-
-/** Docker Hub answered 429 to five cold connections, in the measurements of another tool (clowdhaus/ocync, `aimd.rs`). */
-const dockerHubRequests: SlotLimits = { start: 4, ceiling: 16 };
-
-/** How many small requests a registry gets at a time. */
-export function requestSlotsOf(registry: string): SlotLimits {
-  return registry === "docker.io" ? dockerHubRequests : usualRequests;
-}
+export const vendors: readonly Vendor[] = [...codeHosts, ...clouds, ...china, ...servers];
 
 /**
- * What is different about the uploads of registries, by host. Everything else is asked for and found out at run time.
+ * The row of a registry, by its host name.
+ * @param as what the user says that it is, for a domain of one's own; wins over the name.
  */
-export interface UploadQuirk {
-  readonly host: RegExp;
-  /** `never`: several chunks break an upload, so one that broke starts over. `always`: at most so many bytes a request. */
-  readonly chunks: "never" | { readonly limit: number };
-  /** Where it is known from. */
-  readonly source: string;
-}
-
-const mebibyte = 1024 * 1024;
-
-export const uploadQuirks: readonly UploadQuirk[] = [
-  {
-    host: /^ghcr\.io$/,
-    chunks: "never",
-    source: "with several PATCHes, the last one replaces the others (clowdhaus/ocync, docs on registries)",
-  },
-  {
-    host: /(^|\.)gcr\.io$|-docker\.pkg\.dev$/,
-    chunks: "never",
-    source:
-      "Artifact Registry takes one PUT or one PATCH, not several chunks (clowdhaus/ocync, docs on registries)",
-  },
-  {
-    host: /\.azurecr\.(io|cn|us)$/,
-    chunks: { limit: 16 * mebibyte },
-    source: "a streamed body of more than about 20 MB is refused (clowdhaus/ocync, docs on registries)",
-  },
-  {
-    host: /\.jfrog\.io$/,
-    chunks: { limit: 64 * mebibyte },
-    source: "an upload in a single PUT failed (RTFACT-19344; goharbor/harbor uses PATCH and PUT)",
-  },
-];
-
-/** What to mind when uploading to a registry; undefined for most. */
-export function uploadQuirkOf(registry: string): UploadQuirk | undefined {
+export function vendorOf(registry: string, as?: VendorId): Vendor {
   const host = registry.replace(/:[0-9]+$/, "");
-  return uploadQuirks.find((quirk) => quirk.host.test(host));
+  const found =
+    as === undefined
+      ? vendors.find((vendor) => vendor.host?.test(host))
+      : vendors.find((vendor) => vendor.id === as);
+  const [last] = vendors.slice(-1);
+  if (found !== undefined) return found;
+  if (last === undefined) throw new Error("the table of registries is empty");
+  return last;
+}
+
+/** The manners of a registry, or the usual ones. */
+export function mannersOf(vendor: Vendor): Manners {
+  return vendor.manners ?? usualManners;
 }

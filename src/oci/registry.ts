@@ -2,15 +2,20 @@ import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
 import { printable } from "../log.ts";
 import { Authenticator, type AuthenticatorOptions, type Scope } from "./auth.ts";
+import { addChallenged } from "./challenge.ts";
 import { discard, type HttpRequest, type HttpResponse } from "./http.ts";
-import { requestSlotsOf } from "./quirks.ts";
+import { vendorOf } from "./quirks.ts";
 import { registryOrigin } from "./reference.ts";
 import { problemLimit, refusal } from "./registry-error.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "./retry.ts";
 import { Slots } from "./slots.ts";
+import type { Vendor } from "./vendors/vendor.ts";
 
 /** A registry needs what its logins need. */
-export type RegistryOptions = AuthenticatorOptions;
+export interface RegistryOptions extends AuthenticatorOptions {
+  /** What is known of the registry. Default: told from its name. */
+  readonly vendor?: Vendor | undefined;
+}
 
 export interface RegistryRequest {
   readonly method: HttpRequest["method"];
@@ -42,6 +47,7 @@ export class Registry {
   readonly registry: string;
   readonly side: Side;
   readonly origin: URL;
+  readonly vendor: Vendor;
   readonly #options: RegistryOptions;
   readonly #authenticator: Authenticator;
   readonly #slots: Slots;
@@ -50,9 +56,10 @@ export class Registry {
     this.registry = options.registry;
     this.side = options.side;
     this.origin = registryOrigin(options.registry);
+    this.vendor = options.vendor ?? vendorOf(options.registry);
     this.#options = options;
     this.#authenticator = new Authenticator(options);
-    this.#slots = new Slots(requestSlotsOf(options.registry), options.clock);
+    this.#slots = new Slots(this.vendor.limits.requests, options.clock);
   }
 
   /** Brings up a connection and asks how the registry wants to be asked, while the caller has other things to do. */
@@ -88,7 +95,8 @@ export class Registry {
     if (again) await discard(response);
     this.#authenticator.forget(request.scopes, response, authorization);
     if (!again) return response;
-    return this.#attempt(request, await this.#authenticator.header(request.scopes, request.signal));
+    const scopes = addChallenged(request.scopes, response.headers("www-authenticate"));
+    return this.#attempt(request, await this.#authenticator.header(scopes, request.signal));
   }
 
   /**

@@ -8,6 +8,7 @@ import { discard, type HttpResponse, readBytes, readJson } from "./http.ts";
 import { type Descriptor, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
 import { acceptedManifests, ociIndex } from "./media-types.ts";
 import { nextPage } from "./pages.ts";
+import { mannersOf } from "./quirks.ts";
 import { isTag } from "./reference.ts";
 import { type Registry, type RegistryRequest, smallTransfer } from "./registry.ts";
 import { isTemporaryStatus } from "./retry.ts";
@@ -64,9 +65,9 @@ export class Repository {
       headers: { accept: acceptedManifests },
       redirect: "follow",
     });
-    const response = await this.registry.expect(request, 200, 404);
+    const response = await this.registry.expect(request, 200, 404, ...this.#absent);
     await discard(response);
-    if (response.status === 404) return undefined;
+    if (response.status !== 200) return undefined;
     const digest = parseDigest(response.header("docker-content-digest") ?? "");
     const size = contentLength(response);
     if (digest !== undefined) return { digest, mediaType: mediaTypeOf(response), size };
@@ -135,9 +136,8 @@ export class Repository {
   async hasBlob(digest: Digest, signal?: AbortSignal): Promise<boolean> {
     const request = this.#request("HEAD", `blobs/${digest}`, `looking up the blob ${digest}`, signal, {
       redirect: "follow",
-      push: this.registry.side === "destination",
     });
-    const response = await this.registry.expect(request, 200, 404);
+    const response = await this.registry.expect(request, 200, 404, ...this.#absent);
     await discard(response);
     return response.status === 200;
   }
@@ -199,7 +199,7 @@ export class Repository {
           push: true,
         },
       ),
-      scopes: [this.#scope(true), { repository: from, actions: ["pull"] }],
+      scopes: [this.#scope("push"), { repository: from, actions: ["pull"] }],
     };
     const response = await this.registry.send(request).catch((error: unknown) => {
       // A token server may refuse the whole request over the other repository's scope; that is no more than a refused mount.
@@ -239,7 +239,7 @@ export class Repository {
     const tags = new Set<string>();
     const request = this.#request("GET", `tags/list?n=${tagPageSize}`, "listing the tags", signal, {});
     await this.#eachPage(request, async (response, first) => {
-      if (response.status === 404 && first) {
+      if (first && (response.status === 404 || this.#absent.includes(response.status))) {
         await discard(response);
         return false;
       }
@@ -300,12 +300,13 @@ export class Repository {
     reference: string,
     signal?: AbortSignal,
   ): Promise<"deleted" | "not-found" | "unsupported"> {
-    const scope: Scope = { repository: this.name, actions: ["pull", "push", "delete"] };
+    const scope: Scope = { repository: this.name, actions: mannersOf(this.registry.vendor).deleting };
     const request: RegistryRequest = {
       ...this.#request("DELETE", `manifests/${reference}`, `deleting ${reference}`, signal, {}),
       scopes: [scope],
     };
-    const response = await this.registry.expect(request, 200, 202, 204, 400, 404, 405);
+    // Artifactory answers 406: https://github.com/containers/image/issues/1009
+    const response = await this.registry.expect(request, 200, 202, 204, 400, 404, 405, 406);
     await discard(response);
     if (response.status === 404) return "not-found";
     return response.status >= 400 ? "unsupported" : "deleted";
@@ -341,8 +342,17 @@ export class Repository {
       throw this.registry.failure(request, { problem: `the list has more than ${entryLimit} entries` });
   }
 
-  #scope(push: boolean): Scope {
-    return { repository: this.name, actions: push ? ["pull", "push"] : ["pull"] };
+  /** Statuses beside 404 that stand for what is not there. A source that refuses is told apart by who asks it. */
+  get #absent(): readonly number[] {
+    return this.registry.side === "destination" ? mannersOf(this.registry.vendor).absent : [];
+  }
+
+  #scope(purpose: "read" | "push"): Scope {
+    const { name: repository } = this;
+    if (purpose === "push") return { repository, actions: ["pull", "push"] };
+    // A destination is mostly asked with one scope for all, so that one token does for reading and writing.
+    const isSource = this.registry.side === "source";
+    return { repository, actions: isSource ? ["pull"] : mannersOf(this.registry.vendor).reading };
   }
 
   #request(
@@ -355,8 +365,7 @@ export class Repository {
     },
   ): RegistryRequest {
     const { push, ...request } = rest;
-    // A destination is asked with one scope for all, so that one token does for reading and writing.
-    const scopes = [this.#scope(push ?? this.registry.side === "destination")] as const;
+    const scopes = [this.#scope(push === true ? "push" : "read")] as const;
     return { method, target: `/v2/${this.name}/${path}`, operation, scopes, signal, ...request };
   }
 

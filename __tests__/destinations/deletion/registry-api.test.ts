@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { TagToDelete } from "../../src/destinations/destination.ts";
-import { createRegistryDestination, type TagDeleter } from "../../src/destinations/registry.ts";
-import { anonymous } from "../../src/oci/credentials.ts";
-import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import { registryRoute, type TagDeleter } from "../../../src/destinations/deletion/registry-api.ts";
+import type { TagToDelete } from "../../../src/destinations/destination.ts";
+import { type Digest, digestOf } from "../../../src/oci/digest.ts";
 
 const signal = new AbortController().signal;
 const repository = "goharbor/harbor-core";
@@ -23,30 +22,14 @@ function scenario(tags: Record<string, Digest>, deletesBy: readonly ("tag" | "di
     },
     resolve: async (_repository, tag) => held.get(tag),
   };
-  const destination = createRegistryDestination({
-    input: {
-      registry: "registry.example.com",
-      path: "goharbor",
-      type: "registry",
-      retention: { keep: 3, keepBy: "semver" },
-      api: undefined,
-      registryId: undefined,
-      region: undefined,
-      public: false,
-    },
-    credentials: anonymous,
-    tagDeleter: deleter,
-  });
-  const deleteTags = (...wanted: TagToDelete[]) => destination.deleteTags(repository, wanted, signal);
-  return { held, deleted, deleter, destination, deleteTags };
+  const route = registryRoute(deleter);
+  const deleteTags = (...wanted: TagToDelete[]) => route.deleteTags(repository, wanted, signal);
+  return { held, deleted, deleter, route, deleteTags };
 }
 
-describe("a registry destination", () => {
-  it("may take other tags of a digest along, and keeps its login", () => {
-    const { destination } = scenario({}, []);
-    expect(destination.deletion).toBe("shared-digest-unsafe");
-    expect(destination.name).toBe("registry.example.com/goharbor");
-    expect(destination.credentials).toBe(anonymous);
+describe("deletion by the registry API", () => {
+  it("may take other tags of a digest along", () => {
+    expect(scenario({}, []).route.deletion).toBe("shared-digest-unsafe");
   });
 
   it("deletes by tag where the registry does, and leaves other tags of the digest alone", async () => {
@@ -113,13 +96,13 @@ describe("a registry destination", () => {
   });
 
   it("ends with the signal's reason when the run is cancelled", async () => {
-    const { deleter, destination } = scenario({ v1: one }, ["tag"]);
+    const { deleter, route } = scenario({ v1: one }, ["tag"]);
     const controller = new AbortController();
     deleter.deleteManifest = async () => {
       controller.abort(new Error("cancelled"));
       throw new Error("aborted");
     };
     const tags = [{ tag: "v1", digest: one }];
-    await expect(destination.deleteTags(repository, tags, controller.signal)).rejects.toThrow("cancelled");
+    await expect(route.deleteTags(repository, tags, controller.signal)).rejects.toThrow("cancelled");
   });
 });

@@ -1,0 +1,147 @@
+import { usualManners, usualRequests, type Vendor } from "./vendor.ts";
+
+const harborAdapters = "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter";
+const unknownMount = {
+  works: "unknown",
+  text: "Unknown; tried, and uploaded where it is refused.",
+  source: undefined,
+} as const;
+const anyUpload = {
+  form: { kind: "any" },
+  text: "No known limit; chunks are sent only after a break.",
+  source: undefined,
+} as const;
+const unknownLimits = {
+  requests: usualRequests,
+  text: "Not known; a 429 is waited for.",
+  source: undefined,
+} as const;
+
+/** The registries of clouds in China. */
+export const china: readonly Vendor[] = [
+  {
+    id: "tcr",
+    name: "Tencent TCR",
+    hosts: "<instance>.tencentcloudcr.com, or your own (`type=tcr`)",
+    host: /\.tencentcloudcr\.com$/,
+    login: {
+      text: "An API key (`tcr-secret-id`, `tcr-secret-key`), or a login of the instance (`tcr-username`, `tcr-password`).",
+      source: "https://www.tencentcloud.com/document/product/1051/41829",
+    },
+    repositories: {
+      madeBy: "api",
+      text: "The namespace is made here with the API key, else by you; repositories are made by the first push.",
+      source: `${harborAdapters}/tencentcr/adapter.go`,
+    },
+    mount: unknownMount,
+    upload: anyUpload,
+    deletion: {
+      route: "tcr",
+      text: "`DeleteRepositoryTags`, 20 tags a call, with the API key; a login of the instance cannot delete.",
+      source: "https://www.tencentcloud.com/document/product/1051/41098",
+    },
+    limits: {
+      requests: usualRequests,
+      text: "API 10 calls a second; none published for the registry.",
+      source: `${harborAdapters}/tencentcr/adapter.go`,
+    },
+  },
+  {
+    id: "tcr-personal",
+    name: "Tencent TCR Personal",
+    hosts: "ccr.ccs.tencentyun.com, <region>.ccs.tencentyun.com",
+    host: /^[a-z]+\.ccs\.tencentyun\.com$/,
+    login: {
+      text: "The account's number and the password of the personal edition, by `docker/login-action`.",
+      source: "https://github.com/tkestack/image-transfer",
+    },
+    repositories: {
+      madeBy: "user",
+      text: "The namespace must be there.",
+      source: "https://github.com/tkestack/image-transfer",
+    },
+    mount: unknownMount,
+    upload: anyUpload,
+    deletion: {
+      route: "none",
+      text: "Tags stay: only its own API deletes them.",
+      source: "https://github.com/tkestack/image-transfer",
+    },
+    limits: unknownLimits,
+  },
+  {
+    id: "alibaba",
+    name: "Alibaba Container Registry",
+    hosts: "registry.<region>.aliyuncs.com, <instance>-registry.<region>.cr.aliyuncs.com",
+    host: /(^|-)registry(-vpc)?\.[a-z0-9-]+\.(cr\.)?aliyuncs\.com$/,
+    login: {
+      text: "User and the registry's password, or a temporary login (`aliyun/acr-login`).",
+      source: `${harborAdapters}/aliacr/adapter.go`,
+    },
+    repositories: {
+      madeBy: "push",
+      text: "The namespace must be there, and must let a push make repositories.",
+      source: `${harborAdapters}/aliacr/adapter.go`,
+    },
+    mount: unknownMount,
+    upload: anyUpload,
+    deletion: {
+      route: "registry",
+      text: "By the registry API, as Harbor does it: by tag, else by digest. Where that is refused, the tags stay and the run says so.",
+      source: `${harborAdapters}/aliacr/adapter.go`,
+    },
+    limits: unknownLimits,
+  },
+  {
+    id: "swr",
+    name: "Huawei SWR",
+    hosts: "swr.<region>.myhuaweicloud.com",
+    host: /^swr\.[a-z0-9-]+\.myhuaweicloud\.(com|eu)$/,
+    login: {
+      text: "User `<region>@<AK>` and a password made from the secret key (long-term), or a temporary login.",
+      source: "https://support.huaweicloud.com/en-us/usermanual-swr/swr_01_1000.html",
+    },
+    repositories: {
+      madeBy: "push",
+      text: "The organisation must be there; repositories are made by the first push.",
+      source: `${harborAdapters}/huawei/huawei_adapter.go`,
+    },
+    mount: unknownMount,
+    upload: anyUpload,
+    deletion: {
+      route: "registry",
+      text: "By the registry API, as Harbor does it: by tag, else by digest. Its own API would need an IAM token, which no Docker login holds.",
+      source: `${harborAdapters}/huawei/image_registry.go`,
+    },
+    limits: unknownLimits,
+    manners: {
+      ...usualManners,
+      deleting: ["pull", "push"],
+      text: "Deleting goes with the token for pushing, as Harbor does it.",
+      source: `${harborAdapters}/huawei/huawei_adapter.go`,
+    },
+  },
+  {
+    id: "volcengine",
+    name: "Volcengine CR",
+    hosts: "<instance>-<region>.cr.volces.com",
+    host: /\.cr\.volces\.com$/,
+    login: {
+      text: "User and the instance's password, or a temporary login.",
+      source: `${harborAdapters}/volcenginecr/auth.go`,
+    },
+    repositories: {
+      madeBy: "push",
+      text: "The namespace must be there.",
+      source: `${harborAdapters}/volcenginecr/adapter.go`,
+    },
+    mount: unknownMount,
+    upload: anyUpload,
+    deletion: {
+      route: "none",
+      text: "Tags stay: only its own API deletes them, with a key that no Docker login holds.",
+      source: `${harborAdapters}/volcenginecr/artifact_registry.go`,
+    },
+    limits: unknownLimits,
+  },
+];
