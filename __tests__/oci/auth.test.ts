@@ -1,7 +1,9 @@
+import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { Authenticator, type Scope } from "../../src/oci/auth.ts";
 import { anonymous, type Credential, type Credentials } from "../../src/oci/credentials.ts";
 import type { HttpResponse } from "../../src/oci/http.ts";
+import { refusedLogin } from "../../src/oci/refused-login.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { recordingLog } from "../recording-log.ts";
 import { routedTransport, type Scripted, type SentRequest } from "../scripted-transport.ts";
@@ -129,6 +131,41 @@ describe("how a registry wants to be asked", () => {
     });
     expect(maskedBefore[1]).toContain(identityToken);
     expect(log.masked).toContain("access-1");
+  });
+});
+
+describe("a login that is refused", () => {
+  const refuses = (details: unknown) => ({ token: () => ({ status: 401, json: { details } }) });
+
+  test.each([
+    ["docker.io", "destination", "access token has insufficient scopes", '"Repo Read & Write"'],
+    ["docker.io", "source", "access token has insufficient scopes", '"Repo Read-only"'],
+    ["docker.io", "destination", "incorrect username or password", "Check the user name and the token"],
+  ] as const)("at %s as %s (%s)", async (name, side, details, advice) => {
+    const refusal = await refusedLogin(responseWith(401, JSON.stringify({ details })), true, {
+      registry: name,
+      side,
+    });
+    expect(refusal.problem).toBe(`the login was refused (${details})`);
+    expect(refusal.advice).toContain(advice);
+    expect(refusal.temporary).toBe(false);
+  });
+
+  test("tells the token server's words, on one line and without the secret", async () => {
+    const { authenticator } = authenticatorOf(refuses("no\n::set-output name=x::y"));
+    const error = await authenticator.header(push, undefined).catch(String);
+    expect(error).toContain("the login was refused (no : :set-output");
+    expect(error).not.toContain("\n");
+  });
+
+  test.each([
+    ["no JSON", "<html>"],
+    ["no words", "{}"],
+    ["endless", `{"details":"${"x".repeat(70_000)}"}`],
+  ])("with %s: told without", async (_name, body) => {
+    const refusal = await refusedLogin(responseWith(403, body), false, { registry, side: "source" });
+    expect(refusal.problem).toBe("the login was refused");
+    expect(refusal.advice).toContain("No login is known");
   });
 });
 
@@ -388,3 +425,14 @@ describe("secrets are masked before their first use", () => {
     expect(log.masked).not.toContain("");
   });
 });
+
+function responseWith(status: number, body: string): HttpResponse {
+  const url = new URL(realm);
+  return {
+    status,
+    url,
+    header: () => undefined,
+    headers: () => [],
+    body: Readable.from([Buffer.from(body)]),
+  };
+}

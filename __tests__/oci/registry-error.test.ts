@@ -100,6 +100,12 @@ describe("what can be done", () => {
   });
 });
 
+test("an immutable tag is explained where it is written, and not where it is read", async () => {
+  const answer = { ...errors({ code: "DENIED", message: "the tag is immutable" }), status: 403 };
+  expect((await failureOf(answer, "destination")).details.advice).toContain("`overwrite: false`");
+  expect((await failureOf(answer, "source")).details.advice).not.toContain("immutable");
+});
+
 describe("whether to try again", () => {
   test.each([
     [400, undefined, false, undefined],

@@ -16,6 +16,7 @@ import {
   takeStock,
   withHeldDigests,
 } from "./destinations.ts";
+import { withinPullBudgets } from "./pull-budget.ts";
 import { imageFor, isThere, whyMissing } from "./sources.ts";
 import { type Sighting, type WaitOptions, waitForImages } from "./wait.ts";
 
@@ -62,12 +63,10 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   );
   const components = await componentsSeen(universe, wantedComponents, catalogue, stocks);
   const snapshot: Snapshot = { repository, universe, wanted, components, destinations: stocks, overwrite };
-  return {
-    ...snapshot,
-    destinations: await Promise.all(
-      stocks.map((stock, index) => complete(snapshot, stock, destinations[index], signal)),
-    ),
-  };
+  const completed = await Promise.all(
+    stocks.map((stock, index) => complete(snapshot, stock, destinations[index], signal)),
+  );
+  return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
 }
 
 async function complete(

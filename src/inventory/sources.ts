@@ -2,6 +2,7 @@ import { messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
+import { isPullLimit } from "../oci/pull-limit.ts";
 import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
@@ -103,8 +104,9 @@ async function askSource(
     if (error.status === 401 || error.status === 403) {
       return { image: undefined, reason: `refused with status ${error.status}: not there, or not public` };
     }
-    // A source that is down for now does not keep the next one from serving the image.
-    if (error.temporary) return { image: undefined, reason: error.message };
+    // A source that is down for now, or has no pulls left, does not keep the next one from serving the image.
+    if (error.temporary || isPullLimit(error.details.problem))
+      return { image: undefined, reason: error.message };
     throw error;
   }
 }

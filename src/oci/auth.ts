@@ -7,6 +7,7 @@ import { basicHeader, type Credential, type Credentials } from "./credentials.ts
 import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "./http.ts";
 import { type Lease, type Leased, leased } from "./lease.ts";
 import { registryOrigin } from "./reference.ts";
+import { refusedLogin } from "./refused-login.ts";
 import { problemLimit } from "./registry-error.ts";
 import { isBrokenConnection } from "./retry.ts";
 import { trustedRealm } from "./token-server.ts";
@@ -171,8 +172,8 @@ export class Authenticator {
     const namedBy = registryOrigin(this.#options.registry);
     const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
     if (response.status !== 200) {
-      await discard(response);
-      throw this.#failure("asking its token server", request.url, refusedLogin(response.status, credential));
+      const refused = await refusedLogin(response, credential !== undefined, this.#options);
+      throw this.#failure("asking its token server", request.url, refused);
     }
     const answer = await readJson(response, tokenSchema, tokenLimit).catch((error: unknown) => {
       throw this.#failure("asking its token server", request.url, { problem: messageOf(error) });
@@ -273,18 +274,4 @@ function tokenRequest(
   return credential === undefined
     ? { method: "GET", url }
     : { method: "GET", url, headers: { authorization: basicHeader(credential) } };
-}
-
-function refusedLogin(
-  status: number,
-  credential: Credential | undefined,
-): { status: number; problem: string; advice: string; temporary: boolean } {
-  const refused = status === 401 || status === 403;
-  const problem = refused ? "the login was refused" : "no token was given";
-  const advice = !refused
-    ? "Try again later."
-    : credential === undefined
-      ? "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step."
-      : "Check the user name and the token, that the token is still valid, and that it may reach this repository.";
-  return { status, problem, advice, temporary: !refused };
 }

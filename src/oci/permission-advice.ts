@@ -17,7 +17,8 @@ const rights: readonly RegistryRights[] = [
     pull: 'A personal access token needs the permission "Repo Read-only" at least, an organisation access token `scope-image-pull` on this repository.',
     push:
       'Check `dockerhub-username` and `dockerhub-token`: a personal access token needs the permission "Repo Read & Write" and a user ' +
-      "who may push to this namespace, an organisation access token `scope-image-push` on this repository.",
+      "who may push to this namespace, an organisation access token `scope-image-push` on this repository. A tag that is " +
+      "there already may be immutable by the repository's settings.",
     create: undefined,
   },
   {

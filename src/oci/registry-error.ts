@@ -4,6 +4,7 @@ import { OperationError, type Side } from "../errors.ts";
 import { printable } from "../log.ts";
 import { type HttpResponse, parseJson, readBytes } from "./http.ts";
 import { createAdvice, pullAdvice, pushAdvice } from "./permission-advice.ts";
+import { isPullLimit } from "./pull-limit.ts";
 import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "./retry.ts";
 
 /**
@@ -75,11 +76,6 @@ async function errorIn(response: HttpResponse): Promise<{ code: string | undefin
   }
 }
 
-/** Docker Hub's limit on pulls, which takes up to six hours to pass, and not its limit on requests, which passes in a minute. */
-export function isPullLimit(text: string): boolean {
-  return /pull rate limit/i.test(text);
-}
-
 function adviceFor(
   status: number,
   text: string,
@@ -87,6 +83,9 @@ function adviceFor(
 ): string | undefined {
   if (isPullLimit(text)) {
     return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
+  }
+  if (side === "destination" && /immutable/i.test(text)) {
+    return "The tag is immutable at this registry and keeps what it holds: change that rule there, or set `overwrite: false`.";
   }
   if (status === 401 || status === 403) {
     return side === "source" ? pullAdvice(registry) : pushAdvice(registry);

@@ -4,6 +4,7 @@ import { printable } from "../log.ts";
 import { Authenticator, type AuthenticatorOptions, type Scope } from "./auth.ts";
 import { addChallenged } from "./challenge.ts";
 import { discard, type HttpRequest, type HttpResponse } from "./http.ts";
+import { type PullBudget, pullBudgetIn } from "./pull-limit.ts";
 import { vendorOf } from "./quirks.ts";
 import { registryOrigin } from "./reference.ts";
 import { problemLimit, refusal } from "./registry-error.ts";
@@ -51,6 +52,7 @@ export class Registry {
   readonly #options: RegistryOptions;
   readonly #authenticator: Authenticator;
   readonly #slots: Slots;
+  #pullBudget: PullBudget | undefined;
 
   constructor(options: RegistryOptions) {
     this.registry = options.registry;
@@ -65,6 +67,11 @@ export class Registry {
   /** Brings up a connection and asks how the registry wants to be asked, while the caller has other things to do. */
   greet(signal: AbortSignal): Promise<void> {
     return this.#authenticator.greet(signal);
+  }
+
+  /** What the registry told last of the pulls it grants; undefined while it has told nothing, as one without a limit does. */
+  get pullBudget(): PullBudget | undefined {
+    return this.#pullBudget;
   }
 
   get clock(): Clock {
@@ -165,7 +172,7 @@ export class Registry {
     const { method, target, body, redirect, connection, once, answer, signal, headers } = request;
     const url = new URL(target, this.origin);
     try {
-      return await this.#options.transport.send({
+      const response = await this.#options.transport.send({
         method,
         url,
         headers: authorization === undefined ? { ...headers } : { ...headers, authorization },
@@ -176,6 +183,8 @@ export class Registry {
         ...(answer === undefined ? {} : { answer }),
         signal,
       });
+      this.#pullBudget = pullBudgetIn(response) ?? this.#pullBudget;
+      return response;
     } catch (error) {
       if (error instanceof OperationError || signal?.aborted === true) throw error;
       throw this.failure(request, {

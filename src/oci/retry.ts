@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { discard, type HttpRequest, type Transport } from "./http.ts";
+import { type JudgedResponse, judgePullLimit } from "./pull-limit.ts";
 
 /** When and how often something is tried again. Times in milliseconds. */
 export interface RetryPolicy {
@@ -121,6 +122,8 @@ export interface Repeatable<Response> {
   readonly signal: AbortSignal | undefined;
   readonly send: () => Promise<Response>;
   readonly status: (response: Response) => number;
+  /** Whether an answer stays the same for longer than anybody waits, whatever its status. Default: no. */
+  readonly isLasting?: (response: Response) => boolean;
   /** The `Retry-After` header. */
   readonly retryAfter: (response: Response) => string | undefined;
   /** Frees the connection of an answer that is of no interest. */
@@ -168,7 +171,10 @@ function answered<Response>(
   const status = request.status(response);
   const retryAfter = parseRetryAfter(request.retryAfter(response), now);
   const isFinal =
-    attempt >= policy.attempts || !isTemporaryStatus(status) || (retryAfter ?? 0) > policy.longestRetryAfter;
+    attempt >= policy.attempts ||
+    !isTemporaryStatus(status) ||
+    request.isLasting?.(response) === true ||
+    (retryAfter ?? 0) > policy.longestRetryAfter;
   return isFinal ? "final" : { why: `status ${status}`, retryAfter };
 }
 
@@ -190,23 +196,25 @@ function settled<T>(sending: Promise<T>): Promise<{ response: T } | { error: unk
   );
 }
 
-/** A transport that sends again what failed for the moment. Requests with a stream as body are passed through: they cannot be sent twice. */
+/**
+ * A transport that sends again what failed for the moment: a 429 as well, unless Docker Hub's pull limit is its reason.
+ * Requests with a stream as body are passed through: they cannot be sent twice.
+ */
 export function retrying(transport: Transport, context: RetryContext): Transport {
   return {
-    send: (request) =>
-      canBeSentAgain(request)
-        ? sendAgain(
-            {
-              name: `${request.method} ${request.url.host}${request.url.pathname}`,
-              signal: request.signal,
-              send: () => transport.send(request),
-              status: ({ status }) => status,
-              retryAfter: (response) => response.header("retry-after"),
-              discard,
-            },
-            context,
-          )
-        : transport.send(request),
+    async send(request) {
+      if (!canBeSentAgain(request)) return transport.send(request);
+      const repeatable: Repeatable<JudgedResponse> = {
+        name: `${request.method} ${request.url.host}${request.url.pathname}`,
+        signal: request.signal,
+        send: async () => judgePullLimit(await transport.send(request)),
+        status: ({ response }) => response.status,
+        isLasting: ({ isPullLimit }) => isPullLimit,
+        retryAfter: ({ response }) => response.header("retry-after"),
+        discard: ({ response }) => discard(response),
+      };
+      return (await sendAgain(repeatable, context)).response;
+    },
   };
 }
 

@@ -1,0 +1,140 @@
+import { messageOf, OperationError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { PullBudget } from "../oci/pull-limit.ts";
+import { repositoryOf, sameNamespace } from "../oci/reference.ts";
+import type { Repository } from "../oci/repository.ts";
+import { makePlan } from "../plan/plan.ts";
+import { type PullsNeeded, pullsNeeded } from "../plan/pulls.ts";
+import type { Snapshot, SourceImage } from "../plan/snapshot.ts";
+import type { Source } from "./sources.ts";
+
+export interface PullBudgetOptions {
+  /** In order of preference. */
+  readonly sources: readonly Source[];
+  readonly log: Log;
+}
+
+/**
+ * Compares the pulls that the copies need with those that each source has told to be left. Where they do not suffice, images
+ * that another source has, byte for byte, are read there instead; what is still too much is said, before anything starts.
+ * Sends HEAD requests only, and none while the pulls suffice.
+ */
+export async function withinPullBudgets(
+  snapshot: Snapshot,
+  options: PullBudgetOptions,
+  signal: AbortSignal,
+): Promise<Snapshot> {
+  let current = snapshot;
+  for (const need of pullsNeeded(makePlan(snapshot))) {
+    const budget = budgetAt(need.registry, options.sources);
+    if (budget === undefined || need.pulls <= budget.remaining) continue;
+    current = await moveAway(current, need, budget, options, signal);
+  }
+  return current;
+}
+
+/** What is left of a registry's pulls: where its repositories go by different logins, the least. */
+function budgetAt(registry: string, sources: readonly Source[]): PullBudget | undefined {
+  const budgets = sources
+    .filter((source) => source.registry === registry)
+    .flatMap((source) => source.repository(repositoryOf(source, "any")).registry.pullBudget ?? []);
+  return budgets.sort((one, other) => one.remaining - other.remaining)[0];
+}
+
+async function moveAway(
+  snapshot: Snapshot,
+  need: PullsNeeded,
+  budget: PullBudget,
+  { sources, log }: PullBudgetOptions,
+  signal: AbortSignal,
+): Promise<Snapshot> {
+  const images = new Set(
+    makePlan(snapshot).steps.flatMap((step) =>
+      step.kind === "copy" && step.source.source.registry === need.registry ? [step.source] : [],
+    ),
+  );
+  const others = sources.filter((source) => source.registry !== need.registry);
+  const moves = new Map<SourceImage, SourceImage>();
+  await Promise.all(
+    [...images].map(async (image) => {
+      const other = await findElsewhere(image, others, log, signal);
+      if (other !== undefined) moves.set(image, other);
+    }),
+  );
+  const moved = withMoves(snapshot, moves);
+  const left = pullsNeeded(makePlan(moved)).find(({ registry }) => registry === need.registry);
+  if (left === undefined || left.pulls <= budget.remaining) {
+    log.info(`${tooMany(need, budget)} So ${countOf(moves.size)} read from another source.`);
+  } else {
+    const rest = moves.size === 0 ? "" : ` ${capital(countOf(moves.size))} read from another source.`;
+    log.warning(`${tooMany(left, budget)}${rest} ${advice(budget)}`);
+  }
+  return moved;
+}
+
+/** The same image at another source: the same digests, those of what points at it included. */
+async function findElsewhere(
+  image: SourceImage,
+  sources: readonly Source[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<SourceImage | undefined> {
+  const name = image.repository.slice(image.source.path.length + 1);
+  for (const source of sources) {
+    const repository = source.repository(repositoryOf(source, name));
+    try {
+      if (!(await hasAll(image, repository, signal))) continue;
+      const { registry, path } = source;
+      return { ...image, source: { registry, path }, repository: repository.name };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof OperationError)) throw error;
+      // It was not asked for before, and need not be there now.
+      log.debug(messageOf(error));
+    }
+  }
+  return undefined;
+}
+
+async function hasAll(image: SourceImage, repository: Repository, signal: AbortSignal): Promise<boolean> {
+  const { rewritten, attachments, tag, digest } = image;
+  if (rewritten === undefined && (await repository.resolve(tag, signal))?.digest !== digest) return false;
+  // The new index of a platform subset is nowhere; its platforms have to be there.
+  const below = [...(rewritten?.children ?? []), ...attachments];
+  const found = await Promise.all(below.map((manifest) => repository.resolve(manifest.digest, signal)));
+  return found.every((resolved) => resolved !== undefined);
+}
+
+/** The snapshot with images from elsewhere, but for a destination that is itself that place. */
+function withMoves(snapshot: Snapshot, moves: ReadonlyMap<SourceImage, SourceImage>): Snapshot {
+  const destinations = snapshot.destinations.map((destination) => {
+    const images = [...destination.images].map(([key, image]) => {
+      const other = moves.get(image);
+      const isUsable = other !== undefined && !sameNamespace(other.source, destination);
+      return [key, isUsable ? other : image] as const;
+    });
+    return { ...destination, images: new Map(images) };
+  });
+  return { ...snapshot, destinations };
+}
+
+function tooMany({ registry, pulls, atLeast }: PullsNeeded, { limit, remaining }: PullBudget): string {
+  const needed = `${atLeast ? "at least " : ""}${pulls} pulls`;
+  return `The plan needs ${needed} at ${registry}, which grants ${limit} and has ${remaining} left.`;
+}
+
+function countOf(images: number): string {
+  return images === 1 ? "one image is" : `${images} images are`;
+}
+
+function capital(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+}
+
+function advice({ windowMs }: PullBudget): string {
+  const hours = windowMs === undefined ? "" : ` within ${Math.ceil(windowMs / 3_600_000)} hours`;
+  return (
+    `Copying will stop at the limit; what is copied until then stays, and a later run goes on. The limit passes${hours}: ` +
+    "log in to be granted more, or put another source first."
+  );
+}

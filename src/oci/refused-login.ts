@@ -1,0 +1,50 @@
+import * as v from "valibot";
+import type { FailureDetails, Side } from "../errors.ts";
+import { printable } from "../log.ts";
+import { type HttpResponse, readJson } from "./http.ts";
+import { pullAdvice, pushAdvice } from "./permission-advice.ts";
+
+/** Largest reason of a refused login that is read, in bytes; what is useful in one fits a line. */
+const reasonLimit = 64 * 1024;
+
+/** The form of Docker Hub and of Harbor; the words of others are not worth a guess. */
+const reasonSchema = v.object({ details: v.string() });
+
+/** What a refused login means. */
+export type RefusedLogin = Required<Pick<FailureDetails, "problem">> & {
+  readonly status: number;
+  readonly advice: string;
+  readonly temporary: boolean;
+};
+
+/** What it means that a token server gives no token. Reads, and so frees, its answer. */
+export async function refusedLogin(
+  response: HttpResponse,
+  hasLogin: boolean,
+  at: { readonly registry: string; readonly side: Side },
+): Promise<RefusedLogin> {
+  const { status } = response;
+  const reason = await readJson(response, reasonSchema, reasonLimit).catch(() => undefined);
+  const words = printable(reason?.details ?? "");
+  const said = words === "" ? "" : ` (${words})`;
+  if (status !== 401 && status !== 403) {
+    return { status, problem: `no token was given${said}`, advice: "Try again later.", temporary: true };
+  }
+  const problem = `the login was refused${said}`;
+  return { status, problem, advice: adviceFor(words, hasLogin, at), temporary: false };
+}
+
+function adviceFor(
+  words: string,
+  hasLogin: boolean,
+  { registry, side }: { readonly registry: string; readonly side: Side },
+): string {
+  // Docker Hub gives an access token nothing at all when more is asked for than it may, where others give less:
+  // https://github.com/docker/cli/pull/4511. A destination is asked with one scope for reading and writing.
+  if (/insufficient scope/i.test(words)) {
+    return side === "destination" ? pushAdvice(registry) : pullAdvice(registry);
+  }
+  return hasLogin
+    ? "Check the user name and the token, that the token is still valid, and that it may reach this repository."
+    : "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step.";
+}
