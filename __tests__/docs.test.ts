@@ -58,7 +58,12 @@ describe("action.yml", () => {
 
   test("runs the bundle that the build writes", () => {
     const { runs } = parse(textOf("action.yml")) as { runs: unknown };
-    expect(runs).toEqual({ using: "node24", main: "dist/index.js" });
+    expect(runs).toEqual({
+      using: "node24",
+      main: "dist/index.js",
+      post: "post.js",
+      "post-if": "always()",
+    });
     expect(textOf("package.json")).toContain("ncc build src/index.ts --out dist ");
   });
 });

@@ -3,14 +3,13 @@ import * as v from "valibot";
 import { expect, test } from "vitest";
 import { createHubApi } from "../src/destinations/docker-hub-api.ts";
 import { hubLoginKind } from "../src/destinations/docker-hub-login.ts";
-import { createTcrDestination } from "../src/destinations/tcr.ts";
+import { tcrWithoutApi } from "../src/destinations/tcr.ts";
 import { createTencentApi } from "../src/destinations/tencent-api.ts";
+import { fixedKey } from "../src/destinations/tencent-keys.ts";
 import type { Side } from "../src/errors.ts";
 import { createGitHubClient } from "../src/github/client.ts";
 import { listReleases } from "../src/github/releases.ts";
-import type { DestinationInput } from "../src/inputs.ts";
 import { silentLog as log } from "../src/log.ts";
-import { anonymous } from "../src/oci/credentials.ts";
 import { refusal } from "../src/oci/registry-error.ts";
 import { fakeClock } from "./fake-clock.ts";
 import { scriptedFetch } from "./github/scripted-fetch.ts";
@@ -45,7 +44,7 @@ async function tcrAction(action: string, code: string): Promise<string> {
     transport: routedTransport(() => ({ json: { Response } })),
     clock,
     url: new URL("https://tcr.tencentcloudapi.com"),
-    key: { secretId: "AKIDexample", secretKey: "key", sessionToken: undefined },
+    keys: fixedKey({ secretId: "AKIDexample", secretKey: "key", sessionToken: undefined }),
   });
   const call = { action, operation: "trying", region: "ap-guangzhou", parameters: {}, signal };
   return (await failureOf(api.call(call, v.object({})))).message;
@@ -53,20 +52,9 @@ async function tcrAction(action: string, code: string): Promise<string> {
 
 /** Why a service account of TCR prunes nothing. */
 async function tcrServiceAccount(): Promise<string> {
-  const input: DestinationInput = {
-    type: "tcr",
-    registry: "goharbor.tencentcloudcr.com",
-    path: "goharbor",
-    retention: { keep: 3, keepBy: "semver" },
-    api: undefined,
-    registryId: undefined,
-    region: undefined,
-    public: false,
-  };
   const login = { username: "tcr$robot", password: "password" };
-  const transport = routedTransport(() => new Error("nothing is to be sent"));
-  const common = { dockerCredentials: anonymous, transport, clock, log };
-  const destination = createTcrDestination({ input, key: undefined, login, ...common });
+  const place = { registry: "goharbor.tencentcloudcr.com", path: "goharbor" };
+  const destination = await tcrWithoutApi(place, () => Promise.resolve(login), clock, log);
   return destination.deletionUnavailable ?? "it can delete";
 }
 
@@ -124,7 +112,7 @@ test.each<[missing: string, message: () => Promise<string>, advice: readonly str
   [
     "a TCR service account cannot prune",
     tcrServiceAccount,
-    ["a service account has no right to delete", "`tcr-secret-id` and `tcr-secret-key`"],
+    ["is a service account, for which TCR has no right to delete", "`tcr-secret-id` and `tcr-secret-key`"],
   ],
   [
     "a TCR login may not push",

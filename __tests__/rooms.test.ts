@@ -11,6 +11,7 @@ const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["index", /^src\/index\.ts$/],
   ["run", /^src\/run\.ts$/],
   ["stages", /^src\/stages\.ts$/],
+  ["open-access", /^src\/open-access\.ts$/],
   ["registries, actions-log", /^src\/(registries|actions-log)\.ts$/],
   ["report", /^src\/report\//],
   ["copy", /^src\/copy\//],

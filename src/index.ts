@@ -3,8 +3,12 @@ import * as core from "@actions/core";
 import { actionsLog } from "./actions-log.ts";
 import { systemClock } from "./clock.ts";
 import { loadInputs } from "./inputs.ts";
+import { isPostStep, loadState } from "./inputs-state.ts";
 import { createTransport } from "./oci/transport.ts";
-import { explain, run } from "./run.ts";
+import { cleanUp, explain, run } from "./run.ts";
+
+/** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
+const postTime = 5 * 60_000;
 
 /** The process of the Action: signals in, exit status out. */
 async function main(): Promise<void> {
@@ -14,16 +18,27 @@ async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => cancelled.abort(new Error(`the run was cancelled (${signal})`)));
   }
+  const ended = new AbortController();
   const network = createTransport(log);
   try {
+    const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
+    // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
+    if (isPost && state.accessId === undefined) return;
     const inputs = loadInputs(process.env);
     // Credential helpers run with this process's environment, and have no use for its inputs (P7).
     for (const name of Object.keys(process.env)) if (name.startsWith("INPUT_")) delete process.env[name];
+    const step = { network, clock: systemClock, log };
+    if (isPost) {
+      // A cancelled job runs this step as well, and what it does is not given up for a signal, but for its time.
+      const done = await cleanUp(inputs, state, { ...step, signal: AbortSignal.timeout(postTime) });
+      if (!done) process.exitCode = 1;
+      return;
+    }
     const done = await run(inputs, {
-      network,
-      clock: systemClock,
-      log,
+      ...step,
       signal: cancelled.signal,
+      ended: ended.signal,
+      saveState: core.saveState,
       sink: {
         setOutput: core.setOutput,
         appendSummary: async (markdown: string) => {
@@ -37,6 +52,7 @@ async function main(): Promise<void> {
     log.error(explain(error));
     process.exitCode = 1;
   } finally {
+    ended.abort();
     await network.close();
   }
 }

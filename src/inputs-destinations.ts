@@ -24,7 +24,7 @@ const attributeTypes: ReadonlyMap<string, readonly DestinationType[]> = new Map<
   ["type", destinationTypes],
   ["api", destinationTypes],
   ["registry-id", ["tcr"]],
-  ["region", ["tcr"]],
+  ["region", ["tcr", "tcr-personal"]],
   ["public", ["tcr"]],
 ]);
 
@@ -112,10 +112,15 @@ function hasOwnApi(registry: string, vendor: VendorId | undefined): boolean {
   return route === "ecr" || route === "packages";
 }
 
-/** The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`. */
+/**
+ * The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`; the Personal
+ * edition has a host for each region below `ccs.tencentyun.com`.
+ */
 function typeOfRegistry(registry: string): DestinationType {
   if (registry === "docker.io") return "docker-hub";
-  return registry.replace(/:[0-9]+$/, "").endsWith(".tencentcloudcr.com") ? "tcr" : "registry";
+  const host = registry.replace(/:[0-9]+$/, "");
+  if (host.endsWith(".ccs.tencentyun.com")) return "tcr-personal";
+  return host.endsWith(".tencentcloudcr.com") ? "tcr" : "registry";
 }
 
 /** An attribute that would be passed over without a word is a mistake: the user expects something of it. */

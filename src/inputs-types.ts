@@ -4,7 +4,7 @@ import type { ImageRule } from "./plan/component.ts";
 import type { Retention } from "./plan/retention.ts";
 import type { Selection } from "./plan/version.ts";
 
-export const destinationTypes = ["docker-hub", "tcr", "registry"] as const;
+export const destinationTypes = ["docker-hub", "tcr", "tcr-personal", "registry"] as const;
 export type DestinationType = (typeof destinationTypes)[number];
 
 /** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
@@ -36,8 +36,14 @@ export interface Inputs {
   /** Undefined: no keyless login. Never together with `dockerHubLogin`. */
   readonly dockerHubConnection: HubConnection | undefined;
   readonly tencentCloudKey: TencentCloudKey | undefined;
+  /** A role that is assumed with GitHub's id token, in place of a key. */
+  readonly tencentRole: TencentRole | undefined;
   readonly tcrLogin: Login | undefined;
   readonly awsKey: AwsKey | undefined;
+  /** How far closed TCR instances are opened for the time of the job; undefined: not at all. */
+  readonly tcrOpenAccess: OpenAccess | undefined;
+  readonly tcrEgress: EgressInput;
+  readonly workflowRun: WorkflowRun;
   readonly githubToken: string | undefined;
   readonly githubApiUrl: URL;
   /** Undefined: the job may not have id tokens. */
@@ -105,6 +111,36 @@ export interface AwsKey {
   readonly secretAccessKey: string;
   /** Present with temporary keys only. */
   readonly sessionToken: string | undefined;
+}
+
+/** A role of Tencent Cloud's access management (CAM), and how it is assumed. */
+export interface TencentRole {
+  readonly arn: string;
+  /** Name of the identity provider in CAM that stands for GitHub. */
+  readonly providerId: string;
+  readonly sessionName: string;
+  readonly durationSeconds: number;
+  /** Client id of the identity provider: what GitHub's id token has to be made for. */
+  readonly audience: string;
+}
+
+/** `allowlist`: the runner is put on the allowlist of the public endpoint. `endpoint`: that is opened too, if it is closed. */
+export type OpenAccess = "allowlist" | "endpoint";
+
+/** Where the addresses that the runner is seen under come from. */
+export interface EgressInput {
+  /** Addresses and networks in CIDR notation. */
+  readonly blocks: readonly string[];
+  /** Services that answer with the address of who asks; undefined: the usual ones. */
+  readonly services: readonly URL[] | undefined;
+}
+
+/** The run of the workflow that this job belongs to. */
+export interface WorkflowRun {
+  readonly id: string;
+  readonly attempt: number;
+  /** Whether GitHub's own machines run it: they end a job after six hours, others after five days. */
+  readonly githubHosted: boolean;
 }
 
 /** What the runner says about the event that started the run. */

@@ -4,6 +4,7 @@ import { InputError } from "./errors.ts";
 import { parseDestinations } from "./inputs-destinations.ts";
 import { readHubLogin } from "./inputs-dockerhub.ts";
 import { parseImages } from "./inputs-images.ts";
+import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./inputs-tcr.ts";
 import type {
   AwsKey,
   EventInput,
@@ -11,7 +12,7 @@ import type {
   Inputs,
   Login,
   RunnerPaths,
-  TencentCloudKey,
+  WorkflowRun,
 } from "./inputs-types.ts";
 import {
   type Mistake,
@@ -53,11 +54,7 @@ export const inputDefaults = {
   "dockerhub-token": "",
   "dockerhub-oidc-connection-id": "",
   "dockerhub-identity-url": "https://identity.docker.com",
-  "tcr-secret-id": "",
-  "tcr-secret-key": "",
-  "tcr-session-token": "",
-  "tcr-username": "",
-  "tcr-password": "",
+  ...tcrInputDefaults,
   "github-token": "",
   "github-api-url": "",
 } as const;
@@ -86,11 +83,7 @@ const examples: Readonly<Record<InputName, string>> = {
   "dockerhub-token": "the secret DOCKERHUB_TOKEN",
   "dockerhub-oidc-connection-id": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
   "dockerhub-identity-url": "https://identity.docker.com",
-  "tcr-secret-id": "the secret TENCENTCLOUD_SECRET_ID",
-  "tcr-secret-key": "the secret TENCENTCLOUD_SECRET_KEY",
-  "tcr-session-token": "the token that came with the temporary key",
-  "tcr-username": "100012345678",
-  "tcr-password": "the secret TCR_PASSWORD",
+  ...tcrInputExamples,
   "github-token": "the token of the job",
   "github-api-url": "https://api.github.com",
 };
@@ -118,6 +111,8 @@ export function loadInputs(environment: Environment): Inputs {
     connectionVariable: environment.DOCKERHUB_OIDC_CONNECTIONID?.trim() ?? "",
     hasIdTokens: idTokenRequest !== undefined,
   });
+  const workflowRun = readWorkflowRun(environment);
+  const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
   const inputs: Inputs = {
     destinations: read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake)),
     version: read("version", parseVersionInput),
@@ -136,13 +131,13 @@ export function loadInputs(environment: Environment): Inputs {
     dryRun: read("dry-run", parseBoolean),
     dockerHubLogin: hub.login,
     dockerHubConnection: hub.connection,
-    tencentCloudKey: readTencentCloudKey(environment, mistakeIn),
-    tcrLogin: readLogin(text, "tcr-username", "tcr-password", mistakeIn),
+    ...readTcrInputs({ text, mistakeIn, environment }, tcrLogin, workflowRun.id),
     awsKey: readAwsKey(environment),
     githubToken: text("github-token") || undefined,
     githubApiUrl: readGitHubApiUrl(environment, mistakeIn("github-api-url")),
     idTokenRequest,
     event: readEvent(environment),
+    workflowRun,
     runner: readRunnerPaths(environment),
   };
   if (mistakes.length > 0) throw new InputError(`The inputs need mending:\n- ${mistakes.join("\n- ")}`);
@@ -171,26 +166,6 @@ function readLogin(
   if (username === "") mistakeIn(usernameInput)(`is empty, but ${passwordInput} is set`);
   if (password === "") mistakeIn(passwordInput)(`is empty, but ${usernameInput} is set`);
   return { username, password };
-}
-
-/** The API key from the inputs, else, as a whole, from the variables of Tencent Cloud's own tools: never a mixture. */
-function readTencentCloudKey(
-  environment: Environment,
-  mistakeIn: (name: InputName) => Mistake,
-): TencentCloudKey | undefined {
-  const inputs = (["tcr-secret-id", "tcr-secret-key", "tcr-session-token"] as const).map((name) =>
-    inputText(environment, name),
-  );
-  const variables = ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"].map(
-    (name) => environment[name]?.trim() ?? "",
-  );
-  const fromInputs = inputs.some((value) => value !== "");
-  const [secretId = "", secretKey = "", sessionToken = ""] = fromInputs ? inputs : variables;
-  if (secretId === "" && secretKey === "" && sessionToken === "") return undefined;
-  const among = fromInputs ? "the tcr- inputs" : "the TENCENTCLOUD_ variables";
-  if (secretId === "") mistakeIn("tcr-secret-id")(`the SecretId is missing among ${among}`);
-  if (secretKey === "") mistakeIn("tcr-secret-key")(`the SecretKey is missing among ${among}`);
-  return { secretId, secretKey, sessionToken: sessionToken || undefined };
 }
 
 /** https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html; a part of a key is none. */
@@ -227,6 +202,16 @@ function readEvent(environment: Environment): EventInput {
     repository: environment.GITHUB_REPOSITORY || undefined,
     refName: environment.GITHUB_REF_NAME || undefined,
     refType: environment.GITHUB_REF_TYPE || undefined,
+  };
+}
+
+/** https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables */
+function readWorkflowRun(environment: Environment): WorkflowRun {
+  const number = (name: string) => /^[0-9]{1,15}$/.exec(environment[name] ?? "")?.[0];
+  return {
+    id: number("GITHUB_RUN_ID") ?? "0",
+    attempt: Number(number("GITHUB_RUN_ATTEMPT") ?? "1"),
+    githubHosted: environment.RUNNER_ENVIRONMENT === "github-hosted",
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Clock } from "./clock.ts";
 import type { Destination } from "./destinations/destination.ts";
 import { createDestination } from "./destinations/select.ts";
+import { tcrSource } from "./destinations/tcr-source.ts";
+import type { TencentCloud } from "./destinations/tencent-cloud.ts";
 import { InputError } from "./errors.ts";
 import type { DestinationInput, Inputs } from "./inputs.ts";
 import type { StockedDestination } from "./inventory/destinations.ts";
@@ -20,6 +22,7 @@ export interface RegistryContext {
   readonly log: Log;
   /** Logins without stored secrets; absent where no input asks for one. */
   readonly keylessHub?: Credentials | undefined;
+  readonly tencentCloud: TencentCloud;
 }
 
 /** A source with its client. */
@@ -87,7 +90,7 @@ function openDestination(
 
 /** The sources of a run, one client for each registry among them. */
 export function openSources(
-  inputs: Pick<Inputs, "sources" | "dockerHubLogin">,
+  inputs: Pick<Inputs, "sources" | "dockerHubLogin" | "tcrLogin" | "destinations">,
   destinations: readonly OpenDestination[],
   dockerConfiguration: (registry: string) => Credentials,
   context: RegistryContext,
@@ -134,16 +137,17 @@ export function repositoriesOf(
 /** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
 function sourceCredentials(
   registry: string,
-  { dockerHubLogin }: Pick<Inputs, "dockerHubLogin">,
+  inputs: Pick<Inputs, "dockerHubLogin" | "tcrLogin" | "destinations">,
   destinations: readonly OpenDestination[],
   dockerConfiguration: (registry: string) => Credentials,
-  { keylessHub }: RegistryContext,
+  context: RegistryContext,
 ): Credentials {
   const destination = destinations.find((candidate) => candidate.registry === registry);
   if (destination !== undefined) return destination.destination.credentials;
+  const { dockerHubLogin } = inputs;
   if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
-  if (registry === "docker.io" && keylessHub !== undefined) return keylessHub;
-  return dockerConfiguration(registry);
+  if (registry === "docker.io" && context.keylessHub !== undefined) return context.keylessHub;
+  return tcrSource(registry, inputs, dockerConfiguration(registry), context);
 }
 
 function openClient(

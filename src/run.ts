@@ -2,14 +2,17 @@ import { InputError, messageOf } from "./errors.ts";
 import { readEventFile, readTrigger } from "./github/event.ts";
 import { resolveSelection } from "./github/selection.ts";
 import type { Inputs } from "./inputs.ts";
+import type { StepState } from "./inputs-state.ts";
 import type { Log } from "./log.ts";
 import {
+  closeOpened,
   copyAll,
   makePlanFor,
   openPlaces,
   pruneAll,
   type RunContext,
   report,
+  type StepContext,
   showPlan,
   type Wanted,
 } from "./stages.ts";
@@ -27,6 +30,15 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
     return true;
   }
   return mirror(resolution, inputs, context);
+}
+
+/**
+ * The post step of the job: what the run has opened for itself is closed again.
+ * @returns whether nothing is left behind.
+ */
+export async function cleanUp(inputs: Inputs, state: StepState, context: StepContext): Promise<boolean> {
+  maskSecrets(inputs, context.log);
+  return closeOpened(inputs, state, context);
 }
 
 /** The whole story in one job. */

@@ -5,6 +5,7 @@ import { copy } from "./copy/copy.ts";
 import type { CopyOutcome, PruneOutcome } from "./copy/outcome.ts";
 import { prune } from "./copy/prune.ts";
 import { keylessHubCredentials } from "./destinations/docker-hub-identity.ts";
+import { createTencentCloud } from "./destinations/tencent-cloud.ts";
 import { createCatalogue } from "./github/catalogue.ts";
 import { createGitHubClient, type GitHubClient } from "./github/client.ts";
 import { followingFetch, retryingFetch } from "./github/fetch.ts";
@@ -12,15 +13,15 @@ import { createIdTokens } from "./github/oidc.ts";
 import { listReleases, readFileAtTag } from "./github/releases.ts";
 import type { Resolution } from "./github/selection.ts";
 import type { Inputs } from "./inputs.ts";
+import type { StepState } from "./inputs-state.ts";
 import { AttachmentFinder } from "./inventory/attachments.ts";
 import { platformFilter } from "./inventory/platforms.ts";
 import { takeSnapshot } from "./inventory/snapshot.ts";
 import type { Log } from "./log.ts";
-import type { Credentials } from "./oci/credentials.ts";
 import { dockerConfiguration } from "./oci/docker-config.ts";
-import type { Transport } from "./oci/http.ts";
 import { retrying } from "./oci/retry.ts";
 import { type NetworkTransport, userAgent } from "./oci/transport.ts";
+import { closeAccess, openAccess } from "./open-access.ts";
 import { makePlan, type Plan } from "./plan/plan.ts";
 import { select } from "./plan/selection.ts";
 import { type Version, versionOf } from "./plan/version.ts";
@@ -39,15 +40,23 @@ import { type ReportSink, writeReport } from "./report/write.ts";
 
 /** The stages that `run.ts` puts together to the story of a run, whichever part of it this job has. */
 
-/** What a run is given beside its inputs. */
-export interface RunContext {
+/** What every step of the Action is given beside its inputs. */
+export interface StepContext {
   readonly network: NetworkTransport;
   readonly clock: Clock;
   readonly log: Log;
   /** Aborts when the job is cancelled. */
   readonly signal: AbortSignal;
+}
+
+/** What a run is given beside its inputs. */
+export interface RunContext extends StepContext {
   /** Takes outputs, summary and report. */
   readonly sink: Omit<ReportSink, "log" | "reportPath">;
+  /** Hands a value on to the post step. */
+  readonly saveState: (name: string, value: string) => void;
+  /** Aborts when the run is over, whatever its end: for what goes on beside it. */
+  readonly ended: AbortSignal;
 }
 
 /** What the inputs ask for, once the event has been read. */
@@ -66,27 +75,61 @@ export interface Places {
  * @throws InputError that lists all destinations that cannot be used.
  */
 export async function openPlaces(inputs: Inputs, context: RunContext): Promise<Places> {
-  const { clock, log, network } = context;
-  const transport = retrying(network, context);
-  const keylessHub = keylessHubOf(inputs, transport, context);
-  const registries: RegistryContext = { transport, clock, log, keylessHub };
+  const { log, network, signal } = context;
+  const registries = registryContext(inputs, context);
   const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
-  const destinations = await openDestinations(inputs, logins, registries);
+  const opened = await openDestinations(inputs, logins, registries);
+  const access = { ...registries, network, github: githubClient(inputs, context) };
+  const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
+  const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
   const sources = openSources(inputs, destinations, logins, registries);
   // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
   for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
 }
 
-/** The login for Docker Hub that an OIDC connection stands for. */
-function keylessHubOf(
-  { dockerHubConnection: connection, idTokenRequest: request }: Inputs,
-  transport: Transport,
-  { clock, log }: RunContext,
-): Credentials | undefined {
-  if (connection === undefined) return undefined;
-  const idTokens = createIdTokens({ request, transport, log });
-  return keylessHubCredentials({ connection, idTokens, transport, clock, log });
+function registryContext(inputs: Inputs, { network, clock, log }: StepContext): RegistryContext {
+  const transport = retrying(network, { clock, log });
+  const idTokens = createIdTokens({ request: inputs.idTokenRequest, transport, log });
+  const { dockerHubConnection: connection } = inputs;
+  return {
+    transport,
+    clock,
+    log,
+    keylessHub: connection && keylessHubCredentials({ connection, idTokens, transport, clock, log }),
+    tencentCloud: createTencentCloud({ inputs, idTokens, transport, clock, log }),
+  };
+}
+
+function githubClient(inputs: Inputs, { network, clock, log, signal }: StepContext): GitHubClient {
+  return createGitHubClient({
+    fetch: followingFetch(network.dispatcher),
+    repeating: retryingFetch({ clock, log }),
+    apiUrl: inputs.githubApiUrl,
+    token: inputs.githubToken,
+    userAgent,
+    log,
+    signal,
+  });
+}
+
+/** A destination that the runner was not let into: whatever is asked of it fails for that reason. */
+function unlessShut(destination: OpenDestination, failure: Error | undefined): OpenDestination {
+  if (failure === undefined) return destination;
+  const repository = (): never => {
+    throw failure;
+  };
+  return { ...destination, repository };
+}
+
+/**
+ * The post step: takes away what the main step of this job has opened.
+ * @returns whether nothing is left behind.
+ */
+export async function closeOpened(inputs: Inputs, state: StepState, context: StepContext): Promise<boolean> {
+  const { network, signal } = context;
+  const access = { ...registryContext(inputs, context), network, github: githubClient(inputs, context) };
+  return closeAccess(inputs, state, access, signal);
 }
 
 /**
@@ -99,19 +142,12 @@ export async function makePlanFor(
   inputs: Inputs,
   { destinations, sources, attachments }: Places,
   wait: number,
-  { network, clock, log, signal }: RunContext,
+  context: RunContext,
 ): Promise<Plan> {
+  const { clock, log, signal } = context;
   const { repository } = wanted;
   const name = `${repository.owner}/${repository.name}`;
-  const github = createGitHubClient({
-    fetch: followingFetch(network.dispatcher),
-    repeating: retryingFetch({ clock, log }),
-    apiUrl: inputs.githubApiUrl,
-    token: inputs.githubToken,
-    userAgent,
-    log,
-    signal,
-  });
+  const github = githubClient(inputs, context);
   const universe = await versionsOf(github, wanted, inputs.prereleases);
   const versions = select(wanted.selection, universe, name);
   log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);

@@ -7,6 +7,8 @@ import { systemClock } from "../../src/clock.ts";
 import type { Destination } from "../../src/destinations/destination.ts";
 import { createDockerHubDestination } from "../../src/destinations/docker-hub.ts";
 import { createTcrDestination } from "../../src/destinations/tcr.ts";
+import { createTencentApi } from "../../src/destinations/tencent-api.ts";
+import { fixedKey } from "../../src/destinations/tencent-keys.ts";
 import type { DestinationInput, DestinationType, TencentCloudKey } from "../../src/inputs.ts";
 import { silentLog } from "../../src/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
@@ -68,15 +70,13 @@ describe("a TCR destination at the sandbox", () => {
     const tcr = closing(await startTcr(options));
     const input = inputOf("tcr", "goharbor.tencentcloudcr.com", tcr.api.origin);
     const key = { sessionToken: undefined, ...tcrKey, ...given };
-    const destination = createTcrDestination({
-      input,
-      key,
-      login: undefined,
-      dockerCredentials,
+    const api = createTencentApi({
       transport,
       clock: systemClock,
-      log,
+      url: new URL(tcr.api.origin),
+      keys: fixedKey(key),
     });
+    const destination = createTcrDestination({ input, api, login: undefined, clock: systemClock, log });
     return { tcr, destination };
   }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createDestination } from "../../src/destinations/select.ts";
-import type { DestinationInput, DestinationType } from "../../src/inputs.ts";
+import { createTencentApi } from "../../src/destinations/tencent-api.ts";
+import { fixedKey } from "../../src/destinations/tencent-keys.ts";
+import type { DestinationInput, DestinationType, TencentCloudKey } from "../../src/inputs.ts";
 import { silentLog } from "../../src/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { printNamespace } from "../../src/oci/reference.ts";
@@ -9,15 +11,14 @@ import { fakeClock } from "../fake-clock.ts";
 import { scriptedTransport } from "../scripted-transport.ts";
 
 const signal = new AbortController().signal;
+const apiKey = { secretId: "AKIDexample", secretKey: "key-secret", sessionToken: undefined };
 const inputs = {
   dockerHubLogin: { username: "hub", password: "hub-secret" },
-  tencentCloudKey: { secretId: "AKIDexample", secretKey: "key-secret", sessionToken: undefined },
   tcrLogin: { username: "tcr", password: "tcr-secret" },
   awsKey: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "aws-secret", sessionToken: undefined },
 };
 const noInputs = {
   dockerHubLogin: undefined,
-  tencentCloudKey: undefined,
   tcrLogin: undefined,
   awsKey: undefined,
 };
@@ -36,7 +37,7 @@ function inputOf(type: DestinationType, registry: string): DestinationInput {
 }
 
 /** What destinations are made with; the Docker configuration holds a login named after each registry. */
-function context() {
+function context(key: TencentCloudKey | undefined = undefined) {
   const transport = scriptedTransport();
   const clock = fakeClock();
   const log = silentLog;
@@ -48,6 +49,8 @@ function context() {
     openedWith,
     clock,
     log,
+    tencentCloud: (url: URL) =>
+      key === undefined ? undefined : createTencentApi({ transport, clock, url, keys: fixedKey(key) }),
     dockerConfiguration: (registry: string) => () =>
       Promise.resolve({ username: `docker-${registry}`, password: "configured" }),
     openRegistry: (input: DestinationInput, credentials: Credentials) => {
@@ -63,9 +66,10 @@ describe("the destination of a line", () => {
   it.each([
     ["docker-hub", "docker.io", "hub", "by-tag"],
     ["tcr", "goharbor.tencentcloudcr.com", "tcr", "shared-digest-unsafe"],
+    ["tcr-personal", "ccr.ccs.tencentyun.com", "tcr", "shared-digest-unsafe"],
     ["registry", "registry.example.com", "docker-registry.example.com", "shared-digest-unsafe"],
   ] as const)("of type %s at %s logs in as %s and deletes %s", async (type, registry, username, deletion) => {
-    const given = context();
+    const given = context(apiKey);
     const destination = await createDestination(inputOf(type, registry), inputs, given);
     expect((await destination.credentials(signal))?.username).toBe(username);
     expect(destination.deletion).toBe(deletion);
@@ -76,6 +80,7 @@ describe("the destination of a line", () => {
   it.each([
     ["docker-hub", "docker.io", "by-tag"],
     ["tcr", "goharbor.tencentcloudcr.com", "unavailable"],
+    ["tcr-personal", "ccr.ccs.tencentyun.com", "unavailable"],
     ["registry", "registry.example.com", "shared-digest-unsafe"],
   ] as const)(
     "of type %s logs in by the Docker configuration without inputs",
@@ -93,7 +98,7 @@ describe("the destination of a line", () => {
   });
 
   it("deletes through the registry client, with the same login, only where the vendor has no API", async () => {
-    const given = context();
+    const given = context(apiKey);
     await createDestination(inputOf("docker-hub", "docker.io"), inputs, given);
     await createDestination(inputOf("tcr", "goharbor.tencentcloudcr.com"), inputs, given);
     expect(given.opened).toEqual([]);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createTcrInstance } from "../../src/destinations/tcr-instance.ts";
 import { tcrTags } from "../../src/destinations/tcr-tags.ts";
 import { createTencentApi } from "../../src/destinations/tencent-api.ts";
+import { fixedKey } from "../../src/destinations/tencent-keys.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { fakeTcr } from "./fake-tcr.ts";
 
@@ -16,9 +17,9 @@ function scenario(held: readonly string[]) {
   tcr.repositories.set("goharbor/harbor-core", tags);
   const url = new URL("https://tcr.tencentcloudapi.com");
   const key = { secretId: "AKIDexample", secretKey: "secret", sessionToken: undefined };
-  const api = createTencentApi({ transport: tcr.transport, clock, url, key });
+  const api = createTencentApi({ transport: tcr.transport, clock, url, keys: fixedKey(key) });
   const target = { kind: "identified", registryId: "tcr-12345678", region: "ap-shanghai" } as const;
-  const instance = createTcrInstance(api, url.host, target, clock);
+  const instance = createTcrInstance(api, target, clock);
   const batches = () =>
     tcr.calls
       .filter(({ action }) => action === "DeleteRepositoryTags")

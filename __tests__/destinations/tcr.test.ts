@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { createTcrDestination } from "../../src/destinations/tcr.ts";
+import { createTcrDestination, mainlandApi, tcrWithoutApi } from "../../src/destinations/tcr.ts";
+import { createTencentApi } from "../../src/destinations/tencent-api.ts";
+import { fixedKey } from "../../src/destinations/tencent-keys.ts";
 import { InputError, OperationError } from "../../src/errors.ts";
 import type { DestinationInput, Login, TencentCloudKey } from "../../src/inputs.ts";
-import { anonymous } from "../../src/oci/credentials.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { recordingLog } from "../recording-log.ts";
 import { fakeTcr } from "./fake-tcr.ts";
@@ -13,16 +14,17 @@ const anHour = 60 * 60_000;
 
 interface Options {
   readonly input?: Partial<DestinationInput>;
-  readonly key?: TencentCloudKey | undefined;
   readonly login?: Login;
 }
 
 /** A destination at the instance `goharbor` of a fake TCR. */
-function scenario({ input = {}, key = apiKey, login }: Options = {}) {
+function scenario({ input = {}, login }: Options = {}) {
   const clock = fakeClock();
   const log = recordingLog();
   const tcr = fakeTcr();
   tcr.expiry = () => clock.now() + anHour;
+  const url = input.api ?? mainlandApi;
+  const api = createTencentApi({ transport: tcr.transport, clock, url, keys: fixedKey(apiKey) });
   const destination = createTcrDestination({
     input: {
       registry: "goharbor.tencentcloudcr.com",
@@ -35,10 +37,8 @@ function scenario({ input = {}, key = apiKey, login }: Options = {}) {
       public: false,
       ...input,
     },
-    key,
+    api,
     login,
-    dockerCredentials: anonymous,
-    transport: tcr.transport,
     clock,
     log,
   });
@@ -46,29 +46,12 @@ function scenario({ input = {}, key = apiKey, login }: Options = {}) {
   return { clock, log, tcr, destination, actions };
 }
 
-/** A scenario without an API key. */
-function withoutKey(login: Login | undefined) {
+/** A destination with a registry login alone. */
+function withoutApi(login: Login) {
+  const log = recordingLog();
+  const place = { registry: "goharbor.tencentcloudcr.com", path: "goharbor" };
   const clock = fakeClock();
-  const tcr = fakeTcr();
-  const destination = createTcrDestination({
-    input: {
-      registry: "registry.example.com",
-      path: "goharbor",
-      type: "tcr",
-      retention: { keep: 3, keepBy: "semver" },
-      api: undefined,
-      registryId: undefined,
-      region: undefined,
-      public: false,
-    },
-    key: undefined,
-    login,
-    dockerCredentials: () => Promise.resolve({ username: "docker", password: "configured" }),
-    transport: tcr.transport,
-    clock,
-    log: recordingLog(),
-  });
-  return { tcr, destination };
+  return { clock, log, destination: tcrWithoutApi(place, () => Promise.resolve(login), clock, log) };
 }
 
 describe("the TCR instance", () => {
@@ -178,23 +161,41 @@ describe("the login", () => {
   });
 });
 
-describe("without an API key", () => {
-  it("pushes with the login of the inputs, prepares nothing, and says why it cannot delete", async () => {
-    const login = { username: "robot", password: "given" };
-    const { tcr, destination } = withoutKey(login);
+describe("with a registry login alone", () => {
+  it.each([
+    ["tcr$mirror", /the login tcr\$mirror is a service account, for which TCR has no right to delete/],
+    ["100012345678", /the login 100012345678 is an access credential, which is for the registry alone/],
+    ["robot", /TCR deletes tags by its API only, which takes no registry login\./],
+  ])("%s pushes, prepares nothing, and it is said early why it cannot delete", async (username, words) => {
+    const login = { username, password: "given" };
+    const destination = await withoutApi(login).destination;
     expect(await destination.credentials(signal)).toEqual(login);
     await destination.prepare(signal);
     expect(destination.deletion).toBe("unavailable");
-    expect(destination.deletionUnavailable).toContain("`tcr-secret-id`");
+    expect(destination.deletionUnavailable).toMatch(words);
+    expect(destination.deletionUnavailable).toMatch(
+      /`tcr-secret-id` and `tcr-secret-key`, or `tcr-role-arn`/,
+    );
     const tags = [{ tag: "v1", digest: undefined }];
     const [deletion] = await destination.deleteTags("goharbor/harbor-core", tags, signal);
-    expect(deletion?.failure).toContain("`tcr-secret-id`");
-    expect(tcr.transport.sent).toEqual([]);
+    expect(deletion?.failure).toMatch(words);
   });
 
-  it("pushes with the login of the Docker configuration, where the inputs give none", async () => {
-    const { destination } = withoutKey(undefined);
-    expect(await destination.credentials(signal)).toEqual({ username: "docker", password: "configured" });
+  const now = fakeClock().now() / 1000;
+  const tokenUntil = (exp: unknown) =>
+    ["e30", Buffer.from(JSON.stringify({ exp })).toString("base64url"), "c2ln"].join(".");
+
+  it.each([
+    ["that ends within the hour", tokenUntil(now + 1800), [expect.stringContaining("ends in 30 minutes")]],
+    ["that has ended", tokenUntil(now - 60), [expect.stringContaining("has ended")]],
+    ["that is good for a year", tokenUntil(now + 365 * 86_400), []],
+    ["without an end", tokenUntil(undefined), []],
+    ["of another form", "a.b.c", []],
+    ["with dots", "not.a-token.but a password", []],
+  ])("with a password %s, it warns only of the one that runs out", async (_kind, password, warnings) => {
+    const { destination, log } = withoutApi({ username: "100012345678", password });
+    await destination;
+    expect(log.warnings).toEqual(warnings);
   });
 });
 

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { createTencentApi } from "../../src/destinations/tencent-api.ts";
+import { fixedKey } from "../../src/destinations/tencent-keys.ts";
 import { authorizationOf } from "../../src/destinations/tencent-signature.ts";
 import { OperationError } from "../../src/errors.ts";
 import { fakeClock } from "../fake-clock.ts";
@@ -25,7 +26,7 @@ function scenario(answers: readonly Exchange[1][], { url = mainland, sessionToke
     transport,
     clock,
     url: new URL(url),
-    key: sessionToken === "" ? key : { ...key, sessionToken },
+    keys: fixedKey(sessionToken === "" ? key : { ...key, sessionToken }),
   });
   const call = (signal?: AbortSignal) =>
     api.call(

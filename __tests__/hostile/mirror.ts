@@ -110,12 +110,11 @@ async function runHere(environment: Readonly<Record<string, string>>): Promise<M
   };
   const signal = new AbortController().signal;
   const network = openNetwork({}, log);
-  const done = await run(loadInputs(environment), { network, clock, log, signal, sink }).catch(
-    (error: unknown) => {
-      lines.push(explain(error));
-      return false;
-    },
-  );
+  const context = { network, clock, log, signal, sink, ended: signal, saveState: () => undefined };
+  const done = await run(loadInputs(environment), context).catch((error: unknown) => {
+    lines.push(explain(error));
+    return false;
+  });
   const report = outputs.get("report");
   return {
     done,

@@ -7,7 +7,9 @@ import type { Registry } from "../oci/registry.ts";
 import type { Destination } from "./destination.ts";
 import { createDockerHubDestination } from "./docker-hub.ts";
 import { createRegistryDestination } from "./registry.ts";
-import { createTcrDestination } from "./tcr.ts";
+import { createTcrDestination, mainlandApi, tcrWithoutApi } from "./tcr.ts";
+import { createTcrPersonalDestination } from "./tcr-personal.ts";
+import type { TencentCloud } from "./tencent-cloud.ts";
 
 /** What destinations are made with. */
 export interface DestinationContext {
@@ -19,6 +21,7 @@ export interface DestinationContext {
   readonly dockerConfiguration: (registry: string) => Credentials;
   /** The keyless login for Docker Hub; undefined where no OIDC connection was given. */
   readonly keylessHub?: Credentials | undefined;
+  readonly tencentCloud: TencentCloud;
   /** A client of a destination's registry, for what is asked of it beside the copy. */
   readonly openRegistry: (input: DestinationInput, credentials: Credentials) => Registry;
 }
@@ -29,7 +32,7 @@ export interface DestinationContext {
  */
 export async function createDestination(
   input: DestinationInput,
-  inputs: Pick<Inputs, "dockerHubLogin" | "tencentCloudKey" | "tcrLogin" | "awsKey">,
+  inputs: Pick<Inputs, "dockerHubLogin" | "tcrLogin" | "awsKey">,
   context: DestinationContext,
 ): Promise<Destination> {
   const { transport, clock, log } = context;
@@ -41,8 +44,15 @@ export async function createDestination(
       return createDockerHubDestination({ input, login, keyless, dockerCredentials, transport, clock, log });
     }
     case "tcr": {
-      const { tencentCloudKey: key, tcrLogin: login } = inputs;
-      return createTcrDestination({ input, key, login, dockerCredentials, transport, clock, log });
+      const { tcrLogin: login } = inputs;
+      const api = context.tencentCloud(input.api ?? mainlandApi);
+      if (api !== undefined) return createTcrDestination({ input, api, login, clock, log });
+      return tcrWithoutApi(input, tcrCredentials(inputs, dockerCredentials), clock, log);
+    }
+    case "tcr-personal": {
+      const api = context.tencentCloud(input.api ?? mainlandApi);
+      const credentials = tcrCredentials(inputs, dockerCredentials);
+      return createTcrPersonalDestination({ input, api, credentials, log, clock });
     }
     case "registry": {
       const client = context.openRegistry(input, dockerCredentials);
@@ -58,4 +68,9 @@ export async function createDestination(
       });
     }
   }
+}
+
+/** The login for the registry that the user gave by inputs, else by the Docker configuration. */
+function tcrCredentials({ tcrLogin }: Pick<Inputs, "tcrLogin">, dockerCredentials: Credentials): Credentials {
+  return tcrLogin === undefined ? dockerCredentials : () => Promise.resolve(tcrLogin);
 }

@@ -5,7 +5,8 @@ import type { DestinationInput } from "../inputs.ts";
 import { printable } from "../log.ts";
 import { leased } from "../oci/lease.ts";
 import { printNamespace } from "../oci/reference.ts";
-import type { TencentApi, TencentCall } from "./tencent-api.ts";
+import type { TencentApi } from "./tencent-api.ts";
+import type { TencentCall } from "./tencent-call.ts";
 import { vendorFailure } from "./vendor-api.ts";
 
 /** Which TCR instance a destination belongs to: told by the user, or by the first label of the host name. */
@@ -15,6 +16,8 @@ export type InstanceTarget =
 
 /** A TCR instance whose id and region are found out when first needed. */
 export interface TcrInstance {
+  /** Host of the API, for messages. */
+  readonly host: string;
   /**
    * Calls an action on this instance, with its `RegistryId` and in its region.
    * @throws OperationError, also when the instance does not exist.
@@ -52,7 +55,7 @@ export function instanceTarget(
   if (registryId !== undefined || region !== undefined) {
     throw new InputError(`${place}: \`registry-id\` and \`region\` go together: give both or neither`);
   }
-  const name = /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(input.registry)?.[1];
+  const name = instanceNameOf(input.registry);
   if (name !== undefined) return { kind: "named", name };
   throw new InputError(
     `${place}: the host name does not tell the TCR instance: add its id and region, ` +
@@ -60,19 +63,23 @@ export function instanceTarget(
   );
 }
 
+/** The instance that a default domain names, with or without the `-vpc` of its private form; undefined for other hosts. */
+export function instanceNameOf(registry: string): string | undefined {
+  return /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(registry)?.[1];
+}
+
 /** A TCR instance behind an API client. Nothing is asked before the first call. */
 export function createTcrInstance(
   api: TencentApi,
-  apiHost: string,
   target: InstanceTarget,
   clock: Pick<Clock, "now">,
 ): TcrInstance {
   const identity = leased(clock, async (signal) => {
-    const value =
-      target.kind === "identified" ? target : await findInstance(api, apiHost, target.name, signal);
+    const value = target.kind === "identified" ? target : await findInstance(api, target.name, signal);
     return { value, until: Number.POSITIVE_INFINITY };
   });
   return {
+    host: api.url.host,
     async call(call, schema) {
       const { registryId, region } = await identity.get(call.signal);
       const parameters = { RegistryId: registryId, ...call.parameters };
@@ -83,7 +90,6 @@ export function createTcrInstance(
 
 async function findInstance(
   api: TencentApi,
-  apiHost: string,
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly registryId: string; readonly region: string }> {
@@ -107,7 +113,7 @@ async function findInstance(
   if (found !== undefined) return { registryId: found.RegistryId, region: found.RegionName };
   const others = answer.Registries.map((registry) => printable(registry.RegistryName));
   throw vendorFailure(
-    { host: apiHost, operation },
+    { host: api.url.host, operation },
     {
       problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
       advice:

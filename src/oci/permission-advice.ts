@@ -42,6 +42,15 @@ const rights: readonly RegistryRights[] = [
       "which it is made here.",
   },
   {
+    // https://www.tencentcloud.com/document/product/1051/37250
+    registry: /\.ccs\.tencentyun\.com$/,
+    pull: "Log in with the number of the account and the password of TCR Personal; a sub-account needs `tcr:PullRepositoryPersonal`.",
+    push: "Log in with the number of the account and the password of TCR Personal; a sub-account needs `tcr:PushRepositoryPersonal`.",
+    create:
+      "TCR Personal makes no namespace on a push: make it in the TCR console, or set `tcr-secret-id` and `tcr-secret-key`, " +
+      "with which it is made here.",
+  },
+  {
     // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
     registry: /^[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
     pull: "The role needs `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` on this repository.",

@@ -87,6 +87,10 @@ function adviceFor(
   if (side === "destination" && /immutable/i.test(text)) {
     return "The tag is immutable at this registry and keeps what it holds: change that rule there, or set `overwrite: false`.";
   }
+  // Harbor's words, which TCR is built on: a 403 like one for a login without rights.
+  if (side === "destination" && /\bquota\b|exceed the configured upper limit/i.test(text)) {
+    return "The storage quota of this namespace or instance is used up: free some of it, or have it raised.";
+  }
   if (status === 401 || status === 403) {
     return side === "source" ? pullAdvice(registry) : pushAdvice(registry);
   }

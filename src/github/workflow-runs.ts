@@ -1,0 +1,28 @@
+import * as v from "valibot";
+import { messageOf } from "../errors.ts";
+import type { RepositoryId } from "../inputs.ts";
+import { type Log, printable } from "../log.ts";
+import type { GitHubClient } from "./client.ts";
+
+const runSchema = v.object({ status: v.nullish(v.string()), run_attempt: v.nullish(v.number(), 1) });
+
+/**
+ * Whether an attempt of a workflow run has ended, as far as GitHub says so: a run that is gone, or that the token may not
+ * see (`actions: read` in a private repository), counts as going on.
+ * https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
+ */
+export async function isRunOver(
+  { octokit }: GitHubClient,
+  { owner, name }: RepositoryId,
+  run: { readonly id: string; readonly attempt: number },
+  log: Log,
+): Promise<boolean> {
+  try {
+    const answer = await octokit.rest.actions.getWorkflowRun({ owner, repo: name, run_id: Number(run.id) });
+    const { status, run_attempt } = v.parse(runSchema, answer.data);
+    return status === "completed" || run_attempt > run.attempt;
+  } catch (error) {
+    log.debug(`the state of run ${run.id} is not known: ${printable(messageOf(error))}`);
+    return false;
+  }
+}

@@ -1,0 +1,37 @@
+import * as v from "valibot";
+
+/** What the main step of the Action hands on to its post step, by way of the runner. */
+export interface StepState {
+  /** Id of the job's allowlist entries; undefined where none can have been made. */
+  readonly accessId: string | undefined;
+  /** Registries whose public endpoint is to be closed. */
+  readonly endpoints: readonly string[];
+}
+
+/** Names of the state, as they are saved. */
+export const stateNames = { accessId: "access-id", endpoints: "endpoints" } as const;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Set by `post.js`. Not a state: a main step that was killed before it could save one must not run again as the post step. */
+const stepVariable = "HARBOR_RELEASE_MIRROR_STEP";
+
+/** Whether this process is the post step. */
+export function isPostStep(environment: Environment): boolean {
+  return environment[stepVariable] === "post";
+}
+
+const endpointsSchema = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
+
+/**
+ * Reads what the main step saved. The runner gives it as `STATE_<name>`.
+ * https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#sending-values-to-the-pre-and-post-actions
+ */
+export function loadState(environment: Environment): StepState {
+  const id = environment[`STATE_${stateNames.accessId}`] ?? "";
+  const endpoints = v.safeParse(endpointsSchema, environment[`STATE_${stateNames.endpoints}`] ?? "[]");
+  return {
+    accessId: /^[0-9a-f]{8}$/.test(id) ? id : undefined,
+    endpoints: endpoints.success ? endpoints.output : [],
+  };
+}
