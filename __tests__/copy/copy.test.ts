@@ -45,6 +45,22 @@ describe("copy", () => {
     expect(mounted).toBe(2 * 2 * 100_000);
   });
 
+  it("opens the upload of the largest blob before it has asked for all the small ones", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    // More blobs than small requests that a registry is sent at once, and only one that fills a link.
+    const small = Array.from({ length: 40 }, (_, index) => 1_000 + index);
+    const artifact = buildImage({ seed: "many", layers: [...small, 300_000].map((size) => ({ size })) });
+    await world.run(world.stepsFor(world.place("core", artifact)));
+    const [destination] = world.destinations;
+    const order = destination?.requests.map(({ method, path }) => `${method} ${path}`) ?? [];
+    const firstUpload = order.findIndex((request) => request.startsWith("POST"));
+    const smallest = artifact.layers[0]?.digest ?? "";
+    const lastQuestion = order.indexOf(`HEAD /v2/mirror/core/blobs/${smallest}`);
+    expect(firstUpload).toBeGreaterThan(0);
+    expect(firstUpload).toBeLessThan(lastQuestion);
+    expect(destination?.completeness("mirror/core", "v1.0.0")).toEqual([]);
+  });
+
   it("uploads from the spool, without a second read, where a registry refuses to mount", async () => {
     await using world = await startWorld({ destinations: [{ mount: "never" }, { mount: "refuse" }] });
     const artifacts = ["core", "portal"].map((name) => imageWithBase(name));

@@ -94,6 +94,7 @@ describe("what is temporary", () => {
     ["a cause of a cause", new Error("x", { cause: new Error("y", { cause: broken("UND_ERR_SOCKET") }) })],
     ["one of several addresses", new AggregateError([new Error("x"), broken("ETIMEDOUT")])],
     ["a body that ended too early", new Error("terminated")],
+    ["bytes that are no answer", broken("HPE_INVALID_CONSTANT")],
     ["a length that does not match", broken("UND_ERR_RES_CONTENT_LENGTH_MISMATCH")],
   ])("%s", (_name, error) => {
     expect(isBrokenConnection(error)).toBe(true);

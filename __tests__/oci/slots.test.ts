@@ -25,9 +25,9 @@ function slotsWith(limits: SlotLimits) {
   return { clock, slots, started, start, end };
 }
 
-/** Lets everything that is ready to go on do so. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Lets everything that is ready to go on do so, and then what that has given a place. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const one = { start: 1, ceiling: 1 };
@@ -59,6 +59,16 @@ describe("places", () => {
     for (const name of ["running", "big", "big too", "small", "small too"]) await end(name);
     await Promise.all(all);
     expect(started).toEqual(["running", "big", "big too", "small", "small too"]);
+  });
+
+  test("what follows from finished work may take its place before what matters less", async () => {
+    const { slots, started, start, end } = slotsWith(one);
+    const chain = start("question", 9).then(() => start("answer", 9));
+    const waiting = [start("small", 1), start("smaller", 0)];
+    for (const name of ["question", "answer", "small", "smaller"]) await end(name);
+    await Promise.all([chain, ...waiting]);
+    expect(started).toEqual(["question", "answer", "small", "smaller"]);
+    expect(slots.hasRoom).toBe(true);
   });
 
   test("work that fails gives its place back, and its error to its caller", async () => {

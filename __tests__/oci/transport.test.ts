@@ -1,5 +1,5 @@
 import { createServer, request as httpRequest, type Server } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
@@ -9,8 +9,10 @@ import {
   type SandboxServer,
   startServer,
 } from "../../sandbox/server.ts";
+import { systemClock } from "../../src/clock.ts";
 import { silentLog } from "../../src/log.ts";
 import { discard, type HttpRequest, type HttpResponse, readBytes } from "../../src/oci/http.ts";
+import { retrying } from "../../src/oci/retry.ts";
 import { createTransport, type NetworkTransport, userAgent } from "../../src/oci/transport.ts";
 
 const open: { close(): Promise<void> }[] = [];
@@ -31,6 +33,29 @@ afterEach(async () => {
   vi.unstubAllEnvs();
   for (const one of open.splice(0)) await one.close();
 });
+
+/** A server that answers whatever it is asked with the same bytes, and counts connections. */
+async function answerAll(answer: string): Promise<{ origin: string; connections: () => number }> {
+  let connections = 0;
+  const sockets = new Set<Socket>();
+  const server = createNetServer((socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.on("data", () => socket.write(answer)).on("error", () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  open.push({
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  });
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => connections,
+  };
+}
 
 async function textOf(response: HttpResponse): Promise<string> {
   return (await readBytes(response, 10_000)).toString();
@@ -57,6 +82,34 @@ describe("a request", () => {
     for (const { method, path, headers: seen } of server.requests) {
       expect([method, path]).toEqual(["PUT", "/v2/x?a=%2F"]);
       expect(seen).toMatchObject({ ...headers, "user-agent": userAgent });
+    }
+  });
+
+  test("by HEAD leaves its connection to the next one", async () => {
+    const { origin, connections } = await answerAll("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\n");
+    const transport = openTransport();
+    for (let count = 0; count < 5; count += 1) {
+      const response = await transport.send({ method: "HEAD", url: new URL("/v2/x", origin) });
+      expect(response.status).toBe(404);
+      await discard(response);
+      // undici gives a connection to the next request a turn later.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(connections()).toBe(1);
+  });
+
+  test("comes through where a server wrongly sends a body after a HEAD", async () => {
+    const { origin } = await answerAll("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nblob");
+    const transport = retrying(openTransport(), { clock: systemClock, log: silentLog });
+    for (const [method, body] of [
+      ["HEAD", ""],
+      ["GET", "blob"],
+      ["HEAD", ""],
+      ["HEAD", ""],
+      ["GET", "blob"],
+    ] as const) {
+      const response = await transport.send({ method, url: new URL("/v2/x", origin) });
+      expect([response.status, await textOf(response)]).toEqual([200, body]);
     }
   });
 

@@ -89,10 +89,13 @@ function isSourceFailure(placement: unknown): boolean {
 
 /** The repositories that have the blob already. One that cannot be asked counts as not having it; its upload will tell why. */
 async function holders(need: BlobNeed, target: Target): Promise<readonly string[]> {
+  const { digest, size } = need.descriptor;
+  // First the questions that let the most bytes go for each of them: until then the link is empty.
+  const priority = size / need.repositories.length;
   const answers = await Promise.all(
     need.repositories.map(async (name) => {
       try {
-        return await target.repository(name).hasBlob(need.descriptor.digest, target.signal);
+        return await target.repository(name).hasBlob(digest, target.signal, priority);
       } catch (error) {
         target.failed(error);
         return false;
@@ -105,14 +108,14 @@ async function holders(need: BlobNeed, target: Target): Promise<readonly string[
 /** @returns true when mounted; else the upload that the registry may have opened instead. */
 async function mountFromAny(
   repository: Repository,
-  { digest }: Descriptor,
+  { digest, size }: Descriptor,
   from: readonly string[],
   target: Target,
 ): Promise<true | BlobUpload | undefined> {
   let upload: BlobUpload | undefined;
   for (const name of from) {
     target.later(upload?.cancel());
-    const answer = await repository.mountBlob(digest, name, target.signal);
+    const answer = await repository.mountBlob(digest, name, target.signal, size);
     if (answer === "mounted") return true;
     upload = answer;
   }

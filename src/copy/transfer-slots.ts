@@ -15,7 +15,7 @@ const measured: SlotLimits = { start: 4, ceiling: 16, growth: "measured" };
  * Uploads that are opened ahead: those of the first connections all at once, and later two or so that wait for the next
  * free one. More would only leave more for the registry to tidy up when the run is cancelled.
  */
-const openedAhead: SlotLimits = { start: 6, ceiling: 6, growth: "measured" };
+const openedAhead: SlotLimits = { start: 6, ceiling: 6 };
 
 /** Small blobs at a time to one destination; each is two requests, which the registry's own slots admit. */
 const smallAtATime: SlotLimits = { start: 16, ceiling: 16 };

@@ -159,7 +159,7 @@ function sendInTurn(
   const { openings, uploads } = target.options;
   const { size } = spooled.descriptor;
   return openings.run(size, target.signal, async (leaveOpenings) => {
-    position.upload ??= await repository.startUpload(target.signal);
+    position.upload ??= await repository.startUpload(target.signal, spooled.descriptor.size);
     await uploads.run(size, target.signal, (leave) => {
       leaveOpenings();
       return sendRest(repository, spooled, position, target, leave);
@@ -176,7 +176,7 @@ async function sendRest(
   afterLastByte: () => void,
 ): Promise<void> {
   const { descriptor } = spooled;
-  position.upload ??= await repository.startUpload(target.signal);
+  position.upload ??= await repository.startUpload(target.signal, spooled.descriptor.size);
   const { upload } = position;
   if (target.endsEmpty) return sendPatched(spooled, position, upload, target, afterLastByte);
   if (descriptor.size <= smallTransfer) {

@@ -131,8 +131,19 @@ export class BlobUpload {
     rest: Pick<RegistryRequest, "headers" | "body">,
   ): RegistryRequest {
     const connection = ownConnection ? "own" : "shared";
-    const transfer = Number(rest.headers?.["content-length"] ?? 0) > smallTransfer;
-    return { method, target, operation, scopes: this.#scopes, signal, connection, transfer, ...rest };
+    const priority = Number(rest.headers?.["content-length"] ?? 0);
+    const transfer = priority > smallTransfer;
+    return {
+      method,
+      target,
+      operation,
+      scopes: this.#scopes,
+      signal,
+      connection,
+      transfer,
+      priority,
+      ...rest,
+    };
   }
 
   /** The upload carries the login of this registry, so it stays on this registry. */

@@ -34,6 +34,8 @@ export interface RegistryRequest {
   readonly answer?: HttpRequest["answer"];
   /** A blob goes over this request: it has its own slots, and does not take one of the few for small requests. */
   readonly transfer?: boolean;
+  /** Of the small requests that wait for a place, the one with the highest comes first. Default: 0. */
+  readonly priority?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -85,7 +87,7 @@ export class Registry {
    */
   send(request: RegistryRequest): Promise<HttpResponse> {
     if (request.transfer === true) return this.#authorized(request);
-    return this.#slots.run(0, request.signal, async () => {
+    return this.#slots.run(request.priority ?? 0, request.signal, async () => {
       const response = await this.#authorized(request);
       if (response.status === 429 || response.status === 503) this.#slots.throttled();
       return response;

@@ -132,10 +132,15 @@ export class Repository {
     return { tracksSubject: response.header("oci-subject") !== undefined };
   }
 
-  /** Whether a blob is there, by HEAD. */
-  async hasBlob(digest: Digest, signal?: AbortSignal): Promise<boolean> {
+  /**
+   * Whether a blob is there, by HEAD.
+   * @param priority among the small requests to this registry.
+   * @throws OperationError
+   */
+  async hasBlob(digest: Digest, signal?: AbortSignal, priority = 0): Promise<boolean> {
     const request = this.#request("HEAD", `blobs/${digest}`, `looking up the blob ${digest}`, signal, {
       redirect: "follow",
+      priority,
     });
     const response = await this.registry.expect(request, 200, 404, ...this.#absent);
     await discard(response);
@@ -179,6 +184,7 @@ export class Repository {
 
   /**
    * Asks for a blob of another repository of the same registry to be made available here.
+   * @param priority among the small requests to this registry.
    * @returns "mounted", or the upload that the registry opened instead; undefined when it refused either.
    * @throws OperationError when the request itself failed.
    */
@@ -186,6 +192,7 @@ export class Repository {
     digest: Digest,
     from: string,
     signal?: AbortSignal,
+    priority = 0,
   ): Promise<"mounted" | BlobUpload | undefined> {
     const query = new URLSearchParams({ mount: digest, from });
     const request: RegistryRequest = {
@@ -197,6 +204,7 @@ export class Repository {
         {
           headers: { "content-length": "0" },
           push: true,
+          priority,
         },
       ),
       scopes: [this.#scope("push"), { repository: from, actions: ["pull"] }],
@@ -221,12 +229,14 @@ export class Repository {
 
   /**
    * Opens an upload.
+   * @param priority among the small requests to this registry.
    * @throws OperationError
    */
-  async startUpload(signal?: AbortSignal): Promise<BlobUpload> {
+  async startUpload(signal?: AbortSignal, priority = 0): Promise<BlobUpload> {
     const request = this.#request("POST", "blobs/uploads/", "starting an upload", signal, {
       headers: { "content-length": "0" },
       push: true,
+      priority,
     });
     return this.#opened(await this.registry.expect(request, 202), request.operation);
   }
@@ -360,7 +370,10 @@ export class Repository {
     path: string,
     operation: string,
     signal: AbortSignal | undefined,
-    rest: Pick<RegistryRequest, "headers" | "body" | "redirect" | "transfer" | "once" | "answer"> & {
+    rest: Pick<
+      RegistryRequest,
+      "headers" | "body" | "redirect" | "transfer" | "once" | "answer" | "priority"
+    > & {
       push?: boolean;
     },
   ): RegistryRequest {

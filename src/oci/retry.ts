@@ -74,8 +74,9 @@ function isNoConnection(error: unknown): boolean {
 /** Whether an error is a broken connection, at any depth of its causes. */
 export function isBrokenConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code !== undefined && brokenConnectionCodes.has(code)) return true;
+  const { code } = error as { code?: unknown };
+  // `HPE_`: bytes that are no answer, such as a body after a HEAD; they spoil this connection, not the next one.
+  if (typeof code === "string" && (brokenConnectionCodes.has(code) || code.startsWith("HPE_"))) return true;
   if (error instanceof AggregateError && error.errors.some(isBrokenConnection)) return true;
   return error.message === "aborted" || error.message === "terminated" || isBrokenConnection(error.cause);
 }

@@ -89,7 +89,8 @@ export class Slots {
       if (!isHere) return;
       isHere = false;
       this.#taken -= 1;
-      this.#admit();
+      // Not at once: what follows from this piece of work may matter more than all that waits, and asks for a place now.
+      setImmediate(() => this.#admit());
     };
     try {
       const result = await work(leave);

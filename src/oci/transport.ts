@@ -89,6 +89,10 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
       // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
       body: (request.body ?? null) as Buffer | string | null,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
+      // undici closes the connection after each HEAD, for servers that send a body all the same. Here a mirror mostly asks
+      // by HEAD, and a new connection costs three round trips each time. Such a body breaks the next request, which is
+      // sent again. https://github.com/nodejs/undici/issues/258
+      ...(request.method === "HEAD" && request.connection !== "own" ? { reset: false } : {}),
     });
     log.debug(
       `${request.method} ${redacted(request.url)} ${answer.statusCode} ${Math.round(performance.now() - started)} ms`,
