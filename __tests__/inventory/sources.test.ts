@@ -210,6 +210,21 @@ describe("with only some platforms wanted", () => {
     const options = { ...searching(world.source(server)), wantsPlatform: only("linux/riscv64") };
     const location = await locate(core, [elsewhere], options, never);
     expect(imageFor(location, elsewhere)).toMatchObject({ digest, rewritten: undefined });
+    // A GET would be a pull, and the HEAD has told the type already.
+    expect(asked(server)).toEqual([lookup]);
+  });
+
+  test("a source without pulls left gives way to the next, at once", async () => {
+    const limited = await world.start({ rateLimitHeaders: { limit: 100, remaining: 0 } });
+    const other = await world.start();
+    for (const server of [limited, other]) pushTo(server, "goharbor/harbor-core", index, "v2.15.2");
+    const sources = [world.source(limited), world.source(other)];
+    const options = { ...searching(...sources), wantsPlatform: only("linux/amd64") };
+    const location = await locate(core, [elsewhere], options, never);
+    expect(imageFor(location, elsewhere)?.source.registry).toBe(other.host);
+    expect(asked(limited)).toHaveLength(2);
+    const alone = await locate(core, [elsewhere], { ...options, sources: sources.slice(0, 1) }, never);
+    expect(whyMissing(alone)).toContain("pull rate limit");
   });
 
   test("an index without any wanted platform is a failure that names the input", async () => {

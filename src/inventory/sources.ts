@@ -1,10 +1,10 @@
 import { messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Digest } from "../oci/digest.ts";
 import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
+import { isIndexType, isManifestType } from "../oci/media-types.ts";
 import { isPullLimit } from "../oci/pull-limit.ts";
 import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
-import type { Repository } from "../oci/repository.ts";
+import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import type { AttachmentFinder } from "./attachments.ts";
@@ -84,7 +84,7 @@ async function askSource(
   try {
     const resolved = await repository.resolve(component.fromTag, signal);
     if (resolved === undefined) return { image: undefined, reason: "not found" };
-    const chosen = await choosePlatforms(repository, resolved.digest, options, signal);
+    const chosen = await choosePlatforms(repository, resolved, options, signal);
     // What signs the whole index does not sign a part of it.
     const finder = chosen === undefined ? options.attachments : undefined;
     const image: SourceImage = {
@@ -114,11 +114,13 @@ async function askSource(
 /** The new index where only some platforms are wanted; undefined where the image goes as it is. */
 async function choosePlatforms(
   repository: Repository,
-  digest: Digest,
+  { digest, mediaType }: ResolvedManifest,
   { wantsPlatform, log }: SourceOptions,
   signal: AbortSignal,
 ): Promise<Manifest | undefined> {
   if (wantsPlatform === undefined) return undefined;
+  // What is known not to be an index is not read for that: it would be a pull.
+  if (isManifestType(mediaType) && !isIndexType(mediaType)) return undefined;
   const manifest = await repository.manifest(digest, signal);
   if (manifest.kind !== "index") return undefined;
   try {
