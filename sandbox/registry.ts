@@ -5,7 +5,7 @@
  * refused while a blob or child is missing, uploads go on only at their newest Location, Accept is honoured, tokens are
  * bound to scopes. A client without User-Agent is answered by 403, as Docker Hub has done.
  */
-import { type AccessControl, basicAccess, bearerAccess, type Need, openAccess } from "./registry/access.ts";
+import { type AccessControl, basicAccess, bearerAccess, openAccess } from "./registry/access.ts";
 import { type ContentServer, getBlob, startContentServer } from "./registry/blobs.ts";
 import { hasDigest, isRepository } from "./registry/content.ts";
 import { errorAnswer, Refusal, refusal } from "./registry/errors.ts";
@@ -18,13 +18,14 @@ import {
   type ManifestOptions,
   putManifest,
 } from "./registry/manifests.ts";
+import { checkPlace, type Deletions, hideAbsent, type Manners, needsOf } from "./registry/manners.ts";
 import {
   type RegistryEvent,
   type RegistryState,
   type RegistryStore,
   registryStore,
 } from "./registry/store.ts";
-import { type Uploads, uploads } from "./registry/uploads.ts";
+import { type UploadOptions, type Uploads, uploads, usualUploads } from "./registry/uploads.ts";
 import {
   type Answer,
   extend,
@@ -48,18 +49,17 @@ export type Authentication =
       /** Life of a token. Default: 300. */
       readonly tokenSeconds?: number;
       readonly service?: string;
+      readonly vocabulary?: readonly string[];
+      /** Whether asking for a token for pushing makes the repository, as at Quay. */
+      readonly makesRepositories?: boolean;
     };
 
-export interface RegistryOptions {
+export interface RegistryOptions extends Manners, Partial<UploadOptions> {
   /** Default: none. */
   readonly authentication?: Authentication;
   readonly anonymousPull?: boolean;
   /** Default: `by-tag`. */
   readonly deletion?: Deletion;
-  /** Default: `always`. */
-  readonly mount?: "always" | "never" | "refuse";
-  /** Default: `relative`. */
-  readonly location?: "relative" | "absolute";
   /** Whether blob downloads are redirected to another origin. */
   readonly blobRedirect?: boolean;
   /** Announced on manifests; GET counts down, and at zero answers 429. */
@@ -71,31 +71,25 @@ export interface RegistryOptions {
    * limit is described (https://docs.docker.com/docker-hub/usage/). Default: no limit.
    */
   readonly requestLimit?: { readonly requests: number; readonly windowMs: number };
-  /** First path components that exist; a push below another is 404. Looked up on every request. */
-  readonly namespaces?: Pick<ReadonlySet<string>, "has">;
   /** Default: true. */
   readonly referrers?: boolean;
   /** Most tags on one page. Default: 1000, as the distribution project. */
   readonly pageSize?: number;
-  /** Bytes that every chunk but the last must have. Announced, not enforced. */
-  readonly chunkMinLength?: number;
+  /** The largest page of tags that may be asked for. Default: any. */
+  readonly largestPage?: number;
   /** Told of every change that came by HTTP, as it happens. */
   readonly onChange?: (event: RegistryEvent) => void;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
 
-export interface RegistryServer extends SandboxServer, RegistryState {
+export interface RegistryServer extends SandboxServer, RegistryState, Deletions {
   readonly tokenServer: TokenServer | undefined;
   /** Where blob redirects lead. */
   readonly contentServer: ContentServer | undefined;
   /** Manifest downloads that are left before 429. */
   readonly pullsRemaining: number;
   uploadsOpen(): number;
-  /** Removes one tag as a vendor's API does: with an event. */
-  untag(repository: string, tag: string): boolean;
-  /** Removes a manifest and all its tags as a vendor's API does: with events. */
-  deleteManifest(repository: string, digest: string): boolean;
 }
 
 interface Registry {
@@ -104,7 +98,7 @@ interface Registry {
   readonly access: AccessControl;
   readonly content: ContentServer | undefined;
   readonly manifests: ManifestOptions;
-  readonly namespaces: Pick<ReadonlySet<string>, "has"> | undefined;
+  readonly manners: Manners;
   readonly pulls: { readonly limit: number | undefined; remaining: number };
   readonly immutableTags: Pick<ReadonlySet<string>, "has">;
   /** Whether one more request is let in now. */
@@ -114,28 +108,29 @@ interface Registry {
 /** Starts a registry, with a token server and a content server of its own where the options ask for them. */
 export async function startRegistry(options: RegistryOptions = {}): Promise<RegistryServer> {
   const { authentication = { kind: "none" }, anonymousPull = false, now = Date.now } = options;
+  const store = registryStore(options.onChange);
+  const onScope = (name: string, actions: readonly string[]): void => {
+    const makes = authentication.kind === "bearer" && authentication.makesRepositories === true;
+    if (makes && actions.includes("push")) store.findOrCreate(name);
+  };
   const tokenServer =
     authentication.kind === "bearer"
-      ? await startTokenServer({ ...authentication, anonymousPull, now })
+      ? await startTokenServer({ ...authentication, anonymousPull, now, onScope })
       : undefined;
   const contentServer = options.blobRedirect ? await startContentServer() : undefined;
-  const store = registryStore(options.onChange);
   const { limit, remaining = Number.POSITIVE_INFINITY } = options.rateLimitHeaders ?? {};
   const registry: Registry = {
     store,
-    uploads: uploads(store, {
-      location: options.location ?? "relative",
-      mount: options.mount ?? "always",
-      chunkMinLength: options.chunkMinLength,
-    }),
+    uploads: uploads(store, { ...usualUploads, ...options }),
     access: accessControl(authentication, tokenServer, anonymousPull, now),
     content: contentServer,
     manifests: {
       deletion: options.deletion ?? "by-tag",
       referrers: options.referrers ?? true,
       pageSize: options.pageSize ?? 1000,
+      largestPage: options.largestPage ?? Number.POSITIVE_INFINITY,
     },
-    namespaces: options.namespaces,
+    manners: options,
     pulls: { limit, remaining },
     immutableTags: options.immutableTags ?? new Set(),
     admit: requestLimiter(options.requestLimit, now),
@@ -204,17 +199,22 @@ async function route(registry: Registry, request: SandboxRequest): Promise<Answe
     registry.access.check(request, []);
     return json(200, {});
   }
-  const match = places.exec(request.url.pathname);
-  if (match === null)
+  const { manners, store, access } = registry;
+  const { pathname } = request.url;
+  if (manners.api !== undefined && !pathname.startsWith("/v2/"))
+    return manners.api(request, store, (needs) => access.check(request, needs));
+  const match = places.exec(pathname);
+  if (match === null || (manners.lists === false && pathname.endsWith("/tags/list")))
     return { status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found\n" };
   const [, name = "", item, itemName, tags, upload, uploadId] = match;
   if (!isRepository(name)) throw refusal(400, "NAME_INVALID", "invalid repository name", { name });
-  registry.access.check(request, needsOf(request, name));
-  checkNamespace(registry, request, name);
+  access.check(request, needsOf(request, name, manners));
+  checkPlace(manners, request, name);
   const kind = item ?? tags ?? upload ?? "";
   const handler = handlers.get(`${request.method === "HEAD" ? "GET" : request.method} ${kind}`);
   if (handler === undefined) return errorAnswer(405, "UNSUPPORTED", "The operation is unsupported.");
-  return handler(registry, request, name, itemName ?? uploadId ?? "");
+  const answer = (): Answer | Promise<Answer> => handler(registry, request, name, itemName ?? uploadId ?? "");
+  return hideAbsent(manners, { store, access, name }, request, answer);
 }
 
 type Endpoint = (
@@ -285,25 +285,4 @@ async function pushManifest(
         headers: { location: `/v2/${name}/manifests/${before}`, "docker-content-digest": before },
       }
     : errorAnswer(403, "DENIED", "requested access to the resource is denied");
-}
-
-/** What a request needs, as the distribution project asks for it: a mount also needs `pull` on the other repository. */
-function needsOf(request: SandboxRequest, repository: string): readonly Need[] {
-  if (request.method === "GET" || request.method === "HEAD") return [{ repository, action: "pull" }];
-  if (request.method === "DELETE") return [{ repository, action: "delete" }];
-  const from = request.url.searchParams.get("mount") === null ? null : request.url.searchParams.get("from");
-  const push: Need[] = [
-    { repository, action: "pull" },
-    { repository, action: "push" },
-  ];
-  return from === null || from === repository ? push : [...push, { repository: from, action: "pull" }];
-}
-
-/** Harbor makes repositories on the first push, but not projects. */
-function checkNamespace({ namespaces }: Registry, request: SandboxRequest, name: string): void {
-  const [namespace = ""] = name.split("/");
-  if (namespaces === undefined || namespaces.has(namespace)) return;
-  throw request.method === "GET" || request.method === "HEAD"
-    ? refusal(404, "NAME_UNKNOWN", "repository name not known to registry", { name })
-    : refusal(404, "NAME_UNKNOWN", `project ${namespace} not found`, { name });
 }

@@ -19,7 +19,8 @@ import {
   startServer,
 } from "./server.ts";
 
-export type Action = "pull" | "push" | "delete";
+/** `metadata_read` is Azure's. */
+export type Action = "pull" | "push" | "delete" | "metadata_read";
 
 export interface User {
   readonly username: string;
@@ -46,6 +47,10 @@ export interface TokenServerOptions {
   readonly tokenSeconds?: number;
   /** The only `service` that is served. Default: `sandbox`. */
   readonly service?: string;
+  /** Actions that may be asked for at all; a scope with another is 400, as at Quay. Default: any. */
+  readonly vocabulary?: readonly string[];
+  /** Told of every scope for which a right login gets a token. */
+  readonly onScope?: (repository: string, actions: readonly string[]) => void;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -88,6 +93,8 @@ interface Issuer {
   readonly publicAccess: User["access"];
   readonly credentialsSeen: { readonly username: string; readonly password: string }[];
   readonly service: string;
+  readonly vocabulary: readonly string[] | undefined;
+  readonly onScope: TokenServerOptions["onScope"];
   readonly now: () => number;
   issue(scopes: readonly string[], access: User["access"]): Answer;
 }
@@ -102,6 +109,8 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
     publicAccess: (_repository, action) => anonymousPull && action === "pull",
     credentialsSeen: [],
     service,
+    vocabulary: options.vocabulary,
+    onScope: options.onScope,
     now,
     issue: (scopes, access) => {
       const token = `sandbox-token-${randomUUID()}`;
@@ -138,6 +147,10 @@ async function answerTo(issuer: Issuer, request: SandboxRequest): Promise<Answer
   const parameters = form ?? request.url.searchParams;
   if (parameters.get("service") !== issuer.service) return json(400, { details: "unknown service" });
   const scopes = parameters.getAll("scope").flatMap((scope) => scope.split(" "));
+  const { vocabulary } = issuer;
+  const isKnown = (action: string): boolean => vocabulary?.includes(action) ?? true;
+  if (!scopes.every((scope) => actionsOf(scope).every(isKnown)))
+    return json(400, { message: "Unable to decode repository and actions" });
   if (form?.get("grant_type") === "refresh_token") {
     const identityToken = form.get("refresh_token") ?? "";
     const user = issuer.users.find((one) => one.identityToken === identityToken);
@@ -150,6 +163,7 @@ async function answerTo(issuer: Issuer, request: SandboxRequest): Promise<Answer
   issuer.credentialsSeen.push(login);
   const user = findUser(issuer.users, login, issuer.now());
   if (user === undefined) return json(401, { details: "incorrect username or password" });
+  for (const scope of scopes) issuer.onScope?.(repositoryIn(scope), actionsOf(scope));
   return user.refusesExcess === true && exceeds(scopes, user.access)
     ? json(401, { details: "access token has insufficient scopes" })
     : issuer.issue(scopes, user.access);
@@ -159,6 +173,14 @@ function formLogin(form: URLSearchParams): { username: string; password: string 
   const username = form.get("username");
   const password = form.get("password");
   return username === null || password === null ? undefined : { username, password };
+}
+
+function repositoryIn(scope: string): string {
+  return scope.slice(scope.indexOf(":") + 1, scope.lastIndexOf(":"));
+}
+
+function actionsOf(scope: string): readonly string[] {
+  return scope.slice(scope.lastIndexOf(":") + 1).split(",");
 }
 
 /** Whether some action is asked for that a user does not have. */
@@ -172,7 +194,7 @@ function exceeds(scopes: readonly string[], access: User["access"]): boolean {
 function granted(scopes: readonly string[], access: User["access"]): Map<string, Set<string>> {
   const result = new Map<string, Set<string>>();
   for (const scope of scopes) {
-    const match = /^repository:(.+):([a-z,*]+)$/.exec(scope);
+    const match = /^repository:(.+):([a-z_,*]+)$/.exec(scope);
     if (match === null) continue;
     const [, repository = "", actions = ""] = match;
     const kept = actions.split(",").filter((action) => access(repository, action as Action));

@@ -22,13 +22,16 @@ export interface ManifestOptions {
   readonly referrers: boolean;
   /** Most tags (and referrers) on one page. */
   readonly pageSize: number;
+  /** The largest page of tags that may be asked for; more is 400. */
+  readonly largestPage: number;
 }
 
 /**
  * What DELETE does. `by-tag`: a tag or a manifest. `by-digest`: 405 for a tag. `docker-hub`: 405 for a tag, 403 for a
- * manifest that has a tag. `harbor`: 400 for a tag, and a digest goes with all its tags. `disabled`: 405.
+ * manifest that has a tag. `harbor`: 400 for a tag, and a digest goes with all its tags. `disabled`: 405. `artifactory`:
+ * 406.
  */
-export type Deletion = "by-tag" | "by-digest" | "docker-hub" | "harbor" | "disabled";
+export type Deletion = "by-tag" | "by-digest" | "docker-hub" | "harbor" | "disabled" | "artifactory";
 
 /** 4 MiB: what a registry must take at least, and what most take at most (distribution-spec, "Pushing Manifests"). */
 const manifestLimit = 4 * 1024 * 1024;
@@ -140,6 +143,7 @@ export function deleteManifest(
   reference: string,
 ): Answer {
   const repository = known(store, name);
+  if (deletion === "artifactory") throw refusal(406, "UNSUPPORTED", "Not Acceptable");
   if (deletion === "disabled") throw refusal(405, "UNSUPPORTED", "The operation is unsupported.");
   if (!isDigest(reference)) {
     if (deletion === "harbor") throw refusal(400, "UNSUPPORTED", "the reference must be a digest");
@@ -165,6 +169,8 @@ export function listTags(
   const asked = query.get("n");
   if (asked !== null && !/^[0-9]+$/.test(asked))
     throw refusal(400, "PAGINATION_NUMBER_INVALID", "n is no number");
+  if (Number(asked ?? 0) > options.largestPage)
+    throw refusal(400, "PAGINATION_NUMBER_INVALID", `n is more than ${options.largestPage}`);
   const last = query.get("last") ?? "";
   const size = Math.min(options.pageSize, asked === null ? options.pageSize : Number(asked));
   const rest = [...repository.tags.keys()].filter((tag) => tag > last).sort();

@@ -5,18 +5,36 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Answer, SandboxRequest } from "../server.ts";
-import { hasDigest, isDigest } from "./content.ts";
+import { hasDigest, isDigest, mediaTypes, parseManifest } from "./content.ts";
 import { errorAnswer, refusal } from "./errors.ts";
 import type { RegistryStore } from "./store.ts";
 
 export interface UploadOptions {
   /** Form of the Location header. */
   readonly location: "relative" | "absolute";
-  /** Whether a blob is mounted; `refuse` answers 401, as registries do that cannot see the other repository. */
-  readonly mount: "always" | "never" | "refuse";
+  /**
+   * Whether a blob is mounted; `referenced`: once a manifest of the other repository holds it; `refuse` answers 401, as
+   * registries do that cannot see the other repository.
+   */
+  readonly mount: "always" | "referenced" | "never" | "refuse";
+  /** What becomes of a second PATCH: added to the first, in its place, or refused. */
+  readonly chunks: "joined" | "last-wins" | "refused";
+  /** Most bytes of one body; more is 413. */
+  readonly bodyLimit: number;
+  /** Whether the PUT at the end may bring bytes. */
+  readonly bytesInPut: boolean;
   /** Bytes that every chunk but the last must have; announced by `OCI-Chunk-Min-Length`. */
-  readonly chunkMinLength: number | undefined;
+  readonly chunkMinLength?: number;
 }
+
+/** The uploads of the specification. */
+export const usualUploads: UploadOptions = {
+  location: "relative",
+  mount: "always",
+  chunks: "joined",
+  bodyLimit: Number.POSITIVE_INFINITY,
+  bytesInPut: true,
+};
 
 interface Upload {
   readonly id: string;
@@ -96,7 +114,7 @@ async function proceed(
   if (request.method === "GET") return { status: 204, headers: progress(upload, request, options) };
   if (state !== upload.states.at(-1)) return outOfOrder(upload, request, options);
   if (request.method === "PATCH") return await append(upload, request, options);
-  return await finish(store, sessions, upload, request);
+  return await finish(store, sessions, upload, request, options);
 }
 
 /** The answer to a mount, or undefined when an ordinary upload has to begin. */
@@ -110,14 +128,32 @@ function mount(
   if (!isDigest(digest)) throw refusal(400, "DIGEST_INVALID", "the digest to mount is not one");
   if (options.mount === "refuse") throw refusal(401, "UNAUTHORIZED", "authentication required");
   const bytes = from === null || options.mount === "never" ? undefined : store.blob(from, digest);
+  if (options.mount === "referenced" && !isReferenced(store, from ?? "", digest)) return undefined;
   if (bytes === undefined) return undefined;
   store.findOrCreate(repository).blobs.set(digest, bytes);
   store.record({ kind: "mount", repository, digest });
   return created(repository, digest);
 }
 
+/** Whether a manifest of a repository holds a blob. */
+function isReferenced(store: RegistryStore, repository: string, digest: string): boolean {
+  return [...(store.find(repository)?.manifests.values() ?? [])].some(
+    ({ bytes, mediaType }) =>
+      mediaType !== mediaTypes.dockerSchema1 &&
+      parseManifest(bytes, mediaType).blobs.some((blob) => blob.digest === digest),
+  );
+}
+
+function checkSize(request: SandboxRequest, { bodyLimit }: UploadOptions): void {
+  if (Number(request.headers["content-length"] ?? 0) > bodyLimit)
+    throw refusal(413, "SIZE_INVALID", `the body is larger than ${bodyLimit} bytes`);
+}
+
 async function append(upload: Upload, request: SandboxRequest, options: UploadOptions): Promise<Answer> {
   checkContentType(request);
+  checkSize(request, options);
+  if (upload.size > 0 && options.chunks === "refused")
+    throw refusal(400, "UNSUPPORTED", "chunked uploads are not supported");
   const range = request.headers["content-range"];
   if (range !== undefined) {
     const match = /^([0-9]+)-([0-9]+)$/.exec(range);
@@ -128,7 +164,10 @@ async function append(upload: Upload, request: SandboxRequest, options: UploadOp
       throw refusal(400, "SIZE_INVALID", "Content-Length is not that of the Content-Range");
     }
   }
+  const former = upload.chunks.length;
   await receive(upload, request);
+  // The position goes on, so that nobody notices before the digest is checked.
+  if (options.chunks === "last-wins") upload.chunks.splice(0, former);
   return { status: 202, headers: progress(upload, request, options) };
 }
 
@@ -137,13 +176,18 @@ async function finish(
   sessions: Map<string, Upload>,
   upload: Upload,
   request: SandboxRequest,
+  options: UploadOptions,
 ): Promise<Answer> {
   const digest = request.url.searchParams.get("digest") ?? "";
   if (!isDigest(digest)) throw refusal(400, "DIGEST_INVALID", "the digest is missing or not one");
   if (request.headers["content-length"] === undefined) {
     throw refusal(411, "SIZE_INVALID", "a PUT needs a Content-Length");
   }
-  if (request.headers["content-length"] !== "0") checkContentType(request);
+  if (request.headers["content-length"] !== "0") {
+    if (!options.bytesInPut) throw refusal(400, "BLOB_UPLOAD_INVALID", "the bytes come by PATCH");
+    checkContentType(request);
+    checkSize(request, options);
+  }
   await receive(upload, request);
   sessions.delete(upload.id);
   return commit(store, upload.repository, upload.chunks, digest);

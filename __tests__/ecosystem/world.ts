@@ -1,0 +1,137 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { actionEnvironment } from "../../sandbox/action.ts";
+import { type GitHub, startGitHub } from "../../sandbox/github.ts";
+import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
+import { type ProfileName, type StandIn, startProfile } from "../../sandbox/profiles.ts";
+import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { systemClock } from "../../src/clock.ts";
+import { loadInputs } from "../../src/inputs.ts";
+import { explain, run } from "../../src/run.ts";
+import { openNetwork } from "../hostile/clients.ts";
+import { recordingLog } from "../recording-log.ts";
+
+/** The versions that exist, newest first. */
+export const versions = ["v1.2.0", "v1.1.0", "v1.0.0"] as const;
+export const images = ["app", "web"] as const;
+
+/** A layer that both images have, too large to pass for a small request, so that mounts and forms of uploads show. */
+const sharedLayer = { seed: "shared", size: 400 * 1024 };
+
+/** An image of a version: one for two platforms and one for one. */
+export function imageOf(name: string, version: string): Artifact {
+  const seed = `${name} ${version}`;
+  const layers = [sharedLayer, { seed, size: 2048 }];
+  const one = buildImage({ seed, layers, format: "oci" });
+  if (name !== "app") return one;
+  return buildIndex([
+    one,
+    buildImage({ seed: `${seed} arm`, layers, format: "oci", platform: "linux/arm64" }),
+  ]);
+}
+
+/** GitHub, a plain registry, and one of the ecosystem: images go from one to the other and back. */
+export interface World extends AsyncDisposable {
+  readonly github: GitHub;
+  readonly plain: RegistryServer;
+  readonly vendor: StandIn;
+  /** Mirrors the newest version, and prunes. */
+  mirror(
+    from: string,
+    to: string,
+    inputs?: Readonly<Record<string, string>>,
+    variables?: Readonly<Record<string, string>>,
+  ): Promise<Result>;
+}
+
+export interface Result {
+  readonly done: boolean;
+  readonly lines: readonly string[];
+  readonly warnings: readonly string[];
+  readonly masked: readonly string[];
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+export async function startWorld(name: ProfileName): Promise<World> {
+  const releases = versions.map((tag, index) => ({
+    tag,
+    prerelease: false,
+    publishedAt: Date.UTC(2026, 5, 9 - index),
+  }));
+  const [github, plain, vendor] = await Promise.all([
+    startGitHub({ repository: "acme/app", releases, files: () => undefined }),
+    startRegistry(),
+    startProfile(name),
+  ]);
+  const folder = await mkdtemp(join(tmpdir(), "ecosystem-"));
+  const path = process.env.PATH;
+  await writeFile(join(folder, "config.json"), JSON.stringify(vendor.dockerConfig));
+  if (vendor.helper !== undefined) {
+    await writeHelper(folder, vendor.helper.name, vendor.registry.host, vendor.helper.answer);
+    process.env.PATH = `${folder}${delimiter}${path}`;
+  }
+  return {
+    github,
+    plain,
+    vendor,
+    mirror: (from, to, inputs = {}, variables = {}) => {
+      const all = {
+        destinations: to,
+        source: from,
+        repository: "acme/app",
+        images: images.join("\n"),
+        keep: "2",
+        wait: "0",
+        ...inputs,
+      };
+      const event = { name: "workflow_dispatch", payload: { inputs: { version: versions[0] } } };
+      const environment = actionEnvironment({ github }, { event, inputs: all, folder });
+      return runHere({ ...environment, DOCKER_CONFIG: folder, ...variables });
+    },
+    async [Symbol.asyncDispose]() {
+      process.env.PATH = path;
+      await Promise.all([github.close(), plain.close(), vendor[Symbol.asyncDispose]()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A real program, as Docker's helpers are: reads the server from its input, prints the login. */
+async function writeHelper(folder: string, name: string, host: string, answer: unknown): Promise<void> {
+  const script = [
+    "#!/bin/sh",
+    "read -r server",
+    `if [ "$1" = get ] && [ "$server" = '${host}' ]; then echo '${JSON.stringify(answer)}'; exit 0; fi`,
+    "echo 'credentials not found in native keychain'; exit 1",
+  ];
+  await writeFile(join(folder, `docker-credential-${name}`), `${script.join("\n")}\n`, { mode: 0o755 });
+}
+
+async function runHere(environment: Readonly<Record<string, string>>): Promise<Result> {
+  const log = recordingLog();
+  const outputs = new Map<string, string>();
+  const lines: string[] = [];
+  const network = openNetwork({}, log);
+  const sink = {
+    setOutput: (name: string, value: string | number) => void outputs.set(name, String(value)),
+    appendSummary: () => Promise.resolve(),
+    writeFile,
+  };
+  const { signal } = new AbortController();
+  const done = await run(loadInputs(environment), { network, clock: systemClock, log, signal, sink }).catch(
+    (error: unknown) => {
+      lines.push(explain(error));
+      return false;
+    },
+  );
+  const { infos, warnings, masked } = log;
+  return { done, lines: [...infos, ...lines], warnings, masked, outputs: Object.fromEntries(outputs) };
+}
+
+/** Puts versions of all images into a registry, past its rules. */
+export function seed(registry: RegistryServer, namespace: string, tags: readonly string[]): void {
+  for (const name of images) {
+    for (const tag of tags) pushTo(registry, `${namespace}/${name}`, imageOf(name, tag), tag);
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Harbor's API 2.0 for artifacts (https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml). Kept: Basic only, the
+ * tokens of the registry are 401; the repository's slashes encoded twice; an artifact by tag or digest with its tags (`null`
+ * without any); a tag goes alone; an artifact that an index holds is 412; errors as `{"errors":[{"code","message"}]}`.
+ */
+import { mediaTypes, parseManifest } from "../registry/content.ts";
+import { errorAnswer } from "../registry/errors.ts";
+import type { Deletions, VendorApi } from "../registry/manners.ts";
+import type { RegistryState } from "../registry/store.ts";
+import { type Answer, basicLogin, json } from "../server.ts";
+import type { User } from "../token-server.ts";
+
+const artifactPath =
+  /^\/api\/v2\.0\/projects\/([^/]+)\/repositories\/([^/]+)\/artifacts\/([^/]+)(?:\/tags\/([^/]+))?$/;
+
+export interface HarborApiOptions {
+  readonly user: User;
+  /** `repository:tag` of the tags that a rule makes immutable. */
+  readonly immutable?: ReadonlySet<string>;
+  /** Whether the robot may delete artifacts, as well as tags. Default: true. */
+  readonly mayDeleteArtifacts?: boolean;
+}
+
+export function harborApi(options: HarborApiOptions): VendorApi {
+  const { user } = options;
+  return (request, registry) => {
+    const login = basicLogin(request.headers);
+    if (login?.username !== user.username || login.password !== user.password)
+      return errorAnswer(401, "UNAUTHORIZED", "unauthorized");
+    const [, project = "", name = "", reference = "", tag] = artifactPath.exec(request.url.pathname) ?? [];
+    const repository = `${project}/${decodeURIComponent(decodeURIComponent(name))}`;
+    const manifest = registry.manifest(repository, reference);
+    if (manifest === undefined) return errorAnswer(404, "NOT_FOUND", `artifact ${reference} not found`);
+    if (request.method === "GET") return json(200, artifactOf(registry, repository, manifest.digest));
+    if (request.method !== "DELETE") return errorAnswer(405, "METHOD_NOT_ALLOWED", "method not allowed");
+    return tag === undefined
+      ? deleteArtifact(options, registry, repository, manifest.digest)
+      : deleteTag(options, registry, repository, tag);
+  };
+}
+
+function artifactOf(registry: RegistryState, repository: string, digest: string): unknown {
+  const tags = [...registry.tags(repository)].filter(([, target]) => target === digest);
+  return { digest, tags: tags.length === 0 ? null : tags.map(([name]) => ({ name, immutable: false })) };
+}
+
+function deleteTag(
+  { immutable }: HarborApiOptions,
+  registry: Deletions,
+  repository: string,
+  tag: string,
+): Answer {
+  if (immutable?.has(`${repository}:${tag}`) === true)
+    return errorAnswer(412, "PRECONDITION", `the tag ${tag} is immutable, can not be deleted`);
+  return registry.untag(repository, tag)
+    ? json(200, {})
+    : errorAnswer(404, "NOT_FOUND", `tag ${tag} not found`);
+}
+
+function deleteArtifact(
+  { mayDeleteArtifacts = true }: HarborApiOptions,
+  registry: RegistryState & Deletions,
+  repository: string,
+  digest: string,
+): Answer {
+  if (!mayDeleteArtifacts) return errorAnswer(403, "FORBIDDEN", "forbidden");
+  if (isChild(registry, repository, digest))
+    return errorAnswer(412, "PRECONDITION", "the deleting artifact is referenced by others");
+  registry.deleteManifest(repository, digest);
+  return json(200, {});
+}
+
+/** Whether an index of the repository that has a tag holds a manifest. */
+function isChild(registry: RegistryState, repository: string, digest: string): boolean {
+  return [...registry.tags(repository).values()].some((root) => {
+    const manifest = registry.manifest(repository, root);
+    if (manifest === undefined || manifest.mediaType === mediaTypes.dockerSchema1) return false;
+    const { children } = parseManifest(manifest.bytes, manifest.mediaType);
+    return children.some((child) => child.digest === digest);
+  });
+}
