@@ -119,12 +119,13 @@ async function runHere(environment: Readonly<Record<string, string>>): Promise<R
     writeFile,
   };
   const { signal } = new AbortController();
-  const done = await run(loadInputs(environment), { network, clock: systemClock, log, signal, sink }).catch(
-    (error: unknown) => {
-      lines.push(explain(error));
-      return false;
-    },
-  );
+  const ended = signal;
+  const saveState = () => undefined;
+  const context = { network, clock: systemClock, log, signal, sink, ended, saveState };
+  const done = await run(loadInputs(environment), context).catch((error: unknown) => {
+    lines.push(explain(error));
+    return false;
+  });
   const { infos, warnings, masked } = log;
   return { done, lines: [...infos, ...lines], warnings, masked, outputs: Object.fromEntries(outputs) };
 }
