@@ -164,7 +164,7 @@ describe("a source that limits pulls", () => {
     });
     expect([exitCode, outputs.copied]).toEqual([0, "12"]);
     expect(log).toContain(
-      `pulls at ${hub.host}, which grants 100 and has 5 left. So 12 images are read from`,
+      `pulls at ${hub.host}, which grants 100 and has 5 left. Images read from another source instead: 12.`,
     );
     expect(hub.pullsRemaining).toBe(5);
   });

@@ -79,7 +79,7 @@ test("too few pulls: what another source has byte for byte is read there, and on
   expect(hub.pullsRemaining).toBe(2);
   expect(log.warnings).toEqual([]);
   expect(log.infos).toEqual([
-    `The plan needs 3 pulls at ${hub.host}, which grants 100 and has 2 left. So 3 images are read from another source.`,
+    `The plan needs 3 pulls at ${hub.host}, which grants 100 and has 2 left. Images read from another source instead: 3.`,
   ]);
 });
 
@@ -96,7 +96,7 @@ test("another image under the same name is not taken; what is still too much is 
   ]);
   expect(log.warnings).toHaveLength(1);
   expect(log.warnings[0]).toContain(
-    `The plan needs 2 pulls at ${hub.host}, which grants 100 and has 1 left. One image is read from another source.`,
+    `The plan needs 2 pulls at ${hub.host}, which grants 100 and has 1 left. Images read from another source: 1.`,
   );
   expect(log.warnings[0]).toMatch(/passes within 6 hours: log in .*or put another source first/);
 });

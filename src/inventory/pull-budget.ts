@@ -64,9 +64,9 @@ async function moveAway(
   const moved = withMoves(snapshot, moves);
   const left = pullsNeeded(makePlan(moved)).find(({ registry }) => registry === need.registry);
   if (left === undefined || left.pulls <= budget.remaining) {
-    log.info(`${tooMany(need, budget)} So ${countOf(moves.size)} read from another source.`);
+    log.info(`${tooMany(need, budget)} Images read from another source instead: ${moves.size}.`);
   } else {
-    const rest = moves.size === 0 ? "" : ` ${capital(countOf(moves.size))} read from another source.`;
+    const rest = moves.size === 0 ? "" : ` Images read from another source: ${moves.size}.`;
     log.warning(`${tooMany(left, budget)}${rest} ${advice(budget)}`);
   }
   return moved;
@@ -121,14 +121,6 @@ function withMoves(snapshot: Snapshot, moves: ReadonlyMap<SourceImage, SourceIma
 function tooMany({ registry, pulls, atLeast }: PullsNeeded, { limit, remaining }: PullBudget): string {
   const needed = `${atLeast ? "at least " : ""}${pulls} pulls`;
   return `The plan needs ${needed} at ${registry}, which grants ${limit} and has ${remaining} left.`;
-}
-
-function countOf(images: number): string {
-  return images === 1 ? "one image is" : `${images} images are`;
-}
-
-function capital(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
 function advice({ windowMs }: PullBudget): string {
