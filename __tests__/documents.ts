@@ -62,6 +62,33 @@ const stepSchema = v.object({
 
 export type Step = v.InferOutput<typeof stepSchema>;
 
+/** A job that has a runner. */
+const jobSchema = v.object({
+  "runs-on": v.string(),
+  "timeout-minutes": v.pipe(v.number(), v.minValue(1), v.maxValue(360)),
+  needs: v.optional(v.union([v.string(), v.array(v.string())])),
+  if: v.optional(v.string()),
+  permissions: v.optional(v.record(v.string(), v.string())),
+  strategy: v.optional(
+    v.object({
+      "fail-fast": v.optional(v.boolean()),
+      // A string is an expression: the matrix comes from another job.
+      matrix: v.union([v.string(), v.record(v.string(), v.union([v.string(), v.array(v.unknown())]))]),
+    }),
+  ),
+  outputs: v.optional(v.record(v.string(), v.string())),
+  steps: v.array(stepSchema),
+});
+
+/** A job that calls a reusable workflow. */
+const callSchema = v.strictObject({
+  uses: v.string(),
+  with: v.optional(v.record(v.string(), v.union([v.string(), v.boolean(), v.number()])), {}),
+  secrets: v.optional(v.union([v.literal("inherit"), v.record(v.string(), v.string())])),
+});
+
+export type Call = v.InferOutput<typeof callSchema>;
+
 /** As much of https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax as is checked here. */
 const workflowSchema = v.object({
   name: v.string(),
@@ -71,34 +98,45 @@ const workflowSchema = v.object({
       v.union([
         v.object({
           inputs: v.optional(
-            v.record(v.string(), v.object({ type: v.string(), default: v.optional(v.unknown()) })),
+            v.record(
+              v.string(),
+              v.object({
+                type: v.string(),
+                required: v.optional(v.boolean(), false),
+                default: v.optional(v.unknown()),
+              }),
+            ),
           ),
+          secrets: v.optional(v.record(v.string(), v.object({ required: v.boolean() })), {}),
+          outputs: v.optional(v.record(v.string(), v.object({ value: v.string() })), {}),
         }),
         v.array(v.object({ cron: v.pipe(v.string(), v.regex(/^([\d*,/-]+ ){4}[\d*,/-]+$/)) })),
       ]),
     ),
   ),
-  permissions: v.record(v.string(), v.string()),
+  permissions: v.optional(v.record(v.string(), v.string())),
   jobs: v.record(
     v.string(),
-    v.object({
-      "runs-on": v.string(),
-      "timeout-minutes": v.pipe(v.number(), v.minValue(1), v.maxValue(360)),
-      permissions: v.optional(v.record(v.string(), v.string())),
-      strategy: v.optional(
-        v.object({ matrix: v.record(v.string(), v.union([v.string(), v.array(v.unknown())])) }),
+    v.union([
+      jobSchema,
+      v.pipe(
+        callSchema,
+        v.transform((call) => ({ call, steps: [] as Step[] })),
       ),
-      outputs: v.optional(v.record(v.string(), v.string())),
-      steps: v.array(stepSchema),
-    }),
+    ]),
   ),
 });
 
-export type Workflow = v.InferOutput<typeof workflowSchema>;
+type Job = v.InferOutput<typeof jobSchema>;
+
+export type Workflow = Omit<v.InferOutput<typeof workflowSchema>, "jobs"> & {
+  /** A job that calls another workflow has no steps. */
+  readonly jobs: Readonly<Record<string, Partial<Job> & Pick<Job, "steps"> & { readonly call?: Call }>>;
+};
 
 /**
  * Reads a whole workflow.
- * @throws ValiError when it lacks what every workflow here has: permissions, a time limit for each job.
+ * @throws ValiError when it lacks what every workflow here has: a time limit for each job.
  */
 export function parseWorkflow(text: string): Workflow {
   return v.parse(workflowSchema, parse(text));

@@ -42,6 +42,7 @@ describe("defaults", () => {
         { registry: "docker.io", path: "goharbor" },
       ],
       images: "auto",
+      mode: { kind: "all" },
       retention: { keep: 3, keepBy: "semver" },
       prereleases: false,
       overwrite: true,

@@ -10,10 +10,12 @@ import { describe, expect, test } from "vitest";
 const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["index", /^src\/index\.ts$/],
   ["run", /^src\/run\.ts$/],
+  ["stages of a run over several jobs", /^src\/stages-fan-out\.ts$/],
   ["stages", /^src\/stages\.ts$/],
   ["open-access", /^src\/open-access\.ts$/],
   ["registries, actions-log", /^src\/(registries|actions-log)\.ts$/],
   ["report", /^src\/report\//],
+  ["fan-out", /^src\/fan-out\//],
   ["copy", /^src\/copy\//],
   ["inventory", /^src\/inventory\//],
   ["destinations", /^src\/destinations\//],

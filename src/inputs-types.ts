@@ -32,6 +32,7 @@ export interface Inputs {
   /** Connections with blobs to each destination; undefined: found by measuring. */
   readonly uploadConnections: number | undefined;
   readonly dryRun: boolean;
+  readonly mode: Mode;
   readonly dockerHubLogin: Login | undefined;
   /** Undefined: no keyless login. Never together with `dockerHubLogin`. */
   readonly dockerHubConnection: HubConnection | undefined;
@@ -51,6 +52,25 @@ export interface Inputs {
   readonly event: EventInput;
   readonly runner: RunnerPaths;
 }
+
+export type ModeName = "all" | "plan" | "copy" | "publish";
+
+/** Which part of a run this job has: all of it, or one of the three that a matrix of jobs shares. */
+export type Mode =
+  | { readonly kind: "all" }
+  | {
+      readonly kind: "plan";
+      /** Most shares, and so copy jobs, for each destination. */
+      readonly shares: number;
+      /** By the name of each destination. */
+      readonly runners: ReadonlyMap<string, RunnerLabels>;
+    }
+  /** The plan is as another job gave it out, unread. */
+  | { readonly kind: "copy"; readonly plan: string; readonly share: number }
+  | { readonly kind: "publish"; readonly plan: string };
+
+/** The value of `runs-on` of a job: a runner with this label, or with all of these. */
+export type RunnerLabels = string | readonly string[];
 
 export interface DestinationInput extends Namespace {
   readonly type: DestinationType;

@@ -4,6 +4,7 @@ import { InputError } from "./errors.ts";
 import { parseDestinations } from "./inputs-destinations.ts";
 import { readHubLogin } from "./inputs-dockerhub.ts";
 import { parseImages } from "./inputs-images.ts";
+import { readMode } from "./inputs-mode.ts";
 import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./inputs-tcr.ts";
 import type {
   AwsKey,
@@ -50,6 +51,11 @@ export const inputDefaults = {
   "download-connections": "auto",
   "upload-connections": "auto",
   "dry-run": "false",
+  mode: "all",
+  plan: "",
+  share: "",
+  shares: "1",
+  "runs-on": "{}",
   "dockerhub-username": "",
   "dockerhub-token": "",
   "dockerhub-oidc-connection-id": "",
@@ -79,6 +85,11 @@ const examples: Readonly<Record<InputName, string>> = {
   "download-connections": "4",
   "upload-connections": "4",
   "dry-run": "false",
+  mode: "all",
+  plan: "the output plan of the job with the mode plan",
+  share: "the value share of the matrix",
+  shares: "2",
+  "runs-on": '{"goharbor.tencentcloudcr.com": ["self-hosted", "guangzhou"]}',
   "dockerhub-username": "goharborbot",
   "dockerhub-token": "the secret DOCKERHUB_TOKEN",
   "dockerhub-oidc-connection-id": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
@@ -113,8 +124,9 @@ export function loadInputs(environment: Environment): Inputs {
   });
   const workflowRun = readWorkflowRun(environment);
   const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
+  const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake));
   const inputs: Inputs = {
-    destinations: read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake)),
+    destinations,
     version: read("version", parseVersionInput),
     repository: read("repository", parseRepository),
     sources: read("source", parseSources),
@@ -129,6 +141,7 @@ export function loadInputs(environment: Environment): Inputs {
     downloadConnections: read("download-connections", parseConnections),
     uploadConnections: read("upload-connections", parseConnections),
     dryRun: read("dry-run", parseBoolean),
+    mode: readMode(text, mistakeIn, destinations),
     dockerHubLogin: hub.login,
     dockerHubConnection: hub.connection,
     ...readTcrInputs({ text, mistakeIn, environment }, tcrLogin, workflowRun.id),

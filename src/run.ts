@@ -1,9 +1,12 @@
 import { InputError, messageOf } from "./errors.ts";
+import { bindPlan } from "./fan-out/bind.ts";
+import { plannedVersions } from "./fan-out/selection.ts";
 import { readEventFile, readTrigger } from "./github/event.ts";
 import { resolveSelection } from "./github/selection.ts";
-import type { Inputs } from "./inputs.ts";
+import type { Inputs, Mode } from "./inputs.ts";
 import type { StepState } from "./inputs-state.ts";
 import type { Log } from "./log.ts";
+import type { Version } from "./plan/version.ts";
 import {
   closeOpened,
   copyAll,
@@ -16,19 +19,31 @@ import {
   showPlan,
   type Wanted,
 } from "./stages.ts";
+import { giveOut, inputsOfShare, planShare, publishAll, takePlan } from "./stages-fan-out.ts";
+
+type ModeOf<Kind extends Mode["kind"]> = Extract<Mode, { kind: Kind }>;
+
+const dryRunTitle = "Plan (dry run: nothing is written)";
+
+/** What a dry run copies and prunes. */
+const nothing = { copies: [], prunes: [], bytesRead: 0 } as const;
 
 /**
- * One run: trigger, versions, snapshot, plan, copy and publish, prune, report.
+ * One run, or the part of one that this job has: trigger, versions, snapshot, plan, copy and publish, prune, report.
  * @returns whether everything that was planned is done.
- * @throws InputError or OperationError when no plan can be made; nothing was written anywhere then.
+ * @throws InputError or OperationError when no plan can be made or read; nothing was written anywhere then.
  */
 export async function run(inputs: Inputs, context: RunContext): Promise<boolean> {
   maskSecrets(inputs, context.log);
+  const { mode } = inputs;
+  if (mode.kind === "copy") return copyShare(mode, inputs, context);
   const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
   if (resolution.kind === "nothing") {
     context.log.info(`Nothing to do: ${resolution.reason}`);
     return true;
   }
+  if (mode.kind === "plan") return planOnly(resolution, mode, inputs, context);
+  if (mode.kind === "publish") return publish(resolution, mode, inputs, context);
   return mirror(resolution, inputs, context);
 }
 
@@ -47,13 +62,69 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   const { dryRun } = inputs;
   const places = await openPlaces(inputs, context);
   // Who only wants to see the plan is told what is missing now, instead of an hour later.
-  const plan = await makePlanFor(wanted, inputs, places, dryRun ? 0 : inputs.wait, context);
-  await showPlan(plan, dryRun ? "Plan (dry run: nothing is written)" : "Plan", context);
-  const { copies, bytesRead } = dryRun
-    ? { copies: [], bytesRead: 0 }
-    : await copyAll(plan, inputs, places, context);
+  const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
+  await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+  const { copies, bytesRead } = dryRun ? nothing : await copyAll(plan, inputs, places, true, context);
   const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
   return report({ plan, dryRun, copies, prunes, bytesRead, startedAt }, places, inputs, context);
+}
+
+/**
+ * The first of several jobs: waits, plans, and gives out the plan in shares. What cannot be mirrored does not fail this job,
+ * or nothing else would be: it fails the last one.
+ */
+async function planOnly(
+  wanted: Wanted,
+  mode: ModeOf<"plan">,
+  inputs: Inputs,
+  context: RunContext,
+): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const { dryRun } = inputs;
+  const places = await openPlaces(inputs, context);
+  const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
+  await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+  if (!dryRun) await giveOut(plan, mode, inputs, places, context);
+  const job = dryRun ? undefined : "plan";
+  const done = await report({ plan, dryRun: true, job, ...nothing, startedAt }, places, inputs, context);
+  return done || (!dryRun && !context.signal.aborted);
+}
+
+/** One of the jobs in the middle: copies its share, and moves no tag. */
+async function copyShare(mode: ModeOf<"copy">, inputs: Inputs, context: RunContext): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const { dryRun } = inputs;
+  const document = takePlan(mode.plan, inputs);
+  const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context);
+  const plan = await planShare(document, mode.share, inputs, places, context);
+  await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
+  const copied = dryRun ? nothing : await copyAll(plan, inputs, places, false, context);
+  return report({ plan, dryRun, job: "copy", ...copied, prunes: [], startedAt }, places, inputs, context);
+}
+
+/**
+ * The last job: plans again, carries out what both plans have, each version that is complete at a destination, and prunes.
+ * A destination that a copy job has left incomplete is neither published nor pruned.
+ */
+async function publish(
+  wanted: Wanted,
+  mode: ModeOf<"publish">,
+  inputs: Inputs,
+  context: RunContext,
+): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const { dryRun } = inputs;
+  const document = takePlan(mode.plan, inputs);
+  const places = await openPlaces(inputs, context);
+  const only = (versions: readonly Version[]): readonly Version[] => plannedVersions(document, versions);
+  // The job that planned has waited.
+  const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
+  const plan = bindPlan(document, now);
+  await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+  const copies = dryRun ? [] : await publishAll(plan, places, context);
+  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
+  const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;
+  return report(result, places, inputs, context);
 }
 
 /** Every secret that was given, before anything is done that could print it. Derived ones are masked where they arise. */

@@ -17,6 +17,7 @@ import type { StepState } from "./inputs-state.ts";
 import { AttachmentFinder } from "./inventory/attachments.ts";
 import { platformFilter } from "./inventory/platforms.ts";
 import { takeSnapshot } from "./inventory/snapshot.ts";
+import type { SourceOptions } from "./inventory/sources.ts";
 import type { Log } from "./log.ts";
 import { dockerConfiguration } from "./oci/docker-config.ts";
 import { retrying } from "./oci/retry.ts";
@@ -132,16 +133,22 @@ export async function closeOpened(inputs: Inputs, state: StepState, context: Ste
   return closeAccess(inputs, state, access, signal);
 }
 
+export interface PlanOptions {
+  /** How long to wait for images that are at no source yet, in milliseconds. */
+  readonly wait: number;
+  /** Which of the versions that the inputs ask for the plan is to be about. Default: all. */
+  readonly only?: (versions: readonly Version[]) => readonly Version[];
+}
+
 /**
  * Looks at GitHub, sources and destinations, and makes the plan.
- * @param wait how long to wait for images that are at no source yet, in milliseconds.
  * @throws InputError or OperationError when no plan can be made; nothing was written anywhere then.
  */
 export async function makePlanFor(
   wanted: Wanted,
   inputs: Inputs,
-  { destinations, sources, attachments }: Places,
-  wait: number,
+  places: Places,
+  { wait, only = (versions) => versions }: PlanOptions,
   context: RunContext,
 ): Promise<Plan> {
   const { clock, log, signal } = context;
@@ -149,7 +156,7 @@ export async function makePlanFor(
   const name = `${repository.owner}/${repository.name}`;
   const github = githubClient(inputs, context);
   const universe = await versionsOf(github, wanted, inputs.prereleases);
-  const versions = select(wanted.selection, universe, name);
+  const versions = only(select(wanted.selection, universe, name));
   log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
   const readAtTag = (path: string, tag: string): Promise<string | undefined> =>
     readFileAtTag(github, repository, path, tag);
@@ -158,19 +165,17 @@ export async function makePlanFor(
     universe,
     wanted: versions,
     catalogue: createCatalogue(inputs.images, repository, readAtTag, log),
-    destinations,
+    destinations: places.destinations,
     overwrite: inputs.overwrite,
-    wait: {
-      sources,
-      wantsPlatform: platformFilter(inputs.platforms),
-      attachments,
-      clock,
-      log,
-      wait,
-    },
+    wait: { ...searchOptions(places, inputs, log), clock, wait },
     signal,
   });
   return makePlan(snapshot);
+}
+
+/** How images are looked for at the sources. */
+export function searchOptions({ sources, attachments }: Places, inputs: Inputs, log: Log): SourceOptions {
+  return { sources, wantsPlatform: platformFilter(inputs.platforms), attachments, log };
 }
 
 /** All versions that count: releases with a version as tag, prereleases only by choice. */
@@ -195,11 +200,15 @@ export function showPlan(plan: Plan, title: string, { log }: RunContext): Promis
   });
 }
 
-/** Copies what is planned to all destinations at once, each version published when it is complete. */
+/**
+ * Copies what is planned to all destinations at once, each version published when it is complete.
+ * @param moveTags false: publishing is another job's.
+ */
 export async function copyAll(
   plan: Plan,
   inputs: Inputs,
   { destinations, sources, attachments }: Places,
+  moveTags: boolean,
   { clock, log, signal }: RunContext,
 ): Promise<{ copies: readonly CopyOutcome[]; bytesRead: number }> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
@@ -217,6 +226,7 @@ export async function copyAll(
       attachments,
       temporaryFolder: inputs.runner.temporaryFolder,
       spoolLimit: inputs.spoolLimit,
+      moveTags,
       downloadConnections: inputs.downloadConnections,
       uploadConnections: inputs.uploadConnections,
       clock,
@@ -256,7 +266,7 @@ export async function pruneAll(
  * @returns whether everything that was planned is done.
  */
 export async function report(
-  done: Pick<RunResult, "plan" | "dryRun" | "copies" | "prunes" | "bytesRead" | "startedAt">,
+  done: Omit<RunResult, "destinations" | "requests" | "milliseconds">,
   { destinations }: Places,
   inputs: Inputs,
   { network, clock, log, signal, sink }: RunContext,

@@ -34,7 +34,9 @@ export interface World extends AsyncDisposable {
   spooledBytes(): Promise<number>;
 }
 
-export type RunOptions = Partial<Pick<CopyContext, "spoolLimit" | "signal" | "log" | "clock">> & {
+export type RunOptions = Partial<
+  Pick<CopyContext, "spoolLimit" | "moveTags" | "signal" | "log" | "clock">
+> & {
   /** What makes each destination ready. Default: nothing has to be done. */
   readonly prepare?: () => Promise<void>;
 };
@@ -121,6 +123,7 @@ export async function startWorld(options: {
         attachments: new AttachmentFinder(silentLog),
         temporaryFolder: folder,
         spoolLimit: 1e9,
+        moveTags: true,
         downloadConnections: undefined,
         uploadConnections: undefined,
         clock: hastyClock,

@@ -36,6 +36,8 @@ export interface CopyContext extends PinnedConnections {
   readonly temporaryFolder: string;
   /** Most bytes in the spool. */
   readonly spoolLimit: number;
+  /** Whether tags are set once a version is complete; else another job does that. */
+  readonly moveTags: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -91,7 +93,8 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
         const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
         const prepare = (signal: AbortSignal): Promise<void> =>
           destination.prepare(signal, [...repositories]);
-        const shared = { contents, downloads, sourceRepositories };
+        const { moveTags } = context;
+        const shared = { contents, downloads, sourceRepositories, moveTags };
         return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
       }),
     );
@@ -107,15 +110,18 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
   }
 }
 
+/** What is needed to read manifests. */
+export type ReadingContext = Pick<CopyContext, "sourceRepositories" | "attachments" | "signal" | "log">;
+
 /** Reads all manifests before any blob moves: only then is it known which blobs are shared, and which are largest. */
-async function readContents(steps: readonly CopyStep[], context: CopyContext): Promise<Contents> {
+export async function readContents(steps: readonly CopyStep[], context: ReadingContext): Promise<Contents> {
   const images = [...new Set(steps.map(({ source }) => source))];
   const read = await Promise.all(images.map((image) => readFromAny(image, context)));
   return new Map(images.flatMap((image, index) => [[image, read[index] ?? new Error("not read")] as const]));
 }
 
 /** Reads the manifests of an image from the first source that gives them all; the failure of the first, if none does. */
-async function readFromAny(image: SourceImage, context: CopyContext): Promise<ImageContent | Error> {
+async function readFromAny(image: SourceImage, context: ReadingContext): Promise<ImageContent | Error> {
   const { sourceRepositories, attachments, signal, log } = context;
   let failure: Error | undefined;
   for (const repository of sourceRepositories(image)) {

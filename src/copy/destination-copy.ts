@@ -12,14 +12,16 @@ import type { Downloads } from "./download.ts";
 import { formatBytes } from "./format-bytes.ts";
 import { type ImageContent, putImage } from "./image-copy.ts";
 import { type CopyOutcome, type MovedBytes, noBytes } from "./outcome.ts";
-import { type ReadyImage, tagAttachments, tagImages } from "./publish.ts";
 import type { Target } from "./target.ts";
+import { type ImageResult, publishVersion, untagged } from "./version.ts";
 
 /** What was read of each image, or why it could not be. */
 export type Contents = ReadonlyMap<SourceImage, ImageContent | Error>;
 
 /** What all destinations of a run have in common. */
 export interface SharedWork {
+  /** Whether tags are set once a version is complete; else another job does that. */
+  readonly moveTags: boolean;
   readonly contents: Contents;
   readonly downloads: Downloads;
   readonly sourceRepositories: SourceRepositories;
@@ -27,7 +29,7 @@ export interface SharedWork {
 
 /**
  * Everything that is copied to one destination: all blobs, each as soon as it can be, and each version published as soon
- * as it is complete.
+ * as it is complete, unless tags are another job's.
  * @param needs what the destination lacks at the most; claimed at the downloads already.
  */
 export async function copyToDestination(
@@ -55,7 +57,10 @@ export async function copyToDestination(
   );
   const versions = Map.groupBy(steps, (step) => step.version);
   const outcomes = await Promise.all(
-    [...versions.values()].map((ofVersion) => publishVersion(ofVersion, target, deliveries, shared)),
+    [...versions.values()].map(async (ofVersion) => {
+      const results = await Promise.all(ofVersion.map((step) => copyImage(step, target, deliveries, shared)));
+      return shared.moveTags ? publishVersion(results, target.signal) : results.map(untagged);
+    }),
   );
   // Files of the spool may go only when nobody reads them any more.
   await Promise.allSettled(deliveries.values());
@@ -64,48 +69,6 @@ export async function copyToDestination(
     .flat()
     .map(({ at, ...outcome }) => ({ ...outcome, milliseconds: Math.round(at - started) }));
 }
-
-/** An outcome with the moment at which it was known. */
-type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: number };
-
-/** All images of a version to one destination, then its tags: all of them or none (P3). */
-async function publishVersion(
-  steps: readonly CopyStep[],
-  target: Target,
-  deliveries: ReadonlyMap<Digest, Promise<Placements>>,
-  shared: SharedWork,
-): Promise<readonly TimedOutcome[]> {
-  const results = await Promise.all(steps.map((step) => copyImage(step, target, deliveries, shared)));
-  const outcome = (result: ImageResult, failure: string | undefined): TimedOutcome => ({
-    step: result.step,
-    bytes: result.bytes,
-    failure,
-    at: performance.now(),
-  });
-  const failed = results.find((result) => "failure" in result);
-  if (failed !== undefined) {
-    const reason = heldBack(failed.step);
-    return results.map((result) => outcome(result, "failure" in result ? result.failure : reason));
-  }
-  const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
-  const images = ready.map((result) => result.ready);
-  const unsigned = await tagAttachments(images, target.signal);
-  const withoutSignature = ready.find((result) => unsigned.has(result.ready));
-  if (withoutSignature !== undefined) {
-    const reason = heldBack(withoutSignature.step);
-    return ready.map((result) => outcome(result, unsigned.get(result.ready) ?? reason));
-  }
-  const failures = await tagImages(images, target.signal);
-  return ready.map((result) => outcome(result, failures.get(result.ready)));
-}
-
-function heldBack({ image, tag }: CopyStep): string {
-  return `held back, its tag is not moved: ${image}:${tag} of this version is not complete there`;
-}
-
-type ImageResult =
-  | { readonly step: CopyStep; readonly bytes: MovedBytes; readonly ready: ReadyImage }
-  | { readonly step: CopyStep; readonly bytes: MovedBytes; readonly failure: string };
 
 /** Brings one image to one destination, up to but without its tag. */
 async function copyImage(

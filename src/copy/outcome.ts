@@ -10,7 +10,7 @@ export interface MovedBytes {
 /** What became of a copy step. */
 export interface CopyOutcome {
   readonly step: CopyStep;
-  /** Undefined: the tag is set and everything below it is there. */
+  /** Undefined: everything below the tag is there and, unless another job sets it, the tag too. */
   readonly failure: string | undefined;
   readonly bytes: MovedBytes;
   /** From the start of the copy until the tag was set or the image failed, in milliseconds. */

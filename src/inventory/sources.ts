@@ -74,7 +74,12 @@ export function whyMissing({ component, answers }: Location): string {
   return `${component.from}:${component.fromTag} is at no source (${reasons.join("; ")})`;
 }
 
-async function askSource(
+/**
+ * Asks one source for an image. HEAD only, unless platforms have to be chosen.
+ * @returns the image; or, without one, why the source does not have it.
+ * @throws OperationError when the source is in trouble for good.
+ */
+export async function askSource(
   component: Component,
   source: Source,
   options: SourceOptions,

@@ -7,7 +7,16 @@ import { type DestinationSnapshot, imageKey, type Snapshot, type WantedVersion }
 import type { FailStep, ImageStep, KeepStep, PlannedImage, Step } from "./step.ts";
 import type { Version } from "./version.ts";
 
-export type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep, Step } from "./step.ts";
+export type {
+  CopyStep,
+  FailStep,
+  ImageStep,
+  KeepStep,
+  LeaveStep,
+  PruneStep,
+  SkipStep,
+  Step,
+} from "./step.ts";
 
 /** What a run does, decided before it does anything (P9). */
 export interface Plan {
@@ -100,7 +109,7 @@ function reasonToSkip(
 }
 
 /** One image that cannot be brought here holds back the others of its version (P3); those in place stay as they are. */
-function holdBack(steps: readonly ImageStep[]): readonly ImageStep[] {
+export function holdBack(steps: readonly ImageStep[]): readonly ImageStep[] {
   const failed = steps.find(({ kind }) => kind === "fail");
   if (failed === undefined) return steps;
   const reason = `held back: ${failed.image}:${failed.tag} of this version cannot be copied here`;

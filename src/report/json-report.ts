@@ -20,6 +20,8 @@ export interface JsonReport {
   readonly startedAt: string;
   readonly seconds: number;
   readonly dryRun: boolean;
+  /** Which job of a run over several jobs wrote this; absent for a whole run. */
+  readonly job?: "plan" | "copy" | "publish" | undefined;
   readonly succeeded: boolean;
   readonly counts: Tally;
   readonly destinations: readonly ReportedDestination[];
@@ -65,6 +67,7 @@ export function reportOf(result: RunResult): JsonReport {
     startedAt: new Date(result.startedAt).toISOString(),
     seconds: seconds(result.milliseconds),
     dryRun: result.dryRun,
+    job: result.job,
     succeeded: succeeded(result),
     counts: tallyOf(result),
     destinations: result.destinations.map(({ name, registry, path }) => ({ name, registry, path })),

@@ -3,8 +3,20 @@ import type { Digest } from "../oci/digest.ts";
 import type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep, Step } from "../plan/plan.ts";
 import type { RunResult } from "./result.ts";
 
-/** `planned`: a dry run would do it. `not-tried`: given up because of another failure. */
-export type Outcome = "copied" | "skipped" | "failed" | "kept" | "pruned" | "not-tried" | "left" | "planned";
+/**
+ * `delivered`: all of it is there but its tag, which another job sets. `planned`: a dry run would do it, or another job does.
+ * `not-tried`: given up because of another failure.
+ */
+export type Outcome =
+  | "copied"
+  | "delivered"
+  | "skipped"
+  | "failed"
+  | "kept"
+  | "pruned"
+  | "not-tried"
+  | "left"
+  | "planned";
 
 /** A step of the plan and what became of it. */
 export interface Reported<S extends Step = Step> {
@@ -69,7 +81,7 @@ function report<S extends Step>(result: RunResult, steps: readonly S[]): readonl
   const prunes = new Map<Step, PruneOutcome>(result.prunes.map((prune) => [prune.step, prune]));
   return steps.map((step) => {
     const copy = copies.get(step);
-    const { outcome, reason } = becomes(step, copy, prunes.get(step), result.dryRun);
+    const { outcome, reason } = becomes(step, copy, prunes.get(step), result);
     return { step, outcome, reason, bytes: copy?.bytes, milliseconds: copy?.milliseconds };
   });
 }
@@ -78,7 +90,7 @@ function becomes(
   step: Step,
   copy: CopyOutcome | undefined,
   prune: PruneOutcome | undefined,
-  dryRun: boolean,
+  { dryRun, job }: RunResult,
 ): Pick<Reported, "outcome" | "reason"> {
   const { reason } = step;
   switch (step.kind) {
@@ -93,9 +105,8 @@ function becomes(
     case "copy":
       if (dryRun) return { outcome: "planned", reason };
       if (copy === undefined) return { outcome: "failed", reason: notCarriedOut };
-      return copy.failure === undefined
-        ? { outcome: "copied", reason }
-        : { outcome: "failed", reason: copy.failure };
+      if (copy.failure !== undefined) return { outcome: "failed", reason: copy.failure };
+      return { outcome: job === "copy" ? "delivered" : "copied", reason };
     case "prune":
       if (dryRun) return { outcome: "planned", reason };
       if (prune === undefined) return { outcome: "failed", reason: notCarriedOut };

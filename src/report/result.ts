@@ -5,6 +5,8 @@ import type { Plan } from "../plan/plan.ts";
 export interface RunResult {
   readonly plan: Plan;
   readonly dryRun: boolean;
+  /** Which job of a run over several jobs this was; absent for a whole run. */
+  readonly job?: "plan" | "copy" | "publish" | undefined;
   /** In the order of the run's destinations: how each names itself, and what it is. */
   readonly destinations: readonly ReportedDestination[];
   /** One for each copy step; empty after a dry run. */

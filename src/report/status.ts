@@ -22,7 +22,8 @@ export function statusOf(result: RunResult): Status {
 function dryRunStatus(result: RunResult): Status {
   const steps = reportedSteps(result);
   const { skipped, failed } = tallySteps(steps);
-  const sentence = `Dry run, nothing was written: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
+  const start = result.job === "plan" ? "The plan for the jobs that follow" : "Dry run, nothing was written";
+  const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
   return { icon: failed > 0 ? "❌" : "🔎", sentence };
 }
 
@@ -42,7 +43,7 @@ function runStatus(result: RunResult): Status {
   const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
   return {
     icon: failed > 0 ? "❌" : "✅",
-    sentence: `${counts}${givenUp}; ${traffic}, in ${took}.`,
+    sentence: `${counts}${givenUp}; ${traffic}, in ${took}.${result.job === "copy" ? " No tag has moved yet: the last job publishes." : ""}`,
   };
 }
 

@@ -13,6 +13,7 @@ import type { RunResult } from "./result.ts";
 
 /** Numbers of images, each destination counted. */
 export interface Tally {
+  /** Those included whose tag another job sets. */
   readonly copied: number;
   /** In place already, or not wanted. */
   readonly skipped: number;
@@ -41,7 +42,7 @@ export function tallyOf(result: RunResult): Tally {
 export function tallySteps(steps: readonly Reported[]): Tally {
   const count = (wanted: Outcome): number => steps.filter(({ outcome }) => outcome === wanted).length;
   return {
-    copied: count("copied"),
+    copied: count("copied") + count("delivered"),
     skipped: count("skipped"),
     pruned: count("pruned"),
     failed: count("failed"),

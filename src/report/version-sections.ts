@@ -59,7 +59,7 @@ function imageRow(image: Reported<ImageStep>): readonly string[] {
   const { step, bytes, milliseconds } = image;
   const digest = digestOfStep(step);
   // What a failed image moved is not its size.
-  const copied = image.outcome === "copied" ? (bytes ?? noBytes) : noBytes;
+  const copied = isCopied(image) ? (bytes ?? noBytes) : noBytes;
   const size = copied.uploaded + copied.mounted + copied.present;
   return [
     iconOf(image),
@@ -71,7 +71,13 @@ function imageRow(image: Reported<ImageStep>): readonly string[] {
   ];
 }
 
+/** Whether this job has brought the image, with its tag or without. */
+function isCopied({ outcome }: Reported<ImageStep>): boolean {
+  return outcome === "copied" || outcome === "delivered";
+}
+
 function iconOf(image: Reported<ImageStep>): string {
+  if (image.outcome === "delivered") return "📦";
   if (image.outcome === "failed") return "❌";
   if (image.outcome === "planned") return "🔎";
   return isInPlace(image) ? "✅" : "⏭️";
@@ -79,7 +85,7 @@ function iconOf(image: Reported<ImageStep>): string {
 
 function outcomeOf(image: Reported<ImageStep>): string {
   const { step, outcome } = image;
-  if (outcome !== "copied") {
+  if (!isCopied(image)) {
     const reason = escapeMarkdown(image.reason);
     return outcome === "planned" ? `to copy: ${reason}` : reason;
   }

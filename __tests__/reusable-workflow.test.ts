@@ -1,0 +1,174 @@
+/** How `.github/workflows/mirror.yml` puts the modes of the Action together, and how others call it. */
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { parseAction } from "../scripts/readme-sections.ts";
+import { matrixOf } from "../src/fan-out/matrix.ts";
+import { refuseOtherInputs } from "../src/fan-out/selection.ts";
+import { codeBlocks, documents, expressionsIn, filesIn, parseWorkflow, textOf } from "./documents.ts";
+import { digest } from "./report/result-builder.ts";
+
+const path = ".github/workflows/mirror.yml";
+const action = parseAction(textOf("action.yml"));
+const { jobs, on } = parseWorkflow(textOf(path));
+const call = on.workflow_call;
+if (call === undefined || call === null || Array.isArray(call)) throw new Error("nobody can call it");
+const { inputs = {}, secrets, outputs } = call;
+
+/** What each mode of the Action is given. */
+const given = Object.fromEntries(
+  Object.values(jobs)
+    .flatMap(({ steps }) => steps)
+    .filter(({ uses }) => uses?.includes("harbor-release-mirror"))
+    .map((step) => [String(step.with.mode), step.with]),
+);
+
+/** Inputs of the Action that belong to the wiring. */
+const wiring = ["mode", "plan", "share"];
+/** Inputs of the Action that are always right in a called workflow: the job's own token, GitHub's own address. */
+const notHandedOn = ["github-token", "github-api-url", "dockerhub-identity-url"];
+
+/** The names of the inputs that a mode takes from inputs of the workflow. */
+function takenInputs(mode: string): readonly string[] {
+  return Object.entries(given[mode] ?? {})
+    .filter(([, value]) => String(value).includes("inputs."))
+    .map(([name]) => name);
+}
+
+test("has the three modes as jobs, one after the other", () => {
+  expect(Object.keys(given)).toEqual(["plan", "copy", "publish"]);
+  expect(Object.entries(jobs).map(([name, { needs }]) => [name, needs])).toEqual([
+    ["plan", undefined],
+    ["copy", "plan"],
+    ["publish", ["plan", "copy"]],
+  ]);
+});
+
+test("takes inputs of the Action only, and those with the Action's default", () => {
+  expect(Object.keys(inputs).filter((name) => action.inputs[name] === undefined)).toEqual([]);
+  const { "runs-on": runsOn, destinations, ...others } = inputs;
+  expect(destinations).toMatchObject({ type: "string", required: true });
+  expect(runsOn).toMatchObject({ type: "string", default: action.inputs["runs-on"]?.default });
+  // What is empty counts as absent, so the Action's own default holds.
+  for (const input of Object.values(others)) expect(input).toMatchObject({ type: "string", default: "" });
+});
+
+test("hands on every input of the Action, but for those that are listed", () => {
+  const handedOn = new Set(Object.values(given).flatMap((names) => Object.keys(names)));
+  const missing = Object.keys(action.inputs).filter((name) => !handedOn.has(name));
+  expect(missing.toSorted()).toEqual(notHandedOn.toSorted());
+  const unused = Object.keys(inputs).filter((name) => !handedOn.has(name));
+  expect(unused).toEqual([]);
+});
+
+test("hands on each input by its own name, and the same secrets to all jobs", () => {
+  const logins = Object.values(given).map((names) => {
+    const values = Object.entries(names).filter(([name]) => !wiring.includes(name));
+    for (const [name, value] of values) {
+      expect(value).toMatch(/^\$\{\{ (inputs\.[a-z-]+|secrets\.[A-Z_]+) \}\}$/);
+      if (String(value).includes("inputs.")) expect(value).toBe(`\${{ inputs.${name} }}`);
+    }
+    return values.filter(([, value]) => String(value).includes("secrets."));
+  });
+  expect(logins[1]).toEqual(logins[0]);
+  expect(logins[2]).toEqual(logins[0]);
+  const used = expressionsIn(textOf(path)).flatMap((text) => /^secrets\.(\w+)$/.exec(text)?.[1] ?? []);
+  expect([...new Set(used)].toSorted()).toEqual(Object.keys(secrets).toSorted());
+  expect(Object.values(secrets).map(({ required }) => required)).toEqual(
+    Object.keys(secrets).map(() => false),
+  );
+});
+
+test("gives all jobs the inputs that a plan is bound to", () => {
+  const document = {
+    inputs: digest("these"),
+    schemaVersion: 1,
+    repository: "a/b",
+    versions: [],
+    copies: [],
+    prunes: [],
+  } as const;
+  let message = "";
+  try {
+    refuseOtherInputs({ ...document, versions: [], copies: [], prunes: [] }, digest("those"));
+  } catch (error) {
+    message = String(error);
+  }
+  const [, list = ""] = /the same (.*)\.$/.exec(message) ?? [];
+  const bound = list.split(/, | and /);
+  expect(bound.length).toBeGreaterThan(5);
+  expect(takenInputs("publish").slice(0, bound.length)).toEqual(bound);
+  expect(takenInputs("plan").slice(0, bound.length)).toEqual(bound);
+  expect(takenInputs("copy").slice(0, bound.length)).toEqual(bound);
+});
+
+test("hands plan and matrix from job to job by outputs that there are", () => {
+  for (const [name, { needs = [], steps }] of Object.entries(jobs)) {
+    const text = JSON.stringify([jobs[name]?.if, jobs[name]?.strategy, steps]);
+    const uses = [...text.matchAll(/needs\.(\w+)\.outputs\.(\w+)/g)];
+    for (const [, job = "", output = ""] of uses) {
+      expect([needs].flat()).toContain(job);
+      expect(jobs[job]?.outputs?.[output]).toBe(`\${{ steps.mirror.outputs.${output} }}`);
+      expect(Object.keys(action.outputs)).toContain(output);
+    }
+    expect(uses.length > 0).toBe(name !== "plan");
+  }
+  for (const [name, { value }] of Object.entries(outputs)) {
+    expect(value).toBe(`\${{ jobs.publish.outputs.${name} }}`);
+    expect(jobs.publish?.outputs?.[name]).toBe(`\${{ steps.mirror.outputs.${name} }}`);
+  }
+});
+
+test("takes from the matrix what the plan puts into it", () => {
+  const matrix = matrixOf({ copies: [{ destination: "registry.example/a", share: 1 } as never] }, [
+    { name: "registry.example/a", type: "registry", runner: "small" },
+  ]);
+  const used = expressionsIn(textOf(path)).flatMap((text) => /^matrix\.([\w-]+)$/.exec(text)?.[1] ?? []);
+  expect([...new Set(used)].toSorted()).toEqual(Object.keys(matrix?.include[0] ?? {}).toSorted());
+  expect(jobs.copy?.["runs-on"]).toBe(`\${{ matrix.runs-on }}`);
+});
+
+test("lets one destination fail without another, and publishes however the copy jobs ended", () => {
+  expect(jobs.copy?.strategy?.["fail-fast"]).toBe(false);
+  expect(jobs.copy?.if).toBe("needs.plan.outputs.matrix != ''");
+  expect(jobs.publish?.if).toBe(`\${{ !cancelled() && needs.plan.outputs.plan != '' }}`);
+});
+
+/** Every workflow in the documents that calls the reusable one. */
+const callers = [
+  ...documents.flatMap((document) =>
+    codeBlocks(textOf(document), "yaml").map((text, index) => ({
+      name: `${document}, block ${index + 1}`,
+      text,
+    })),
+  ),
+  ...filesIn("docs/workflows", ".yml").map((name) => ({ name, text: textOf(name) })),
+]
+  .filter(({ text }) => text.includes(".github/workflows/mirror.yml@"))
+  .flatMap(({ name, text }) =>
+    Object.values(parseWorkflow(text).jobs).flatMap((job) =>
+      job.call === undefined ? [] : [{ name, text, call: job.call }],
+    ),
+  );
+
+test("is called in the documents, once in four lines", () => {
+  const lines = callers.map(({ text }) => {
+    const { jobs: all } = parse(text) as { jobs: Record<string, object> };
+    return Object.values(all).map((job) => JSON.stringify(job, undefined, 1).split("\n").length);
+  });
+  expect(callers.length).toBeGreaterThan(1);
+  // In YAML: `uses`, `with`, one input, `secrets`; as indented JSON there are three lines of braces more.
+  expect(lines[0]).toEqual([7]);
+});
+
+describe.each(callers)("the call in $name", ({ call: caller }) => {
+  test("names the workflow as this repository has it", () => {
+    expect(caller.uses).toBe(`goharbor/harbor-release-mirror/${path}@v1`);
+  });
+
+  test("gives inputs and secrets that there are, and all that are required", () => {
+    expect(Object.keys(caller.with).filter((name) => inputs[name] === undefined)).toEqual([]);
+    expect(Object.keys(caller.with)).toContain("destinations");
+    const named = caller.secrets === undefined || caller.secrets === "inherit" ? {} : caller.secrets;
+    expect(Object.keys(named).filter((name) => secrets[name] === undefined)).toEqual([]);
+  });
+});

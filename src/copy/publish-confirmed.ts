@@ -1,0 +1,127 @@
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { type Namespace, repositoryOf } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
+import { Repository } from "../oci/repository.ts";
+import type { CopyStep } from "../plan/plan.ts";
+import { findMissing, isComplete, lossFailure } from "./confirm.ts";
+import { type CopyContext, readContents } from "./copy.ts";
+import type { Contents } from "./destination-copy.ts";
+import { formatBytes } from "./format-bytes.ts";
+import { type ImageContent, putImage } from "./image-copy.ts";
+import { manifestsInOrder } from "./image-graph.ts";
+import { type CopyOutcome, noBytes } from "./outcome.ts";
+import type { ReadyImage } from "./publish.ts";
+import { type ImageResult, publishVersion } from "./version.ts";
+
+/** A destination that other jobs have copied to. */
+export interface FilledDestination extends Namespace {
+  /** `registry/namespace`. */
+  readonly name: string;
+  readonly client: Registry;
+}
+
+export interface PublishContext
+  extends Pick<CopyContext, "sourceRepositories" | "attachments" | "log" | "signal"> {
+  readonly destinations: readonly FilledDestination[];
+}
+
+/**
+ * Publishes what other jobs have copied: asks each destination for every blob and manifest of every image, and sets the tags
+ * of the versions that are complete there (P3). How those jobs ended is not asked; one that died has left its destination
+ * incomplete, and that is what counts. Moves no blob.
+ */
+export async function publishConfirmed(
+  steps: readonly CopyStep[],
+  context: PublishContext,
+): Promise<readonly CopyOutcome[]> {
+  const started = performance.now();
+  const contents = await readContents(steps, context);
+  const outcomes = await Promise.all(
+    context.destinations.flatMap((destination) => {
+      const own = steps.filter((step) => step.destination === destination.name);
+      return [...Map.groupBy(own, (step) => step.version).values()].map(async (ofVersion) => {
+        const results = await Promise.all(
+          ofVersion.map((step) => confirmImage(step, destination, contents, context)),
+        );
+        return publishVersion(results, context.signal);
+      });
+    }),
+  );
+  const timed = outcomes.flat().map(({ at, ...outcome }) => ({
+    ...outcome,
+    milliseconds: Math.round(at - started),
+  }));
+  const byStep = new Map(timed.map((outcome) => [outcome.step, outcome]));
+  return steps.flatMap((step) => byStep.get(step) ?? []);
+}
+
+async function confirmImage(
+  step: CopyStep,
+  destination: FilledDestination,
+  contents: Contents,
+  { log, signal }: PublishContext,
+): Promise<ImageResult> {
+  const content = contents.get(step.source);
+  if (content === undefined || content instanceof Error) {
+    return { step, bytes: noBytes, failure: messageOf(content) };
+  }
+  const repository = new Repository(destination.client, repositoryOf(destination, step.image));
+  try {
+    const ready = await confirm(step.tag, content, repository, log, signal);
+    return { step, bytes: { ...noBytes, present: bytesOf(content.blobs) }, ready };
+  } catch (error) {
+    return { step, bytes: noBytes, failure: messageOf(error) };
+  }
+}
+
+/**
+ * Asks a destination for everything of an image. Missing blobs are left to the job that copies them. Missing manifests are
+ * put again, once: nothing holds a manifest without a tag, and some registries clear such away between two jobs. Those with a
+ * subject are put in any case, because only the answer tells whether the registry keeps track of referrers.
+ * @throws OperationError when the image is not complete.
+ */
+async function confirm(
+  tag: string,
+  content: ImageContent,
+  repository: Repository,
+  log: Log,
+  signal: AbortSignal,
+): Promise<ReadyImage> {
+  const everyBlob = new Set(content.blobs.map(({ digest }) => digest));
+  const missing = await findMissing(content, repository, everyBlob, signal);
+  if (missing.blobs.length > 0) throw incomplete(repository, missing.blobs);
+  const manifests = [content.root, ...content.attachments.map(({ root }) => root)].flatMap(manifestsInOrder);
+  const toPut = missing.manifests.length > 0 || manifests.some(({ subject }) => subject !== undefined);
+  if (!toPut) return { repository, tag, content, untracked: [] };
+  const bringBack = (blobs: readonly Descriptor[]): Promise<never> =>
+    Promise.reject(incomplete(repository, blobs));
+  const untracked = await putImage(content, repository, bringBack, signal);
+  if (missing.manifests.length > 0) {
+    log.info(
+      `${repository.reference}: ${missing.manifests.length} manifests were not there and are put again`,
+    );
+    const still = await findMissing(content, repository, new Set(), signal);
+    if (!isComplete(still)) throw lossFailure(repository, still);
+  }
+  return { repository, tag, content, untracked };
+}
+
+/** Says that a copy job has not done its work, or that the registry has not kept it. */
+function incomplete(repository: Repository, blobs: readonly Descriptor[]): Error {
+  const request = {
+    scopes: [{ repository: repository.name, actions: ["pull"] }] as const,
+    operation: "confirming the image",
+  };
+  const size = formatBytes(bytesOf(blobs));
+  return repository.registry.failure(request, {
+    problem: `${blobs.length} of its blobs (${size}) are not there`,
+    advice:
+      'The job that copies it has not finished, or the registry has not kept what has no tag yet. Choose "Re-run failed jobs"; if all copy jobs were successful, "Re-run all jobs".',
+  });
+}
+
+function bytesOf(blobs: readonly Descriptor[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
+}

@@ -1,0 +1,46 @@
+import type { CopyStep } from "../plan/plan.ts";
+import type { CopyOutcome, MovedBytes } from "./outcome.ts";
+import { type ReadyImage, tagAttachments, tagImages } from "./publish.ts";
+
+/** One image at one destination, up to but without its tag. */
+export type ImageResult =
+  | { readonly step: CopyStep; readonly bytes: MovedBytes; readonly ready: ReadyImage }
+  | { readonly step: CopyStep; readonly bytes: MovedBytes; readonly failure: string };
+
+/** An outcome with the moment at which it was known. */
+export type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: number };
+
+/** Sets the tags of all images of a version at one destination: all of them or none (P3). */
+export async function publishVersion(
+  results: readonly ImageResult[],
+  signal: AbortSignal,
+): Promise<readonly TimedOutcome[]> {
+  const failed = results.find((result) => "failure" in result);
+  if (failed !== undefined) {
+    const reason = heldBack(failed.step);
+    return results.map((result) => outcomeOf(result, "failure" in result ? result.failure : reason));
+  }
+  const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
+  const images = ready.map((result) => result.ready);
+  const unsigned = await tagAttachments(images, signal);
+  const withoutSignature = ready.find((result) => unsigned.has(result.ready));
+  if (withoutSignature !== undefined) {
+    const reason = heldBack(withoutSignature.step);
+    return ready.map((result) => outcomeOf(result, unsigned.get(result.ready) ?? reason));
+  }
+  const failures = await tagImages(images, signal);
+  return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
+}
+
+/** The outcome of an image whose tag another job sets: it is there, or it is not. */
+export function untagged(result: ImageResult): TimedOutcome {
+  return outcomeOf(result, "failure" in result ? result.failure : undefined);
+}
+
+function outcomeOf({ step, bytes }: ImageResult, failure: string | undefined): TimedOutcome {
+  return { step, bytes, failure, at: performance.now() };
+}
+
+function heldBack({ image, tag }: CopyStep): string {
+  return `held back, its tag is not moved: ${image}:${tag} of this version is not complete there`;
+}
