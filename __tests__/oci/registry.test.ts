@@ -33,6 +33,47 @@ function requestsFor(server: SandboxServer, part: string): SandboxServer["reques
   return server.requests.filter((request) => request.path.includes(part));
 }
 
+describe("a good login that is for other repositories", () => {
+  const limited = {
+    ...fullAccess("bot", "secret"),
+    access: (name: string) => name.startsWith("team/"),
+    refusesExcess: true,
+  };
+  const hub = { authentication: { kind: "bearer", users: [limited] }, anonymousPull: true } as const;
+
+  test("does not keep a source from being read by everyone", async () => {
+    await using server = await seeded(hub);
+    const client = clientOf(server, { side: "source", credentials });
+    await discard(await client.expect(listing(), 200));
+    const logins = server.tokenServer?.requests.map(({ headers, status }) => [
+      headers.authorization !== undefined,
+      status,
+    ]);
+    expect(logins).toEqual([
+      [true, 401],
+      [false, 200],
+    ]);
+  });
+
+  test("is a failure where nobody may read without one, and at a destination", async () => {
+    await using server = await seeded(hub);
+    await using closed = await seeded({ ...hub, anonymousPull: false });
+    const destination = clientOf(server, { side: "destination", credentials });
+    await expect(destination.expect(listing(), 200)).rejects.toThrow("insufficient scopes");
+    expect(server.tokenServer?.requests).toHaveLength(1);
+    const source = clientOf(closed, { side: "source", credentials });
+    await expect(source.expect(listing(), 200)).rejects.toThrow("status 401");
+  });
+
+  test("is not confused with a wrong one, which is never left aside", async () => {
+    await using server = await seeded(hub);
+    const wrong: Credentials = () => Promise.resolve({ username: "bot", password: "wrong" });
+    const client = clientOf(server, { side: "source", credentials: wrong });
+    await expect(client.expect(listing(), 200)).rejects.toThrow("incorrect username or password");
+    expect(server.tokenServer?.requests).toHaveLength(1);
+  });
+});
+
 describe("authorization", () => {
   test("comes with every request, from one token", async () => {
     await using server = await seeded(bearer);

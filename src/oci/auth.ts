@@ -116,7 +116,7 @@ export class Authenticator {
     if (scheme.kind === "none") return forGood(undefined);
     return scheme.kind === "basic"
       ? forGood(await this.#basic.get(signal))
-      : this.#fetchToken(scheme, scopes, signal);
+      : this.#fetchToken(scheme, scopes, await this.#credential(signal), signal);
   }
 
   async #askScheme(signal: AbortSignal | undefined): Promise<Scheme> {
@@ -164,15 +164,25 @@ export class Authenticator {
   async #fetchToken(
     scheme: Scheme & { kind: "bearer" },
     scopes: readonly Scope[],
+    credential: Credential | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Lease<string>> {
-    const { clock, log } = this.#options;
-    const credential = await this.#credential(signal);
+    const { clock, log, side } = this.#options;
     const request = tokenRequest(scheme, scopes, credential);
     const namedBy = registryOrigin(this.#options.registry);
     const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
     if (response.status !== 200) {
-      const refused = await refusedLogin(response, credential !== undefined, this.#options);
+      const { lacksScopes, ...refused } = await refusedLogin(
+        response,
+        credential !== undefined,
+        this.#options,
+      );
+      // A good login that is for other repositories: an organisation's own token does not read what is public elsewhere
+      // unless it has a resource for that (`*/*/public`, docs.docker.com, schema orgAccessTokenResource). Without a login it is.
+      if (lacksScopes && side === "source" && credential !== undefined) {
+        log.debug(`${this.#options.registry}: the login does not reach this repository; reading without it`);
+        return this.#fetchToken(scheme, scopes, undefined, signal);
+      }
       throw this.#failure("asking its token server", request.url, refused);
     }
     const answer = await readJson(response, tokenSchema, tokenLimit).catch((error: unknown) => {

@@ -15,6 +15,8 @@ export type RefusedLogin = Required<Pick<FailureDetails, "problem">> & {
   readonly status: number;
   readonly advice: string;
   readonly temporary: boolean;
+  /** Whether the login itself is good, and only not for what was asked. */
+  readonly lacksScopes: boolean;
 };
 
 /** What it means that a token server gives no token. Reads, and so frees, its answer. */
@@ -28,22 +30,22 @@ export async function refusedLogin(
   const words = printable(reason?.details ?? "");
   const said = words === "" ? "" : ` (${words})`;
   if (status !== 401 && status !== 403) {
-    return { status, problem: `no token was given${said}`, advice: "Try again later.", temporary: true };
+    const problem = `no token was given${said}`;
+    return { status, problem, advice: "Try again later.", temporary: true, lacksScopes: false };
   }
-  const problem = `the login was refused${said}`;
-  return { status, problem, advice: adviceFor(words, hasLogin, at), temporary: false };
+  // Docker Hub gives an access token nothing at all when more is asked for than it may, where others give less:
+  // https://github.com/docker/cli/pull/4511
+  const lacksScopes = /insufficient scope/i.test(words);
+  const advice = lacksScopes ? scopeAdvice(at) : loginAdvice(hasLogin);
+  return { status, problem: `the login was refused${said}`, advice, temporary: false, lacksScopes };
 }
 
-function adviceFor(
-  words: string,
-  hasLogin: boolean,
-  { registry, side }: { readonly registry: string; readonly side: Side },
-): string {
-  // Docker Hub gives an access token nothing at all when more is asked for than it may, where others give less:
-  // https://github.com/docker/cli/pull/4511. A destination is asked with one scope for reading and writing.
-  if (/insufficient scope/i.test(words)) {
-    return side === "destination" ? pushAdvice(registry) : pullAdvice(registry);
-  }
+/** A destination is asked with one scope for reading and writing, so it is the right to write that counts there. */
+function scopeAdvice({ registry, side }: { readonly registry: string; readonly side: Side }): string {
+  return side === "destination" ? pushAdvice(registry) : pullAdvice(registry);
+}
+
+function loginAdvice(hasLogin: boolean): string {
   return hasLogin
     ? "Check the user name and the token, that the token is still valid, and that it may reach this repository."
     : "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step.";

@@ -11,7 +11,7 @@ export const codeHosts: readonly Vendor[] = [
     hosts: "docker.io",
     host: /^docker\.io$/,
     login: {
-      text: "`dockerhub-username` and `dockerhub-token`, or `docker/login-action`: a personal or an organisation access token.",
+      text: "`dockerhub-username` and `dockerhub-token`, or `docker/login-action`: a personal or an organisation access token. Or an OIDC connection.",
       source: "https://docs.docker.com/security/access-tokens/",
     },
     repositories: {
