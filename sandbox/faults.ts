@@ -10,6 +10,8 @@ export type FaultAction =
   | {
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
+      /** Reads the request's body to its end first. Default: answers at once. */
+      readonly afterBody?: boolean;
       /** A function makes it from the request: an answer that repeats what it was sent. */
       readonly body?: string | Uint8Array | ((request: FaultTarget) => string);
     }
@@ -23,6 +25,14 @@ export type FaultAction =
   | { readonly resetRequestAfter: number }
   /** Sends so many bytes of the answer's body and then nothing, for ever. */
   | { readonly stallBodyAfter: number }
+  /** The answer's body ends cleanly after so many bytes, without a word of its true length. */
+  | { readonly endBodyAfter: number }
+  /** Never answers, and keeps the connection. */
+  | { readonly hang: true }
+  /** Headers that replace those of the handler's answer; an empty value takes one away. */
+  | { readonly replaceHeaders: Readonly<Record<string, string>> }
+  /** Makes another body of the handler's. */
+  | { readonly rewriteBody: (body: Buffer) => string | Uint8Array }
   /** Waits so many milliseconds, then goes on normally. */
   | { readonly delayMs: number }
   /** The answer's body keeps its length, but every byte is another. */
@@ -60,11 +70,16 @@ export interface FaultRule {
 /** The actions for one request, each kind at most once: of two rules with the same kind, the earlier rule wins. */
 export interface Effects {
   readonly answer?: { status: number; headers: Readonly<Record<string, string>>; body: string | Uint8Array };
+  readonly afterBody?: boolean;
   readonly reset?: boolean;
   readonly loseAnswer?: boolean;
   readonly cutBodyAfter?: number;
   readonly resetRequestAfter?: number;
   readonly stallBodyAfter?: number;
+  readonly endBodyAfter?: number;
+  readonly hang?: boolean;
+  readonly replaceHeaders?: Readonly<Record<string, string>>;
+  readonly rewriteBody?: (body: Buffer) => string | Uint8Array;
   readonly delayMs?: number;
   readonly spoilBody?: boolean;
   readonly bytesPerSecond?: number;
@@ -117,8 +132,11 @@ function matches(when: FaultRule["when"], request: FaultTarget): boolean {
 
 function effectOf(action: FaultAction, request: FaultTarget): Effects {
   if (!("status" in action)) return action;
-  const { status, headers = {}, body = "" } = action;
-  return { answer: { status, headers, body: typeof body === "function" ? body(request) : body } };
+  const { status, headers = {}, body = "", afterBody = false } = action;
+  return {
+    afterBody,
+    answer: { status, headers, body: typeof body === "function" ? body(request) : body },
+  };
 }
 
 /** The same number of bytes, none of them right. */

@@ -145,9 +145,11 @@ async function serve(
   try {
     await effects.run?.(record);
     if (effects.delayMs !== undefined) await delay(effects.delayMs, undefined, { ref: false });
+    if (effects.hang) return;
     if (effects.reset) throw new ScriptedReset("before the handler");
     const url = new URL(record.path, `http://${record.headers.host ?? "sandbox"}`);
     const { method, path, headers } = record;
+    if (effects.afterBody) for await (const _chunk of body);
     const answer = effects.answer ?? (await handler({ method, path, headers, url, body }));
     if (effects.loseAnswer) throw new ScriptedReset("after the handler");
     await send(answer, effects, record, response);
@@ -185,12 +187,13 @@ async function send(
   record: MutableRecord,
   response: ServerResponse,
 ): Promise<void> {
-  const right = bufferOf(answer.body);
+  const right = bufferOf(effects.rewriteBody?.(bufferOf(answer.body)) ?? answer.body);
   const body = effects.spoilBody ? spoiled(right) : right;
-  const headers: OutgoingHttpHeaders = { ...answer.headers };
+  const changed = Object.entries({ ...answer.headers, ...effects.replaceHeaders });
+  const headers: OutgoingHttpHeaders = Object.fromEntries(changed.filter(([, value]) => value !== ""));
   // RFC 9110, section 8.6: no Content-Length in an answer of status 204.
-  if (answer.status !== 204 && headers["content-length"] === undefined)
-    headers["content-length"] = body.length;
+  const hasLength = answer.status !== 204 && effects.endBodyAfter === undefined;
+  if (hasLength && headers["content-length"] === undefined) headers["content-length"] = body.length;
   record.status = answer.status;
   response.writeHead(answer.status, headers);
   if (record.method === "HEAD" || answer.status === 204) {
@@ -201,6 +204,7 @@ async function send(
     body.length,
     effects.cutBodyAfter ?? body.length,
     effects.stallBodyAfter ?? body.length,
+    effects.endBodyAfter ?? body.length,
   );
   await write(body.subarray(0, end), effects.bytesPerSecond, record, response);
   if (effects.cutBodyAfter !== undefined) {

@@ -89,6 +89,17 @@ describe("an upload that breaks", () => {
     await nothingLeftOpen(world);
   });
 
+  test.each([300_000, 3_000])(
+    "of %i bytes is not opened again and again: tries do not multiply",
+    async (size) => {
+      await using world = await startUploadWorld();
+      world.server.fault({ when: { method: "POST" }, times: Infinity, effect: { status: 500 } });
+      const error = await failureOf(world.upload(randomBytes("blob", size)));
+      expect(error.message).toMatch(/starting an upload failed with status 500/);
+      expect(count(world, "POST")).toBe(6);
+    },
+  );
+
   test("counts nothing that a broken request's body still gets", async () => {
     await using world = await startUploadWorld();
     world.server.fault({ when: put, effect: { resetRequestAfter: 2_200_000 } });
@@ -151,7 +162,7 @@ describe("the registry's word", () => {
   test("that it has other bytes, after an upload in several requests, starts over in a single one", async () => {
     await using world = await startUploadWorld();
     world.server.fault({ when: put, effect: { resetRequestAfter: 2_000_000 } });
-    world.server.fault({ when: put, skip: 1, effect: { status: 400, body: wrongDigest } });
+    world.server.fault({ when: put, skip: 1, effect: { status: 400, afterBody: true, body: wrongDigest } });
     await world.upload(three);
     expect(world.holds(three)).toBe(true);
     expect(ranges(world)).toEqual(["PUT whole", "PUT 2000000-2999999", "PUT whole"]);
@@ -167,7 +178,11 @@ describe("the registry's word", () => {
 
   test("that it has other bytes is believed the second time", async () => {
     await using world = await startUploadWorld();
-    world.server.fault({ when: put, times: Infinity, effect: { status: 400, body: wrongDigest } });
+    world.server.fault({
+      when: put,
+      times: Infinity,
+      effect: { status: 400, afterBody: true, body: wrongDigest },
+    });
     const error = await failureOf(world.upload(three));
     expect(error.message).toMatch(/failed with status 400 DIGEST_INVALID: not those bytes/);
     expect(ranges(world)).toEqual(["PUT whole", "PUT whole"]);

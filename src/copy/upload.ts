@@ -62,7 +62,9 @@ export async function uploadBlob(
       if (failure.status === 429 || failure.status === 503) uploads.throttled(failure.details.retryAfterMs);
       const isOther = isOtherContent(failure);
       if (isOther) refusedDigests += 1;
-      if (target.signal.aborted || !mayPass(failure, attempt, refusedDigests))
+      // One that could not be opened has had all its tries: it is a request like any other.
+      const isOpen = position.upload !== undefined;
+      if (target.signal.aborted || !isOpen || !mayPass(failure, attempt, refusedDigests))
         return giveUp(position, failure, target);
       if (failure.status === undefined && !(error instanceof LostUpload))
         target.broke(position.sent - position.received, position.chunk);

@@ -2,7 +2,6 @@ import { messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
 import { isIndexType, isManifestType } from "../oci/media-types.ts";
-import { isPullLimit } from "../oci/pull-limit.ts";
 import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
@@ -38,7 +37,7 @@ export interface SourceOptions {
 /**
  * Looks for an image at the sources, in order, until there is one for every destination: a source that is the
  * destination itself does not count for it. HEAD only, which Docker Hub does not count as a pull.
- * @throws OperationError when a source is in trouble, as opposed to not having the image.
+ * A source that is in trouble is passed over; where no other has the image, its trouble is told.
  */
 export async function locate(
   component: Component,
@@ -109,10 +108,8 @@ export async function askSource(
     if (error.status === 401 || error.status === 403) {
       return { image: undefined, reason: `refused with status ${error.status}: not there, or not public` };
     }
-    // A source that is down for now, or has no pulls left, does not keep the next one from serving the image.
-    if (error.temporary || isPullLimit(error.details.problem))
-      return { image: undefined, reason: error.message };
-    throw error;
+    // Whatever is wrong with one source, be it that no pulls are left, does not keep the next one from serving the image.
+    return { image: undefined, reason: error.message };
   }
 }
 

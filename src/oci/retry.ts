@@ -1,7 +1,8 @@
+import { Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { discard, type HttpRequest, type Transport } from "./http.ts";
+import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
 import { type JudgedResponse, judgePullLimit } from "./pull-limit.ts";
 
 /** When and how often something is tried again. Times in milliseconds. */
@@ -198,8 +199,9 @@ function settled<T>(sending: Promise<T>): Promise<{ response: T } | { error: unk
 }
 
 /**
- * A transport that sends again what failed for the moment: a 429 as well, unless Docker Hub's pull limit is its reason.
- * Requests with a stream as body are passed through: they cannot be sent twice.
+ * A transport that sends again what failed for the moment, be it in the middle of a small answer: who gets one has all of
+ * it. A 429 as well, unless Docker Hub's pull limit is its reason. Requests with a stream as body are passed through: they
+ * cannot be sent twice.
  */
 export function retrying(transport: Transport, context: RetryContext): Transport {
   return {
@@ -208,7 +210,7 @@ export function retrying(transport: Transport, context: RetryContext): Transport
       const repeatable: Repeatable<JudgedResponse> = {
         name: `${request.method} ${request.url.host}${request.url.pathname}`,
         signal: request.signal,
-        send: async () => judgePullLimit(await transport.send(request)),
+        send: async () => judgePullLimit(await inHand(await transport.send(request))),
         status: ({ response }) => response.status,
         isLasting: ({ isPullLimit }) => isPullLimit,
         retryAfter: ({ response }) => response.header("retry-after"),
@@ -217,6 +219,24 @@ export function retrying(transport: Transport, context: RetryContext): Transport
       return (await sendAgain(repeatable, context)).response;
     },
   };
+}
+
+/** Largest answer that is taken in hand as a whole, in bytes: more than any token, page of tags or vendor's answer has. */
+const smallAnswer = 1024 * 1024;
+
+/** Reads a small answer to its end, so that one that breaks breaks here; of a larger one, the reader has to see to the rest. */
+async function inHand(response: HttpResponse): Promise<HttpResponse> {
+  const { body } = response;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size <= smallAnswer) continue;
+    body.unshift(Buffer.concat(chunks));
+    return response;
+  }
+  return { ...response, body: Readable.from(chunks, { objectMode: false }) };
 }
 
 function canBeSentAgain(request: HttpRequest): boolean {

@@ -1,0 +1,4 @@
+import { faultMatrix } from "./matrix.ts";
+import { publishStages } from "./stages.ts";
+
+faultMatrix(publishStages);

@@ -1,0 +1,4 @@
+import { faultMatrix } from "./matrix.ts";
+import { readingStages } from "./stages.ts";
+
+faultMatrix(readingStages);

@@ -1,0 +1,4 @@
+import { faultMatrix } from "./matrix.ts";
+import { sourceStages } from "./stages.ts";
+
+faultMatrix(sourceStages);

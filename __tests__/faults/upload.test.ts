@@ -1,0 +1,4 @@
+import { faultMatrix } from "./matrix.ts";
+import { uploadStages } from "./stages.ts";
+
+faultMatrix(uploadStages);
