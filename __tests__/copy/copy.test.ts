@@ -45,6 +45,32 @@ describe("copy", () => {
     expect(mounted).toBe(2 * 2 * 100_000);
   });
 
+  it("cancels an upload that it opened ahead when the blob turns out to be there, and sends it nowhere", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const artifact = buildImage({ seed: "ahead", layers: [{ size: 300_000 }, { size: 400_000 }] });
+    const image = world.place("core", artifact);
+    const [destination] = world.destinations;
+    for (const { bytes = Buffer.alloc(0) } of artifact.layers) destination?.putBlob("mirror/core", bytes);
+    const { outcomes } = await world.run(world.stepsFor(image));
+    expect(outcomes.map(({ bytes, failure }) => [bytes.present, failure])).toEqual([[700_000, undefined]]);
+    if (destination === undefined) throw new Error("no destination");
+    expect(requestsTo(destination, "DELETE", /\/blobs\/uploads\//)).toBe(2);
+    expect(destination.uploadsOpen()).toBe(0);
+    expect(blobBytesInto(destination)).toBe(artifact.config?.size);
+    expect(blobBytesOutOf(world.source)).toBe(artifact.config?.size);
+  });
+
+  it("goes on where an upload cannot be opened ahead", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const image = world.place("core", buildImage({ seed: "ahead", layers: [{ size: 300_000 }] }));
+    const [destination] = world.destinations;
+    destination?.fault({ when: { method: "POST" }, effect: { status: 403 } });
+    const { outcomes } = await world.run(world.stepsFor(image));
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined]);
+    expect(destination?.completeness("mirror/core", "v1.0.0")).toEqual([]);
+    expect(destination?.uploadsOpen()).toBe(0);
+  });
+
   it("opens the upload of the largest blob before it has asked for all the small ones", async () => {
     await using world = await startWorld({ destinations: [{}] });
     // More blobs than small requests that a registry is sent at once, and only one that fills a link.

@@ -48,6 +48,7 @@ describe("places", () => {
   test("the highest priority goes first, then the longest waiting", async () => {
     const { started, start, end } = slotsWith(one);
     const all = [start("running")];
+    await settled();
     for (const [name, priority] of [
       ["small", 1],
       ["big", 9],
@@ -59,6 +60,14 @@ describe("places", () => {
     for (const name of ["running", "big", "big too", "small", "small too"]) await end(name);
     await Promise.all(all);
     expect(started).toEqual(["running", "big", "big too", "small", "small too"]);
+  });
+
+  test("of those that ask in one turn, the highest priority goes first", async () => {
+    const { started, start, end } = slotsWith(one);
+    const all = [start("small", 1), Promise.resolve().then(() => start("big", 9))];
+    for (const name of ["big", "small"]) await end(name);
+    await Promise.all(all);
+    expect(started).toEqual(["big", "small"]);
   });
 
   test("what follows from finished work may take its place before what matters less", async () => {

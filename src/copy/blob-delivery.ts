@@ -1,6 +1,7 @@
 import { messageOf, OperationError } from "../errors.ts";
 import type { BlobUpload } from "../oci/blob-upload.ts";
 import type { Descriptor } from "../oci/manifest.ts";
+import { smallTransfer } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { BlobNeed } from "./blob-needs.ts";
 import type { Downloads } from "./download.ts";
@@ -22,6 +23,7 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
   const placements = new Map<string, Placement | Error>();
   const { descriptor, repositories } = need;
   let uploaded = false;
+  let ahead = openAhead(need, target);
 
   async function place(name: string, from: readonly string[]): Promise<void> {
     const repository = target.repository(name);
@@ -32,12 +34,19 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
       // A second upload, where a mount was refused, comes on top of what was expected.
       if (uploaded) target.options.progress.expect(descriptor.size);
       uploaded = true;
-      await upload(repository, mounted);
+      await upload(repository, mounted ?? (await takeAhead(name)));
       target.works();
     } catch (error) {
       target.failed(error);
       placements.set(name, asError(error));
     }
+  }
+
+  async function takeAhead(name: string): Promise<BlobUpload | undefined> {
+    if (name !== repositories[0]) return undefined;
+    const opened = await ahead;
+    ahead = undefined;
+    return opened;
   }
 
   /** From the next source, where the bytes of one turn out wrong: the registry then has all but the last of them. */
@@ -75,7 +84,23 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
   if (homes.length === 0) for (const name of rest) placements.set(name, failure ?? new Error("not tried"));
   else await Promise.all(rest.map((name) => place(name, homes.slice(0, 1))));
   if (!uploaded) target.options.progress.spare(descriptor.size);
+  target.later(ahead?.then((opened) => opened?.cancel()));
   return placements;
+}
+
+/**
+ * Opens the upload to the first repository while all are still asked: over a long link that saves a round trip in which
+ * nothing moves. Only at the start, for the few blobs that will be the first to go; if one turns out to be there, its
+ * upload is cancelled.
+ */
+function openAhead(need: BlobNeed, target: Target): Promise<BlobUpload | undefined> | undefined {
+  const { openings } = target.options;
+  const { size } = need.descriptor;
+  const [home = ""] = need.repositories;
+  if (size <= smallTransfer || need.mountable.length > 0 || !openings.hasRoom) return undefined;
+  const open = (): Promise<BlobUpload> => target.repository(home).startUpload(target.signal, size);
+  // Where it fails, the upload opens its own, and tells what is wrong.
+  return openings.run(size, target.signal, open).catch(() => undefined);
 }
 
 function hasHome(placements: Placements): boolean {

@@ -39,6 +39,7 @@ export class Slots {
   #closedUntil = 0;
   #halvedAt = Number.NEGATIVE_INFINITY;
   #waking = false;
+  #admitting = false;
 
   constructor(limits: SlotLimits, clock: Clock) {
     this.#clock = clock;
@@ -57,9 +58,9 @@ export class Slots {
     return this.#waiting.length > 0 && this.#taken >= this.limit && this.#closedUntil <= this.#clock.now();
   }
 
-  /** Whether there is a free place, and nobody waiting for it. */
+  /** Whether there is a place that nobody has taken or waits for. */
   get hasRoom(): boolean {
-    return this.#waiting.length === 0 && this.#taken < this.limit;
+    return this.#taken + this.#waiting.length < this.limit;
   }
 
   /** When the host last said that it was too much, in milliseconds since the epoch; long ago if never. */
@@ -89,8 +90,7 @@ export class Slots {
       if (!isHere) return;
       isHere = false;
       this.#taken -= 1;
-      // Not at once: what follows from this piece of work may matter more than all that waits, and asks for a place now.
-      setImmediate(() => this.#admit());
+      this.#admitSoon();
     };
     try {
       const result = await work(leave);
@@ -140,8 +140,18 @@ export class Slots {
       signal?.addEventListener("abort", leave, { once: true });
       const behind = this.#waiting.findIndex((other) => other.priority < priority);
       this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
-      if (this.#growsBySuccess) this.#admit();
+      if (this.#growsBySuccess) this.#admitSoon();
       else this.#wakeIn(gathering);
+    });
+  }
+
+  /** Not at once: what matters most may ask for a place only after others, or follow from the work that just ended. */
+  #admitSoon(): void {
+    if (this.#admitting) return;
+    this.#admitting = true;
+    setImmediate(() => {
+      this.#admitting = false;
+      this.#admit();
     });
   }
 
