@@ -1,0 +1,97 @@
+import { spawn } from "node:child_process";
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { githubToken } from "../../sandbox/github.ts";
+import type { WorkflowOptions } from "../../sandbox/workflow.ts";
+import { root } from "../documents.ts";
+import { type ExampleWorld, secrets } from "./examples.ts";
+
+/** How a workflow went that `act` has run. */
+export interface ActEnded {
+  readonly status: number | null;
+  readonly log: string;
+}
+
+/** Names in `uses:` that are read from a folder of this machine in place of GitHub. */
+const ourselves = "goharbor/harbor-release-mirror@v1";
+const login = "docker/login-action@4907a6ddec9925e35a0a9e82d7399ccc52663121";
+
+/** Does what `docker/login-action` leaves behind, with the JavaScript that its users have on a runner as well. */
+const loginScript = `
+const { mkdirSync, readFileSync, writeFileSync } = require("node:fs");
+const folder = process.env.HOME + "/.docker";
+const path = folder + "/config.json";
+mkdirSync(folder, { recursive: true });
+let config = { auths: {} };
+try { config = JSON.parse(readFileSync(path, "utf8")); } catch {}
+const { INPUT_REGISTRY: registry, INPUT_USERNAME: username, INPUT_PASSWORD: password } = process.env;
+const auth = Buffer.from(username + ":" + password).toString("base64");
+config.auths[registry || "https://index.docker.io/v1/"] = { auth };
+writeFileSync(path, JSON.stringify(config));
+`;
+
+const loginAction = `
+name: login
+description: stands in for docker/login-action
+inputs: { registry: { required: false }, username: { required: true }, password: { required: true } }
+runs: { using: node24, main: login.js }
+`;
+
+/**
+ * Runs a whole workflow as it stands with `act` (https://github.com/nektos/act), a runner of workflows that shares no code
+ * with this repository: its expressions, its environment, its outputs, its job matrix. Steps run on this machine, without
+ * Docker.
+ */
+export async function act(
+  world: ExampleWorld,
+  text: string,
+  options: Pick<WorkflowOptions, "event" | "inputs">,
+): Promise<ActEnded> {
+  const { event, inputs = {} } = options;
+  const path = (...names: readonly string[]): string => join(world.folder, "act", ...names);
+  const write = (name: string, content: string): string => {
+    mkdirSync(dirname(path(name)), { recursive: true });
+    writeFileSync(path(name), content);
+    return path(name);
+  };
+  write("repository/.github/workflows/workflow.yml", text);
+  cpSync(join(root, "dist"), path("action/dist"), { recursive: true });
+  copyFileSync(join(root, "action.yml"), path("action/action.yml"));
+  write("login/action.yml", loginAction);
+  write("login/login.js", loginScript);
+  const given = { ...secrets, GITHUB_TOKEN: githubToken };
+  const lines = Object.entries(given).map(([name, value]) => `${name}=${value}`);
+  const args = [
+    event.name,
+    ...["--directory", path("repository")],
+    ...["--platform", "ubuntu-24.04=-self-hosted"],
+    ...["--eventpath", write("event.json", JSON.stringify(event.payload))],
+    ...["--secret-file", write("secrets", lines.join("\n"))],
+    ...["--env-file", write("env", "")],
+    ...["--var-file", write("variables", "")],
+    ...["--input-file", write("inputs", "")],
+    ...["--action-cache-path", path("cache")],
+    ...["--actor", "octocat"],
+    "--no-cache-server",
+    ...["--local-repository", `${ourselves}=${path("action")}`],
+    ...["--local-repository", `${login}=${path("login")}`],
+    ...Object.entries(world.internet.env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
+    ...Object.entries(inputs).flatMap(([name, value]) => ["--input", `${name}=${value}`]),
+  ];
+  // A home of its own: act keeps settings and caches there, and steps their logins.
+  const env = {
+    HOME: path("home"),
+    XDG_CACHE_HOME: path("home/.cache"),
+    PATH: [dirname(process.execPath), process.env.PATH].join(":"),
+  };
+  mkdirSync(env.HOME, { recursive: true });
+  const child = spawn("act", args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  const pieces: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (piece: string) => pieces.push(piece));
+  }
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject).once("close", resolve);
+  });
+  return { status, log: pieces.join("") };
+}

@@ -1,0 +1,183 @@
+import { expect } from "vitest";
+import { type ActionEvent, releaseEvent } from "../../sandbox/action.ts";
+import { seedRelease } from "../../sandbox/harbor.ts";
+import type { SandboxOptions } from "../../sandbox/sandbox.ts";
+import type { JobResult, WorkflowOptions } from "../../sandbox/workflow.ts";
+import { codeBlocks } from "../documents.ts";
+import {
+  type ExampleWorld,
+  loginAction,
+  registryLogin,
+  seedShop,
+  shopOptions,
+  tagsByImage,
+  tagsByNamespace,
+} from "./examples.ts";
+import { scale } from "./world.ts";
+
+/** A block of YAML in a document, by where it is. */
+export interface Block {
+  /** Path of the document and heading above the block, and a number where there are several below it. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** How a block is run, and what must be true afterwards. */
+export interface Example {
+  /** Name of the TCR instance there is. Default: `goharbor`. */
+  readonly instance?: string;
+  readonly options?: SandboxOptions;
+  readonly prepare?: (world: ExampleWorld) => unknown;
+  readonly event: (world: ExampleWorld) => ActionEvent;
+  readonly more?: Partial<WorkflowOptions>;
+  /** What the registries hold then. */
+  readonly expected: (world: ExampleWorld) => void;
+  /** What the steps tell then. */
+  readonly told?: (jobs: readonly JobResult[], world: ExampleWorld) => void;
+}
+
+const all = ["v2.14.4", "v2.15.0", "v2.15.1", "v2.15.2"];
+const newestThree = all.slice(1);
+
+/** TCR holds three versions, of which the oldest has to go for v2.15.2. */
+function seedMirrors({ sandbox }: ExampleWorld): void {
+  for (const version of all.slice(0, 3)) seedRelease(sandbox.tcr.registry, version, { scale });
+  seedRelease(sandbox.dockerHub.registry, "v2.15.1", { scale });
+}
+
+const published = (world: ExampleWorld): ActionEvent => releaseEvent(world.sandbox, "v2.15.2");
+
+/** The release of v2.15.2 goes to Docker Hub, which keeps all, and to TCR, which holds three versions and keeps three. */
+const release: Example = {
+  options: { tcr: { namespaces: { goharbor: false } } },
+  prepare: seedMirrors,
+  event: published,
+  expected: ({ sandbox }) => {
+    expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: newestThree });
+    expect(tagsByNamespace(sandbox.dockerHub.registry)).toEqual({ goharbor: ["v2.15.1", "v2.15.2"] });
+  },
+};
+
+/** The same at an instance that has nothing yet: the namespace is made, and everyone may pull from it. */
+const firstRelease: Example = {
+  event: published,
+  expected: ({ sandbox }) => {
+    expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: ["v2.15.2"] });
+    expect(tagsByNamespace(sandbox.dockerHub.registry)).toEqual({ goharbor: ["v2.15.2"] });
+    expect(sandbox.tcr.namespaces.get("goharbor")).toEqual({ public: true });
+  },
+};
+
+const schedule: Example = {
+  instance: "example",
+  event: () => ({ name: "schedule", payload: { schedule: "17 3,15 * * *" } }),
+  expected: ({ sandbox }) => {
+    expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: newestThree });
+    expect(sandbox.tcr.namespaces.get("goharbor")).toEqual({ public: true });
+    expect(sandbox.dockerHub.registry.state()).toEqual({});
+  },
+};
+
+/** The box that says "dry run" is ticked, or not. */
+function backfill(isDryRun: boolean): Example {
+  const inputs = { version: "v2.14.4, v2.15.0", "dry-run": isDryRun };
+  return {
+    instance: "example",
+    // GitHub puts texts into the event, and makes a boolean of this one for the context `inputs`.
+    event: () => ({
+      name: "workflow_dispatch",
+      payload: { inputs: { ...inputs, "dry-run": String(isDryRun) } },
+    }),
+    more: { inputs },
+    expected: ({ sandbox }) => {
+      expect(tagsByNamespace(sandbox.tcr.registry)).toEqual(
+        isDryRun ? {} : { "goharbor-archive": ["v2.14.4", "v2.15.0"] },
+      );
+      expect(sandbox.tcr.namespaces.size).toBe(isDryRun ? 0 : 1);
+    },
+    told: (jobs) => {
+      const report = jobs[0]?.steps.at(-1)?.log;
+      expect(report).toContain(`Images copied: ${isDryRun ? 0 : 24}`);
+      expect(report).toContain('"schemaVersion"');
+    },
+  };
+}
+
+const ownImages: Example = {
+  options: shopOptions,
+  prepare: ({ sandbox }) => seedShop(sandbox),
+  event: ({ sandbox }) => releaseEvent(sandbox, "v1.4.0"),
+  expected: ({ registry }) => {
+    expect(tagsByImage(registry.state())).toEqual({
+      "mirror/shop-server": ["v1.4.0"],
+      "mirror/shop-worker": ["1.4.0"],
+      "mirror/shop-web": ["1.4-alpine"],
+      "mirror/shop-migrate": ["v1.4.0"],
+    });
+  },
+  told: ([mirror, ...checks], { registry }) => {
+    expect(mirror?.outputs.images).toContain('"reference":"registry.example.com/mirror/shop-server:v1.4.0"');
+    const printed = checks.map(({ steps }) => steps[0]?.log.trim()).sort();
+    const digests = registry.state();
+    expect(printed).toEqual(
+      [
+        `registry.example.com/mirror/shop-migrate:v1.4.0@${digests["mirror/shop-migrate"]?.["v1.4.0"]}`,
+        `registry.example.com/mirror/shop-server:v1.4.0@${digests["mirror/shop-server"]?.["v1.4.0"]}`,
+        `registry.example.com/mirror/shop-web:1.4-alpine@${digests["mirror/shop-web"]?.["1.4-alpine"]}`,
+        `registry.example.com/mirror/shop-worker:1.4.0@${digests["mirror/shop-worker"]?.["1.4.0"]}`,
+      ].map((image) => `Your own command for ${image}`),
+    );
+  },
+};
+
+const oneStep: Example = {
+  event: () => ({ name: "push", payload: {} }),
+  expected: ({ registry }) => {
+    expect(tagsByNamespace(registry)).toEqual({ harbor: ["v2.15.1"] });
+  },
+  told: ([job]) => {
+    expect(job?.steps.at(-1)).toMatchObject({ skipped: false, failed: false });
+  },
+};
+
+const loginAtExample = { registry: "registry.example.com", ...registryLogin };
+
+const enterpriseServer: Example = {
+  event: () => ({ name: "schedule", payload: {} }),
+  more: { actions: {}, token: "the token of another server" },
+  prepare: ({ folder }) => loginAction({ inputs: loginAtExample, home: `${folder}/job-0/home` }),
+  expected: ({ registry }) => {
+    expect(tagsByNamespace(registry)).toEqual({ harbor: newestThree });
+  },
+};
+
+/** Each block of YAML that is run, by its place, in each of the ways that a reader may. */
+export const examples: Readonly<Record<string, readonly Example[]>> = {
+  "README.md, Quick start": [release],
+  "docs/recipes.md, A release in the same repository": [release, firstRelease],
+  "docs/recipes.md, A mirror of another repository, on a schedule": [schedule],
+  "docs/recipes.md, A backfill by hand, with a dry run first": [backfill(true), backfill(false)],
+  "docs/recipes.md, The images of another project, and what later jobs do with them": [ownImages],
+  "docs/recipes.md, One step among others": [oneStep],
+  "docs/recipes.md, GitHub Enterprise Server": [enterpriseServer],
+};
+
+/** The blocks of a document, by the heading above each. A comment in a block looks like a heading and is none. */
+export function blocksIn(path: string, markdown: string): readonly Block[] {
+  const blank = (code: string): string => code.replace(/^# .*$/gm, "");
+  const outline = markdown.replace(/^```[\s\S]*?^```$/gm, blank);
+  const headings = [...outline.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading = ""]) => heading);
+  const lines = markdown.split("\n");
+  const starts = headings.map((heading) => lines.findIndex((line) => line.replace(/^#+ /, "") === heading));
+  const sections = headings.map((heading, index) => ({
+    heading,
+    text: lines.slice(starts[index], starts[index + 1]).join("\n"),
+  }));
+  return sections.flatMap(({ heading, text: section }) => {
+    const found = codeBlocks(section, "yaml");
+    return found.map((text, index) => ({
+      name: `${path}, ${heading}${found.length > 1 ? `, block ${index + 1}` : ""}`,
+      text,
+    }));
+  });
+}

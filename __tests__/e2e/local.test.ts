@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { hubAccount } from "../../sandbox/docker-hub.ts";
+import { githubToken } from "../../sandbox/github.ts";
+import { seedRelease } from "../../sandbox/harbor.ts";
+import { root } from "../documents.ts";
+import {
+  type ExampleWorld,
+  loginAction,
+  registryLogin,
+  startExampleWorld,
+  tagsByNamespace,
+} from "./examples.ts";
+import { scale } from "./world.ts";
+
+interface Ended {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+interface Options {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether it runs on a terminal. */
+  readonly terminal?: boolean;
+  readonly onOutput?: (text: string, child: ChildProcess) => void;
+}
+
+/** Runs `scripts/mirror.ts` as a person does who has logged in before, with `docker login` alone. */
+async function mirror(world: ExampleWorld, args: readonly string[], options: Options = {}): Promise<Ended> {
+  const home = join(world.folder, "home");
+  mkdirSync(home, { recursive: true });
+  loginAction({ inputs: { registry: "registry.example.com", ...registryLogin }, home });
+  loginAction({ inputs: { username: hubAccount.identifier, password: hubAccount.secret }, home });
+  const env = {
+    ...world.internet.env,
+    GITHUB_TOKEN: githubToken,
+    HOME: home,
+    PATH: [dirname(process.execPath), "/usr/bin", "/bin"].join(":"),
+    TERM: "xterm-256color",
+    TMPDIR: world.folder,
+    ...options.env,
+  };
+  const command = [process.execPath, join(root, "scripts/mirror.ts"), ...args];
+  const quoted = command.map((word) => `'${word}'`).join(" ");
+  const child = options.terminal
+    ? spawn("script", ["--quiet", "--return", "--flush", "--command", quoted, "/dev/null"], { env })
+    : spawn(command[0] ?? "", command.slice(1), { env });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      options.onOutput?.(text, child);
+    });
+  }
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject).once("close", resolve);
+  });
+  return { status, output };
+}
+
+const wanted = ["--version", "v2.15.2", "--destinations", "registry.example.com/harbor,keep=all"];
+const toBoth = [...wanted, "--destinations", "docker.io/goharbor,keep=1"];
+
+describe("npm run mirror", { timeout: 120_000 }, () => {
+  test("shows the plan and writes nothing", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const { status, output } = await mirror(world, toBoth);
+    expect(output).toContain("Add --apply to carry it out.");
+    expect(output).toContain("v2.15.2");
+    expect(status).toBe(0);
+    expect(world.registry.events).toEqual([]);
+    expect(world.sandbox.dockerHub.registry.events).toEqual([]);
+  });
+
+  test("with --apply copies and prunes, with the logins of docker login alone", async () => {
+    await using world = await startExampleWorld("goharbor");
+    seedRelease(world.sandbox.dockerHub.registry, "v2.15.1", { scale });
+    const { status, output } = await mirror(world, [...toBoth, "--apply"]);
+    expect(status).toBe(0);
+    expect(output).not.toContain("--apply");
+    expect(tagsByNamespace(world.registry)).toEqual({ harbor: ["v2.15.2"] });
+    expect(tagsByNamespace(world.sandbox.dockerHub.registry)).toEqual({ goharbor: ["v2.15.2"] });
+    expect(world.internet.refused).toEqual([]);
+    const [, folder = ""] = /Summary and report: (\S+)/.exec(output) ?? [];
+    expect(readFileSync(join(folder, "summary.md"), "utf8")).toContain("v2.15.2");
+  });
+
+  test("is not led astray by what a runner has left in the environment", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const event = join(world.folder, "event.json");
+    writeFileSync(event, "not an event");
+    const env = { GITHUB_EVENT_NAME: "release", GITHUB_EVENT_PATH: event, INPUT_VERSION: "v2.14.4" };
+    const { status, output } = await mirror(world, wanted, { env });
+    expect([status, output]).toEqual([0, expect.stringContaining("v2.15.2")]);
+    expect(output).not.toContain("v2.14.4");
+  });
+
+  test("fails with the same words and status as the Action", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const { status, output } = await mirror(world, ["--destinations", "registry.example.com/harbor"]);
+    expect([status, output]).toEqual([1, expect.stringContaining("No version to mirror")]);
+    expect(output).not.toContain("::");
+    const misspelt = await mirror(world, ["--destination", "registry.example.com/harbor"]);
+    expect([misspelt.status, misspelt.output]).toEqual([2, expect.stringContaining("--help")]);
+  });
+
+  test("ends in good order when it is interrupted", async () => {
+    await using world = await startExampleWorld("goharbor");
+    world.registry.fault({ when: {}, times: Number.POSITIVE_INFINITY, effect: { delayMs: 200 } });
+    let told = false;
+    const { status, output } = await mirror(world, [...wanted, "--apply"], {
+      onOutput: (text, child) => {
+        if (told || !text.includes("Mirroring")) return;
+        told = true;
+        child.kill("SIGTERM");
+      },
+    });
+    expect(status).toBe(1);
+    expect(output).toContain("cancelled");
+    expect(tagsByNamespace(world.registry)).toEqual({});
+    expect(world.registry.uploadsOpen()).toBe(0);
+  });
+});
