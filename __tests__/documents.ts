@@ -26,10 +26,12 @@ export const documents = [
   ...readdirSync(root).filter((name) => /\.md$/.test(name)),
 ];
 
-/** The code blocks of a language in a Markdown text. */
+/** The code blocks of a language in a Markdown text, without the indentation of a block inside a list. */
 export function codeBlocks(markdown: string, language: string): readonly string[] {
-  const blocks = markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm);
-  return [...blocks].flatMap(([, of, code = ""]) => (of === language ? [code] : []));
+  const blocks = markdown.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm);
+  return [...blocks].flatMap(([, indent = "", of, code = ""]) =>
+    of === language ? [code.replaceAll(new RegExp(`^${indent}`, "gm"), "")] : [],
+  );
 }
 
 /** The cells of the table whose header row begins so, without that row. */

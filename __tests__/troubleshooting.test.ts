@@ -9,12 +9,12 @@ const page = "docs/troubleshooting.md";
 const otherTexts: readonly (readonly [why: string, file: RegExp, text: RegExp])[] = [
   ["what the plan and the summary tell", /^src\/report\/(?!annotations|reported-step|write)/, /./],
   ["advice says itself what to do", /advice\.ts$/, /./],
-  ["why a registry is treated in its way", /^src\/oci\/quirks\.ts$/, /./],
+  ["why a registry is treated in its way", /^src\/oci\/(quirks\.ts$|vendors\/)/, /./],
   ["parts of requests", /./, /^(application\/json|GET \/|… Credential=)/],
   [
     "parts of a longer message",
     /./,
-    /^(, |The run of the workflow|has not ended|looking up the blob|the (tcr- inputs|TENCENTCLOUD_ variables))/,
+    /^(, |The run of the workflow|has not ended|looking up the (blob|tag)|harbor-release-mirror |Plan \(dry run|TCR Personal Edition|Share … of|it is in this job's share|… Set `tcr-|……\. Set|the (tcr- inputs|TENCENTCLOUD_ variables))/,
   ],
 ];
 

@@ -56,7 +56,9 @@ export async function act(
   };
   write("repository/.github/workflows/workflow.yml", text);
   cpSync(join(root, "dist"), path("action/dist"), { recursive: true });
-  copyFileSync(join(root, "action.yml"), path("action/action.yml"));
+  for (const name of ["action.yml", "post.js", "package.json"]) {
+    copyFileSync(join(root, name), path("action", name));
+  }
   write("login/action.yml", loginAction);
   write("login/login.js", loginScript);
   const given = { ...secrets, GITHUB_TOKEN: githubToken };

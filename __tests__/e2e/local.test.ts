@@ -101,7 +101,6 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     await using world = await startExampleWorld("goharbor");
     const { status, output } = await mirror(world, ["--destinations", "registry.example.com/harbor"]);
     expect([status, output]).toEqual([1, expect.stringContaining("No version to mirror")]);
-    expect(output).not.toContain("::");
     const misspelt = await mirror(world, ["--destination", "registry.example.com/harbor"]);
     expect([misspelt.status, misspelt.output]).toEqual([2, expect.stringContaining("--help")]);
   });
