@@ -6,6 +6,10 @@ import { optionsIn, startExampleWorld } from "./examples.ts";
 
 /** Blocks that are no workflow, each with the reason why nothing runs it. */
 const notRun: Readonly<Record<string, string>> = {
+  "docs/docker-hub.md, Without a stored secret":
+    "needs Docker's exchange of id tokens, which the tests of that login stand in for",
+  "docs/fan-out.md, Several jobs, block 1": "calls another workflow, which the tests of the fan-out run",
+  "docs/fan-out.md, Several jobs, block 2": "calls another workflow, which the tests of the fan-out run",
   "docs/tcr.md, Without stored secrets":
     "needs CAM's exchange of id tokens, which __tests__/destinations/tencent-keys.test.ts stands in for",
   "README.md, Pulling from the mirror": "values of Harbor's Helm chart, which no step reads",
