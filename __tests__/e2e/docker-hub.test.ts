@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type ActionResult, actionEnvironment, releaseEvent, runAction } from "../../sandbox/action.ts";
 import { type GitHubOidc, startGitHubOidc } from "../../sandbox/github-oidc.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
+import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { actionInputs, type Sandbox, type SandboxOptions, startSandbox } from "../../sandbox/sandbox.ts";
 import { scale } from "./world.ts";
 
@@ -145,6 +146,27 @@ describe("an access token without the right to delete", () => {
     expect(exitCode).toBe(1);
     expect(log).toContain("the login was refused (access token has insufficient scopes)");
     expect(sandbox.dockerHub.registry.repositories()).toEqual([]);
+  });
+});
+
+describe("immutable tags", () => {
+  it("are neither overwritten nor deleted, and each failure names that as a reason", async () => {
+    const immutableTags = new Set(["goharbor/harbor-core:v2.15.2", "goharbor/harbor-core:v2.15.1"]);
+    const sandbox = await sandboxWith({ dockerHub: { immutableTags } });
+    const hub = sandbox.dockerHub.registry;
+    seedRelease(hub, "v2.15.1", { scale });
+    const inputs = hubOnly(actionInputs(sandbox), ",keep=1");
+    const pruning = await act(sandbox, inputs);
+    expect(pruning.exitCode).toBe(1);
+    expect(pruning.log).toMatch(/deleting the tag v2\.15\.1 failed with status 403: the tag is immutable/);
+    expect(pruning.outputs).toMatchObject({ copied: "12", pruned: "11", failed: "1" });
+    expect(tagsAt(sandbox)).toEqual(["v2.15.1", "v2.15.2"]);
+
+    const before = pushTo(hub, "goharbor/harbor-core", buildImage({ seed: "another build" }), "v2.15.2");
+    const overwriting = await act(sandbox, inputs);
+    expect(overwriting.exitCode).toBe(1);
+    expect(overwriting.log).toMatch(/harbor-core.* failed with status 403 .*is not immutable/);
+    expect(hub.tags("goharbor/harbor-core").get("v2.15.2")).toBe(before);
   });
 });
 

@@ -74,7 +74,8 @@ export function pullAdvice(registry: string): string {
 export function pushAdvice(registry: string): string {
   return (
     rightsAt(registry)?.push ??
-    "Check that the login of this registry may push to this repository, and that it exists."
+    "Check that the login of this registry may push to this repository, that it exists, and that a tag which is there already is " +
+      "not immutable."
   );
 }
 
