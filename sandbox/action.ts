@@ -136,6 +136,19 @@ export interface RunOptions {
   readonly entry?: string;
 }
 
+/** Runs the post step of the Action, with what its main step saved: the runner hands that on as `STATE_<name>`. */
+export function runPostStep(
+  environment: Readonly<Record<string, string>>,
+  options: Omit<RunOptions, "entry"> = {},
+): Promise<ActionResult> {
+  const saved = parseOutputs(readFileSync(environment.GITHUB_STATE ?? "", "utf8"));
+  const state = Object.fromEntries(Object.entries(saved).map(([name, value]) => [`STATE_${name}`, value]));
+  const action = parse(readFileSync(join(root, "action.yml"), "utf8")) as {
+    readonly runs: { readonly post: string };
+  };
+  return runAction({ ...environment, ...state }, { ...options, entry: join(root, action.runs.post) });
+}
+
 /** Runs the Action to its end. */
 export async function runAction(
   environment: Readonly<Record<string, string>>,

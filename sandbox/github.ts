@@ -4,6 +4,7 @@
  *   `last` that lead to `/repositories/{id}/releases`; drafts only for a token;
  * - `GET /repos/{o}/{r}/releases/tags/{tag}`: published releases only;
  * - `GET /repos/{o}/{r}/contents/{path}?ref=`: JSON with base64 in lines, or the bytes for the `raw` media type;
+ * - `GET /repos/{o}/{r}/actions/runs/{id}`;
  * - 404 for whatever is not there, 401 "Bad credentials" for an unknown token, 403 without User-Agent.
  */
 import { type Answer, extend, json, type SandboxRequest, type SandboxServer, startServer } from "./server.ts";
@@ -30,8 +31,15 @@ export interface GitHubOptions {
   readonly tokens?: readonly string[];
 }
 
+export interface WorkflowRun {
+  readonly status: "in_progress" | "completed";
+  readonly attempt: number;
+}
+
 export interface GitHub extends SandboxServer {
   readonly repository: string;
+  /** Runs of workflows by their ids; tests add to it. */
+  readonly runs: Map<string, WorkflowRun>;
   /** Publishes one more release. */
   addRelease(release: GitHubRelease): void;
   /** A release in the form of the API and of event payloads; undefined for an unknown tag. */
@@ -45,6 +53,7 @@ interface Repository {
   readonly releases: GitHubRelease[];
   readonly files: GitHubOptions["files"];
   readonly tokens: readonly string[];
+  readonly runs: Map<string, WorkflowRun>;
 }
 
 /** Starts the API of one repository. */
@@ -54,10 +63,12 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHub> {
     releases: [...options.releases],
     files: options.files,
     tokens: options.tokens ?? [githubToken],
+    runs: new Map(),
   };
   const server = await startServer((request) => answerTo(repository, request));
   return extend(server, {
     repository: options.repository,
+    runs: repository.runs,
     addRelease: (release: GitHubRelease) => {
       repository.releases.push(release);
     },
@@ -89,11 +100,20 @@ function answerTo(repository: Repository, request: SandboxRequest): Answer {
   const prefix = [byName, byId].find((one) => path.startsWith(one));
   if (prefix === undefined || request.method !== "GET") return problem(404, "Not Found");
   const rest = path.slice(prefix.length);
+  if (rest.startsWith("actions/runs/")) return workflowRun(repository, rest.slice(13));
   if (rest === "releases") return listReleases(repository, request, signedIn);
   if (rest.startsWith("releases/tags/"))
     return releaseByTag(repository, request, decodeURIComponent(rest.slice(14)));
   if (rest.startsWith("contents/")) return contents(repository, request, decodeURIComponent(rest.slice(9)));
   return problem(404, "Not Found");
+}
+
+/** https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run */
+function workflowRun({ runs }: Repository, id: string): Answer {
+  const run = runs.get(id);
+  if (run === undefined) return problem(404, "Not Found");
+  const { status, attempt } = run;
+  return json(200, { id: Number(id), status, run_attempt: attempt, conclusion: null }, rateLimit);
 }
 
 function listReleases(repository: Repository, request: SandboxRequest, signedIn: boolean): Answer {

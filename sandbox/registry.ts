@@ -28,6 +28,7 @@ import {
 import { type UploadOptions, type Uploads, uploads, usualUploads } from "./registry/uploads.ts";
 import {
   type Answer,
+  ConnectionCut,
   extend,
   json,
   readBody,
@@ -64,7 +65,7 @@ export interface RegistryOptions extends Manners, Partial<UploadOptions> {
   readonly blobRedirect?: boolean;
   /** Announced on manifests; GET counts down, and at zero answers 429. */
   readonly rateLimitHeaders?: { readonly limit: number; readonly remaining: number };
-  /** `repository:tag` of the tags that cannot be set to another digest: 403. */
+  /** `repository:tag` of the tags that cannot be set to another digest: 403, or 412 where it deletes as Harbor. */
   readonly immutableTags?: Pick<ReadonlySet<string>, "has">;
   /**
    * Requests of all kinds in a window of time before a bare 429 without a body of the specification, as Docker Hub's abuse
@@ -77,6 +78,8 @@ export interface RegistryOptions extends Manners, Partial<UploadOptions> {
   readonly pageSize?: number;
   /** The largest page of tags that may be asked for. Default: any. */
   readonly largestPage?: number;
+  /** Whether a request gets an answer at all; else its connection is cut. Default: all do. */
+  readonly admits?: () => boolean;
   /** Told of every change that came by HTTP, as it happens. */
   readonly onChange?: (event: RegistryEvent) => void;
   /** Milliseconds since the epoch. */
@@ -135,7 +138,10 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     immutableTags: options.immutableTags ?? new Set(),
     admit: requestLimiter(options.requestLimit, now),
   };
-  const server = await startServer((request) => answerTo(registry, request));
+  const server = await startServer((request) => {
+    if (options.admits?.() === false) throw new ConnectionCut();
+    return answerTo(registry, request);
+  });
   const close = async () => {
     await Promise.all([registryClose(), tokenServer?.close(), contentServer?.close()]);
   };
@@ -284,5 +290,12 @@ async function pushManifest(
         status: 201,
         headers: { location: `/v2/${name}/manifests/${before}`, "docker-content-digest": before },
       }
-    : errorAnswer(403, "DENIED", "requested access to the resource is denied");
+    : immutableRefusal(manifests.deletion === "harbor", name, item);
+}
+
+/** Harbor's words: https://github.com/goharbor/harbor, src/server/middleware/immutable/pushmf.go */
+function immutableRefusal(isHarbor: boolean, name: string, tag: string): Answer {
+  if (!isHarbor) return errorAnswer(403, "DENIED", "requested access to the resource is denied");
+  const text = `Failed to process request due to '${name.split("/").at(-1)}:${tag}' configured as immutable.`;
+  return errorAnswer(412, "PRECONDITION", text);
 }

@@ -65,6 +65,11 @@ export interface SandboxServer extends AsyncDisposable {
 
 type MutableRecord = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] };
 
+/** Thrown by a handler that wants the connection destroyed without an answer. */
+export class ConnectionCut extends Error {
+  override readonly name = "ConnectionCut";
+}
+
 /** Destroys the connection in the middle of things, on purpose. */
 class ScriptedReset extends Error {
   override readonly name = "ScriptedReset";
@@ -157,7 +162,8 @@ async function serve(
     // A client that went away while its body was read needs no answer; anything else is a mistake of the sandbox
     // and has to be seen, as an answer that no service would give.
     const left = incoming.errored !== null && !incoming.complete;
-    if (thrown instanceof ScriptedReset || left || response.headersSent) response.destroy();
+    const isMeant = thrown instanceof ScriptedReset || thrown instanceof ConnectionCut;
+    if (isMeant || left || response.headersSent) response.destroy();
     else response.writeHead(500, { "content-type": "text/plain" }).end(`sandbox: ${String(thrown)}`);
   }
 }

@@ -1,6 +1,7 @@
 /** The actions of the TCR API; `tcr.ts` tells which documented behaviour they keep. */
 import { randomUUID } from "node:crypto";
 import type { RegistryServer } from "./registry.ts";
+import type { Network } from "./tcr-access.ts";
 import { type ApiAction, ApiError, type Parameters } from "./tcr-api.ts";
 import { fullAccess, type User } from "./token-server.ts";
 
@@ -20,11 +21,21 @@ export interface TcrState {
   /** Life of a temporary login. */
   readonly loginSeconds: number;
   readonly deleteRemovesDigest: boolean;
+  /** `namespace/repository:tag` of the tags that a rule protects. */
+  readonly immutableTags: Pick<ReadonlySet<string>, "has">;
+  /** Undefined: everybody may come in. */
+  readonly network: Network | undefined;
 }
 
 /** The actions of the TCR API that a mirror needs, by name. */
 export function tcrActions(state: TcrState): ReadonlyMap<string, ApiAction> {
-  return new Map([...instanceActions(state), ...namespaceActions(state), ...imageActions(state)]);
+  const access = state.network?.actions((given, region) => checkInstance(state.instance, given, region));
+  return new Map([
+    ...instanceActions(state),
+    ...namespaceActions(state),
+    ...imageActions(state),
+    ...(access ?? []),
+  ]);
 }
 
 type Actions = readonly (readonly [string, ApiAction])[];
@@ -175,7 +186,12 @@ function describeImages({ registry, instance }: TcrState): ApiAction {
   };
 }
 
-function deleteRepositoryTags({ registry, instance, deleteRemovesDigest }: TcrState): ApiAction {
+function deleteRepositoryTags({
+  registry,
+  instance,
+  deleteRemovesDigest,
+  immutableTags,
+}: TcrState): ApiAction {
   return {
     parameters: { ...imageNames, Tags: "strings" },
     run: (given, region) => {
@@ -188,6 +204,9 @@ function deleteRepositoryTags({ registry, instance, deleteRemovesDigest }: TcrSt
       for (const tag of tags) {
         const digest = registry.tags(repository).get(tag);
         if (digest === undefined) throw notFound(`the tag ${tag}`);
+        if (immutableTags.has(`${repository}:${tag}`)) {
+          throw new ApiError("FailedOperation.PreconditionFailed", `${tag} is configured as immutable`);
+        }
         if (deleteRemovesDigest) registry.deleteManifest(repository, digest);
         else registry.untag(repository, tag);
       }
@@ -226,7 +245,11 @@ function page<T>(all: readonly T[], given: Parameters): readonly T[] {
   return all.slice((number - 1) * size, number * size);
 }
 
-function checkInstance({ registryId, region: home }: TcrInstance, given: Parameters, region: string): void {
+function checkInstance(
+  { registryId, region: home }: TcrInstance,
+  given: Pick<Parameters, "text">,
+  region: string,
+): void {
   if (given.text("RegistryId") !== registryId || region !== home) {
     throw notFound(`the instance ${given.text("RegistryId")} in ${region}`);
   }

@@ -1,7 +1,7 @@
 /**
  * The gateway of the Tencent Cloud API in front of TCR (https://www.tencentcloud.com/document/product/1051/41100). Kept:
- * POST to `/` alone; TC3-HMAC-SHA256 checked; a clock that is off by more than 300 s is refused; `X-TC-Action`,
- * `X-TC-Version: 2019-09-24` and `X-TC-Region` needed; errors, too, come with HTTP 200; unknown and missing parameters
+ * POST to `/` alone; TC3-HMAC-SHA256 checked, but for the actions that are not signed; temporary keys that run out; a clock
+ * that is off by more than 300 s is refused; `X-TC-Action`, `X-TC-Version` of that action and `X-TC-Region` needed; errors, too, come with HTTP 200; unknown and missing parameters
  * are refused.
  */
 import { randomUUID, timingSafeEqual } from "node:crypto";
@@ -13,6 +13,8 @@ export interface TencentCloudKey {
   readonly secretKey: string;
   /** With temporary keys: has to come in `X-TC-Token`. */
   readonly sessionToken?: string;
+  /** When a temporary key runs out, in milliseconds since the epoch. */
+  readonly expiresAt?: number;
 }
 
 /** An error of the API: `FailedOperation.ErrorTcrResourceConflict` and the like. */
@@ -29,6 +31,8 @@ export class ApiError extends Error {
 export type ParameterType = "string" | "number" | "boolean" | "strings" | "filters";
 
 export interface ApiAction {
+  /** Whether it is called with `Authorization: SKIP` in place of a signature. Default: false. */
+  readonly unsigned?: boolean;
   /** Parameters with their types; a name with `?` may be left out. */
   readonly parameters: Readonly<Record<string, ParameterType>>;
   readonly run: (parameters: Parameters, region: string) => Record<string, unknown>;
@@ -45,14 +49,16 @@ export interface Parameters {
 }
 
 export interface Gateway {
+  /** Looked up on every call, so keys may come later. */
   readonly keys: readonly TencentCloudKey[];
-  readonly actions: ReadonlyMap<string, ApiAction>;
+  /** Actions by the version of their product's API. */
+  readonly products: ReadonlyMap<string, ReadonlyMap<string, ApiAction>>;
   /** Calls per second that are allowed; Tencent's limits are 10 to 100, by action. */
   readonly callsPerSecond: number;
   readonly now: () => number;
 }
 
-const apiVersion = "2019-09-24";
+export const tcrVersion = "2019-09-24";
 
 /** How far the client's clock may be off, in seconds. */
 const clockTolerance = 300;
@@ -66,7 +72,13 @@ export function gateway(api: Gateway): (request: SandboxRequest) => Promise<Answ
     try {
       if (request.method !== "POST" || request.path !== "/")
         throw new ApiError("UnsupportedProtocol", "POST / only");
-      checkSignature(api, request, body);
+      const action = actionOf(api, request);
+      if (action?.unsigned !== true) checkSignature(api, request, body);
+      else if (request.headers.authorization !== "SKIP" || request.headers["x-tc-token"] !== undefined)
+        throw new ApiError("AuthFailure.InvalidAuthorization", "the action is not signed: SKIP");
+      if (!api.products.has(header(request, "x-tc-version"))) {
+        throw new ApiError("InvalidParameter", "X-TC-Version is not one of these products");
+      }
       recent = [...recent.filter((at) => at > api.now() - 1000), api.now()];
       if (recent.length > api.callsPerSecond) {
         throw new ApiError(
@@ -74,7 +86,7 @@ export function gateway(api: Gateway): (request: SandboxRequest) => Promise<Answ
           `Your current request times equals to ${recent.length} in a second`,
         );
       }
-      return json(200, { Response: { ...call(api, request, body), RequestId: requestId } });
+      return json(200, { Response: { ...call(action, request, body), RequestId: requestId } });
     } catch (thrown) {
       if (!(thrown instanceof ApiError)) throw thrown;
       const error = { Code: thrown.code, Message: thrown.message };
@@ -83,14 +95,14 @@ export function gateway(api: Gateway): (request: SandboxRequest) => Promise<Answ
   };
 }
 
-function call(api: Gateway, request: SandboxRequest, body: Buffer): Record<string, unknown> {
-  if (header(request, "x-tc-version") !== apiVersion) {
-    throw new ApiError("InvalidParameter", `X-TC-Version is not ${apiVersion}`);
-  }
+function actionOf({ products }: Gateway, request: SandboxRequest): ApiAction | undefined {
+  return products.get(header(request, "x-tc-version"))?.get(header(request, "x-tc-action"));
+}
+
+function call(action: ApiAction | undefined, request: SandboxRequest, body: Buffer): Record<string, unknown> {
   const region = header(request, "x-tc-region");
   if (region === "") throw new ApiError("MissingParameter", "X-TC-Region is missing");
-  const action = api.actions.get(header(request, "x-tc-action"));
-  if (action === undefined) throw new ApiError("InvalidAction", "X-TC-Action is missing or unknown");
+  if (action === undefined) throw new ApiError("InvalidAction", "no action of this name and version");
   return action.run(checkedParameters(action, body), region);
 }
 
@@ -124,7 +136,8 @@ function checkSignature({ keys, now }: Gateway, request: SandboxRequest, body: B
   if (!covered || !sorted || service !== "tcr" || date !== dateOf(timestamp) || !equal) {
     throw new ApiError("AuthFailure.SignatureFailure", "the provided credentials could not be validated");
   }
-  if (header(request, "x-tc-token") !== (key.sessionToken ?? "")) {
+  const isLive = (key.expiresAt ?? Number.POSITIVE_INFINITY) > now();
+  if (header(request, "x-tc-token") !== (key.sessionToken ?? "") || !isLive) {
     throw new ApiError("AuthFailure.TokenFailure", "the session token is missing or wrong");
   }
 }

@@ -6,13 +6,17 @@
  *   one; temporary registry logins that run out (`ExpTime` in milliseconds); namespaces with a fuzzy name filter;
  *   `Offset` is a page number, but a true offset for DescribeInstances; at most 20 tags in a DeleteRepositoryTags;
  *   another region does not know the instance.
+ * - a service account (`tcr$<name>`) pushes and pulls, and has no right to delete;
+ * - on the same port, for a role, the Security Token Service.
  * Not documented by Tencent, and taken the inconvenient way here: a tag that is not there makes DeleteRepositoryTags
  * fail after the tags before it are gone.
  */
 import { type RegistryOptions, type RegistryServer, startRegistry, type User } from "./registry.ts";
 import { type SandboxServer, startServer } from "./server.ts";
+import { createNetwork, type Network, type NetworkOptions } from "./tcr-access.ts";
 import { type TcrInstance, type TcrState, tcrActions } from "./tcr-actions.ts";
-import { gateway, type TencentCloudKey } from "./tcr-api.ts";
+import { gateway, type TencentCloudKey, tcrVersion } from "./tcr-api.ts";
+import { type RoleOptions, type RoleSession, stsActions, stsVersion } from "./tencent-sts.ts";
 
 export type { TcrInstance } from "./tcr-actions.ts";
 export type { TencentCloudKey } from "./tcr-api.ts";
@@ -30,7 +34,13 @@ export interface TcrOptions {
   readonly deleteRemovesDigest?: boolean;
   /** Life of a temporary login. Default: 3600, as documented. */
   readonly loginSeconds?: number;
-  /** API calls per second before RequestLimitExceeded. Default: 20. */
+  /** Tags, as `namespace/repository:tag`, that an immutability rule covers. */
+  readonly immutableTags?: Pick<ReadonlySet<string>, "has">;
+  /** Access control of the registry. Default: everybody may come in. */
+  readonly network?: NetworkOptions;
+  /** A role that GitHub's id tokens may assume. */
+  readonly role?: RoleOptions;
+  /** API calls per second before RequestLimitExceeded. Default: 10, the least that is documented. */
   readonly callsPerSecond?: number;
   /** Whatever is to differ from TCR's own ways. */
   readonly registry?: RegistryOptions;
@@ -45,6 +55,10 @@ export interface Tcr extends AsyncDisposable {
   readonly namespaces: ReadonlyMap<string, { readonly public: boolean }>;
   /** Temporary logins that the API gave out. */
   readonly logins: readonly User[];
+  /** Access control, where there is any. */
+  readonly network: Network | undefined;
+  /** Sessions of the role, in order. */
+  readonly sessions: readonly RoleSession[];
   close(): Promise<void>;
 }
 
@@ -59,11 +73,18 @@ export const tcrInstance: TcrInstance = {
   region: "ap-guangzhou",
 };
 
+/** A service account: its rights are to push and to pull (the API's CreateServiceAccount). */
+export function serviceAccount(name: string, password: string): User {
+  return { username: `tcr$${name}`, password, access: (_repository, action) => action !== "delete" };
+}
+
 /** Starts the registry, its token server and the API. */
 export async function startTcr(options: TcrOptions = {}): Promise<Tcr> {
   const { instance = tcrInstance, now = Date.now } = options;
   const users: User[] = [...(options.users ?? [])];
   const logins: User[] = [];
+  const sessions: RoleSession[] = [];
+  const network = options.network === undefined ? undefined : createNetwork(options.network);
   const namespaces = new Map(
     Object.entries(options.namespaces ?? {}).map(([name, open]) => [name, { public: open }]),
   );
@@ -71,6 +92,8 @@ export async function startTcr(options: TcrOptions = {}): Promise<Tcr> {
     authentication: { kind: "bearer", users, service: "harbor-registry" },
     deletion: "harbor",
     namespaces,
+    ...(options.immutableTags === undefined ? {} : { immutableTags: options.immutableTags }),
+    ...(network === undefined ? {} : { admits: network.admits }),
     now,
     ...options.registry,
   });
@@ -85,12 +108,33 @@ export async function startTcr(options: TcrOptions = {}): Promise<Tcr> {
     addLogin,
     loginSeconds: options.loginSeconds ?? 3600,
     deleteRemovesDigest: options.deleteRemovesDigest ?? false,
+    immutableTags: options.immutableTags ?? new Set(),
+    network,
     now,
   };
-  const { keys = [tcrKey], callsPerSecond = 20 } = options;
-  const api = await startServer(gateway({ keys, actions: tcrActions(state), callsPerSecond, now }));
+  const keys = [...(options.keys ?? [tcrKey])];
+  const { role, callsPerSecond = 10 } = options;
+  const products = new Map([[tcrVersion, tcrActions(state)]]);
+  if (role !== undefined) {
+    const openSession = (session: RoleSession) => {
+      sessions.push(session);
+      keys.push(session.key);
+    };
+    products.set(stsVersion, stsActions(role, now, openSession));
+  }
+  const api = await startServer(gateway({ keys, products, callsPerSecond, now }));
   const close = async () => {
     await Promise.all([registry.close(), api.close()]);
   };
-  return { registry, api, instance, namespaces, logins, close, [Symbol.asyncDispose]: close };
+  return {
+    registry,
+    api,
+    instance,
+    namespaces,
+    logins,
+    network,
+    sessions,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
