@@ -19,6 +19,8 @@ export interface Inputs {
   readonly images: "auto" | readonly ImageRule[];
   /** The `keep` and `keep-by` inputs, for schedules: each destination has its own in `destinations`. */
   readonly retention: Retention;
+  /** Most versions that are deleted at a destination in one run. */
+  readonly pruneLimit: number | "all";
   readonly prereleases: boolean;
   readonly overwrite: boolean;
   readonly platforms: "all" | readonly Platform[];

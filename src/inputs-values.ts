@@ -96,7 +96,7 @@ export function parseConnections(text: string, mistake: Mistake): number | undef
 /** Most versions that `keep` may name: more is surely a slip of the keyboard, and `all` exists. */
 const mostKept = 1000;
 
-/** How many versions are kept: a whole number from 1 on, or `all`. */
+/** How many versions are kept, or deleted at the most: a whole number from 1 on, or `all`. */
 export function parseKeep(text: string, mistake: Mistake): number | "all" {
   if (text === "all") return "all";
   const keep = Number(text);

@@ -167,6 +167,7 @@ export async function makePlanFor(
     catalogue: createCatalogue(inputs.images, repository, readAtTag, log),
     destinations: places.destinations,
     overwrite: inputs.overwrite,
+    pruneLimit: inputs.pruneLimit,
     wait: { ...searchOptions(places, inputs, log), clock, wait },
     signal,
   });

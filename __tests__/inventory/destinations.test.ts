@@ -234,6 +234,7 @@ describe("what all tags of a repository point to", () => {
       components: new Map(universe.map(({ tag }) => [tag, componentsOf(tag)])),
       destinations: [stock],
       overwrite: true,
+      pruneLimit: "all",
     };
     server.clearRequests();
     return withHeldDigests(snapshot, stock, destination, never);

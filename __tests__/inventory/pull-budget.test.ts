@@ -41,6 +41,7 @@ async function planned(
       world.destination(server, { retention: { keep: "all", keepBy: "semver" } }),
     ),
     overwrite: true,
+    pruneLimit: "all",
     wait: { sources, wantsPlatform: undefined, attachments: undefined, log, clock: fakeClock(), wait: 0 },
     signal: never,
   });

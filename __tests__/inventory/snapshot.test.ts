@@ -43,6 +43,7 @@ function optionsFor(
     catalogue: harborCatalogue,
     destinations,
     overwrite: true,
+    pruneLimit: "all",
     wait: { ...searching(...sources), wait: 60_000, clock: fakeClock() },
     signal: never,
     ...more,

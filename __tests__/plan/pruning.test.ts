@@ -43,6 +43,43 @@ describe("an incomplete version", () => {
   });
 });
 
+describe("more versions than prune-limit allows", () => {
+  const holds = ["v2.15.1", "v2.15.0", "v2.14.4", "v2.14.3"];
+  const planned = (pruneLimit: number | "all") =>
+    makePlan(
+      snapshotOf({
+        wanted: ["v2.15.2"],
+        pruneLimit,
+        destinations: [
+          { name: "slip.example/goharbor", keep: 1, holds },
+          { name: "usual.example/goharbor", keep: 4, holds },
+        ],
+      }),
+    );
+
+  test("are all left at that destination, with the number to set, and go at others as usual (P5)", () => {
+    const plan = planned(3);
+    const [slip, usual] = ["slip.example/goharbor", "usual.example/goharbor"].map((name) =>
+      plan.steps.filter(({ destination }) => destination === name),
+    );
+    expect(slip?.filter(({ kind }) => kind === "prune")).toEqual([]);
+    const left = slip?.filter(({ kind }) => kind === "leave") ?? [];
+    expect([...versionsIn(left)].sort()).toEqual([...holds].sort());
+    for (const { reason } of left)
+      expect(reason).toMatch(/^4 versions would be deleted .* prune-limit is 3, .* set prune-limit to 4 /);
+    expect(versionsIn(usual?.filter(({ kind }) => kind === "prune") ?? [])).toEqual(["v2.14.3"]);
+    // What is copied is copied all the same.
+    expect(versionsIn(slip?.filter(({ kind }) => kind === "copy") ?? [])).toEqual(["v2.15.2"]);
+  });
+
+  test.each([4, 5, "all"] as const)("as many as it allows go: %s", (pruneLimit) => {
+    const pruned = stepsOf(planned(pruneLimit), "prune").filter(({ destination }) =>
+      destination.startsWith("slip."),
+    );
+    expect([...versionsIn(pruned)].sort()).toEqual([...holds].sort());
+  });
+});
+
 test("tags that are no release are not looked at, whatever they are called", () => {
   const images = ["harbor-core", "redis-photon", "valkey-photon"];
   const contents = Object.fromEntries(

@@ -71,6 +71,8 @@ export interface GivenSnapshot {
   /** What wanted images hold at the source, where it matters. Default: something of their own. */
   readonly sourceContents?: Readonly<Record<string, string>>;
   readonly overwrite?: boolean;
+  /** Default: all. */
+  readonly pruneLimit?: number | "all";
 }
 
 /** The digest of what a word stands for; the word of an image that nobody changed is its `image:tag`. */
@@ -104,6 +106,7 @@ export function snapshotOf(given: GivenSnapshot): Snapshot {
     components,
     destinations: given.destinations.map((destination) => destinationOf(destination, given, components)),
     overwrite: given.overwrite ?? true,
+    pruneLimit: given.pruneLimit ?? "all",
   };
 }
 

@@ -7,7 +7,8 @@ import { type Digest, digestOf } from "../oci/digest.ts";
  * from runner to runner: waiting time, disk, connections.
  */
 export function digestOfInputs(inputs: Inputs): Digest {
-  const { version, repository, sources, images, prereleases, overwrite, platforms, referrers } = inputs;
+  const { version, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers } =
+    inputs;
   const destinations = inputs.destinations.map(({ api, ...each }) => ({ ...each, api: api?.href }));
   const deciding = {
     destinations,
@@ -15,6 +16,7 @@ export function digestOfInputs(inputs: Inputs): Digest {
     repository,
     sources,
     images,
+    pruneLimit,
     prereleases,
     overwrite,
     platforms,

@@ -29,6 +29,8 @@ export interface SnapshotOptions {
   readonly catalogue: Catalogue;
   readonly destinations: readonly StockedDestination[];
   readonly overwrite: boolean;
+  /** Most versions that are deleted at a destination in one run. */
+  readonly pruneLimit: number | "all";
   readonly wait: WaitOptions;
   readonly signal: AbortSignal;
 }
@@ -39,7 +41,7 @@ export interface SnapshotOptions {
  * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
 export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
-  const { repository, universe, catalogue, destinations, overwrite, signal } = options;
+  const { repository, universe, catalogue, destinations, overwrite, pruneLimit, signal } = options;
   const wantedComponents = new Map<string, readonly Component[]>();
   for (const version of options.wanted) wantedComponents.set(version.tag, await catalogue.read(version));
   const all = [...wantedComponents.values()].flat();
@@ -62,7 +64,15 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     }),
   );
   const components = await componentsSeen(universe, wantedComponents, catalogue, stocks);
-  const snapshot: Snapshot = { repository, universe, wanted, components, destinations: stocks, overwrite };
+  const snapshot: Snapshot = {
+    repository,
+    universe,
+    wanted,
+    components,
+    destinations: stocks,
+    overwrite,
+    pruneLimit,
+  };
   const completed = await Promise.all(
     stocks.map((stock, index) => complete(snapshot, stock, destinations[index], signal)),
   );

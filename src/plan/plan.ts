@@ -1,7 +1,7 @@
 import type { Component } from "./component.ts";
 import { isHeld } from "./holding.ts";
 import { type Ownership, ownershipOf } from "./ownership.ts";
-import { planPruning } from "./pruning.ts";
+import { planPruning, withinLimit } from "./pruning.ts";
 import { newest } from "./retention.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type WantedVersion } from "./snapshot.ts";
 import type { FailStep, ImageStep, KeepStep, PlannedImage, Step } from "./step.ts";
@@ -47,9 +47,10 @@ function planDestination(
   const images = snapshot.wanted.flatMap((wanted) =>
     planVersion(snapshot, destination, ownership, wanted, kept),
   );
+  const pruning = planPruning(snapshot.universe, destination, ownership, kept, images);
   const keeps =
     destination.retention.keep === "all" ? [] : kept.map((version) => keepStep(destination, version));
-  return [...images, ...keeps, ...planPruning(snapshot.universe, destination, ownership, kept, images)];
+  return [...images, ...keeps, ...withinLimit(pruning, snapshot.pruneLimit)];
 }
 
 /** The newest of what the destination holds whole or is about to hold. */

@@ -52,6 +52,29 @@ export function planPruning(
   );
 }
 
+/**
+ * Leaves everything where more versions would go than the limit allows (P5). Pruning after each release deletes one or two
+ * versions, after missed runs a few more: in its busiest quarter since 2020, Harbor tagged nine releases. More at once is the
+ * first pruning of an old namespace, or a slip: `keep=3` meant for a mirror on the line of the archive, `keep-by` changed,
+ * another repository's releases. The one is a number to set once; the other cannot be taken back. All is left rather than
+ * some, because a few versions a run would delete the same history, only later.
+ */
+export function withinLimit(
+  steps: readonly (PruneStep | LeaveStep)[],
+  limit: number | "all",
+): readonly (PruneStep | LeaveStep)[] {
+  const going = new Set(steps.flatMap((step) => (step.kind === "prune" ? [step.version] : []))).size;
+  if (limit === "all" || going <= limit) return steps;
+  const reason =
+    `${going} versions would be deleted here in one run, and prune-limit is ${limit}, so nothing is deleted: if all of them ` +
+    `are to go, set prune-limit to ${going} for one run; if not, raise keep`;
+  return steps.map((step) => {
+    if (step.kind !== "prune") return step;
+    const { destination, version, image, tag } = step;
+    return { kind: "leave", destination, version, image, tag, reason };
+  });
+}
+
 function keptNames(kept: readonly Version[]): string {
   return `${kept.length}: ${kept.map(({ tag }) => tag).join(", ")}`;
 }

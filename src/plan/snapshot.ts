@@ -76,6 +76,8 @@ export interface Snapshot {
   readonly components: ReadonlyMap<string, readonly Component[]>;
   readonly destinations: readonly DestinationSnapshot[];
   readonly overwrite: boolean;
+  /** Most versions that are deleted at a destination in one run. */
+  readonly pruneLimit: number | "all";
 }
 
 /** Key of a destination's image in the maps above. */
