@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { parse } from "yaml";
+import { registryFacts, registrySummary, registryTable } from "./registry-tables.ts";
 
 /** The parts of `action.yml` that the README shows. */
 const actionSchema = v.object({
@@ -23,8 +24,8 @@ export function parseAction(text: string): ActionMetadata {
 }
 
 /**
- * The generated parts of the documents by the name in their markers: `inputs`, `outputs`, and each workflow of
- * `docs/workflows/` by its file name.
+ * The generated parts of the documents by the name in their markers: `inputs`, `outputs`, those of the table of registries,
+ * and each workflow of `docs/workflows/` by its file name.
  * @param root folder of the repository.
  */
 export function readSections(root: string): ReadonlyMap<string, string> {
@@ -33,7 +34,14 @@ export function readSections(root: string): ReadonlyMap<string, string> {
   const workflows = readdirSync(folder)
     .sort()
     .map((name) => [name, codeBlock(readFileSync(join(folder, name), "utf8"))] as const);
-  return new Map([["inputs", inputsTable(action)], ["outputs", outputsTable(action)], ...workflows]);
+  return new Map([
+    ["inputs", inputsTable(action)],
+    ["outputs", outputsTable(action)],
+    ["registries-summary", registrySummary()],
+    ["registries", registryTable()],
+    ["registry-facts", registryFacts()],
+    ...workflows,
+  ]);
 }
 
 /** Documents that may have generated parts, in no order that matters. */

@@ -25,8 +25,8 @@ export const china: readonly Vendor[] = [
     hosts: "<instance>.tencentcloudcr.com, or your own (`type=tcr`)",
     host: /\.tencentcloudcr\.com$/,
     login: {
-      text: "An API key (`tcr-secret-id`, `tcr-secret-key`), or a login of the instance (`tcr-username`, `tcr-password`).",
-      source: "https://www.tencentcloud.com/document/product/1051/41829",
+      text: "A role (`tcr-role-arn`), an API key (`tcr-secret-id`, `tcr-secret-key`), or a login of the instance (`tcr-username`, `tcr-password`).",
+      source: "https://www.tencentcloud.com/document/product/1051/54755",
     },
     repositories: {
       madeBy: "api",
@@ -52,7 +52,7 @@ export const china: readonly Vendor[] = [
     hosts: "ccr.ccs.tencentyun.com, <region>.ccs.tencentyun.com",
     host: /^[a-z]+\.ccs\.tencentyun\.com$/,
     login: {
-      text: "The account's number and the password of the personal edition, by `docker/login-action`.",
+      text: "The account's number and the password of the Personal edition (`tcr-username`, `tcr-password`, or `docker/login-action`).",
       source: "https://github.com/tkestack/image-transfer",
     },
     repositories: {
@@ -98,8 +98,8 @@ export const china: readonly Vendor[] = [
     hosts: "swr.<region>.myhuaweicloud.com",
     host: /^swr\.[a-z0-9-]+\.myhuaweicloud\.(com|eu)$/,
     login: {
-      text: "User `<region>@<AK>` and a password made from the secret key (long-term), or a temporary login.",
-      source: "https://support.huaweicloud.com/en-us/usermanual-swr/swr_01_1000.html",
+      text: "User `<region>@<AK>` and a password made from the secret key, or a temporary login; `huaweicloud/swr-login` gives it.",
+      source: "https://github.com/huaweicloud/swr-login",
     },
     repositories: {
       madeBy: "push",
@@ -131,8 +131,8 @@ export const china: readonly Vendor[] = [
       source: `${harborAdapters}/volcenginecr/auth.go`,
     },
     repositories: {
-      madeBy: "push",
-      text: "The namespace must be there.",
+      madeBy: "user",
+      text: "Namespace and repository must be there: Harbor makes both before it pushes, by an API of Volcengine's own.",
       source: `${harborAdapters}/volcenginecr/adapter.go`,
     },
     mount: unknownMount,

@@ -1,6 +1,7 @@
 import { mebibyte, usualManners, usualRequests, type Vendor } from "./vendor.ts";
 
 const ocync = "https://github.com/clowdhaus/ocync/blob/main/docs/src/content/registries";
+const rulesImg = "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md";
 const harborAdapters = "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter";
 
 /** The registries of AWS, Azure and Google. */
@@ -125,9 +126,9 @@ export const clouds: readonly Vendor[] = [
       source: "https://docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling",
     },
     mount: {
-      works: "no",
-      text: "Not seen to work; tried, and uploaded where it is refused.",
-      source: `${ocync}/gar.md`,
+      works: "unknown",
+      text: "One tool saw it work, another did not; tried, and uploaded where it is refused.",
+      source: rulesImg,
     },
     upload: {
       form: { kind: "whole" },
@@ -147,8 +148,8 @@ export const clouds: readonly Vendor[] = [
     manners: {
       ...usualManners,
       deleting: ["pull", "push"],
-      text: "Deleting goes with the token for pushing, as Google's own client does it.",
-      source: "https://github.com/google/go-containerregistry/blob/main/pkg/v1/remote/transport/scope.go",
+      text: "Deleting goes with the token for pushing.",
+      source: `${harborAdapters}/googlegcr/adapter.go`,
     },
   },
 ];

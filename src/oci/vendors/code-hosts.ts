@@ -1,6 +1,7 @@
 import { mebibyte, usualManners, usualRequests, type Vendor } from "./vendor.ts";
 
 const ocync = "https://github.com/clowdhaus/ocync/blob/main/docs/src/content/registries";
+const rulesImg = "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md";
 const quay = "https://github.com/quay/quay/blob/master/endpoints/v2";
 
 /** Docker Hub, and the registries beside code. */
@@ -17,12 +18,12 @@ export const codeHosts: readonly Vendor[] = [
     repositories: {
       madeBy: "push",
       text: "Made by the first push, with the default visibility of the account.",
-      source: "https://docs.docker.com/docker-hub/repos/create/",
+      source: undefined,
     },
     mount: {
       works: "yes",
-      text: "Within the account.",
-      source: "https://github.com/google/go-containerregistry/issues/1741",
+      text: "Within Docker Hub, from what the login may read.",
+      source: rulesImg,
     },
     upload: {
       form: { kind: "any" },
@@ -156,7 +157,7 @@ export const codeHosts: readonly Vendor[] = [
     mount: {
       works: "referenced",
       text: "Only what a manifest holds already, as another tool found; tried, and uploaded where it is refused.",
-      source: "https://github.com/clowdhaus/ocync",
+      source: rulesImg,
     },
     upload: {
       form: { kind: "patched", chunk: 64 * mebibyte },
@@ -173,8 +174,8 @@ export const codeHosts: readonly Vendor[] = [
     manners: {
       ...usualManners,
       absent: [403],
-      text: "What is not there may be answered by 403 (RTFACT-13797).",
-      source: "https://github.com/containers/image/blob/main/docker/docker_client.go",
+      text: "What is not there may be answered by 403.",
+      source: "https://jfrog.atlassian.net/browse/RTFACT-13797",
     },
   },
 ];

@@ -20,12 +20,12 @@ export const servers: readonly Vendor[] = [
     repositories: {
       madeBy: "push",
       text: "The project must be there; repositories are made by the first push.",
-      source: "https://github.com/goharbor/harbor/blob/main/src/server/middleware/repoproxy/proxy.go",
+      source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/harbor/base/adapter.go",
     },
     mount: {
       works: "yes",
       text: "Where the login may read the other repository.",
-      source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/route.go",
+      source: "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md",
     },
     upload: {
       form: { kind: "any" },

@@ -76,7 +76,7 @@ export interface Vendor {
   /** `push`: the first push makes a repository. `api`: made here, by the vendor's API. `user`: must be there. */
   readonly repositories: Fact & { readonly madeBy: "push" | "api" | "user" };
   /** Whether a blob comes over from another repository. A refusal is always taken; `referenced`: once a manifest holds it. */
-  readonly mount: Fact & { readonly works: "yes" | "referenced" | "no" | "unknown" };
+  readonly mount: Fact & { readonly works: "yes" | "referenced" | "unknown" };
   readonly upload: Fact & { readonly form: UploadForm };
   readonly deletion: Fact & { readonly route: DeletionRoute };
   /** Small requests at a time. */

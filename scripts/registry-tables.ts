@@ -1,0 +1,114 @@
+import { vendors } from "../src/oci/quirks.ts";
+import type { Fact, UploadForm, Vendor } from "../src/oci/vendors/vendor.ts";
+
+/** Who makes a repository, in a few words. */
+const makers: Readonly<Record<Vendor["repositories"]["madeBy"], string>> = {
+  push: "the first push",
+  api: "this Action, with the vendor's key",
+  user: "you, beforehand",
+};
+
+/** What becomes of old tags, in a few words. */
+const deletions: Readonly<Record<Vendor["deletion"]["route"], string>> = {
+  "docker-hub": "Hub API",
+  tcr: "TCR API",
+  registry: "registry API",
+  harbor: "Harbor API",
+  acr: "Azure's API",
+  ecr: "ECR API, with an AWS key",
+  packages: "packages API",
+  artifactory: "Artifactory API",
+  none: "stay",
+};
+
+const mounts: Readonly<Record<Vendor["mount"]["works"], string>> = {
+  yes: "yes",
+  referenced: "what a manifest holds",
+  unknown: "tried",
+};
+
+/** The table of registries in short: one row each. */
+export function registrySummary(): string {
+  const rows = vendors.map((vendor) => [
+    vendor.host === undefined ? vendor.name : `[${vendor.name}](docs/registries.md#${anchorOf(vendor)})`,
+    `\`${vendor.id}\``,
+    makers[vendor.repositories.madeBy],
+    deletions[vendor.deletion.route],
+  ]);
+  return table(["Registry", "`type=`", "Repositories are made by", "Old tags"], rows);
+}
+
+/** The table of registries: what the code goes by, one row each. */
+export function registryTable(): string {
+  const rows = vendors.map((vendor) => [
+    `[${vendor.name}](#${anchorOf(vendor)})`,
+    `\`${vendor.id}\``,
+    makers[vendor.repositories.madeBy],
+    mounts[vendor.mount.works],
+    formOf(vendor.upload.form),
+    deletions[vendor.deletion.route],
+    `${vendor.limits.requests.start} to ${vendor.limits.requests.ceiling}`,
+  ]);
+  const head = ["Registry", "`type=`", "Repositories", "Mount", "Uploads", "Old tags", "Requests at a time"];
+  return table(head, rows);
+}
+
+/** Each registry under a heading of its own: every fact with its source. */
+export function registryFacts(): string {
+  return vendors
+    .map((vendor) => {
+      const facts: readonly (readonly [string, Fact | undefined])[] = [
+        ["Login", vendor.login],
+        ["Repositories", vendor.repositories],
+        ["Mount", vendor.mount],
+        ["Uploads", vendor.upload],
+        ["Old tags", vendor.deletion],
+        ["Limits", vendor.limits],
+        ["Otherwise", vendor.manners],
+      ];
+      const rows = facts.flatMap(([name, fact]) =>
+        fact === undefined
+          ? []
+          : [[name, fact.text, fact.source === undefined ? "none found" : `[source](${fact.source})`]],
+      );
+      const hosts = vendor.hosts === undefined ? "" : `Hosts: ${hostsOf(vendor.hosts)}.\n\n`;
+      return `### ${vendor.name}\n\n${hosts}${table(["What", "How", "From"], rows)}`;
+    })
+    .join("\n\n");
+}
+
+/** Host names as code; what else stands there as it is. */
+function hostsOf(text: string): string {
+  return text
+    .split(", ")
+    .map((item) => (/^[<*.a-z][^ `]*$/.test(item) ? `\`${item}\`` : item))
+    .join(", ");
+}
+
+function formOf(form: UploadForm): string {
+  const size = "chunk" in form ? `${form.chunk / 1024 / 1024} MiB` : "";
+  switch (form.kind) {
+    case "any":
+      return "one request, chunks after a break";
+    case "whole":
+      return "one request only";
+    case "limited":
+      return `chunks of ${size}`;
+    case "patched":
+      return `PATCH of at most ${size}, empty PUT`;
+  }
+}
+
+/** Anchor of a heading, as GitHub makes it. */
+function anchorOf({ name }: Vendor): string {
+  return name.toLowerCase().replace(/\s/g, "-");
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => "---"), ...rows].map(row).join("\n");
+}
+
+/** A bar inside a cell would end it. */
+function row(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
