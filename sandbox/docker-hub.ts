@@ -1,31 +1,14 @@
-/**
- * Docker Hub: a registry, its token server and the Hub API. Kept:
- * - registry: Bearer tokens of 300 s from another origin, anonymous pull, absolute upload Locations, blob downloads by
- *   redirect, `ratelimit-*` headers on manifests, 405 for deleting a tag
- *   (https://docs.docker.com/reference/api/registry/latest/, https://docs.docker.com/docker-hub/usage/);
- * - Hub API (https://docs.docker.com/reference/api/hub/latest/): login by `POST /v2/auth/token`, a token lives for
- *   10 minutes; tag deletion by the namespace route, and by the legacy route, which needs its trailing slash; a tag
- *   goes alone, its digest and other tags stay; `X-RateLimit-*`, and `X-Retry-After` as a unix time;
- * - access tokens (https://docs.docker.com/security/access-tokens/reference/): a personal one has a permission, which the
- *   API's token for it tells in the claim `scope` (https://github.com/mongodb/kingfisher/issues/202); an organisation's has
- *   scopes, which nothing tells, and is refused with 403 on the legacy routes; either is refused by the token server when
- *   it asks for more than it may (https://github.com/docker/cli/pull/4511);
- * - keyless logins by way of the identity service;
- * - immutable tags (https://docs.docker.com/docker-hub/repos/manage/hub-images/immutable-tags/): neither overwritten, 403
- *   (https://github.com/docker/hub-feedback/issues/2466), nor deleted.
- * Not documented, and taken the inconvenient way here: the Hub API does not take keyless logins, unless told to; the words
- * and the status for an immutable tag that is to be deleted.
- */
-import { randomUUID } from "node:crypto";
+import {
+  type AnyAccount,
+  apiToken,
+  type HubAccount,
+  mayDeleteTags,
+  registryUser,
+  sessionMs,
+} from "./docker-hub-accounts.ts";
 import { type OidcConnection, startDockerIdentity } from "./docker-identity.ts";
 import type { GitHubOidc } from "./github-oidc.ts";
-import {
-  type Action,
-  fullAccess,
-  type RegistryOptions,
-  type RegistryServer,
-  startRegistry,
-} from "./registry.ts";
+import { fullAccess, type RegistryOptions, type RegistryServer, startRegistry } from "./registry.ts";
 import {
   type Answer,
   bearerToken,
@@ -35,29 +18,8 @@ import {
   type SandboxServer,
   startServer,
 } from "./server.ts";
-import type { User } from "./token-server.ts";
 
-export interface HubAccount {
-  /** User name; for an organisation access token, the organisation's. */
-  readonly identifier: string;
-  readonly secret: string;
-  /** Default: `personal`. */
-  readonly kind?: "personal" | "organisation" | "password";
-  /** What a personal access token may do, each including the ones before. Default: `delete`. */
-  readonly permission?: "read" | "write" | "delete";
-  /** What an organisation access token may do. Default: push, and delete by the Hub API. */
-  readonly scopes?: readonly string[];
-}
-
-/** A token that the identity service gave for a connection. */
-interface KeylessAccount {
-  readonly identifier: string;
-  readonly secret: string;
-  readonly kind: "keyless";
-  readonly expiresAt: number;
-}
-
-type AnyAccount = HubAccount | KeylessAccount;
+export type { HubAccount } from "./docker-hub-accounts.ts";
 
 export interface DockerHubOptions {
   /** Default: one personal access token with all rights, `hubAccount`. */
@@ -152,45 +114,6 @@ export async function startDockerHub(options: DockerHubOptions = {}): Promise<Do
   };
 }
 
-/** What an account may do at the registry. Deletion there needs `scope-image-delete`, by the Hub API `scope-tag-admin`. */
-function registryUser(account: HubAccount): User {
-  const { identifier, secret, kind = "personal" } = account;
-  const actions = kind === "organisation" ? organisationActions(account) : personalActions(account);
-  return {
-    ...fullAccess(identifier, secret),
-    access: (_repository, action) => actions.includes(action),
-    refusesExcess: kind !== "password",
-  };
-}
-
-function personalActions({ permission = "delete" }: HubAccount): readonly Action[] {
-  const all: readonly Action[] = ["pull", "push", "delete"];
-  return all.slice(0, ["read", "write", "delete"].indexOf(permission) + 1);
-}
-
-const usualScopes = ["scope-image-push", "scope-tag-admin"] as const;
-
-function organisationActions({ scopes = usualScopes }: HubAccount): readonly Action[] {
-  if (scopes.includes("scope-image-delete")) return ["pull", "push", "delete"];
-  if (scopes.includes("scope-image-push")) return ["pull", "push"];
-  return scopes.includes("scope-image-pull") ? ["pull"] : [];
-}
-
-/** Whether an account may delete tags by the Hub API. */
-function mayDeleteTags(hub: Hub, account: AnyAccount): boolean {
-  switch (account.kind ?? "personal") {
-    case "keyless":
-      return hub.keylessDeletion;
-    case "organisation":
-      return "scopes" in account && account.scopes !== undefined
-        ? account.scopes.includes("scope-tag-admin")
-        : true;
-    case "personal":
-    case "password":
-      return !("permission" in account) || (account.permission ?? "delete") === "delete";
-  }
-}
-
 interface Hub {
   readonly registry: RegistryServer;
   /** Looked up on every login: keyless ones come and go. */
@@ -203,9 +126,6 @@ interface Hub {
   readonly limit: number;
   readonly window: { endsAt: number; calls: number };
 }
-
-/** Life of a Hub API token in milliseconds: 10 minutes. */
-const sessionMs = 600_000;
 
 async function answerTo(hub: Hub, request: SandboxRequest): Promise<Answer> {
   const { window, limit } = hub;
@@ -259,37 +179,13 @@ async function login(hub: Hub, request: SandboxRequest): Promise<Answer> {
   const isUsable = account?.kind !== "keyless" || (hub.keylessDeletion && account.expiresAt > hub.now());
   if (account === undefined || !isUsable)
     return json(401, { detail: "Incorrect authentication credentials" });
-  const token = apiToken(hub, account);
+  const token = apiToken(account, hub.now());
   hub.sessions.set(token, { account, expiresAt: hub.now() + sessionMs });
   return json(200, { access_token: token });
 }
 
-/** The names of the permissions of personal access tokens (https://docs.docker.com/reference/api/hub/latest/). */
-const permissionScopes = { read: "repo:read", write: "repo:write", delete: "repo:admin" } as const;
-
-/** A JWT in the form that was seen of Docker Hub's; only personal access tokens say what they may do. */
-function apiToken(hub: Hub, account: AnyAccount): string {
-  const id = randomUUID();
-  const isPersonal = (account.kind ?? "personal") === "personal" && !("expiresAt" in account);
-  const permission = isPersonal && "permission" in account ? account.permission : undefined;
-  const issuedAt = Math.floor(hub.now() / 1000);
-  const claims = {
-    aud: "https://hub.docker.com",
-    exp: issuedAt + sessionMs / 1000,
-    "https://hub.docker.com": { roles: [], session_id: id, username: account.identifier },
-    iat: issuedAt,
-    iss: "https://api.docker.com/",
-    jti: id,
-    ...(isPersonal ? { scope: permissionScopes[permission ?? "delete"] } : {}),
-  };
-  const encoded = [{ alg: "RS256", typ: "JWT" }, claims].map((part) =>
-    Buffer.from(JSON.stringify(part)).toString("base64url"),
-  );
-  return [...encoded, `sandbox-hub-token-${id}`].join(".");
-}
-
 function deleteTag(hub: Hub, account: AnyAccount, repository: string, tag: string): Answer {
-  if (!mayDeleteTags(hub, account))
+  if (!mayDeleteTags(account, hub.keylessDeletion))
     return json(403, { message: "access denied: insufficient scope", errinfo: {} });
   if (hub.immutableTags.has(`${repository}:${tag}`) && hub.registry.tags(repository).has(tag))
     return json(403, { message: "tag is immutable and cannot be deleted", errinfo: {} });
