@@ -13,7 +13,7 @@ const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["stages of a run over several jobs", /^src\/stages-fan-out\.ts$/],
   ["stages", /^src\/stages\.ts$/],
   ["open-access", /^src\/open-access\.ts$/],
-  ["registries, actions-log", /^src\/(registries|actions-log)\.ts$/],
+  ["registries, actions-log, terminal-log", /^src\/(registries|actions-log|terminal-log)\.ts$/],
   ["report", /^src\/report\//],
   ["fan-out", /^src\/fan-out\//],
   ["copy", /^src\/copy\//],

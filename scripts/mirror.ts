@@ -40,12 +40,14 @@ function environment(
   summary: string,
 ): Readonly<Record<string, string | undefined>> {
   const output = join(folder, "outputs");
-  for (const path of [summary, output]) writeFileSync(path, "");
+  const state = join(folder, "state");
+  for (const path of [summary, output, state]) writeFileSync(path, "");
   const own = Object.entries(process.env).filter(([name]) => !runnersOwn.test(name));
   const asInputs = Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]);
   return {
     ...Object.fromEntries([...own, ...asInputs]),
     GITHUB_OUTPUT: output,
+    GITHUB_STATE: state,
     GITHUB_STEP_SUMMARY: summary,
     RUNNER_TEMP: folder,
   };

@@ -4,15 +4,24 @@ import { actionsLog } from "./actions-log.ts";
 import { systemClock } from "./clock.ts";
 import { loadInputs } from "./inputs.ts";
 import { isPostStep, loadState } from "./inputs-state.ts";
+import type { Log } from "./log.ts";
 import { createTransport } from "./oci/transport.ts";
 import { cleanUp, explain, run } from "./run.ts";
+import { terminalLog } from "./terminal-log.ts";
 
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
 const postTime = 5 * 60_000;
 
+/** Every runner sets `GITHUB_ACTIONS`; without it, a person reads along. */
+function logOf(environment: Readonly<Record<string, string | undefined>>): Log {
+  if (environment.GITHUB_ACTIONS === "true") return actionsLog();
+  const colours = process.stdout.isTTY && !environment.NO_COLOR;
+  return terminalLog(process.stdout, { debug: core.isDebug(), colours });
+}
+
 /** The process of the Action: signals in, exit status out. */
 async function main(): Promise<void> {
-  const log = actionsLog();
+  const log = logOf(process.env);
   const cancelled = new AbortController();
   // The runner sends SIGINT when a job is cancelled, and SIGTERM seconds later.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -80,6 +80,8 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     const { status, output } = await mirror(world, [...toBoth, "--apply"]);
     expect(status).toBe(0);
     expect(output).not.toContain("--apply");
+    expect(output).not.toMatch(/^::/m);
+    expect(output).not.toContain(hubAccount.secret);
     expect(tagsByNamespace(world.registry)).toEqual({ harbor: ["v2.15.2"] });
     expect(tagsByNamespace(world.sandbox.dockerHub.registry)).toEqual({ goharbor: ["v2.15.2"] });
     expect(world.internet.refused).toEqual([]);
@@ -101,6 +103,7 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     await using world = await startExampleWorld("goharbor");
     const { status, output } = await mirror(world, ["--destinations", "registry.example.com/harbor"]);
     expect([status, output]).toEqual([1, expect.stringContaining("No version to mirror")]);
+    expect(output).not.toContain("::");
     const misspelt = await mirror(world, ["--destination", "registry.example.com/harbor"]);
     expect([misspelt.status, misspelt.output]).toEqual([2, expect.stringContaining("--help")]);
   });
@@ -120,5 +123,17 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     expect(output).toContain("cancelled");
     expect(tagsByNamespace(world.registry)).toEqual({});
     expect(world.registry.uploadsOpen()).toBe(0);
+  });
+
+  test("speaks to a person on a terminal: colours, groups, no commands for a runner", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const { status, output } = await mirror(world, [...wanted, "--apply"], { terminal: true });
+    expect(status).toBe(0);
+    expect(output).toContain("\u001b[1m▸ Plan");
+    expect(output).not.toMatch(/^::/m);
+    expect(tagsByNamespace(world.registry)).toEqual({ harbor: ["v2.15.2"] });
+    const plain = await mirror(world, wanted, { terminal: true, env: { NO_COLOR: "1" } });
+    expect(plain.output).toContain("▸ Plan (dry run");
+    expect(plain.output).not.toContain("\u001b[");
   });
 });
