@@ -2,6 +2,7 @@ import { OperationError } from "../errors.ts";
 import type { Scope } from "./auth.ts";
 import { discard, type HttpResponse } from "./http.ts";
 import type { Descriptor } from "./manifest.ts";
+import { mannersOf } from "./quirks.ts";
 import { type Registry, type RegistryRequest, smallTransfer } from "./registry.ts";
 
 /** How a part of a blob is sent. */
@@ -101,8 +102,8 @@ export class BlobUpload {
     const [{ repository }] = this.#scopes;
     const request: RegistryRequest = {
       ...this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {}),
-      // The distribution project asks for this action here; a token server that does not grant it refuses, and that is that.
-      scopes: [{ repository, actions: ["pull", "push", "delete"] }],
+      // What deleting needs, as the distribution project has it; a token server that does not grant it refuses, and that is that.
+      scopes: [{ repository, actions: mannersOf(this.#registry.vendor).deleting }],
     };
     await this.#registry.send(request).then(discard, () => undefined);
   }
