@@ -1,5 +1,5 @@
-/** Which of the three parties of a run a failure belongs to: the first thing that a user has to know to mend it. */
-export type Side = "source" | "destination" | "GitHub";
+/** Which party of a run a failure belongs to: the first thing that a user has to know to mend it. The runner is its disk. */
+export type Side = "source" | "destination" | "GitHub" | "runner";
 
 /** A mistake in what the user gave: inputs, event, wanted version. The message says what to change. */
 export class InputError extends Error {
@@ -9,7 +9,7 @@ export class InputError extends Error {
 /** Everything a user needs to see where an operation failed and what to do about it. */
 export interface FailureDetails {
   readonly side: Side;
-  /** Host and port that was spoken to, without scheme or path. */
+  /** Host and port that was spoken to, without scheme or path; of the runner, the folder. */
   readonly host: string;
   /** Repository on that host, where the operation concerned one. */
   readonly repository?: string | undefined;

@@ -59,7 +59,7 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
         await uploadBlob(repository, spooled, session, target);
         return;
       } catch (error) {
-        const other = isSourceFailure(error) ? await downloads.another(digest, spooled) : undefined;
+        const other = isFailureOnTheWay(error) ? await downloads.another(digest, spooled) : undefined;
         if (other === undefined) throw error;
         target.options.log.warning(`${messageOf(error)} It is read from the next source.`);
         spooled = other;
@@ -75,7 +75,7 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
   while (rest.length > 0 && !hasHome(placements)) {
     const [home = ""] = rest.splice(0, 1);
     await place(home, need.mountable);
-    if (isSourceFailure(placements.get(home)) || target.signal.aborted) break;
+    if (isFailureOnTheWay(placements.get(home)) || target.signal.aborted) break;
   }
   const homes = [...placements]
     .filter(([, placement]) => !(placement instanceof Error))
@@ -107,9 +107,9 @@ function hasHome(placements: Placements): boolean {
   return [...placements.values()].some((placement) => !(placement instanceof Error));
 }
 
-/** The source could not give the blob: no other repository of the destination will fare better. */
-function isSourceFailure(placement: unknown): boolean {
-  return placement instanceof OperationError && placement.details.side === "source";
+/** The source could not give the blob, or the runner not keep it: no other repository of the destination will fare better. */
+function isFailureOnTheWay(placement: unknown): boolean {
+  return placement instanceof OperationError && placement.details.side !== "destination";
 }
 
 /** The repositories that have the blob already. One that cannot be asked counts as not having it; its upload will tell why. */

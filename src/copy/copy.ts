@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import type { Clock } from "../clock.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, OperationError } from "../errors.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Log } from "../log.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -12,9 +11,10 @@ import { Budget } from "./budget.ts";
 import { type Contents, copyToDestination } from "./destination-copy.ts";
 import { Downloads } from "./download.ts";
 import { type ImageContent, readImage } from "./image-copy.ts";
-import type { CopyOutcome } from "./outcome.ts";
+import { type CopyOutcome, noBytes } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
 import { RecentChunks } from "./recent-chunks.ts";
+import { makeSpoolFolder } from "./spool-folder.ts";
 import { Target, type TargetOptions } from "./target.ts";
 import { type PinnedConnections, TransferSlots } from "./transfer-slots.ts";
 
@@ -56,7 +56,25 @@ export interface CopyResult {
  */
 export async function copy(steps: readonly CopyStep[], context: CopyContext): Promise<CopyResult> {
   if (steps.length === 0) return { outcomes: [], bytesRead: 0 };
-  const folder = await mkdtemp(join(context.temporaryFolder, "spool-"));
+  try {
+    return await copyThrough(await makeSpoolFolder(context.temporaryFolder), steps, context);
+  } catch (error) {
+    // Without a place for blobs on their way nothing can be copied; what was planned is told as failed, one by one.
+    if (!(error instanceof OperationError) || error.details.side !== "runner") throw error;
+    const failure = messageOf(error);
+    return {
+      outcomes: steps.map((step) => ({ step, failure, bytes: noBytes, milliseconds: 0 })),
+      bytesRead: 0,
+    };
+  }
+}
+
+/** @param folder for blobs on their way; it goes away. */
+async function copyThrough(
+  folder: string,
+  steps: readonly CopyStep[],
+  context: CopyContext,
+): Promise<CopyResult> {
   const slots = new TransferSlots(context, context.clock);
   const downloads: Downloads = new Downloads({
     ...context,

@@ -249,7 +249,8 @@ export class Downloads {
         if (descriptor.size === 0) return;
       } catch (thrown) {
         const error = this.#failure(thrown, source, descriptor);
-        if (signal.aborted || thrown instanceof ContentError) throw error;
+        // Neither another try nor another source helps where the runner's disk does not take it.
+        if (signal.aborted || thrown instanceof ContentError || error.details.side === "runner") throw error;
         if (lane.position - before >= progressThatCounts) attempt = 0;
         if (!error.temporary || attempt >= policy.attempts) {
           told = worthTelling(told, error);

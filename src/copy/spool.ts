@@ -1,12 +1,18 @@
 import type { Hash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { hashFor, matchesDigest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { RecentChunks } from "./recent-chunks.ts";
+import { onDisk } from "./spool-folder.ts";
 
 /** Bytes read from a spool file at a time: large enough that the disk is not asked too often, small beside the memory. */
 const readSize = 128 * 1024;
+
+/** What is done with a file of the spool, for messages. */
+const opening = "opening the file of a blob on its way";
+const writing = "writing the file of a blob on its way";
+const reading = "reading the file of a blob on its way";
 
 /** The bytes of a blob were not what its descriptor says. */
 export class ContentError extends Error {
@@ -43,7 +49,8 @@ export class SpooledBlob {
   static async create(folder: string, descriptor: Descriptor, recent: RecentChunks): Promise<SpooledBlob> {
     // The digest is checked by grammar, so it makes a safe file name.
     const path = join(folder, descriptor.digest.replace(":", "-"));
-    return new SpooledBlob(descriptor, path, await open(path, "w+", 0o600), recent);
+    const file = await onDisk(folder, opening, () => open(path, "w+", 0o600));
+    return new SpooledBlob(descriptor, path, file, recent);
   }
 
   /** Bytes received so far without a gap. */
@@ -67,11 +74,8 @@ export class SpooledBlob {
     const isNext = position === this.#received;
     if (isNext) this.#hash.update(chunk);
     for (let written = 0; written < chunk.length; ) {
-      const { bytesWritten } = await this.#file.write(
-        chunk,
-        written,
-        chunk.length - written,
-        position + written,
+      const { bytesWritten } = await onDisk(dirname(this.#path), writing, () =>
+        this.#file.write(chunk, written, chunk.length - written, position + written),
       );
       written += bytesWritten;
     }
@@ -165,7 +169,9 @@ export class SpooledBlob {
 
   async #fromFile(position: number, visible: number): Promise<Uint8Array> {
     const buffer = Buffer.allocUnsafe(Math.min(visible - position, readSize));
-    const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, position);
+    const { bytesRead } = await onDisk(dirname(this.#path), reading, () =>
+      this.#file.read(buffer, 0, buffer.length, position),
+    );
     return buffer.subarray(0, bytesRead);
   }
 

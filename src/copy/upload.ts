@@ -95,7 +95,7 @@ function isOtherContent(failure: OperationError): boolean {
  * wrongly; a second time it is believed.
  */
 function mayPass(failure: OperationError, attempt: number, refusedDigests: number): boolean {
-  if (failure.details.side === "source") return false;
+  if (failure.details.side !== "destination") return false;
   if (isOtherContent(failure)) return refusedDigests === 1;
   // A token can run out between the start of an upload and its end; the next try brings a new one.
   if (failure.status === 401) return attempt === 1;
