@@ -1,0 +1,161 @@
+import { describe, expect, test } from "vitest";
+import { bindPlan } from "../../src/fan-out/bind.ts";
+import type { PlanDocument } from "../../src/fan-out/document.ts";
+import { handOut } from "../../src/fan-out/hand-out.ts";
+import { plannedVersions } from "../../src/fan-out/selection.ts";
+import type { Plan, Step } from "../../src/plan/plan.ts";
+import { versionOf } from "../../src/plan/version.ts";
+import {
+  copyStep,
+  digest,
+  dockerHub,
+  failStep,
+  keepStep,
+  pruneStep,
+  skipStep,
+} from "../report/result-builder.ts";
+
+function planOf(...steps: readonly Step[]): Plan {
+  return { repository: "goharbor/harbor", versions: ["v2.15.2"], steps };
+}
+
+function documentOf(...steps: readonly Step[]): PlanDocument {
+  return { schemaVersion: 1, ...handOut(planOf(...steps), digest("inputs"), 1, () => []) };
+}
+
+/** What becomes of each step of the plan that the inputs give now: `copy tcr core`. */
+function bound(document: PlanDocument, now: Plan): readonly string[] {
+  return bindPlan(document, now).steps.map((step) =>
+    step.kind === "keep" ? `keep ${step.version}` : `${step.kind} ${step.image}:${step.tag}`,
+  );
+}
+
+function reasons(document: PlanDocument, now: Plan): readonly string[] {
+  return bindPlan(document, now).steps.map(({ reason }) => reason);
+}
+
+const core = copyStep();
+const portal = copyStep({ image: "portal" });
+const old = pruneStep();
+
+describe("the last job carries out", () => {
+  test.each<[what: string, document: PlanDocument, now: Plan, steps: readonly string[]]>([
+    [
+      "what both plans have",
+      documentOf(core, portal, old),
+      planOf(core, portal, keepStep(), old),
+      ["copy harbor-core:v2.15.2", "copy portal:v2.15.2", "keep v2.15.2", "prune harbor-core:v2.12.0"],
+    ],
+    [
+      "nothing again that an attempt before has done",
+      documentOf(core, portal, old),
+      planOf(skipStep(), skipStep({ image: "portal" }), keepStep()),
+      ["skip harbor-core:v2.15.2", "skip portal:v2.15.2", "keep v2.15.2"],
+    ],
+    [
+      "no tag of a version of which the plan lacks an image (P3)",
+      documentOf(core),
+      planOf(core, portal, skipStep({ image: "in-place" })),
+      ["fail harbor-core:v2.15.2", "fail portal:v2.15.2", "skip in-place:v2.15.2"],
+    ],
+    [
+      "what is whole at one destination, though not at another (P4)",
+      documentOf(core, { ...core, destination: dockerHub }, { ...portal, destination: dockerHub }),
+      planOf(core, portal, { ...core, destination: dockerHub }, { ...portal, destination: dockerHub }),
+      ["fail harbor-core:v2.15.2", "fail portal:v2.15.2", "copy harbor-core:v2.15.2", "copy portal:v2.15.2"],
+    ],
+    [
+      "no pruning that came up after the plan",
+      documentOf(core),
+      planOf(core, keepStep(), old),
+      ["copy harbor-core:v2.15.2", "keep v2.15.2", "leave harbor-core:v2.12.0"],
+    ],
+    [
+      "no pruning that only the plan asks for",
+      documentOf(
+        core,
+        old,
+        pruneStep({ version: "v2.15.1", image: "harbor-core" }),
+        pruneStep({ version: "dev" }),
+      ),
+      planOf(core, keepStep("v2.15.1"), old),
+      ["copy harbor-core:v2.15.2", "keep v2.15.1", "prune harbor-core:v2.12.0"],
+    ],
+    [
+      "no pruning at another place than the plan's",
+      documentOf(core, { ...old, destination: dockerHub }),
+      planOf(core, old),
+      ["copy harbor-core:v2.15.2", "leave harbor-core:v2.12.0"],
+    ],
+    [
+      "failures as they are now",
+      documentOf(core, portal),
+      planOf(failStep(), failStep({ image: "portal" })),
+      ["fail harbor-core:v2.15.2", "fail portal:v2.15.2"],
+    ],
+  ])("%s", (_what, document, now, steps) => {
+    expect(bound(document, now)).toEqual(steps);
+  });
+
+  test("no image that is another one now, whichever of the two plans was changed", () => {
+    const moved = { ...core, source: { ...core.source, digest: digest("moved") } };
+    const [first = "", second = ""] = reasons(documentOf(core, portal), planOf(moved, portal));
+    expect(first).toContain(
+      `the plan has ${core.source.digest}, but ghcr.io/goharbor/harbor-core:v2.15.2 now is`,
+    );
+    expect(second).toBe("held back: harbor-core:v2.15.2 of this version cannot be copied here");
+  });
+
+  test("what the inputs give now, down to attachments and digests to prune: the document has no say in them", () => {
+    const signed = {
+      ...core,
+      source: { ...core.source, attachments: [{ digest: digest("sig"), tag: "a.sig" }] },
+    };
+    const held = { ...old, digest: digest("held") };
+    expect(bindPlan(documentOf(core, old), planOf(signed, held)).steps).toEqual([signed, held]);
+  });
+});
+
+describe("a document is refused as a whole", () => {
+  test.each<[what: string, changed: Partial<PlanDocument["copies"][number]>]>([
+    ["another destination", { destination: "docker.io/attacker" }],
+    ["another tag", { tag: "latest" }],
+    ["another image", { image: "other" }],
+    ["another version", { version: "v2.15.1" }],
+  ])("with %s", (_what, changed) => {
+    const document = documentOf(core);
+    const copies = document.copies.map((copy) => ({ ...copy, ...changed }));
+    expect(() => bindPlan({ ...document, copies }, planOf(core))).toThrow(
+      /plan: it has images that the inputs do not ask for: .*Re-run all jobs/,
+    );
+  });
+
+  test("with many images, of which five are named", () => {
+    const document = documentOf(...["a", "b", "c", "d", "e", "f", "g"].map((image) => copyStep({ image })));
+    expect(() => bindPlan(document, planOf(core))).toThrow(/\/e:v2\.15\.2 and 2 more\./);
+  });
+
+  test("about another repository", () => {
+    expect(() => bindPlan({ ...documentOf(core), repository: "example/shop" }, planOf(core))).toThrow(
+      "plan: it is about example/shop, but the inputs are about goharbor/harbor.",
+    );
+  });
+});
+
+describe("the versions of the last job", () => {
+  const wanted = ["v2.15.2", "v2.15.1", "v2.15.0"].flatMap(
+    (tag) => versionOf({ tag, prerelease: false, publishedAt: 0 }) ?? [],
+  );
+
+  test("are the plan's, without one that was released since", () => {
+    const document = { ...documentOf(core), versions: ["v2.15.1", "v2.15.0"] };
+    expect(plannedVersions(document, wanted).map(({ tag }) => tag)).toEqual(["v2.15.1", "v2.15.0"]);
+  });
+
+  test("are none that the inputs do not ask for", () => {
+    const document = { ...documentOf(core), versions: ["v2.15.2", "v2.14.4"] };
+    expect(() => plannedVersions(document, wanted)).toThrow(
+      /plan: it is about v2\.14\.4, which the inputs do not/,
+    );
+  });
+});
