@@ -5,6 +5,8 @@ import { type Artifact, buildImage, type LayerOptions, pushTo } from "../../sand
 import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { systemClock } from "../../src/clock.ts";
 import { type CopyContext, type CopyResult, copy } from "../../src/copy/copy.ts";
+import type { CopyOutcome } from "../../src/copy/outcome.ts";
+import { publishConfirmed } from "../../src/copy/publish-confirmed.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import { silentLog } from "../../src/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
@@ -28,6 +30,8 @@ export interface World extends AsyncDisposable {
     options?: { version?: string; to?: readonly RegistryServer[] },
   ): readonly CopyStep[];
   run(steps: readonly CopyStep[], options?: RunOptions): Promise<CopyResult>;
+  /** Publishes what was copied without tags. */
+  publish(steps: readonly CopyStep[]): Promise<readonly CopyOutcome[]>;
   /** Files that the engine left behind. */
   leftovers(): Promise<readonly string[]>;
   /** Bytes in the spool at the moment. */
@@ -130,6 +134,20 @@ export async function startWorld(options: {
         log: silentLog,
         signal: new AbortController().signal,
         ...runOptions,
+      });
+    },
+    publish(steps) {
+      return publishConfirmed(steps, {
+        destinations: destinations.map((server) => ({
+          name: `${server.host}/mirror`,
+          registry: server.host,
+          path: "mirror",
+          client: clientFor(server, "destination"),
+        })),
+        sourceRepositories: ({ repository }) => [repositoryAt(repository)],
+        attachments: new AttachmentFinder(silentLog),
+        log: silentLog,
+        signal: new AbortController().signal,
       });
     },
     leftovers: () => readdir(folder),
