@@ -2,6 +2,7 @@ import { InputError, messageOf } from "../errors.ts";
 import { askSource, type Source, type SourceOptions } from "../inventory/sources.ts";
 import { printNamespace } from "../oci/reference.ts";
 import type { ImageStep, Plan } from "../plan/plan.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
 import type { PlanDocument, PlannedCopy } from "./document.ts";
 
 export interface ShareContext extends SourceOptions {
@@ -44,26 +45,49 @@ function sourceOf({ source }: PlannedCopy, sources: readonly Source[]): Source {
 }
 
 async function stepOf(copy: PlannedCopy, source: Source, context: ShareContext): Promise<ImageStep> {
-  const { destination, version, image, tag, from, fromTag, digest } = copy;
+  const { destination, version, image, tag, from } = copy;
   const planned = { destination, version, image, tag };
-  const fail = (reason: string): ImageStep => ({ kind: "fail", ...planned, reason });
-  const component = { from, fromTag, to: image, toTag: tag };
-  try {
-    const answer = await askSource(component, source, context, context.signal);
-    if (answer.image === undefined) return fail(`${copy.source}: ${from}:${fromTag} ${answer.reason}`);
-    if (answer.image.digest !== digest) {
-      const now = `${copy.source}/${from}:${fromTag} now is ${answer.image.digest}`;
-      return fail(`the plan has ${digest}, but ${now}. Run all jobs again ("Re-run all jobs").`);
+  // Where the plan found it, then the others: any that has the very same image will do.
+  const others = context.sources.filter((other) => other !== source && !isAt(destination, other));
+  const reasons: string[] = [];
+  for (const each of [source, ...others]) {
+    const answer = await look(copy, each, context);
+    if (typeof answer !== "string") {
+      return {
+        kind: "copy",
+        ...planned,
+        source: answer,
+        replaces: undefined,
+        reason: "it is in this job's share",
+      };
     }
-    return {
-      kind: "copy",
-      ...planned,
-      source: answer.image,
-      replaces: undefined,
-      reason: "it is in this job's share",
-    };
+    reasons.push(`${printNamespace(each)}/${from}: ${answer}`);
+  }
+  return {
+    kind: "fail",
+    ...planned,
+    reason: `the planned image is at no source any more (${reasons.join("; ")})`,
+  };
+}
+
+function isAt(destination: string, source: Source): boolean {
+  return printNamespace(source) === destination;
+}
+
+/** The planned image as a source has it; or, as a text, why that source does not serve. */
+async function look(
+  { image, tag, from, fromTag, digest }: PlannedCopy,
+  source: Source,
+  context: ShareContext,
+): Promise<SourceImage | string> {
+  try {
+    const component = { from, fromTag, to: image, toTag: tag };
+    const answer = await askSource(component, source, context, context.signal);
+    if (answer.image === undefined) return answer.reason;
+    if (answer.image.digest === digest) return answer.image;
+    return `${fromTag} now is ${answer.image.digest}, the plan has ${digest}; run all jobs again ("Re-run all jobs")`;
   } catch (error) {
     if (context.signal.aborted) throw error;
-    return fail(messageOf(error));
+    return messageOf(error);
   }
 }
