@@ -98,6 +98,7 @@ describe("the digest of the inputs", () => {
     ["images", "harbor-core"],
     ["keep", "1"],
     ["keep-by", "published"],
+    ["prune-limit", "4"],
     ["prereleases", "true"],
     ["overwrite", "false"],
     ["platforms", "linux/amd64"],
