@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseChallenges } from "../../src/oci/challenge.ts";
+import { addChallenged, parseChallenges } from "../../src/oci/challenge.ts";
 
 /** Challenges as plain data. */
 function parsed(header: string) {
@@ -82,5 +82,30 @@ describe("challenges", () => {
   ])("a megabyte of %j is read to the limit at once", (piece, start) => {
     const header = start + piece.repeat(1024 * 1024);
     expect(parseChallenges(header).length).toBeLessThanOrEqual(8 * 1024);
+  });
+});
+
+describe("actions that a challenge names beside", () => {
+  const scope = { repository: "goharbor/core", actions: ["pull", "push"] };
+  const other = { repository: "goharbor/base", actions: ["pull"] };
+  const challenge = (named: string) => [`Bearer realm="https://r.example/token",scope="${named}"`];
+
+  test.each([
+    ["repository:goharbor/core:metadata_read", ["pull", "push", "metadata_read"]],
+    ["repository:goharbor/core:pull,delete", ["pull", "push", "delete"]],
+    [
+      "repository:goharbor/other:delete repository:goharbor/core:metadata_read",
+      ["pull", "push", "metadata_read"],
+    ],
+    // Nothing new, of another repository, everything, or no action at all.
+    ["repository:goharbor/core:pull,push", ["pull", "push"]],
+    ["repository:goharbor/other:delete", ["pull", "push"]],
+    ["repository:goharbor/core/deeper:delete", ["pull", "push"]],
+    ["repository:goharbor/core:*", ["pull", "push"]],
+    ["registry:catalog:*", ["pull", "push"]],
+    ["repository:goharbor/core:de&lete,PUSH", ["pull", "push"]],
+    ["", ["pull", "push"]],
+  ])("are asked for, for the request's own repository: %s", (named, actions) => {
+    expect(addChallenged([scope, other], challenge(named))).toEqual([{ ...scope, actions }, other]);
   });
 });

@@ -29,6 +29,8 @@ export function harborApi(options: HarborApiOptions): VendorApi {
       return errorAnswer(401, "UNAUTHORIZED", "unauthorized");
     const [, project = "", name = "", reference = "", tag] = artifactPath.exec(request.url.pathname) ?? [];
     const repository = `${project}/${decodeURIComponent(decodeURIComponent(name))}`;
+    // Encoded once, the slashes are the route's own.
+    if (decodeURIComponent(name).includes("/")) return errorAnswer(404, "NOT_FOUND", "no such path");
     const manifest = registry.manifest(repository, reference);
     if (manifest === undefined) return errorAnswer(404, "NOT_FOUND", `artifact ${reference} not found`);
     if (request.method === "GET") return json(200, artifactOf(registry, repository, manifest.digest));
