@@ -41,8 +41,10 @@ export function publicNames({ github, source, dockerHub, tcr }: Sandbox): readon
       content: "production.cloudflare.docker.com",
     }),
     { host: "hub.docker.com", server: dockerHub.api },
+    { host: "identity.docker.com", server: dockerHub.identity },
     ...registryNames(`${tcr.instance.name}.tencentcloudcr.com`, tcr.registry),
     { host: "tcr.tencentcloudapi.com", server: tcr.api },
+    { host: "sts.tencentcloudapi.com", server: tcr.api },
   ];
 }
 
@@ -146,7 +148,9 @@ function forward(names: readonly PublicName[], incoming: IncomingMessage, answer
 
 /** A header's text with the addresses of this machine replaced by the public ones. */
 function publicText(names: readonly PublicName[], host: string, text: string): string {
-  const named = names.reduce(
+  // Of a server with several names, it is the one that the client has used.
+  const ownFirst = [...names].sort((one, other) => Number(other.host === host) - Number(one.host === host));
+  const named = ownFirst.reduce(
     (result, name) => result.replaceAll(name.server.origin, `https://${name.host}`),
     text,
   );

@@ -107,6 +107,8 @@ export interface WorkflowOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The actions that are not this one, by `owner/name`. */
   readonly actions: Readonly<Record<string, StandIn>>;
+  /** Variables of a job with `permissions: id-token: write`, and of no other. */
+  readonly idTokens?: Readonly<Record<string, string>>;
   /** `github.token` of every job. */
   readonly token: string;
 }
@@ -127,15 +129,28 @@ export async function runWorkflow(text: string, options: WorkflowOptions): Promi
     if (ready.length === 0) throw new Error(`no job can begin: ${[...waiting.keys()].join(", ")}`);
     for (const [id, job] of ready) {
       waiting.delete(id);
-      done.set(id, await runJob(id, { ...job, env: { ...workflow.env, ...job.env } }, done, options));
+      done.set(id, await runJob(id, withDefaults(job, workflow), done, options));
     }
   }
   return [...done.values()].flat();
 }
 
-/** Runs steps that stand alone in a document, as the one job of a workflow. */
+/** A job's own permissions take the place of the workflow's; variables are added to its. */
+function withDefaults(job: Job, workflow: v.InferOutput<typeof workflowSchema>): Job {
+  return {
+    ...job,
+    permissions: job.permissions ?? workflow.permissions,
+    env: { ...workflow.env, ...job.env },
+  };
+}
+
+/** Runs the steps of one job, which stand alone in a document or with the `permissions` of the job. */
 export async function runSteps(text: string, options: WorkflowOptions): Promise<JobResult> {
-  const job = v.parse(jobSchema, { "runs-on": "ubuntu-24.04", steps: parse(text) as unknown });
+  const given: unknown = parse(text);
+  const job = v.parse(jobSchema, {
+    "runs-on": "ubuntu-24.04",
+    ...(Array.isArray(given) ? { steps: given as unknown } : (given as object)),
+  });
   const [result] = await runJob("job", job, new Map(), options);
   if (result === undefined) throw new Error("the job was left out");
   return result;
@@ -238,6 +253,7 @@ async function runOnce(
   // What earlier steps have left in the environment; a job is a machine of its own.
   const environment: Record<string, string> = {
     ...options.env,
+    ...(job.permissions?.["id-token"] === "write" ? options.idTokens : {}),
     ...valuesOf(job.env, contexts),
   };
   for (const [index, step] of job.steps.entries()) {

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { type ActionEvent, releaseEvent } from "../../sandbox/action.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
-import type { SandboxOptions } from "../../sandbox/sandbox.ts";
+import { fullAccess } from "../../sandbox/registry.ts";
 import type { JobResult, WorkflowOptions } from "../../sandbox/workflow.ts";
 import { codeBlocks } from "../documents.ts";
 import {
@@ -12,6 +12,8 @@ import {
   shopOptions,
   tagsByImage,
   tagsByNamespace,
+  tcrLogin,
+  type WorldOptions,
 } from "./examples.ts";
 import { scale } from "./world.ts";
 
@@ -26,7 +28,9 @@ export interface Block {
 export interface Example {
   /** Name of the TCR instance there is. Default: `goharbor`. */
   readonly instance?: string;
-  readonly options?: SandboxOptions;
+  readonly options?: WorldOptions;
+  /** Steps that follow, where the block is only a part of a job: what it says must be of use to them. */
+  readonly followedBy?: string;
   readonly prepare?: (world: ExampleWorld) => unknown;
   readonly event: (world: ExampleWorld) => ActionEvent;
   readonly more?: Partial<WorkflowOptions>;
@@ -151,6 +155,79 @@ const enterpriseServer: Example = {
   },
 };
 
+/** Versions that are out go to TCR, with one of its logins. */
+function toTcr(versions: readonly string[]): Example {
+  return {
+    options: {
+      tcr: { namespaces: { goharbor: false }, users: [fullAccess(tcrLogin.username, tcrLogin.password)] },
+    },
+    event: () => ({ name: "push", payload: {} }),
+    expected: ({ sandbox }) => expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: versions }),
+  };
+}
+
+const keylessTcr: Example = {
+  options: (oidc) => ({
+    tcr: {
+      keys: [],
+      namespaces: { goharbor: false },
+      role: {
+        arn: "qcs::cam::uin/100012345678:roleName/harbor-mirror",
+        providerId: "github",
+        subjects: ["repo:goharbor/harbor:ref:refs/heads/main"],
+        check: oidc.check,
+      },
+    },
+  }),
+  prepare: seedMirrors,
+  event: published,
+  more: { secrets: {} },
+  expected: ({ sandbox }) => expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: newestThree }),
+};
+
+const keylessDockerHub: Example = {
+  options: (oidc) => ({
+    dockerHub: {
+      accounts: [],
+      oidc: {
+        // The stand-in knows only its own address; an id token is for the public one.
+        issuer: { check: (token) => oidc.check(token, "https://identity.docker.com") },
+        connections: [
+          {
+            id: "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+            organisation: "my-org",
+            subjects: ["repo:goharbor/harbor:*"],
+          },
+        ],
+      },
+    },
+  }),
+  event: published,
+  more: { secrets: {} },
+  expected: ({ sandbox }) =>
+    expect(tagsByNamespace(sandbox.dockerHub.registry)).toEqual({ "my-org": ["v2.15.2"] }),
+};
+
+/** A login that the steps after it use to mirror to that registry. */
+function loginAt(registry: string): Example {
+  return {
+    event: published,
+    followedBy: `
+- uses: goharbor/harbor-release-mirror@v1
+  with:
+    version: v2.15.1
+    source: docker.io/goharbor
+    destinations: ${registry}/goharbor,keep=all
+    wait: "0"
+`,
+    prepare: ({ sandbox }) => seedRelease(sandbox.dockerHub.registry, "v2.15.1", { scale }),
+    expected: (world) =>
+      expect(
+        tagsByNamespace(registry === "ghcr.io" ? world.sandbox.source : world.registry).goharbor,
+      ).toContain("v2.15.1"),
+  };
+}
+
 /** Each block of YAML that is run, by its place, in each of the ways that a reader may. */
 export const examples: Readonly<Record<string, readonly Example[]>> = {
   "README.md, Quick start": [release],
@@ -160,6 +237,19 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, The images of another project, and what later jobs do with them": [ownImages],
   "docs/recipes.md, One step among others": [oneStep],
   "docs/recipes.md, GitHub Enterprise Server": [enterpriseServer],
+  "docs/tcr.md, Without stored secrets": [keylessTcr],
+  "docs/docker-hub.md, Without a stored secret": [keylessDockerHub],
+  "docs/registries.md, docker login": [loginAt("quay.io")],
+  "docs/migration.md, skopeo sync, block 2": [toTcr(newestThree)],
+  "docs/migration.md, regsync, block 2": [toTcr(newestThree)],
+  "docs/migration.md, image-syncer, block 3": [
+    {
+      event: () => ({ name: "push", payload: {} }),
+      expected: ({ registry }) =>
+        expect(tagsByNamespace(registry)).toEqual({ harbor: ["v2.15.1", "v2.15.2"] }),
+    },
+  ],
+  "docs/migration.md, image-transfer, block 3": [toTcr(["v2.15.2"])],
 };
 
 /** The blocks of a document, by the heading above each. A comment in a block looks like a heading and is none. */
@@ -168,7 +258,12 @@ export function blocksIn(path: string, markdown: string): readonly Block[] {
   const outline = markdown.replace(/^```[\s\S]*?^```$/gm, blank);
   const headings = [...outline.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading = ""]) => heading);
   const lines = markdown.split("\n");
-  const starts = headings.map((heading) => lines.findIndex((line) => line.replace(/^#+ /, "") === heading));
+  const starts: number[] = [];
+  for (const heading of headings) {
+    // Some headings come twice on a page: each is looked for below the one before.
+    const from = (starts.at(-1) ?? -1) + 1;
+    starts.push(lines.findIndex((line, at) => at >= from && line.replace(/^#+ /, "") === heading));
+  }
   const sections = headings.map((heading, index) => ({
     heading,
     text: lines.slice(starts[index], starts[index + 1]).join("\n"),

@@ -6,12 +6,18 @@ import { optionsIn, startExampleWorld } from "./examples.ts";
 
 /** Blocks that are no workflow, each with the reason why nothing runs it. */
 const notRun: Readonly<Record<string, string>> = {
-  "docs/docker-hub.md, Without a stored secret":
-    "needs Docker's exchange of id tokens, which the tests of that login stand in for",
+  "docs/registries.md, GitHub": "the same login, at ghcr.io, is in the recipe of another project",
+  "docs/registries.md, Amazon ECR": "needs actions and accounts of Amazon",
+  "docs/registries.md, Azure Container Registry": "needs the program az and an account there",
+  "docs/registries.md, Google Artifact Registry": "needs the program gcloud and an account there",
+  "docs/migration.md, skopeo sync, block 1": "the configuration of another program",
+  "docs/migration.md, regsync, block 1": "the configuration of another program",
+  "docs/migration.md, image-syncer, block 1": "the configuration of another program",
+  "docs/migration.md, image-syncer, block 2": "the configuration of another program",
+  "docs/migration.md, image-transfer, block 1": "the configuration of another program",
+  "docs/migration.md, image-transfer, block 2": "the configuration of another program",
   "docs/fan-out.md, Several jobs, block 1": "calls another workflow, which the tests of the fan-out run",
   "docs/fan-out.md, Several jobs, block 2": "calls another workflow, which the tests of the fan-out run",
-  "docs/tcr.md, Without stored secrets":
-    "needs CAM's exchange of id tokens, which __tests__/destinations/tencent-keys.test.ts stands in for",
   "README.md, Pulling from the mirror": "values of Harbor's Helm chart, which no step reads",
 };
 
@@ -43,7 +49,9 @@ test.each(runs)("$name does what it says", { timeout: 180_000 }, async ({ text, 
   await using world = await startExampleWorld(example.instance ?? "goharbor", example.options);
   await example.prepare?.(world);
   const options = optionsIn(world, example.event(world), example.more);
-  const jobs = /^jobs:/m.test(text) ? await runWorkflow(text, options) : [await runSteps(text, options)];
+  const jobs = /^jobs:/m.test(text)
+    ? await runWorkflow(text, options)
+    : [await runSteps(`${text}${example.followedBy ?? ""}`, options)];
   const failed = jobs.flatMap(({ steps }) => steps.filter((step) => step.failed));
   expect(failed.map(({ log }) => log.replace(/^::(debug|add-mask)::.*\n/gm, ""))).toEqual([]);
   // Nothing in an example leads anywhere but where the documents say.

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hubAccount } from "../../sandbox/docker-hub.ts";
 import { githubToken } from "../../sandbox/github.ts";
+import { type GitHubOidc, startGitHubOidc } from "../../sandbox/github-oidc.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { type Internet, publicNames, registryNames, startInternet } from "../../sandbox/internet.ts";
@@ -19,6 +20,8 @@ export interface ExampleWorld extends AsyncDisposable {
   /** `registry.example.com`, with a login. */
   readonly registry: RegistryServer;
   readonly internet: Internet;
+  /** Gives id tokens to jobs of `goharbor/harbor`. */
+  readonly oidc: GitHubOidc;
   /** An empty folder. */
   readonly folder: string;
 }
@@ -26,25 +29,33 @@ export interface ExampleWorld extends AsyncDisposable {
 /** The login at `registry.example.com`. */
 export const registryLogin = { username: "mirror", password: "sandbox-registry-password" };
 
+/** A long-term access credential of TCR. */
+export const tcrLogin = { username: "100012345678", password: "sandbox-tcr-credential-password" };
+
 /** Secrets by the names that the documents give them; an example may name no other. */
 export const secrets: Readonly<Record<string, string>> = {
   DOCKERHUB_USERNAME: hubAccount.identifier,
   DOCKERHUB_TOKEN: hubAccount.secret,
   TENCENTCLOUD_SECRET_ID: tcrKey.secretId,
   TENCENTCLOUD_SECRET_KEY: tcrKey.secretKey,
+  TCR_USERNAME: tcrLogin.username,
+  TCR_PASSWORD: tcrLogin.password,
   REGISTRY_USERNAME: registryLogin.username,
   REGISTRY_PASSWORD: registryLogin.password,
+  QUAY_ROBOT_TOKEN: "sandbox-quay-robot-token",
   GITHUB_COM_TOKEN: githubToken,
 };
 
 /** Harbor versions that are at the source. */
 export const harborVersions = ["v2.15.2", "v2.15.1", "v2.15.0", "v2.14.4"] as const;
 
+/** What is to differ in the sandbox; a function where it has to know the service that signs id tokens. */
+export type WorldOptions = SandboxOptions | ((oidc: GitHubOidc) => SandboxOptions);
+
 /** Starts it all. @param instance name of the TCR instance, in its host name. */
-export async function startExampleWorld(
-  instance: string,
-  options: SandboxOptions = {},
-): Promise<ExampleWorld> {
+export async function startExampleWorld(instance: string, given: WorldOptions = {}): Promise<ExampleWorld> {
+  const oidc = await startGitHubOidc();
+  const options = typeof given === "function" ? given(oidc) : given;
   const sandbox = await startSandbox({
     ...options,
     tcr: { namespaces: {}, instance: { ...tcrInstance, name: instance }, ...options.tcr },
@@ -52,7 +63,11 @@ export async function startExampleWorld(
   const registry = await startRegistry({
     authentication: {
       kind: "bearer",
-      users: [fullAccess(registryLogin.username, registryLogin.password)],
+      users: [
+        fullAccess(registryLogin.username, registryLogin.password),
+        fullAccess("goharbor+mirror", secrets.QUAY_ROBOT_TOKEN ?? ""),
+        fullAccess("octocat", githubToken),
+      ],
       service: "registry.example.com",
     },
   });
@@ -60,6 +75,7 @@ export async function startExampleWorld(
   const internet = await startInternet([
     ...publicNames(sandbox),
     ...registryNames("registry.example.com", registry),
+    ...registryNames("quay.io", registry),
   ]);
   const folder = await mkdtemp(join(tmpdir(), "example-"));
   return {
@@ -67,8 +83,9 @@ export async function startExampleWorld(
     registry,
     internet,
     folder,
+    oidc,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([sandbox.close(), registry.close(), internet.close()]);
+      await Promise.all([sandbox.close(), registry.close(), internet.close(), oidc.close()]);
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -138,6 +155,7 @@ export function optionsIn(
     env: world.internet.env,
     actions: { "docker/login-action": loginAction },
     token: githubToken,
+    idTokens: world.oidc.variables,
     ...more,
   };
 }
