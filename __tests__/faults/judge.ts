@@ -20,7 +20,7 @@ import {
 const longestRun = 45;
 
 /** What a run with this outcome must have left behind, everywhere and whatever the fault was. */
-export async function judge(world: World, result: RunResult, stage: Stage): Promise<void> {
+export async function judge(world: World, result: RunResult, stage: Pick<Stage, "party">): Promise<void> {
   const { healthy, troubled } = world;
   const sourceFailed = !result.done && stage.party !== "destination";
   expect(result.minutes).toBeLessThan(longestRun);

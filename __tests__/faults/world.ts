@@ -41,8 +41,6 @@ export interface WorldOptions {
   readonly namespace?: boolean;
   /** Whether there is another source with the same images. Default: no. */
   readonly secondSource?: boolean;
-  /** How far the clocks of the servers are ahead of ours, in milliseconds. Default: 0. */
-  readonly skew?: number;
   readonly transport?: TransportOptions;
 }
 
@@ -57,6 +55,8 @@ export interface World extends AsyncDisposable {
   readonly dockerHub: DockerHub | undefined;
   readonly tcr: Tcr | undefined;
   readonly healthy: RegistryServer;
+  /** Sets the clocks of all servers ahead of ours by milliseconds: what they gave out for a time runs out earlier. */
+  setServers(ahead: number): void;
   run(change?: RunChange): Promise<RunResult>;
 }
 
@@ -103,9 +103,10 @@ export function repository(image: string): string {
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const { kind = "registry", skew = 0 } = options;
+  const { kind = "registry" } = options;
   const clock = virtualClock();
-  const now = (): number => clock.now() + skew;
+  let ahead = 0;
+  const now = (): number => clock.now() + ahead;
   const releases = [wanted, keptBefore, oldest].map((tag, index) => ({
     tag,
     prerelease: false,
@@ -153,6 +154,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     dockerHub: place.dockerHub,
     tcr: place.tcr,
     healthy,
+    setServers: (ms) => {
+      ahead = ms;
+    },
     run: (change = {}) => {
       const environment = actionEnvironment(
         { github },
