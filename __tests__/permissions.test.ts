@@ -134,6 +134,16 @@ test.each<[missing: string, message: () => Promise<string>, advice: readonly str
     () => registry(`${ecr}:443`, "destination", 404, "NAME_UNKNOWN"),
     ["ECR makes no repository on a push"],
   ],
+  [
+    "a repository of Artifact Registry is missing",
+    () => registry("europe-west1-docker.pkg.dev", "destination", 404, "NAME_UNKNOWN"),
+    ["The Artifact Registry repository (`<project>/<repository>`) must be there"],
+  ],
+  [
+    "an organisation of SWR is missing",
+    () => registry("swr.cn-north-4.myhuaweicloud.com", "destination", 404, "NAME_UNKNOWN"),
+    ["Huawei SWR: The organisation must be there"],
+  ],
   ["the role may not push to ECR", () => registry(ecr, "destination", 403, "DENIED"), ["`ecr:PutImage`"]],
   [
     "GHCR denies a push",

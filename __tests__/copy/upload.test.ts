@@ -90,7 +90,7 @@ describe("an upload", () => {
 
 describe("registries with quirks", () => {
   test("get chunks of the size that they take, from the start and on shared connections", async () => {
-    await using world = await startUploadWorld({ knownAs: limited });
+    await using world = await startUploadWorld({ knownAs: limited, registry: { bodyLimit: 16 * mebibyte } });
     await world.upload(twoChunks);
     expect(world.holds(twoChunks)).toBe(true);
     const edge = 16 * mebibyte;
@@ -99,7 +99,7 @@ describe("registries with quirks", () => {
   });
 
   test("that break several chunks get the blob as a whole, every time", async () => {
-    await using world = await startUploadWorld({ knownAs: "ghcr.io" });
+    await using world = await startUploadWorld({ knownAs: "ghcr.io", registry: { chunks: "last-wins" } });
     world.server.fault({ when: put, times: 2, effect: { resetRequestAfter: 2_000_000 } });
     await world.upload(three);
     expect(world.holds(three)).toBe(true);
@@ -107,6 +107,30 @@ describe("registries with quirks", () => {
     expect(
       world.server.requests.filter(({ path, method }) => method === "GET" && path.includes("uploads")),
     ).toEqual([]);
+    await nothingLeftOpen(world);
+  });
+});
+
+describe("registries that take bytes by PATCH only", () => {
+  const patched = { knownAs: "goharbor.jfrog.io", registry: { bytesInPut: false } };
+
+  test("get all bytes so, small blobs too, and an empty PUT", async () => {
+    await using world = await startUploadWorld(patched);
+    const small = randomBytes("small", 1000);
+    await world.upload(three);
+    await world.upload(small);
+    expect([world.holds(three), world.holds(small)]).toEqual([true, true]);
+    expect(ranges(world)).toEqual(["PATCH 0-2999999", "PUT whole", "PATCH 0-999", "PUT whole"]);
+    expect(world.transfers().map(({ bytesIn }) => bytesIn)).toEqual([3_000_000, 0, 1000, 0]);
+    expect([world.progress.done, world.progress.moved]).toEqual([3_001_000, 3_001_000]);
+  });
+
+  test("go on after a break where they were", async () => {
+    await using world = await startUploadWorld(patched);
+    world.server.fault({ when: { method: "PATCH" }, effect: { resetRequestAfter: 2_000_000 } });
+    await world.upload(three);
+    expect(world.holds(three)).toBe(true);
+    expect(bytesIn(world)).toBeLessThan(2 * three.length);
     await nothingLeftOpen(world);
   });
 });

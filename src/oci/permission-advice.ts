@@ -1,3 +1,5 @@
+import { vendorOf } from "./quirks.ts";
+
 /** What a login has to be allowed at a registry that grants rights in a way of its own, in words to a user. */
 interface RegistryRights {
   /** Matches the registry's name, its port aside. */
@@ -56,7 +58,8 @@ const rights: readonly RegistryRights[] = [
     pull: "The role needs `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` on this repository.",
     push: "The role needs the actions of AWS's page on pushing an image, `ecr:PutImage` among them, on this repository.",
     create:
-      "ECR makes no repository on a push: make it there, or a repository creation template for this prefix.",
+      "ECR makes no repository on a push: make it there, or a repository creation template for this prefix, or set the AWS key " +
+      "in the environment, with which it is made here.",
   },
 ];
 
@@ -81,8 +84,12 @@ export function pushAdvice(registry: string): string {
 
 /** What to change after a registry did not know where to write (404). */
 export function createAdvice(registry: string): string {
+  const vendor = vendorOf(registry);
+  // A registry that is told by its name has a word of its own in the table.
+  const known = vendor.host === undefined ? undefined : `${vendor.name}: ${vendor.repositories.text}`;
   return (
     rightsAt(registry)?.create ??
+    known ??
     "Check that the namespace exists there and that the login may push to it: Harbor, for one, makes repositories on a " +
       "push, but no projects."
   );
