@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { githubToken } from "../../sandbox/github.ts";
 import type { WorkflowOptions } from "../../sandbox/workflow.ts";
-import { root } from "../documents.ts";
+import { root, textOf } from "../documents.ts";
 import { type ExampleWorld, secrets } from "./examples.ts";
 
 /** How a workflow went that `act` has run. */
@@ -59,6 +59,7 @@ export async function act(
   for (const name of ["action.yml", "post.js", "package.json"]) {
     copyFileSync(join(root, name), path("action", name));
   }
+  write("action/.github/workflows/mirror.yml", textOf(".github/workflows/mirror.yml"));
   write("login/action.yml", loginAction);
   write("login/login.js", loginScript);
   const given = { ...secrets, GITHUB_TOKEN: githubToken };
@@ -66,7 +67,10 @@ export async function act(
   const args = [
     event.name,
     ...["--directory", path("repository")],
-    ...["--platform", "ubuntu-24.04=-self-hosted"],
+    ...["ubuntu-24.04", "self-hosted", "guangzhou"].flatMap((label) => [
+      "--platform",
+      `${label}=-self-hosted`,
+    ]),
     ...["--eventpath", write("event.json", JSON.stringify(event.payload))],
     ...["--secret-file", write("secrets", lines.join("\n"))],
     ...["--env-file", write("env", "")],

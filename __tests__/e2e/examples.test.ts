@@ -16,8 +16,10 @@ const notRun: Readonly<Record<string, string>> = {
   "docs/migration.md, image-syncer, block 2": "the configuration of another program",
   "docs/migration.md, image-transfer, block 1": "the configuration of another program",
   "docs/migration.md, image-transfer, block 2": "the configuration of another program",
-  "docs/fan-out.md, Several jobs, block 1": "calls another workflow, which the tests of the fan-out run",
-  "docs/fan-out.md, Several jobs, block 2": "calls another workflow, which the tests of the fan-out run",
+  "docs/fan-out.md, Several jobs, block 1":
+    "calls another workflow: run in __tests__/e2e/fan-out-workflow.test.ts",
+  "docs/fan-out.md, Several jobs, block 2":
+    "calls another workflow: run in __tests__/e2e/fan-out-workflow.test.ts",
   "README.md, Pulling from the mirror": "values of Harbor's Helm chart, which no step reads",
 };
 
