@@ -58,7 +58,9 @@ function print(text: string): void {
 }
 
 const { inputs } = parseAction(readFileSync(join(root, "action.yml"), "utf8"));
-const command = readCommand(process.argv.slice(2), process.env, inputs);
+const args = process.argv.slice(2);
+// Who gives nothing wants to know what there is to give.
+const command = readCommand(args.length === 0 ? ["--help"] : args, process.env, inputs);
 switch (command.kind) {
   case "help":
     print(helpText(inputs, process.stdout.columns ?? 80));

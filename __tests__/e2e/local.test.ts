@@ -89,6 +89,12 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     expect(readFileSync(join(folder, "summary.md"), "utf8")).toContain("v2.15.2");
   });
 
+  test("shows its help to who gives nothing", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const { status, output } = await mirror(world, []);
+    expect([status, output]).toEqual([0, expect.stringContaining("--destinations")]);
+  });
+
   test("is not led astray by what a runner has left in the environment", async () => {
     await using world = await startExampleWorld("goharbor");
     const event = join(world.folder, "event.json");
