@@ -10,7 +10,10 @@ import type { Side } from "../src/errors.ts";
 import { createGitHubClient } from "../src/github/client.ts";
 import { listReleases } from "../src/github/releases.ts";
 import { silentLog as log } from "../src/log.ts";
+import { anonymous } from "../src/oci/credentials.ts";
+import { Registry } from "../src/oci/registry.ts";
 import { refusal } from "../src/oci/registry-error.ts";
+import { Repository } from "../src/oci/repository.ts";
 import { fakeClock } from "./fake-clock.ts";
 import { scriptedFetch } from "./github/scripted-fetch.ts";
 import { failureOf } from "./oci/failure-of.ts";
@@ -48,6 +51,22 @@ async function tcrAction(action: string, code: string): Promise<string> {
   });
   const call = { action, operation: "trying", region: "ap-guangzhou", parameters: {}, signal };
   return (await failureOf(api.call(call, v.object({})))).message;
+}
+
+/** The message about a registry that cuts every connection. */
+async function unreachable(name: string): Promise<string> {
+  const reset = Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" });
+  const transport = routedTransport(() => reset);
+  const options = {
+    registry: name,
+    side: "destination",
+    credentials: anonymous,
+    transport,
+    clock,
+    log,
+  } as const;
+  const client = new Repository(new Registry(options), "goharbor/harbor-core");
+  return (await failureOf(client.resolve("v2.15.2", signal))).message;
 }
 
 /** Why a service account of TCR prunes nothing. */
@@ -108,6 +127,11 @@ test.each<[missing: string, message: () => Promise<string>, advice: readonly str
     "a TCR key lacks an action, as Harbor says it",
     () => tcrAction("CreateNamespace", "FailedOperation.ErrorTcrUnauthorized"),
     ["the CAM action `tcr:CreateNamespace`"],
+  ],
+  [
+    "a closed TCR instance drops the connection",
+    () => unreachable("goharbor.tencentcloudcr.com"),
+    ["its allowlist keep this runner's address out", "`tcr-open-access`"],
   ],
   [
     "a TCR service account cannot prune",

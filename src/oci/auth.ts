@@ -6,6 +6,7 @@ import { parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, type Credentials } from "./credentials.ts";
 import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "./http.ts";
 import { type Lease, type Leased, leased } from "./lease.ts";
+import { shutOutAdvice } from "./permission-advice.ts";
 import { registryOrigin } from "./reference.ts";
 import { refusedLogin } from "./refused-login.ts";
 import { problemLimit } from "./registry-error.ts";
@@ -130,7 +131,8 @@ export class Authenticator {
       problem: "its /v2/ does not answer as a registry does",
       advice:
         response.status === 403
-          ? "An allowlist of the registry may keep this runner's address out."
+          ? (shutOutAdvice(this.#options.registry) ??
+            "An allowlist of the registry may keep this runner's address out.")
           : "Check the host name in the destination or source.",
     });
   }
@@ -209,6 +211,7 @@ export class Authenticator {
       if (request.signal?.aborted === true) throw error;
       throw this.#failure(operation, request.url, {
         problem: messageOf(error),
+        advice: isBrokenConnection(error) ? shutOutAdvice(this.#options.registry) : undefined,
         temporary: isBrokenConnection(error),
         cause: error,
       });
@@ -230,7 +233,13 @@ export class Authenticator {
   #failure(
     operation: string,
     url: URL,
-    details: { status?: number; problem: string; advice?: string; temporary?: boolean; cause?: unknown },
+    details: {
+      status?: number;
+      problem: string;
+      advice?: string | undefined;
+      temporary?: boolean;
+      cause?: unknown;
+    },
   ): OperationError {
     const { cause, problem, ...rest } = details;
     return new OperationError(

@@ -94,3 +94,15 @@ export function createAdvice(registry: string): string {
       "push, but no projects."
   );
 }
+
+/**
+ * What to change where a registry does not let this runner reach it at all. TCR drops connections from outside the allowlist
+ * of an instance, or refuses them, which looks like trouble with the network.
+ */
+export function shutOutAdvice(registry: string): string | undefined {
+  if (!/\.tencentcloudcr\.com(?::[0-9]+)?$/.test(registry)) return undefined;
+  return (
+    "The public endpoint of the TCR instance may be closed, or its allowlist keep this runner's address out: see " +
+    "`tcr-open-access`."
+  );
+}
