@@ -64,7 +64,7 @@ describe("TCR", () => {
     expect(tcr.api.requests).toEqual([]);
   });
 
-  it("keeps an immutable tag, and both ways of touching it say why", async () => {
+  it("keeps an immutable tag that was to be pruned, says why, and prunes the others", async () => {
     await using world = await startSandboxWorld();
     const immutableTags = new Set(["goharbor/harbor-core:v2.14.4"]);
     await using tcr = await startTcr({ namespaces: { goharbor: false }, immutableTags });
