@@ -21,6 +21,8 @@ interface Row {
 
 const [newest, kept, old] = versions;
 
+const byTag = images.map((name) => `DELETE /v2/goharbor/${name}/manifests/${old}`);
+
 const rows: readonly Row[] = [
   { name: "ecr", prunes: "both", deletes: ["api POST /", "api POST /"] },
   { name: "ecr-public", prunes: "none", deletes: [], reason: /lists no tags/ },
@@ -31,16 +33,16 @@ const rows: readonly Row[] = [
   },
   {
     name: "artifact-registry",
-    prunes: "unshared",
-    deletes: [`DELETE /v2/goharbor/app/manifests/${old}`],
+    prunes: "both",
+    deletes: byTag,
   },
   {
     name: "ghcr",
     prunes: "unshared",
     deletes: ["api DELETE /orgs/goharbor/packages/container/app/versions/2"],
   },
-  { name: "gitlab", prunes: "unshared", deletes: [`DELETE /v2/goharbor/app/manifests/${old}`] },
-  { name: "quay", prunes: "unshared", deletes: [`DELETE /v2/goharbor/app/manifests/${old}`] },
+  { name: "gitlab", prunes: "both", deletes: byTag },
+  { name: "quay", prunes: "both", deletes: byTag },
   {
     name: "artifactory",
     prunes: "both",
@@ -82,6 +84,15 @@ async function worldOf(name: ProfileName): Promise<World> {
 function lineOf({ vendor }: World, name: ProfileName): string {
   const api = vendor.api === undefined ? "" : `,api=${vendor.api.origin}`;
   return `${vendor.registry.host}/${vendor.namespace},type=${name}${api}`;
+}
+
+/** What of a login must never be printed, in the form that it is stored in. */
+function secretsOf({ dockerConfig, helper, variables }: World["vendor"]): readonly string[] {
+  const stored = JSON.stringify(dockerConfig);
+  const [, auth = "", token = ""] = /"auth":"([^"]*)"(?:,"identitytoken":"([^"]*)")?/.exec(stored) ?? [];
+  const password = helper?.answer.Secret ?? Buffer.from(auth, "base64").toString().split(":").at(-1) ?? "";
+  const { AWS_SECRET_ACCESS_KEY: key = "", AWS_SESSION_TOKEN: session = "" } = variables;
+  return [token === "" ? password : token, key, session].filter((secret) => secret !== "");
 }
 
 function deletions({ vendor }: World): readonly string[] {
@@ -129,6 +140,7 @@ describe.each(rows)("$name", ({ name, prunes, deletes, reason }) => {
     expect(deletions(world)).toEqual(deletes.toSorted());
     // The token of the job may not delete at ghcr.io, so an upload that turned out not to be needed stays open there.
     if (name !== "ghcr") expect(registry.uploadsOpen()).toBe(0);
+    for (const secret of secretsOf(vendor)) expect(result.masked).toContain(secret);
     const warnings = result.warnings.filter((line) => line.startsWith("Nothing will be pruned"));
     expect(warnings).toEqual(reason === undefined ? [] : [expect.stringMatching(reason)]);
   });

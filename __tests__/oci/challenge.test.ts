@@ -92,7 +92,7 @@ describe("actions that a challenge names beside", () => {
 
   test.each([
     ["repository:goharbor/core:metadata_read", ["pull", "push", "metadata_read"]],
-    ["repository:goharbor/core:pull,delete", ["pull", "push", "delete"]],
+    ["repository:goharbor/core:pull,delete", ["pull", "push"]],
     [
       "repository:goharbor/other:delete repository:goharbor/core:metadata_read",
       ["pull", "push", "metadata_read"],
@@ -107,5 +107,10 @@ describe("actions that a challenge names beside", () => {
     ["", ["pull", "push"]],
   ])("are asked for, for the request's own repository: %s", (named, actions) => {
     expect(addChallenged([scope, other], challenge(named))).toEqual([{ ...scope, actions }, other]);
+  });
+
+  test("never turn a read into a write", () => {
+    const reading = { repository: "goharbor/core", actions: ["pull"] };
+    expect(addChallenged([reading], challenge("repository:goharbor/core:pull,push"))).toEqual([reading]);
   });
 });

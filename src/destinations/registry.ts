@@ -78,7 +78,7 @@ async function deletionRoute(
     case "docker-hub":
     case "tcr":
     case "registry":
-      return registryRoute(deleter);
+      return registryRoute(deleter, vendor.deletion.alone);
   }
 }
 

@@ -34,7 +34,8 @@ interface Allowed {
 
 /**
  * The scopes of a refused request, with the actions that the challenge names beside, for the request's own repository
- * only: so registries are met that have actions of their own (Azure's `metadata_read`). `*` is never asked for.
+ * only: so registries are met that have actions of their own (Azure's `metadata_read`). `*`, `push` and `delete` are never
+ * asked for at a server's word: to some, asking for `push` is enough to make a repository.
  * https://distribution.github.io/distribution/spec/auth/token/
  */
 export function addChallenged<T extends Allowed>(
@@ -47,7 +48,8 @@ export function addChallenged<T extends Allowed>(
     .flatMap(({ parameters }) => (parameters.get("scope") ?? "").split(" "))
     .filter((scope) => scope.startsWith(`repository:${first.repository}:`))
     .flatMap((scope) => scope.slice(`repository:${first.repository}:`.length).split(","))
-    .filter((action) => /^[a-z_]{1,32}$/.test(action) && !first.actions.includes(action));
+    .filter((action) => /^[a-z_]{1,32}$/.test(action) && action !== "push" && action !== "delete")
+    .filter((action) => !first.actions.includes(action));
   return named.length === 0
     ? scopes
     : [{ ...first, actions: [...first.actions, ...new Set(named)] }, ...rest];

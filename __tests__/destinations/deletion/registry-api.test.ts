@@ -28,8 +28,19 @@ function scenario(tags: Record<string, Digest>, deletesBy: readonly ("tag" | "di
 }
 
 describe("deletion by the registry API", () => {
-  it("may take other tags of a digest along", () => {
-    expect(scenario({}, []).route.deletion).toBe("shared-digest-unsafe");
+  it("may take other tags of a digest along, unless the registry is known not to", () => {
+    const { route, deleter } = scenario({}, []);
+    expect(route.deletion).toBe("shared-digest-unsafe");
+    expect(registryRoute(deleter, true).deletion).toBe("by-tag");
+  });
+
+  it("deletes nothing by digest at a registry that was known to delete by tag and does not", async () => {
+    const { held, deleted, deleter } = scenario({ v1: one, stable: one }, ["digest"]);
+    const route = registryRoute(deleter, true);
+    const [deletion] = await route.deleteTags(repository, [{ tag: "v1", digest: undefined }], signal);
+    expect(deletion?.failure).toContain("not looked up");
+    expect(deleted).toEqual([]);
+    expect([...held.keys()]).toEqual(["v1", "stable"]);
   });
 
   it("deletes by tag where the registry does, and leaves other tags of the digest alone", async () => {

@@ -23,10 +23,12 @@ export interface TagDeleter {
 /**
  * The registry's own API. Where a registry does not delete by tag, it is done by digest, which takes every tag of that
  * digest along.
+ * @param alone whether the registry is known to delete a tag by its name, and no other with it. Then no digests are looked up
+ * for the plan, and where it turns out not to, nothing is deleted.
  */
-export function registryRoute(deleter: TagDeleter): TagDeletionRoute {
+export function registryRoute(deleter: TagDeleter, alone = false): TagDeletionRoute {
   return {
-    deletion: "shared-digest-unsafe",
+    deletion: alone ? "by-tag" : "shared-digest-unsafe",
     deleteTags: oneByOne((repository, tag, signal) => deleteTag(deleter, repository, tag, signal)),
   };
 }

@@ -137,6 +137,7 @@ export const clouds: readonly Vendor[] = [
     },
     deletion: {
       route: "registry",
+      alone: true,
       text: "DELETE by tag takes the tag alone; the manifest stays, without a tag. The role needs `artifactregistry.tags.delete`.",
       source: `${harborAdapters}/googlegcr/adapter.go`,
     },

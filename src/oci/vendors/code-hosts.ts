@@ -100,6 +100,7 @@ export const codeHosts: readonly Vendor[] = [
     },
     deletion: {
       route: "registry",
+      alone: true,
       text: "DELETE by tag takes the tag alone. The token needs the scope `api`: `write_registry` may push, but not delete.",
       source: "https://gitlab.com/gitlab-org/container-registry/-/blob/master/docs/spec/api.md",
     },
@@ -127,6 +128,7 @@ export const codeHosts: readonly Vendor[] = [
     },
     deletion: {
       route: "registry",
+      alone: true,
       text: "DELETE by tag takes the tag alone, with the right to write.",
       source: `${quay}/manifest.py`,
     },

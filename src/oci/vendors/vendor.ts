@@ -78,7 +78,8 @@ export interface Vendor {
   /** Whether a blob comes over from another repository. A refusal is always taken; `referenced`: once a manifest holds it. */
   readonly mount: Fact & { readonly works: "yes" | "referenced" | "unknown" };
   readonly upload: Fact & { readonly form: UploadForm };
-  readonly deletion: Fact & { readonly route: DeletionRoute };
+  /** `alone`: by the registry's own API, a tag that is deleted by its name leaves the others of its digest alone. */
+  readonly deletion: Fact & { readonly route: DeletionRoute; readonly alone?: true };
   /** Small requests at a time. */
   readonly limits: Fact & { readonly requests: SlotLimits };
   /** Undefined: as the specifications have it. */
