@@ -163,7 +163,9 @@ async function serve(
     // and has to be seen, as an answer that no service would give.
     const left = incoming.errored !== null && !incoming.complete;
     const isMeant = thrown instanceof ScriptedReset || thrown instanceof ConnectionCut;
-    if (isMeant || left || response.headersSent) response.destroy();
+    // Not the response: while the one before it on the same connection is being written out it has no socket to destroy,
+    // and the client would wait for ever.
+    if (isMeant || left || response.headersSent) incoming.socket.destroy();
     else response.writeHead(500, { "content-type": "text/plain" }).end(`sandbox: ${String(thrown)}`);
   }
 }

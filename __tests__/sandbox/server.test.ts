@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Handler, readBody, type SandboxServer, startServer } from "../../sandbox/server.ts";
 
@@ -135,4 +136,18 @@ describe("faults", () => {
     const response = await fetch(broken.origin);
     expect([response.status, await response.text()]).toEqual([500, "sandbox: Error: mistake"]);
   });
+});
+
+it("a reset ends the connection also where the answer before is still being written out", async () => {
+  await using server = await startServer(() => ({ status: 200, body: "answer" }));
+  server.fault({ when: { path: /first/ }, effect: { delayMs: 50 } });
+  server.fault({ when: { path: /second/ }, effect: { reset: true } });
+  const { hostname, port } = new URL(server.origin);
+  const socket = connect(Number(port), hostname);
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  socket.on("error", () => undefined).resume();
+  // In one packet: the server sees the second before it has answered the first, as can happen on a busy machine.
+  const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  socket.write(request("/first") + request("/second"));
+  await closed;
 });
