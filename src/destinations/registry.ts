@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
 import type { AwsKey, DestinationInput } from "../inputs.ts";
 import type { Log } from "../log.ts";
 import type { Credentials } from "../oci/credentials.ts";
@@ -97,7 +98,10 @@ function ecrApiOf(options: RegistryDestinationOptions): EcrApi | undefined {
   return url === undefined ? undefined : createEcrApi({ key, account, region, url, transport, clock });
 }
 
-/** Makes the repositories that a push needs, as far as the key may; where it may not, a push tells what is missing. */
+/**
+ * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else altogether, is
+ * no reason not to push: the repositories can be there, and where one is not, the push tells.
+ */
 async function makeRepositories(
   api: EcrApi,
   repositories: readonly string[],
@@ -105,10 +109,15 @@ async function makeRepositories(
   signal: AbortSignal,
 ): Promise<void> {
   for (const repository of repositories) {
-    if (await api.createRepository(repository, signal)) continue;
-    log.warning(
-      "The AWS key of the environment has no right to make repositories (`ecr:CreateRepository`); those that are there are used.",
-    );
+    try {
+      if (await api.createRepository(repository, signal)) continue;
+      log.warning(
+        "The AWS key of the environment has no right to make repositories (`ecr:CreateRepository`); those that are there are used.",
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warning(`The repositories that are there are used: ${messageOf(error)}`);
+    }
     return;
   }
 }

@@ -254,7 +254,9 @@ describe("ecr", () => {
     const [refused] = await wrong.destination.deleteTags(repository, untold("v1"), signal);
     expect(refused?.failure).toContain("InvalidSignatureException");
     expect(left(wrong.registry)).toEqual(["v1"]);
-    await expect(wrong.destination.prepare(signal, ["goharbor/new"])).rejects.toThrow(/InvalidSignature/);
+    await wrong.destination.prepare(signal, ["goharbor/new", "goharbor/newer"]);
+    expect(log.warnings.at(-1)).toMatch(/^The repositories that are there are used: .*InvalidSignature/);
+    expect(wrong.repositories).not.toContain("goharbor/new");
   });
 
   test("without an AWS key deletes nothing, and says so beforehand", async () => {
