@@ -45,9 +45,9 @@ runs: { using: node24, main: login.js }
 export async function act(
   world: ExampleWorld,
   text: string,
-  options: Pick<WorkflowOptions, "event" | "inputs">,
+  options: Pick<WorkflowOptions, "event" | "inputs"> & { readonly withoutSecrets?: readonly string[] },
 ): Promise<ActEnded> {
-  const { event, inputs = {} } = options;
+  const { event, inputs = {}, withoutSecrets = [] } = options;
   const path = (...names: readonly string[]): string => join(world.folder, "act", ...names);
   const write = (name: string, content: string): string => {
     mkdirSync(dirname(path(name)), { recursive: true });
@@ -63,7 +63,9 @@ export async function act(
   write("login/action.yml", loginAction);
   write("login/login.js", loginScript);
   const given = { ...secrets, GITHUB_TOKEN: githubToken };
-  const lines = Object.entries(given).map(([name, value]) => `${name}=${value}`);
+  const lines = Object.entries(given)
+    .filter(([name]) => !withoutSecrets.includes(name))
+    .map(([name, value]) => `${name}=${value}`);
   const args = [
     event.name,
     ...["--directory", path("repository")],

@@ -139,6 +139,17 @@ describe("a run over several jobs", () => {
     expect(await problemsOf(world.far)).toEqual([]);
   });
 
+  it("speaks in a copy job to the destination of its share alone", async () => {
+    await using world = await worldWithOldVersions();
+    const plan = await planJob(world);
+    const [near] = matrixOf(plan);
+    if (near === undefined) throw new Error("a copy job was expected");
+    const { registry, api } = world.sandbox.tcr;
+    const before = [registry.requests.length, api.requests.length];
+    expect((await copyJob(world, plan, near)).outputs).toMatchObject({ copied: "12", failed: "0" });
+    expect([registry.requests.length, api.requests.length]).toEqual(before);
+  });
+
   it("puts manifests again that a registry has cleared away between the jobs", async () => {
     await using world = await worldWithOldVersions();
     const plan = await planJob(world);
