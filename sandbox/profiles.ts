@@ -50,6 +50,7 @@ export interface StandIn extends AsyncDisposable {
   readonly namespace: string;
   /** Content of Docker's `config.json`, for this registry's host. */
   readonly dockerConfig: unknown;
+  readonly username: string;
   readonly helper: CredentialHelper | undefined;
   /** Variables that the login leaves. */
   readonly variables: Readonly<Record<string, string>>;
@@ -172,6 +173,7 @@ export async function startProfile(name: ProfileName): Promise<StandIn> {
     registry,
     api,
     namespace,
+    username: user.username,
     dockerConfig:
       helper === undefined
         ? { auths: { [registry.host]: login === "auths" ? { auth } : identityEntry(user) } }

@@ -140,7 +140,15 @@ describe.each(rows)("$name", ({ name, prunes, deletes, reason }) => {
     expect(deletions(world)).toEqual(deletes.toSorted());
     // The token of the job may not delete at ghcr.io, so an upload that turned out not to be needed stays open there.
     if (name !== "ghcr") expect(registry.uploadsOpen()).toBe(0);
-    for (const secret of secretsOf(vendor)) expect(result.masked).toContain(secret);
+    const elsewhere = JSON.stringify([...plain.requests, ...world.github.requests]);
+    for (const secret of secretsOf(vendor)) {
+      expect(result.masked).toContain(secret);
+      expect(elsewhere).not.toContain(secret);
+      expect(elsewhere).not.toContain(Buffer.from(`${vendor.username}:${secret}`).toString("base64"));
+    }
+    // The key signs; only its id and its token travel.
+    const { AWS_SECRET_ACCESS_KEY: key = "no key" } = vendor.variables;
+    expect(JSON.stringify([...registry.requests, ...(vendor.api?.requests ?? [])])).not.toContain(key);
     const warnings = result.warnings.filter((line) => line.startsWith("Nothing will be pruned"));
     expect(warnings).toEqual(reason === undefined ? [] : [expect.stringMatching(reason)]);
   });
