@@ -44,7 +44,7 @@ describe("memory", () => {
     const { spooled, bytes, write } = await spooledFor({ memory: 150 });
     const places = [0, 120, 350].map((from) => ({ from, following: spooled.follow(from) }));
     for (let from = 0; from < 1000; from += 50) await write(from, from + 50);
-    spooled.complete();
+    await spooled.complete();
     for (const { from, following } of places) expect(await all(following)).toEqual(bytes.subarray(from));
     await spooled.remove();
   });
@@ -73,7 +73,7 @@ describe("whatever the order of writes, the paces of readers and the memory", ()
         const reading = paces.map(({ from, every }) => readSlowly(spooled, Math.min(from, length), every));
         await writeByLanes(spooled, bytes, order);
         expect(spooled.received).toBe(length);
-        spooled.complete();
+        await spooled.complete();
         const got = await Promise.all(reading);
         for (const [index, { from }] of paces.entries()) {
           expect(got[index]?.equals(bytes.subarray(Math.min(from, length)))).toBe(true);

@@ -27,7 +27,7 @@ describe("who follows a blob", () => {
     expect(await take(quick, 300)).toEqual(bytes.subarray(300, 600));
     const late = all(spooled.follow());
     await write(600, 1000);
-    spooled.complete();
+    await spooled.complete();
     expect(await all(quick)).toEqual(bytes.subarray(600));
     expect(await late).toEqual(bytes);
     expect(await all(spooled.follow())).toEqual(bytes);
@@ -44,7 +44,7 @@ describe("who follows a blob", () => {
     expect(await all(spooled.follow(0, 800))).toEqual(bytes.subarray(0, 800));
     expect(await all(spooled.follow(800, 800))).toEqual(Buffer.alloc(0));
     await write(800, 1000);
-    spooled.complete();
+    await spooled.complete();
     expect(await all(spooled.follow(999))).toEqual(bytes.subarray(999));
     expect(await all(spooled.follow(1000))).toEqual(Buffer.alloc(0));
     await spooled.remove();
@@ -61,7 +61,7 @@ describe("who follows a blob", () => {
     });
     await settled();
     expect(ended).toBe(false);
-    spooled.complete();
+    await spooled.complete();
     expect((await last).value).toEqual(bytes.subarray(999));
     await spooled.remove();
   });
@@ -74,7 +74,7 @@ describe("who follows a blob", () => {
     });
     await settled();
     expect(ended).toBe(false);
-    spooled.complete();
+    await spooled.complete();
     expect(await following).toEqual(Buffer.alloc(0));
     const other = await spooledFor({ bytes: Buffer.alloc(0) });
     const failing = all(other.spooled.follow());
@@ -114,7 +114,7 @@ describe("content that is not what the descriptor says", () => {
         return { got, failure };
       });
       await spooled.write(0, bytes);
-      const verdict = await (async () => spooled.complete())().catch((error: unknown) => error);
+      const verdict = await spooled.complete().catch((error: unknown) => error);
       expect(verdict).toBeInstanceOf(ContentError);
       expect(String(verdict)).toMatch(why);
       spooled.fail(new Error("wrong content"));
@@ -151,7 +151,7 @@ describe("a blob in several parts", () => {
     expect(await take(following, 200)).toEqual(bytes.subarray(0, 200));
     await write(200, 500);
     expect(spooled.received).toBe(1000);
-    spooled.complete();
+    await spooled.complete();
     expect(await all(following)).toEqual(bytes.subarray(200));
     await spooled.remove();
   });
@@ -160,7 +160,7 @@ describe("a blob in several parts", () => {
     const { spooled, write } = await spooledFor();
     await write(600, 1000);
     await write(0, 500);
-    expect(() => spooled.complete()).toThrow(/has 500 bytes/);
+    await expect(spooled.complete()).rejects.toThrow(/has 500 bytes/);
     await spooled.remove();
   });
 });
@@ -169,6 +169,7 @@ describe("the file", () => {
   test("has the blob's bytes, can be read by nobody else, and goes away", async () => {
     const { spooled, write } = await spooledFor();
     await write(0, 1000);
+    await spooled.complete();
     const name = spooled.descriptor.digest.replace(":", "-");
     const { size, mode } = await stat(join(folder, name));
     expect([size, mode & 0o777]).toEqual([1000, 0o600]);

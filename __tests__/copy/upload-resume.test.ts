@@ -109,7 +109,7 @@ describe("an upload that breaks", () => {
     await spooled.write(0, three.subarray(0, 2_200_000));
     await vi.waitFor(() => expect(count(world, "GET")).toBe(2));
     await spooled.write(2_200_000, three.subarray(2_200_000));
-    spooled.complete();
+    await spooled.complete();
     await uploading;
     expect(world.holds(three)).toBe(true);
     expect(bytesIn(world)).toBe(3_000_000);

@@ -83,7 +83,7 @@ export async function startUploadWorld(options: UploadWorldOptions = {}): Promis
     async upload(bytes) {
       const spooled = await spool(bytes);
       await spooled.write(0, bytes);
-      spooled.complete();
+      await spooled.complete();
       await uploadBlob(repository, spooled, undefined, target);
     },
     holds: (bytes) => server.blob(repositoryName, digestOf(bytes))?.equals(bytes) ?? false,

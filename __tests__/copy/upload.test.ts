@@ -34,7 +34,7 @@ describe("an upload", () => {
     await vi.waitFor(() => expect(count(world, "POST")).toBe(1));
     expect(world.transfers()).toEqual([]);
     await spooled.write(500, bytes.subarray(500));
-    spooled.complete();
+    await spooled.complete();
     await uploading;
     expect(world.holds(bytes)).toBe(true);
   });
@@ -48,7 +48,7 @@ describe("an upload", () => {
     await spooled.write(2_000_000, three.subarray(2_000_000));
     await vi.waitFor(() => expect(bytesIn(world)).toBe(2_999_999));
     expect(world.holds(three)).toBe(false);
-    spooled.complete();
+    await spooled.complete();
     await uploading;
     expect(world.holds(three)).toBe(true);
   });
@@ -170,7 +170,7 @@ describe("a connection that takes nothing", () => {
     await vi.waitFor(() => expect(bytesIn(world)).toBe(1_000_000));
     await wait();
     await spooled.write(1_000_000, three.subarray(1_000_000));
-    spooled.complete();
+    await spooled.complete();
     await uploading;
     expect(world.transfers()).toHaveLength(1);
     const middling = randomBytes("middling", 400_000);

@@ -71,13 +71,14 @@ async function fillDiskFor(bytes: Buffer): Promise<void> {
   const file = await open(join(folder, "probe"), "w");
   const prototype = Object.getPrototypeOf(file) as FileHandle;
   await file.close();
-  const write = prototype.write;
+  const writev = prototype.writev;
   const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
-  vi.spyOn(prototype, "write").mockImplementation(function (this: FileHandle, ...given: unknown[]) {
-    const [chunk, , , position] = given as [Buffer, number, number, number];
-    const isOfBlob = chunk.equals(bytes.subarray(position, position + chunk.length));
-    return isOfBlob ? Promise.reject(full) : Reflect.apply(write, this, given);
-  } as FileHandle["write"]);
+  vi.spyOn(prototype, "writev").mockImplementation(function (this: FileHandle, ...given: unknown[]) {
+    const [chunks, position] = given as [readonly Buffer[], number];
+    const written = Buffer.concat(chunks);
+    const isOfBlob = written.equals(bytes.subarray(position, position + written.length));
+    return isOfBlob ? Promise.reject(full) : Reflect.apply(writev, this, given);
+  } as FileHandle["writev"]);
 }
 
 describe("a full disk", () => {

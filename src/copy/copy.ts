@@ -18,8 +18,8 @@ import { makeSpoolFolder } from "./spool-folder.ts";
 import { Target, type TargetOptions } from "./target.ts";
 import { type PinnedConnections, TransferSlots } from "./transfer-slots.ts";
 
-/** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 1 MiB each. */
-const recentLimit = 8 * 1024 * 1024;
+/** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 512 KiB each. */
+const recentLimit = 4 * 1024 * 1024;
 
 /** A destination that something is copied to. */
 export interface CopyDestination extends Pick<TargetOptions, "name" | "client" | "path" | "registry"> {

@@ -215,7 +215,7 @@ export class Downloads {
     try {
       start(first);
       await done.promise;
-      spooled.complete();
+      await spooled.complete();
     } catch (error) {
       stop.abort(error);
       // What is wrong with the whole is the fault of whoever gave it.

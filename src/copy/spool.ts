@@ -1,22 +1,17 @@
 import type { Hash } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { hashFor, matchesDigest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { RecentChunks } from "./recent-chunks.ts";
-import { onDisk } from "./spool-folder.ts";
-
-/** Bytes read from a spool file at a time: large enough that the disk is not asked too often, small beside the memory. */
-const readSize = 128 * 1024;
-
-/** What is done with a file of the spool, for messages. */
-const opening = "opening the file of a blob on its way";
-const writing = "writing the file of a blob on its way";
-const reading = "reading the file of a blob on its way";
+import { SpoolFile } from "./spool-file.ts";
 
 /** The bytes of a blob were not what its descriptor says. */
 export class ContentError extends Error {
   override readonly name = "ContentError";
+}
+
+interface Chunk {
+  readonly start: number;
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -25,12 +20,11 @@ export class ContentError extends Error {
  */
 export class SpooledBlob {
   readonly descriptor: Descriptor;
-  readonly #path: string;
-  readonly #file: FileHandle;
+  readonly #file: SpoolFile;
   readonly #hash: Hash;
   readonly #recent: RecentChunks;
-  /** The newest chunks, in order and without gaps up to the last byte received. */
-  readonly #chunks: { readonly start: number; readonly bytes: Uint8Array }[] = [];
+  /** The newest chunks, in order and without gaps up to the last byte received; all that the file does not have yet. */
+  readonly #chunks: Chunk[] = [];
   /** Parts in the file that the received bytes do not reach yet: first byte, and the byte after the last one. */
   readonly #ahead = new Map<number, number>();
   #absorbing = false;
@@ -38,19 +32,18 @@ export class SpooledBlob {
   #state: "growing" | "complete" | { readonly failure: unknown } = "growing";
   #changed = Promise.withResolvers<void>();
 
-  private constructor(descriptor: Descriptor, path: string, file: FileHandle, recent: RecentChunks) {
+  private constructor(descriptor: Descriptor, file: SpoolFile, recent: RecentChunks) {
     this.descriptor = descriptor;
-    this.#path = path;
     this.#file = file;
     this.#hash = hashFor(descriptor.digest);
     this.#recent = recent;
   }
 
+  /** @throws OperationError of the side "runner". */
   static async create(folder: string, descriptor: Descriptor, recent: RecentChunks): Promise<SpooledBlob> {
     // The digest is checked by grammar, so it makes a safe file name.
-    const path = join(folder, descriptor.digest.replace(":", "-"));
-    const file = await onDisk(folder, opening, () => open(path, "w+", 0o600));
-    return new SpooledBlob(descriptor, path, file, recent);
+    const file = await SpoolFile.open(folder, descriptor.digest.replace(":", "-"));
+    return new SpooledBlob(descriptor, file, recent);
   }
 
   /** Bytes received so far without a gap. */
@@ -64,47 +57,50 @@ export class SpooledBlob {
   }
 
   /**
-   * Writes what a download brought for a position: the next bytes, or bytes further on that another connection brings.
-   * @throws ContentError when it goes beyond what the descriptor says.
+   * Takes what a download brought for a position: the next bytes, or bytes further on that another connection brings. The
+   * next bytes are there for readers at once, whatever the disk does.
+   * @throws ContentError when it goes beyond what the descriptor says; OperationError when the disk takes no more.
    */
   async write(position: number, chunk: Uint8Array): Promise<void> {
     if (position + chunk.length > this.descriptor.size) {
       throw new ContentError(`the blob is longer than the ${this.descriptor.size} bytes of its descriptor`);
     }
-    const isNext = position === this.#received;
-    if (isNext) this.#hash.update(chunk);
-    for (let written = 0; written < chunk.length; ) {
-      const { bytesWritten } = await onDisk(dirname(this.#path), writing, () =>
-        this.#file.write(chunk, written, chunk.length - written, position + written),
-      );
-      written += bytesWritten;
-    }
-    if (isNext) {
-      this.#chunks.push({ start: position, bytes: chunk });
+    if (position === this.#received) {
+      const next = { start: position, bytes: chunk };
+      this.#hash.update(chunk);
+      this.#chunks.push(next);
       this.#received += chunk.length;
-      this.#recent.add(chunk.length, () => this.#chunks.shift());
       this.#announce();
+      await this.#file.append(chunk, () => this.#recent.add(chunk.length, () => this.#forget(next)));
     } else {
+      await this.#file.write(position, chunk);
       this.#ahead.set(position, position + chunk.length);
     }
     await this.#absorb();
   }
 
+  /** Drops the oldest chunk, which the file has. */
+  #forget(chunk: Chunk): void {
+    if (this.#chunks[0] === chunk) this.#chunks.shift();
+  }
+
   /** Takes up what is in the file beyond the received bytes as soon as it follows them without a gap. */
   async #absorb(): Promise<void> {
-    if (this.#absorbing || this.#ahead.size === 0) return;
+    if (this.#absorbing || !this.#ahead.has(this.#received)) return;
     this.#absorbing = true;
     try {
+      await this.#file.settle();
       for (
         let end = this.#ahead.get(this.#received);
         end !== undefined;
         end = this.#ahead.get(this.#received)
       ) {
         this.#ahead.delete(this.#received);
+        this.#file.extendTo(end);
         // What is kept in memory must reach up to the last byte received, and these bytes are only in the file.
         this.#chunks.length = 0;
         while (this.#received < end) {
-          const bytes = await this.#fromFile(this.#received, end);
+          const bytes = await this.#file.read(this.#received, end);
           this.#hash.update(bytes);
           this.#received += bytes.length;
           this.#announce();
@@ -116,16 +112,18 @@ export class SpooledBlob {
   }
 
   /**
-   * Ends the download. Only now do readers get the last byte, so no upload can be completed with wrong content (P1).
-   * @throws ContentError when the size or the digest is wrong.
+   * Ends the download, once the file has all of it. Only now do readers get the last byte, so no upload can be completed
+   * with wrong content (P1).
+   * @throws ContentError when the size or the digest is wrong; OperationError when the disk takes no more.
    */
-  complete(): void {
+  async complete(): Promise<void> {
     const { size, digest } = this.descriptor;
     if (this.#received !== size) {
       throw new ContentError(`the blob has ${this.#received} bytes, its descriptor says ${size}`);
     }
     if (!matchesDigest(this.#hash, digest))
       throw new ContentError(`the bytes of the blob do not have the digest ${digest}`);
+    await this.#file.settle();
     this.#state = "complete";
     this.#announce();
   }
@@ -149,7 +147,10 @@ export class SpooledBlob {
         await this.#changed.promise;
         continue;
       }
-      const chunk = this.#fromMemory(position, visible) ?? (await this.#fromFile(position, visible));
+      // What is not in memory any more is in the file, which may not reach as far yet.
+      const chunk =
+        this.#fromMemory(position, visible) ??
+        (await this.#file.read(position, Math.min(visible, this.#file.end)));
       position += chunk.length;
       yield chunk;
     }
@@ -167,18 +168,9 @@ export class SpooledBlob {
     return chunk?.bytes.subarray(position - chunk.start, visible - chunk.start);
   }
 
-  async #fromFile(position: number, visible: number): Promise<Uint8Array> {
-    const buffer = Buffer.allocUnsafe(Math.min(visible - position, readSize));
-    const { bytesRead } = await onDisk(dirname(this.#path), reading, () =>
-      this.#file.read(buffer, 0, buffer.length, position),
-    );
-    return buffer.subarray(0, bytesRead);
-  }
-
   /** Removes the file. Nobody may read any more. */
-  async remove(): Promise<void> {
-    await this.#file.close();
-    await rm(this.#path, { force: true });
+  remove(): Promise<void> {
+    return this.#file.remove();
   }
 
   #visible(): number {

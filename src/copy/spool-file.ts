@@ -1,0 +1,147 @@
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { onDisk } from "./spool-folder.ts";
+
+/** Bytes read from a file at a time: large enough that the disk is not asked too often, small beside the memory. */
+const readSize = 128 * 1024;
+
+/**
+ * Bytes that may wait for a file, in bytes. A disk that hesitates must not hold up the link; more than that would only be
+ * memory, of which every blob on its way may take as much.
+ */
+const waitingLimit = 256 * 1024;
+
+/** Bytes on their way into a file. */
+interface Appended {
+  readonly bytes: Uint8Array;
+  readonly onWritten: () => void;
+}
+
+/**
+ * The file of a blob in the spool. What is appended is written behind, as many chunks at a time as have come meanwhile: who
+ * appends and who follows in memory need not wait for the disk.
+ */
+export class SpoolFile {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  #waiting: Appended[] = [];
+  #waitingBytes = 0;
+  #writing: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #end = 0;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  /** @throws OperationError of the side "runner". */
+  static async open(folder: string, name: string): Promise<SpoolFile> {
+    const path = join(folder, name);
+    const operation = "opening the file of a blob on its way";
+    return new SpoolFile(path, await onDisk(folder, operation, () => open(path, "w+", 0o600)));
+  }
+
+  /** Bytes that the file has from the start without a gap. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /**
+   * Has a chunk written behind those before. Waits only when the disk falls behind.
+   * @param onWritten called when the file has it.
+   * @throws OperationError of the side "runner", also for a chunk before.
+   */
+  async append(bytes: Uint8Array, onWritten: () => void): Promise<void> {
+    this.#waiting.push({ bytes, onWritten });
+    this.#waitingBytes += bytes.length;
+    this.#writing ??= this.#writeBehind();
+    if (this.#waitingBytes > waitingLimit || this.#failure !== undefined) await this.settle();
+  }
+
+  /**
+   * Waits until the file has all that was appended.
+   * @throws OperationError of the side "runner".
+   */
+  async settle(): Promise<void> {
+    await this.#writing;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /**
+   * Writes bytes somewhere beyond the end.
+   * @throws OperationError of the side "runner".
+   */
+  write(position: number, bytes: Uint8Array): Promise<void> {
+    return this.#write(position, [bytes]);
+  }
+
+  /** Says that bytes which were written beyond the end now follow it without a gap. */
+  extendTo(end: number): void {
+    this.#end = end;
+  }
+
+  /**
+   * Some of the bytes from one position up to another, all of which the file has.
+   * @throws OperationError of the side "runner".
+   */
+  async read(from: number, to: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafe(Math.min(to - from, readSize));
+    const operation = "reading the file of a blob on its way";
+    const { bytesRead } = await onDisk(dirname(this.#path), operation, () =>
+      this.#handle.read(buffer, 0, buffer.length, from),
+    );
+    return buffer.subarray(0, bytesRead);
+  }
+
+  /** Removes the file. Nobody may use it any more. */
+  async remove(): Promise<void> {
+    await this.#writing;
+    await this.#handle.close();
+    await rm(this.#path, { force: true });
+  }
+
+  async #writeBehind(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting;
+        this.#waiting = [];
+        await this.#write(
+          this.#end,
+          batch.map(({ bytes }) => bytes),
+        );
+        for (const { bytes, onWritten } of batch) {
+          this.#end += bytes.length;
+          this.#waitingBytes -= bytes.length;
+          onWritten();
+        }
+      }
+    } catch (error) {
+      this.#failure = { error };
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    const operation = "writing the file of a blob on its way";
+    let rest = chunks;
+    for (let at = position; rest.length > 0; ) {
+      const { bytesWritten } = await onDisk(dirname(this.#path), operation, () =>
+        this.#handle.writev(rest, at),
+      );
+      at += bytesWritten;
+      rest = withoutFirst(rest, bytesWritten);
+    }
+  }
+}
+
+/** What is left of chunks when their first bytes are written. */
+function withoutFirst(chunks: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let left = count;
+  return chunks.flatMap((chunk) => {
+    const taken = Math.min(left, chunk.length);
+    left -= taken;
+    return taken === chunk.length ? [] : [chunk.subarray(taken)];
+  });
+}
