@@ -97,11 +97,15 @@ function negation(evaluation: Evaluation): unknown {
 }
 
 function property(evaluation: Evaluation): unknown {
+  // What a function made has no known members; asking it for one is a way to say "if there".
+  const isMade = evaluation.tokens[evaluation.at + 1] === "(";
+  const member = (of: unknown, name: unknown): unknown =>
+    isMade && !Object.hasOwn(Object(of), String(name)) ? null : memberOf(of, name);
   let value = primary(evaluation);
   for (;;) {
-    if (takes(evaluation, ".")) value = memberOf(value, next(evaluation));
+    if (takes(evaluation, ".")) value = member(value, next(evaluation));
     else if (takes(evaluation, "[")) {
-      value = memberOf(value, either(evaluation));
+      value = member(value, either(evaluation));
       expects(evaluation, "]");
     } else return value;
   }

@@ -49,18 +49,36 @@ const jobSchema = v.strictObject({
   steps: v.array(stepSchema),
 });
 
+/** A job that is another workflow: https://docs.github.com/en/actions/how-tos/reuse-automations/reuse-workflows. */
+const callSchema = v.strictObject({
+  name: v.optional(v.string()),
+  needs: v.optional(v.union([v.string(), v.array(v.string())]), []),
+  if: v.optional(scalar),
+  permissions: v.optional(v.record(v.string(), v.string())),
+  uses: v.string(),
+  with: texts,
+  secrets: v.optional(v.union([v.literal("inherit"), v.record(v.string(), v.string())]), {}),
+});
+
+/** What a workflow that is called declares. */
+const declarationSchema = v.object({
+  inputs: v.optional(v.record(v.string(), v.object({ default: v.optional(scalar, "") })), {}),
+  secrets: v.optional(v.record(v.string(), v.unknown()), {}),
+});
+
 const workflowSchema = v.strictObject({
   name: v.string(),
   "run-name": v.optional(v.string()),
   on: v.record(v.string(), v.unknown()),
-  permissions: v.record(v.string(), v.string()),
+  permissions: v.optional(v.record(v.string(), v.string())),
   concurrency: v.optional(v.unknown()),
   env: texts,
-  jobs: v.record(v.string(), jobSchema),
+  jobs: v.record(v.string(), v.union([jobSchema, callSchema])),
 });
 
 type Step = v.InferOutput<typeof stepSchema>;
 type Job = v.InferOutput<typeof jobSchema>;
+type Call = v.InferOutput<typeof callSchema>;
 
 /** One step as it went. */
 export interface StepResult {
@@ -129,7 +147,11 @@ export async function runWorkflow(text: string, options: WorkflowOptions): Promi
     if (ready.length === 0) throw new Error(`no job can begin: ${[...waiting.keys()].join(", ")}`);
     for (const [id, job] of ready) {
       waiting.delete(id);
-      done.set(id, await runJob(id, withDefaults(job, workflow), done, options));
+      const results =
+        "uses" in job
+          ? await runCall(id, job, done, options)
+          : await runJob(id, withDefaults(job, workflow), done, options);
+      done.set(id, results);
     }
   }
   return [...done.values()].flat();
@@ -156,7 +178,40 @@ export async function runSteps(text: string, options: WorkflowOptions): Promise<
   return result;
 }
 
-function needsOf({ needs }: Job): readonly string[] {
+/** Runs the workflow that a job calls, from this repository, with the inputs and secrets that the job hands on and no others. */
+async function runCall(
+  id: string,
+  call: Call,
+  done: ReadonlyMap<string, readonly JobResult[]>,
+  options: WorkflowOptions,
+): Promise<readonly JobResult[]> {
+  const [, path] =
+    /^goharbor\/harbor-release-mirror\/(\.github\/workflows\/[\w-]+\.yml)@/.exec(call.uses) ?? [];
+  if (path === undefined) throw new Error(`${call.uses} is not a workflow of this repository`);
+  const text = readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+  const { on } = parse(text) as { readonly on: { readonly workflow_call: unknown } };
+  const declared = v.parse(declarationSchema, on.workflow_call);
+  const contexts = contextsOf(options);
+  if (needsOf(call).some((need) => done.get(need)?.some((one) => one.failed || one.skipped))) {
+    return [{ id, failed: false, skipped: true, steps: [], outputs: {} }];
+  }
+  const defaults = Object.fromEntries(
+    Object.entries(declared.inputs).map(([name, input]) => [name, input.default]),
+  );
+  const given = valuesOf(call.with, contexts);
+  const unknown = Object.keys(given).filter((name) => !(name in defaults));
+  if (unknown.length > 0) throw new Error(`${path} has no input ${unknown.join(", ")}`);
+  const none = Object.fromEntries(Object.keys(declared.secrets).map((name) => [name, ""]));
+  const secrets = call.secrets === "inherit" ? options.secrets : valuesOf(call.secrets, contexts);
+  return runWorkflow(text, {
+    ...options,
+    folder: join(options.folder, id),
+    inputs: { ...defaults, ...given },
+    secrets: { ...none, ...secrets },
+  });
+}
+
+function needsOf({ needs }: Pick<Job, "needs">): readonly string[] {
   return typeof needs === "string" ? [needs] : needs;
 }
 
@@ -328,7 +383,12 @@ async function runStep(
     Object.assign(environment, standIn({ inputs, home }));
     return { name: nameOf(step), failed: false, skipped: false, log: "", outputs: {} };
   }
-  return runScript(step, contexts, actionEnvironment({ github }, { ...common, env, inputs: {} }), folder);
+  const variables = join(folder, "variables");
+  writeFileSync(variables, "");
+  const given = { ...common, env: { ...env, GITHUB_ENV: variables }, inputs: {} };
+  const result = runScript(step, contexts, actionEnvironment({ github }, given), folder);
+  Object.assign(environment, parseOutputs(readFileSync(variables, "utf8")));
+  return result;
 }
 
 /** https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstepsshell */

@@ -8,6 +8,7 @@ import {
   type ExampleWorld,
   loginAction,
   registryLogin,
+  secrets,
   seedShop,
   shopOptions,
   tagsByImage,
@@ -208,6 +209,18 @@ const keylessDockerHub: Example = {
     expect(tagsByNamespace(sandbox.dockerHub.registry)).toEqual({ "my-org": ["v2.15.2"] }),
 };
 
+const tencentKey = {
+  TENCENTCLOUD_SECRET_ID: secrets.TENCENTCLOUD_SECRET_ID ?? "",
+  TENCENTCLOUD_SECRET_KEY: secrets.TENCENTCLOUD_SECRET_KEY ?? "",
+};
+
+/** Every job of the called workflow ran, and the one that publishes came last. */
+const ranAllJobs: Example["told"] = (jobs) => {
+  expect(jobs.map(({ id }) => id).filter((id) => id !== "copy")).toEqual(["plan", "publish"]);
+  expect(jobs.filter(({ id }) => id === "copy").length).toBeGreaterThan(0);
+  expect(jobs.filter(({ skipped }) => skipped)).toEqual([]);
+};
+
 /** A login that the steps after it use to mirror to that registry. */
 function loginAt(registry: string): Example {
   return {
@@ -239,6 +252,17 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, GitHub Enterprise Server": [enterpriseServer],
   "docs/tcr.md, Without stored secrets": [keylessTcr],
   "docs/docker-hub.md, Without a stored secret": [keylessDockerHub],
+  "docs/fan-out.md, Several jobs, block 1": [
+    {
+      instance: "example",
+      event: () => ({ name: "schedule", payload: {} }),
+      more: { secrets: tencentKey },
+      expected: ({ sandbox }) =>
+        expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: newestThree }),
+      told: ranAllJobs,
+    },
+  ],
+  "docs/fan-out.md, Several jobs, block 2": [{ ...release, told: ranAllJobs }],
   "docs/registries.md, docker login": [loginAt("quay.io")],
   "docs/migration.md, skopeo sync, block 2": [toTcr(newestThree)],
   "docs/migration.md, regsync, block 2": [toTcr(newestThree)],
