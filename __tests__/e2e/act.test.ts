@@ -3,7 +3,7 @@ import { documents, textOf } from "../documents.ts";
 import { isInstalled, skipWithout } from "../programs.ts";
 import { act } from "./act.ts";
 import { blocksIn, examples } from "./example-cases.ts";
-import { startExampleWorld } from "./examples.ts";
+import { optionsIn, startExampleWorld } from "./examples.ts";
 
 /** The whole workflows of the documents; lists of steps are no workflow for a runner. */
 const workflows = documents
@@ -23,9 +23,9 @@ describe("the workflows that people copy, with a runner that is not ours", () =>
   test.each(workflows)("$name", { timeout: 180_000 }, async ({ text, example }) => {
     await using world = await startExampleWorld(example.instance ?? "goharbor", example.options);
     await example.prepare?.(world);
-    const { inputs } = example.more ?? {};
-    const event = example.event(world);
-    const { status, log } = await act(world, text, { event, ...(inputs === undefined ? {} : { inputs }) });
+    const { event, inputs, secrets } = optionsIn(world, example.event(world), example.more);
+    const given = { event, secrets, ...(inputs === undefined ? {} : { inputs }) };
+    const { status, log } = await act(world, text, given);
     const shown = log.split("\n").filter((line) => !/::(debug|add-mask)::|💬/.test(line));
     expect([status, status === 0 ? "" : shown.join("\n")]).toEqual([0, ""]);
     expect(world.internet.refused).toEqual([]);

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { githubToken } from "../../sandbox/github.ts";
 import type { WorkflowOptions } from "../../sandbox/workflow.ts";
 import { root, textOf } from "../documents.ts";
-import { type ExampleWorld, secrets } from "./examples.ts";
+import { secrets as allSecrets, type ExampleWorld } from "./examples.ts";
 
 /** How a workflow went that `act` has run. */
 export interface ActEnded {
@@ -45,9 +45,9 @@ runs: { using: node24, main: login.js }
 export async function act(
   world: ExampleWorld,
   text: string,
-  options: Pick<WorkflowOptions, "event" | "inputs"> & { readonly withoutSecrets?: readonly string[] },
+  options: Pick<WorkflowOptions, "event" | "inputs"> & Partial<Pick<WorkflowOptions, "secrets">>,
 ): Promise<ActEnded> {
-  const { event, inputs = {}, withoutSecrets = [] } = options;
+  const { event, inputs = {}, secrets = allSecrets } = options;
   const path = (...names: readonly string[]): string => join(world.folder, "act", ...names);
   const write = (name: string, content: string): string => {
     mkdirSync(dirname(path(name)), { recursive: true });
@@ -55,17 +55,16 @@ export async function act(
     return path(name);
   };
   write("repository/.github/workflows/workflow.yml", text);
-  cpSync(join(root, "dist"), path("action/dist"), { recursive: true });
+  for (const name of ["dist", ".github"]) {
+    cpSync(join(root, name), path("action", name), { recursive: true });
+  }
   for (const name of ["action.yml", "post.js", "package.json"]) {
     copyFileSync(join(root, name), path("action", name));
   }
-  write("action/.github/workflows/mirror.yml", textOf(".github/workflows/mirror.yml"));
   write("login/action.yml", loginAction);
   write("login/login.js", loginScript);
   const given = { ...secrets, GITHUB_TOKEN: githubToken };
-  const lines = Object.entries(given)
-    .filter(([name]) => !withoutSecrets.includes(name))
-    .map(([name, value]) => `${name}=${value}`);
+  const lines = Object.entries(given).map(([name, value]) => `${name}=${value}`);
   const args = [
     event.name,
     ...["--directory", path("repository")],

@@ -5,10 +5,10 @@ import { textOf } from "../documents.ts";
 import { isInstalled, skipWithout } from "../programs.ts";
 import { act } from "./act.ts";
 import { blocksIn } from "./example-cases.ts";
-import { startExampleWorld, tagsByNamespace } from "./examples.ts";
+import { secrets, startExampleWorld, tagsByNamespace } from "./examples.ts";
 
-/** "secrets: inherit" would hand them on as well, and this instance knows no such user. */
-const withoutSecrets = ["TCR_USERNAME", "TCR_PASSWORD"];
+/** Without the login of TCR, which "secrets: inherit" would hand on as well: this instance knows no such user. */
+const { TCR_USERNAME: _user, TCR_PASSWORD: _password, ...withoutLogin } = secrets;
 
 const [fourLines, byRunner] = blocksIn("docs/fan-out.md", textOf("docs/fan-out.md")).map(({ text }) => text);
 
@@ -23,7 +23,7 @@ describe("the reusable workflow, with a runner that is not ours", () => {
   }, async () => {
     await using world = await startExampleWorld("example");
     const event = { name: "schedule", payload: { schedule: "17 3,15 * * *" } };
-    const { status, log } = await act(world, fourLines ?? "", { event, withoutSecrets });
+    const { status, log } = await act(world, fourLines ?? "", { event, secrets: withoutLogin });
     expect([status, status === 0 ? "" : log]).toEqual([0, ""]);
     expect(tagsByNamespace(world.sandbox.tcr.registry)).toEqual({
       goharbor: ["v2.15.0", "v2.15.1", "v2.15.2"],
