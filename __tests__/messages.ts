@@ -9,7 +9,8 @@ export interface Message {
 
 /**
  * The sentences of a file that tell why something went wrong or was left alone: every text of three words or more, but for
- * what the log says in passing, names of operations, examples, and advice, which says itself what to do. A text that is put
+ * what the log says in passing, names of operations, examples, and what says itself what to do: advice, and the rows of a
+ * check. A text that is put
  * together is taken as a whole; what is in its middle is not looked at by itself.
  */
 export function messagesIn(source: ts.SourceFile): readonly Message[] {
@@ -34,7 +35,7 @@ const gerund = /^[a-z]+ing (the|its|a|an|how) /;
 /** Calls of which no argument is a message about a failure. */
 const asides =
   /(^|\.)(info|debug|group|join|test|exec|includes|startsWith|endsWith|replaceAll?|split|RegExp)$/;
-const namesOfAsides = /advice|operation|example|title|header|userAgent/i;
+const namesOfAsides = /advice|finding|remedy|operation|example|title|header|userAgent/i;
 
 /** Whether nothing in a node is a message: not even what is deep inside it. */
 function isAside(node: ts.Node, source: ts.SourceFile): boolean {

@@ -10,6 +10,11 @@ const otherTexts: readonly (readonly [why: string, file: RegExp, text: RegExp])[
   ["what the plan and the summary tell", /^src\/report\/(?!annotations|reported-step|write)/, /./],
   ["advice says itself what to do", /advice\.ts$/, /./],
   ["why a registry is treated in its way", /^src\/oci\/(quirks\.ts$|vendors\/)/, /./],
+  [
+    "parts of the rows of a check, which say themselves what to do",
+    /^src\/check\/destination\.ts$/,
+    /^(It answers|none of the images|… may make the repository|this login may not give|was opened)/,
+  ],
   ["parts of requests", /./, /^(application\/json|GET \/|… Credential=)/],
   [
     "parts of a longer message",

@@ -65,6 +65,7 @@ export async function startDockerHub(options: DockerHubOptions = {}): Promise<Do
       users,
       tokenSeconds: 300,
       service: "registry.docker.io",
+      readable: true,
     },
     anonymousPull: true,
     deletion: "docker-hub",

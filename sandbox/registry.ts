@@ -51,6 +51,7 @@ export type Authentication =
       readonly tokenSeconds?: number;
       readonly service?: string;
       readonly vocabulary?: readonly string[];
+      readonly readable?: boolean;
       /** Whether asking for a token for pushing makes the repository, as at Quay. */
       readonly makesRepositories?: boolean;
     };

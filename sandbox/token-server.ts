@@ -5,7 +5,7 @@
  * - the login is optional where anonymous users may pull; a wrong one is 401, never a token for the public;
  * - an action that is not granted is silently left out of the token: "a token with fewer rights" is no error; but access
  *   tokens of Docker Hub are refused when they ask for too much (https://github.com/docker/cli/pull/4511);
- * - `expires_in` and `issued_at`; tokens are opaque, bound to their scopes, and run out.
+ * - `expires_in` and `issued_at`; tokens are opaque unless a test wants them readable, bound to their scopes, and run out.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -49,6 +49,11 @@ export interface TokenServerOptions {
   readonly service?: string;
   /** Actions that may be asked for at all; a scope with another is 400, as at Quay. Default: any. */
   readonly vocabulary?: readonly string[];
+  /**
+   * Whether tokens say what they are good for, as those of Docker Hub and Harbor do
+   * (https://distribution.github.io/distribution/spec/auth/jwt/). Default: they are opaque.
+   */
+  readonly readable?: boolean;
   /** Told of every scope for which a right login gets a token. */
   readonly onScope?: (repository: string, actions: readonly string[]) => void;
   /** Milliseconds since the epoch. */
@@ -113,10 +118,11 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
     onScope: options.onScope,
     now,
     issue: (scopes, access) => {
-      const token = `sandbox-token-${randomUUID()}`;
+      const scopesGranted = granted(scopes, access);
+      const token = `${options.readable === true ? claimsOf(scopesGranted) : ""}sandbox-token-${randomUUID()}`;
       const issuedAt = now();
       issued.push(token);
-      grants.set(token, { scopes: granted(scopes, access), expiresAt: issuedAt + tokenSeconds * 1000 });
+      grants.set(token, { scopes: scopesGranted, expiresAt: issuedAt + tokenSeconds * 1000 });
       const issued_at = new Date(issuedAt).toISOString();
       return json(200, { token, access_token: token, expires_in: tokenSeconds, issued_at });
     },
@@ -167,6 +173,13 @@ async function answerTo(issuer: Issuer, request: SandboxRequest): Promise<Answer
   return user.refusesExcess === true && exceeds(scopes, user.access)
     ? json(401, { details: "access token has insufficient scopes" })
     : issuer.issue(scopes, user.access);
+}
+
+/** Header and claims of a JSON Web Token; what follows stands for its signature. */
+function claimsOf(scopes: Grant["scopes"]): string {
+  const access = [...scopes].map(([name, actions]) => ({ type: "repository", name, actions: [...actions] }));
+  const parts = [{ alg: "RS256", typ: "JWT" }, { access }];
+  return parts.map((part) => `${Buffer.from(JSON.stringify(part)).toString("base64url")}.`).join("");
 }
 
 function formLogin(form: URLSearchParams): { username: string; password: string } | undefined {

@@ -18,6 +18,9 @@ type Inputs = ActionMetadata["inputs"];
 /** The input that `--apply` stands for the other way round: on this command line, nothing is written unless asked for. */
 const dryRun = "dry-run";
 
+/** The input that is a flag without a value. */
+const check = "check";
+
 /** Inputs that are never flags: other users of a machine see command lines, and shells remember them. */
 const secretName = /(^|-)(token|key|password|secret)(-|$)/;
 
@@ -27,7 +30,7 @@ function variableOf(input: string): string {
 }
 
 function isFlag(input: string): boolean {
-  return input !== dryRun && !secretName.test(input);
+  return input !== dryRun && input !== check && !secretName.test(input);
 }
 
 /**
@@ -43,20 +46,27 @@ export function readCommand(
   const options = Object.fromEntries([
     ...names.filter(isFlag).map((name) => [name, { type: "string", multiple: true }] as const),
     ["apply", { type: "boolean" }] as const,
+    [check, { type: "boolean" }] as const,
     ["help", { type: "boolean", short: "h" }] as const,
   ]);
   const misused = names.find(
-    (name) => !isFlag(name) && args.some((arg) => arg.split("=")[0] === `--${name}`),
+    (name) => name !== check && !isFlag(name) && args.some((arg) => arg.split("=")[0] === `--${name}`),
   );
   if (misused !== undefined) return { kind: "mistake", message: insteadOf(misused) };
   const parsed = parse(args, options);
   if (typeof parsed === "string") return { kind: "mistake", message: parsed };
   if (parsed.help === true) return { kind: "help" };
+  if (parsed.apply === true && parsed[check] === true)
+    return {
+      kind: "mistake",
+      message: "--check tries out what a run needs, --apply runs: give one of them.",
+    };
   const given = names.flatMap((name) => {
     const value = isFlag(name) ? linesOf(parsed[name]) : secretIn(environment, name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { kind: "run", apply: parsed.apply === true, inputs: Object.fromEntries(given) };
+  const checks = parsed[check] === true ? { [check]: "true" } : {};
+  return { kind: "run", apply: parsed.apply === true, inputs: { ...Object.fromEntries(given), ...checks } };
 }
 
 function insteadOf(name: string): string {
@@ -112,6 +122,7 @@ export function helpText(inputs: Inputs, columns: number): string {
     "",
     "Flags:",
     ...entry("--apply", "Carry the plan out."),
+    ...entry("--check", inputs[check]?.description ?? ""),
     ...entry("--help", "Show this text."),
     ...flags.flatMap(([name, { description, default: text }]) =>
       entry(`--${name}`, `${description}${defaultOf(text)}`),

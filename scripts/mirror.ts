@@ -29,7 +29,8 @@ async function mirror(given: Readonly<Record<string, string>>, apply: boolean): 
     child.once("error", reject).once("close", (code) => resolve(code ?? 1));
   });
   if (readFileSync(summary, "utf8") !== "") print(`Summary and report: ${folder}`);
-  if (!apply && status === 0) print("This was a dry run: nothing was written. Add --apply to carry it out.");
+  if (!apply && status === 0 && given.check === undefined)
+    print("This was a dry run: nothing was written. Add --apply to carry it out.");
   return status;
 }
 

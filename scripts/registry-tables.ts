@@ -62,6 +62,7 @@ export function registryFacts(): string {
         ["Repositories", vendor.repositories],
         ["Mount", vendor.mount],
         ["Uploads", vendor.upload],
+        ["Upload given up", vendor.uploadGivenUp],
         ["Old tags", vendor.deletion],
         ["Limits", vendor.limits],
         ["Otherwise", vendor.manners],

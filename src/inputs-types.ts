@@ -34,6 +34,8 @@ export interface Inputs {
   /** Connections with blobs to each destination; undefined: found by measuring. */
   readonly uploadConnections: number | undefined;
   readonly dryRun: boolean;
+  /** Whether the configuration is checked, and nothing else done. */
+  readonly check: boolean;
   readonly mode: Mode;
   readonly dockerHubLogin: Login | undefined;
   /** Undefined: no keyless login. Never together with `dockerHubLogin`. */

@@ -28,6 +28,7 @@ import {
   parseSize,
   parseSources,
   parseVersionInput,
+  quoted,
 } from "./inputs-values.ts";
 import { isLoopback } from "./oci/reference.ts";
 
@@ -52,6 +53,7 @@ export const inputDefaults = {
   "download-connections": "auto",
   "upload-connections": "auto",
   "dry-run": "false",
+  check: "false",
   mode: "all",
   plan: "",
   share: "",
@@ -87,6 +89,7 @@ const examples: Readonly<Record<InputName, string>> = {
   "download-connections": "4",
   "upload-connections": "4",
   "dry-run": "false",
+  check: "true",
   mode: "all",
   plan: "the output plan of the job with the mode plan",
   share: "the value share of the matrix",
@@ -144,6 +147,7 @@ export function loadInputs(environment: Environment): Inputs {
     downloadConnections: read("download-connections", parseConnections),
     uploadConnections: read("upload-connections", parseConnections),
     dryRun: read("dry-run", parseBoolean),
+    check: readCheck(text("mode"), read("check", parseBoolean), mistakeIn("check")),
     mode: readMode(text, mistakeIn, destinations),
     dockerHubLogin: hub.login,
     dockerHubConnection: hub.connection,
@@ -158,6 +162,12 @@ export function loadInputs(environment: Environment): Inputs {
   };
   if (mistakes.length > 0) throw new InputError(`The inputs need mending:\n- ${mistakes.join("\n- ")}`);
   return inputs;
+}
+
+/** A check is of the whole configuration; a part of a run takes a plan, which it has none of. */
+function readCheck(mode: string, check: boolean, mistake: Mistake): boolean {
+  if (check && mode !== "all") mistake(`means nothing in the mode ${quoted(mode)}`);
+  return check;
 }
 
 /**

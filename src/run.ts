@@ -19,6 +19,7 @@ import {
   showPlan,
   type Wanted,
 } from "./stages.ts";
+import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./stages-check.ts";
 import { giveOut, inputsOfShare, planShare, publishAll, takePlan } from "./stages-fan-out.ts";
 
 type ModeOf<Kind extends Mode["kind"]> = Extract<Mode, { kind: Kind }>;
@@ -36,6 +37,7 @@ const nothing = { copies: [], prunes: [], bytesRead: 0 } as const;
 export async function run(inputs: Inputs, context: RunContext): Promise<boolean> {
   maskSecrets(inputs, context.log);
   const { mode } = inputs;
+  if (inputs.check) return check(inputs, context);
   if (mode.kind === "copy") return copyShare(mode, inputs, context);
   const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
   if (resolution.kind === "nothing") {
@@ -54,6 +56,22 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
 export async function cleanUp(inputs: Inputs, state: StepState, context: StepContext): Promise<boolean> {
   maskSecrets(inputs, context.log);
   return closeOpened(inputs, state, context);
+}
+
+/**
+ * Tries out what a run needs, in place of one. The event may name no version: then it is about the newest.
+ * @returns whether nothing that is needed is missing.
+ */
+async function check(inputs: Inputs, context: RunContext): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const version = inputs.version ?? { kind: "newest", count: 1 };
+  const wanted = resolveSelection({ ...inputs, version }, await readTrigger(inputs.event, readEventFile));
+  if (wanted.kind === "nothing") throw new InputError(wanted.reason);
+  const [ofRunner, ofPlaces] = await Promise.all([
+    checkRunner(inputs, context),
+    checkReleasesAndPlaces(wanted, inputs, context),
+  ]);
+  return reportChecks([...ofRunner, ...ofPlaces], startedAt, inputs, context);
 }
 
 /** The whole story in one job. */

@@ -89,7 +89,8 @@ export async function openPlaces(inputs: Inputs, context: RunContext): Promise<P
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
 }
 
-function registryContext(inputs: Inputs, { network, clock, log }: StepContext): RegistryContext {
+/** What the clients of registries and their vendors are made with. Sends nothing. */
+export function registryContext(inputs: Inputs, { network, clock, log }: StepContext): RegistryContext {
   const transport = retrying(network, { clock, log });
   const idTokens = createIdTokens({ request: inputs.idTokenRequest, transport, log });
   const { dockerHubConnection: connection } = inputs;
@@ -102,7 +103,8 @@ function registryContext(inputs: Inputs, { network, clock, log }: StepContext): 
   };
 }
 
-function githubClient(inputs: Inputs, { network, clock, log, signal }: StepContext): GitHubClient {
+/** A client of GitHub, with the inputs' token. Sends nothing. */
+export function githubClient(inputs: Inputs, { network, clock, log, signal }: StepContext): GitHubClient {
   return createGitHubClient({
     fetch: followingFetch(network.dispatcher),
     repeating: retryingFetch({ clock, log }),
@@ -180,7 +182,7 @@ export function searchOptions({ sources, attachments }: Places, inputs: Inputs, 
 }
 
 /** All versions that count: releases with a version as tag, prereleases only by choice. */
-async function versionsOf(
+export async function versionsOf(
   github: GitHubClient,
   { repository, eventRelease }: Wanted,
   prereleases: boolean,

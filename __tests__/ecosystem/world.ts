@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -51,6 +52,8 @@ export interface Result {
   readonly warnings: readonly string[];
   readonly masked: readonly string[];
   readonly outputs: Readonly<Record<string, string>>;
+  /** Of a check: the outcomes of its rows about a subject. */
+  outcomes(subject: string): readonly string[];
 }
 
 export async function startWorld(name: ProfileName): Promise<World> {
@@ -127,7 +130,21 @@ async function runHere(environment: Readonly<Record<string, string>>): Promise<R
     return false;
   });
   const { infos, warnings, masked } = log;
-  return { done, lines: [...infos, ...lines], warnings, masked, outputs: Object.fromEntries(outputs) };
+  return {
+    done,
+    lines: [...infos, ...lines],
+    warnings,
+    masked,
+    outputs: Object.fromEntries(outputs),
+    outcomes: (subject) => outcomesIn(outputs.get("report") ?? "", subject),
+  };
+}
+
+function outcomesIn(report: string, subject: string): readonly string[] {
+  const { checks } = JSON.parse(readFileSync(report, "utf8")) as {
+    readonly checks: readonly { readonly subject: string; readonly outcome: string }[];
+  };
+  return checks.filter((check) => check.subject === subject).map(({ outcome }) => outcome);
 }
 
 /** Puts versions of all images into a registry, past its rules. */

@@ -7,7 +7,7 @@ import { textOf } from "../documents.ts";
 const { inputs } = parseAction(textOf("action.yml"));
 const names = Object.keys(inputs);
 const secrets = names.filter((name) => /token|key|password|secret/.test(name));
-const flags = names.filter((name) => !secrets.includes(name) && name !== "dry-run");
+const flags = names.filter((name) => !secrets.includes(name) && !["dry-run", "check"].includes(name));
 
 function read(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Command {
   return readCommand(args, environment, inputs);
@@ -15,7 +15,7 @@ function read(args: readonly string[], environment: Readonly<Record<string, stri
 
 describe("the command line", () => {
   test("has every input of action.yml as a flag or, for a secret, as a variable", () => {
-    expect([...flags, ...secrets, "dry-run"].sort()).toEqual([...names].sort());
+    expect([...flags, ...secrets, "dry-run", "check"].sort()).toEqual([...names].sort());
     for (const name of flags) {
       expect(read([`--${name}`, "a value"])).toMatchObject({ kind: "run", inputs: { [name]: "a value" } });
     }
@@ -32,6 +32,15 @@ describe("the command line", () => {
   test("writes nothing unless it is asked to", () => {
     expect(read(["--version", "v2.15.2"])).toMatchObject({ apply: false });
     expect(read(["--version", "v2.15.2", "--apply"])).toMatchObject({ apply: true });
+  });
+
+  test("checks the configuration in place of a run", () => {
+    expect(read(["--check"])).toEqual({ kind: "run", apply: false, inputs: { check: "true" } });
+    expect(read(["--check", "--apply"])).toMatchObject({
+      kind: "mistake",
+      message: expect.stringMatching(/one of/),
+    });
+    expect(read(["--check=true"])).toMatchObject({ kind: "mistake" });
   });
 
   test("makes lines of a flag that comes again", () => {
@@ -72,6 +81,7 @@ describe("the help", () => {
     const variables = secrets.map((name) => name.toUpperCase().replaceAll("-", "_"));
     expect(headings.map((line) => line.trim())).toEqual([
       "--apply",
+      "--check",
       "--help",
       ...flags.map((name) => `--${name}`),
       ...variables,

@@ -57,13 +57,19 @@ export function startEcrApi(options: EcrApiOptions): Promise<SandboxServer> {
 function answerTo(
   { registry, repositories }: EcrApiOptions,
   action: string,
-  input: { repositoryName: string; imageIds?: readonly ImageId[] },
+  input: { repositoryName: string; repositoryNames?: readonly string[]; imageIds?: readonly ImageId[] },
 ): Answer {
   const { repositoryName: name, imageIds = [] } = input;
   if (action === "CreateRepository") {
     if (repositories.has(name)) return failure("RepositoryAlreadyExistsException", `${name} already exists`);
     repositories.add(name);
     return json(200, { repository: { repositoryName: name } });
+  }
+  if (action === "DescribeRepositories") {
+    const missing = input.repositoryNames?.find((one) => !repositories.has(one) && !isSeeded(registry, one));
+    return missing === undefined
+      ? json(200, { repositories: input.repositoryNames?.map((repositoryName) => ({ repositoryName })) })
+      : failure("RepositoryNotFoundException", `${missing} does not exist`);
   }
   if (action !== "BatchDeleteImage") return failure("UnknownOperationException", action);
   if (!repositories.has(name)) return failure("RepositoryNotFoundException", `${name} does not exist`);
@@ -74,6 +80,11 @@ function answerTo(
     return [{ imageId, failureCode: "ImageNotFound", failureReason: "Requested image not found" }];
   });
   return json(200, { imageIds, failures });
+}
+
+/** Those that a test put there past the API. */
+function isSeeded(registry: EcrApiOptions["registry"], name: string): boolean {
+  return registry.tags(name).size > 0;
 }
 
 function deleteTag(registry: EcrApiOptions["registry"], name: string, tag: string): boolean {

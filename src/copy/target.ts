@@ -53,7 +53,7 @@ export class Target {
   readonly signal: AbortSignal;
   readonly #down = new AbortController();
   readonly #repositories = new Map<string, Repository>();
-  readonly #tidying: Promise<void>[] = [];
+  readonly #tidying: Promise<unknown>[] = [];
   #failuresInARow = 0;
   #chunk: Chunk | undefined;
   #joinsWrongly = false;
@@ -113,7 +113,7 @@ export class Target {
   }
 
   /** Tidying up that nobody waits for on the way; it is given a moment at the end. */
-  later(work: Promise<void> | undefined): void {
+  later(work: Promise<unknown> | undefined): void {
     if (work !== undefined) this.#tidying.push(work);
   }
 

@@ -33,6 +33,21 @@ export interface Destination extends Namespace {
    */
   prepare(signal: AbortSignal, repositories?: readonly string[]): Promise<void>;
   /**
+   * Looks at what `prepare` would find or make, for somebody who checks a configuration, and changes nothing. Absent where
+   * there is nothing to prepare, or nothing to ask.
+   * @throws OperationError
+   */
+  readonly preview?: ((signal: AbortSignal, repository: string) => Promise<Preview>) | undefined;
+  /**
+   * Tries what deleting tags of a repository needs, as far as that can be done without deleting any. Absent where nothing
+   * can be tried; `whyNoDeletion` has been asked before.
+   * @param exists whether there is a repository of that name.
+   * @throws OperationError
+   */
+  readonly tryDeletion?:
+    | ((signal: AbortSignal, repository: string, exists: boolean) => Promise<Finding>)
+    | undefined;
+  /**
    * Deletes tags of one repository and says for each whether it is gone. Never throws for a single tag.
    * @param repository path on the registry, namespace included.
    */
@@ -53,4 +68,22 @@ export interface TagDeletion {
   readonly tag: string;
   /** Undefined: the tag is gone. */
   readonly failure: string | undefined;
+}
+
+/** What a look at something that a run needs has shown. */
+export interface Finding {
+  /** `unknown`: it shows only when it is done. */
+  readonly outcome: "ok" | "missing" | "unknown";
+  /** What was seen, in a sentence. */
+  readonly finding: string;
+  /** What the user can do about it. */
+  readonly remedy?: string | undefined;
+}
+
+/** What a destination is like before `prepare`. */
+export interface Preview extends Finding {
+  /** What was looked for: `namespace`, `repository`. */
+  readonly subject: string;
+  /** Whether it can be pushed to as it is now. */
+  readonly there: boolean;
 }

@@ -5,9 +5,11 @@ import { type Log, printable } from "../log.ts";
 import type { Credential } from "../oci/credentials.ts";
 import { discard, type HttpResponse, readJson, type Transport } from "../oci/http.ts";
 import { leased } from "../oci/lease.ts";
+import type { Finding } from "./destination.ts";
 import {
   deletionAdvice,
   type HubLoginKind,
+  mayDelete,
   needsNamespaceRoutes,
   whyNoDeletion,
 } from "./docker-hub-login.ts";
@@ -27,6 +29,11 @@ export interface HubApi {
    * @throws OperationError when the login is refused, or Docker Hub does not answer.
    */
   whyNoDeletion(signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Whether this login may delete tags, found out in the same way.
+   * @throws OperationError when the login is refused, or Docker Hub does not answer.
+   */
+  tryDeletion(signal: AbortSignal): Promise<Finding>;
 }
 
 /** Docker Hub knows no deeper paths. */
@@ -97,7 +104,18 @@ export function createHubApi(options: HubApiOptions): HubApi {
       throw deletionFailure(operation, answer, kind);
     },
     whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
+    tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
   };
+}
+
+function deletionFinding(kind: HubLoginKind, may: boolean | undefined): Finding {
+  const remedy = deletionAdvice(kind);
+  if (may === true) return { outcome: "ok", finding: "The Hub API says that this token may delete." };
+  if (may === false)
+    return { outcome: "missing", finding: "The Hub API says that this token may not delete.", remedy };
+  const finding =
+    "The Hub API takes the login; whether it may delete tags, it tells only when one is deleted.";
+  return { outcome: "unknown", finding, remedy };
 }
 
 /**

@@ -46,9 +46,14 @@ const deletionScope = "repo:admin";
  * said. The names are those of https://docs.docker.com/reference/api/hub/latest/ ("Create personal access token").
  */
 export function whyNoDeletion(kind: HubLoginKind, apiToken: string): string | undefined {
+  if (mayDelete(kind, apiToken) !== false) return undefined;
+  return `The personal access token has no permission to delete. ${deletionAdvice(kind)}`;
+}
+
+/** Whether a login may delete tags, as far as the Hub API's own token for it says so; undefined: nothing is said. */
+export function mayDelete(kind: HubLoginKind, apiToken: string): boolean | undefined {
   if (kind !== "personal token") return undefined;
   const scopes = readClaims(apiToken, hubClaims)?.scope.split(" ") ?? [];
   const own = scopes.filter((scope) => scope.startsWith("repo:"));
-  if (own.length === 0 || own.includes(deletionScope)) return undefined;
-  return `The personal access token has no permission to delete. ${deletionAdvice(kind)}`;
+  return own.length === 0 ? undefined : own.includes(deletionScope);
 }

@@ -58,6 +58,7 @@ export async function createDockerHubDestination(options: DockerHubOptions): Pro
     prepare,
     deletion: "by-tag",
     whyNoDeletion: (signal) => api.whyNoDeletion(signal),
+    tryDeletion: (signal) => api.tryDeletion(signal),
     deleteTags: (repository, tags, signal) =>
       deleteTags(
         api,

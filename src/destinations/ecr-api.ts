@@ -25,6 +25,11 @@ export interface EcrApi {
    * @throws OperationError
    */
   createRepository(repository: string, signal: AbortSignal): Promise<boolean>;
+  /**
+   * @returns whether the repository is there.
+   * @throws OperationError, also when this key may not ask.
+   */
+  hasRepository(repository: string, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface EcrOptions {
@@ -94,6 +99,15 @@ export function createEcrApi(options: EcrOptions): EcrApi {
       const failure = await refusal(response, operation, "ecr:CreateRepository", signal);
       if (failure.details.code === "RepositoryAlreadyExistsException") return true;
       if (failure.details.code === "AccessDeniedException") return false;
+      throw failure;
+    },
+    hasRepository: async (repository, signal) => {
+      const operation = naming(options, repository, "looking for the repository");
+      const body = { registryId, repositoryNames: [repository] };
+      const response = await call(options, "DescribeRepositories", body, operation, signal);
+      if (response.status === 200) return discard(response).then(() => true);
+      const failure = await refusal(response, operation, "ecr:DescribeRepositories", signal);
+      if (failure.details.code === "RepositoryNotFoundException") return false;
       throw failure;
     },
   };

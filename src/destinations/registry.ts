@@ -4,6 +4,7 @@ import type { AwsKey, DestinationInput } from "../inputs.ts";
 import type { Log } from "../log.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import type { Transport } from "../oci/http.ts";
+import { mannersOf } from "../oci/quirks.ts";
 import { printNamespace } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
@@ -15,7 +16,7 @@ import { harborRoute } from "./deletion/harbor.ts";
 import { packagesRoute } from "./deletion/packages.ts";
 import { registryRoute, type TagDeleter } from "./deletion/registry-api.ts";
 import { noRoute, type TagDeletionRoute } from "./deletion/route.ts";
-import type { Destination } from "./destination.ts";
+import type { Destination, Preview } from "./destination.ts";
 import { createEcrApi, type EcrApi, ecrRegistry } from "./ecr-api.ts";
 
 export interface RegistryDestinationOptions {
@@ -48,6 +49,9 @@ export async function createRegistryDestination(options: RegistryDestinationOpti
     name: printNamespace(input),
     credentials,
     ...(await deletionRoute(route, api, options)),
+    ...(api === undefined
+      ? {}
+      : { preview: (signal, repository) => previewRepository(api, repository, signal) }),
     prepare: async (signal, repositories = []) => {
       if (api !== undefined) await makeRepositories(api, repositories, log, signal);
     },
@@ -99,6 +103,28 @@ function ecrApiOf(options: RegistryDestinationOptions): EcrApi | undefined {
 }
 
 /**
+ * Whether `makeRepositories` has something to do; whether it may, nobody tells before. A key that may not ask is no reason not
+ * to push.
+ */
+async function previewRepository(api: EcrApi, repository: string, signal: AbortSignal): Promise<Preview> {
+  const subject = "repository";
+  try {
+    if (await api.hasRepository(repository, signal))
+      return { subject, there: true, outcome: "ok", finding: `The repository ${repository} is there.` };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { subject, there: true, outcome: "unknown", finding: messageOf(error) };
+  }
+  return {
+    subject,
+    there: false,
+    outcome: "unknown",
+    finding: `There is no repository ${repository} yet; a run makes it.`,
+    remedy: "The AWS key of the environment needs `ecr:CreateRepository` for that.",
+  };
+}
+
+/**
  * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else altogether, is
  * no reason not to push: the repositories can be there, and where one is not, the push tells.
  */
@@ -124,10 +150,13 @@ async function makeRepositories(
 
 /** Deletion by the registry's own API. */
 function tagDeleterOf(client: Registry): TagDeleter {
+  const { deleting: needed } = mannersOf(client.vendor);
   return {
     deleteManifest: (repository, reference, signal) =>
       new Repository(client, repository).deleteManifest(reference, signal),
     resolve: async (repository, tag, signal) =>
       (await new Repository(client, repository).resolve(tag, signal))?.digest,
+    granted: (repository, signal) => client.granted({ repository, actions: needed }, signal),
+    needed,
   };
 }

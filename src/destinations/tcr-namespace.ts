@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { OperationError } from "../errors.ts";
 import type { DestinationInput } from "../inputs.ts";
 import type { Log } from "../log.ts";
+import type { Preview } from "./destination.ts";
 import type { TcrInstance } from "./tcr-instance.ts";
 import { entries, pageSize } from "./tcr-pages.ts";
 
@@ -28,6 +29,37 @@ export async function ensureNamespace(
         "namespace is created. Make it public in the TCR console if others are to pull from it.",
     );
   }
+}
+
+/**
+ * What `ensureNamespace` would find, and do.
+ * @throws OperationError
+ */
+export async function previewNamespace(
+  instance: TcrInstance,
+  namespace: string,
+  input: Pick<DestinationInput, "public">,
+  signal: AbortSignal,
+): Promise<Preview> {
+  const found = await findNamespace(instance, namespace, signal);
+  const subject = "namespace";
+  const kind = (isPublic: boolean): string => (isPublic ? "public" : "private");
+  if (found === undefined) {
+    return {
+      subject,
+      there: false,
+      outcome: "unknown",
+      finding: `There is no namespace ${namespace} yet; a run makes it, ${kind(input.public)}.`,
+      remedy: "The key needs `tcr:CreateNamespace` for that; or make the namespace in the TCR console.",
+    };
+  }
+  const visibility = found.Public == null ? "" : `, and is ${kind(found.Public)}`;
+  return {
+    subject,
+    there: true,
+    outcome: "ok",
+    finding: `The namespace ${namespace} is there${visibility}.`,
+  };
 }
 
 async function findNamespace(

@@ -27,7 +27,11 @@ const imagesSchema = v.object({
  * The tags of one repository of the Personal edition.
  * @param path `namespace/repository`.
  */
-export function personalTags({ api, region }: TcrPersonal, clock: Clock, path: string): TcrTags {
+export function personalTags(
+  { api, region }: TcrPersonal,
+  clock: Clock,
+  path: string,
+): Pick<TcrTags, "delete"> {
   async function request(tags: readonly string[], signal: AbortSignal): Promise<void> {
     const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
     const parameters = { RepoName: path, Tags: tags };

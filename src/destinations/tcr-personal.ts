@@ -5,7 +5,7 @@ import type { DestinationInput } from "../inputs.ts";
 import type { Log } from "../log.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import { printNamespace } from "../oci/reference.ts";
-import type { Destination } from "./destination.ts";
+import type { Destination, Preview } from "./destination.ts";
 import { noDeletionReason } from "./tcr-login.ts";
 import { personalTags, type TcrPersonal } from "./tcr-personal-tags.ts";
 import { hasCode, type TencentApi } from "./tencent-api.ts";
@@ -92,6 +92,7 @@ export async function createTcrPersonalDestination(options: TcrPersonalOptions):
       await needLogin(credentials, input.registry, signal);
       await ensureNamespace(personal, input, log, signal);
     },
+    preview: (signal) => previewNamespace(personal, input.path, signal),
     deleteTags: (repository, tags, signal) => {
       const names = tags.map(({ tag }) => tag);
       return personalTags(personal, clock, repository).delete(names, signal);
@@ -118,13 +119,12 @@ const namespacesSchema = v.object({
   Data: v.object({ NamespaceInfo: v.nullish(v.array(v.object({ Namespace: v.string() })), []) }),
 });
 
-/** Creates the namespace unless this account has it. Repositories are made by a push, and are private then. */
-async function ensureNamespace(
+/** Whether this account has a namespace. */
+async function hasNamespace(
   { api, region }: TcrPersonal,
-  { registry, path }: DestinationInput,
-  log: Log,
+  path: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const found = await api.call(
     {
       action: "DescribeNamespacePersonal",
@@ -135,7 +135,31 @@ async function ensureNamespace(
     },
     namespacesSchema,
   );
-  if (found.Data.NamespaceInfo.some(({ Namespace }) => Namespace === path)) return;
+  return found.Data.NamespaceInfo.some(({ Namespace }) => Namespace === path);
+}
+
+async function previewNamespace(personal: TcrPersonal, path: string, signal: AbortSignal): Promise<Preview> {
+  const subject = "namespace";
+  if (await hasNamespace(personal, path, signal))
+    return { subject, there: true, outcome: "ok", finding: `The namespace ${path} is there.` };
+  return {
+    subject,
+    there: false,
+    outcome: "unknown",
+    finding: `There is no namespace ${path} of this account yet; a run makes it, unless another account has that name.`,
+    remedy: "The key needs `tcr:CreateNamespacePersonal` for that; or make the namespace in the TCR console.",
+  };
+}
+
+/** Creates the namespace unless this account has it. Repositories are made by a push, and are private then. */
+async function ensureNamespace(
+  personal: TcrPersonal,
+  { registry, path }: DestinationInput,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await hasNamespace(personal, path, signal)) return;
+  const { api, region } = personal;
   try {
     await api.call(
       {

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { OperationError } from "../errors.ts";
-import type { TagDeletion } from "./destination.ts";
+import type { Finding, TagDeletion } from "./destination.ts";
 import { deleteInBatches } from "./tag-confirmation.ts";
 import type { TcrInstance } from "./tcr-instance.ts";
 import { entries, pageSize } from "./tcr-pages.ts";
@@ -17,6 +17,11 @@ export interface TcrRepository {
 export interface TcrTags {
   /** Deletes tags and reads back that they are gone. Throws only the signal's reason. */
   delete(tags: readonly string[], signal: AbortSignal): Promise<readonly TagDeletion[]>;
+  /**
+   * Lists an image, as reading back after a deletion does; the deletion itself has no form that only asks.
+   * @throws OperationError when the key may not even do that.
+   */
+  tryDeletion(signal: AbortSignal): Promise<Finding>;
 }
 
 /** Most tags in one `DeleteRepositoryTags`, by the vendor's SDK (`DeleteRepositoryTagsRequest` of package tcr, 2019-09-24). */
@@ -57,8 +62,26 @@ export function tcrTags(instance: TcrInstance, clock: Clock, repository: TcrRepo
     }
   }
 
+  async function tryDeletion(signal: AbortSignal): Promise<Finding> {
+    const parameters = { ...names, Limit: 1, Offset: 1 };
+    const operation = "listing images";
+    const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
+    try {
+      await instance.call(call, imagesSchema);
+    } catch (error) {
+      // A repository that is not there: the key was let that far.
+      if (!hasCode(error, "ResourceNotFound")) throw error;
+    }
+    return {
+      outcome: "unknown",
+      finding:
+        "The key may list images (`tcr:DescribeImages`); whether it may delete tags, TCR tells only when one is deleted.",
+      remedy: "See that the policy of the key or role has `tcr:DeleteRepositoryTags` on this namespace.",
+    };
+  }
+
   const deletion = { path, batchSize, clock, request, isListed, judge, explain };
-  return { delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
+  return { tryDeletion, delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
 }
 
 function judge(error: unknown): "gone" | "single" | "failed" {

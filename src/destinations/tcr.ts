@@ -6,7 +6,7 @@ import { type Namespace, printNamespace } from "../oci/reference.ts";
 import type { Destination } from "./destination.ts";
 import { createTcrInstance, instanceTarget, type TcrInstance } from "./tcr-instance.ts";
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
-import { ensureNamespace } from "./tcr-namespace.ts";
+import { ensureNamespace, previewNamespace } from "./tcr-namespace.ts";
 import { type TcrRepository, tcrTags } from "./tcr-tags.ts";
 import type { TencentApi } from "./tencent-api.ts";
 
@@ -38,6 +38,9 @@ export function createTcrDestination(options: TcrOptions): Destination {
     // Tencent does not document whether a deleted tag takes others of its digest along.
     deletion: "shared-digest-unsafe",
     prepare: (signal) => ensureNamespace(instance, tcrRepository(input.path).namespace, input, log, signal),
+    preview: (signal) => previewNamespace(instance, tcrRepository(input.path).namespace, input, signal),
+    tryDeletion: (signal, repository) =>
+      tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
     deleteTags: (repository, tags, signal) => {
       const names = tags.map(({ tag }) => tag);
       return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);

@@ -17,6 +17,11 @@ export interface TencentApi {
    * @throws OperationError with the service's code and RequestId; the signal's reason when it aborted.
    */
   call<T>(call: TencentCall, schema: v.GenericSchema<unknown, T>): Promise<T>;
+  /**
+   * Gets a key, as every call does: with a role, GitHub's id token is exchanged for it.
+   * @throws what the exchange throws.
+   */
+  signIn(signal: AbortSignal): Promise<void>;
 }
 
 export interface TencentApiOptions {
@@ -47,6 +52,9 @@ export function createTencentApi(options: TencentApiOptions): TencentApi {
   const waitForTurn = turns(options.clock);
   return {
     url: options.url,
+    async signIn(signal) {
+      await options.keys.get(signal);
+    },
     async call(call, schema) {
       let renewed = false;
       for (let attempt = 1; ; attempt++) {

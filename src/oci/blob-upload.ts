@@ -97,15 +97,21 @@ export class BlobUpload {
     return receivedOf(response);
   }
 
-  /** Gives the upload up, so that the registry need not keep what it has. Not all registries can; that is no failure. */
-  async cancel(signal?: AbortSignal): Promise<void> {
+  /**
+   * Gives the upload up, so that the registry need not keep what it has. Not all registries can; that is no failure.
+   * @returns whether the registry says that it is gone.
+   */
+  async cancel(signal?: AbortSignal): Promise<boolean> {
     const [{ repository }] = this.#scopes;
     const request: RegistryRequest = {
       ...this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {}),
       // What deleting needs, as the distribution project has it; a token server that does not grant it refuses, and that is that.
       scopes: [{ repository, actions: mannersOf(this.#registry.vendor).deleting }],
     };
-    await this.#registry.send(request).then(discard, () => undefined);
+    const response = await this.#registry.send(request).catch(() => undefined);
+    if (response === undefined) return false;
+    await discard(response);
+    return response.status < 300 || response.status === 404;
   }
 
   /**

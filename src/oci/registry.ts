@@ -3,6 +3,7 @@ import { messageOf, OperationError, type Side } from "../errors.ts";
 import { printable } from "../log.ts";
 import { Authenticator, type AuthenticatorOptions, type Scope } from "./auth.ts";
 import { addChallenged } from "./challenge.ts";
+import { grantedActions } from "./granted-actions.ts";
 import { discard, type HttpRequest, type HttpResponse } from "./http.ts";
 import { type PullBudget, pullBudgetIn } from "./pull-limit.ts";
 import { vendorOf } from "./quirks.ts";
@@ -69,6 +70,15 @@ export class Registry {
   /** Brings up a connection and asks how the registry wants to be asked, while the caller has other things to do. */
   greet(signal: AbortSignal): Promise<void> {
     return this.#authenticator.greet(signal);
+  }
+
+  /**
+   * The actions on a repository that the login may do, as far as its token says so: asks for a token and nothing else.
+   * Undefined where that cannot be told.
+   * @throws OperationError when the login is refused.
+   */
+  async granted(scope: Scope, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    return grantedActions(await this.#authenticator.header([scope], signal), scope);
   }
 
   /** What the registry told last of the pulls it grants; undefined while it has told nothing, as one without a limit does. */

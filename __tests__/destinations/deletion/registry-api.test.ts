@@ -8,7 +8,11 @@ const repository = "goharbor/harbor-core";
 const [one, two] = [digestOf("one"), digestOf("two")];
 
 /** A registry that deletes by these kinds of reference; by digest, all tags of the digest go. */
-function scenario(tags: Record<string, Digest>, deletesBy: readonly ("tag" | "digest")[]) {
+function scenario(
+  tags: Record<string, Digest>,
+  deletesBy: readonly ("tag" | "digest")[],
+  granted?: readonly string[],
+) {
   const held = new Map(Object.entries(tags));
   const deleted: string[] = [];
   const deleter: TagDeleter = {
@@ -21,6 +25,8 @@ function scenario(tags: Record<string, Digest>, deletesBy: readonly ("tag" | "di
       return matching.length > 0 ? "deleted" : "not-found";
     },
     resolve: async (_repository, tag) => held.get(tag),
+    granted: async () => granted,
+    needed: ["pull", "delete"],
   };
   const route = registryRoute(deleter);
   const deleteTags = (...wanted: TagToDelete[]) => route.deleteTags(repository, wanted, signal);

@@ -3,6 +3,7 @@ import { messageOf, type OperationError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { basicHeader, type Credentials } from "../../oci/credentials.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "../../oci/http.ts";
+import type { Finding } from "../destination.ts";
 import {
   apiUrl,
   checkAnswer,
@@ -40,6 +41,7 @@ export async function harborRoute(options: HarborOptions): Promise<TagDeletionRo
   if (typeof usable === "string") return noRoute(usable);
   return {
     deletion: "by-tag",
+    tryDeletion: (signal, repository) => tryDeletion(options, repository, signal),
     deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
   };
 }
@@ -68,6 +70,19 @@ async function deleteTag(
     );
   }
   return undefined;
+}
+
+/** Looks for an artifact, as a deletion begins; a tag of this name is hardly there, and only looked at if it is. */
+async function tryDeletion(
+  options: HarborOptions,
+  repository: string,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const path = `${artifactsPath(repository)}/latest`;
+  await harborCalls(options, repository, signal).artifact(path, "looking up the tag latest");
+  const finding =
+    "Harbor's API takes the login and lets it read artifacts; whether it may delete, it tells only when a tag is deleted.";
+  return { outcome: "unknown", finding, remedy: advice };
 }
 
 interface HarborCalls {

@@ -4,7 +4,10 @@ import type { Credential, Credentials } from "../../oci/credentials.ts";
 import type { Destination, TagDeletion, TagToDelete } from "../destination.ts";
 
 /** How tags are deleted at a destination: what a destination says of itself, and the deletion. */
-export type TagDeletionRoute = Pick<Destination, "deletion" | "deletionUnavailable" | "deleteTags">;
+export type TagDeletionRoute = Pick<
+  Destination,
+  "deletion" | "deletionUnavailable" | "deleteTags" | "tryDeletion"
+>;
 
 /**
  * Deletes one tag.

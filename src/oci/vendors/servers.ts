@@ -38,6 +38,10 @@ export const servers: readonly Vendor[] = [
       source: "https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml",
     },
     limits: ownLimits,
+    uploadGivenUp: {
+      text: "Leaves nothing behind: a repository is made with its first manifest.",
+      source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go",
+    },
   },
   {
     id: "distribution",

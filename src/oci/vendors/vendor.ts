@@ -82,6 +82,11 @@ export interface Vendor {
   readonly deletion: Fact & { readonly route: DeletionRoute; readonly alone?: true };
   /** Small requests at a time. */
   readonly limits: Fact & { readonly requests: SlotLimits };
+  /**
+   * Why an upload that is opened and given up leaves no repository behind where none was. Undefined: nobody says so, and
+   * none is opened there just to see whether it can be.
+   */
+  readonly uploadGivenUp?: Fact | undefined;
   /** Undefined: as the specifications have it. */
   readonly manners?: Fact & Manners;
 }

@@ -1,0 +1,62 @@
+import type { Finding } from "../destinations/destination.ts";
+import { InputError, messageOf, OperationError } from "../errors.ts";
+import { printable } from "../log.ts";
+
+/** One thing that was checked: a row of the report. */
+export interface CheckResult extends Finding {
+  /** Whose it is: a destination, a source, GitHub, the runner. */
+  readonly place: string;
+  /** What was tried there, in a few words. */
+  readonly subject: string;
+  /** Whether a run fails without it. */
+  readonly needed: boolean;
+}
+
+/** Time for one check, in milliseconds: all tries of a request to a registry that cuts connections take half a minute. */
+const checkTime = 60_000;
+
+/**
+ * Tries one thing, in a bounded time. A failure is its result, and nobody else's.
+ * @throws the signal's reason when it aborted, and nothing else.
+ */
+export async function attempt(
+  row: Pick<CheckResult, "place" | "subject">,
+  examine: (signal: AbortSignal) => Promise<Finding>,
+  signal: AbortSignal,
+  time = checkTime,
+): Promise<CheckResult> {
+  const limit = AbortSignal.timeout(time);
+  try {
+    const { outcome, finding, remedy } = await examine(AbortSignal.any([signal, limit]));
+    return { ...row, needed: true, outcome, finding, remedy };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { ...row, needed: true, ...(limit.aborted ? tooLate(time) : findingOf(error)) };
+  }
+}
+
+function tooLate(time: number): Finding {
+  return {
+    outcome: "missing",
+    finding: `No answer came within ${time / 1000} seconds.`,
+    remedy: "Check that the runner can reach it: firewalls and allowlists often drop what they refuse.",
+  };
+}
+
+/** A failure as something that is missing: what went wrong, and apart from it what to do. */
+export function findingOf(error: unknown): Finding {
+  const outcome = "missing";
+  if (!(error instanceof OperationError)) return { outcome, finding: textOf(error) };
+  const { advice: remedy, ...details } = error.details;
+  return { outcome, finding: new OperationError(details).message, remedy };
+}
+
+/** Mistakes in inputs are our own words, whatever their length. */
+function textOf(error: unknown): string {
+  return error instanceof InputError ? error.message : printable(messageOf(error));
+}
+
+/** Whether a run has all that it needs, as far as that can be told. */
+export function isReady(results: readonly CheckResult[]): boolean {
+  return !results.some(({ outcome, needed }) => outcome === "missing" && needed);
+}

@@ -1,0 +1,204 @@
+import type { Destination, Finding, Preview } from "../destinations/destination.ts";
+import { OperationError } from "../errors.ts";
+import type { StockedDestination } from "../inventory/destinations.ts";
+import { pushAdvice } from "../oci/permission-advice.ts";
+import { mannersOf } from "../oci/quirks.ts";
+import { repositoryOf } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
+import type { Component } from "../plan/component.ts";
+import { attempt, type CheckResult } from "./check.ts";
+
+/** A destination, with what is asked of it here. */
+export interface CheckedDestination extends StockedDestination {
+  readonly destination: Pick<Destination, "credentials" | "preview" | "tryDeletion">;
+  readonly client: Pick<Registry, "granted" | "registry" | "vendor">;
+}
+
+/** An image that a run would push, and whether the destination has a repository of that name by now. */
+interface Target {
+  /** Path on the registry. */
+  readonly repository: string;
+  readonly exists: boolean;
+}
+
+/** Where to try when no version is known: the name of an image that every Harbor has. */
+const usualImage = "harbor-core";
+
+/**
+ * Signs in, tries to push and, where it prunes, to delete. Nothing is left behind: uploads are given up, and none is opened
+ * where that could make a repository.
+ * @param components those of the wanted version; none, if no version is known.
+ * @throws the signal's reason when it aborted, and nothing else.
+ */
+export async function checkDestination(
+  checked: CheckedDestination,
+  components: readonly Component[],
+  signal: AbortSignal,
+): Promise<readonly CheckResult[]> {
+  const row = (subject: string) => ({ place: checked.name, subject });
+  const names = components.length === 0 ? [usualImage] : components.map(({ to }) => to);
+  const repositories = names.map((name) => repositoryOf(checked, name));
+  let target: Target = { repository: repositories[0] ?? "", exists: false };
+  const signIn = await attempt(
+    row("sign in"),
+    async (until) => {
+      target = await findTarget(checked, repositories, until);
+      return signedIn(target, (await checked.destination.credentials(until)) !== undefined);
+    },
+    signal,
+  );
+  if (signIn.outcome !== "ok") return [signIn, ...notTried(checked, row)];
+  const previews = await previewOf(checked, target.repository, row("namespace"), signal);
+  const there = previews.every((preview) => preview.outcome !== "missing" && preview.there);
+  const push = attempt(row("push"), (until) => tryPush(checked, target, there, until), signal);
+  const deletion =
+    checked.retention.keep === "all"
+      ? []
+      : [attempt(row("delete"), (until) => tryDeletion(checked, target, until), signal)];
+  const results = await Promise.all([push, ...deletion]);
+  return [signIn, ...previews.map(({ there: _, ...result }) => result), ...results];
+}
+
+/** The first repository that has tags, else the first. */
+async function findTarget(
+  checked: CheckedDestination,
+  repositories: readonly string[],
+  signal: AbortSignal,
+): Promise<Target> {
+  const held = await Promise.all(
+    repositories.map(async (name) => (await checked.repository(name).tags(signal)).length > 0),
+  );
+  const repository = repositories[held.indexOf(true)];
+  return { repository: repository ?? repositories[0] ?? "", exists: repository !== undefined };
+}
+
+function signedIn({ repository, exists }: Target, hasLogin: boolean): Finding {
+  const how = hasLogin ? "It answers with this login" : "It answers, and no login is known for it";
+  const what = exists ? `${repository} is there` : "none of the images of the release is there yet";
+  return { outcome: "ok", finding: `${how}; ${what}.` };
+}
+
+function notTried(
+  checked: CheckedDestination,
+  row: (subject: string) => Pick<CheckResult, "place" | "subject">,
+): readonly CheckResult[] {
+  const subjects = checked.retention.keep === "all" ? ["push"] : ["push", "delete"];
+  const finding = "Not tried, because signing in failed.";
+  return subjects.map((subject) => ({ ...row(subject), outcome: "unknown", finding, needed: true }));
+}
+
+/** What `prepare` would find; nothing where a destination has nothing to prepare. */
+async function previewOf(
+  { destination: { preview } }: CheckedDestination,
+  repository: string,
+  row: Pick<CheckResult, "place" | "subject">,
+  signal: AbortSignal,
+): Promise<readonly (CheckResult & Pick<Preview, "there">)[]> {
+  if (preview === undefined) return [];
+  let seen: Preview | undefined;
+  const result = await attempt(
+    row,
+    async (until) => {
+      seen = await preview(until, repository);
+      return seen;
+    },
+    signal,
+  );
+  return [{ ...result, subject: seen?.subject ?? row.subject, there: seen?.there ?? false }];
+}
+
+/** Opens an upload and gives it up where that leaves nothing behind; else asks the token. */
+async function tryPush(
+  checked: CheckedDestination,
+  { repository, exists }: Target,
+  there: boolean,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { client } = checked;
+  if (!there)
+    return { outcome: "unknown", finding: "Not tried, because the place to push to is not there yet." };
+  const { name, uploadGivenUp } = client.vendor;
+  if (!exists && uploadGivenUp === undefined)
+    return askToken(
+      checked,
+      repository,
+      `${name} may make the repository, which is not there yet, for it`,
+      signal,
+    );
+  if (!(await canGiveUp(checked, repository, signal)))
+    return askToken(checked, repository, "this login may not give one up again", signal);
+  const upload = await checked.repository(repository).startUpload(signal);
+  const gone = await upload.cancel(signal);
+  const end = gone
+    ? "was opened and given up again"
+    : "was opened; the registry does not say that it is given up, and has to drop it by itself";
+  return { outcome: "ok", finding: `An upload to ${repository}, without a byte, ${end}.` };
+}
+
+/** Whether an upload can be given up again: that takes the rights of deleting. Yes, where no token tells. */
+async function canGiveUp(
+  { client }: CheckedDestination,
+  repository: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const actions = mannersOf(client.vendor).deleting;
+  try {
+    const granted = await client.granted({ repository, actions }, signal);
+    return granted === undefined || actions.every((action) => granted.includes(action));
+  } catch (error) {
+    signal.throwIfAborted();
+    // Docker Hub refuses a token of which more is asked than the login may do; others give one for less.
+    if (error instanceof OperationError && (error.status === 401 || error.status === 403)) return false;
+    throw error;
+  }
+}
+
+/**
+ * What the token says of pushing.
+ * @param why no upload is opened, in the middle of a sentence.
+ */
+async function askToken(
+  { client }: CheckedDestination,
+  repository: string,
+  why: string,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { vendor, registry } = client;
+  // Where destinations are not even asked what they hold with such a token, one makes a repository.
+  const harmless = mannersOf(vendor).reading.includes("push");
+  const granted = harmless
+    ? await client.granted({ repository, actions: ["pull", "push"] }, signal)
+    : undefined;
+  const findingBeside = `No upload was opened, because ${why}`;
+  if (granted?.includes("push") === true)
+    return {
+      outcome: "ok",
+      finding: `The token that the login gets is good for pushing to ${repository}. ${findingBeside}.`,
+    };
+  if (granted === undefined) {
+    const finding = `${findingBeside}; and no token says what the login may do.`;
+    return { outcome: "unknown", finding, remedy: vendor.repositories.text };
+  }
+  const finding = `The token that the login gets is not good for pushing to ${repository}.`;
+  return { outcome: "missing", finding, remedy: pushAdvice(registry) };
+}
+
+async function tryDeletion(
+  checked: CheckedDestination,
+  { repository, exists }: Target,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { deletion, deletionUnavailable, whyNoDeletion } = checked;
+  const reason = deletion === "unavailable" ? (deletionUnavailable ?? "") : await whyNoDeletion?.(signal);
+  if (reason !== undefined) {
+    const remedy = "Or set `keep=all` for this destination: then nothing is pruned there.";
+    return { outcome: "missing", finding: reason, remedy };
+  }
+  const tried = await checked.destination.tryDeletion?.(signal, repository, exists);
+  return (
+    tried ?? {
+      outcome: "unknown",
+      finding: "Whether the login may delete tags shows only when one is deleted.",
+    }
+  );
+}

@@ -1,0 +1,72 @@
+import { rm, statfs, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../clock.ts";
+import { formatBytes } from "../copy/format-bytes.ts";
+import { makeSpoolFolder, onDisk } from "../copy/spool-folder.ts";
+import type { Finding } from "../destinations/destination.ts";
+import { discard, type Transport } from "../oci/http.ts";
+
+/** Room on the disk, in bytes. */
+export type FreeSpace = (folder: string) => Promise<number>;
+
+const freeSpaceOf: FreeSpace = async (folder) => {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+};
+
+/**
+ * Whether blobs on their way have a place: makes the folder, writes a file into it, takes both away.
+ * @param spoolLimit in bytes.
+ * @throws OperationError when the folder cannot be written to.
+ */
+export async function checkSpool(
+  temporaryFolder: string,
+  spoolLimit: number,
+  freeSpace: FreeSpace = freeSpaceOf,
+): Promise<Finding> {
+  const folder = await makeSpoolFolder(temporaryFolder);
+  try {
+    const free = await onDisk(folder, "trying the folder for blobs on their way", async () => {
+      await writeFile(join(folder, "check"), "x");
+      return freeSpace(folder);
+    });
+    return spoolFinding(free, spoolLimit);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function spoolFinding(free: number, limit: number): Finding {
+  const room = `${formatBytes(free)} are free, and \`spool-limit\` is ${formatBytes(limit)}.`;
+  if (free >= limit) return { outcome: "ok", finding: `It can be written to; ${room}` };
+  const remedy = "Lower `spool-limit`, make room in an earlier step, or take a runner with a larger disk.";
+  return { outcome: "missing", finding: `It can be written to, but only ${room}`, remedy };
+}
+
+/** Greatest difference of clocks, in milliseconds, with which Tencent Cloud takes a signed request (`AuthFailure.SignatureExpire`). */
+const clockTolerance = 5 * 60_000;
+
+/**
+ * Whether the clock goes as others do, by the `Date` of an answer; whatever its status, and without a login.
+ * @param url of a server whose clock is right.
+ */
+export async function checkClock(
+  network: Transport,
+  url: URL,
+  clock: Pick<Clock, "now">,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const response = await network.send({ method: "GET", url, signal });
+  await discard(response);
+  const there = Date.parse(response.header("date") ?? "");
+  // An answer of a cache tells the time of its making.
+  if (Number.isNaN(there) || response.header("age") !== undefined)
+    return { outcome: "unknown", finding: `${url.host} does not say what time it is.` };
+  const difference = Math.abs(clock.now() - there);
+  const finding = `It and the clock of ${url.host} are ${Math.round(difference / 1000)} s apart.`;
+  if (difference <= clockTolerance) return { outcome: "ok", finding };
+  const remedy =
+    "Have the runner's clock set by NTP: Tencent Cloud refuses what is signed more than 5 minutes off, and tokens seem to " +
+    "have run out, or to last too long.";
+  return { outcome: "missing", finding, remedy };
+}

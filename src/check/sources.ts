@@ -1,0 +1,58 @@
+import type { Finding } from "../destinations/destination.ts";
+import type { Source } from "../inventory/sources.ts";
+import { printNamespace, repositoryOf } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
+import type { Component } from "../plan/component.ts";
+import { attempt, type CheckResult } from "./check.ts";
+
+/** A source, with its client for what it says of its limits. */
+export interface CheckedSource extends Source {
+  readonly client: Pick<Registry, "pullBudget">;
+}
+
+/**
+ * Looks for one image of the wanted version at every source, by HEAD. What one of them lacks is needed only if no other has
+ * the image.
+ * @param component undefined: no version is known.
+ */
+export async function checkSources(
+  sources: readonly CheckedSource[],
+  component: Component | undefined,
+  signal: AbortSignal,
+): Promise<readonly CheckResult[]> {
+  const results = await Promise.all(
+    sources.map((source) =>
+      attempt(
+        { place: printNamespace(source), subject: "read" },
+        (until) => readOne(source, component, until),
+        signal,
+      ),
+    ),
+  );
+  const served = results.some(({ outcome }) => outcome === "ok");
+  return results.map((result) => ({ ...result, needed: !served }));
+}
+
+async function readOne(
+  source: CheckedSource,
+  component: Component | undefined,
+  signal: AbortSignal,
+): Promise<Finding> {
+  if (component === undefined)
+    return { outcome: "unknown", finding: "No version is known, and so no image that could be looked for." };
+  const name = `${component.from}:${component.fromTag}`;
+  const repository = source.repository(repositoryOf(source, component.from));
+  const found = await repository.resolve(component.fromTag, signal);
+  if (found !== undefined)
+    return { outcome: "ok", finding: `${name} is there and can be read.${findingOfPulls(source)}` };
+  return {
+    outcome: "missing",
+    finding: `It answers, but ${name} is not there.`,
+    remedy:
+      "Check `source` and `images`. If the version was released just now, a run waits for it as long as `wait` says.",
+  };
+}
+
+function findingOfPulls({ client: { pullBudget } }: CheckedSource): string {
+  return pullBudget === undefined ? "" : ` ${pullBudget.remaining} of ${pullBudget.limit} pulls are left.`;
+}
