@@ -89,7 +89,7 @@ export async function startTcr(options: TcrOptions = {}): Promise<Tcr> {
     Object.entries(options.namespaces ?? {}).map(([name, open]) => [name, { public: open }]),
   );
   const registry = await startRegistry({
-    authentication: { kind: "bearer", users, service: "harbor-registry" },
+    authentication: { kind: "bearer", users, service: "harbor-registry", readable: true },
     deletion: "harbor",
     namespaces,
     ...(options.immutableTags === undefined ? {} : { immutableTags: options.immutableTags }),

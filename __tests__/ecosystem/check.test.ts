@@ -8,8 +8,6 @@ interface Row {
   readonly name: ProfileName;
   readonly empty: readonly [push: string, deletion: string];
   readonly held: readonly [push: string, deletion: string];
-  /** Uploads that the registry does not let this login give up. */
-  readonly left?: number;
 }
 
 const rows: readonly Row[] = [
@@ -18,7 +16,8 @@ const rows: readonly Row[] = [
   { name: "ecr-public", empty: ["unknown", "missing"], held: ["unknown", "missing"] },
   { name: "acr", empty: ["unknown", "unknown"], held: ["ok", "unknown"] },
   { name: "artifact-registry", empty: ["unknown", "unknown"], held: ["ok", "ok"] },
-  { name: "ghcr", empty: ["unknown", "unknown"], held: ["ok", "unknown"], left: 1 },
+  // Its logins may not give up an upload, and its tokens are unreadable.
+  { name: "ghcr", empty: ["unknown", "unknown"], held: ["unknown", "unknown"] },
   { name: "gitlab", empty: ["unknown", "unknown"], held: ["ok", "ok"] },
   { name: "quay", empty: ["unknown", "unknown"], held: ["ok", "ok"] },
   { name: "artifactory", empty: ["unknown", "unknown"], held: ["ok", "unknown"] },
@@ -52,11 +51,11 @@ test("the rows are those of the profiles", () => {
   expect(rows.map(({ name }) => name)).toEqual(profileNames);
 });
 
-describe.each(rows)("$name", ({ name, empty, held, left = 0 }) => {
+describe.each(rows)("$name", ({ name, empty, held }) => {
   test.each([
-    ["where nothing is yet", [], empty, 0],
-    ["where an older version is", [versions[2]], held, left],
-  ] as const)("%s", async (_case, tags, [push, deletion], open) => {
+    ["where nothing is yet", [], empty],
+    ["where an older version is", [versions[2]], held],
+  ] as const)("%s", async (_case, tags, [push, deletion]) => {
     const { result, world, untouched } = await checked(name, tags);
     const { registry, api } = world.vendor;
     expect(result.outcomes("sign in")).toEqual(["ok"]);
@@ -66,8 +65,7 @@ describe.each(rows)("$name", ({ name, empty, held, left = 0 }) => {
     expect(untouched).toBe(true);
     expect(registry.events).toEqual([]);
     expect(registry.repositories()).toEqual(tags.length === 0 ? [] : ["goharbor/app", "goharbor/web"]);
-    expect(registry.uploadsOpen()).toBe(open);
-    if (open > 0) expect(result.lines.join("\n")).toContain("has to drop it by itself");
+    expect(registry.uploadsOpen()).toBe(0);
     const writes = (api?.requests ?? []).filter(({ headers }) =>
       /Create|Delete/.test(String(headers["x-amz-target"])),
     );

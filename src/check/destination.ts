@@ -1,5 +1,4 @@
 import type { Destination, Finding, Preview } from "../destinations/destination.ts";
-import { OperationError } from "../errors.ts";
 import type { StockedDestination } from "../inventory/destinations.ts";
 import { pushAdvice } from "../oci/permission-advice.ts";
 import { mannersOf } from "../oci/quirks.ts";
@@ -121,13 +120,14 @@ async function tryPush(
   if (!exists && uploadGivenUp === undefined)
     return askToken(
       checked,
-      repository,
+      { repository, exists },
       `${name} may make the repository, which is not there yet, for it`,
       signal,
     );
-  if (!(await canGiveUp(checked, repository, signal)))
-    return askToken(checked, repository, "this login may not give one up again", signal);
-  const upload = await checked.repository(repository).startUpload(signal);
+  const place = checked.repository(repository);
+  if (!(await place.mayCancelUploads(signal)))
+    return askToken(checked, { repository, exists }, "this login may not give one up again", signal);
+  const upload = await place.startUpload(signal);
   const gone = await upload.cancel(signal);
   const end = gone
     ? "was opened and given up again"
@@ -135,52 +135,37 @@ async function tryPush(
   return { outcome: "ok", finding: `An upload to ${repository}, without a byte, ${end}.` };
 }
 
-/** Whether an upload can be given up again: that takes the rights of deleting. Yes, where no token tells. */
-async function canGiveUp(
-  { client }: CheckedDestination,
-  repository: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const actions = mannersOf(client.vendor).deleting;
-  try {
-    const granted = await client.granted({ repository, actions }, signal);
-    return granted === undefined || actions.every((action) => granted.includes(action));
-  } catch (error) {
-    signal.throwIfAborted();
-    // Docker Hub refuses a token of which more is asked than the login may do; others give one for less.
-    if (error instanceof OperationError && (error.status === 401 || error.status === 403)) return false;
-    throw error;
-  }
-}
-
 /**
- * What the token says of pushing.
+ * What the token says of pushing. It says nothing about a project or namespace that has to be there first.
  * @param why no upload is opened, in the middle of a sentence.
  */
 async function askToken(
   { client }: CheckedDestination,
-  repository: string,
+  { repository, exists }: Target,
   why: string,
   signal: AbortSignal,
 ): Promise<Finding> {
   const { vendor, registry } = client;
+  const { madeBy, text: remedy } = vendor.repositories;
+  const findingBeside = `No upload was opened, because ${why}`;
   // Where destinations are not even asked what they hold with such a token, one makes a repository.
-  const harmless = mannersOf(vendor).reading.includes("push");
+  const harmless = exists || mannersOf(vendor).reading.includes("push");
   const granted = harmless
     ? await client.granted({ repository, actions: ["pull", "push"] }, signal)
     : undefined;
-  const findingBeside = `No upload was opened, because ${why}`;
-  if (granted?.includes("push") === true)
+  if (granted === undefined)
     return {
-      outcome: "ok",
-      finding: `The token that the login gets is good for pushing to ${repository}. ${findingBeside}.`,
+      outcome: "unknown",
+      finding: `${findingBeside}; and no token says what the login may do.`,
+      remedy,
     };
-  if (granted === undefined) {
-    const finding = `${findingBeside}; and no token says what the login may do.`;
-    return { outcome: "unknown", finding, remedy: vendor.repositories.text };
+  if (!granted.includes("push")) {
+    const finding = `The token that the login gets is not good for pushing to ${repository}.`;
+    return { outcome: "missing", finding, remedy: pushAdvice(registry) };
   }
-  const finding = `The token that the login gets is not good for pushing to ${repository}.`;
-  return { outcome: "missing", finding, remedy: pushAdvice(registry) };
+  const outcome = exists || madeBy === "push" ? "ok" : "unknown";
+  const finding = `The token that the login gets is good for pushing to ${repository}. ${findingBeside}.`;
+  return { outcome, finding, remedy };
 }
 
 async function tryDeletion(

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import * as v from "valibot";
 import { OperationError } from "../errors.ts";
@@ -239,6 +240,28 @@ export class Repository {
       priority,
     });
     return this.#opened(await this.registry.expect(request, 202), request.operation);
+  }
+
+  /**
+   * Whether this login may give up an upload again, found out with one that nobody has opened: a right that is missing is told
+   * before what is not there.
+   * @throws OperationError when that cannot be asked.
+   */
+  async mayCancelUploads(signal?: AbortSignal): Promise<boolean> {
+    const target = `blobs/uploads/${randomUUID()}`;
+    const request: RegistryRequest = {
+      ...this.#request("DELETE", target, "trying the cancellation of uploads", signal, {}),
+      scopes: [{ repository: this.name, actions: mannersOf(this.registry.vendor).deleting }],
+    };
+    try {
+      const response = await this.registry.send(request);
+      await discard(response);
+      return ![401, 403, 405].includes(response.status) && response.status < 500;
+    } catch (error) {
+      // Docker Hub gives no token at all where more is asked for than the login may do.
+      if (error instanceof OperationError && (error.status === 401 || error.status === 403)) return false;
+      throw error;
+    }
   }
 
   /**

@@ -45,6 +45,10 @@ export const china: readonly Vendor[] = [
       text: "API 10 calls a second; none published for the registry.",
       source: `${harborAdapters}/tencentcr/adapter.go`,
     },
+    uploadGivenUp: {
+      text: "Leaves nothing behind, as at Harbor, which TCR is built on: a repository is made with its first manifest. Tencent does not say.",
+      source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go",
+    },
   },
   {
     id: "tcr-personal",
