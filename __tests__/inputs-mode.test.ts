@@ -93,3 +93,9 @@ test.each<[what: string, inputs: Readonly<Record<string, string>>, lines: readon
 test("as many shares as the matrix has jobs are none", () => {
   expect(mistakesOf({ mode: "plan", shares: "128", destinations: two })).toBe("");
 });
+
+test("a check is of the whole run", () => {
+  expect(mistakesOf({ check: "true", mode: "plan" })).toContain("check: means nothing in the mode");
+  expect(mistakesOf({ check: "true" })).toBe("");
+  expect(mistakesOf({ mode: "plan" })).toBe("");
+});

@@ -95,6 +95,19 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     expect([status, output]).toEqual([0, expect.stringContaining("--destinations")]);
   });
 
+  test("with --check tries out logins and rights, and writes nothing", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const { status, output } = await mirror(world, ["--check", ...toBoth]);
+    expect([status, output]).toEqual([0, expect.stringContaining("docker.io/goharbor, delete: ok")]);
+    expect(output).toContain("registry.example.com/harbor, sign in: ok");
+    expect(output).not.toContain("--apply");
+    for (const registry of [world.registry, world.sandbox.dockerHub.registry]) {
+      expect(registry.events).toEqual([]);
+      expect(registry.uploadsOpen()).toBe(0);
+    }
+    expect(world.internet.refused).toEqual([]);
+  });
+
   test("is not led astray by what a runner has left in the environment", async () => {
     await using world = await startExampleWorld("goharbor");
     const event = join(world.folder, "event.json");

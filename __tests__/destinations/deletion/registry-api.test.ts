@@ -123,3 +123,43 @@ describe("deletion by the registry API", () => {
     await expect(route.deleteTags(repository, tags, controller.signal)).rejects.toThrow("cancelled");
   });
 });
+
+describe("a deletion that is only tried", () => {
+  const tried = (deletesBy: readonly ("tag" | "digest")[], granted?: readonly string[], exists = true) => {
+    const world = scenario({ "v2.15.1": one }, deletesBy, granted);
+    return { world, finding: world.route.tryDeletion?.(signal, repository, exists) };
+  };
+
+  it.each([
+    ["a registry that deletes", ["digest"], undefined, "ok"],
+    ["a token that says so", ["digest"], ["pull", "delete"], "ok"],
+    ["a token without the right", ["digest"], ["pull"], "missing"],
+    ["a registry that does not delete", [], undefined, "missing"],
+  ] as const)("at %s", async (_case, deletesBy, granted, outcome) => {
+    const { world, finding } = tried(deletesBy, granted);
+    expect(await finding).toMatchObject({ outcome });
+    expect([...world.held]).toEqual([["v2.15.1", one]]);
+  });
+
+  it("asks for a digest that nobody has, another one each time, and never for a tag", async () => {
+    const { world, finding } = tried(["tag", "digest"]);
+    await finding;
+    await world.route.tryDeletion?.(signal, repository, true);
+    expect(new Set(world.deleted).size).toBe(2);
+    expect(world.deleted.every((reference) => /^sha256:[0-9a-f]{64}$/.test(reference))).toBe(true);
+    expect(world.deleted).not.toContain(one);
+  });
+
+  it("sends nothing where there is no repository", async () => {
+    const { world, finding } = tried(["digest"], undefined, false);
+    expect(await finding).toMatchObject({ outcome: "unknown" });
+    expect(world.deleted).toEqual([]);
+  });
+
+  it("says nothing against a registry that deletes by tag alone", async () => {
+    const { deleter } = scenario({}, ["tag"]);
+    expect(await registryRoute(deleter, true).tryDeletion?.(signal, repository, true)).toMatchObject({
+      outcome: "unknown",
+    });
+  });
+});
