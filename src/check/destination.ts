@@ -20,6 +20,9 @@ interface Target {
   readonly exists: boolean;
 }
 
+/** Time to give an upload up, in milliseconds: one request, and a runner kills a cancelled job seconds later. */
+const cancelTime = 5000;
+
 /** Where to try when no version is known: the name of an image that every Harbor has. */
 const usualImage = "harbor-core";
 
@@ -128,7 +131,8 @@ async function tryPush(
   if (!(await place.mayCancelUploads(signal)))
     return askToken(checked, { repository, exists }, "this login may not give one up again", signal);
   const upload = await place.startUpload(signal);
-  const gone = await upload.cancel(signal);
+  // Also when the check is over by now, or the job cancelled.
+  const gone = await upload.cancel(AbortSignal.timeout(cancelTime));
   const end = gone
     ? "was opened and given up again"
     : "was opened; the registry does not say that it is given up, and has to drop it by itself";
