@@ -24,8 +24,11 @@ const given = Object.fromEntries(
 
 /** Inputs of the Action that belong to the wiring. */
 const wiring = ["mode", "plan", "share"];
-/** Inputs of the Action that are always right in a called workflow: the job's own token, GitHub's own address. */
-const notHandedOn = ["github-token", "github-api-url", "dockerhub-identity-url"];
+/**
+ * Inputs of the Action that are always right in a called workflow: the job's own token, GitHub's own address; and a check, which
+ * is of a whole configuration, and refused in a job that has a part of a run.
+ */
+const notHandedOn = ["github-token", "github-api-url", "dockerhub-identity-url", "check"];
 
 /** The names of the inputs that a mode takes from inputs of the workflow. */
 function takenInputs(mode: string): readonly string[] {
