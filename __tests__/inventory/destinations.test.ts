@@ -49,12 +49,13 @@ function stockOf(destination: StockedDestination, image: SourceImage) {
 }
 
 describe("what is known about deletion", () => {
-  const failure = (temporary: boolean): Error =>
+  const failure = (status: number, temporary = false): Error =>
     new OperationError({
       side: "destination",
       host: "hub",
       operation: "logging in",
       problem: "no",
+      status,
       temporary,
     });
 
@@ -70,8 +71,10 @@ describe("what is known about deletion", () => {
     ["nothing speaks against it", { whyNoDeletion: async () => undefined }, undefined],
     ["nobody can be asked", {}, undefined],
     ["the login lacks the right", { whyNoDeletion: async () => "It may only write." }, "It may only write."],
-    ["the login is refused", { whyNoDeletion: () => Promise.reject(failure(false)) }, "logging in failed"],
-    ["nobody answers for now", { whyNoDeletion: () => Promise.reject(failure(true)) }, undefined],
+    ["the login is refused", { whyNoDeletion: () => Promise.reject(failure(401)) }, "logging in failed"],
+    ["it is forbidden", { whyNoDeletion: () => Promise.reject(failure(403)) }, "logging in failed"],
+    ["nobody answers for now", { whyNoDeletion: () => Promise.reject(failure(503, true)) }, undefined],
+    ["the answer is nonsense", { whyNoDeletion: () => Promise.reject(failure(500)) }, undefined],
     ["there never was a way", { deletion: "unavailable", deletionUnavailable: "No way." }, "No way."],
   ])("%s", async (_what, options, reason) => {
     const { name, deletion, deletionUnavailable, warnings } = await known(options);

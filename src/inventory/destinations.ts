@@ -78,8 +78,10 @@ export async function knownDeletion(
       return await whyNoDeletion?.(signal);
     } catch (error) {
       signal.throwIfAborted();
-      // A login that is refused now deletes nothing later; trouble of the moment says nothing about that.
-      if (!(error instanceof OperationError) || !error.temporary) return messageOf(error);
+      // A login that is refused now deletes nothing later. Any other trouble says nothing about its rights: whoever deletes
+      // meets it again, and then it is a failure.
+      const isRefused = !(error instanceof OperationError) || error.status === 401 || error.status === 403;
+      if (isRefused) return messageOf(error);
       log.debug(messageOf(error));
       return undefined;
     }
