@@ -12,6 +12,7 @@ const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["run", /^src\/run\.ts$/],
   ["stages of a run over several jobs", /^src\/stages-fan-out\.ts$/],
   ["stages of a check", /^src\/stages-check\.ts$/],
+  ["stages of an estimate", /^src\/stages-estimate\.ts$/],
   ["stages", /^src\/stages\.ts$/],
   ["open-access", /^src\/open-access\.ts$/],
   ["registries, actions-log, terminal-log", /^src\/(registries|actions-log|terminal-log)\.ts$/],

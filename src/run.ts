@@ -6,12 +6,15 @@ import { resolveSelection } from "./github/selection.ts";
 import type { Inputs, Mode } from "./inputs.ts";
 import type { StepState } from "./inputs-state.ts";
 import type { Log } from "./log.ts";
+import type { Estimate } from "./plan/estimate.ts";
+import type { Plan } from "./plan/plan.ts";
 import type { Version } from "./plan/version.ts";
 import {
   closeOpened,
   copyAll,
   makePlanFor,
   openPlaces,
+  type Places,
   pruneAll,
   type RunContext,
   report,
@@ -20,6 +23,7 @@ import {
   type Wanted,
 } from "./stages.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./stages-check.ts";
+import { noSizes, showEstimate, sizeUp } from "./stages-estimate.ts";
 import { giveOut, inputsOfShare, planShare, publishAll, takePlan } from "./stages-fan-out.ts";
 
 type ModeOf<Kind extends Mode["kind"]> = Extract<Mode, { kind: Kind }>;
@@ -82,9 +86,15 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   // Who only wants to see the plan is told what is missing now, instead of an hour later.
   const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+  const estimate = dryRun ? await estimated(plan, places, context) : undefined;
   const { copies, bytesRead } = dryRun ? nothing : await copyAll(plan, inputs, places, true, context);
   const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
-  return report({ plan, dryRun, copies, prunes, bytesRead, startedAt }, places, inputs, context);
+  return report({ plan, dryRun, estimate, copies, prunes, bytesRead, startedAt }, places, inputs, context);
+}
+
+/** What a run needs for the plan, told in a dry run: nothing is read for it where that costs a pull. */
+async function estimated(plan: Plan, places: Places, context: RunContext): Promise<Estimate> {
+  return showEstimate(plan, await sizeUp(plan, places, true, context), places, context);
 }
 
 /**
@@ -102,9 +112,21 @@ async function planOnly(
   const places = await openPlaces(inputs, context);
   const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
-  if (!dryRun) await giveOut(plan, mode, inputs, places, context);
-  const job = dryRun ? undefined : "plan";
-  const done = await report({ plan, dryRun: true, job, ...nothing, startedAt }, places, inputs, context);
+  const estimate = dryRun ? await estimated(plan, places, context) : undefined;
+  if (!dryRun) {
+    // Only who cuts needs sizes, and then all of them: pulls at Docker Hub as well.
+    const sizes = mode.shares > 1 ? await sizeUp(plan, places, false, context) : noSizes;
+    giveOut(plan, mode, inputs, places, sizes, context);
+  }
+  const result = {
+    plan,
+    dryRun: true,
+    job: dryRun ? undefined : "plan",
+    estimate,
+    ...nothing,
+    startedAt,
+  } as const;
+  const done = await report(result, places, inputs, context);
   return done || (!dryRun && !context.signal.aborted);
 }
 

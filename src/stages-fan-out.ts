@@ -1,5 +1,4 @@
 import type { SourceRepositories } from "./copy/blob-needs.ts";
-import { readContents } from "./copy/copy.ts";
 import type { CopyOutcome } from "./copy/outcome.ts";
 import { publishConfirmed } from "./copy/publish-confirmed.ts";
 import { type PlanDocument, readPlan, writePlan } from "./fan-out/document.ts";
@@ -13,23 +12,25 @@ import { printNamespace } from "./oci/reference.ts";
 import type { CopyStep, Plan } from "./plan/plan.ts";
 import { repositoriesOf } from "./registries.ts";
 import { type Places, type RunContext, searchOptions } from "./stages.ts";
+import type { Sizes } from "./stages-estimate.ts";
 
 /** The stages that only a run over several jobs has. */
 
 /**
  * Gives the plan and the matrix of copy jobs to the jobs that come after.
+ * @param sizes of the images, for even shares; an image without one makes them less even, and nothing else.
  * @throws InputError when the plan is too large for them; what `setOutput` throws.
  */
-export async function giveOut(
+export function giveOut(
   plan: Plan,
   mode: Extract<Mode, { kind: "plan" }>,
   inputs: Inputs,
   places: Places,
-  context: RunContext,
-): Promise<void> {
-  const { log, sink } = context;
+  sizes: Sizes,
+  { log, sink }: RunContext,
+): void {
   const steps = plan.steps.filter((step) => step.kind === "copy");
-  const blobsOf = mode.shares === 1 ? () => [] : await blobsOfSteps(steps, places, context);
+  const blobsOf = ({ source }: CopyStep) => sizes.get(source)?.blobs ?? [];
   const document = handOut(plan, digestOfInputs(inputs), mode.shares, blobsOf);
   const text = writePlan(document);
   const destinations = inputs.destinations.map(({ type }, index) => {
@@ -41,21 +42,6 @@ export async function giveOut(
   sink.setOutput("matrix", matrix === undefined ? "" : JSON.stringify(matrix));
   const jobs = matrix?.include.length ?? 0;
   log.info(`Given out: a plan of ${text.length} characters, ${steps.length} images in ${jobs} shares`);
-}
-
-/** The blobs of every image, read once for all destinations; of one that cannot be read, none: its copy job will say why. */
-async function blobsOfSteps(
-  steps: readonly CopyStep[],
-  places: Places,
-  { log, signal }: RunContext,
-): Promise<(step: CopyStep) => readonly { digest: CopyStep["source"]["digest"]; size: number }[]> {
-  const { sources, attachments } = places;
-  const sourceRepositories: SourceRepositories = (image) => repositoriesOf(image, sources);
-  const contents = await readContents(steps, { sourceRepositories, attachments, log, signal });
-  return ({ source }) => {
-    const content = contents.get(source);
-    return content === undefined || content instanceof Error ? [] : content.blobs;
-  };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ActionEvent } from "../../sandbox/action.ts";
+import type { ActionEvent, ActionResult } from "../../sandbox/action.ts";
 import { componentsOf, harborImage } from "../../sandbox/harbor.ts";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { act, type Place, scale, tagsOf, version, type World } from "./world.ts";
@@ -189,6 +189,15 @@ export function describeMainCases(name: string, start: () => Promise<World>): vo
       const real = await act(world);
       expect(groupIn(real.log, "Plan")).toEqual(groupIn(dry.log, "Plan (dry run: nothing is written)"));
       expect(groupIn(real.log, "Plan").length).toBeGreaterThan(2);
+      // The near destination was empty: the bound is what was moved. The far one held layers already.
+      const { destinations } = (dry.report as DryReport).estimate;
+      const [near = 0, far = 0] = [world.near, world.far].map(
+        ({ name }) => destinations.find(({ destination }) => destination === name)?.mostBytes,
+      );
+      expect(uploadedTo(world.near, real)).toBe(near);
+      expect(uploadedTo(world.far, real)).toBeGreaterThan(0);
+      expect(uploadedTo(world.far, real)).toBeLessThanOrEqual(far);
+      expect(dry.log).toContain("To carry out this plan, a run needs:");
     });
 
     it("backfills a range by hand, and prunes nothing of it that is kept", async () => {
@@ -223,6 +232,25 @@ export function describeMainCases(name: string, start: () => Promise<World>): vo
       });
     });
   });
+}
+
+interface DryReport {
+  readonly estimate: {
+    readonly destinations: readonly { readonly destination: string; readonly mostBytes: number }[];
+  };
+}
+
+interface RealReport {
+  readonly steps: readonly { readonly destination: string; readonly bytes?: { readonly uploaded: number } }[];
+}
+
+/** Bytes that a run says to have uploaded to a place. */
+function uploadedTo({ name }: Place, { report }: ActionResult): number {
+  const { steps } = report as RealReport;
+  return steps.reduce(
+    (sum, { destination, bytes }) => sum + (destination === name ? (bytes?.uploaded ?? 0) : 0),
+    0,
+  );
 }
 
 /** The lines of a group in a log of the runner. */

@@ -51,6 +51,12 @@ export async function readImage(
   return { root, attachments, blobs: [...blobs.values()] };
 }
 
+/** How many manifests an image has, those of attachments included, each once. */
+export function manifestsIn({ root, attachments }: ImageContent): number {
+  const all = [root, ...attachments.map((attachment) => attachment.root)].flatMap(manifestsInOrder);
+  return new Set(all.map(({ digest }) => digest)).size;
+}
+
 /**
  * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves.
  * @param bringBack sends once more what the registry turns out not to have, blob by blob.

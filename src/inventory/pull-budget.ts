@@ -33,8 +33,11 @@ export async function withinPullBudgets(
   return current;
 }
 
-/** What is left of a registry's pulls: where its repositories go by different logins, the least. */
-function budgetAt(registry: string, sources: readonly Source[]): PullBudget | undefined {
+/**
+ * What is left of a registry's pulls, as it told last: where its repositories go by different logins, the least. Undefined
+ * where it has told nothing. Sends nothing.
+ */
+export function budgetAt(registry: string, sources: readonly Source[]): PullBudget | undefined {
   const budgets = sources
     .filter((source) => source.registry === registry)
     .flatMap((source) => source.repository(repositoryOf(source, "any")).registry.pullBudget ?? []);

@@ -14,19 +14,25 @@ export interface PullsNeeded {
   readonly atLeast: boolean;
 }
 
+/** How many manifests copying an image reads; undefined where nobody has counted them. */
+type ManifestsOf = (image: SourceImage) => number | undefined;
+
 /**
  * How many pulls the copies of a plan need at each source registry, in the order of the plan. A pull is a GET of a
  * manifest: one for an image, one more for each platform of an index. HEAD requests and blobs are none.
  * https://docs.docker.com/docker-hub/usage/pulls/
  */
-export function pullsNeeded(plan: Pick<Plan, "steps">): readonly PullsNeeded[] {
+export function pullsNeeded(
+  plan: Pick<Plan, "steps">,
+  manifestsOf: ManifestsOf = () => undefined,
+): readonly PullsNeeded[] {
   const sources = plan.steps.flatMap((step) => (step.kind === "copy" ? [step.source] : []));
   const images = new Map(sources.map((image) => [keyOf(image), image]));
   return [...Map.groupBy(images.values(), ({ source }) => source.registry)].map(([registry, ofRegistry]) => ({
     registry,
     images: ofRegistry.length,
-    pulls: ofRegistry.reduce((sum, image) => sum + pullsOf(image), 0),
-    atLeast: ofRegistry.some(hasUnknownPlatforms),
+    pulls: ofRegistry.reduce((sum, image) => sum + (manifestsOf(image) ?? pullsOf(image)), 0),
+    atLeast: ofRegistry.some((image) => manifestsOf(image) === undefined && hasUnknownPlatforms(image)),
   }));
 }
 

@@ -1,4 +1,5 @@
 import type { MovedBytes } from "../copy/outcome.ts";
+import type { Estimate } from "../plan/estimate.ts";
 import type { Step } from "../plan/plan.ts";
 import { digestOfStep, type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
 import type { ReportedDestination, RunResult } from "./result.ts";
@@ -31,6 +32,8 @@ export interface JsonReport {
   readonly requests: Readonly<Record<string, number>>;
   /** Bytes read from sources. */
   readonly bytesRead: number;
+  /** What carrying out the plan needs, before anything was done; absent but in a dry run. */
+  readonly estimate?: Estimate | undefined;
 }
 
 /** A step of the plan and what became of it. */
@@ -74,6 +77,7 @@ export function reportOf(result: RunResult): JsonReport {
     steps: reportedSteps(result).map(jsonStep),
     requests: Object.fromEntries(result.requests),
     bytesRead: result.bytesRead,
+    estimate: result.estimate,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
+import type { Estimate } from "../plan/estimate.ts";
 import type { Plan } from "../plan/plan.ts";
 
 /** Everything that a run did, for every form of report. */
@@ -7,6 +8,8 @@ export interface RunResult {
   readonly dryRun: boolean;
   /** Which job of a run over several jobs this was; absent for a whole run. */
   readonly job?: "plan" | "copy" | "publish" | undefined;
+  /** What carrying out the plan needs; absent where nobody has looked. */
+  readonly estimate?: Estimate | undefined;
   /** In the order of the run's destinations: how each names itself, and what it is. */
   readonly destinations: readonly ReportedDestination[];
   /** One for each copy step; empty after a dry run. */

@@ -1,5 +1,6 @@
 import { formatBytes } from "../copy/format-bytes.ts";
 import { shortDigest } from "../oci/digest.ts";
+import { estimateSection } from "./estimate-table.ts";
 import { failureGroups } from "./failures.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
 import { pullSections } from "./pull-sections.ts";
@@ -27,6 +28,7 @@ export function summaryOf(result: RunResult): string {
     headSection(result),
     ...failureSection(result),
     ...replacedSection(result),
+    ...estimateSection(result),
     ...versionSections(result),
     ...retentionSection(result),
     ...pullSections(result),

@@ -1,0 +1,42 @@
+import type { Repository } from "../oci/repository.ts";
+import type { ImageSize } from "../plan/estimate.ts";
+import type { CopyStep } from "../plan/plan.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
+import { type ReadingContext, readContents } from "./copy.ts";
+import { type ImageContent, manifestsIn } from "./image-copy.ts";
+
+/**
+ * Reads how large the images of a plan are, each once for all destinations: their manifests say it, no blob is asked for.
+ * @param isSpared says of which registry nothing is read. An image that only such a one has, or that cannot be read, is left out.
+ */
+export async function readSizes(
+  steps: readonly CopyStep[],
+  context: ReadingContext,
+  isSpared: (registry: string) => boolean,
+): Promise<ReadonlyMap<SourceImage, ImageSize>> {
+  const readable = new Map<SourceImage, readonly [Repository, ...Repository[]]>();
+  for (const { source } of steps) {
+    const [first, ...others] = context
+      .sourceRepositories(source)
+      .filter(({ registry }) => !isSpared(registry.registry));
+    if (first !== undefined) readable.set(source, [first, ...others]);
+  }
+  const contents = await readContents(
+    steps.filter(({ source }) => readable.has(source)),
+    {
+      ...context,
+      sourceRepositories: (image) => readable.get(image) ?? context.sourceRepositories(image),
+    },
+  );
+  return new Map(
+    [...contents].flatMap(([image, content]) =>
+      content instanceof Error ? [] : [[image, sizeOf(image, content)] as const],
+    ),
+  );
+}
+
+function sizeOf({ rewritten }: SourceImage, content: ImageContent): ImageSize {
+  const manifests = manifestsIn(content);
+  // The index that a platform subset made is at no source.
+  return { blobs: content.blobs, manifests: rewritten === undefined ? manifests : manifests - 1 };
+}
