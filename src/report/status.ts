@@ -1,8 +1,9 @@
 import { formatBytes } from "../copy/format-bytes.ts";
+import { formatDuration } from "../copy/format-duration.ts";
 import { reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
-import { countOf, formatDuration, listOf } from "./wording.ts";
+import { countOf, listOf } from "./wording.ts";
 
 /** Most versions that the closing line names; a range may hold dozens. */
 const namedVersions = 5;

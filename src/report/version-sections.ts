@@ -1,4 +1,5 @@
 import { formatBytes } from "../copy/format-bytes.ts";
+import { formatDuration } from "../copy/format-duration.ts";
 import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
 import { groupsOf } from "./grouping.ts";
@@ -6,7 +7,6 @@ import { code, details, escapeMarkdown, table } from "./markdown.ts";
 import { digestOfStep, type ImageStep, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
-import { formatDuration } from "./wording.ts";
 
 const columns = [
   { title: "" },
