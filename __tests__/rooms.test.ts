@@ -28,6 +28,7 @@ const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["oci", /^src\/oci\//],
   ["clock", /^src\/clock\.ts$/],
   ["log", /^src\/log\.ts$/],
+  ["paint", /^src\/paint\.ts$/],
   ["errors", /^src\/errors\.ts$/],
 ];
 

@@ -8,6 +8,7 @@ const page = "docs/troubleshooting.md";
 /** Sentences in the source that nobody looks up, each kind with its reason. */
 const otherTexts: readonly (readonly [why: string, file: RegExp, text: RegExp])[] = [
   ["what the plan and the summary tell", /^src\/report\/(?!annotations|reported-step|write)/, /./],
+  ["what the log tells while images are copied", /^src\/copy\/(progress|story)\.ts$/, /./],
   ["advice says itself what to do", /advice\.ts$/, /./],
   ["why a registry is treated in its way", /^src\/oci\/(quirks\.ts$|vendors\/)/, /./],
   [

@@ -89,6 +89,8 @@ export function actionEnvironment(
     GITHUB_STEP_SUMMARY: file("summary.md"),
     GITHUB_WORKSPACE: join(folder, "workspace"),
     HOME: join(folder, "home"),
+    // Whoever reads the log here looks for words, and for codes that a server has put there.
+    NO_COLOR: "1",
     PATH: [dirname(process.execPath), "/usr/local/bin", "/usr/bin", "/bin"].join(":"),
     RUNNER_OS: "Linux",
     RUNNER_TEMP: join(folder, "temp"),

@@ -68,7 +68,8 @@ async function run(sandbox: Sandbox): Promise<ActionResult> {
   const folder = mkdtempSync(join(tmpdir(), "harbor-release-mirror-demo-"));
   try {
     const event = releaseEvent(sandbox, newestRelease.version);
-    const environment = actionEnvironment(sandbox, { event, inputs: actionInputs(sandbox), folder });
+    const inputs = actionInputs(sandbox);
+    const environment = actionEnvironment(sandbox, { event, inputs, folder, env: { NO_COLOR: "" } });
     const log = workflowLog((line) => print(line));
     const result = await runAction(environment, { onOutput: log.write });
     log.end();

@@ -1,5 +1,5 @@
 import * as core from "@actions/core";
-import { type Log, rememberSecret, withoutSecrets } from "./log.ts";
+import { atIntervals, type Log, type LogOptions, rememberSecret, withoutSecrets } from "./log.ts";
 
 /** Shorter texts are not masked: hiding every "on" or "1" would make a log unreadable, and no real secret is that short. */
 const shortestSecret = 4;
@@ -8,14 +8,23 @@ const shortestSecret = 4;
  * A log for the runner: annotations, groups, masks. The runner hides masked texts itself; this log hides them as well, so
  * that they are not in what it is given either.
  */
-export function actionsLog(): Log {
+export function actionsLog({ debug, paint }: LogOptions): Log {
   const masked = new Set<string>();
+  const info = (message: string): void => core.info(withoutCommands(withoutSecrets(message)));
   return {
-    info: (message) => core.info(withoutCommands(withoutSecrets(message))),
-    debug: (message) => core.debug(withoutSecrets(message)),
+    paint,
+    info,
+    debug: (message) => {
+      // The runner would throw such lines away, but take every one of them from the pipe: one for each request.
+      if (debug) core.debug(withoutSecrets(message));
+    },
     warning: (message) => core.warning(withoutSecrets(message)),
     error: (message) => core.error(withoutSecrets(message)),
     group: (title, body) => core.group(withoutSecrets(title), body),
+    progress: (lines) =>
+      atIntervals(() => {
+        for (const line of lines()) info(paint.faint(line));
+      }),
     mask: (secret) => {
       // The runner masks line by line, and so must every line of a key file be known to it.
       for (const line of [secret, ...secret.split(/\r?\n/)]) {

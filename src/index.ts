@@ -6,6 +6,7 @@ import { loadInputs } from "./inputs.ts";
 import { isPostStep, loadState } from "./inputs-state.ts";
 import type { Log } from "./log.ts";
 import { createTransport } from "./oci/transport.ts";
+import { paintFor } from "./paint.ts";
 import { cleanUp, explain, run } from "./run.ts";
 import { terminalLog } from "./terminal-log.ts";
 
@@ -14,9 +15,11 @@ const postTime = 5 * 60_000;
 
 /** Every runner sets `GITHUB_ACTIONS`; without it, a person reads along. */
 function logOf(environment: Readonly<Record<string, string | undefined>>): Log {
-  if (environment.GITHUB_ACTIONS === "true") return actionsLog();
-  const colours = process.stdout.isTTY && !environment.NO_COLOR;
-  return terminalLog(process.stdout, { debug: core.isDebug(), colours });
+  // What calls itself dumb takes no codes, neither for colours nor for moving about.
+  const isTerminal = process.stdout.isTTY && environment.TERM !== "dumb";
+  const options = { debug: core.isDebug(), paint: paintFor(environment, isTerminal) };
+  if (environment.GITHUB_ACTIONS === "true") return actionsLog(options);
+  return terminalLog(process.stdout, { ...options, live: isTerminal });
 }
 
 /** The process of the Action: signals in, exit status out. */

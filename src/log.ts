@@ -1,14 +1,30 @@
+import { type Paint, plainPaint } from "./paint.ts";
+
 /** Where a run tells what it does. An argument everywhere, so that tests read it and nothing else prints. */
 export interface Log {
   info(message: string): void;
-  /** Shown only with `ACTIONS_STEP_DEBUG`. */
+  /** Shown only with `ACTIONS_STEP_DEBUG`, and written nowhere without. */
   debug(message: string): void;
   /** A line in the log and an annotation on the run. */
   warning(message: string): void;
   error(message: string): void;
   group<T>(title: string, body: () => Promise<T>): Promise<T>;
+  /**
+   * Shows how far things are, line by line, until the returned function is called: in place on a terminal, else again and
+   * again. How often is for the log to say.
+   */
+  progress(lines: () => readonly string[]): () => void;
   /** Hides a secret from the log from now on. Call it before the secret's first use. */
   mask(secret: string): void;
+  /** Marks for pieces of `info` lines, which show only where there are colours. Warnings and errors have their own. */
+  readonly paint: Paint;
+}
+
+/** How a log is to be. */
+export interface LogOptions {
+  /** Whether debug messages are written. */
+  readonly debug: boolean;
+  readonly paint: Paint;
 }
 
 /** A log that says nothing: for tests, and for parts whose words are of no use to the caller. */
@@ -18,8 +34,23 @@ export const silentLog: Log = {
   warning: () => undefined,
   error: () => undefined,
   group: (_title, body) => body(),
+  progress: () => () => undefined,
   mask: () => undefined,
+  paint: plainPaint,
 };
+
+/** Longest time without a line of progress where each is a new line, in milliseconds. */
+const progressInterval = 10_000;
+
+/**
+ * Does something at intervals, from one interval from now until the returned function is called.
+ * @param milliseconds between two times. It keeps no process alive.
+ */
+export function atIntervals(work: () => void, milliseconds = progressInterval): () => void {
+  const timer = setInterval(work, milliseconds);
+  timer.unref();
+  return () => clearInterval(timer);
+}
 
 /** The forms of all secrets that this process knows. */
 const secretForms = new Set<string>();

@@ -1,44 +1,73 @@
-import { styleText } from "node:util";
-import { type Log, rememberSecret, withoutSecrets } from "./log.ts";
+import { atIntervals, type Log, type LogOptions, rememberSecret, withoutSecrets } from "./log.ts";
 
 /** As much of a terminal, or of what stands in its place, as the log needs. */
 export interface Terminal {
+  /** Width in characters; undefined where there is none, as of a file. */
+  readonly columns?: number | undefined;
   write(text: string): unknown;
 }
 
-export interface TerminalLogOptions {
-  /** Whether debug messages are shown. */
-  readonly debug: boolean;
-  /** Whether colours are: on a terminal whose user has not said otherwise by `NO_COLOR` (https://no-color.org). */
-  readonly colours: boolean;
+export interface TerminalLogOptions extends LogOptions {
+  /** Whether lines that stand there can be drawn anew: on a terminal that takes ANSI codes. */
+  readonly live: boolean;
 }
+
+/** Time between two looks at progress that is shown in place, in milliseconds. */
+const liveInterval = 1_000;
 
 /** Shorter texts are not taken for secrets: hiding every "on" or "1" would make a log unreadable. */
 const shortestSecret = 4;
 
-/** A log for people who run this on their own machine: no workflow commands, groups by indentation. */
-export function terminalLog(terminal: Terminal, options: TerminalLogOptions): Log {
+/**
+ * A log for people who run this on their own machine: no workflow commands, groups by indentation. On a terminal, progress
+ * stays below the last line and is drawn anew in place.
+ */
+export function terminalLog(terminal: Terminal, { debug, paint, live }: TerminalLogOptions): Log {
   let indent = "";
-  const style = (format: Parameters<typeof styleText>[0], text: string): string =>
-    options.colours ? styleText(format, text, { validateStream: false }) : text;
-  const print = (text: string): void => {
-    for (const line of withoutSecrets(text).split("\n")) terminal.write(`${indent}${line}\n`);
+  let drawn: readonly string[] = [];
+  const draw = (lines: readonly string[]): void => {
+    // Up to the first of the lines that stand there, and away with all from there on (ECMA-48, CUU and ED).
+    const erase = drawn.length === 0 ? "" : `\u001b[${drawn.length}A\u001b[J`;
+    drawn = lines;
+    const text = erase + lines.map((line) => `${paint.faint(line)}\n`).join("");
+    if (text !== "") terminal.write(text);
   };
+  const print = (text: string, format = (line: string): string => line): void => {
+    const below = drawn;
+    draw([]);
+    for (const line of withoutSecrets(text).split("\n")) terminal.write(`${indent}${format(line)}\n`);
+    draw(below);
+  };
+  // A line that is broken at the edge would be two, and only one of them would be drawn anew.
+  const fitting = (line: string): string => withoutSecrets(`${indent}${line}`).slice(0, terminal.columns);
   return {
+    paint,
     info: (message) => print(message),
     debug: (message) => {
-      if (options.debug) print(style("gray", message));
+      if (debug) print(message, paint.faint);
     },
-    warning: (message) => print(style("yellow", `⚠ ${message}`)),
-    error: (message) => print(style("red", `✖ ${message}`)),
+    warning: (message) => print(`⚠ ${message}`, paint.warn),
+    error: (message) => print(`✖ ${message}`, paint.bad),
     group: async (title, body) => {
-      print(style("bold", `▸ ${title}`));
+      print(`▸ ${title}`, paint.strong);
       indent = "  ";
       try {
         return await body();
       } finally {
         indent = "";
       }
+    },
+    progress: (lines) => {
+      if (!live) {
+        return atIntervals(() => {
+          for (const line of lines()) print(line, paint.faint);
+        });
+      }
+      const stop = atIntervals(() => draw(lines().map(fitting)), liveInterval);
+      return () => {
+        stop();
+        draw([]);
+      };
     },
     mask: (secret) => {
       for (const line of [secret, ...secret.split(/\r?\n/)]) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { buildImage, buildIndex, randomBytes } from "../../sandbox/images.ts";
+import { type RecordingLog, recordingLog } from "../recording-log.ts";
 import { blobBytesInto, blobBytesOutOf, imageWithBase, requestsTo, startWorld } from "./harness.ts";
 
 /** Sum of the distinct blobs of images made by `imageWithBase`. */
@@ -11,6 +12,47 @@ function uniqueBytes(...artifacts: readonly ReturnType<typeof imageWithBase>[]):
   );
   return [...blobs.values()].reduce((sum, size) => sum + size, 0);
 }
+
+describe("the log of a copy", () => {
+  /** What the log has said, without the time that it took. */
+  const toldBy = ({ infos }: RecordingLog): readonly string[] =>
+    infos.map((line) => line.replace(/after \d+\.\d s$/, "after … s"));
+
+  it("has a line for each image at each destination, and one when the version is complete there", async () => {
+    await using world = await startWorld({});
+    const log = recordingLog();
+    await world.run(world.stepsFor(world.place("core", imageWithBase("core"))), { log });
+    const lines = toldBy(log);
+    for (const { host } of world.destinations) {
+      const image = lines.findIndex((line) => line.startsWith(`✓ core:v1.0.0 → ${host}/mirror: `));
+      expect(lines[image]).toMatch(/: 162\.\d kB uploaded, after … s$/);
+      const version = `★ v1.0.0 is complete at ${host}/mirror: 1 image tagged, after … s`;
+      expect(lines.indexOf(version)).toBeGreaterThan(image);
+    }
+    expect(lines).toHaveLength(4);
+  });
+
+  it("says which image keeps a version from being complete, and that no tag was set by this job", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const images = ["core", "portal"].map((name) => world.place(name, imageWithBase(name)));
+    const steps = images.flatMap((image) => world.stepsFor(image));
+    const [destination] = world.destinations;
+    destination?.fault({
+      when: { method: "PUT", path: /mirror\/core\/manifests/ },
+      times: Number.POSITIVE_INFINITY,
+      effect: { status: 403 },
+    });
+    const [log, withoutTags] = [recordingLog(), recordingLog()];
+    await world.run(steps, { log });
+    expect(toldBy(log)).toContainEqual(expect.stringMatching(/^✗ core:v1\.0\.0 → .* status 403/));
+    expect(toldBy(log).at(-1)).toBe(
+      `✗ v1.0.0 is not complete at ${destination?.host}/mirror: 2 of 2 images failed or held back`,
+    );
+    destination?.clearFaults();
+    await world.run(steps, { log: withoutTags, moveTags: false });
+    expect(toldBy(withoutTags).at(-1)).toMatch(/^★ v1\.0\.0 of this share is at .*: 2 images without tags/);
+  });
+});
 
 describe("copy", () => {
   it("brings every image to every destination, byte for byte", async () => {

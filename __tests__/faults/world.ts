@@ -16,7 +16,7 @@ import {
 import type { SandboxServer } from "../../sandbox/server.ts";
 import { startTcr, type Tcr, tcrKey } from "../../sandbox/tcr.ts";
 import { loadInputs } from "../../src/inputs.ts";
-import type { Log } from "../../src/log.ts";
+import { type Log, silentLog } from "../../src/log.ts";
 import { createTransport, type TransportOptions } from "../../src/oci/transport.ts";
 import { explain, run } from "../../src/run.ts";
 import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
@@ -273,7 +273,7 @@ function lineLog(lines: string[]): Log {
     keep(title);
     return work();
   };
-  return { info: keep, debug: keep, warning: keep, error: keep, group, mask: () => undefined };
+  return { ...silentLog, info: keep, debug: keep, warning: keep, error: keep, group };
 }
 
 /** Every server of a world by the login that belongs to it, for who looks what was sent where. */

@@ -7,7 +7,7 @@ import { type RegistryOptions, type RegistryServer, startRegistry } from "../../
 import type { Clock } from "../../src/clock.ts";
 import { systemClock } from "../../src/clock.ts";
 import { loadInputs } from "../../src/inputs.ts";
-import type { Log } from "../../src/log.ts";
+import { type Log, silentLog } from "../../src/log.ts";
 import { explain, run } from "../../src/run.ts";
 import { openNetwork } from "./clients.ts";
 import { frontOf, type Tamper } from "./front.ts";
@@ -132,5 +132,5 @@ function lineLog(lines: string[]): Log {
     keep(title);
     return work();
   };
-  return { info: keep, debug: keep, warning: keep, error: keep, group, mask: () => undefined };
+  return { ...silentLog, info: keep, debug: keep, warning: keep, error: keep, group };
 }

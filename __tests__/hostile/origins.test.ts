@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Artifact, Blob } from "../../sandbox/images.ts";
 import { mediaTypes, randomBytes } from "../../sandbox/images.ts";
 import { messageOf } from "../../src/errors.ts";
+import { silentLog } from "../../src/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import type { Repository } from "../../src/oci/repository.ts";
 import { startWorld } from "../copy/harness.ts";
@@ -265,12 +266,11 @@ describe("case 19: a login in the user part of a URL that a server names", () =>
       else response.writeHead(307, { location: `${storage.origin}/blob?X-Amz-Signature=${signature}` }).end();
     });
     const log = {
+      ...silentLog,
       info: (line: string) => lines.push(line),
       debug: (line: string) => lines.push(line),
       warning: (line: string) => lines.push(line),
       error: (line: string) => lines.push(line),
-      group: <T>(_title: string, work: () => Promise<T>) => work(),
-      mask: () => undefined,
     };
     const repository = repositoryOver(openNetwork({}, log), registry.host);
     const failure = await failureOf(repository.readBlob({ digest: digest, size: 6 }, { from: 0, to: 6 }));

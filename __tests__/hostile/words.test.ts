@@ -7,6 +7,7 @@ import type { FaultAction, FaultRule } from "../../sandbox/faults.ts";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { actionsLog } from "../../src/actions-log.ts";
 import { printable } from "../../src/log.ts";
+import { plainPaint } from "../../src/paint.ts";
 import { act, type RunOptions, startSandboxWorld, version } from "../e2e/world.ts";
 import { runs, textOf } from "../properties/arbitraries.ts";
 import { startMirror, versions } from "./mirror.ts";
@@ -20,6 +21,9 @@ const words = [
   "\r##[error]INJECTED\u001b[31mred\u202eesrever\u0085",
   "<img src=x onerror=alert(1)> [click](https://evil.example) | @everyone `x` </details><script>",
 ].join("\r\n");
+
+/** Has the Action write its debug lines, too. */
+const debugging = { RUNNER_DEBUG: "1" };
 
 /** The commands that a log of ours has. Any other, or one of these with a server's words as its parameters, is injected. */
 const ownCommands = /^::(?:debug|warning|error|add-mask|group|endgroup)::/;
@@ -151,7 +155,7 @@ describe("case 16: words of servers that the runner could obey", () => {
     const server = serverOf(world);
     if (!("fault" in server)) throw new Error("no server");
     server.fault({ ...rule, times: Number.POSITIVE_INFINITY });
-    const result = await act(world, { inputs: { wait: "0", images: "harbor-core" } });
+    const result = await act(world, { inputs: { wait: "0", images: "harbor-core" }, env: debugging });
     expect(result.exitCode).toBe(1);
     expectClean(result);
   });
@@ -163,7 +167,7 @@ describe("case 16: words of servers that the runner could obey", () => {
       const publishedAt = Date.UTC(2026, 8, 1);
       world.github.addRelease({ tag, name: words, prerelease: false, publishedAt });
     }
-    const result = await act(world, { inputs: { images: "harbor-core" } });
+    const result = await act(world, { inputs: { images: "harbor-core" }, env: debugging });
     expect(result.exitCode).toBe(0);
     expectClean(result);
     expect(`${result.log}${result.summary}`).not.toContain("INJECTED");
@@ -255,7 +259,9 @@ describe("the barriers in front of the runner", () => {
       return true;
     });
     try {
-      actionsLog().info("told\n::add-mask::INJECTED\r\n \t:::stop-commands::x\rand ##[error]here");
+      actionsLog({ debug: false, paint: plainPaint }).info(
+        "told\n::add-mask::INJECTED\r\n \t:::stop-commands::x\rand ##[error]here",
+      );
     } finally {
       write.mockRestore();
     }

@@ -153,7 +153,19 @@ describe("a request", () => {
     await discard(await transport.send(get(`${server.origin}/upload?_state=secret`)));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(`GET ${server.origin}/upload?… 200`);
+    expect(lines[0]).toMatch(/ \d+ ms$/);
     expect(lines[0]).not.toContain("secret");
+  });
+
+  test("is told to the debug log, and how long it took, where no answer comes", async () => {
+    const lines: string[] = [];
+    const server = await serve(() => ({ status: 200 }));
+    server.fault({ when: {}, effect: { reset: true } });
+    const transport = openTransport({ ...silentLog, debug: (line) => lines.push(line) });
+    await expect(transport.send(get(`${server.origin}/upload?_state=secret`))).rejects.toThrow();
+    expect(lines).toEqual([
+      expect.stringMatching(new RegExp(`^GET ${server.origin}/upload\\?… failed after \\d+ ms$`)),
+    ]);
   });
 });
 

@@ -9,9 +9,9 @@ import { deliverBlob, type Placements } from "./blob-delivery.ts";
 import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
 import { findMissing, isComplete, lossFailure } from "./confirm.ts";
 import type { Downloads } from "./download.ts";
-import { formatBytes } from "./format-bytes.ts";
 import { type ImageContent, putImage } from "./image-copy.ts";
-import { type CopyOutcome, type MovedBytes, noBytes } from "./outcome.ts";
+import { type CopyOutcome, noBytes } from "./outcome.ts";
+import { imageLine, versionLine } from "./story.ts";
 import type { Target } from "./target.ts";
 import { type ImageResult, publishVersion, untagged } from "./version.ts";
 
@@ -41,6 +41,7 @@ export async function copyToDestination(
 ): Promise<readonly CopyOutcome[]> {
   const started = performance.now();
   const { downloads } = shared;
+  const { log } = target.options;
   for (const { descriptor } of needs) target.options.progress.expect(descriptor.size);
   const ready = prepare(target.signal);
   // Every delivery takes the failure up; where no image could be read there is none, and it must not end the process.
@@ -58,8 +59,18 @@ export async function copyToDestination(
   const versions = Map.groupBy(steps, (step) => step.version);
   const outcomes = await Promise.all(
     [...versions.values()].map(async (ofVersion) => {
-      const results = await Promise.all(ofVersion.map((step) => copyImage(step, target, deliveries, shared)));
-      return shared.moveTags ? publishVersion(results, target.signal) : results.map(untagged);
+      const results = await Promise.all(
+        ofVersion.map(async (step) => {
+          const result = await copyImage(step, target, deliveries, shared);
+          log.info(imageLine({ failure: undefined, ...result }, performance.now() - started, log.paint));
+          return result;
+        }),
+      );
+      const published = shared.moveTags
+        ? await publishVersion(results, target.signal)
+        : results.map(untagged);
+      log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
+      return published;
     }),
   );
   // Files of the spool may go only when nobody reads them any more.
@@ -93,7 +104,6 @@ async function copyImage(
       if (placement !== "present") placed.add(blob.digest);
     }
     const untracked = await complete(step, content, repository, placed, target, shared);
-    target.options.log.info(`${repository.reference}: ${movedWords(bytes)}`);
     return { step, bytes, ready: { repository, tag: step.tag, content, untracked } };
   } catch (error) {
     target.failed(error);
@@ -127,17 +137,6 @@ async function complete(
   const stillMissing = await findMissing(content, repository, placed, target.signal);
   if (!isComplete(stillMissing)) throw lossFailure(repository, stillMissing);
   return untracked;
-}
-
-/** `41.2 MB uploaded, 12.3 MB mounted`: what it took to complete an image. */
-function movedWords({ uploaded, mounted, present }: MovedBytes): string {
-  const parts = [
-    [uploaded, "uploaded"],
-    [mounted, "mounted"],
-    [present, "already there"],
-  ] as const;
-  const words = parts.filter(([bytes]) => bytes > 0).map(([bytes, how]) => `${formatBytes(bytes)} ${how}`);
-  return words.length === 0 ? "complete" : words.join(", ");
 }
 
 /** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */

@@ -1,8 +1,9 @@
 import type { Log } from "../log.ts";
 import { formatBytes } from "./format-bytes.ts";
+import { formatDuration } from "./format-duration.ts";
 
-/** Longest time without a line while bytes move, in milliseconds. */
-const interval = 10_000;
+/** How far the rate looks back, in milliseconds: a minute evens out the end of one large blob and the start of the next. */
+const rateWindow = 60_000;
 
 /** Bytes to one destination. */
 export class DestinationProgress {
@@ -47,21 +48,66 @@ export class DestinationProgress {
   }
 }
 
-/** Tells every ten seconds how far each destination is, from now until the returned function is called. */
-export function reportProgress(destinations: readonly DestinationProgress[], log: Log): () => void {
-  const started = performance.now();
-  const timer = setInterval(() => {
-    const seconds = Math.round((performance.now() - started) / 1000);
-    const parts = destinations.map(
-      ({ name, done, total }) =>
-        `${name} ${formatBytes(done)} of ${formatBytes(total)}${percent(done, total)}`,
-    );
-    log.info(`After ${seconds} s: ${parts.join("; ")}`);
-  }, interval);
-  timer.unref();
-  return () => clearInterval(timer);
+/** How fast bytes move of late, from looks at a count of them that only grows. */
+export class RecentRate {
+  readonly #looks: { readonly at: number; readonly bytes: number }[] = [];
+
+  /**
+   * Looks once more.
+   * @param at in milliseconds on any clock, later than at the look before.
+   * @returns bytes a second since a minute ago, or since the first look; 0 at the first.
+   */
+  look(at: number, bytes: number): number {
+    this.#looks.push({ at, bytes });
+    while ((this.#looks[1]?.at ?? at) <= at - rateWindow) this.#looks.shift();
+    const [oldest = { at, bytes }] = this.#looks;
+    return at > oldest.at ? ((bytes - oldest.bytes) * 1000) / (at - oldest.at) : 0;
+  }
 }
 
-function percent(done: number, total: number): string {
-  return total === 0 ? "" : ` (${Math.floor((100 * done) / total)} %)`;
+/** How far a destination is. */
+export interface ProgressState extends Pick<DestinationProgress, "name" | "done" | "total"> {
+  /** Bytes a second of late. */
+  readonly rate: number;
+}
+
+/**
+ * A line for each destination, in aligned columns: how much of what, how fast, and how long it takes at that rate.
+ * @param elapsed since the start, in milliseconds.
+ */
+export function progressLines(states: readonly ProgressState[], elapsed: number): readonly string[] {
+  const rows = states.map(({ name, done, total, rate }) => [
+    name,
+    total === 0 ? "" : `${Math.floor((100 * done) / total)} %`,
+    total === 0 ? "nothing to send so far" : `${formatBytes(done)} of ${formatBytes(total)}`,
+    done >= total ? "" : `${formatBytes(Math.round(rate))}/s`,
+    timeLeft(done, total, rate),
+  ]);
+  const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  return rows.map(([name = "", ...figures]) => {
+    const aligned = figures.map((cell, index) => cell.padStart(widthOf(index + 1)));
+    return [`after ${formatDuration(elapsed)}:`, name.padEnd(widthOf(0)), ...aligned].join("  ").trimEnd();
+  });
+}
+
+function timeLeft(done: number, total: number, rate: number): string {
+  if (total === 0) return "";
+  if (done >= total) return "all sent";
+  return rate > 0 ? `${formatDuration((1000 * (total - done)) / rate)} left` : "standing still";
+}
+
+/** Shows how far each destination is, from now until the returned function is called. */
+export function reportProgress(destinations: readonly DestinationProgress[], log: Log): () => void {
+  const started = performance.now();
+  const rates = new Map(destinations.map((destination) => [destination, new RecentRate()]));
+  const look = (now: number): readonly ProgressState[] =>
+    destinations.map((destination) => {
+      const { name, done, total, moved } = destination;
+      return { name, done, total, rate: rates.get(destination)?.look(now, moved) ?? 0 };
+    });
+  look(started);
+  return log.progress(() => {
+    const now = performance.now();
+    return progressLines(look(now), now - started);
+  });
 }

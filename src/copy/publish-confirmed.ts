@@ -13,6 +13,7 @@ import { type ImageContent, putImage } from "./image-copy.ts";
 import { manifestsInOrder } from "./image-graph.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import type { ReadyImage } from "./publish.ts";
+import { imageLine, versionLine } from "./story.ts";
 import { type ImageResult, publishVersion } from "./version.ts";
 
 /** A destination that other jobs have copied to. */
@@ -37,6 +38,7 @@ export async function publishConfirmed(
   context: PublishContext,
 ): Promise<readonly CopyOutcome[]> {
   const started = performance.now();
+  const { log } = context;
   const contents = await readContents(steps, context);
   const outcomes = await Promise.all(
     context.destinations.flatMap((destination) => {
@@ -45,7 +47,12 @@ export async function publishConfirmed(
         const results = await Promise.all(
           ofVersion.map((step) => confirmImage(step, destination, contents, context)),
         );
-        return publishVersion(results, context.signal);
+        for (const result of results) {
+          if ("failure" in result) log.info(imageLine(result, performance.now() - started, log.paint));
+        }
+        const published = await publishVersion(results, context.signal);
+        log.info(versionLine(published, true, performance.now() - started, log.paint));
+        return published;
       });
     }),
   );

@@ -1,6 +1,6 @@
 import { Octokit } from "@octokit/rest";
 import { Response, type fetch as undiciFetch } from "undici";
-import type { Log } from "../log.ts";
+import { type Log, printable } from "../log.ts";
 import { BodyError } from "../oci/http.ts";
 
 /** `fetch` as undici has it: proxies and time limits are its maker's business. */
@@ -39,13 +39,15 @@ const apiVersion = "2022-11-28";
 export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   const { log, signal, repeating = (fetch) => fetch } = options;
   const fetchUpTo = (limit: number): Fetch => repeating(limitedFetch(options.fetch, limit));
+  // Method, path, status and time of each request, with the id that the server gave it.
+  const tell = (line: string): void => log.debug(printable(line));
   const octokit = new Octokit({
     baseUrl: options.apiUrl.href.replace(/\/+$/, ""),
     userAgent: options.userAgent,
     ...(options.token === undefined ? {} : { auth: options.token }),
     request: { fetch: fetchUpTo(answerLimit), ...(signal === undefined ? {} : { signal }) },
     // Octokit prints failures to the console unless told otherwise; here the caller decides what a failure means.
-    log: { debug: () => undefined, info: log.debug, warn: log.debug, error: log.debug },
+    log: { debug: () => undefined, info: tell, warn: tell, error: tell },
   });
   octokit.hook.before("request", (request) => {
     request.headers["x-github-api-version"] = apiVersion;

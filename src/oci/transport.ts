@@ -82,6 +82,10 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
       foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
     requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
     const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
+    const told = (end: string): void =>
+      log.debug(
+        `${request.method} ${redacted(request.url)} ${end} ${Math.round(performance.now() - started)} ms`,
+      );
     const answer = await undiciRequest(request.url, {
       dispatcher: connections[request.answer ?? "document"],
       method: request.method,
@@ -93,10 +97,11 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
       // by HEAD, and a new connection costs three round trips each time. Such a body breaks the next request, which is
       // sent again. https://github.com/nodejs/undici/issues/258
       ...(request.method === "HEAD" && request.connection !== "own" ? { reset: false } : {}),
+    }).catch((error: unknown) => {
+      told("failed after");
+      throw error;
     });
-    log.debug(
-      `${request.method} ${redacted(request.url)} ${answer.statusCode} ${Math.round(performance.now() - started)} ms`,
-    );
+    told(`${answer.statusCode}`);
     return {
       status: answer.statusCode,
       url: request.url,

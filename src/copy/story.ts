@@ -1,0 +1,60 @@
+import { printable } from "../log.ts";
+import type { Paint } from "../paint.ts";
+import { formatBytes } from "./format-bytes.ts";
+import { formatDuration } from "./format-duration.ts";
+import type { CopyOutcome, MovedBytes } from "./outcome.ts";
+
+/** The lines that the log has while images are copied. */
+
+/** Most characters of a failure in a line: with its advice. The annotation at the end has more. */
+const failureLimit = 600;
+
+/** An image of which it is known how it went: up to its tag, or with it. */
+export type Told = Pick<CopyOutcome, "step" | "bytes" | "failure">;
+
+/**
+ * `✓ harbor-core:v2.15.2 → docker.io/goharbor: 41.2 MB uploaded, 12.3 MB mounted, after 12.3 s`.
+ * @param elapsed since the copy began, in milliseconds.
+ */
+export function imageLine({ step, bytes, failure }: Told, elapsed: number, paint: Paint): string {
+  const subject = `${step.image}:${step.tag} → ${step.destination}`;
+  return failure === undefined
+    ? `${paint.good("✓")} ${subject}: ${movedWords(bytes)}, ${paint.faint(`after ${formatDuration(elapsed)}`)}`
+    : `${paint.bad("✗")} ${subject}: ${paint.bad(printable(failure, failureLimit))}`;
+}
+
+/** What it took to complete an image; what is zero is not news. */
+function movedWords({ uploaded, mounted, present }: MovedBytes): string {
+  const parts = [
+    [uploaded, "uploaded"],
+    [mounted, "mounted"],
+    [present, "already there"],
+  ] as const;
+  const words = parts.filter(([bytes]) => bytes > 0).map(([bytes, how]) => `${formatBytes(bytes)} ${how}`);
+  return words.length === 0 ? "complete" : words.join(", ");
+}
+
+/**
+ * The moment that people wait for, a version can be pulled from a destination; or that it does not come.
+ * @param images all that were to be copied of one version to one destination. At least one.
+ * @param moveTags whether this job sets tags.
+ * @param elapsed since the copy began, in milliseconds.
+ */
+export function versionLine(
+  images: readonly Told[],
+  moveTags: boolean,
+  elapsed: number,
+  paint: Paint,
+): string {
+  const { version = "", destination = "" } = images[0]?.step ?? {};
+  const failed = images.filter(({ failure }) => failure !== undefined).length;
+  const counted = `${images.length} image${images.length === 1 ? "" : "s"}`;
+  if (failed > 0) {
+    const which = moveTags ? "failed or held back" : "failed";
+    return paint.bad(`✗ ${version} is not complete at ${destination}: ${failed} of ${counted} ${which}`);
+  }
+  const after = paint.faint(`after ${formatDuration(elapsed)}`);
+  const where = moveTags ? `is complete at ${destination}` : `of this share is at ${destination}`;
+  const tags = moveTags ? "tagged" : "without tags, which the last job sets";
+  return `${paint.good("★")} ${paint.strong(`${version} ${where}`)}: ${counted} ${tags}, ${after}`;
+}
