@@ -75,7 +75,8 @@ export function planShare(
   { log, signal }: RunContext,
 ): Promise<Plan> {
   const { destinations } = places;
-  return planOfShare(document, share, { ...searchOptions(places, inputs, log), destinations, signal });
+  const search = { ...searchOptions(places, inputs, log), destinations, signal };
+  return log.group("Look at the sources", () => planOfShare(document, share, search));
 }
 
 /** Publishes what the copy jobs have brought, each version that is complete at its destination. */

@@ -25,6 +25,7 @@ import { type NetworkTransport, userAgent } from "./oci/transport.ts";
 import { closeAccess, openAccess } from "./open-access.ts";
 import { makePlan, type Plan } from "./plan/plan.ts";
 import { select } from "./plan/selection.ts";
+import type { Snapshot } from "./plan/snapshot.ts";
 import { type Version, versionOf } from "./plan/version.ts";
 import {
   type OpenDestination,
@@ -35,7 +36,9 @@ import {
   repositoriesOf,
 } from "./registries.ts";
 import { planLines } from "./report/plan-table.ts";
+import { pruneLines } from "./report/prune-lines.ts";
 import type { RunResult } from "./report/result.ts";
+import { snapshotLines } from "./report/snapshot-lines.ts";
 import { succeeded } from "./report/tally.ts";
 import { type ReportSink, writeReport } from "./report/write.ts";
 
@@ -146,13 +149,27 @@ export interface PlanOptions {
  * Looks at GitHub, sources and destinations, and makes the plan.
  * @throws InputError or OperationError when no plan can be made; nothing was written anywhere then.
  */
-export async function makePlanFor(
+export function makePlanFor(
+  wanted: Wanted,
+  inputs: Inputs,
+  places: Places,
+  options: PlanOptions,
+  context: RunContext,
+): Promise<Plan> {
+  return context.log.group("Look at releases, sources and destinations", async () => {
+    const snapshot = await lookAround(wanted, inputs, places, options, context);
+    for (const line of snapshotLines(snapshot, context.log.paint)) context.log.info(line);
+    return makePlan(snapshot);
+  });
+}
+
+async function lookAround(
   wanted: Wanted,
   inputs: Inputs,
   places: Places,
   { wait, only = (versions) => versions }: PlanOptions,
   context: RunContext,
-): Promise<Plan> {
+): Promise<Snapshot> {
   const { clock, log, signal } = context;
   const { repository } = wanted;
   const name = `${repository.owner}/${repository.name}`;
@@ -162,7 +179,7 @@ export async function makePlanFor(
   log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
   const readAtTag = (path: string, tag: string): Promise<string | undefined> =>
     readFileAtTag(github, repository, path, tag);
-  const snapshot = await takeSnapshot({
+  return takeSnapshot({
     repository: name,
     universe,
     wanted: versions,
@@ -173,7 +190,6 @@ export async function makePlanFor(
     wait: { ...searchOptions(places, inputs, log), clock, wait },
     signal,
   });
-  return makePlan(snapshot);
 }
 
 /** How images are looked for at the sources. */
@@ -199,7 +215,7 @@ export async function versionsOf(
 /** Prints the plan. */
 export function showPlan(plan: Plan, title: string, { log }: RunContext): Promise<void> {
   return log.group(title, async () => {
-    for (const line of planLines(plan)) log.info(line);
+    for (const line of planLines(plan, log.paint)) log.info(line);
   });
 }
 
@@ -251,13 +267,15 @@ export async function pruneAll(
   if (planned.length === 0) return [];
   return log.group("Prune", async () => {
     const outcomes = await Promise.all(
-      destinations.map(({ name, destination }) => {
+      destinations.map(async ({ name, destination }) => {
         const steps = planned.filter((step) => step.destination === name);
         const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
         const broken = copies.filter(
           ({ step, failure }) => step.destination === name && failure !== undefined,
         ).length;
-        return prune(steps, destination, failed + broken, signal);
+        const own = await prune(steps, destination, failed + broken, signal);
+        for (const line of pruneLines(own, log.paint)) log.info(line);
+        return own;
       }),
     );
     return outcomes.flat();

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { colourPaint, plainPaint } from "../../src/paint.ts";
 import type { Step } from "../../src/plan/plan.ts";
 import { planLines } from "../../src/report/plan-table.ts";
 import {
@@ -19,6 +20,7 @@ function linesOf(...steps: readonly Step[]): readonly string[] {
     run()
       .plan(...steps)
       .build().plan,
+    plainPaint,
   );
 }
 
@@ -88,4 +90,20 @@ test("a plan without versions says so", () => {
     "Plan for goharbor/harbor: no version is wanted",
     "In all: 0 images to copy, 0 to skip, 0 to prune",
   ]);
+});
+
+test("colours change no word and no column", () => {
+  const { plan } = run()
+    .plan(
+      copyStep({ image: "harbor-core" }),
+      skipStep({ image: "harbor-db" }),
+      failStep(),
+      keepStep(),
+      pruneStep(),
+    )
+    .plan(leaveStep({ version: "v2.11.0" }))
+    .build();
+  const coloured = planLines(plan, colourPaint);
+  expect(coloured.join("\n")).toContain("  \u001b[36mcopy \u001b[39m  harbor-core:v2.15.2");
+  expect(coloured.map((line) => line.replaceAll(/\u001b\[\d+m/g, ""))).toEqual(planLines(plan, plainPaint));
 });

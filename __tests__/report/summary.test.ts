@@ -179,6 +179,25 @@ test("requests by host and bytes read stand at the end, once", () => {
   expect(summary).toContain("41.2 MB were read");
 });
 
+test.each<[what: string, changes: Partial<RunResult>, sentence: string]>([
+  ["a whole run", {}, "41.2 MB were read from the sources, each blob once for all destinations."],
+  ["a job that copies", { job: "copy" }, "each blob once for all images of this job's share."],
+  [
+    "the job that plans",
+    { job: "plan", dryRun: true },
+    "No blob was read by this job: those that copy read them.",
+  ],
+  [
+    "the job that publishes",
+    { job: "publish" },
+    "No blob was read by this job: those before it have copied them.",
+  ],
+  ["a dry run", { dryRun: true }, "No blob was read: this was a dry run."],
+  ["a dry run of a job that copies", { job: "copy", dryRun: true }, "No blob was read: this was a dry run."],
+])("what was read by %s", (_what, changes, sentence) => {
+  expect(summaryOf(run().copied(copyStep()).build(changes))).toContain(sentence);
+});
+
 test("foreign text from a registry is shown, not obeyed", () => {
   const evil = "<script>alert(1)</script> | [x](javascript:1)\n\n# `title`\n::set-output name=a::b";
   const summary = summaryOf(

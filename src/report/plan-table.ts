@@ -1,4 +1,5 @@
 import { printable } from "../log.ts";
+import type { Paint } from "../paint.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { groupsOf } from "./grouping.ts";
 import type { ImageStep, RetentionStep } from "./reported-step.ts";
@@ -9,7 +10,7 @@ const reasonLimit = 600;
 
 /** A row of the table: cells that are aligned, and what stands below it. */
 interface Row {
-  readonly cells: readonly [action: string, subject: string, destination: string];
+  readonly cells: readonly [action: Step["kind"], subject: string, destination: string];
   readonly reason: string;
   /** The images that the row stands for, when it stands for several. */
   readonly images: readonly string[];
@@ -17,9 +18,9 @@ interface Row {
 
 /**
  * The plan as aligned text for the log: the images of each version, then what each destination keeps, prunes and
- * leaves. A dry run prints exactly this, and so does a real run before it starts (P9). Every tag is named.
+ * leaves, in colours by what is done. A dry run prints exactly this, and so does a real run before it starts (P9). Every tag is named.
  */
-export function planLines(plan: Plan): readonly string[] {
+export function planLines(plan: Plan, paint: Paint): readonly string[] {
   const images = plan.steps.filter(isImageStep);
   const retention = plan.steps.filter((step) => !isImageStep(step));
   const sections = [
@@ -31,12 +32,12 @@ export function planLines(plan: Plan): readonly string[] {
   ].filter(({ rows }) => rows.length > 0);
   const aligned = align(sections.flatMap(({ rows }) => rows));
   return [
-    heading(plan),
+    paint.strong(heading(plan)),
     ...sections.flatMap(({ heading: title, rows }) => [
-      title,
-      ...rows.flatMap((row) => printRow(row, aligned)),
+      paint.strong(title),
+      ...rows.flatMap((row) => printRow(row, aligned, paint)),
     ]),
-    totals(plan),
+    paint.strong(totals(plan)),
   ];
 }
 
@@ -96,10 +97,29 @@ function align(rows: readonly Row[]): readonly number[] {
   return [0, 1, 2].map((column) => Math.max(0, ...rows.map(({ cells }) => cells[column]?.length ?? 0)));
 }
 
-function printRow({ cells, reason, images }: Row, widths: readonly number[]): readonly string[] {
-  const aligned = cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
-  const below = images.length === 0 ? [] : [`  ${" ".repeat(widths[0] ?? 0)}  ${images.join(", ")}`];
-  return [`  ${aligned}  ${reason}`, ...below];
+/** How each action looks: what changes something stands out. */
+const looks: Readonly<Record<Step["kind"], keyof Paint>> = {
+  copy: "change",
+  skip: "faint",
+  fail: "bad",
+  keep: "good",
+  prune: "warn",
+  leave: "faint",
+};
+
+function printRow(
+  { cells, reason, images }: Row,
+  widths: readonly number[],
+  paint: Paint,
+): readonly string[] {
+  const [action = "", ...others] = cells.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+  const look = paint[looks[cells[0]]];
+  const names = images.join(", ");
+  const below = names === "" ? [] : [`  ${" ".repeat(widths[0] ?? 0)}  ${paint.faint(names)}`];
+  return [
+    `  ${look(action)}  ${others.join("  ")}  ${cells[0] === "fail" ? look(reason) : reason}`,
+    ...below,
+  ];
 }
 
 function totals({ steps }: Plan): string {

@@ -3,10 +3,7 @@ import { formatDuration } from "../copy/format-duration.ts";
 import { reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
-import { countOf, listOf } from "./wording.ts";
-
-/** Most versions that the closing line names; a range may hold dozens. */
-const namedVersions = 5;
+import { countOf } from "./wording.ts";
 
 /** How a run ended, in one sentence. */
 export interface Status {
@@ -46,11 +43,4 @@ function runStatus(result: RunResult): Status {
     icon: failed > 0 ? "❌" : "✅",
     sentence: `${counts}${givenUp}; ${traffic}, in ${took}.${result.job === "copy" ? " No tag has moved yet: the last job publishes." : ""}`,
   };
-}
-
-/** The last line of the log: repository, versions and how the run ended. */
-export function closingLine(result: RunResult): string {
-  const { repository, versions } = result.plan;
-  const subject = versions.length === 0 ? repository : `${repository} ${listOf(versions, namedVersions)}`;
-  return `${subject}: ${statusOf(result).sentence}`;
 }

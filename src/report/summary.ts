@@ -121,6 +121,14 @@ function trafficSection(result: RunResult): readonly Section[] {
   if (result.requests.size === 0) return [];
   const rows = [...result.requests].map(([host, requests]) => [code(host), String(requests)]);
   const hosts = table([{ title: "Host" }, { title: "Requests", align: "right" }], rows);
-  const read = `${formatBytes(result.bytesRead)} were read from the sources, each blob once for all destinations.`;
-  return [{ name: "traffic", rank: 6, markdown: `### Traffic\n\n${read}\n\n${hosts}` }];
+  return [{ name: "traffic", rank: 6, markdown: `### Traffic\n\n${readWords(result)}\n\n${hosts}` }];
+}
+
+/** What this job read: in a run over several jobs each blob is read once in each job that needs it. */
+function readWords({ dryRun, job, bytesRead }: RunResult): string {
+  if (job === "plan") return "No blob was read by this job: those that copy read them.";
+  if (dryRun) return "No blob was read: this was a dry run.";
+  if (job === "publish") return "No blob was read by this job: those before it have copied them.";
+  const bytes = `${formatBytes(bytesRead)} were read from the sources, each blob once`;
+  return job === "copy" ? `${bytes} for all images of this job's share.` : `${bytes} for all destinations.`;
 }

@@ -1,9 +1,9 @@
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { annotationsOf } from "./annotations.ts";
+import { closingParagraph } from "./closing.ts";
 import { reportOf } from "./json-report.ts";
 import type { RunResult } from "./result.ts";
-import { closingLine } from "./status.ts";
 import { summaryOf } from "./summary.ts";
 import { imagesInPlace, mirroredVersions, tallyOf } from "./tally.ts";
 
@@ -26,7 +26,7 @@ export interface ReportSink {
 export const imagesOutputLimit = 400_000;
 
 /**
- * Writes every form of report: annotations, JSON file, outputs, summary, closing line. A file or summary that cannot be
+ * Writes every form of report: annotations, JSON file, outputs, summary, closing paragraph. A file or summary that cannot be
  * written is a warning: the images are where they are, with or without it.
  * @throws what `setOutput` throws, because a job that waits for an output must not go on without it.
  */
@@ -41,7 +41,7 @@ export async function writeReport(result: RunResult, sink: ReportSink): Promise<
   } catch (error) {
     sink.log.warning(`The job summary could not be written: ${messageOf(error)}`);
   }
-  sink.log.info(closingLine(result));
+  sink.log.info(closingParagraph(result, sink.log.paint));
 }
 
 /** The path of the written file; empty when it could not be written. */

@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import type { PruneOutcome } from "../../src/copy/outcome.ts";
+import { plainPaint } from "../../src/paint.ts";
+import { pruneLines } from "../../src/report/prune-lines.ts";
+import { pruneStep, tcr } from "./result-builder.ts";
+
+function outcome(
+  image: string,
+  version: string,
+  status: PruneOutcome["status"],
+  reason?: string,
+): PruneOutcome {
+  return { step: pruneStep({ image, version }), status, reason };
+}
+
+test("one line for each version and what became of it", () => {
+  const lines = pruneLines(
+    [
+      outcome("harbor-core", "v2.12.0", "pruned"),
+      outcome("harbor-core", "v2.11.0", "failed", "denied\n::error::x"),
+      outcome("harbor-db", "v2.12.0", "pruned"),
+      outcome("harbor-db", "v2.11.0", "not-tried", "1 image failed"),
+    ],
+    plainPaint,
+  );
+  expect(lines).toEqual([
+    `✓ v2.12.0 at ${tcr}: 2 tags deleted`,
+    `✗ v2.11.0 at ${tcr}: 1 tag not deleted: denied : :error: :x`,
+    `– v2.11.0 at ${tcr}: 1 tag not deleted: 1 image failed`,
+  ]);
+});

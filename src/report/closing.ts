@@ -1,0 +1,64 @@
+import { printable } from "../log.ts";
+import type { Paint } from "../paint.ts";
+import { failureGroups } from "./failures.ts";
+import { groupsOf } from "./grouping.ts";
+import { isComplete, type Reported, reportedImages, reportedSteps } from "./reported-step.ts";
+import type { RunResult } from "./result.ts";
+import { statusOf } from "./status.ts";
+import { succeeded } from "./tally.ts";
+import { countOf, listOf } from "./wording.ts";
+
+/** Most versions, or places with failures, that the paragraph names; a range may hold dozens of versions. */
+const namedLimit = 5;
+
+/** Most characters of a failure: what is wrong, for somebody who does not have the log. */
+const reasonLimit = 300;
+
+/**
+ * The end of the log: one paragraph that says it all to somebody who reads nothing else. Repository, versions and how the run
+ * ended; where which versions are complete now; what was deleted; what failed where, and why.
+ */
+export function closingParagraph(result: RunResult, paint: Paint): string {
+  const { repository, versions } = result.plan;
+  const subject = versions.length === 0 ? repository : `${repository} ${listOf(versions, namedLimit)}`;
+  const mark = succeeded(result) ? paint.good : paint.bad;
+  const steps = reportedSteps(result);
+  const sentences = [statusOf(result).sentence, ...complete(result), ...pruned(steps), ...failed(steps)];
+  return `${mark(subject)}: ${sentences.join(" ")}`;
+}
+
+/** Destinations that have the same versions are one piece of news. */
+function complete(result: RunResult): readonly string[] {
+  const images = reportedImages(result);
+  const places = result.destinations.map(({ name }) => {
+    const own = images.filter(({ step }) => step.destination === name);
+    const versions = result.plan.versions.filter((version) =>
+      isComplete(own.filter(({ step }) => step.version === version)),
+    );
+    return { name, versions };
+  });
+  return groupsOf(places, ({ versions }) => versions).flatMap(({ first: { versions }, all }) => {
+    const names = all.map(({ name }) => name).join(", ");
+    return versions.length === 0 ? [] : [`Complete at ${names}: ${listOf(versions, namedLimit)}.`];
+  });
+}
+
+function pruned(steps: readonly Reported[]): readonly string[] {
+  const deleted = steps.filter(({ outcome }) => outcome === "pruned");
+  return groupsOf(deleted, ({ step }) => [step.destination]).map(({ first, all }) => {
+    const versions = [...new Set(all.map(({ step }) => step.version))];
+    return `Deleted at ${first.step.destination}: ${countOf(all.length, "tag")} of ${listOf(versions, namedLimit)}.`;
+  });
+}
+
+function failed(steps: readonly Reported[]): readonly string[] {
+  const groups = failureGroups(steps);
+  const places = groupsOf(groups, ({ first }) => [first.step.destination]).slice(0, namedLimit);
+  return places.map(({ first: group, all }) => {
+    const images = all.reduce((sum, { all: own }) => sum + own.length, 0);
+    const { step, reason } = group.first;
+    const cause = printable(reason, reasonLimit);
+    const end = /[.…]$/.test(cause) ? "" : ".";
+    return `Failed at ${step.destination}: ${countOf(images, "image")}; the cause: ${cause}${end}`;
+  });
+}
