@@ -45,6 +45,19 @@ test("Harbor's chart gets an image for each component that it deploys", () => {
   });
 });
 
+test("charts of older releases have their components as well", () => {
+  const builder = run();
+  const images = ["chartmuseum-photon", "notary-server-photon", "notary-signer-photon", "clair-photon"];
+  for (const image of [...images, "clair-adapter-photon"])
+    builder.copied(copyStep({ image, version: "v2.1.0" }));
+  const image = (name: string) => ({ image: { repository: `${tcr}/${name}`, tag: "v2.1.0" } });
+  expect(helmValues(builder.build())).toEqual({
+    chartmuseum: image("chartmuseum-photon"),
+    notary: { server: image("notary-server-photon"), signer: image("notary-signer-photon") },
+    clair: { clair: image("clair-photon"), adapter: image("clair-adapter-photon") },
+  });
+});
+
 test("the cache of releases up to v2.15.1 has the same key, and a tag stays a text", () => {
   const values = helmValues(
     run()
@@ -63,4 +76,68 @@ test.each([
   const result = builder.build();
   expect(pulls(result)).toHaveLength(1);
   expect(helmValues(result)).toBeUndefined();
+});
+
+/** The lines of the code block below a title. */
+function blockBelow(result: RunResult, title: string): readonly string[] {
+  const text = pullSections(result)
+    .map(({ markdown }) => markdown)
+    .join("\n");
+  const [, block = ""] = /```[a-z]+\n([\s\S]*?)\n```/.exec(text.slice(text.indexOf(title))) ?? [];
+  return text.includes(title) ? block.split("\n") : [];
+}
+
+const at = (destination: string): RunResult =>
+  run()
+    .copied(copyStep({ destination, image: "harbor-core" }))
+    .copied(copyStep({ destination, image: "prepare" }))
+    .build();
+
+const settings = ["Names for the Harbor installer", "containerd: read", "Docker: read"] as const;
+
+test("the images get the names that Harbor's installer looks for", () => {
+  expect(blockBelow(at("registry.example.com/mirror"), settings[0])).toEqual([
+    "docker tag registry.example.com/mirror/harbor-core:v2.15.2 goharbor/harbor-core:v2.15.2",
+    "docker tag registry.example.com/mirror/prepare:v2.15.2 goharbor/prepare:v2.15.2",
+  ]);
+});
+
+test("a mirror of the same namespace stands in for Docker Hub, in containerd and Docker", () => {
+  expect(blockBelow(at(tcr), settings[1])).toEqual([
+    'server = "https://registry-1.docker.io"',
+    "",
+    '[host."https://goharbor.tencentcloudcr.com"]',
+    '  capabilities = ["pull", "resolve"]',
+  ]);
+  expect(JSON.parse(blockBelow(at(tcr), settings[2]).join("\n"))).toEqual({
+    "registry-mirrors": ["https://goharbor.tencentcloudcr.com"],
+  });
+  expect(blockBelow(at("localhost:5000/goharbor"), settings[1])).toContain('[host."http://localhost:5000"]');
+});
+
+test("below another path, containerd alone can be told; with another namespace, neither", () => {
+  const below = at("registry.example.com/team/goharbor");
+  expect(blockBelow(below, settings[1]).slice(2)).toEqual([
+    '[host."https://registry.example.com/v2/team"]',
+    '  capabilities = ["pull", "resolve"]',
+    "  override_path = true",
+  ]);
+  const text = (result: RunResult): string => pullSections(result)[0]?.markdown ?? "";
+  expect(text(below)).not.toContain('"registry-mirrors":');
+  expect(text(below)).toContain("it cannot be told to look there");
+  const renamed = at("registry.example.com/my-goharbor");
+  expect(text(renamed)).not.toMatch(/hosts\.toml|daemon\.json/);
+  expect(text(renamed)).toContain("neither can be told to look there");
+});
+
+test("where Harbor's users look anyway, nothing has to be set; another namespace of Docker Hub needs the names", () => {
+  for (const title of settings) expect(blockBelow(at(dockerHub), title)).toEqual([]);
+  const other = at("docker.io/mirror");
+  expect(blockBelow(other, settings[0])).toHaveLength(2);
+  for (const title of settings.slice(1)) expect(blockBelow(other, title)).toEqual([]);
+});
+
+test("another repository's images get the pull lines alone", () => {
+  const [section] = pullSections(run("owner/name").copied(copyStep()).build());
+  expect(section?.markdown).not.toContain("<details>");
 });

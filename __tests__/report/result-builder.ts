@@ -1,4 +1,4 @@
-import type { MovedBytes } from "../../src/copy/outcome.ts";
+import type { MovedBytes, MovingTime } from "../../src/copy/outcome.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { parseNamespace } from "../../src/oci/reference.ts";
 import type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep } from "../../src/plan/plan.ts";
@@ -83,8 +83,8 @@ export function leaveStep(options: ImageOptions = {}): LeaveStep {
 export interface ResultBuilder {
   /** Steps that have no outcome of their own, and, for a dry run or a broken one, those that got none. */
   plan(...steps: RunResult["plan"]["steps"]): ResultBuilder;
-  copied(step: CopyStep, bytes?: Partial<MovedBytes>): ResultBuilder;
-  copyFailed(step: CopyStep, failure: string): ResultBuilder;
+  copied(step: CopyStep, bytes?: Partial<MovedBytes>, moved?: MovingTime): ResultBuilder;
+  copyFailed(step: CopyStep, failure: string, moved?: MovingTime): ResultBuilder;
   pruned(step: PruneStep): ResultBuilder;
   pruneFailed(step: PruneStep, reason: string): ResultBuilder;
   pruneNotTried(step: PruneStep, reason: string): ResultBuilder;
@@ -102,12 +102,12 @@ export function run(repository = "goharbor/harbor"): ResultBuilder {
       steps.push(...added);
       return builder;
     },
-    copied: (step, bytes = {}) => {
-      copies.push({ step, failure: undefined, bytes: { ...noBytes, ...bytes }, milliseconds: 1500 });
+    copied: (step, bytes = {}, moved = undefined) => {
+      copies.push({ step, failure: undefined, bytes: { ...noBytes, ...bytes }, milliseconds: 1500, moved });
       return builder.plan(step);
     },
-    copyFailed: (step, failure) => {
-      copies.push({ step, failure, bytes: noBytes, milliseconds: 700 });
+    copyFailed: (step, failure, moved = undefined) => {
+      copies.push({ step, failure, bytes: noBytes, milliseconds: 700, moved });
       return builder.plan(step);
     },
     pruned: (step) => {

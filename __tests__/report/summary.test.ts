@@ -27,8 +27,8 @@ function tableBelow(summary: string, heading: string): readonly string[] {
   return after.slice(0, end < 0 ? undefined : end).filter((line) => line.startsWith("| "));
 }
 
-describe("the table of a version at a destination", () => {
-  test("has a row for each image: digest, size, what moved, time", () => {
+describe("the table of a version", () => {
+  test("has a row for each image and a column for each destination: size, digest, what moved", () => {
     const summary = summaryOf(
       run()
         .copied(copyStep({ image: "harbor-core" }), { uploaded: 41_200_000, mounted: 2_000_000 })
@@ -38,25 +38,62 @@ describe("the table of a version at a destination", () => {
           skipStep({ image: "harbor-portal" }),
           skipStep({ image: "prepare", inPlace: false, reason: "of v2" }),
         )
+        .copied(copyStep({ image: "harbor-core", destination: dockerHub }), { uploaded: 43_200_000 })
+        .plan(skipStep({ image: "harbor-db", destination: dockerHub }))
+        .copyFailed(copyStep({ image: "harbor-log", destination: dockerHub }), "refused")
         .build(),
     );
     const short = (image: string): string => `\`${digest(`${image}:v2.15.2`).slice(0, 19)}\``;
-    expect(tableBelow(summary, `v2.15.2 at \`${tcr}\``)).toEqual([
-      "|  | Image | Digest | Size | Outcome | Time |",
-      "| --- | --- | --- | ---: | --- | ---: |",
-      `| ✅ | \`harbor-core:v2.15.2\` | ${short("harbor-core")} | 43.2 MB | 41.2 MB uploaded, 2.0 MB mounted | 1.5 s |`,
-      `| ✅ | \`harbor-db:v2.15.2\` | ${short("harbor-db")} | 5.0 kB | 5.0 kB already there | 1.5 s |`,
-      `| ✅ | \`harbor-log:v2.15.2\` | ${short("harbor-log")} |  | tag set | 1.5 s |`,
-      `| ✅ | \`harbor-portal:v2.15.2\` | ${short("harbor-portal")} |  | it is in place |  |`,
-      "| ⏭️ | `prepare:v2.15.2` |  |  | of v2 |  |",
+    expect(tableBelow(summary, "❌ v2.15.2")).toEqual([
+      `| Image | Size | Digest | \`${tcr}\` | \`${dockerHub}\` |`,
+      "| --- | ---: | --- | --- | --- |",
+      `| \`harbor-core:v2.15.2\` | 43.2&nbsp;MB | ${short("harbor-core")} | ✅ 41.2 MB uploaded, 2.0 MB mounted | ✅ 43.2 MB uploaded |`,
+      `| \`harbor-db:v2.15.2\` | 5.0&nbsp;kB | ${short("harbor-db")} | ✅ 5.0 kB already there | ✅ in place |`,
+      `| \`harbor-log:v2.15.2\` |  | ${short("harbor-log")} | ✅ tag set | ❌ failed |`,
+      `| \`harbor-portal:v2.15.2\` |  | ${short("harbor-portal")} | ✅ in place |  |`,
+      "| `prepare:v2.15.2` |  |  | ⏭️ not wanted |  |",
+      "| **In all** | 43.2&nbsp;MB |  | ✅ 4 in place after 1.5 s | ❌ 1 of 3 failed |",
     ]);
-    expect(summary).toContain("3 copied, 1 in place, 1 not wanted");
+    expect(summary).toContain(
+      "5 images of 43.2 MB at 2 destinations: 4 copied, 2 in place, 1 not wanted, 1 failed",
+    );
+    expect(summary).toContain(`- ⏭️ \`${tcr}\`, \`prepare:v2.15.2\`: of v2\n`);
+    expect(summary).toContain(`- ❌ \`${dockerHub}\`, \`harbor-log:v2.15.2\`: refused\n`);
+  });
+
+  test("gives each digest in full once, to copy", () => {
+    const summary = summaryOf(
+      run()
+        .copied(copyStep({ destination: tcr }))
+        .copied(copyStep({ destination: dockerHub }))
+        .build(),
+    );
+    const line = `harbor-core:v2.15.2@${digest("harbor-core:v2.15.2")}\n`;
+    expect(summary.split(line)).toHaveLength(2);
+  });
+
+  test("tells where a destination holds another digest than the first", () => {
+    const other = { ...skipStep({ destination: dockerHub }), digest: digest("another") };
+    const summary = summaryOf(run().copied(copyStep()).plan(other).build());
+    expect(summary).toContain(`✅ in place; holds \`${digest("another").slice(0, 19)}\``);
   });
 
   test("is folded away where nothing happened, and only there", () => {
     const quiet = summaryOf(run("owner/name").plan(skipStep()).build());
-    expect(quiet).toContain("<details><summary>Nothing to do: 1 in place</summary>\n\n|");
-    expect(summaryOf(run("owner/name").copied(copyStep()).build())).not.toContain("<details>");
+    expect(quiet).toContain("<details><summary>1 image at 1 destination: 1 in place</summary>\n\n| Image |");
+    expect(summaryOf(run("owner/name").copied(copyStep()).build())).not.toContain(
+      "<details><summary>1 image",
+    );
+  });
+
+  test("of more than three versions is folded away too, but for those in which something failed", () => {
+    const builder = run();
+    for (const version of ["v4.0.0", "v3.0.0", "v2.0.0"]) builder.copied(copyStep({ version }));
+    const three = summaryOf(builder.build());
+    const four = summaryOf(builder.copyFailed(copyStep({ version: "v1.0.0" }), "refused").build());
+    expect(three).not.toContain("<details><summary>1 image");
+    expect(four.match(/<details><summary>1 image .*1 copied/g)).toHaveLength(3);
+    expect(four).toContain("### ❌ v1.0.0\n\n1 image at 1 destination: 1 failed\n\n| Image |");
   });
 
   test("says when a platform subset made a new index", () => {
@@ -73,6 +110,23 @@ describe("the table of a version at a destination", () => {
     expect(summaryOf(run().copied(subset).build())).toContain("tag set; new index of the chosen platforms");
     expect(summaryOf(run().copied(step).build())).not.toContain("new index");
   });
+});
+
+test("several versions stand in one table, every version and destination", () => {
+  const builder = run()
+    .copied(copyStep({ version: "v2.0.0" }))
+    .plan(
+      skipStep({ version: "v1.0.0" }),
+      skipStep({ version: "v2.0.0", destination: dockerHub, inPlace: false }),
+    )
+    .copyFailed(copyStep({ version: "v1.0.0", destination: dockerHub }), "refused");
+  expect(tableBelow(summaryOf(builder.build()), "Versions")).toEqual([
+    `| Version | \`${tcr}\` | \`${dockerHub}\` |`,
+    "| --- | --- | --- |",
+    "| v2.0.0 | ✅ 1 in place after 1.5 s | ⏭️ not wanted |",
+    "| v1.0.0 | ✅ 1 in place | ❌ 1 of 1 failed |",
+  ]);
+  expect(summaryOf(run().copied(copyStep()).build())).not.toContain("### Versions");
 });
 
 test("numbers of each destination", () => {
@@ -95,8 +149,8 @@ test("what a failed image moved is not given as its size", () => {
     ...copy,
     bytes: { uploaded: 7_000, mounted: 0, present: 0 },
   }));
-  const row = tableBelow(summaryOf({ ...result, copies }), `v2.15.2 at \`${tcr}\``).at(-1);
-  expect(row).toMatch(/ \| {2}\| refused \| 0\.7 s \|$/);
+  const rows = tableBelow(summaryOf({ ...result, copies }), "❌ v2.15.2");
+  expect(rows.map((row) => row.split(" | ")[1])).toEqual(["Size", "---:", "", ""]);
 });
 
 test("failures stand at the top, those of one reason together", () => {
@@ -135,11 +189,11 @@ test("what was kept, pruned, left and given up, and why", () => {
       .build(),
   );
   expect(tableBelow(summary, "Kept and pruned").slice(2)).toEqual([
-    `| ✅ kept | \`${tcr}\` | v2.15.2 | all | among the newest 3 by semver |`,
-    `| ⚠️ left | \`${tcr}\` | v2.11.0 | \`harbor-core:v2.11.0\` | this login cannot delete tags |`,
-    `| 🧹 pruned | \`${tcr}\` | v2.12.0 | 2 tags: \`harbor-core:v2.12.0\`, \`harbor-db:v2.12.0\` | not among the newest 3&#58; v2.15.2 |`,
-    `| ❌ failed | \`${tcr}\` | v2.10.0 | \`harbor-core:v2.10.0\` | denied |`,
-    `| ⏸️ not pruned | \`${dockerHub}\` | v2.12.0 | \`harbor-core:v2.12.0\` | an image failed |`,
+    `| ✅&nbsp;kept | \`${tcr}\` | v2.15.2 | all | among the newest 3 by semver |`,
+    `| ⚠️&nbsp;left | \`${tcr}\` | v2.11.0 | \`harbor-core:v2.11.0\` | this login cannot delete tags |`,
+    `| 🧹&nbsp;pruned | \`${tcr}\` | v2.12.0 | 2 tags: \`harbor-core:v2.12.0\`, \`harbor-db:v2.12.0\` | not among the newest 3&#58; v2.15.2 |`,
+    `| ❌&nbsp;failed | \`${tcr}\` | v2.10.0 | \`harbor-core:v2.10.0\` | denied |`,
+    `| ⏸️&nbsp;not&nbsp;pruned | \`${dockerHub}\` | v2.12.0 | \`harbor-core:v2.12.0\` | an image failed |`,
   ]);
 });
 
@@ -153,8 +207,8 @@ test("a dry run says that nothing was written, and what would be", () => {
   expect(summary).toContain("🔎 Dry run, nothing was written: 1 image to copy, 0 to skip, 1 to prune");
   expect(summary).toContain("| Destination | To copy | To skip | To prune | Cannot be mirrored |");
   expect(summary).toContain(`| \`${tcr}\` | 1 | 0 | 1 | 0 |`);
-  expect(summary).toContain("🔎 to prune");
-  expect(summary).toContain("to copy: it is not there yet");
+  expect(summary).toContain("🔎&nbsp;to&nbsp;prune");
+  expect(summary).toContain(`- 🔎 \`${tcr}\`: it is not there yet`);
   expect(summary).toContain("would be replaced");
   expect(summary).not.toMatch(/copied,|were replaced|docker pull/);
 });
@@ -175,7 +229,7 @@ test("requests by host and bytes read stand at the end, once", () => {
     "| `ghcr.io` | 42 |",
     "| `registry-1.docker.io` | 7 |",
   ]);
-  expect(summary.indexOf("### Traffic")).toBeGreaterThan(summary.indexOf("### Pull from"));
+  expect(summary.indexOf("### Traffic")).toBeGreaterThan(summary.indexOf("### Use "));
   expect(summary).toContain("41.2 MB were read");
 });
 
@@ -209,7 +263,7 @@ test("foreign text from a registry is shown, not obeyed", () => {
   );
   expect(summary).not.toMatch(/<script|<img|\]\(|^# |::set-output|javascript:/m);
   const tableRows = summary.split("\n").filter((line) => line.startsWith("| "));
-  expect(new Set(tableRows.map((line) => line.split(" | ").length))).toEqual(new Set([8, 6, 5, 2]));
+  expect(new Set(tableRows.map((line) => line.split(" | ").length))).toEqual(new Set([8, 4, 5, 2]));
 });
 
 describe("GitHub's limit of 1 MiB", () => {
@@ -228,14 +282,15 @@ describe("GitHub's limit of 1 MiB", () => {
   test("20 versions of 12 images at 3 destinations fit whole", () => {
     const summary = summaryOf(large(20, 12, ""));
     expect(Buffer.byteLength(summary)).toBeLessThan(githubLimit);
-    expect(summary.match(/^### v2\./gm)).toHaveLength(60);
+    expect(summary.match(/^### ✅ v2\./gm)).toHaveLength(20);
+    expect(tableBelow(summary, "Versions")).toHaveLength(22);
     expect(summary).not.toContain("left out");
   });
 
   test.each([
-    ["many failures", 30, 40, "the registry said <no> ".repeat(20)],
+    ["many failures", 60, 40, "the registry said <no> ".repeat(20)],
     ["texts of wide characters", 30, 40, "拒绝访问".repeat(100)],
-    ["versions of very many images", 2, 2000, "*".repeat(900)],
+    ["versions of very many images", 20, 300, "*".repeat(900)],
   ])("of %s the least important is left out, and named", (_what, versions, images, reason) => {
     const summary = summaryOf(large(versions, images, reason));
     expect(Buffer.byteLength(summary)).toBeLessThan(githubLimit);
@@ -244,8 +299,9 @@ describe("GitHub's limit of 1 MiB", () => {
       new RegExp(`^❌ 0 images copied, 0 skipped, 0 pruned, ${versions * images * 3} failed`, "m"),
     );
     expect(summary).toContain("[!CAUTION]");
-    expect(summary).toContain(`### v2.${versions}.0 at`);
-    expect(summary).toMatch(/left out here: (.*, )?v2\.[0-9]+\.0 at .*JSON report/);
+    expect(summary).toContain(`### ❌ v2.${versions}.0`);
+    expect(tableBelow(summary, "Versions")).toHaveLength(versions + 2);
+    expect(summary).toMatch(/left out here: (.*, )?v2\.[0-9]+\.0.*JSON report/);
     expect(summary).not.toContain("### Traffic");
     expect(summary.split("```").length % 2).toBe(1);
   });

@@ -63,7 +63,7 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
     if (!(error instanceof OperationError) || error.details.side !== "runner") throw error;
     const failure = messageOf(error);
     return {
-      outcomes: steps.map((step) => ({ step, failure, bytes: noBytes, milliseconds: 0 })),
+      outcomes: steps.map((step) => ({ step, failure, bytes: noBytes, milliseconds: 0, moved: undefined })),
       bytesRead: 0,
     };
   }

@@ -76,9 +76,12 @@ export async function copyToDestination(
   // Files of the spool may go only when nobody reads them any more.
   await Promise.allSettled(deliveries.values());
   await target.settle();
-  return outcomes
-    .flat()
-    .map(({ at, ...outcome }) => ({ ...outcome, milliseconds: Math.round(at - started) }));
+  const since = (moment: number): number => Math.max(0, Math.round(moment - started));
+  return outcomes.flat().map(({ at, moved, ...outcome }) => ({
+    ...outcome,
+    milliseconds: since(at),
+    moved: moved && { begin: since(moved.begin), end: since(moved.end) },
+  }));
 }
 
 /** Brings one image to one destination, up to but without its tag. */
@@ -90,25 +93,36 @@ async function copyImage(
 ): Promise<ImageResult> {
   const content = shared.contents.get(step.source);
   if (content === undefined || content instanceof Error) {
-    return { step, bytes: noBytes, failure: messageOf(content) };
+    return { step, bytes: noBytes, moved: undefined, failure: messageOf(content) };
   }
   const repository = target.repository(repositoryOf(target.options, step.image));
   const placed = new Set<Digest>();
   let bytes = noBytes;
+  let begin: number | undefined;
   try {
     for (const blob of content.blobs) {
       const placement = (await deliveries.get(blob.digest))?.get(repository.name);
+      // What was mounted had been sent for another image, and is part of that one's time.
+      if (placement !== "present" && placement !== "mounted")
+        begin = earlier(begin, target.options.progress.begunAt(blob.digest));
       if (placement === undefined || placement instanceof Error)
         throw placement ?? new Error(`${blob.digest} was not delivered`);
       bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
       if (placement !== "present") placed.add(blob.digest);
     }
+    begin ??= performance.now();
     const untracked = await complete(step, content, repository, placed, target, shared);
-    return { step, bytes, ready: { repository, tag: step.tag, content, untracked } };
+    const moved = { begin, end: performance.now() };
+    return { step, bytes, moved, ready: { repository, tag: step.tag, content, untracked } };
   } catch (error) {
     target.failed(error);
-    return { step, bytes, failure: messageOf(error) };
+    const moved = begin === undefined ? undefined : { begin, end: performance.now() };
+    return { step, bytes, moved, failure: messageOf(error) };
   }
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 /**

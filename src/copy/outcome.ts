@@ -7,6 +7,14 @@ export interface MovedBytes {
   readonly present: number;
 }
 
+/** A span of time since the start of the copy, in milliseconds. */
+export interface MovingTime {
+  /** When the first byte went to this destination, or, where none had to, the manifests. */
+  readonly begin: number;
+  /** When the destination had confirmed all of it, or when it failed. Its tag waits for the rest of the version. */
+  readonly end: number;
+}
+
 /** What became of a copy step. */
 export interface CopyOutcome {
   readonly step: CopyStep;
@@ -15,6 +23,8 @@ export interface CopyOutcome {
   readonly bytes: MovedBytes;
   /** From the start of the copy until the tag was set or the image failed, in milliseconds. */
   readonly milliseconds: number;
+  /** When the image's own content moved; undefined where nothing of it was tried, or another job did it. */
+  readonly moved: MovingTime | undefined;
 }
 
 /** What became of a prune step. */

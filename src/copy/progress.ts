@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import type { Digest } from "../oci/digest.ts";
 import { formatBytes } from "./format-bytes.ts";
 import { formatDuration } from "./format-duration.ts";
 
@@ -8,6 +9,7 @@ const rateWindow = 60_000;
 /** Bytes to one destination. */
 export class DestinationProgress {
   readonly name: string;
+  readonly #begun = new Map<Digest, number>();
   #done = 0;
   #total = 0;
   #moved = 0;
@@ -45,6 +47,16 @@ export class DestinationProgress {
   sent(bytes: number): void {
     this.#done += bytes;
     this.#moved += Math.max(0, bytes);
+  }
+
+  /** An upload of the blob got its connection. */
+  begin(blob: Digest): void {
+    if (!this.#begun.has(blob)) this.#begun.set(blob, performance.now());
+  }
+
+  /** When the blob's first upload began, on the clock of `performance.now`; undefined while none has. */
+  begunAt(blob: Digest): number | undefined {
+    return this.#begun.get(blob);
   }
 }
 

@@ -72,14 +72,14 @@ async function confirmImage(
 ): Promise<ImageResult> {
   const content = contents.get(step.source);
   if (content === undefined || content instanceof Error) {
-    return { step, bytes: noBytes, failure: messageOf(content) };
+    return { step, bytes: noBytes, moved: undefined, failure: messageOf(content) };
   }
   const repository = new Repository(destination.client, repositoryOf(destination, step.image));
   try {
     const ready = await confirm(step.tag, content, repository, log, signal);
-    return { step, bytes: { ...noBytes, present: bytesOf(content.blobs) }, ready };
+    return { step, bytes: { ...noBytes, present: bytesOf(content.blobs) }, moved: undefined, ready };
   } catch (error) {
-    return { step, bytes: noBytes, failure: messageOf(error) };
+    return { step, bytes: noBytes, moved: undefined, failure: messageOf(error) };
   }
 }
 

@@ -178,6 +178,7 @@ async function sendRest(
   afterLastByte: () => void,
 ): Promise<void> {
   const { descriptor } = spooled;
+  target.options.progress.begin(descriptor.digest);
   position.upload ??= await repository.startUpload(target.signal, spooled.descriptor.size);
   const { upload } = position;
   if (target.endsEmpty) return sendPatched(spooled, position, upload, target, afterLastByte);

@@ -1,13 +1,16 @@
 import type { CopyStep } from "../plan/plan.ts";
-import type { CopyOutcome, MovedBytes } from "./outcome.ts";
+import type { CopyOutcome, MovedBytes, MovingTime } from "./outcome.ts";
 import { type ReadyImage, tagAttachments, tagImages } from "./publish.ts";
 
 /** One image at one destination, up to but without its tag. */
-export type ImageResult =
-  | { readonly step: CopyStep; readonly bytes: MovedBytes; readonly ready: ReadyImage }
-  | { readonly step: CopyStep; readonly bytes: MovedBytes; readonly failure: string };
+export type ImageResult = {
+  readonly step: CopyStep;
+  readonly bytes: MovedBytes;
+  /** On the clock of `performance.now`; undefined where nothing was tried. */
+  readonly moved: MovingTime | undefined;
+} & ({ readonly ready: ReadyImage } | { readonly failure: string });
 
-/** An outcome with the moment at which it was known. */
+/** An outcome with the moment at which it was known; all its moments on the clock of `performance.now`. */
 export type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: number };
 
 /** Sets the tags of all images of a version at one destination: all of them or none (P3). */
@@ -37,8 +40,8 @@ export function untagged(result: ImageResult): TimedOutcome {
   return outcomeOf(result, "failure" in result ? result.failure : undefined);
 }
 
-function outcomeOf({ step, bytes }: ImageResult, failure: string | undefined): TimedOutcome {
-  return { step, bytes, failure, at: performance.now() };
+function outcomeOf({ step, bytes, moved }: ImageResult, failure: string | undefined): TimedOutcome {
+  return { step, bytes, failure, moved, at: performance.now() };
 }
 
 function heldBack({ image, tag }: CopyStep): string {

@@ -48,7 +48,10 @@ export function details(summary: string, content: string): string {
   return `<details><summary>${summary}</summary>\n\n${content}\n\n</details>`;
 }
 
-/** Lines to copy, as they are. Only for text whose grammar has no backticks. */
-export function codeBlock(language: "console" | "yaml", lines: readonly string[]): string {
+/** Lines to copy, as they are, or a chart that GitHub draws. Only for text whose grammar has no backticks. */
+export function codeBlock(
+  language: "console" | "json" | "mermaid" | "text" | "toml" | "yaml",
+  lines: readonly string[],
+): string {
   return ["```".concat(language), ...lines, "```"].join("\n");
 }

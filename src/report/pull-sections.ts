@@ -1,94 +1,85 @@
-import { groupsOf } from "./grouping.ts";
+import { componentName, helmValues } from "./helm-values.ts";
 import { code, codeBlock, details, escapeMarkdown } from "./markdown.ts";
-import { type ImageStep, isComplete, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
-import type { RunResult } from "./result.ts";
+import { isOriginal, mirrorSettings } from "./mirror-settings.ts";
+import { type ImageStep, isComplete, isInPlace, reportedImages } from "./reported-step.ts";
+import type { ReportedDestination, RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 
-/**
- * Where Harbor's chart has the image of each component that it deploys; `prepare` and `harbor-log` are of the installer only.
- * Up to v2.15.1 the cache is redis-photon, from v2.15.2 on valkey-photon, under the same key.
- * https://github.com/goharbor/harbor-helm/blob/main/values.yaml
- */
-const chartKeys: ReadonlyMap<string, readonly string[]> = new Map([
-  ["nginx-photon", ["nginx"]],
-  ["harbor-portal", ["portal"]],
-  ["harbor-core", ["core"]],
-  ["harbor-jobservice", ["jobservice"]],
-  ["registry-photon", ["registry", "registry"]],
-  ["harbor-registryctl", ["registry", "controller"]],
-  ["trivy-adapter-photon", ["trivy"]],
-  ["harbor-db", ["database", "internal"]],
-  ["valkey-photon", ["redis", "internal"]],
-  ["redis-photon", ["redis", "internal"]],
-  ["harbor-exporter", ["exporter"]],
-]);
+/** Most lines of commands for one mirror; they are a pattern to follow, not an inventory. */
+const commandLimit = 50;
 
-/** Most `docker pull` lines of one mirror; they are a pattern to follow, not an inventory. */
-const pullLimit = 50;
-
-/** How to pull from each mirror: the newest version that is complete there, and Harbor's Helm values for it. */
+/** How to use each mirror: the newest version that is complete there, and what Harbor's users set to read from it. */
 export function pullSections(result: RunResult): readonly Section[] {
   const images = reportedImages(result);
-  return result.destinations.flatMap(({ name, registry }) => {
-    const here = images.filter(({ step }) => step.destination === name);
+  const isHarbor = result.plan.repository.endsWith("/harbor");
+  return result.destinations.flatMap((destination) => {
+    const here = images.filter(({ step }) => step.destination === destination.name);
     const newest = result.plan.versions
       .map((version) => here.filter(({ step }) => step.version === version))
       .find(isComplete);
-    return newest === undefined ? [] : [pullSection(name, registry, newest.filter(isInPlace), result)];
+    if (newest === undefined) return [];
+    return [
+      pullSection(
+        destination,
+        newest.filter(isInPlace).map(({ step }) => step),
+        isHarbor,
+      ),
+    ];
   });
 }
 
 function pullSection(
-  destination: string,
-  registry: string,
-  images: readonly Reported<ImageStep>[],
-  result: RunResult,
+  destination: ReportedDestination,
+  images: readonly ImageStep[],
+  isHarbor: boolean,
 ): Section {
-  const pulls = images
-    .slice(0, pullLimit)
-    .map(({ step }) => `docker pull ${destination}/${step.image}:${step.tag}`);
-  const more = images.length - pulls.length;
-  const version = images[0]?.step.version ?? "";
+  const { name, registry } = destination;
+  const version = images[0]?.version ?? "";
+  const pulls = images.map(({ image, tag }) => `docker pull ${name}/${image}:${tag}`);
   const blocks = [
-    `### Pull from ${code(destination)}`,
+    `### Use ${code(name)}`,
     `Version ${escapeMarkdown(version)}. If the mirror is private, <code>docker login ${escapeMarkdown(registry)}</code> comes first.`,
-    codeBlock("console", more > 0 ? [...pulls, `# and ${more} more images alike`] : pulls),
-    ...helmBlock(destination, images, result),
+    codeBlock("console", firstOf(pulls)),
+    // Only for Harbor and its forks: another repository's images may have the same names and another chart.
+    ...(isHarbor ? harborBlocks(destination, images) : []),
   ];
-  return { name: `how to pull from ${destination}`, rank: 5, markdown: blocks.join("\n\n") };
+  return { name: `how to use ${name}`, rank: 5, markdown: blocks.join("\n\n") };
 }
 
-/** Only for Harbor and its forks: another repository's images may have the same names and another chart. */
-function helmBlock(
-  destination: string,
-  images: readonly Reported<ImageStep>[],
-  result: RunResult,
-): readonly string[] {
-  if (!result.plan.repository.endsWith("/harbor")) return [];
-  const values = helmValues(destination, images);
+function firstOf(commands: readonly string[]): readonly string[] {
+  const more = commands.length - commandLimit;
+  return more > 0 ? [...commands.slice(0, commandLimit), `# and ${more} more alike`] : commands;
+}
+
+function harborBlocks(destination: ReportedDestination, images: readonly ImageStep[]): readonly string[] {
+  const components = images.filter((step) => componentName(step) !== undefined);
+  if (components.length === 0) return [];
+  return [
+    ...helmBlock(destination, components),
+    ...installerBlock(destination, components),
+    ...mirrorSettings(destination),
+  ];
+}
+
+function helmBlock({ name }: ReportedDestination, images: readonly ImageStep[]): readonly string[] {
+  const values = helmValues(name, images);
   if (values.length === 0) return [];
-  const block = codeBlock("yaml", values);
-  const usage = `For ${code("helm upgrade --install harbor harbor/harbor --values mirror.yaml")}:`;
-  return [details("Values of the Harbor Helm chart", `${usage}\n\n${block}`)];
+  const usage = `As ${code("mirror.yaml")}, for ${code("helm upgrade --install harbor harbor/harbor --values mirror.yaml")}, with the version of the chart that is for this release (${code("helm search repo harbor/harbor --versions")}). A private mirror needs ${code("imagePullSecrets")} as well.`;
+  return [details("Values of the Harbor Helm chart", `${usage}\n\n${codeBlock("yaml", values)}`)];
 }
 
-/** Values for Harbor's chart, as lines of YAML. The chart has no global registry: each image has its own two keys. */
-function helmValues(destination: string, images: readonly Reported<ImageStep>[]): readonly string[] {
-  const entries = images.flatMap(({ step }) => {
-    const [component, part] = chartKeys.get(step.image.slice(step.image.lastIndexOf("/") + 1)) ?? [];
-    return component === undefined ? [] : [{ component, part, step }];
+/**
+ * The installer's compose file names `goharbor/<component>` and nothing else, and an image of that name that is on the
+ * machine is not pulled. https://github.com/goharbor/harbor/tree/main/make/photon/prepare/templates/docker_compose
+ */
+function installerBlock(destination: ReportedDestination, images: readonly ImageStep[]): readonly string[] {
+  if (isOriginal(destination)) return [];
+  const commands = images.map((step) => {
+    const local = `goharbor/${componentName(step) ?? step.image}:${step.tag}`;
+    return `docker tag ${destination.name}/${step.image}:${step.tag} ${local}`;
   });
-  return groupsOf(entries, ({ component }) => [component]).flatMap(({ first, all }) => [
-    `${first.component}:`,
-    ...all.flatMap(({ part, step }) => {
-      const indent = part === undefined ? "  " : "    ";
-      return [
-        ...(part === undefined ? [] : [`  ${part}:`]),
-        `${indent}image:`,
-        `${indent}  repository: ${destination}/${step.image}`,
-        // Quoted, because a tag such as 2.15 is a number in YAML.
-        `${indent}  tag: "${step.tag}"`,
-      ];
-    }),
-  ]);
+  const usage = `The installer looks for <code>goharbor/…</code> and pulls what the machine does not have. After the pulls above, and before ${code("./install.sh")}:`;
+  return [
+    details("Names for the Harbor installer", `${usage}\n\n${codeBlock("console", firstOf(commands))}`),
+  ];
 }

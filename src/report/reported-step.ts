@@ -1,4 +1,4 @@
-import type { CopyOutcome, MovedBytes, PruneOutcome } from "../copy/outcome.ts";
+import type { CopyOutcome, MovedBytes, MovingTime, PruneOutcome } from "../copy/outcome.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep, Step } from "../plan/plan.ts";
 import type { RunResult } from "./result.ts";
@@ -28,6 +28,8 @@ export interface Reported<S extends Step = Step> {
   readonly bytes: MovedBytes | undefined;
   /** Present when a copy was tried. */
   readonly milliseconds: number | undefined;
+  /** When the image's own content moved; present when a copy got so far. */
+  readonly moved: MovingTime | undefined;
 }
 
 /** Steps about the images of the wanted versions. */
@@ -82,7 +84,8 @@ function report<S extends Step>(result: RunResult, steps: readonly S[]): readonl
   return steps.map((step) => {
     const copy = copies.get(step);
     const { outcome, reason } = becomes(step, copy, prunes.get(step), result);
-    return { step, outcome, reason, bytes: copy?.bytes, milliseconds: copy?.milliseconds };
+    const { bytes, milliseconds, moved } = copy ?? {};
+    return { step, outcome, reason, bytes, milliseconds, moved };
   });
 }
 

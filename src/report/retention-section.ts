@@ -39,17 +39,17 @@ export function retentionSection(result: RunResult): readonly Section[] {
 function wordsOf({ outcome }: Reported<RetentionStep>): string {
   switch (outcome) {
     case "kept":
-      return "✅ kept";
+      return "✅&nbsp;kept";
     case "pruned":
-      return "🧹 pruned";
+      return "🧹&nbsp;pruned";
     case "planned":
-      return "🔎 to prune";
+      return "🔎&nbsp;to&nbsp;prune";
     case "not-tried":
-      return "⏸️ not pruned";
+      return "⏸️&nbsp;not&nbsp;pruned";
     case "left":
-      return "⚠️ left";
+      return "⚠️&nbsp;left";
     default:
-      return "❌ failed";
+      return "❌&nbsp;failed";
   }
 }
 

@@ -10,7 +10,8 @@ import { retentionSection } from "./retention-section.ts";
 import { statusOf } from "./status.ts";
 import { joinSections, type Section } from "./summary-section.ts";
 import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
-import { versionSections } from "./version-sections.ts";
+import { timelineSection } from "./timeline-section.ts";
+import { overviewSection, versionSections } from "./version-sections.ts";
 import { countOf, listOf } from "./wording.ts";
 
 /** Most versions and images that a line names before it counts the rest. */
@@ -29,6 +30,8 @@ export function summaryOf(result: RunResult): string {
     ...failureSection(result),
     ...replacedSection(result),
     ...estimateSection(result),
+    ...overviewSection(result),
+    ...timelineSection(result),
     ...versionSections(result),
     ...retentionSection(result),
     ...pullSections(result),

@@ -3,50 +3,200 @@ import { formatDuration } from "../copy/format-duration.ts";
 import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
 import { groupsOf } from "./grouping.ts";
-import { code, details, escapeMarkdown, table } from "./markdown.ts";
+import { code, codeBlock, details, escapeMarkdown, table } from "./markdown.ts";
 import { digestOfStep, type ImageStep, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
+import { countOf, listOf } from "./wording.ts";
 
-const columns = [
-  { title: "" },
-  { title: "Image" },
-  { title: "Digest" },
-  { title: "Size", align: "right" },
-  { title: "Outcome" },
-  { title: "Time", align: "right" },
-] as const;
+/** Most versions whose tables stand open: more are folded away, but for those in which something failed. */
+const openVersions = 3;
 
-/** For each version and destination a table with one row per image; folded away where nothing happened. */
+/** Most lines of notes below a table; their reasons are in the JSON report, every one. */
+const noteLimit = 20;
+
+/** Most images that a note names before it counts the rest. */
+const namedImages = 6;
+
+/** Most digests that are given in full: more than any Harbor release has images. */
+const digestLimit = 100;
+
+/** The images of a version, those of each destination apart. */
+interface VersionImages {
+  readonly version: string;
+  readonly images: readonly Reported<ImageStep>[];
+  /** Where the version was to go, in the order of the run. */
+  readonly destinations: readonly string[];
+}
+
+/** An image of a version at all destinations. */
+interface ImageRow {
+  readonly name: string;
+  readonly all: readonly Reported<ImageStep>[];
+  /** As the first destination that is to have it has it. */
+  readonly digest: string | undefined;
+  /** Bytes; 0 where this run has not learned it. */
+  readonly size: number;
+}
+
+/** How every version stands at every destination, one row each. Only where there are several. */
+export function overviewSection(result: RunResult): readonly Section[] {
+  const versions = versionsOf(result);
+  if (versions.length < 2) return [];
+  const names = result.destinations.map(({ name }) => name);
+  const columns = [{ title: "Version" }, ...names.map((name) => ({ title: code(name) }))];
+  const rows = versions.map(({ version, images }) => [
+    escapeMarkdown(version),
+    ...names.map((name) => standOf(images.filter(({ step }) => step.destination === name))),
+  ]);
+  return [{ name: "versions", rank: 1, markdown: `### Versions\n\n${table(columns, rows)}` }];
+}
+
+/** For each version a table with one row per image and a column per destination. */
 export function versionSections(result: RunResult): readonly Section[] {
+  const versions = versionsOf(result);
+  return versions.map((version) => versionSection(version, versions.length));
+}
+
+function versionsOf(result: RunResult): readonly VersionImages[] {
   const images = reportedImages(result);
   return result.plan.versions.flatMap((version) => {
     const ofVersion = images.filter(({ step }) => step.version === version);
-    return groupsOf(ofVersion, ({ step }) => [step.destination]).map(({ first, all }) =>
-      tableSection(version, first.step.destination, all),
-    );
+    const named = new Set(ofVersion.map(({ step }) => step.destination));
+    const destinations = result.destinations.map(({ name }) => name).filter((name) => named.has(name));
+    return ofVersion.length === 0 ? [] : [{ version, images: ofVersion, destinations }];
   });
 }
 
-function tableSection(version: string, destination: string, images: readonly Reported<ImageStep>[]): Section {
-  const rows = table(columns, images.map(imageRow));
+function versionSection({ version, images, destinations }: VersionImages, versions: number): Section {
+  const rows = groupsOf(images, ({ step }) => [step.image, step.tag]).map(({ all }) => imageRow(all));
   const quiet = images.every(({ outcome }) => outcome === "skipped");
-  const content = quiet
-    ? details(`Nothing to do: ${countsOf(images)}`, rows)
-    : `${countsOf(images)}\n\n${rows}`;
-  const heading = `### ${escapeMarkdown(version)} at ${code(destination)}`;
+  const failed = images.some(({ outcome }) => outcome === "failed");
+  const blocks = [imageTable(rows, images, destinations), ...notesOf(images), ...digestBlock(rows)].join(
+    "\n\n",
+  );
+  const summary = summaryLine(rows, images, destinations);
+  const folded = quiet || (versions > openVersions && !failed);
+  const content = folded ? details(summary, blocks) : `${summary}\n\n${blocks}`;
   return {
-    name: `${version} at ${destination}`,
+    name: version,
     rank: quiet ? 6 : 3,
-    markdown: `${heading}\n\n${content}`,
+    markdown: `### ${iconOf(images)} ${escapeMarkdown(version)}\n\n${content}`,
   };
 }
 
-/** How many images of a table became what: `10 copied, 2 in place`. */
-function countsOf(images: readonly Reported<ImageStep>[]): string {
-  return groupsOf(images, (image) => [wordOf(image)])
+function imageRow(all: readonly Reported<ImageStep>[]): ImageRow {
+  const step = all[0]?.step;
+  return {
+    name: step === undefined ? "" : `${step.image}:${step.tag}`,
+    all,
+    digest: all.map((image) => digestOfStep(image.step)).find((digest) => digest !== undefined),
+    size: all.reduce((size, image) => Math.max(size, sizeOf(image)), 0),
+  };
+}
+
+/** All bytes of an image that was brought. What a failed one moved is not its size. */
+function sizeOf(image: Reported<ImageStep>): number {
+  const { uploaded, mounted, present } = isCopied(image) ? (image.bytes ?? noBytes) : noBytes;
+  return uploaded + mounted + present;
+}
+
+function totalSize(rows: readonly ImageRow[]): number {
+  return rows.reduce((sum, row) => sum + row.size, 0);
+}
+
+/** A size that stays on one line in a narrow column; nothing where it is not known. */
+function sizeCell(size: number): string {
+  return size === 0 ? "" : formatBytes(size).replace(" ", "&nbsp;");
+}
+
+/** `12 images of 641.0 MB at 2 destinations: 12 copied, 12 in place`. */
+function summaryLine(
+  rows: readonly ImageRow[],
+  images: readonly Reported<ImageStep>[],
+  destinations: readonly string[],
+): string {
+  const size = totalSize(rows);
+  const counts = groupsOf(images, (image) => [wordOf(image)])
     .map(({ first, all }) => `${all.length} ${wordOf(first)}`)
     .join(", ");
+  const head = `${countOf(rows.length, "image")}${size === 0 ? "" : ` of ${formatBytes(size)}`}`;
+  return `${head} at ${countOf(destinations.length, "destination")}: ${counts}`;
+}
+
+function imageTable(
+  rows: readonly ImageRow[],
+  images: readonly Reported<ImageStep>[],
+  destinations: readonly string[],
+): string {
+  const columns = [
+    { title: "Image" },
+    { title: "Size", align: "right" as const },
+    { title: "Digest" },
+    ...destinations.map((name) => ({ title: code(name) })),
+  ];
+  const cells = rows.map((row) => [
+    code(row.name),
+    sizeCell(row.size),
+    row.digest === undefined ? "" : code(shortDigest(row.digest)),
+    ...destinations.map((name) => destinationCell(row, name)),
+  ]);
+  const totals = destinations.map((name) => standOf(images.filter(({ step }) => step.destination === name)));
+  return table(columns, [...cells, ["**In all**", sizeCell(totalSize(rows)), "", ...totals]]);
+}
+
+function destinationCell(row: ImageRow, destination: string): string {
+  const image = row.all.find(({ step }) => step.destination === destination);
+  if (image === undefined) return "";
+  const { step } = image;
+  const words = isCopied(image) ? movedWords(image) : wordOf(image);
+  const digest = digestOfStep(step);
+  const other = digest === undefined || digest === row.digest ? [] : [`holds ${code(shortDigest(digest))}`];
+  return `${iconOf([image])} ${[words, ...other, ...noteOf(image)].join("; ")}`;
+}
+
+/** How a version stands at one destination. */
+function standOf(images: readonly Reported<ImageStep>[]): string {
+  if (images.length === 0) return "";
+  const count = (wanted: (image: Reported<ImageStep>) => boolean): number => images.filter(wanted).length;
+  const icon = iconOf(images);
+  const failed = count(({ outcome }) => outcome === "failed");
+  if (failed > 0) return `${icon} ${failed} of ${images.length} failed`;
+  const planned = count(({ outcome }) => outcome === "planned");
+  if (planned > 0) return `${icon} ${planned} to copy`;
+  const delivered = count(({ outcome }) => outcome === "delivered");
+  if (delivered > 0) return `${icon} ${delivered} delivered`;
+  const inPlace = count(isInPlace);
+  if (inPlace === 0) return `${icon} not wanted`;
+  const copied = images.filter(({ outcome }) => outcome === "copied");
+  const after = copied.reduce((latest, { milliseconds = 0 }) => Math.max(latest, milliseconds), 0);
+  return copied.length === 0
+    ? `${icon} ${inPlace} in place`
+    : `${icon} ${inPlace} in place after ${formatDuration(after)}`;
+}
+
+/** What was not copied, and why: all of one reason at one destination together. */
+function notesOf(images: readonly Reported<ImageStep>[]): readonly string[] {
+  const rest = images.filter((image) => !isCopied(image));
+  const groups = groupsOf(rest, ({ step, outcome, reason }) => [step.destination, outcome, reason]);
+  const notes = groups.map(({ first, all }) => {
+    const names = all.map(({ step }) => code(`${step.image}:${step.tag}`));
+    const which = all.length === images.length ? "" : `, ${listOf(names, namedImages)}`;
+    return `- ${iconOf(all)} ${code(first.step.destination)}${which}: ${escapeMarkdown(first.reason)}`;
+  });
+  if (notes.length === 0) return [];
+  const more = notes.length - noteLimit;
+  const hidden = more > 0 ? [`- … and ${more} more, in the JSON report.`] : [];
+  return [[...notes.slice(0, noteLimit), ...hidden].join("\n")];
+}
+
+/** The digests in full, to copy: what follows the name of a mirror in a reference that nobody can move. */
+function digestBlock(rows: readonly ImageRow[]): readonly string[] {
+  const lines = rows.flatMap(({ name, digest }) => (digest === undefined ? [] : [`${name}@${digest}`]));
+  if (lines.length === 0) return [];
+  const more = lines.length - digestLimit;
+  const hidden = more > 0 ? [`and ${more} more, in the JSON report`] : [];
+  return [details("Digests in full", codeBlock("text", [...lines.slice(0, digestLimit), ...hidden]))];
 }
 
 function wordOf(image: Reported<ImageStep>): string {
@@ -55,41 +205,18 @@ function wordOf(image: Reported<ImageStep>): string {
   return isInPlace(image) ? "in place" : "not wanted";
 }
 
-function imageRow(image: Reported<ImageStep>): readonly string[] {
-  const { step, bytes, milliseconds } = image;
-  const digest = digestOfStep(step);
-  // What a failed image moved is not its size.
-  const copied = isCopied(image) ? (bytes ?? noBytes) : noBytes;
-  const size = copied.uploaded + copied.mounted + copied.present;
-  return [
-    iconOf(image),
-    code(`${step.image}:${step.tag}`),
-    digest === undefined ? "" : code(shortDigest(digest)),
-    size === 0 ? "" : formatBytes(size),
-    outcomeOf(image),
-    milliseconds === undefined ? "" : formatDuration(milliseconds),
-  ];
-}
-
 /** Whether this job has brought the image, with its tag or without. */
 function isCopied({ outcome }: Reported<ImageStep>): boolean {
   return outcome === "copied" || outcome === "delivered";
 }
 
-function iconOf(image: Reported<ImageStep>): string {
-  if (image.outcome === "delivered") return "📦";
-  if (image.outcome === "failed") return "❌";
-  if (image.outcome === "planned") return "🔎";
-  return isInPlace(image) ? "✅" : "⏭️";
-}
-
-function outcomeOf(image: Reported<ImageStep>): string {
-  const { step, outcome } = image;
-  if (!isCopied(image)) {
-    const reason = escapeMarkdown(image.reason);
-    return outcome === "planned" ? `to copy: ${reason}` : reason;
-  }
-  return [movedWords(image), ...noteOf(step)].join("; ");
+/** What is worst among some images. */
+function iconOf(images: readonly Reported<ImageStep>[]): string {
+  const has = (wanted: Reported["outcome"]): boolean => images.some(({ outcome }) => outcome === wanted);
+  if (has("failed")) return "❌";
+  if (has("planned")) return "🔎";
+  if (has("delivered")) return "📦";
+  return images.some(isInPlace) ? "✅" : "⏭️";
 }
 
 /** What moved, largest news first; what is zero is not news. */
@@ -104,8 +231,10 @@ function movedWords({ bytes = noBytes }: Reported<ImageStep>): string {
     : parts.map(({ size, word }) => `${formatBytes(size)} ${word}`).join(", ");
 }
 
-function noteOf(step: ImageStep): readonly string[] {
-  if (step.kind !== "copy") return [];
+function noteOf({ step, outcome }: Reported<ImageStep>): readonly string[] {
+  if (step.kind !== "copy" || outcome === "failed") return [];
   const subset = step.source.rewritten === undefined ? [] : ["new index of the chosen platforms"];
-  return step.replaces === undefined ? subset : [...subset, `replaced ${code(shortDigest(step.replaces))}`];
+  if (step.replaces === undefined) return subset;
+  const verb = outcome === "planned" ? "would replace" : "replaced";
+  return [...subset, `${verb} ${code(shortDigest(step.replaces))}`];
 }

@@ -1,0 +1,180 @@
+import { formatBytes } from "../copy/format-bytes.ts";
+import { noBytes } from "../copy/outcome.ts";
+import { groupsOf } from "./grouping.ts";
+import { codeBlock } from "./markdown.ts";
+import { type ImageStep, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
+import type { RunResult } from "./result.ts";
+import type { Section } from "./summary-section.ts";
+import { countOf } from "./wording.ts";
+
+/** Most bars of the chart: on one screen, and far below what Mermaid draws at all. */
+const barLimit = 30;
+
+/** Most characters of a label: what stands beside a bar without leaving the picture. */
+const labelLimit = 60;
+
+/** Width of a character of a destination's name in pixels, at Mermaid's 11 pixels for names of sections. */
+const characterWidth = 6;
+
+/** Room at the left of and behind a destination's name, in pixels. */
+const namePadding = 24;
+
+/** Least width of a bar as a part of the whole time: one that took no time would not be seen. */
+const leastWidth = 1 / 200;
+
+/** What moved to one destination within a span of time; times in milliseconds since the start of the copy. */
+interface Bar {
+  readonly destination: string;
+  readonly label: string;
+  /** By which the largest are chosen. */
+  readonly bytes: number;
+  readonly begin: number;
+  readonly end: number;
+  readonly failed: boolean;
+}
+
+/** The moment from which a version can be pulled. */
+interface Milestone {
+  readonly destination: string;
+  readonly label: string;
+  readonly at: number;
+}
+
+type MovedImage = Reported<ImageStep> & { readonly moved: NonNullable<Reported["moved"]> };
+
+/**
+ * A picture of the copy: for each destination what was moved when, as a Gantt chart that GitHub draws. One bar for each
+ * image; for more versions than one, and more images than fit, one bar for each version.
+ */
+export function timelineSection(result: RunResult): readonly Section[] {
+  const images = reportedImages(result).filter(hasMoved);
+  if (images.length === 0) return [];
+  const versions = new Set(images.map(({ step }) => step.version)).size;
+  const byVersion = versions > 1 && images.length > barLimit;
+  const bars = byVersion ? versionBars(images) : images.map((image) => imageBar(image, versions > 1));
+  const shown = largest(bars);
+  const milestones = byVersion ? [] : milestonesOf(images);
+  const what = byVersion ? "version" : "image";
+  const caption =
+    shown.length < bars.length
+      ? `The ${countOf(shown.length, what)} with the most bytes, of ${bars.length}, each destination counted.`
+      : `One bar for each ${what}, from its first byte until the destination had confirmed all of it.`;
+  const red = shown.some(({ failed }) => failed) ? " What failed is red." : "";
+  const chart = codeBlock("mermaid", chartLines(shown, milestones));
+  return [
+    {
+      name: "what moved when",
+      rank: 5,
+      markdown: `### What moved when\n\n${chart}\n\n${caption}${red} Time since the copy began.`,
+    },
+  ];
+}
+
+function hasMoved(image: Reported<ImageStep>): image is MovedImage {
+  return image.moved !== undefined;
+}
+
+function imageBar(image: MovedImage, namesVersion: boolean): Bar {
+  const { step, moved, outcome } = image;
+  const bytes = bytesOf(image);
+  const version = namesVersion ? ` ${step.version}` : "";
+  return {
+    destination: step.destination,
+    label: `${formatBytes(bytes)} ${step.image}${version}`,
+    bytes,
+    ...moved,
+    failed: outcome === "failed",
+  };
+}
+
+function versionBars(images: readonly MovedImage[]): readonly Bar[] {
+  return groupsOf(images, ({ step }) => [step.destination, step.version]).map(({ first, all }) => {
+    const bytes = all.reduce((sum, image) => sum + bytesOf(image), 0);
+    return {
+      destination: first.step.destination,
+      label: `${formatBytes(bytes)} ${first.step.version}, ${countOf(all.length, "image")}`,
+      bytes,
+      begin: all.reduce((earliest, { moved }) => Math.min(earliest, moved.begin), first.moved.begin),
+      end: all.reduce((latest, { moved }) => Math.max(latest, moved.end), first.moved.end),
+      failed: all.some(({ outcome }) => outcome === "failed"),
+    };
+  });
+}
+
+/** What was sent for an image; what other images had brought already is their own. */
+function bytesOf({ bytes = noBytes }: MovedImage): number {
+  return bytes.uploaded;
+}
+
+/** The largest of each destination, in the order in which they began; every destination has the same room. */
+function largest(bars: readonly Bar[]): readonly Bar[] {
+  const groups = groupsOf(bars, ({ destination }) => [destination]).slice(0, barLimit);
+  const room = Math.floor(barLimit / groups.length);
+  return groups.flatMap(({ all }) =>
+    [...all]
+      .sort((one, other) => other.bytes - one.bytes)
+      .slice(0, room)
+      .sort((one, other) => one.begin - other.begin || one.end - other.end),
+  );
+}
+
+/** When the tags of each version were set, where all of them were. */
+function milestonesOf(images: readonly MovedImage[]): readonly Milestone[] {
+  return groupsOf(images, ({ step }) => [step.destination, step.version])
+    .filter(({ all }) => all.every(isInPlace))
+    .map(({ first, all }) => ({
+      destination: first.step.destination,
+      label: `tags of ${first.step.version} set`,
+      at: all.reduce((latest, { milliseconds = 0 }) => Math.max(latest, milliseconds), 0),
+    }));
+}
+
+/**
+ * Times are dates without a time zone, read and printed as local time: so the axis begins at zero wherever the reader is,
+ * also where the time zone is off by half an hour. https://mermaid.js.org/syntax/gantt.html
+ */
+function chartLines(bars: readonly Bar[], milestones: readonly Milestone[]): readonly string[] {
+  const last = Math.max(1, ...bars.map(({ end }) => end), ...milestones.map(({ at }) => at));
+  const least = Math.ceil(last * leastWidth);
+  const longest = Math.max(...bars.map(({ destination }) => labelText(destination).length));
+  const leftPadding = longest * characterWidth + namePadding;
+  return [
+    // Else bars begin 75 pixels from the left, on top of the names. https://mermaid.js.org/config/schema-docs/config-defs-gantt-diagram-config.html
+    `%%{init: {"gantt": {"leftPadding": ${leftPadding}}}}%%`,
+    "gantt",
+    "  dateFormat YYYY-MM-DD HH:mm:ss.SSS",
+    `  axisFormat ${axisFormat(last)}`,
+    "  todayMarker off",
+    ...groupsOf(bars, ({ destination }) => [destination]).flatMap(({ first: { destination }, all }) => [
+      `  section ${labelText(destination)}`,
+      ...all.map(({ label, begin, end, failed }) => {
+        const span = `${momentText(begin)}, ${momentText(Math.max(end, begin + least))}`;
+        return `  ${labelText(label)} :${failed ? "crit, " : ""}${span}`;
+      }),
+      ...milestones
+        .filter((milestone) => milestone.destination === destination)
+        .map(({ label, at }) => `  ${labelText(label)} :milestone, ${momentText(at)}, 0ms`),
+    ]),
+  ];
+}
+
+/** Marks of the axis: tenths of a second, seconds or minutes and hours, by how long it took in milliseconds. */
+function axisFormat(last: number): string {
+  if (last < 10_000) return "%S.%L s";
+  return last < 3_600_000 ? "%M:%S" : "%H:%M:%S";
+}
+
+function momentText(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace("T", " ").replace("Z", "");
+}
+
+/**
+ * A label as the chart takes it. A colon ends a label, a semicolon or a line feed ends the line, `#` and `%%` begin a
+ * comment or a directive; and so that no image is taken for a keyword of the chart (`click`, `section`), every label begins
+ * with a number or a word of ours. The colon of a port becomes the sign for a ratio, which looks like it.
+ * https://github.com/mermaid-js/mermaid/blob/develop/packages/mermaid/src/diagrams/gantt/parser/gantt.jison
+ */
+function labelText(text: string): string {
+  const safe = text.replaceAll(":", "\u2236").replace(/[^\w./,+@[\]\u2236 -]/g, "_");
+  return safe.length <= labelLimit ? safe : `${safe.slice(0, labelLimit - 1)}…`;
+}
