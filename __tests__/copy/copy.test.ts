@@ -54,6 +54,51 @@ describe("the log of a copy", () => {
   });
 });
 
+describe("the time in which an image moved", () => {
+  it("begins with its own first byte, not with the copy, and ends before the tag of the version is set", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const images = ["core", "portal"].map((name) => world.place(name, imageWithBase(name)));
+    const steps = images.flatMap((image) => world.stepsFor(image));
+    // The uploads of one image take a while; the other is complete before, and waits for the tags of the version.
+    world.destinations[0]?.fault({
+      when: { method: "PUT", path: /mirror\/portal\/blobs/ },
+      times: Number.POSITIVE_INFINITY,
+      effect: { delayMs: 150 },
+    });
+    const { outcomes } = await world.run(steps);
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    for (const { moved, milliseconds } of outcomes) {
+      if (moved === undefined) throw new Error("the image did not move");
+      expect(moved.begin).toBeLessThanOrEqual(moved.end);
+      expect(moved.end).toBeLessThanOrEqual(milliseconds);
+    }
+    // Never less, however busy the machine: the delay is part of the upload. A timer may fire a little early.
+    const portal = outcomes[1]?.moved;
+    expect((portal?.end ?? 0) - (portal?.begin ?? 0)).toBeGreaterThanOrEqual(140);
+  });
+
+  it("is known of an image that failed on the way, and not of one that could not be read", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const core = world.place("core", imageWithBase("core"));
+    world.destinations[0]?.fault({
+      when: { method: "PUT", path: /mirror\/core\/manifests/ },
+      times: Number.POSITIVE_INFINITY,
+      effect: { status: 403 },
+    });
+    const [failed] = (await world.run(world.stepsFor(core))).outcomes;
+    expect(failed?.failure).toContain("403");
+    expect(failed?.moved?.end).toBeGreaterThanOrEqual(failed?.moved?.begin ?? Number.NaN);
+    world.source.fault({
+      when: { path: /goharbor\/core\/manifests/ },
+      times: Number.POSITIVE_INFINITY,
+      effect: { status: 404 },
+    });
+    const [unread] = (await world.run(world.stepsFor(core))).outcomes;
+    expect(unread?.failure).toBeDefined();
+    expect(unread?.moved).toBeUndefined();
+  });
+});
+
 describe("copy", () => {
   it("brings every image to every destination, byte for byte", async () => {
     await using world = await startWorld({});

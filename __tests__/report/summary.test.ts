@@ -23,7 +23,7 @@ function tableBelow(summary: string, heading: string): readonly string[] {
     .slice(summary.indexOf(`### ${heading}\n`))
     .split("\n")
     .slice(1);
-  const end = after.findIndex((line) => line.startsWith("### "));
+  const end = after.findIndex((line) => /^(### |<details>)/.test(line));
   return after.slice(0, end < 0 ? undefined : end).filter((line) => line.startsWith("| "));
 }
 
@@ -80,7 +80,9 @@ describe("the table of a version", () => {
 
   test("is folded away where nothing happened, and only there", () => {
     const quiet = summaryOf(run("owner/name").plan(skipStep()).build());
-    expect(quiet).toContain("<details><summary>1 image at 1 destination: 1 in place</summary>\n\n| Image |");
+    expect(quiet).toContain(
+      "<details><summary><strong>✅ v2.15.2</strong> · 1 image at 1 destination: 1 in place</summary>\n\n| Image |",
+    );
     expect(summaryOf(run("owner/name").copied(copyStep()).build())).not.toContain(
       "<details><summary>1 image",
     );
@@ -91,8 +93,10 @@ describe("the table of a version", () => {
     for (const version of ["v4.0.0", "v3.0.0", "v2.0.0"]) builder.copied(copyStep({ version }));
     const three = summaryOf(builder.build());
     const four = summaryOf(builder.copyFailed(copyStep({ version: "v1.0.0" }), "refused").build());
-    expect(three).not.toContain("<details><summary>1 image");
-    expect(four.match(/<details><summary>1 image .*1 copied/g)).toHaveLength(3);
+    expect(three).not.toContain("<details><summary><strong>");
+    expect(four.match(/<details><summary><strong>✅ v.\.0\.0<\/strong> · 1 image .*1 copied/g)).toHaveLength(
+      3,
+    );
     expect(four).toContain("### ❌ v1.0.0\n\n1 image at 1 destination: 1 failed\n\n| Image |");
   });
 
@@ -282,7 +286,7 @@ describe("GitHub's limit of 1 MiB", () => {
   test("20 versions of 12 images at 3 destinations fit whole", () => {
     const summary = summaryOf(large(20, 12, ""));
     expect(Buffer.byteLength(summary)).toBeLessThan(githubLimit);
-    expect(summary.match(/^### ✅ v2\./gm)).toHaveLength(20);
+    expect(summary.match(/<strong>✅ v2\./g)).toHaveLength(20);
     expect(tableBelow(summary, "Versions")).toHaveLength(22);
     expect(summary).not.toContain("left out");
   });

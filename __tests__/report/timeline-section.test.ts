@@ -74,6 +74,18 @@ describe("a chart stays small", () => {
     expect(caption(result)).toContain("The 30 images with the most bytes, of 36");
   });
 
+  test("what failed has a bar, however little of it moved", () => {
+    const [first, ...rest] = released(["v2.15.2"]).copies;
+    if (first === undefined) throw new Error("nothing was copied");
+    const failed = { ...first, failure: "refused", bytes: { uploaded: 1, mounted: 0, present: 0 } };
+    const { plan } = released(["v2.15.2"]);
+    const steps = [failed, ...rest].map(({ step }) => step);
+    const result = run().build({ plan: { ...plan, steps }, copies: [failed, ...rest], destinations: [] });
+    expect(chart(result).filter((line) => line.includes("crit"))).toEqual([
+      expect.stringMatching(/^1 B prepare :crit, /),
+    ]);
+  });
+
   test("many versions: a bar for each version at each destination, the largest", () => {
     const versions = Array.from({ length: 20 }, (_none, minor) => `v2.${minor}.0`);
     const bars = chart(released(versions)).filter((line) => !line.startsWith("section"));

@@ -14,8 +14,11 @@ import { timelineSection } from "./timeline-section.ts";
 import { overviewSection, versionSections } from "./version-sections.ts";
 import { countOf, listOf } from "./wording.ts";
 
-/** Most versions and images that a line names before it counts the rest. */
+/** Most images that a line names before it counts the rest. */
 const namedLimit = 12;
+
+/** Most versions that the title names: it is to stay one line. */
+const titleVersions = 3;
 
 /** Most lines of a highlighted box; what there is beyond stands in the tables. */
 const boxLimit = 20;
@@ -43,7 +46,7 @@ function headSection(result: RunResult): Section {
   const { repository, versions } = result.plan;
   const { icon, sentence } = statusOf(result);
   const blocks = [
-    `## ⚓ ${escapeMarkdown(`${repository} ${listOf(versions, namedLimit)}`)}`,
+    `## ⚓ ${escapeMarkdown(`${repository} ${listOf(versions, titleVersions)}`)}`,
     `${icon} ${sentence}`,
     destinationTable(result),
   ];

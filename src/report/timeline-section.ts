@@ -106,13 +106,13 @@ function bytesOf({ bytes = noBytes }: MovedImage): number {
   return bytes.uploaded;
 }
 
-/** The largest of each destination, in the order in which they began; every destination has the same room. */
+/** What failed and the largest of each destination, in the order in which they began; all destinations have the same room. */
 function largest(bars: readonly Bar[]): readonly Bar[] {
   const groups = groupsOf(bars, ({ destination }) => [destination]).slice(0, barLimit);
   const room = Math.floor(barLimit / groups.length);
   return groups.flatMap(({ all }) =>
     [...all]
-      .sort((one, other) => other.bytes - one.bytes)
+      .sort((one, other) => Number(other.failed) - Number(one.failed) || other.bytes - one.bytes)
       .slice(0, room)
       .sort((one, other) => one.begin - other.begin || one.end - other.end),
   );

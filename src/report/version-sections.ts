@@ -77,11 +77,13 @@ function versionSection({ version, images, destinations }: VersionImages, versio
   );
   const summary = summaryLine(rows, images, destinations);
   const folded = quiet || (versions > openVersions && !failed);
-  const content = folded ? details(summary, blocks) : `${summary}\n\n${blocks}`;
+  const heading = `${iconOf(images)} ${escapeMarkdown(version)}`;
   return {
     name: version,
     rank: quiet ? 6 : 3,
-    markdown: `### ${iconOf(images)} ${escapeMarkdown(version)}\n\n${content}`,
+    markdown: folded
+      ? details(`<strong>${heading}</strong> · ${summary}`, blocks)
+      : `### ${heading}\n\n${summary}\n\n${blocks}`,
   };
 }
 
