@@ -13,7 +13,9 @@ export function renderMarkdown(markdown: string): string {
     if (/^\s*```/.test(line)) {
       const end = lines.findIndex((other, index) => index > at && /^\s*```/.test(other));
       const last = end < 0 ? lines.length : end;
-      rendered.push(...lines.slice(at + 1, last).map((code) => `    ${decodeEntities(code)}`));
+      const code = lines.slice(at + 1, last).map((text) => `    ${decodeEntities(text)}`);
+      // A terminal draws no chart, and its source tells nobody anything.
+      rendered.push(...(line.trim() === "```mermaid" ? ["    (a chart, which GitHub draws)"] : code));
       at = last;
     } else if (line.trim().startsWith("|")) {
       const end = lines.findIndex((other, index) => index > at && !other.trim().startsWith("|"));
