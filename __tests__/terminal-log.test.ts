@@ -108,6 +108,13 @@ describe("progress", () => {
     expect(terminal.text).toBe("\u001b[90m0123456789\u001b[39m\n");
   });
 
+  test("is cut at 80 characters where the terminal does not know its width", () => {
+    const terminal = terminalOf(0);
+    terminalLog(terminal, live).progress(() => ["x".repeat(100)]);
+    vi.advanceTimersByTime(1_000);
+    expect(terminal.text).toBe(`${"x".repeat(80)}\n`);
+  });
+
   test("is a line every ten seconds where nothing can be drawn anew", () => {
     const terminal = terminalOf(80);
     const stop = terminalLog(terminal, plain).progress(() => ["near 10 %"]);

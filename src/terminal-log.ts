@@ -2,7 +2,7 @@ import { atIntervals, type Log, type LogOptions, rememberSecret, withoutSecrets 
 
 /** As much of a terminal, or of what stands in its place, as the log needs. */
 export interface Terminal {
-  /** Width in characters; undefined where there is none, as of a file. */
+  /** Width in characters; undefined or 0 where nobody has told. */
   readonly columns?: number | undefined;
   write(text: string): unknown;
 }
@@ -14,6 +14,9 @@ export interface TerminalLogOptions extends LogOptions {
 
 /** Time between two looks at progress that is shown in place, in milliseconds. */
 const liveInterval = 1_000;
+
+/** Characters in a line of a terminal that does not know its width, such as that of a program that records one. */
+const usualWidth = 80;
 
 /** Shorter texts are not taken for secrets: hiding every "on" or "1" would make a log unreadable. */
 const shortestSecret = 4;
@@ -39,7 +42,8 @@ export function terminalLog(terminal: Terminal, { debug, paint, live }: Terminal
     draw(below);
   };
   // A line that is broken at the edge would be two, and only one of them would be drawn anew.
-  const fitting = (line: string): string => withoutSecrets(`${indent}${line}`).slice(0, terminal.columns);
+  const fitting = (line: string): string =>
+    withoutSecrets(`${indent}${line}`).slice(0, terminal.columns || usualWidth);
   return {
     paint,
     info: (message) => print(message),

@@ -151,8 +151,25 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     expect(output).toContain("\u001b[1m▸ Plan");
     expect(output).not.toMatch(/^::/m);
     expect(tagsByNamespace(world.registry)).toEqual({ harbor: ["v2.15.2"] });
+    expect(output).toContain("\u001b[32m✓\u001b[39m harbor-core:v2.15.2 → registry.example.com/harbor: ");
     const plain = await mirror(world, wanted, { terminal: true, env: { NO_COLOR: "1" } });
     expect(plain.output).toContain("▸ Plan (dry run");
     expect(plain.output).not.toContain("\u001b[");
+  });
+
+  test("draws progress anew in place on a terminal, and not where no codes are taken", async () => {
+    await using world = await startExampleWorld("goharbor");
+    // Longer than the second between two looks at progress, so that there is at least one of them.
+    const slow = { when: { method: "PUT", path: /manifests/ }, effect: { delayMs: 2_500 } };
+    world.registry.fault(slow);
+    const { output } = await mirror(world, [...wanted, "--apply"], {
+      terminal: true,
+      env: { NO_COLOR: "1" },
+    });
+    expect(output).toMatch(/ {2}after \d\.\d s: .* of .* {2}registry\.example\.com\/harbor\r?\n/);
+    expect(output).toContain("\u001b[1A\u001b[J");
+    world.registry.fault(slow);
+    const dumb = await mirror(world, [...wanted, "--apply"], { terminal: true, env: { TERM: "dumb" } });
+    expect(dumb.output).not.toContain("\u001b");
   });
 });

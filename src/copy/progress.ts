@@ -84,21 +84,21 @@ export interface ProgressState extends Pick<DestinationProgress, "name" | "done"
 }
 
 /**
- * A line for each destination, in aligned columns: how much of what, how fast, and how long it takes at that rate.
+ * A line for each destination, in aligned columns: how much of what, how fast, and how long it takes at that rate. Its name
+ * comes last, for that is what may be cut at the edge of a narrow terminal.
  * @param elapsed since the start, in milliseconds.
  */
 export function progressLines(states: readonly ProgressState[], elapsed: number): readonly string[] {
-  const rows = states.map(({ name, done, total, rate }) => [
-    name,
+  const rows = states.map(({ done, total, rate }) => [
     total === 0 ? "" : `${Math.floor((100 * done) / total)} %`,
     total === 0 ? "nothing to send so far" : `${formatBytes(done)} of ${formatBytes(total)}`,
     done >= total ? "" : `${formatBytes(Math.round(rate))}/s`,
     timeLeft(done, total, rate),
   ]);
   const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  return rows.map(([name = "", ...figures]) => {
-    const aligned = figures.map((cell, index) => cell.padStart(widthOf(index + 1)));
-    return [`after ${formatDuration(elapsed)}:`, name.padEnd(widthOf(0)), ...aligned].join("  ").trimEnd();
+  return rows.map((row, index) => {
+    const aligned = row.map((cell, column) => cell.padStart(widthOf(column)));
+    return [`after ${formatDuration(elapsed)}:`, ...aligned, states[index]?.name].join("  ");
   });
 }
 
