@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { parse } from "yaml";
+import { benchmarkTable } from "./benchmark-table.ts";
 import { registryFacts, registrySummary, registryTable } from "./registry-tables.ts";
 
 /** The parts of `action.yml` that the README shows. */
@@ -25,7 +26,7 @@ export function parseAction(text: string): ActionMetadata {
 
 /**
  * The generated parts of the documents by the name in their markers: `inputs`, `outputs`, those of the table of registries,
- * and each workflow of `docs/workflows/` by its file name.
+ * the newest result of the benchmark, and each workflow of `docs/workflows/` by its file name.
  * @param root folder of the repository.
  */
 export function readSections(root: string): ReadonlyMap<string, string> {
@@ -40,6 +41,7 @@ export function readSections(root: string): ReadonlyMap<string, string> {
     ["registries-summary", registrySummary()],
     ["registries", registryTable()],
     ["registry-facts", registryFacts()],
+    ["bench", benchmarkTable(join(root, "bench/results"))],
     ...workflows,
   ]);
 }
