@@ -76838,14 +76838,24 @@ const shortestSecret = 4;
  * A log for the runner: annotations, groups, masks. The runner hides masked texts itself; this log hides them as well, so
  * that they are not in what it is given either.
  */
-function actionsLog() {
+function actionsLog({ debug, paint }) {
     const masked = new Set();
+    const info = (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(withoutCommands((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)));
     return {
-        info: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(withoutCommands((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message))),
-        debug: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
+        paint,
+        info,
+        debug: (message) => {
+            // The runner would throw such lines away, but take every one of them from the pipe: one for each request.
+            if (debug)
+                _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message));
+        },
         warning: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
         error: (message) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(message)),
         group: (title, body) => _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .group */ .Os((0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutSecrets */ .cT)(title), body),
+        progress: (lines) => (0,_log_js__WEBPACK_IMPORTED_MODULE_1__/* .atIntervals */ .SH)(() => {
+            for (const line of lines())
+                info(paint.faint(line));
+        }),
         mask: (secret) => {
             // The runner masks line by line, and so must every line of a key file be known to it.
             for (const line of [secret, ...secret.split(/\r?\n/)]) {
@@ -76951,9 +76961,12 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3218);
 /* harmony import */ var _actions_log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3943);
 /* harmony import */ var _clock_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(529);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9032);
-/* harmony import */ var _oci_transport_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6592);
-/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7511);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3243);
+/* harmony import */ var _inputs_state_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7906);
+/* harmony import */ var _oci_transport_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(8727);
+/* harmony import */ var _paint_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(5527);
+/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8543);
+/* harmony import */ var _terminal_log_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(5368);
 
 
 
@@ -76961,26 +76974,53 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 
 
 
+
+
+
+/** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
+const postTime = 5 * 60_000;
+/** Every runner sets `GITHUB_ACTIONS`; without it, a person reads along. */
+function logOf(environment) {
+    // What calls itself dumb takes no codes, neither for colours nor for moving about.
+    const isTerminal = process.stdout.isTTY && environment.TERM !== "dumb";
+    const options = { debug: _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .isDebug */ ._o(), paint: (0,_paint_js__WEBPACK_IMPORTED_MODULE_7__/* .paintFor */ .ev)(environment, isTerminal) };
+    if (environment.GITHUB_ACTIONS === "true")
+        return (0,_actions_log_js__WEBPACK_IMPORTED_MODULE_2__/* .actionsLog */ ._)(options);
+    return (0,_terminal_log_js__WEBPACK_IMPORTED_MODULE_9__/* .terminalLog */ .d)(process.stdout, { ...options, live: isTerminal });
+}
 /** The process of the Action: signals in, exit status out. */
 async function main() {
-    const log = (0,_actions_log_js__WEBPACK_IMPORTED_MODULE_2__/* .actionsLog */ ._)();
+    const log = logOf(process.env);
     const cancelled = new AbortController();
     // The runner sends SIGINT when a job is cancelled, and SIGTERM seconds later.
     for (const signal of ["SIGINT", "SIGTERM"]) {
         process.on(signal, () => cancelled.abort(new Error(`the run was cancelled (${signal})`)));
     }
-    const network = (0,_oci_transport_js__WEBPACK_IMPORTED_MODULE_5__/* .createTransport */ .o)(log);
+    const ended = new AbortController();
+    const network = (0,_oci_transport_js__WEBPACK_IMPORTED_MODULE_6__/* .createTransport */ .o)(log);
     try {
+        const [isPost, state] = [(0,_inputs_state_js__WEBPACK_IMPORTED_MODULE_5__/* .isPostStep */ .pq)(process.env), (0,_inputs_state_js__WEBPACK_IMPORTED_MODULE_5__/* .loadState */ .C7)(process.env)];
+        // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
+        if (isPost && state.accessId === undefined)
+            return;
         const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .loadInputs */ .I)(process.env);
         // Credential helpers run with this process's environment, and have no use for its inputs (P7).
         for (const name of Object.keys(process.env))
             if (name.startsWith("INPUT_"))
                 delete process.env[name];
-        const done = await (0,_run_js__WEBPACK_IMPORTED_MODULE_6__/* .run */ .e)(inputs, {
-            network,
-            clock: _clock_js__WEBPACK_IMPORTED_MODULE_3__/* .systemClock */ .m,
-            log,
+        const step = { network, clock: _clock_js__WEBPACK_IMPORTED_MODULE_3__/* .systemClock */ .m, log };
+        if (isPost) {
+            // A cancelled job runs this step as well, and what it does is not given up for a signal, but for its time.
+            const done = await (0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .cleanUp */ .nY)(inputs, state, { ...step, signal: AbortSignal.timeout(postTime) });
+            if (!done)
+                process.exitCode = 1;
+            return;
+        }
+        const done = await (0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .run */ .eF)(inputs, {
+            ...step,
             signal: cancelled.signal,
+            ended: ended.signal,
+            saveState: _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .saveState */ .LZ,
             sink: {
                 setOutput: _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH,
                 appendSummary: async (markdown) => {
@@ -76993,10 +77033,11 @@ async function main() {
             process.exitCode = 1;
     }
     catch (error) {
-        log.error((0,_run_js__WEBPACK_IMPORTED_MODULE_6__/* .explain */ .W)(error));
+        log.error((0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .explain */ .WE)(error));
         process.exitCode = 1;
     }
     finally {
+        ended.abort();
         await network.close();
     }
 }
@@ -77004,6 +77045,41 @@ await main();
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 7906:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C7: () => (/* binding */ loadState),
+/* harmony export */   U0: () => (/* binding */ stateNames),
+/* harmony export */   pq: () => (/* binding */ isPostStep)
+/* harmony export */ });
+/* harmony import */ var valibot__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7934);
+
+/** Names of the state, as they are saved. */
+const stateNames = { accessId: "access-id", endpoints: "endpoints" };
+/** Set by `post.js`. Not a state: a main step that was killed before it could save one must not run again as the post step. */
+const stepVariable = "HARBOR_RELEASE_MIRROR_STEP";
+/** Whether this process is the post step. */
+function isPostStep(environment) {
+    return environment[stepVariable] === "post";
+}
+const endpointsSchema = valibot__WEBPACK_IMPORTED_MODULE_0__/* .pipe */ .FsL(valibot__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), valibot__WEBPACK_IMPORTED_MODULE_0__/* .parseJson */ .qFJ(), valibot__WEBPACK_IMPORTED_MODULE_0__/* .array */ .YOg(valibot__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP()));
+/**
+ * Reads what the main step saved. The runner gives it as `STATE_<name>`.
+ * https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#sending-values-to-the-pre-and-post-actions
+ */
+function loadState(environment) {
+    const id = environment[`STATE_${stateNames.accessId}`] ?? "";
+    const endpoints = valibot__WEBPACK_IMPORTED_MODULE_0__/* .safeParse */ .xLC(endpointsSchema, environment[`STATE_${stateNames.endpoints}`] ?? "[]");
+    return {
+        accessId: /^[0-9a-f]{8}$/.test(id) ? id : undefined,
+        endpoints: endpoints.success ? endpoints.output : [],
+    };
+}
+
 
 /***/ }),
 
@@ -77114,7 +77190,7 @@ function parseConnections(text, mistake) {
 }
 /** Most versions that `keep` may name: more is surely a slip of the keyboard, and `all` exists. */
 const mostKept = 1000;
-/** How many versions are kept: a whole number from 1 on, or `all`. */
+/** How many versions are kept, or deleted at the most: a whole number from 1 on, or `all`. */
 function parseKeep(text, mistake) {
     if (text === "all")
         return "all";
@@ -77223,7 +77299,7 @@ function parseApiUrl(text, mistake) {
 
 /***/ }),
 
-/***/ 9032:
+/***/ 3243:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -77241,13 +77317,19 @@ var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./src/errors.ts
 var errors = __nccwpck_require__(3916);
 ;// CONCATENATED MODULE: ./src/inputs-types.ts
-const destinationTypes = ["docker-hub", "tcr", "registry"];
+const destinationTypes = ["docker-hub", "tcr", "tcr-personal", "registry"];
 
 // EXTERNAL MODULE: ./src/inputs-values.ts
 var inputs_values = __nccwpck_require__(3229);
+// EXTERNAL MODULE: ./src/oci/quirks.ts + 4 modules
+var quirks = __nccwpck_require__(3587);
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var reference = __nccwpck_require__(2148);
+// EXTERNAL MODULE: ./src/oci/vendors/vendor.ts
+var vendors_vendor = __nccwpck_require__(895);
 ;// CONCATENATED MODULE: ./src/inputs-destinations.ts
+
+
 
 
 
@@ -77256,9 +77338,9 @@ const attributeTypes = new Map([
     ["keep", destinationTypes],
     ["keep-by", destinationTypes],
     ["type", destinationTypes],
-    ["api", ["docker-hub", "tcr"]],
+    ["api", destinationTypes],
     ["registry-id", ["tcr"]],
-    ["region", ["tcr"]],
+    ["region", ["tcr", "tcr-personal"]],
     ["public", ["tcr"]],
 ]);
 /**
@@ -77288,8 +77370,10 @@ function parseDestination(line, defaults, mistake) {
     }
     const inLine = (problem) => mistake(`${(0,reference/* printNamespace */.lp)(namespace)}: ${problem}`);
     const attributes = parseAttributes(rest, inLine);
-    const type = parseType(attributes.get("type"), namespace.registry, inLine);
+    const { type, vendor } = parseType(attributes.get("type"), namespace.registry, inLine);
     refuseForeignAttributes(attributes, type, inLine);
+    if (type === "registry" && attributes.has("api") && !hasOwnApi(namespace.registry, vendor))
+        inLine("api means nothing for this registry: what it needs is on the registry's own host");
     if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
         inLine("Docker Hub has no namespaces inside namespaces");
     }
@@ -77297,6 +77381,7 @@ function parseDestination(line, defaults, mistake) {
     return {
         ...namespace,
         type,
+        vendor,
         retention: parseRetention(attributes, type, defaults, inLine),
         api: api === undefined ? undefined : (0,inputs_values/* parseApiUrl */.nV)(api, inLine),
         registryId: parseIdentifier(attributes, "registry-id", inLine),
@@ -77320,19 +77405,36 @@ function parseAttributes(items, mistake) {
     }
     return attributes;
 }
+/** The type, and the row of the table of registries where the user names one: on a domain of one's own no host name tells. */
 function parseType(text, registry, mistake) {
-    if (text === undefined)
-        return typeOfRegistry(registry);
     const type = destinationTypes.find((candidate) => candidate === text);
-    if (type === undefined)
-        mistake(`type ${(0,inputs_values/* quoted */.TL)(text)} is none of ${destinationTypes.join(", ")}`);
-    return type ?? typeOfRegistry(registry);
+    const vendor = vendors_vendor/* vendorIds */.JJ.find((candidate) => candidate === text);
+    if (text === undefined)
+        return { type: typeOfRegistry(registry), vendor: undefined };
+    if (type !== undefined)
+        return { type, vendor };
+    if (vendor !== undefined)
+        return { type: "registry", vendor };
+    const all = new Set([...destinationTypes, ...vendors_vendor/* vendorIds */.JJ]);
+    mistake(`type ${(0,inputs_values/* quoted */.TL)(text)} is none of ${[...all].join(", ")}`);
+    return { type: typeOfRegistry(registry), vendor: undefined };
 }
-/** The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`. */
+/** Whether a registry is asked for something at an API on another host. */
+function hasOwnApi(registry, vendor) {
+    const { route } = (0,quirks/* vendorOf */.AK)(registry, vendor).deletion;
+    return route === "ecr" || route === "packages";
+}
+/**
+ * The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`; the Personal
+ * edition has a host for each region below `ccs.tencentyun.com`.
+ */
 function typeOfRegistry(registry) {
     if (registry === "docker.io")
         return "docker-hub";
-    return registry.replace(/:[0-9]+$/, "").endsWith(".tencentcloudcr.com") ? "tcr" : "registry";
+    const host = registry.replace(/:[0-9]+$/, "");
+    if (host.endsWith(".ccs.tencentyun.com"))
+        return "tcr-personal";
+    return host.endsWith(".tencentcloudcr.com") ? "tcr" : "registry";
 }
 /** An attribute that would be passed over without a word is a mistake: the user expects something of it. */
 function refuseForeignAttributes(attributes, type, mistake) {
@@ -77360,6 +77462,46 @@ function parseIdentifier(attributes, name, mistake) {
         return value;
     mistake(`${name} ${(0,inputs_values/* quoted */.TL)(value)} is not made of small letters, digits and hyphens`);
     return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/inputs-dockerhub.ts
+
+/** docker/login-action demands a UUID: https://github.com/docker/login-action/blob/master/src/dockerhub.ts */
+const connectionIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/**
+ * Reads the login for Docker Hub. As with docker/login-action, a token wins over the variable of a connection; of two
+ * inputs that contradict each other neither wins.
+ */
+function readHubLogin(inputs) {
+    const { text, mistakeIn, connectionVariable } = inputs;
+    const [username, password] = [text("dockerhub-username"), text("dockerhub-token")];
+    const variable = username !== "" && password === "" ? connectionVariable : "";
+    const connectionId = text("dockerhub-oidc-connection-id") || variable;
+    const identityUrl = (0,inputs_values/* parseApiUrl */.nV)(text("dockerhub-identity-url"), mistakeIn("dockerhub-identity-url"));
+    if (connectionId !== "") {
+        checkConnection(connectionId, inputs);
+        const connection = identityUrl === undefined ? undefined : { organisation: username, connectionId, identityUrl };
+        return { login: undefined, connection };
+    }
+    if (username === "" && password === "")
+        return { login: undefined, connection: undefined };
+    if (username === "")
+        mistakeIn("dockerhub-username")("is empty, but dockerhub-token is set");
+    if (password === "")
+        mistakeIn("dockerhub-token")("is empty, but dockerhub-username is set");
+    return { login: { username, password }, connection: undefined };
+}
+function checkConnection(connectionId, { text, mistakeIn, hasIdTokens }) {
+    const mistake = mistakeIn("dockerhub-oidc-connection-id");
+    if (!connectionIdPattern.test(connectionId))
+        mistake(`${(0,inputs_values/* quoted */.TL)(connectionId)} is not a UUID`);
+    if (text("dockerhub-token") !== "")
+        mistake("is set, and so is dockerhub-token: leave one of them out");
+    if (!hasIdTokens)
+        mistake("needs `permissions: id-token: write` in the job, and in the calling job of a reusable workflow: without it the " +
+            "runner gives no id token");
+    if (text("dockerhub-username") === "")
+        mistakeIn("dockerhub-username")("is empty; with an OIDC connection it is the name of the organisation");
 }
 
 // EXTERNAL MODULE: ./src/plan/component.ts
@@ -77425,7 +77567,304 @@ function isTemplate(template, mistake) {
     return false;
 }
 
+// EXTERNAL MODULE: ./node_modules/valibot/dist/index.mjs
+var dist = __nccwpck_require__(7934);
+;// CONCATENATED MODULE: ./src/inputs-mode.ts
+
+
+
+const modeNames = ["all", "plan", "copy", "publish"];
+/** Most jobs of one matrix. https://docs.github.com/en/actions/reference/limits ("Job Matrix") */
+const matrixLimit = 256;
+/** The label of a job whose destination has no runner of its own. */
+const usualRunner = "ubuntu-24.04";
+/**
+ * Which part of a run this job has, from the inputs `mode`, `plan`, `share`, `shares` and `runs-on`.
+ * @param destinations as parsed; each may have runners of its own.
+ */
+function readMode(text, mistakeIn, destinations) {
+    const kind = modeNames.find((name) => name === text("mode"));
+    if (kind === undefined)
+        mistakeIn("mode")(`${(0,inputs_values/* quoted */.TL)(text("mode"))} is none of ${modeNames.join(", ")}`);
+    refuseForeignInputs(kind ?? "all", text, mistakeIn);
+    switch (kind) {
+        case "plan":
+            return {
+                kind,
+                shares: parseShares(text("shares"), destinations.length, mistakeIn("shares")),
+                runners: parseRunners(text("runs-on"), destinations, mistakeIn("runs-on")),
+            };
+        case "copy":
+            return { kind, plan: text("plan"), share: parseShare(text("share"), mistakeIn("share")) };
+        case "publish":
+            return { kind, plan: text("plan") };
+        default:
+            return { kind: "all" };
+    }
+}
+/** What is missing for a mode, and what would be passed over in it without a word. */
+function refuseForeignInputs(mode, text, mistakeIn) {
+    const takesPlan = mode === "copy" || mode === "publish";
+    if (takesPlan && text("plan") === "")
+        mistakeIn("plan")(`is empty, but the mode ${mode} carries out a plan`);
+    if (!takesPlan && text("plan") !== "")
+        mistakeIn("plan")(`means nothing in the mode ${mode}`);
+    if (mode !== "copy" && text("share") !== "")
+        mistakeIn("share")(`means nothing in the mode ${mode}`);
+}
+/** Into how many shares the images for each destination are cut, at the most. */
+function parseShares(text, destinations, mistake) {
+    const shares = Number(text);
+    if (!/^[0-9]{1,3}$/.test(text) || shares < 1) {
+        mistake(`${(0,inputs_values/* quoted */.TL)(text)} is not a whole number from 1 on`);
+        return 1;
+    }
+    if (shares * destinations > matrixLimit) {
+        mistake(`${shares} for each of ${destinations} destinations are more than GitHub's ${matrixLimit} jobs of a matrix`);
+    }
+    return shares;
+}
+/** The number of one share. */
+function parseShare(text, mistake) {
+    const share = Number(text);
+    if (/^[0-9]{1,3}$/.test(text) && share >= 1 && share <= matrixLimit)
+        return share;
+    mistake(`${(0,inputs_values/* quoted */.TL)(text)} is not the number of a share, as the matrix of the plan gives it`);
+    return 1;
+}
+const labelSchema = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* regex */.yGV(/^[\w. :/-]{1,256}$/, "a label of letters, digits and . _ : / -"));
+/** What `runs-on` of a job takes, its form with `group` aside. */
+const runnersSchema = dist/* record */.g1P(dist/* string */.YjP(), dist/* union */.KCZ([labelSchema, dist/* pipe */.FsL(dist/* array */.YOg(labelSchema), dist/* minLength */.BpQ(1), dist/* maxLength */.Ru6(20))]));
+/**
+ * A JSON object from destinations (`registry/namespace`, or the registry alone) to the labels of the runner that copies
+ * there; `default` for all others.
+ */
+function parseRunners(text, destinations, mistake) {
+    const given = new Map(Object.entries(readRunners(text, mistake)));
+    const known = new Set([
+        "default",
+        ...destinations.flatMap((each) => [(0,reference/* printNamespace */.lp)(each), each.registry]),
+    ]);
+    for (const name of given.keys()) {
+        if (!known.has(name))
+            mistake(`${(0,inputs_values/* quoted */.TL)(name)} is neither a destination, nor the registry of one, nor default`);
+    }
+    const usual = given.get("default") ?? usualRunner;
+    return new Map(destinations.map((each) => {
+        const name = (0,reference/* printNamespace */.lp)(each);
+        return [name, given.get(name) ?? given.get(each.registry) ?? usual];
+    }));
+}
+function readRunners(text, mistake) {
+    let value;
+    try {
+        value = JSON.parse(text);
+    }
+    catch {
+        mistake("is not JSON");
+        return {};
+    }
+    const checked = dist/* safeParse */.xLC(runnersSchema, value);
+    if (checked.success && !Array.isArray(value))
+        return checked.output;
+    mistake("is not a JSON object from destinations to a label or a list of labels");
+    return {};
+}
+
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: ./src/inputs-tcr.ts
+
+
+/**
+ * The inputs that are about Tencent Cloud. As in `inputs-values.ts`, a parser notes what is wrong and returns a placeholder.
+ */
+/** Names and defaults, as in `action.yml`. */
+const tcrInputDefaults = {
+    "tcr-secret-id": "",
+    "tcr-secret-key": "",
+    "tcr-session-token": "",
+    "tcr-role-arn": "",
+    "tcr-provider-id": "",
+    "tcr-role-session": "",
+    "tcr-role-duration": "2h",
+    "tcr-role-audience": "sts.tencentcloudapi.com",
+    "tcr-username": "",
+    "tcr-password": "",
+    "tcr-open-access": "false",
+    "tcr-egress": "auto",
+};
+/** What a right value looks like, for the message about a wrong one. */
+const tcrInputExamples = {
+    "tcr-secret-id": "the secret TENCENTCLOUD_SECRET_ID",
+    "tcr-secret-key": "the secret TENCENTCLOUD_SECRET_KEY",
+    "tcr-session-token": "the token that came with the temporary key",
+    "tcr-role-arn": "qcs::cam::uin/100012345678:roleName/harbor-mirror",
+    "tcr-provider-id": "github",
+    "tcr-role-session": "harbor-mirror",
+    "tcr-role-duration": "2h",
+    "tcr-role-audience": "sts.tencentcloudapi.com",
+    "tcr-username": "100012345678",
+    "tcr-password": "the secret TCR_PASSWORD",
+    "tcr-open-access": "true",
+    "tcr-egress": "203.0.113.7, 198.51.100.0/24",
+};
+/** Reads everything that is about Tencent Cloud. */
+function readTcrInputs(given, tcrLogin, runId) {
+    const { text, mistakeIn, environment } = given;
+    const tencentRole = readRole(given, runId);
+    const tcrOpenAccess = parseOpenAccess(text("tcr-open-access"), mistakeIn("tcr-open-access"));
+    if (tcrOpenAccess !== undefined && !environment.GITHUB_STATE) {
+        mistakeIn("tcr-open-access")("needs a runner of GitHub Actions, whose post step closes again what was opened");
+    }
+    checkUsername(tcrLogin?.username ?? "", mistakeIn("tcr-username"));
+    const tencentCloudKey = readKey(given, tencentRole);
+    if (tcrOpenAccess !== undefined && tencentCloudKey === undefined && tencentRole === undefined) {
+        mistakeIn("tcr-open-access")("needs an API key or a role, which no registry login replaces");
+    }
+    const tcrEgress = parseEgress(text("tcr-egress"), mistakeIn("tcr-egress"));
+    return { tencentCloudKey, tencentRole, tcrLogin, tcrOpenAccess, tcrEgress };
+}
+/** The role that GitHub's id token is to be exchanged for; undefined when neither role nor provider is given. */
+function readRole({ text, mistakeIn }, runId) {
+    const durationSeconds = parseSessionDuration(text("tcr-role-duration"), mistakeIn("tcr-role-duration"));
+    const [arn, providerId] = [text("tcr-role-arn"), text("tcr-provider-id")];
+    if (arn === "" && providerId === "")
+        return undefined;
+    if (arn === "")
+        mistakeIn("tcr-role-arn")("is empty, but tcr-provider-id is set");
+    else
+        checkRoleArn(arn, mistakeIn("tcr-role-arn"));
+    if (providerId === "")
+        mistakeIn("tcr-provider-id")("is empty, but tcr-role-arn is set");
+    else
+        checkProviderId(providerId, mistakeIn("tcr-provider-id"));
+    const session = sessionName(text("tcr-role-session") || `harbor-release-mirror-${runId}`);
+    return { arn, providerId, sessionName: session, durationSeconds, audience: text("tcr-role-audience") };
+}
+/**
+ * The API key from the inputs, else, as a whole, from the variables of Tencent Cloud's own tools: never a mixture. A role
+ * is an input as well, so it wins over the variables.
+ */
+function readKey({ text, mistakeIn, environment }, role) {
+    const variable = (...names) => names.map((name) => environment[name]?.trim() ?? "").find((value) => value !== "") ?? "";
+    const inputs = ["tcr-secret-id", "tcr-secret-key", "tcr-session-token"].map(text);
+    const variables = [
+        variable("TENCENTCLOUD_SECRET_ID"),
+        variable("TENCENTCLOUD_SECRET_KEY"),
+        // The first is read by tccli, the second by Terraform and Pulumi; login actions set both.
+        variable("TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN"),
+    ];
+    const fromInputs = inputs.some((value) => value !== "");
+    if (fromInputs && role !== undefined) {
+        mistakeIn("tcr-role-arn")("is a way to do without tcr-secret-id and tcr-secret-key: give one of both");
+    }
+    if (!fromInputs && role !== undefined)
+        return undefined;
+    const [secretId = "", secretKey = "", sessionToken = ""] = fromInputs ? inputs : variables;
+    if (secretId === "" && secretKey === "" && sessionToken === "")
+        return undefined;
+    const among = fromInputs ? "the tcr- inputs" : "the TENCENTCLOUD_ variables";
+    if (secretId === "")
+        mistakeIn("tcr-secret-id")(`the SecretId is missing among ${among}`);
+    if (secretKey === "")
+        mistakeIn("tcr-secret-key")(`the SecretKey is missing among ${among}`);
+    checkSecretId(secretId, mistakeIn("tcr-secret-id"));
+    return { secretId, secretKey, sessionToken: sessionToken || undefined };
+}
+/** A registry login that was given as API key, by the forms of user names: an account id, or a service account. */
+function checkSecretId(secretId, mistake) {
+    if (!/^(?:[0-9]+$|tcr\$)/.test(secretId))
+        return;
+    mistake("is the user name of a registry login, not a SecretId (AKID…): give it as tcr-username");
+}
+/** An API key that was given as registry login. SecretIds begin with one of these, says Harbor's TCR adapter. */
+function checkUsername(username, mistake) {
+    if (!/^[AI]KID\w{20,}$/.test(username))
+        return;
+    mistake("is a SecretId, not a user name of the registry: give it as tcr-secret-id, its key as tcr-secret-key");
+}
+/** Longest life of a temporary key, in hours: https://www.tencentcloud.com/document/product/1150/49454 */
+const longestSessionHours = 12;
+/** Shortest, in minutes: keys are renewed 5 minutes before their end, and a pause has to be worth it. */
+const shortestSessionMinutes = 15;
+/** `qcs::cam::uin/<account>:roleName/<name>`, also with the middle part `role/tencentcloudServiceRoleName` and the like. */
+function checkRoleArn(text, mistake) {
+    if (!/^qcs::cam::uin\/[0-9]{5,20}:(?:roleName|role)\/[\w.+=,@/-]{1,128}$/.test(text)) {
+        mistake(`${(0,inputs_values/* quoted */.TL)(text)} is not of the form qcs::cam::uin/<account>:roleName/<role>`);
+    }
+}
+/** The name of an identity provider in CAM. */
+function checkProviderId(text, mistake) {
+    if (!/^[\w.-]{1,128}$/.test(text))
+        mistake(`${(0,inputs_values/* quoted */.TL)(text)} is not the name of an identity provider of CAM`);
+}
+/**
+ * The name of a session, which CAM's logs show. Other characters than the allowed ones are replaced.
+ * https://www.tencentcloud.com/document/product/1150/49454
+ */
+function sessionName(text) {
+    return text.replace(/[^\w.@-]/g, "-").slice(0, 63);
+}
+/** The life of a temporary key, in seconds. */
+function parseSessionDuration(text, mistake) {
+    const duration = (0,inputs_values/* parseDuration */.E9)(text, mistake) / 1000;
+    if (duration < shortestSessionMinutes * 60 || duration > longestSessionHours * 3600) {
+        mistake(`${(0,inputs_values/* quoted */.TL)(text)} is not between ${shortestSessionMinutes}m and ${longestSessionHours}h`);
+    }
+    return duration;
+}
+/** How far a closed instance is opened for the run. `true` is the allowlist alone. */
+function parseOpenAccess(text, mistake) {
+    if (["false", "False", "FALSE"].includes(text))
+        return undefined;
+    if (["true", "True", "TRUE", "allowlist"].includes(text))
+        return "allowlist";
+    if (text === "endpoint")
+        return "endpoint";
+    mistake(`${(0,inputs_values/* quoted */.TL)(text)} is none of false, true, allowlist, endpoint`);
+    return undefined;
+}
+/** Shortest prefix that may be let in: a larger network than 65,536 addresses is a slip of the keyboard. */
+const shortestPrefix = 16;
+/** Addresses, networks and address services, by comma or line; `auto` for the usual services. */
+function parseEgress(text, mistake) {
+    const items = (0,inputs_values/* linesOf */.Dx)(text.replaceAll(",", "\n"));
+    if (items.length === 1 && items[0] === "auto")
+        return { blocks: [], services: undefined };
+    if (items.length === 0)
+        mistake("holds no address");
+    const blocks = [];
+    const services = [];
+    for (const item of items) {
+        if (item.includes("://")) {
+            const url = (0,inputs_values/* parseApiUrl */.nV)(item, mistake);
+            if (url !== undefined)
+                services.push(url);
+        }
+        else if (isBlock(item))
+            blocks.push(item.includes("/") ? item : `${item}/32`);
+        else {
+            mistake(`${(0,inputs_values/* quoted */.TL)(item)} is neither an IPv4 address, nor a network with a prefix of ${shortestPrefix} to 32 bits, nor a URL`);
+        }
+    }
+    return { blocks, services };
+}
+function isBlock(text) {
+    const [address = "", prefix = "32", ...rest] = text.split("/");
+    const bits = Number(prefix);
+    return ((0,external_node_net_.isIPv4)(address) &&
+        /^[0-9]{1,2}$/.test(prefix) &&
+        bits >= shortestPrefix &&
+        bits <= 32 &&
+        rest.length === 0);
+}
+
 ;// CONCATENATED MODULE: ./src/inputs.ts
+
+
+
+
 
 
 
@@ -77441,6 +77880,7 @@ const inputDefaults = {
     images: "auto",
     keep: "3",
     "keep-by": "semver",
+    "prune-limit": "10",
     prereleases: "false",
     overwrite: "true",
     platforms: "all",
@@ -77450,13 +77890,17 @@ const inputDefaults = {
     "download-connections": "auto",
     "upload-connections": "auto",
     "dry-run": "false",
+    check: "false",
+    mode: "all",
+    plan: "",
+    share: "",
+    shares: "1",
+    "runs-on": "{}",
     "dockerhub-username": "",
     "dockerhub-token": "",
-    "tcr-secret-id": "",
-    "tcr-secret-key": "",
-    "tcr-session-token": "",
-    "tcr-username": "",
-    "tcr-password": "",
+    "dockerhub-oidc-connection-id": "",
+    "dockerhub-identity-url": "https://identity.docker.com",
+    ...tcrInputDefaults,
     "github-token": "",
     "github-api-url": "",
 };
@@ -77469,6 +77913,7 @@ const examples = {
     images: "auto, or a line such as harbor-core:{{tag}}",
     keep: "3",
     "keep-by": "semver",
+    "prune-limit": "10",
     prereleases: "false",
     overwrite: "true",
     platforms: "linux/amd64,linux/arm64",
@@ -77478,13 +77923,17 @@ const examples = {
     "download-connections": "4",
     "upload-connections": "4",
     "dry-run": "false",
+    check: "true",
+    mode: "all",
+    plan: "the output plan of the job with the mode plan",
+    share: "the value share of the matrix",
+    shares: "2",
+    "runs-on": '{"goharbor.tencentcloudcr.com": ["self-hosted", "guangzhou"]}',
     "dockerhub-username": "goharborbot",
     "dockerhub-token": "the secret DOCKERHUB_TOKEN",
-    "tcr-secret-id": "the secret TENCENTCLOUD_SECRET_ID",
-    "tcr-secret-key": "the secret TENCENTCLOUD_SECRET_KEY",
-    "tcr-session-token": "the token that came with the temporary key",
-    "tcr-username": "100012345678",
-    "tcr-password": "the secret TCR_PASSWORD",
+    "dockerhub-oidc-connection-id": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+    "dockerhub-identity-url": "https://identity.docker.com",
+    ...tcrInputExamples,
     "github-token": "the token of the job",
     "github-api-url": "https://api.github.com",
 };
@@ -77500,13 +77949,24 @@ function loadInputs(environment) {
     const text = (name) => inputText(environment, name);
     const read = (name, parse) => parse(text(name), mistakeIn(name));
     const retention = { keep: read("keep", inputs_values/* parseKeep */.xG), keepBy: read("keep-by", inputs_values/* parseKeepBy */.yI) };
+    const idTokenRequest = readIdTokenRequest(environment);
+    const hub = readHubLogin({
+        text,
+        mistakeIn,
+        connectionVariable: environment.DOCKERHUB_OIDC_CONNECTIONID?.trim() ?? "",
+        hasIdTokens: idTokenRequest !== undefined,
+    });
+    const workflowRun = readWorkflowRun(environment);
+    const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
+    const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake));
     const inputs = {
-        destinations: read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake)),
+        destinations,
         version: read("version", inputs_values/* parseVersionInput */.gX),
         repository: read("repository", inputs_values/* parseRepository */.SU),
         sources: read("source", inputs_values/* parseSources */.ur),
         images: read("images", parseImages),
         retention,
+        pruneLimit: read("prune-limit", inputs_values/* parseKeep */.xG),
         prereleases: read("prereleases", inputs_values/* parseBoolean */.yG),
         overwrite: read("overwrite", inputs_values/* parseBoolean */.yG),
         platforms: read("platforms", inputs_values/* parsePlatforms */.qA),
@@ -77516,17 +77976,28 @@ function loadInputs(environment) {
         downloadConnections: read("download-connections", inputs_values/* parseConnections */.Zg),
         uploadConnections: read("upload-connections", inputs_values/* parseConnections */.Zg),
         dryRun: read("dry-run", inputs_values/* parseBoolean */.yG),
-        dockerHubLogin: readLogin(text, "dockerhub-username", "dockerhub-token", mistakeIn),
-        tencentCloudKey: readTencentCloudKey(environment, mistakeIn),
-        tcrLogin: readLogin(text, "tcr-username", "tcr-password", mistakeIn),
+        check: readCheck(text("mode"), read("check", inputs_values/* parseBoolean */.yG), mistakeIn("check")),
+        mode: readMode(text, mistakeIn, destinations),
+        dockerHubLogin: hub.login,
+        dockerHubConnection: hub.connection,
+        ...readTcrInputs({ text, mistakeIn, environment }, tcrLogin, workflowRun.id),
+        awsKey: readAwsKey(environment),
         githubToken: text("github-token") || undefined,
         githubApiUrl: readGitHubApiUrl(environment, mistakeIn("github-api-url")),
+        idTokenRequest,
         event: readEvent(environment),
+        workflowRun,
         runner: readRunnerPaths(environment),
     };
     if (mistakes.length > 0)
         throw new errors/* InputError */.dz(`The inputs need mending:\n- ${mistakes.join("\n- ")}`);
     return inputs;
+}
+/** A check is of the whole configuration; a part of a run takes a plan, which it has none of. */
+function readCheck(mode, check, mistake) {
+    if (check && mode !== "all")
+        mistake(`means nothing in the mode ${(0,inputs_values/* quoted */.TL)(mode)}`);
+    return check;
 }
 /**
  * The text of one input. The runner makes the variable's name from the input's: upper case, spaces to underscores,
@@ -77548,25 +78019,29 @@ function readLogin(text, usernameInput, passwordInput, mistakeIn) {
         mistakeIn(passwordInput)(`is empty, but ${usernameInput} is set`);
     return { username, password };
 }
-/** The API key from the inputs, else, as a whole, from the variables of Tencent Cloud's own tools: never a mixture. */
-function readTencentCloudKey(environment, mistakeIn) {
-    const inputs = ["tcr-secret-id", "tcr-secret-key", "tcr-session-token"].map((name) => inputText(environment, name));
-    const variables = ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"].map((name) => environment[name]?.trim() ?? "");
-    const fromInputs = inputs.some((value) => value !== "");
-    const [secretId = "", secretKey = "", sessionToken = ""] = fromInputs ? inputs : variables;
-    if (secretId === "" && secretKey === "" && sessionToken === "")
+/** https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html; a part of a key is none. */
+function readAwsKey(environment) {
+    const accessKeyId = environment.AWS_ACCESS_KEY_ID?.trim();
+    const secretAccessKey = environment.AWS_SECRET_ACCESS_KEY?.trim();
+    if (!accessKeyId || !secretAccessKey)
         return undefined;
-    const among = fromInputs ? "the tcr- inputs" : "the TENCENTCLOUD_ variables";
-    if (secretId === "")
-        mistakeIn("tcr-secret-id")(`the SecretId is missing among ${among}`);
-    if (secretKey === "")
-        mistakeIn("tcr-secret-key")(`the SecretKey is missing among ${among}`);
-    return { secretId, secretKey, sessionToken: sessionToken || undefined };
+    return { accessKeyId, secretAccessKey, sessionToken: environment.AWS_SESSION_TOKEN?.trim() || undefined };
 }
 function readGitHubApiUrl(environment, mistake) {
     const usual = "https://api.github.com";
     const text = inputText(environment, "github-api-url") || environment.GITHUB_API_URL || usual;
     return (0,inputs_values/* parseApiUrl */.nV)(text, mistake) ?? new URL(usual);
+}
+/**
+ * https://github.com/actions/toolkit/blob/main/packages/core/src/oidc-utils.ts
+ * An address that is neither HTTPS nor this machine is as good as none: it would get the token in the clear.
+ */
+function readIdTokenRequest(environment) {
+    const { ACTIONS_ID_TOKEN_REQUEST_URL: address = "", ACTIONS_ID_TOKEN_REQUEST_TOKEN: token = "" } = environment;
+    if (token === "" || !URL.canParse(address))
+        return undefined;
+    const url = new URL(address);
+    return url.protocol === "https:" || (0,reference/* isLoopback */.U9)(url.host) ? { url, token } : undefined;
 }
 /** https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables */
 function readEvent(environment) {
@@ -77576,6 +78051,15 @@ function readEvent(environment) {
         repository: environment.GITHUB_REPOSITORY || undefined,
         refName: environment.GITHUB_REF_NAME || undefined,
         refType: environment.GITHUB_REF_TYPE || undefined,
+    };
+}
+/** https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables */
+function readWorkflowRun(environment) {
+    const number = (name) => /^[0-9]{1,15}$/.exec(environment[name] ?? "")?.[0];
+    return {
+        id: number("GITHUB_RUN_ID") ?? "0",
+        attempt: Number(number("GITHUB_RUN_ATTEMPT") ?? "1"),
+        githubHosted: environment.RUNNER_ENVIRONMENT === "github-hosted",
     };
 }
 function readRunnerPaths(environment) {
@@ -77593,10 +78077,13 @@ function readRunnerPaths(environment) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Gz: () => (/* binding */ rememberSecret),
+/* harmony export */   SH: () => (/* binding */ atIntervals),
 /* harmony export */   cT: () => (/* binding */ withoutSecrets),
 /* harmony export */   g$: () => (/* binding */ printable)
 /* harmony export */ });
 /* unused harmony export silentLog */
+/* harmony import */ var _paint_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5527);
+
 /** A log that says nothing: for tests, and for parts whose words are of no use to the caller. */
 const silentLog = {
     info: () => undefined,
@@ -77604,8 +78091,21 @@ const silentLog = {
     warning: () => undefined,
     error: () => undefined,
     group: (_title, body) => body(),
+    progress: () => () => undefined,
     mask: () => undefined,
+    paint: _paint_js__WEBPACK_IMPORTED_MODULE_0__/* .plainPaint */ .pG,
 };
+/** Longest time without a line of progress where each is a new line, in milliseconds. */
+const progressInterval = 10_000;
+/**
+ * Does something at intervals, from one interval from now until the returned function is called.
+ * @param milliseconds between two times. It keeps no process alive.
+ */
+function atIntervals(work, milliseconds = progressInterval) {
+    const timer = setInterval(work, milliseconds);
+    timer.unref();
+    return () => clearInterval(timer);
+}
 /** The forms of all secrets that this process knows. */
 const secretForms = new Set();
 /** Finds any of `secretForms`; made anew after a secret came. */
@@ -77655,6 +78155,82 @@ function printable(text, limit = foreignTextLimit) {
         .replace(/##\[/g, "# #[")
         .trim();
     return oneLine.length <= limit ? oneLine : `${oneLine.slice(0, limit)}…`;
+}
+
+
+/***/ }),
+
+/***/ 7109:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   M: () => (/* binding */ isLocalAddress),
+/* harmony export */   f: () => (/* binding */ needsPublicAddress)
+/* harmony export */ });
+/* harmony import */ var node_net__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7030);
+/* harmony import */ var node_net__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_net__WEBPACK_IMPORTED_MODULE_0__);
+
+/**
+ * Addresses that are not on the public internet: unspecified, private, shared by a provider, loopback, link-local (where
+ * clouds keep their metadata), for tests, multicast, reserved.
+ * https://www.iana.org/assignments/iana-ipv4-special-registry
+ */
+const localSubnets4 = [
+    ["0.0.0.0", 8],
+    ["10.0.0.0", 8],
+    ["100.64.0.0", 10],
+    ["127.0.0.0", 8],
+    ["169.254.0.0", 16],
+    ["172.16.0.0", 12],
+    ["192.0.0.0", 24],
+    ["192.168.0.0", 16],
+    ["198.18.0.0", 15],
+    ["224.0.0.0", 4],
+    ["240.0.0.0", 4],
+];
+/** The same for IPv6: https://www.iana.org/assignments/iana-ipv6-special-registry */
+const localSubnets6 = [
+    ["::", 128],
+    ["::1", 128],
+    ["64:ff9b:1::", 48],
+    ["fc00::", 7],
+    ["fe80::", 10],
+    ["fec0::", 10],
+    ["ff00::", 8],
+];
+/** Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052). `::ffff:` needs no entry: Node maps it itself. */
+const translationPrefix = "64:ff9b::";
+const localAddresses = new node_net__WEBPACK_IMPORTED_MODULE_0__.BlockList();
+for (const [network, prefix] of localSubnets4) {
+    localAddresses.addSubnet(network, prefix, "ipv4");
+    localAddresses.addSubnet(`${translationPrefix}${network}`, 96 + prefix, "ipv6");
+}
+for (const [network, prefix] of localSubnets6)
+    localAddresses.addSubnet(network, prefix, "ipv6");
+/** Whether an IP address is not on the public internet. What is no IP address counts as such. */
+function isLocalAddress(address) {
+    const family = (0,node_net__WEBPACK_IMPORTED_MODULE_0__.isIP)(address);
+    return family === 0 || localAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
+}
+/**
+ * Storage of clouds that resolves to addresses inside the cloud for whoever asks from there, while the registry in front
+ * of it is public. Only the cloud gives out these names, and over HTTPS their certificates.
+ * COS: https://www.tencentcloud.com/document/product/436/6224
+ * S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
+ */
+const cloudStorage = [
+    /\.cos(-internal)?\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.(cn|com))$/,
+    /(^|\.)s3\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+];
+/**
+ * Whether a URL that a server named may only lead to the public internet: otherwise a registry could have us ask what is
+ * reachable from the runner and not from outside. Who is not on the public internet may name its neighbours.
+ * @param namedByLocal whether the server that named it has a local address itself.
+ */
+function needsPublicAddress(url, namedByLocal) {
+    if (namedByLocal)
+        return false;
+    return url.protocol !== "https:" || !cloudStorage.some((host) => host.test(url.hostname));
 }
 
 
@@ -77730,6 +78306,619 @@ const discardLimit = 64 * 1024;
 /** Frees the connection of a response whose body is of no interest. */
 async function discard(response) {
     await readBytes(response, discardLimit).catch(() => response.body.destroy());
+}
+
+
+/***/ }),
+
+/***/ 3587:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  K4: () => (/* binding */ mannersOf),
+  AK: () => (/* binding */ vendorOf)
+});
+
+// UNUSED EXPORTS: vendors
+
+// EXTERNAL MODULE: ./src/oci/vendors/vendor.ts
+var vendors_vendor = __nccwpck_require__(895);
+;// CONCATENATED MODULE: ./src/oci/vendors/china.ts
+
+const harborAdapters = "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter";
+const unknownMount = {
+    works: "unknown",
+    text: "Unknown; tried, and uploaded where it is refused.",
+    source: undefined,
+};
+const anyUpload = {
+    form: { kind: "any" },
+    text: "No known limit; chunks are sent only after a break.",
+    source: undefined,
+};
+const unknownLimits = {
+    requests: vendors_vendor/* usualRequests */.De,
+    text: "Not known; a 429 is waited for.",
+    source: undefined,
+};
+/** The registries of clouds in China. */
+const china = [
+    {
+        id: "tcr",
+        name: "Tencent TCR",
+        hosts: "<instance>.tencentcloudcr.com, or your own (`type=tcr`)",
+        host: /\.tencentcloudcr\.com$/,
+        login: {
+            text: "A role (`tcr-role-arn`), an API key (`tcr-secret-id`, `tcr-secret-key`), or a login of the instance (`tcr-username`, `tcr-password`).",
+            source: "https://www.tencentcloud.com/document/product/1051/54755",
+        },
+        repositories: {
+            madeBy: "api",
+            text: "The namespace is made here with the API key, else by you; repositories are made by the first push.",
+            source: `${harborAdapters}/tencentcr/adapter.go`,
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "tcr",
+            text: "`DeleteRepositoryTags`, 20 tags a call, with the API key; a login of the instance cannot delete.",
+            source: "https://www.tencentcloud.com/document/product/1051/41098",
+        },
+        limits: {
+            requests: vendors_vendor/* usualRequests */.De,
+            text: "API 10 calls a second; none published for the registry.",
+            source: `${harborAdapters}/tencentcr/adapter.go`,
+        },
+        uploadGivenUp: {
+            text: "Leaves nothing behind, as at Harbor, which TCR is built on: a repository is made with its first manifest. Tencent does not say.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go",
+        },
+    },
+    {
+        id: "tcr-personal",
+        name: "Tencent TCR Personal",
+        hosts: "ccr.ccs.tencentyun.com, <region>.ccs.tencentyun.com",
+        host: /^[a-z]+\.ccs\.tencentyun\.com$/,
+        login: {
+            text: "The account's number and the password of the Personal edition (`tcr-username`, `tcr-password`, or `docker/login-action`).",
+            source: "https://github.com/tkestack/image-transfer",
+        },
+        repositories: {
+            madeBy: "api",
+            text: "The namespace is made with an API key; without one it must be there. A push makes the repository.",
+            source: "https://www.tencentcloud.com/document/product/1051/41098",
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "tcr",
+            text: "`BatchDeleteImagePersonal`, with the API key beside the login.",
+            source: "https://www.tencentcloud.com/document/product/1051/41098",
+        },
+        limits: unknownLimits,
+    },
+    {
+        id: "alibaba",
+        name: "Alibaba Container Registry",
+        hosts: "registry.<region>.aliyuncs.com, <instance>-registry.<region>.cr.aliyuncs.com",
+        host: /(^|-)registry(-vpc)?\.[a-z0-9-]+\.(cr\.)?aliyuncs\.com$/,
+        login: {
+            text: "User and the registry's password, or a temporary login (`aliyun/acr-login`).",
+            source: `${harborAdapters}/aliacr/adapter.go`,
+        },
+        repositories: {
+            madeBy: "push",
+            text: "The namespace must be there, and must let a push make repositories.",
+            source: `${harborAdapters}/aliacr/adapter.go`,
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "registry",
+            text: "By the registry API, as Harbor does it: by tag, else by digest. Where that is refused, the tags stay and the run says so.",
+            source: `${harborAdapters}/aliacr/adapter.go`,
+        },
+        limits: unknownLimits,
+    },
+    {
+        id: "swr",
+        name: "Huawei SWR",
+        hosts: "swr.<region>.myhuaweicloud.com",
+        host: /^swr\.[a-z0-9-]+\.myhuaweicloud\.(com|eu)$/,
+        login: {
+            text: "User `<region>@<AK>` and a password made from the secret key, or a temporary login; `huaweicloud/swr-login` gives it.",
+            source: "https://github.com/huaweicloud/swr-login",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "The organisation must be there; repositories are made by the first push.",
+            source: `${harborAdapters}/huawei/huawei_adapter.go`,
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "registry",
+            text: "By the registry API, as Harbor does it: by tag, else by digest. Its own API would need an IAM token, which no Docker login holds.",
+            source: `${harborAdapters}/huawei/image_registry.go`,
+        },
+        limits: unknownLimits,
+        manners: {
+            ...vendors_vendor/* usualManners */.Lh,
+            deleting: ["pull", "push"],
+            text: "Deleting goes with the token for pushing, as Harbor does it.",
+            source: `${harborAdapters}/huawei/huawei_adapter.go`,
+        },
+    },
+    {
+        id: "volcengine",
+        name: "Volcengine CR",
+        hosts: "<instance>-<region>.cr.volces.com",
+        host: /\.cr\.volces\.com$/,
+        login: {
+            text: "User and the instance's password, or a temporary login.",
+            source: `${harborAdapters}/volcenginecr/auth.go`,
+        },
+        repositories: {
+            madeBy: "user",
+            text: "Namespace and repository must be there: Harbor makes both before it pushes, by an API of Volcengine's own.",
+            source: `${harborAdapters}/volcenginecr/adapter.go`,
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "none",
+            text: "Tags stay: only its own API deletes them, with a key that no Docker login holds.",
+            source: `${harborAdapters}/volcenginecr/artifact_registry.go`,
+        },
+        limits: unknownLimits,
+    },
+];
+
+;// CONCATENATED MODULE: ./src/oci/vendors/clouds.ts
+
+const ocync = "https://github.com/clowdhaus/ocync/blob/main/docs/src/content/registries";
+const rulesImg = "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md";
+const clouds_harborAdapters = "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter";
+/** The registries of AWS, Azure and Google. */
+const clouds = [
+    {
+        id: "ecr",
+        name: "Amazon ECR",
+        hosts: "<account>.dkr.ecr.<region>.amazonaws.com",
+        host: /^[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+        login: {
+            text: "User `AWS` and a password for 12 hours, by Basic; `aws-actions/amazon-ecr-login` and the helper `ecr-login` give it.",
+            source: `${ocync}/ecr.md`,
+        },
+        repositories: {
+            madeBy: "api",
+            text: "Must be there: made here with the AWS key of the environment, else by you or by a creation template.",
+            source: `${clouds_harborAdapters}/awsecr/adapter.go`,
+        },
+        mount: {
+            works: "referenced",
+            text: "Only where the account has `BLOB_MOUNTING` enabled, within one account and region, and only what a manifest holds.",
+            source: "https://docs.aws.amazon.com/AmazonECR/latest/userguide/blob-mounting.html",
+        },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "ecr",
+            text: "`BatchDeleteImage` takes the tag alone. It needs the AWS key that `aws-actions/configure-aws-credentials` leaves in the environment; with the Docker login alone, tags stay.",
+            source: "https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html",
+        },
+        limits: {
+            requests: vendors_vendor/* usualRequests */.De,
+            text: "Manifests 10 a second, upload starts and ends 100 a second.",
+            source: `${ocync}/ecr.md`,
+        },
+    },
+    {
+        id: "ecr-public",
+        name: "Amazon ECR Public",
+        hosts: "public.ecr.aws",
+        host: /^public\.ecr\.aws$/,
+        login: {
+            text: "User `AWS` and a password of the public registry (region us-east-1); `amazon-ecr-login` with `registry-type: public` gives it. Public images need none.",
+            source: `${ocync}/ecr-public.md`,
+        },
+        repositories: {
+            madeBy: "user",
+            text: "Must be there: make them in the console of the public registry.",
+            source: undefined,
+        },
+        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "none",
+            text: "Tags stay: its registry API lists no tags, so what is old there cannot be told.",
+            source: "https://github.com/containers/skopeo/issues/1230",
+        },
+        limits: {
+            requests: { start: 2, ceiling: 4 },
+            text: "A tenth of those of private ECR.",
+            source: `${ocync}/ecr-public.md`,
+        },
+    },
+    {
+        id: "acr",
+        name: "Azure Container Registry",
+        hosts: "<name>.azurecr.io, .cn, .us",
+        host: /\.azurecr\.(io|cn|us)$/,
+        login: {
+            text: "A service principal, a scoped token or the admin user; `az acr login` leaves an identity token, which is exchanged by OAuth2.",
+            source: "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push.",
+            source: "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md",
+        },
+        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
+        upload: {
+            form: { kind: "limited", chunk: 16 * vendors_vendor/* mebibyte */.E$ },
+            text: "Chunks of 16 MiB: a body of more than about 20 MB was refused to another tool.",
+            source: `${ocync}/acr.md`,
+        },
+        deletion: {
+            route: "acr",
+            text: "`DELETE /acr/v1/<repository>/_tags/<tag>` takes the tag alone; the manifest stays, without a tag. The role needs `AcrDelete`.",
+            source: "https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag",
+        },
+        limits: {
+            requests: vendors_vendor/* usualRequests */.De,
+            text: "Reading and writing operations a minute, by tier; a 429 is waited for.",
+            source: `${ocync}/acr.md`,
+        },
+        manners: {
+            reading: ["pull", "push", "metadata_read"],
+            deleting: ["delete", "metadata_read"],
+            absent: [],
+            text: "Listing tags needs the action `metadata_read`.",
+            source: `${clouds_harborAdapters}/azurecr/auth.go`,
+        },
+    },
+    {
+        id: "artifact-registry",
+        name: "Google Artifact Registry",
+        hosts: "<location>-docker.pkg.dev, gcr.io, *.gcr.io",
+        host: /(^|\.)gcr\.io$|-docker\.pkg\.dev$/,
+        login: {
+            text: "User `oauth2accesstoken` and an access token (1 hour), `_json_key` and a key file, or the helper `gcloud`; after `google-github-actions/auth`.",
+            source: "https://docs.cloud.google.com/artifact-registry/docs/reference/docker-api",
+        },
+        repositories: {
+            madeBy: "user",
+            text: "The Artifact Registry repository (`<project>/<repository>`) must be there; images in it are made by the first push.",
+            source: "https://docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling",
+        },
+        mount: {
+            works: "unknown",
+            text: "One tool saw it work, another did not; tried, and uploaded where it is refused.",
+            source: rulesImg,
+        },
+        upload: {
+            form: { kind: "whole" },
+            text: "In one request only: chunked uploads are not supported. One that broke starts over.",
+            source: "https://github.com/dotnet/sdk-container-builds/pull/287",
+        },
+        deletion: {
+            route: "registry",
+            alone: true,
+            text: "DELETE by tag takes the tag alone; the manifest stays, without a tag. The role needs `artifactregistry.tags.delete`.",
+            source: `${clouds_harborAdapters}/googlegcr/adapter.go`,
+        },
+        limits: {
+            requests: vendors_vendor/* usualRequests */.De,
+            text: "One quota a project for all requests; a 429 is waited for.",
+            source: `${ocync}/gar.md`,
+        },
+        manners: {
+            ...vendors_vendor/* usualManners */.Lh,
+            deleting: ["pull", "push"],
+            text: "Deleting goes with the token for pushing.",
+            source: `${clouds_harborAdapters}/googlegcr/adapter.go`,
+        },
+    },
+];
+
+;// CONCATENATED MODULE: ./src/oci/vendors/code-hosts.ts
+
+const code_hosts_ocync = "https://github.com/clowdhaus/ocync/blob/main/docs/src/content/registries";
+const code_hosts_rulesImg = "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md";
+const quay = "https://github.com/quay/quay/blob/master/endpoints/v2";
+/** Docker Hub, and the registries beside code. */
+const codeHosts = [
+    {
+        id: "docker-hub",
+        name: "Docker Hub",
+        hosts: "docker.io",
+        host: /^docker\.io$/,
+        login: {
+            text: "`dockerhub-username` and `dockerhub-token`, or `docker/login-action`: a personal or an organisation access token. Or an OIDC connection.",
+            source: "https://docs.docker.com/security/access-tokens/",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push, with the default visibility of the account.",
+            source: undefined,
+        },
+        mount: {
+            works: "yes",
+            text: "Within Docker Hub, from what the login may read.",
+            source: code_hosts_rulesImg,
+        },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: "https://docs.docker.com/reference/api/registry/latest/",
+        },
+        deletion: {
+            route: "docker-hub",
+            text: "The Hub API takes the tag alone. The token needs the right to delete.",
+            source: "https://docs.docker.com/reference/api/hub/latest/",
+        },
+        limits: {
+            // It answered 429 to five cold connections, in the measurements of another tool (clowdhaus/ocync, `aimd.rs`).
+            requests: { start: 4, ceiling: 16 },
+            text: "Pulls in six hours, by account; a burst of cold connections was answered by 429, so it starts with four.",
+            source: "https://docs.docker.com/docker-hub/usage/pulls/",
+        },
+    },
+    {
+        id: "ghcr",
+        name: "GitHub Container Registry",
+        hosts: "ghcr.io",
+        host: /^ghcr\.io$/,
+        login: {
+            text: "Any user name and `GITHUB_TOKEN` (`packages: write`) or a classic token (`write:packages`), by `docker/login-action`.",
+            source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push, private.",
+            source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
+        },
+        mount: {
+            works: "yes",
+            text: "Within one user or organisation.",
+            source: `${code_hosts_ocync}/ghcr.md`,
+        },
+        upload: {
+            form: { kind: "whole" },
+            text: "In one request only: of several chunks the last replaces the others. One that broke starts over.",
+            source: `${code_hosts_ocync}/ghcr.md`,
+        },
+        deletion: {
+            route: "packages",
+            text: "The packages API deletes a version with all its tags, so a tag stays while another tag that stays has its digest. The token needs the role Admin on the package (a classic one: `delete:packages`); public versions of more than 5,000 downloads stay.",
+            source: "https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package",
+        },
+        limits: {
+            requests: vendors_vendor/* usualRequests */.De,
+            text: "2,000 requests a minute for one login.",
+            source: `${code_hosts_ocync}/ghcr.md`,
+        },
+    },
+    {
+        id: "gitlab",
+        name: "GitLab Container Registry",
+        hosts: "registry.gitlab.com, or your own (`type=gitlab`)",
+        host: /^registry\.gitlab\.com$/,
+        login: {
+            text: "User and a personal, project or deploy token with `write_registry`; the token server is on another host.",
+            source: "https://docs.gitlab.com/ee/user/project/deploy_tokens/",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "The project must be there; repositories below its path are made by the first push.",
+            source: "https://github.com/gitlabhq/gitlabhq/blob/master/app/services/auth/container_registry_authentication_service.rb",
+        },
+        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "registry",
+            alone: true,
+            text: "DELETE by tag takes the tag alone. The token needs the scope `api`: `write_registry` may push, but not delete.",
+            source: "https://gitlab.com/gitlab-org/container-registry/-/blob/master/docs/spec/api.md",
+        },
+        limits: { requests: vendors_vendor/* usualRequests */.De, text: "Not known; a 429 is waited for.", source: undefined },
+    },
+    {
+        id: "quay",
+        name: "Quay",
+        hosts: "quay.io, or your own (`type=quay`)",
+        host: /^quay\.io$/,
+        login: {
+            text: "A robot (`<organisation>+<robot>`) and its token, or `$oauthtoken` and an OAuth token.",
+            source: `${quay}/v2auth.py`,
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push, private, where the robot may create repositories.",
+            source: `${quay}/v2auth.py`,
+        },
+        mount: { works: "yes", text: "Where the login may read the other repository.", source: undefined },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "registry",
+            alone: true,
+            text: "DELETE by tag takes the tag alone, with the right to write.",
+            source: `${quay}/manifest.py`,
+        },
+        limits: { requests: vendors_vendor/* usualRequests */.De, text: "Not known; a 429 is waited for.", source: undefined },
+        manners: {
+            // A token for pushing to a repository that is not there makes it: a dry run would leave something behind.
+            reading: ["pull"],
+            deleting: ["pull", "push"],
+            absent: [401],
+            text: "It is asked with a token for pulling only: one for pushing makes the repository at once. What is not there is answered by 401. The action `delete` is refused by its token server.",
+            source: `${quay}/v2auth.py`,
+        },
+    },
+    {
+        id: "artifactory",
+        name: "JFrog Artifactory",
+        hosts: "<name>.jfrog.io, or your own (`type=artifactory`)",
+        host: /\.jfrog\.io$/,
+        login: {
+            text: "User and password or identity token, by `docker/login-action`.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
+        },
+        repositories: {
+            madeBy: "user",
+            text: "The Docker repository, which is the first part of the path, must be there; images in it are made by the first push.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
+        },
+        mount: {
+            works: "referenced",
+            text: "Only what a manifest holds already, as another tool found; tried, and uploaded where it is refused.",
+            source: code_hosts_rulesImg,
+        },
+        upload: {
+            form: { kind: "patched", chunk: 64 * vendors_vendor/* mebibyte */.E$ },
+            text: "By PATCH, at most 64 MiB at a time, and an empty PUT: an upload in a single PUT failed (RTFACT-19344).",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
+        },
+        deletion: {
+            route: "artifactory",
+            text: "`DELETE /artifactory/<repository>/<image>/<tag>` takes the tag alone. Only with the repository as first part of the path.",
+            source: "https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories",
+        },
+        limits: { requests: vendors_vendor/* usualRequests */.De, text: "Not known; a 429 is waited for.", source: undefined },
+        manners: {
+            ...vendors_vendor/* usualManners */.Lh,
+            absent: [403],
+            text: "What is not there may be answered by 403.",
+            source: "https://jfrog.atlassian.net/browse/RTFACT-13797",
+        },
+    },
+];
+
+;// CONCATENATED MODULE: ./src/oci/vendors/servers.ts
+
+const ownLimits = {
+    requests: vendors_vendor/* usualRequests */.De,
+    text: "Those of its operator; a 429 is waited for.",
+    source: undefined,
+};
+/** Registries that people run themselves. */
+const servers = [
+    {
+        id: "harbor",
+        name: "Harbor",
+        hosts: "your own (`type=harbor`)",
+        host: undefined,
+        login: {
+            text: "A robot (`robot$<project>+<name>`) and its secret, or a user; who signs in by OIDC uses the CLI secret.",
+            source: "https://github.com/goharbor/harbor/issues/20738",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "The project must be there; repositories are made by the first push.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/harbor/base/adapter.go",
+        },
+        mount: {
+            works: "yes",
+            text: "Where the login may read the other repository.",
+            source: "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md",
+        },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit but that of a proxy in front; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "harbor",
+            text: "The Harbor API takes the tag alone, and then the artifact, if no tag is left on it. The robot needs Delete Tag, and Read and Delete Artifact.",
+            source: "https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml",
+        },
+        limits: ownLimits,
+        uploadGivenUp: {
+            text: "Leaves nothing behind: a repository is made with its first manifest.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go",
+        },
+    },
+    {
+        id: "distribution",
+        name: "Any other registry",
+        hosts: "your own (distribution, zot, Nexus)",
+        host: undefined,
+        login: {
+            text: "What the Docker configuration holds; none for a registry that asks for none.",
+            source: "https://distribution.github.io/distribution/spec/auth/token/",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push, as the specification has it.",
+            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md",
+        },
+        mount: {
+            works: "yes",
+            text: "Tried, and uploaded where it is refused.",
+            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#mounting-a-blob-from-another-repository",
+        },
+        upload: {
+            form: { kind: "any" },
+            text: "In one request; in chunks after a break.",
+            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks",
+        },
+        deletion: {
+            route: "registry",
+            text: "DELETE by tag; where that is refused, by digest if no other tag that stays has it. Version 2 of distribution deletes by digest only, and only with `storage.delete.enabled`.",
+            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags",
+        },
+        limits: ownLimits,
+    },
+];
+
+;// CONCATENATED MODULE: ./src/oci/quirks.ts
+
+
+
+
+
+/**
+ * Everything that differs between registries and is not found out at run time: the one table that the code goes by, and
+ * that `docs/registries.md` shows.
+ */
+const vendors = [...codeHosts, ...clouds, ...china, ...servers];
+/**
+ * The row of a registry, by its host name.
+ * @param as what the user says that it is, for a domain of one's own; wins over the name.
+ */
+function vendorOf(registry, as) {
+    const host = registry.replace(/:[0-9]+$/, "");
+    const found = as === undefined
+        ? vendors.find((vendor) => vendor.host?.test(host))
+        : vendors.find((vendor) => vendor.id === as);
+    const [last] = vendors.slice(-1);
+    if (found !== undefined)
+        return found;
+    if (last === undefined)
+        throw new Error("the table of registries is empty");
+    return last;
+}
+/** The manners of a registry, or the usual ones. */
+function mannersOf(vendor) {
+    return vendor.manners ?? vendors_vendor/* usualManners */.Lh;
 }
 
 
@@ -77824,7 +79013,7 @@ function registryOrigin(registry) {
 
 /***/ }),
 
-/***/ 6592:
+/***/ 8727:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -77838,73 +79027,10 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_dns_ = __nccwpck_require__(610);
 // EXTERNAL MODULE: ./node_modules/undici/index.js
 var undici = __nccwpck_require__(6752);
+// EXTERNAL MODULE: ./src/oci/addresses.ts
+var oci_addresses = __nccwpck_require__(7109);
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
-;// CONCATENATED MODULE: ./src/oci/addresses.ts
-
-/**
- * Addresses that are not on the public internet: unspecified, private, shared by a provider, loopback, link-local (where
- * clouds keep their metadata), for tests, multicast, reserved.
- * https://www.iana.org/assignments/iana-ipv4-special-registry
- */
-const localSubnets4 = [
-    ["0.0.0.0", 8],
-    ["10.0.0.0", 8],
-    ["100.64.0.0", 10],
-    ["127.0.0.0", 8],
-    ["169.254.0.0", 16],
-    ["172.16.0.0", 12],
-    ["192.0.0.0", 24],
-    ["192.168.0.0", 16],
-    ["198.18.0.0", 15],
-    ["224.0.0.0", 4],
-    ["240.0.0.0", 4],
-];
-/** The same for IPv6: https://www.iana.org/assignments/iana-ipv6-special-registry */
-const localSubnets6 = [
-    ["::", 128],
-    ["::1", 128],
-    ["64:ff9b:1::", 48],
-    ["fc00::", 7],
-    ["fe80::", 10],
-    ["fec0::", 10],
-    ["ff00::", 8],
-];
-/** Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052). `::ffff:` needs no entry: Node maps it itself. */
-const translationPrefix = "64:ff9b::";
-const localAddresses = new external_node_net_.BlockList();
-for (const [network, prefix] of localSubnets4) {
-    localAddresses.addSubnet(network, prefix, "ipv4");
-    localAddresses.addSubnet(`${translationPrefix}${network}`, 96 + prefix, "ipv6");
-}
-for (const [network, prefix] of localSubnets6)
-    localAddresses.addSubnet(network, prefix, "ipv6");
-/** Whether an IP address is not on the public internet. What is no IP address counts as such. */
-function isLocalAddress(address) {
-    const family = (0,external_node_net_.isIP)(address);
-    return family === 0 || localAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
-}
-/**
- * Storage of clouds that resolves to addresses inside the cloud for whoever asks from there, while the registry in front
- * of it is public. Only the cloud gives out these names, and over HTTPS their certificates.
- * COS: https://www.tencentcloud.com/document/product/436/6224
- * S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
- */
-const cloudStorage = [
-    /\.cos(-internal)?\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.(cn|com))$/,
-    /(^|\.)s3\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
-];
-/**
- * Whether a URL that a server named may only lead to the public internet: otherwise a registry could have us ask what is
- * reachable from the runner and not from outside. Who is not on the public internet may name its neighbours.
- * @param namedByLocal whether the server that named it has a local address itself.
- */
-function needsPublicAddress(url, namedByLocal) {
-    if (namedByLocal)
-        return false;
-    return url.protocol !== "https:" || !cloudStorage.some((host) => host.test(url.hostname));
-}
-
 ;// CONCATENATED MODULE: ./src/oci/connector.ts
 
 
@@ -77962,7 +79088,89 @@ function publicLookup(lookup, isLocal) {
 
 // EXTERNAL MODULE: ./src/oci/http.ts
 var http = __nccwpck_require__(5809);
+;// CONCATENATED MODULE: ./src/oci/pace.ts
+/**
+ * A limit on silence alone lets a server hold a request for as long as it likes, by a byte now and then. So:
+ * - a document (a token, a manifest, a page of tags) has a minute in all. They have kilobytes; even the largest manifest
+ *   that is read, of 4 MiB, takes no more over half a megabit a second;
+ * - a blob has no limit in all, but brings 64 KiB a minute on each connection, which is a thousandth of what a usable link
+ *   gives even when sixteen connections share it. Below, a layer of 100 MB would take longer than the six hours that a job
+ *   may run.
+ */
+const defaultPaces = {
+    document: { within: 60_000 },
+    blob: { within: 60_000, least: 64 * 1024 },
+};
+/** An answer's body came too slowly. Counts as a broken connection: another one may be better. */
+class SlowBody extends Error {
+    name = "SlowBody";
+    code = "SLOW_BODY";
+    constructor(bytes, within) {
+        super(`the answer came too slowly: ${bytes} bytes in ${within / 1000} s`);
+    }
+}
+/** Ends requests whose answer comes too slowly. Time in which we ourselves take nothing does not count. */
+function paced(pace) {
+    return (dispatch) => (options, handler) => dispatch(options, new PacedHandler(handler, pace));
+}
+/** Passes everything on, and counts the bytes. */
+class PacedHandler {
+    #handler;
+    #pace;
+    #bytes = 0;
+    #timer;
+    constructor(handler, pace) {
+        this.#handler = handler;
+        this.#pace = pace;
+    }
+    onRequestStart(controller, context) {
+        this.#handler.onRequestStart?.(controller, context);
+    }
+    onRequestUpgrade(controller, status, headers, socket) {
+        this.#handler.onRequestUpgrade?.(controller, status, headers, socket);
+    }
+    onResponseStarted() {
+        this.#handler.onResponseStarted?.();
+    }
+    onResponseStart(controller, status, headers, message) {
+        // 1xx announce the answer; they are not it.
+        if (status >= 200)
+            this.#watch(controller);
+        this.#handler.onResponseStart?.(controller, status, headers, message);
+    }
+    onResponseData(controller, chunk) {
+        this.#bytes += chunk.length;
+        this.#handler.onResponseData?.(controller, chunk);
+    }
+    onResponseEnd(controller, trailers) {
+        clearInterval(this.#timer);
+        this.#handler.onResponseEnd?.(controller, trailers);
+    }
+    onResponseError(controller, error) {
+        clearInterval(this.#timer);
+        this.#handler.onResponseError?.(controller, error);
+    }
+    onBodySent(chunk) {
+        this.#handler.onBodySent?.(chunk);
+    }
+    onRequestSent() {
+        this.#handler.onRequestSent?.();
+    }
+    #watch(controller) {
+        const { within, least = Number.POSITIVE_INFINITY } = this.#pace;
+        let before = this.#bytes;
+        this.#timer = setInterval(() => {
+            const moved = this.#bytes - before;
+            before = this.#bytes;
+            if (moved < least && !controller.paused)
+                controller.abort(new SlowBody(moved, within));
+        }, within);
+        this.#timer.unref();
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/oci/transport.ts
+
 
 
 
@@ -77974,7 +79182,7 @@ const connectTimeout = 10_000;
  * Longest silence before the answer's headers, in milliseconds. While a body is being sent, undici starts the time anew
  * with each part that the other side takes. A registry checks the digest of a whole layer before it answers the last PUT.
  */
-const headersTimeout = 120_000;
+const defaultHeadersTimeout = 120_000;
 /** Longest silence inside an answer's body, in milliseconds: a stall that lasts longer is a broken connection. */
 const defaultBodyTimeout = 30_000;
 /** How long an idle connection is kept for the next request, in milliseconds; registries close theirs after 60 s or more. */
@@ -77988,17 +79196,24 @@ const userAgent = "harbor-release-mirror";
  * share one connection and so one window, which caps the rate over a long link.
  */
 function createTransport(log, options = {}) {
-    const { bodyTimeout = defaultBodyTimeout, addresses = { lookup: external_node_dns_.lookup, isLocal: isLocalAddress } } = options;
+    const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
+    const { paces = defaultPaces } = options;
+    const { addresses = { lookup: external_node_dns_.lookup, isLocal: oci_addresses/* isLocalAddress */.M } } = options;
     const connectors = createConnectors(addresses, connectTimeout);
     // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
     const agents = (connect) => {
         const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
         return {
-            shared: new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 1, keepAliveTimeout }),
+            shared: withPaces(new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 1, keepAliveTimeout })),
             // Without pipelining, undici closes each connection after its request.
-            own: new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 0 }),
+            own: withPaces(new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 0 })),
         };
     };
+    const withPaces = (agent) => ({
+        agent,
+        document: agent.compose(paced(paces.document)),
+        blob: agent.compose(paced(paces.blob)),
+    });
     const anywhere = agents(connectors.anywhere);
     // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
     const publicOnly = agents(connectors.publicOnly);
@@ -78006,17 +79221,26 @@ function createTransport(log, options = {}) {
     async function sendOnce(request) {
         const started = performance.now();
         const foreign = foreignSource(request);
-        const isChecked = foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
+        const isChecked = foreign !== undefined && (0,oci_addresses/* needsPublicAddress */.f)(request.url, connectors.isLocal(foreign.origin));
         requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
+        const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
+        const told = (end) => log.debug(`${request.method} ${redacted(request.url)} ${end} ${Math.round(performance.now() - started)} ms`);
         const answer = await (0,undici/* request */.Em)(request.url, {
-            dispatcher: (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"],
+            dispatcher: connections[request.answer ?? "document"],
             method: request.method,
             headers: { "user-agent": userAgent, ...request.headers },
             // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
             body: (request.body ?? null),
             ...(request.signal === undefined ? {} : { signal: request.signal }),
+            // undici closes the connection after each HEAD, for servers that send a body all the same. Here a mirror mostly asks
+            // by HEAD, and a new connection costs three round trips each time. Such a body breaks the next request, which is
+            // sent again. https://github.com/nodejs/undici/issues/258
+            ...(request.method === "HEAD" && request.connection !== "own" ? { reset: false } : {}),
+        }).catch((error) => {
+            told("failed after");
+            throw error;
         });
-        log.debug(`${request.method} ${redacted(request.url)} ${answer.statusCode} ${Math.round(performance.now() - started)} ms`);
+        told(`${answer.statusCode}`);
         return {
             status: answer.statusCode,
             url: request.url,
@@ -78039,9 +79263,9 @@ function createTransport(log, options = {}) {
     }
     async function close() {
         const all = [anywhere, publicOnly].flatMap(({ shared, own }) => [shared, own]);
-        await Promise.all(all.map((agent) => agent.destroy()));
+        await Promise.all(all.map(({ agent }) => agent.destroy()));
     }
-    return { send, dispatcher: anywhere.shared, requests, close };
+    return { send, dispatcher: anywhere.shared.document, requests, close };
 }
 /** The server that named the request's URL, if the URL leads away from it. */
 function foreignSource({ url, namedBy }) {
@@ -78079,6 +79303,100 @@ function redirected(request, location) {
 /** A URL for the debug log: queries carry signatures and upload state. */
 function redacted(url) {
     return `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`;
+}
+
+
+/***/ }),
+
+/***/ 895:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   De: () => (/* binding */ usualRequests),
+/* harmony export */   E$: () => (/* binding */ mebibyte),
+/* harmony export */   JJ: () => (/* binding */ vendorIds),
+/* harmony export */   Lh: () => (/* binding */ usualManners)
+/* harmony export */ });
+/** The registries that are known by name. The name is also a value of the attribute `type`, for a domain of one's own. */
+const vendorIds = [
+    "docker-hub",
+    "tcr",
+    "tcr-personal",
+    "ecr",
+    "ecr-public",
+    "acr",
+    "artifact-registry",
+    "ghcr",
+    "gitlab",
+    "quay",
+    "artifactory",
+    "alibaba",
+    "swr",
+    "volcengine",
+    "harbor",
+    "distribution",
+];
+/**
+ * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
+ * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
+ * requests a second at 200 ms, under every published limit.
+ */
+const usualRequests = { start: 12, ceiling: 16 };
+/** The manners of the specifications: one token for reading and writing, `delete` to delete, 404 for what is not there. */
+const usualManners = {
+    reading: ["pull", "push"],
+    deleting: ["pull", "push", "delete"],
+    absent: [],
+};
+/** One mebibyte, in bytes. */
+const mebibyte = 1024 * 1024;
+
+
+/***/ }),
+
+/***/ 5527:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   ev: () => (/* binding */ paintFor),
+/* harmony export */   pG: () => (/* binding */ plainPaint)
+/* harmony export */ });
+/* unused harmony export colourPaint */
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_util__WEBPACK_IMPORTED_MODULE_0__);
+
+const unchanged = (text) => text;
+/** No marks: for files, and wherever colours are not shown. */
+const plainPaint = {
+    strong: unchanged,
+    faint: unchanged,
+    good: unchanged,
+    change: unchanged,
+    warn: unchanged,
+    bad: unchanged,
+};
+function style(format) {
+    // Whether there are colours is for `paintFor` to say: Node would take the runner's pipe for one that shows none.
+    return (text) => (text === "" ? "" : (0,node_util__WEBPACK_IMPORTED_MODULE_0__.styleText)(format, text, { validateStream: false }));
+}
+/** ANSI codes of the first 16 colours, which every terminal and GitHub's log have. A piece must not go over a line's end. */
+const colourPaint = {
+    strong: style("bold"),
+    faint: style("gray"),
+    good: style("green"),
+    change: style("cyan"),
+    warn: style("yellow"),
+    bad: style("red"),
+};
+/**
+ * Colours on a terminal and in the log of GitHub Actions, which shows ANSI codes
+ * (https://github.com/actions/toolkit/blob/main/packages/core/README.md, "Styling output"); none for who has set `NO_COLOR`
+ * to anything but an empty text (https://no-color.org).
+ */
+function paintFor(environment, isTerminal) {
+    if (environment.NO_COLOR)
+        return plainPaint;
+    return isTerminal || environment.GITHUB_ACTIONS === "true" ? colourPaint : plainPaint;
 }
 
 
@@ -78256,30 +79574,786 @@ function parseSelection(text) {
 
 /***/ }),
 
-/***/ 7511:
+/***/ 8543:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  W: () => (/* binding */ run_explain),
-  e: () => (/* binding */ run)
+  nY: () => (/* binding */ cleanUp),
+  WE: () => (/* binding */ run_explain),
+  eF: () => (/* binding */ run)
 });
+
+// EXTERNAL MODULE: ./src/errors.ts
+var src_errors = __nccwpck_require__(3916);
+;// CONCATENATED MODULE: ./src/plan/holding.ts
+/** The images of a version that a destination has, of those whose tags belong to that version. */
+function presentImages(destination, ownership, version) {
+    return ownership
+        .owned(version)
+        .filter(({ to, toTag }) => destination.tags.get(to)?.includes(toTag) ?? false);
+}
+/** Whether a destination has all images of a version; a version that has no tag of its own is never held. */
+function isHeld(destination, ownership, version) {
+    const owned = ownership.owned(version);
+    return owned.length > 0 && presentImages(destination, ownership, version).length === owned.length;
+}
+
+;// CONCATENATED MODULE: ./src/plan/snapshot.ts
+/** Key of a destination's image in the maps above. */
+function imageKey(image, tag) {
+    return `${image}:${tag}`;
+}
+
+// EXTERNAL MODULE: ./src/plan/version.ts
+var plan_version = __nccwpck_require__(5671);
+;// CONCATENATED MODULE: ./src/plan/ownership.ts
+
+
+/** @param components images of each version, by the version's tag. */
+function ownershipOf(universe, components) {
+    const owners = new Map();
+    for (const version of [...universe].sort(plan_version/* bySemver */.sL)) {
+        for (const { to, toTag } of components.get(version.tag) ?? []) {
+            const key = imageKey(to, toTag);
+            if (!owners.has(key))
+                owners.set(key, version.tag);
+        }
+    }
+    const ownerOf = (image, tag) => owners.get(imageKey(image, tag));
+    return {
+        ownerOf,
+        owned: (version) => (components.get(version.tag) ?? []).filter(({ to, toTag }) => ownerOf(to, toTag) === version.tag),
+    };
+}
+
+// EXTERNAL MODULE: ./src/plan/retention.ts
+var retention = __nccwpck_require__(7033);
+;// CONCATENATED MODULE: ./src/plan/pruning.ts
+
+
+
+/**
+ * What happens to the tags of versions that a destination does not keep. Only tags that belong to a published version
+ * come up at all; everything else in the repositories is not looked at (P5).
+ * @param planned what happens to the wanted images here; with a failure among them nothing is deleted.
+ */
+function planPruning(universe, destination, ownership, kept, planned) {
+    if (destination.retention.keep === "all")
+        return [];
+    const candidates = universe
+        .filter((version) => !kept.includes(version))
+        .map((version) => ({
+        version,
+        present: presentImages(destination, ownership, version),
+        leave: reasonToLeave(destination, ownership, kept, version, planned),
+    }))
+        .filter(({ present }) => present.length > 0);
+    const staying = stayingDigests(destination, candidates, planned);
+    return candidates.flatMap(({ version, present, leave }) => present.map((component) => {
+        const reason = leave ?? sharedReason(destination, component, staying);
+        const image = {
+            destination: destination.name,
+            version: version.tag,
+            image: component.to,
+            tag: component.toTag,
+        };
+        if (reason !== undefined)
+            return { kind: "leave", ...image, reason };
+        const digest = destination.heldDigests.get(imageKey(component.to, component.toTag));
+        return { kind: "prune", ...image, digest, reason: `not among the newest ${keptNames(kept)}` };
+    }));
+}
+/**
+ * Leaves everything where more versions would go than the limit allows (P5). Pruning after each release deletes one or two
+ * versions, after missed runs a few more: in its busiest quarter since 2020, Harbor tagged nine releases. More at once is the
+ * first pruning of an old namespace, or a slip: `keep=3` meant for a mirror on the line of the archive, `keep-by` changed,
+ * another repository's releases. The one is a number to set once; the other cannot be taken back. All is left rather than
+ * some, because a few versions a run would delete the same history, only later.
+ */
+function withinLimit(steps, limit) {
+    const going = new Set(steps.flatMap((step) => (step.kind === "prune" ? [step.version] : []))).size;
+    if (limit === "all" || going <= limit)
+        return steps;
+    const reason = `${going} versions would be deleted here in one run, and prune-limit is ${limit}, so nothing is deleted: if all of them ` +
+        `are to go, set prune-limit to ${going} for one run; if not, raise keep`;
+    return steps.map((step) => {
+        if (step.kind !== "prune")
+            return step;
+        const { destination, version, image, tag } = step;
+        return { kind: "leave", destination, version, image, tag, reason };
+    });
+}
+function keptNames(kept) {
+    return `${kept.length}: ${kept.map(({ tag }) => tag).join(", ")}`;
+}
+function reasonToLeave(destination, ownership, kept, version, planned) {
+    if (destination.deletion === "unavailable") {
+        return `not kept, but this login cannot delete tags: ${destination.deletionUnavailable ?? "the registry offers no way"}`;
+    }
+    if (planned.some(({ kind }) => kind === "fail")) {
+        return "not kept, but a wanted image cannot be copied here, so nothing is deleted";
+    }
+    // Kept are whole versions only. One that lacks an image here but would be kept if it were whole is somebody's
+    // half-finished work, not an old version.
+    const wouldBeKept = (0,retention/* newest */.B)([...kept, version], destination.retention).includes(version);
+    return wouldBeKept && !isHeld(destination, ownership, version)
+        ? "it is incomplete here but new enough to be kept; mirror it again to complete it"
+        : undefined;
+}
+/**
+ * By image, each digest that is in use after the run and a tag that uses it: tags that nobody touches, tags that are
+ * left, and the tags that this run sets.
+ */
+function stayingDigests(destination, candidates, planned) {
+    const going = new Set(candidates
+        .filter(({ leave }) => leave === undefined)
+        .flatMap(({ present }) => present.map(({ to, toTag }) => imageKey(to, toTag))));
+    const after = [
+        ...[...destination.heldDigests].filter(([key]) => !going.has(key)),
+        ...planned.flatMap((step) => step.kind === "copy" ? [[imageKey(step.image, step.tag), step.source.digest]] : []),
+    ];
+    // Of several tags the first by name is told, in whatever order the registry answered: the plan is the same again.
+    const byName = after.sort(([one], [other]) => (one < other ? 1 : -1));
+    return new Map(byName.map(([key, digest]) => [digestKey(imageOf(key), digest), key]));
+}
+/** Why a tag must stay where deleting it may take other tags of the same digest along. */
+function sharedReason(destination, component, staying) {
+    if (destination.deletion !== "shared-digest-unsafe")
+        return undefined;
+    const digest = destination.heldDigests.get(imageKey(component.to, component.toTag));
+    if (digest === undefined)
+        return "its digest is not known, so another tag may need it";
+    const other = staying.get(digestKey(component.to, digest));
+    return other === undefined ? undefined : `its digest is also that of ${other}, which stays`;
+}
+function digestKey(image, digest) {
+    return `${image}@${digest}`;
+}
+function imageOf(key) {
+    return key.slice(0, key.lastIndexOf(":"));
+}
+
+;// CONCATENATED MODULE: ./src/plan/plan.ts
+
+
+
+
+
+/** Makes the plan: a pure function of the snapshot. */
+function makePlan(snapshot) {
+    const ownership = ownershipOf(snapshot.universe, snapshot.components);
+    return {
+        repository: snapshot.repository,
+        versions: snapshot.wanted.map(({ version }) => version.tag),
+        steps: snapshot.destinations.flatMap((destination) => planDestination(snapshot, destination, ownership)),
+    };
+}
+function planDestination(snapshot, destination, ownership) {
+    if (destination.failure !== undefined)
+        return failEverything(snapshot, destination, destination.failure);
+    const possible = snapshot.wanted.filter((wanted) => wanted.missing.length === 0);
+    const kept = keptVersions(snapshot, destination, ownership, possible);
+    const images = snapshot.wanted.flatMap((wanted) => planVersion(snapshot, destination, ownership, wanted, kept));
+    const pruning = planPruning(snapshot.universe, destination, ownership, kept, images);
+    const keeps = destination.retention.keep === "all" ? [] : kept.map((version) => keepStep(destination, version));
+    return [...images, ...keeps, ...withinLimit(pruning, snapshot.pruneLimit)];
+}
+/** The newest of what the destination holds whole or is about to hold. */
+function keptVersions(snapshot, destination, ownership, possible) {
+    // A version all of whose tags belong to newer ones leaves nothing here, so it takes no other's place either.
+    const wanted = possible
+        .map(({ version }) => version)
+        .filter((version) => ownership.owned(version).length > 0);
+    const held = snapshot.universe.filter((version) => !wanted.includes(version) && isHeld(destination, ownership, version));
+    return (0,retention/* newest */.B)([...wanted, ...held], destination.retention);
+}
+function planVersion(snapshot, destination, ownership, wanted, kept) {
+    const { version, components, missing } = wanted;
+    const planned = (component, reason) => ({
+        destination: destination.name,
+        version: version.tag,
+        image: component.to,
+        tag: component.toTag,
+        reason,
+    });
+    if (missing.length > 0)
+        return planMissing(wanted, planned);
+    const steps = components.map((component) => {
+        const reason = reasonToSkip(destination, ownership, version, component, kept);
+        return reason === undefined
+            ? planImage(snapshot, destination, component, planned)
+            : { kind: "skip", digest: undefined, ...planned(component, reason) };
+    });
+    return holdBack(steps);
+}
+function reasonToSkip({ retention }, ownership, version, { to, toTag }, kept) {
+    const owner = ownership.ownerOf(to, toTag);
+    if (owner !== version.tag)
+        return `the tag belongs to ${owner ?? "no version"}`;
+    if (kept.includes(version))
+        return undefined;
+    const newer = kept.map(({ tag }) => tag).join(", ");
+    return `it would not be kept: the newest ${retention.keep} by ${retention.keepBy} are ${newer}`;
+}
+/** One image that cannot be brought here holds back the others of its version (P3); those in place stay as they are. */
+function holdBack(steps) {
+    const failed = steps.find(({ kind }) => kind === "fail");
+    if (failed === undefined)
+        return steps;
+    const reason = `held back: ${failed.image}:${failed.tag} of this version cannot be copied here`;
+    return steps.map((step) => {
+        if (step.kind !== "copy")
+            return step;
+        const { destination, version, image, tag } = step;
+        return { kind: "fail", destination, version, image, tag, reason };
+    });
+}
+/** A version that lacks an image anywhere is not mirrored at all: half a release is worse than none (P3). */
+function planMissing({ components, missing }, planned) {
+    const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`).join(", ");
+    return components.map((component) => {
+        const own = missing.find((image) => image.component === component);
+        return { kind: "fail", ...planned(component, own?.reason ?? `held back: the version lacks ${names}`) };
+    });
+}
+function planImage(snapshot, destination, component, planned) {
+    const key = imageKey(component.to, component.toTag);
+    const present = destination.digests.get(key);
+    const source = destination.images.get(key);
+    if (source === undefined) {
+        return present === undefined
+            ? { kind: "fail", ...planned(component, "no source other than this destination has it") }
+            : { kind: "skip", digest: present, ...planned(component, "it is in place; no other source has it") };
+    }
+    const copy = { kind: "copy", source };
+    if (present === undefined)
+        return { ...copy, replaces: undefined, ...planned(component, "it is not there yet") };
+    if (present === source.digest) {
+        return destination.withoutAttachments.has(key)
+            ? {
+                ...copy,
+                replaces: undefined,
+                ...planned(component, "signatures or other referrers are not there yet"),
+            }
+            : { kind: "skip", digest: present, ...planned(component, "it is in place") };
+    }
+    return snapshot.overwrite
+        ? { ...copy, replaces: present, ...planned(component, `the tag holds another digest, ${present}`) }
+        : {
+            kind: "fail",
+            ...planned(component, `the tag holds another digest, ${present}, and overwrite is false`),
+        };
+}
+function keepStep(destination, version) {
+    const { keep, keepBy } = destination.retention;
+    return {
+        kind: "keep",
+        destination: destination.name,
+        version: version.tag,
+        reason: `among the newest ${keep} by ${keepBy}`,
+    };
+}
+function failEverything(snapshot, destination, reason) {
+    return snapshot.wanted.flatMap(({ version, components }) => components.map((component) => ({
+        kind: "fail",
+        destination: destination.name,
+        version: version.tag,
+        image: component.to,
+        tag: component.toTag,
+        reason,
+    })));
+}
+
+;// CONCATENATED MODULE: ./src/fan-out/bind.ts
+
+
+/** What the user can do when the plan and what the inputs ask for now do not go together. */
+const runAgain = 'Run all jobs again ("Re-run all jobs"), so that a new plan is made.';
+/** Most images that a message names. */
+const namedLimit = 5;
+/**
+ * What the last job carries out: what the inputs ask for now, as far as the plan has it. Both must want a step. The plan
+ * comes from another job and may have been changed on the way, so nothing is published or pruned on its word; and what came
+ * up only after it was made was not shown to anybody, and is left to the next run (P9).
+ * @param now the plan that the inputs give now, for the versions of the document.
+ * @throws InputError when the document asks for images that the inputs do not.
+ */
+function bindPlan(document, now) {
+    const wanted = now.steps.filter(isImageStep);
+    refuseForeign(document, now, wanted);
+    const planned = new Map(document.copies.map((copy) => [keyOf(copy), copy.digest]));
+    const prunable = new Set(document.prunes.map(keyOf));
+    const bound = now.steps.map((step) => {
+        if (step.kind === "copy")
+            return boundCopy(step, planned.get(keyOf(step)));
+        if (step.kind !== "prune" || prunable.has(keyOf(step)))
+            return step;
+        const { digest: _, ...image } = step;
+        return { ...image, kind: "leave", reason: "it came up after the plan was made; the next run prunes it" };
+    });
+    return { ...now, steps: heldBack(bound) };
+}
+/** An image at a destination that the document has and the inputs do not want is no change of circumstances. */
+function refuseForeign(document, now, wanted) {
+    if (document.repository !== now.repository) {
+        throw new src_errors/* InputError */.dz(`plan: it is about ${document.repository}, but the inputs are about ${now.repository}. ${runAgain}`);
+    }
+    const known = new Set(wanted.map(keyOf));
+    const foreign = document.copies.filter((copy) => !known.has(keyOf(copy)));
+    if (foreign.length === 0)
+        return;
+    const names = foreign
+        .slice(0, namedLimit)
+        .map(({ destination, image, tag }) => `${destination}/${image}:${tag}`);
+    const more = foreign.length > namedLimit ? ` and ${foreign.length - namedLimit} more` : "";
+    throw new src_errors/* InputError */.dz(`plan: it has images that the inputs do not ask for: ${names.join(", ")}${more}. ${runAgain}`);
+}
+function boundCopy(step, planned) {
+    if (planned === step.source.digest)
+        return step;
+    const { destination, version, image, tag } = step;
+    const reason = planned === undefined
+        ? `the plan does not have it: when it was made, this image was in place or could not be copied. ${runAgain}`
+        : `the plan has ${planned}, but ${step.source.source.registry}/${step.source.repository}:${step.source.tag} now is ${step.source.digest}. ${runAgain}`;
+    return { kind: "fail", destination, version, image, tag, reason };
+}
+/** What cannot be published as planned holds back the rest of its version at its destination (P3). */
+function heldBack(steps) {
+    const images = Map.groupBy(steps.filter(isImageStep), ({ destination, version }) => `${destination} ${version}`);
+    const after = new Map([...images.values()].flatMap((before) => {
+        const held = holdBack(before);
+        return before.map((step, index) => [step, held[index] ?? step]);
+    }));
+    return steps.map((step) => (isImageStep(step) ? (after.get(step) ?? step) : step));
+}
+function isImageStep(step) {
+    return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
+}
+function keyOf({ destination, version, image, tag, }) {
+    return [destination, version, image, tag].join(" ");
+}
+
+// EXTERNAL MODULE: ./src/log.ts
+var src_log = __nccwpck_require__(5625);
+;// CONCATENATED MODULE: ./src/fan-out/selection.ts
+
+
+/**
+ * Checks that a plan was made from the inputs of this job.
+ * @throws InputError when it was not.
+ */
+function refuseOtherInputs(document, inputs) {
+    if (document.inputs === inputs)
+        return;
+    throw new src_errors/* InputError */.dz("plan: it was made from other inputs than this job has. Give all three jobs the same destinations, version, repository, source, images, keep, keep-by, prune-limit, prereleases, overwrite, platforms and referrers.");
+}
+/**
+ * Of the versions that the inputs ask for now, those that the plan is about.
+ * @throws InputError when the plan is about one that the inputs do not ask for.
+ */
+function plannedVersions(document, wanted) {
+    const foreign = document.versions.filter((tag) => !wanted.some((version) => version.tag === tag));
+    if (foreign.length > 0) {
+        throw new src_errors/* InputError */.dz(`plan: it is about ${(0,src_log/* printable */.g$)(foreign.join(", "))}, which the inputs do not ask for now (they ask for ${wanted.map(({ tag }) => tag).join(", ")}). Run all jobs again ("Re-run all jobs"), so that a new plan is made.`);
+    }
+    return wanted.filter(({ tag }) => document.versions.includes(tag));
+}
+
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: ./node_modules/valibot/dist/index.mjs
+var dist = __nccwpck_require__(7934);
+// EXTERNAL MODULE: ./src/inputs-values.ts
+var inputs_values = __nccwpck_require__(3229);
+// EXTERNAL MODULE: ./src/oci/http.ts
+var http = __nccwpck_require__(5809);
+;// CONCATENATED MODULE: ./src/github/event.ts
+
+
+
+
+
+
+
+/** Reads a file from the disk. It is a file that the runner has written, so a look at its size afterwards will do. */
+const readEventFile = async (path, limit) => {
+    const bytes = await (0,promises_.readFile)(path);
+    if (bytes.length > limit)
+        throw new http/* BodyError */.Ru(`the file is larger than ${limit} bytes`);
+    return bytes.toString("utf8");
+};
+/** GitHub cuts payloads off at 25 MB: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap */
+const payloadLimit = 25 * 1024 * 1024;
+/** https://docs.github.com/en/webhooks/webhook-events-and-payloads#release */
+const releasePayload = dist/* object */.Ikc({
+    action: dist/* string */.YjP(),
+    release: dist/* object */.Ikc({
+        tag_name: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* nonEmpty */.hq()),
+        prerelease: dist/* boolean */.zMY(),
+        draft: dist/* boolean */.zMY(),
+        published_at: dist/* nullish */.cl6(dist/* pipe */.FsL(dist/* string */.YjP(), dist/* isoTimestamp */.yhX())),
+    }),
+    repository: dist/* object */.Ikc({ name: dist/* string */.YjP(), owner: dist/* object */.Ikc({ login: dist/* string */.YjP() }) }),
+});
+/** https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run */
+const workflowRunPayload = dist/* object */.Ikc({
+    workflow_run: dist/* object */.Ikc({
+        name: dist/* nullish */.cl6(dist/* string */.YjP()),
+        event: dist/* string */.YjP(),
+        conclusion: dist/* nullish */.cl6(dist/* string */.YjP()),
+        head_branch: dist/* nullish */.cl6(dist/* string */.YjP()),
+    }),
+});
+/** https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#workflow_dispatch */
+const workflowDispatchPayload = dist/* object */.Ikc({
+    inputs: dist/* nullish */.cl6(dist/* record */.g1P(dist/* string */.YjP(), dist/* unknown */.L5J())),
+});
+/**
+ * Reads what started the run.
+ * @throws InputError when the event's file is missing, too large or not what GitHub writes for such an event.
+ */
+async function readTrigger(event, readEvent) {
+    const payload = (schema) => readPayload(event, readEvent, schema);
+    switch (event.name) {
+        case "release":
+            return releaseTrigger(await payload(releasePayload));
+        case "workflow_run":
+            return workflowRunTrigger(await payload(workflowRunPayload));
+        case "workflow_dispatch":
+            return dispatchTrigger(await payload(workflowDispatchPayload));
+        case "push":
+            return { kind: "push", tag: event.refType === "tag" ? event.refName : undefined };
+        case "schedule":
+            return { kind: "schedule" };
+        default:
+            return { kind: "other", name: event.name };
+    }
+}
+async function readPayload(event, readEvent, schema) {
+    const file = `The file of the ${event.name} event (GITHUB_EVENT_PATH)`;
+    if (event.path === undefined) {
+        throw new src_errors/* InputError */.dz(`${file} is not set; outside a runner, set the input "version" and no GITHUB_EVENT_NAME.`);
+    }
+    const text = await readEvent(event.path, payloadLimit).catch((error) => {
+        throw new src_errors/* InputError */.dz(`${file} cannot be read: ${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}`, { cause: error });
+    });
+    try {
+        return (0,http/* parseJson */.qF)(text, schema, "its text");
+    }
+    catch (error) {
+        if (!(error instanceof http/* BodyError */.Ru))
+            throw error;
+        throw new src_errors/* InputError */.dz(`${file} is malformed: ${(0,src_log/* printable */.g$)(error.message)}`, { cause: error });
+    }
+}
+function releaseTrigger(payload) {
+    const { action, release } = payload;
+    const { owner, name } = payload.repository;
+    const repository = (0,inputs_values/* repositoryIdOf */.Bu)(`${owner.login}/${name}`);
+    if (repository === undefined)
+        throw new src_errors/* InputError */.dz("The file of the release event (GITHUB_EVENT_PATH) names no repository of GitHub.");
+    const published = release.published_at ?? undefined;
+    return {
+        kind: "release",
+        action,
+        repository,
+        tag: release.tag_name,
+        prerelease: release.prerelease,
+        draft: release.draft,
+        publishedAt: published === undefined ? undefined : Date.parse(published),
+    };
+}
+/**
+ * The payload names the ref without its kind, so a version's tag is told by its form; and the branch of a pull
+ * request, which anyone may name as they like, is never taken for one.
+ */
+function workflowRunTrigger(payload) {
+    const run = payload.workflow_run;
+    const ref = run.event.startsWith("pull_request") ? undefined : (run.head_branch ?? undefined);
+    return {
+        kind: "workflow_run",
+        workflow: run.name ?? "",
+        conclusion: run.conclusion ?? undefined,
+        tag: ref !== undefined && isVersionTag(ref) ? ref : undefined,
+    };
+}
+function isVersionTag(ref) {
+    const release = { tag: ref, prerelease: false, publishedAt: 0 };
+    return (0,plan_version/* versionOf */.E4)(release) !== undefined;
+}
+function dispatchTrigger(payload) {
+    const version = payload.inputs?.version;
+    const text = typeof version === "string" ? version.trim() : "";
+    return { kind: "workflow_dispatch", version: text === "" ? undefined : text };
+}
+
+// EXTERNAL MODULE: ./node_modules/semver/index.js
+var semver = __nccwpck_require__(2088);
+var semver_default = /*#__PURE__*/__nccwpck_require__.n(semver);
+;// CONCATENATED MODULE: ./src/github/harbor-components.ts
+
+
+
+/** Whose releases count when nothing else is said, and for whose images a list is built in. */
+const harbor = { owner: "goharbor", name: "harbor" };
+/** Whether two names are of the same repository: GitHub does not tell small letters from capitals. */
+function sameRepository(one, other) {
+    return `${one.owner}/${one.name}`.toLowerCase() === `${other.owner}/${other.name}`.toLowerCase();
+}
+/**
+ * The images that make up a Harbor release, from what the offline installer saves: DOCKERSAVE_PARA of
+ * https://github.com/goharbor/harbor/blob/main/Makefile, at every tag from v1.6.0 to v2.15.2. Before 1.6.0 images were
+ * in the namespace `vmware`. `harbor-migrator` is left out: it was not released with every version (goharbor/harbor#12441).
+ */
+const harborImages = [
+    { image: "prepare", since: "1.8.0" },
+    { image: "harbor-core", since: "1.7.0" },
+    { image: "harbor-portal", since: "1.7.0" },
+    { image: "harbor-jobservice", since: "1.6.0" },
+    { image: "harbor-log", since: "1.6.0" },
+    { image: "harbor-db", since: "1.6.0" },
+    { image: "harbor-registryctl", since: "1.7.0" },
+    { image: "harbor-exporter", since: "2.2.0" },
+    { image: "nginx-photon", since: "1.6.0" },
+    { image: "registry-photon", since: "1.6.0" },
+    { image: "redis-photon", since: "1.6.0", until: "2.15.1" },
+    { image: "valkey-photon", since: "2.15.2" },
+    { image: "trivy-adapter-photon", since: "2.0.0" },
+    { image: "chartmuseum-photon", since: "1.6.0", until: "2.7.4" },
+    { image: "notary-server-photon", since: "1.6.0", until: "2.8.6" },
+    { image: "notary-signer-photon", since: "1.6.0", until: "2.8.6" },
+    { image: "clair-photon", since: "1.6.0", until: "2.1.6" },
+    { image: "clair-adapter-photon", since: "1.10.0", until: "2.1.6" },
+    { image: "harbor-adminserver", since: "1.6.0", until: "1.7.8" },
+    { image: "harbor-ui", since: "1.6.0", until: "1.6.3" },
+];
+/** The names of all images that were ever part of a Harbor release: where tags of old versions may be found. */
+const everyHarborImage = harborImages.map(({ image }) => image);
+/** Up to 1.10.1 the Makefile put the upstream's version in front of the tags of these images, by these variables. */
+const upstreamVariables = new Map([
+    ["registry-photon", "REGISTRYVERSION"],
+    ["notary-server-photon", "NOTARYVERSION"],
+    ["notary-signer-photon", "NOTARYVERSION"],
+    ["clair-photon", "CLAIRVERSION"],
+    ["clair-adapter-photon", "CLAIRADAPTERVERSION"],
+    ["chartmuseum-photon", "CHARTMUSEUMVERSION"],
+]);
+/** What the Makefile says at the tags up to v1.10.1: from which `major.minor.patch` on, which value. Ascending. */
+const upstreamVersions = new Map([
+    [
+        "REGISTRYVERSION",
+        [
+            ["1.6.0", "v2.6.2"],
+            ["1.8.0", "v2.7.1-patch-2819"],
+            ["1.9.1", "v2.7.1-patch-2819-2553"],
+        ],
+    ],
+    [
+        "NOTARYVERSION",
+        [
+            ["1.6.0", "v0.5.1"],
+            ["1.7.0", "v0.6.1"],
+        ],
+    ],
+    [
+        "CLAIRVERSION",
+        [
+            ["1.6.0", "v2.0.5"],
+            ["1.6.1", "v2.0.6"],
+            ["1.7.0", "v2.0.7"],
+            ["1.7.5", "v2.0.8"],
+            ["1.8.6", "v2.1.0"],
+            ["1.9.0", "v2.0.9"],
+            ["1.9.3", "v2.1.0"],
+            ["1.10.0", "v2.1.1"],
+        ],
+    ],
+    ["CLAIRADAPTERVERSION", [["1.10.0", "v1.0.1"]]],
+    [
+        "CHARTMUSEUMVERSION",
+        [
+            ["1.6.0", "v0.7.1"],
+            ["1.7.4", "v0.8.1"],
+            ["1.8.2", "v0.9.0"],
+        ],
+    ],
+]);
+/** The names of the images of a version by the built-in list. Prereleases have those of the version they lead to. */
+function harborTableImages(version) {
+    const number = releaseNumber(version);
+    return harborImages
+        .filter(({ since, until }) => semver_default().gte(number, since) && (until === undefined || semver_default().lte(number, until)))
+        .map(({ image }) => image);
+}
+/** The components of a version by the built-in list alone; none before 1.6.0, where it begins. */
+function harborTableComponents(version) {
+    return harborTableImages(version).flatMap((image) => {
+        const component = componentOf(image, version, (variable) => knownUpstreamVersion(variable, version));
+        return component === undefined ? [] : [component];
+    });
+}
+/** Whether some of these images carry an upstream version in front of their tag, which the Makefile tells best. */
+function needsMakefile(images, version) {
+    return hasUpstreamTags(version) && images.some((image) => upstreamVariables.has(image));
+}
+/**
+ * Images and their tags in that version.
+ * @param makefile the Makefile of that version, where it was needed and found; else the built-in list serves.
+ * @throws InputError when there is no image, or an upstream version in a tag is known from neither.
+ */
+function componentsOf(images, version, makefile = "") {
+    if (images.length === 0) {
+        throw new src_errors/* InputError */.dz(`The images of Harbor ${(0,src_log/* printable */.g$)(version.tag)} are not known; list them in the input "images", ` +
+            "for example harbor-core:{{tag}}");
+    }
+    return images.map((image) => {
+        const component = componentOf(image, version, (variable) => upstreamVersion(variable, version, makefile));
+        if (component !== undefined)
+            return component;
+        throw new src_errors/* InputError */.dz(`The tag of ${image} in Harbor ${(0,src_log/* printable */.g$)(version.tag)} begins with an upstream version, and the Makefile ` +
+            'there could not be read for it; list the images with their tags in the input "images"');
+    });
+}
+/** An image of a version with its tag; undefined when that needs an upstream version that is not known. */
+function componentOf(image, version, upstream) {
+    const variable = hasUpstreamTags(version) ? upstreamVariables.get(image) : undefined;
+    const prefix = variable === undefined ? "" : upstream(variable);
+    if (prefix === undefined)
+        return undefined;
+    const tag = prefix === "" ? version.tag : `${prefix}-${version.tag}`;
+    return { from: image, fromTag: tag, to: image, toTag: tag };
+}
+/** By the Makefile; else, for releases only, by the built-in list: release candidates had other values at times. */
+function upstreamVersion(variable, version, makefile) {
+    const written = new RegExp(`^${variable}\\s*[:?]?=\\s*(\\w[\\w.-]*)\\s*$`, "m").exec(makefile)?.[1];
+    return written ?? (version.prerelease ? undefined : knownUpstreamVersion(variable, version));
+}
+function knownUpstreamVersion(variable, version) {
+    const number = releaseNumber(version);
+    return upstreamVersions.get(variable)?.findLast(([since]) => semver_default().gte(number, since))?.[1];
+}
+/** From 1.10.2, its release candidates included, every image has the plain tag of the release. */
+function hasUpstreamTags(version) {
+    return semver_default().lt(releaseNumber(version), "1.10.2");
+}
+function releaseNumber(version) {
+    return `${version.major}.${version.minor}.${version.patch}`;
+}
+
+;// CONCATENATED MODULE: ./src/github/selection.ts
+
+
+
+
+/** Actions of a `release` event after which the release is there for everyone. */
+const publishingActions = ["published", "released", "prereleased"];
+/**
+ * Decides from inputs and event what is wanted. The input `version` wins over the event.
+ * @throws InputError when neither says it, saying what to set; or when the event is of a failed run, a draft, or a
+ *   release that was not just published.
+ */
+function resolveSelection(inputs, trigger) {
+    const ofEvent = trigger.kind === "release" ? trigger.repository : harbor;
+    const repository = inputs.repository ?? ofEvent;
+    const wanted = inputs.version ?? selectionOf(inputs, trigger);
+    if (typeof wanted === "string")
+        return { kind: "nothing", reason: wanted };
+    return { kind: "mirror", repository, selection: wanted, eventRelease: eventRelease(trigger, repository) };
+}
+/** What the event asks for; or, as a text, why it asks for nothing. */
+function selectionOf(inputs, trigger) {
+    switch (trigger.kind) {
+        case "release":
+            return ofRelease(inputs, trigger);
+        case "workflow_run":
+            return ofTag(inputs, workflowRunTag(trigger));
+        case "push":
+            if (trigger.tag === undefined)
+                throw noVersion("a push event of a branch names no version");
+            return ofTag(inputs, trigger.tag);
+        case "schedule":
+            return newestKept(inputs);
+        case "workflow_dispatch":
+            if (trigger.version === undefined) {
+                throw noVersion('the workflow_dispatch event has no value for an input "version"');
+            }
+            return dispatchSelection(trigger.version);
+        case "other":
+            throw noVersion(trigger.name === "" ? "there is no event" : `the event ${(0,src_log/* printable */.g$)(trigger.name)} names no version`);
+    }
+}
+function ofRelease(inputs, trigger) {
+    const tag = (0,src_log/* printable */.g$)(trigger.tag);
+    if (trigger.draft) {
+        throw new src_errors/* InputError */.dz(`The release ${tag} is a draft; run on "release: types: [published]".`);
+    }
+    if (!publishingActions.includes(trigger.action)) {
+        throw new src_errors/* InputError */.dz(`The release event says "${(0,src_log/* printable */.g$)(trigger.action)}"; only ${publishingActions.join(", ")} start a mirror run: ` +
+            'use "release: types: [published]".');
+    }
+    return ofTag(inputs, trigger.tag, trigger.prerelease);
+}
+/** One tag; nothing when it is of an unwanted prerelease, since those are tagged and published as other versions are. */
+function ofTag(inputs, tag, flagged = false) {
+    const prerelease = flagged || (0,plan_version/* versionOf */.E4)({ tag, prerelease: false, publishedAt: 0 })?.prerelease === true;
+    if (!prerelease || inputs.prereleases)
+        return { kind: "tags", tags: [tag] };
+    return `${(0,src_log/* printable */.g$)(tag)} is a prerelease, and the input "prereleases" is false`;
+}
+/** The release that was just published, if it is one of the repository whose releases count. */
+function eventRelease(trigger, repository) {
+    if (trigger.kind !== "release" || !publishingActions.includes(trigger.action))
+        return undefined;
+    const { tag, prerelease, publishedAt } = trigger;
+    if (trigger.draft || publishedAt === undefined)
+        return undefined;
+    return sameRepository(repository, trigger.repository) ? { tag, prerelease, publishedAt } : undefined;
+}
+function workflowRunTag(trigger) {
+    const workflow = `The run of the workflow "${(0,src_log/* printable */.g$)(trigger.workflow)}"`;
+    if (trigger.conclusion !== "success") {
+        const outcome = trigger.conclusion === undefined ? "has not ended" : `ended with ${(0,src_log/* printable */.g$)(trigger.conclusion)}`;
+        throw new src_errors/* InputError */.dz(`${workflow} ${outcome}, so its images may not be there; run it again, set the input "version", or give the job ` +
+            "if: github.event.workflow_run.conclusion == 'success'.");
+    }
+    if (trigger.tag === undefined)
+        throw noVersion(`${workflow} was not of a version's tag`);
+    return trigger.tag;
+}
+function newestKept(inputs) {
+    const { keep } = inputs.retention;
+    if (keep !== "all")
+        return { kind: "newest", count: keep };
+    throw noVersion('on a schedule the newest "keep" versions are mirrored, but keep is all');
+}
+function dispatchSelection(text) {
+    try {
+        return (0,plan_version/* parseSelection */.gO)(text);
+    }
+    catch (error) {
+        if (!(error instanceof src_errors/* InputError */.dz))
+            throw error;
+        throw new src_errors/* InputError */.dz(`The input "version" of the workflow_dispatch event: ${(0,src_log/* printable */.g$)(error.message)}`, {
+            cause: error,
+        });
+    }
+}
+function noVersion(reason) {
+    return new src_errors/* InputError */.dz(`No version to mirror: ${reason}. Set the input "version", for example v2.15.2 or newest:3.`);
+}
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: ./src/errors.ts
-var src_errors = __nccwpck_require__(3916);
 // EXTERNAL MODULE: ./src/oci/reference.ts
 var oci_reference = __nccwpck_require__(2148);
 ;// CONCATENATED MODULE: ./src/copy/blob-needs.ts
 
 /** The blobs that the images of a destination need, each once, the largest first. */
-function blobNeeds(steps, destination, contents, sourceRepository) {
+function blobNeeds(steps, destination, contents, sourceRepositories) {
     const users = new Map();
     for (const step of steps) {
         const content = contents.get(step.source);
@@ -78290,19 +80364,23 @@ function blobNeeds(steps, destination, contents, sourceRepository) {
                 descriptor,
                 repositories: new Set(),
                 sources: new Set(),
+                others: new Set(),
             };
             user.repositories.add((0,oci_reference/* repositoryOf */._M)(destination, step.image));
-            user.sources.add(sourceRepository(step.source));
+            const [source, ...others] = sourceRepositories(step.source);
+            user.sources.add(source);
+            for (const other of others)
+                user.others.add(other);
             users.set(descriptor.digest, user);
         }
     }
-    const needs = [...users.values()].map(({ descriptor, repositories, sources }) => ({
+    const needs = [...users.values()].map(({ descriptor, repositories, sources, others }) => ({
         descriptor,
         repositories: [...repositories],
         mountable: [...sources]
             .filter((source) => source.registry.registry === destination.registry)
             .map((source) => source.name),
-        sources: [...sources],
+        sources: [...sources, ...others],
     }));
     return needs.sort((one, other) => other.descriptor.size - one.descriptor.size);
 }
@@ -78364,10 +80442,6 @@ class Budget {
     }
 }
 
-// EXTERNAL MODULE: ./src/log.ts
-var src_log = __nccwpck_require__(5625);
-// EXTERNAL MODULE: ./node_modules/valibot/dist/index.mjs
-var dist = __nccwpck_require__(7934);
 ;// CONCATENATED MODULE: ./src/oci/challenge.ts
 /** Longest header that is looked at, in characters; real ones have some hundred. */
 const headerLimit = 8 * 1024;
@@ -78388,9 +80462,34 @@ function parseChallenges(header) {
     }
     return challenges;
 }
+/**
+ * The scopes of a refused request, with the actions that the challenge names beside, for the request's own repository
+ * only: so registries are met that have actions of their own (Azure's `metadata_read`). `*`, `push` and `delete` are never
+ * asked for at a server's word: to some, asking for `push` is enough to make a repository.
+ * https://distribution.github.io/distribution/spec/auth/token/
+ */
+function addChallenged(scopes, headers) {
+    const [first, ...rest] = scopes;
+    const named = headers
+        .flatMap(parseChallenges)
+        .flatMap(({ parameters }) => (parameters.get("scope") ?? "").split(" "))
+        .filter((scope) => scope.startsWith(`repository:${first.repository}:`))
+        .flatMap((scope) => scope.slice(`repository:${first.repository}:`.length).split(","))
+        .filter((action) => /^[a-z_]{1,32}$/.test(action) && action !== "push" && action !== "delete")
+        .filter((action) => !first.actions.includes(action));
+    return named.length === 0
+        ? scopes
+        : [{ ...first, actions: [...first.actions, ...new Set(named)] }, ...rest];
+}
 
-// EXTERNAL MODULE: ./src/oci/http.ts
-var http = __nccwpck_require__(5809);
+;// CONCATENATED MODULE: ./src/oci/credentials.ts
+/** No login: public content only. */
+const anonymous = () => Promise.resolve(undefined);
+/** The header of Basic authentication (RFC 7617). */
+function basicHeader(credential) {
+    return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+}
+
 ;// CONCATENATED MODULE: ./src/oci/lease.ts
 /**
  * Shares a leased value: callers at the same moment wait for one request instead of making one each.
@@ -78435,14 +80534,18 @@ function leased(clock, obtain) {
     };
 }
 
+// EXTERNAL MODULE: ./src/oci/quirks.ts + 4 modules
+var quirks = __nccwpck_require__(3587);
 ;// CONCATENATED MODULE: ./src/oci/permission-advice.ts
+
 const rights = [
     {
         // https://docs.docker.com/security/access-tokens/reference/
         registry: /^docker\.io$/,
         pull: 'A personal access token needs the permission "Repo Read-only" at least, an organisation access token `scope-image-pull` on this repository.',
         push: 'Check `dockerhub-username` and `dockerhub-token`: a personal access token needs the permission "Repo Read & Write" and a user ' +
-            "who may push to this namespace, an organisation access token `scope-image-push` on this repository.",
+            "who may push to this namespace, an organisation access token `scope-image-push` on this repository. A tag that is " +
+            "there already may be immutable by the repository's settings.",
         create: undefined,
     },
     {
@@ -78463,11 +80566,20 @@ const rights = [
             "which it is made here.",
     },
     {
+        // https://www.tencentcloud.com/document/product/1051/37250
+        registry: /\.ccs\.tencentyun\.com$/,
+        pull: "Log in with the number of the account and the password of TCR Personal; a sub-account needs `tcr:PullRepositoryPersonal`.",
+        push: "Log in with the number of the account and the password of TCR Personal; a sub-account needs `tcr:PushRepositoryPersonal`.",
+        create: "TCR Personal makes no namespace on a push: make it in the TCR console, or set `tcr-secret-id` and `tcr-secret-key`, " +
+            "with which it is made here.",
+    },
+    {
         // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
         registry: /^[0-9]+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
         pull: "The role needs `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` on this repository.",
         push: "The role needs the actions of AWS's page on pushing an image, `ecr:PutImage` among them, on this repository.",
-        create: "ECR makes no repository on a push: make it there, or a repository creation template for this prefix.",
+        create: "ECR makes no repository on a push: make it there, or a repository creation template for this prefix, or set the AWS key " +
+            "in the environment, with which it is made here.",
     },
 ];
 function rightsAt(registry) {
@@ -78481,16 +80593,120 @@ function pullAdvice(registry) {
 /** What to change after a registry refused to write (401, 403). */
 function pushAdvice(registry) {
     return (rightsAt(registry)?.push ??
-        "Check that the login of this registry may push to this repository, and that it exists.");
+        "Check that the login of this registry may push to this repository, that it exists, and that a tag which is there already is " +
+            "not immutable.");
 }
 /** What to change after a registry did not know where to write (404). */
 function createAdvice(registry) {
+    const vendor = (0,quirks/* vendorOf */.AK)(registry);
+    // A registry that is told by its name has a word of its own in the table.
+    const known = vendor.host === undefined ? undefined : `${vendor.name}: ${vendor.repositories.text}`;
     return (rightsAt(registry)?.create ??
+        known ??
         "Check that the namespace exists there and that the login may push to it: Harbor, for one, makes repositories on a " +
             "push, but no projects.");
 }
+/**
+ * What to change where a registry does not let this runner reach it at all. TCR drops connections from outside the allowlist
+ * of an instance, or refuses them, which looks like trouble with the network.
+ */
+function shutOutAdvice(registry) {
+    if (!/\.tencentcloudcr\.com(?::[0-9]+)?$/.test(registry))
+        return undefined;
+    return ("The public endpoint of the TCR instance may be closed, or its allowlist keep this runner's address out: see " +
+        "`tcr-open-access`.");
+}
+
+;// CONCATENATED MODULE: ./src/oci/refused-login.ts
+
+
+
+
+/** Largest reason of a refused login that is read, in bytes; what is useful in one fits a line. */
+const reasonLimit = 64 * 1024;
+/** The form of Docker Hub and of Harbor; the words of others are not worth a guess. */
+const reasonSchema = dist/* object */.Ikc({ details: dist/* string */.YjP() });
+/** What it means that a token server gives no token. Reads, and so frees, its answer. */
+async function refusedLogin(response, hasLogin, at) {
+    const { status } = response;
+    const reason = await (0,http/* readJson */.Vh)(response, reasonSchema, reasonLimit).catch(() => undefined);
+    const words = (0,src_log/* printable */.g$)(reason?.details ?? "");
+    const said = words === "" ? "" : ` (${words})`;
+    if (status !== 401 && status !== 403) {
+        const problem = `no token was given${said}`;
+        return { status, problem, advice: "Try again later.", temporary: true, lacksScopes: false };
+    }
+    // Docker Hub gives an access token nothing at all when more is asked for than it may, where others give less:
+    // https://github.com/docker/cli/pull/4511
+    const lacksScopes = /insufficient scope/i.test(words);
+    const advice = lacksScopes ? scopeAdvice(at) : loginAdvice(hasLogin);
+    return { status, problem: `the login was refused${said}`, advice, temporary: false, lacksScopes };
+}
+/** A destination is asked with one scope for reading and writing, so it is the right to write that counts there. */
+function scopeAdvice({ registry, side }) {
+    return side === "destination" ? pushAdvice(registry) : pullAdvice(registry);
+}
+function loginAdvice(hasLogin) {
+    return hasLogin
+        ? "Check the user name and the token, that the token is still valid, and that it may reach this repository."
+        : "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step.";
+}
+
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: ./src/oci/pull-limit.ts
+
+
+/**
+ * Docker Hub's limit on pulls, which takes up to six hours to pass. Its limit on requests answers 429 as well, and passes
+ * in a minute: the words of the answer are the only difference that is documented.
+ * https://docs.docker.com/docker-hub/usage/pulls/ and https://docs.docker.com/docker-hub/usage/#abuse-rate-limit
+ */
+function isPullLimit(text) {
+    return /pull rate limit|\/increase-rate-limit/i.test(text);
+}
+/** Largest reason for a 429 that is read, in bytes; what is useful in one fits a line. */
+const pull_limit_reasonLimit = 64 * 1024;
+/** Looks into the body of a 429, and gives back an answer whose body can be read all the same. */
+async function judgePullLimit(response) {
+    if (response.status !== 429)
+        return { response, isPullLimit: false };
+    // A reason that breaks off or does not end is none.
+    const bytes = await (0,http/* readBytes */.io)(response, pull_limit_reasonLimit).catch(() => Buffer.alloc(0));
+    const { status, url } = response;
+    const again = {
+        status,
+        url,
+        header: (name) => response.header(name),
+        headers: (name) => response.headers(name),
+        body: external_node_stream_.Readable.from([bytes]),
+    };
+    return { response: again, isPullLimit: isPullLimit(bytes.toString("utf8")) };
+}
+/**
+ * The pull budget in an answer about a manifest, HEAD included, which costs no pull itself: `ratelimit-limit: 100;w=21600`,
+ * the window in seconds. Undefined where there is none: no limit, for this image or for this login.
+ * https://docs.docker.com/docker-hub/usage/pulls/#view-pull-rate-and-limit
+ */
+function pullBudgetIn(response) {
+    const limit = quotaIn(response.header("ratelimit-limit"));
+    const remaining = quotaIn(response.header("ratelimit-remaining"));
+    if (limit === undefined || remaining === undefined)
+        return undefined;
+    return { limit: limit.pulls, remaining: remaining.pulls, windowMs: remaining.windowMs ?? limit.windowMs };
+}
+/** A number, and a window in seconds behind it. Nine digits are far more than any limit or window has. */
+const quotaPattern = /^\s*([0-9]{1,9})\s*(?:;\s*w=([0-9]{1,9})\s*)?$/;
+function quotaIn(header) {
+    const [match, pulls, seconds] = quotaPattern.exec(header ?? "") ?? [];
+    if (match === undefined)
+        return undefined;
+    return { pulls: Number(pulls), windowMs: seconds === undefined ? undefined : Number(seconds) * 1000 };
+}
 
 ;// CONCATENATED MODULE: ./src/oci/retry.ts
+
+
 
 
 /**
@@ -78524,6 +80740,7 @@ const brokenConnectionCodes = new Set([
     "UND_ERR_HEADERS_TIMEOUT",
     "UND_ERR_BODY_TIMEOUT",
     "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+    "SLOW_BODY",
 ]);
 /** Codes of a connection that never came up. */
 const noConnectionCodes = new Set([
@@ -78544,8 +80761,9 @@ function isNoConnection(error) {
 function isBrokenConnection(error) {
     if (!(error instanceof Error))
         return false;
-    const code = error.code;
-    if (code !== undefined && brokenConnectionCodes.has(code))
+    const { code } = error;
+    // `HPE_`: bytes that are no answer, such as a body after a HEAD; they spoil this connection, not the next one.
+    if (typeof code === "string" && (brokenConnectionCodes.has(code) || code.startsWith("HPE_")))
         return true;
     if (error instanceof AggregateError && error.errors.some(isBrokenConnection))
         return true;
@@ -78576,53 +80794,94 @@ function delayBefore(attempt, policy, retryAfter, random = Math.random) {
     const doubled = Math.min(policy.firstDelay * 2 ** (attempt - 1), policy.longestDelay);
     return doubled * (0.75 + random() / 2);
 }
-/** A transport that sends again what failed for the moment. Requests with a stream as body are passed through: they cannot be sent twice. */
+/**
+ * Sends a request until it is answered by something that lasts, or the policy is at its end.
+ * @returns the last answer.
+ * @throws what the last try threw; the signal's reason.
+ */
+async function sendAgain(request, { clock, log, policy = defaultRetryPolicy }) {
+    for (let attempt = 1;; attempt += 1) {
+        const result = await settled(request.send());
+        const verdict = "response" in result
+            ? answered(request, result.response, attempt, policy, clock.now())
+            : broken(request, result.error, attempt, policy);
+        if (verdict === "final") {
+            if ("response" in result)
+                return result.response;
+            throw result.error;
+        }
+        if ("response" in result)
+            await request.discard(result.response);
+        const ms = delayBefore(attempt, policy, verdict.retryAfter);
+        log.debug(`${request.name}: ${verdict.why}; trying again in ${Math.round(ms)} ms (${attempt} of ${policy.attempts})`);
+        await clock.sleep(ms, request.signal);
+    }
+}
+function answered(request, response, attempt, policy, now) {
+    const status = request.status(response);
+    const retryAfter = parseRetryAfter(request.retryAfter(response), now);
+    const isFinal = attempt >= policy.attempts ||
+        !isTemporaryStatus(status) ||
+        request.isLasting?.(response) === true ||
+        (retryAfter ?? 0) > policy.longestRetryAfter;
+    return isFinal ? "final" : { why: `status ${status}`, retryAfter };
+}
+function broken(request, error, attempt, policy) {
+    const attempts = isNoConnection(error) ? policy.connectAttempts : policy.attempts;
+    const isFinal = attempt >= attempts || request.signal?.aborted === true || !isBrokenConnection(error);
+    return isFinal ? "final" : { why: (0,src_errors/* messageOf */.bD)(error), retryAfter: undefined };
+}
+function settled(sending) {
+    return sending.then((response) => ({ response }), (error) => ({ error }));
+}
+/**
+ * A transport that sends again what failed for the moment, be it in the middle of a small answer: who gets one has all of
+ * it. A 429 as well, unless Docker Hub's pull limit is its reason. Requests with a stream as body are passed through: they
+ * cannot be sent twice.
+ */
 function retrying(transport, context) {
-    const policy = context.policy ?? defaultRetryPolicy;
     return {
         async send(request) {
             if (!canBeSentAgain(request))
                 return transport.send(request);
-            for (let attempt = 1;; attempt += 1) {
-                const last = attempt >= policy.attempts;
-                const result = await sendOnce(transport, request, (error) => isNoConnection(error) ? attempt >= policy.connectAttempts : last);
-                if ("response" in result) {
-                    const { response } = result;
-                    const retryAfter = parseRetryAfter(response.header("retry-after"), context.clock.now());
-                    if (last || !isTemporaryStatus(response.status) || (retryAfter ?? 0) > policy.longestRetryAfter)
-                        return response;
-                    await (0,http/* discard */.vf)(response);
-                    await pause(`status ${response.status}`, attempt, retryAfter, request);
-                }
-                else {
-                    await pause((0,src_errors/* messageOf */.bD)(result.error), attempt, undefined, request);
-                }
-            }
+            const repeatable = {
+                name: `${request.method} ${request.url.host}${request.url.pathname}`,
+                signal: request.signal,
+                send: async () => judgePullLimit(await inHand(await transport.send(request))),
+                status: ({ response }) => response.status,
+                isLasting: ({ isPullLimit }) => isPullLimit,
+                retryAfter: ({ response }) => response.header("retry-after"),
+                discard: ({ response }) => (0,http/* discard */.vf)(response),
+            };
+            return (await sendAgain(repeatable, context)).response;
         },
     };
-    async function pause(why, attempt, retryAfter, request) {
-        const ms = delayBefore(attempt, policy, retryAfter);
-        context.log.debug(`${request.method} ${request.url.host}${request.url.pathname}: ${why}; trying again in ${Math.round(ms)} ms (${attempt} of ${policy.attempts})`);
-        await context.clock.sleep(ms, request.signal);
+}
+/** Largest answer that is taken in hand as a whole, in bytes: more than any token, page of tags or vendor's answer has. */
+const smallAnswer = 1024 * 1024;
+/** Reads a small answer to its end, so that one that breaks breaks here; of a larger one, the reader has to see to the rest. */
+async function inHand(response) {
+    const { body } = response;
+    const chunks = [];
+    let size = 0;
+    for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+        chunks.push(chunk);
+        size += chunk.length;
+        if (size <= smallAnswer)
+            continue;
+        body.unshift(Buffer.concat(chunks));
+        return response;
     }
+    return { ...response, body: external_node_stream_.Readable.from(chunks, { objectMode: false }) };
 }
 function canBeSentAgain(request) {
     if (request.once === true)
         return false;
     return request.body === undefined || typeof request.body === "string" || request.body instanceof Uint8Array;
 }
-async function sendOnce(transport, request, isLast) {
-    try {
-        return { response: await transport.send(request) };
-    }
-    catch (error) {
-        if (request.signal?.aborted === true || !isBrokenConnection(error) || isLast(error))
-            throw error;
-        return { error };
-    }
-}
 
 ;// CONCATENATED MODULE: ./src/oci/registry-error.ts
+
 
 
 
@@ -78680,13 +80939,16 @@ async function errorIn(response) {
         };
     }
 }
-/** Docker Hub's limit on pulls, which takes up to six hours to pass, and not its limit on requests, which passes in a minute. */
-function isPullLimit(text) {
-    return /pull rate limit/i.test(text);
-}
 function adviceFor(status, text, { side, registry }) {
     if (isPullLimit(text)) {
         return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
+    }
+    if (side === "destination" && /immutable/i.test(text)) {
+        return "The tag is immutable at this registry and keeps what it holds: change that rule there, or set `overwrite: false`.";
+    }
+    // Harbor's words, which TCR is built on: a 403 like one for a login without rights.
+    if (side === "destination" && /\bquota\b|exceed the configured upper limit/i.test(text)) {
+        return "The storage quota of this namespace or instance is used up: free some of it, or have it raised.";
     }
     if (status === 401 || status === 403) {
         return side === "source" ? pullAdvice(registry) : pushAdvice(registry);
@@ -78759,6 +81021,9 @@ function isRelatedHost(registry, tokenServer) {
 
 
 
+
+
+
 /** Life of a token without `expires_in`, in seconds, and the least that is believed. https://distribution.github.io/distribution/spec/auth/token/ */
 const shortestTokenLife = 60;
 /** The longest life that is believed, in seconds; a day outlasts every job. */
@@ -78805,7 +81070,7 @@ class Authenticator {
      * @throws OperationError when the login is refused.
      */
     header(scopes, signal) {
-        const key = keyOf(scopes);
+        const key = auth_keyOf(scopes);
         const known = this.#headers.get(key);
         const header = known ?? leased(this.#options.clock, (asker) => this.#logIn(scopes, asker));
         if (known === undefined)
@@ -78820,7 +81085,7 @@ class Authenticator {
      * @throws OperationError when the challenge cannot be met.
      */
     forget(scopes, refusal, authorization) {
-        this.#headers.get(keyOf(scopes))?.drop(authorization);
+        this.#headers.get(auth_keyOf(scopes))?.drop(authorization);
         this.#basic.drop(authorization);
         if (refusal.headers("www-authenticate").length > 0)
             this.#challenged = this.#schemeOf(refusal);
@@ -78831,7 +81096,7 @@ class Authenticator {
             return forGood(undefined);
         return scheme.kind === "basic"
             ? forGood(await this.#basic.get(signal))
-            : this.#fetchToken(scheme, scopes, signal);
+            : this.#fetchToken(scheme, scopes, await this.#credential(signal), signal);
     }
     async #askScheme(signal) {
         const url = new URL("/v2/", (0,oci_reference/* registryOrigin */._g)(this.#options.registry));
@@ -78845,7 +81110,8 @@ class Authenticator {
             status: response.status,
             problem: "its /v2/ does not answer as a registry does",
             advice: response.status === 403
-                ? "An allowlist of the registry may keep this runner's address out."
+                ? (shutOutAdvice(this.#options.registry) ??
+                    "An allowlist of the registry may keep this runner's address out.")
                 : "Check the host name in the destination or source.",
         });
     }
@@ -78875,15 +81141,20 @@ class Authenticator {
             advice: "No login was sent. If the registry is what you think it is, tell its operator.",
         });
     }
-    async #fetchToken(scheme, scopes, signal) {
-        const { clock, log } = this.#options;
-        const credential = await this.#credential(signal);
+    async #fetchToken(scheme, scopes, credential, signal) {
+        const { clock, log, side } = this.#options;
         const request = tokenRequest(scheme, scopes, credential);
         const namedBy = (0,oci_reference/* registryOrigin */._g)(this.#options.registry);
         const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
         if (response.status !== 200) {
-            await (0,http/* discard */.vf)(response);
-            throw this.#failure("asking its token server", request.url, refusedLogin(response.status, credential));
+            const { lacksScopes, ...refused } = await refusedLogin(response, credential !== undefined, this.#options);
+            // A good login that is for other repositories: an organisation's own token does not read what is public elsewhere
+            // unless it has a resource for that (`*/*/public`, docs.docker.com, schema orgAccessTokenResource). Without a login it is.
+            if (lacksScopes && side === "source" && credential !== undefined) {
+                log.debug(`${this.#options.registry}: the login does not reach this repository; reading without it`);
+                return this.#fetchToken(scheme, scopes, undefined, signal);
+            }
+            throw this.#failure("asking its token server", request.url, refused);
         }
         const answer = await (0,http/* readJson */.Vh)(response, tokenSchema, tokenLimit).catch((error) => {
             throw this.#failure("asking its token server", request.url, { problem: (0,src_errors/* messageOf */.bD)(error) });
@@ -78907,6 +81178,7 @@ class Authenticator {
                 throw error;
             throw this.#failure(operation, request.url, {
                 problem: (0,src_errors/* messageOf */.bD)(error),
+                advice: isBrokenConnection(error) ? shutOutAdvice(this.#options.registry) : undefined,
                 temporary: isBrokenConnection(error),
                 cause: error,
             });
@@ -78939,14 +81211,11 @@ class Authenticator {
 function forGood(value) {
     return { value, until: Number.POSITIVE_INFINITY };
 }
-function keyOf(scopes) {
+function auth_keyOf(scopes) {
     return scopes.map(printScope).sort().join(" ");
 }
 function printScope(scope) {
     return `repository:${scope.repository}:${scope.actions.join(",")}`;
-}
-function basicHeader(credential) {
-    return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
 }
 /** A GET with Basic, or, for an identity token, the OAuth2 form. https://distribution.github.io/distribution/spec/auth/oauth/ */
 function tokenRequest(scheme, scopes, credential) {
@@ -78972,57 +81241,50 @@ function tokenRequest(scheme, scopes, credential) {
         ? { method: "GET", url }
         : { method: "GET", url, headers: { authorization: basicHeader(credential) } };
 }
-function refusedLogin(status, credential) {
-    const refused = status === 401 || status === 403;
-    const problem = refused ? "the login was refused" : "no token was given";
-    const advice = !refused
-        ? "Try again later."
-        : credential === undefined
-            ? "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step."
-            : "Check the user name and the token, that the token is still valid, and that it may reach this repository.";
-    return { status, problem, advice, temporary: !refused };
+
+;// CONCATENATED MODULE: ./src/oci/json-web-token.ts
+
+/** Longest part of a token that is looked into, in characters: those of registries and clouds have a few thousand. */
+const claimsLimit = 64 * 1024;
+/**
+ * What a JSON Web Token says about itself (RFC 7519); undefined for any other text, and for claims of another form. The
+ * signature is not looked at: nobody may be trusted for what is read here, it only tells a user early what a server would
+ * say later.
+ */
+function readClaims(token, schema) {
+    const [, claims = "", signature] = token.split(".");
+    if (signature === undefined || claims.length > claimsLimit)
+        return undefined;
+    try {
+        return (0,http/* parseJson */.qF)(Buffer.from(claims, "base64url").toString("utf8"), schema);
+    }
+    catch (error) {
+        if (error instanceof http/* BodyError */.Ru)
+            return undefined;
+        throw error;
+    }
 }
 
-;// CONCATENATED MODULE: ./src/oci/quirks.ts
+;// CONCATENATED MODULE: ./src/oci/granted-actions.ts
+
+
+/** https://distribution.github.io/distribution/spec/auth/jwt/ ("Claim Set") */
+const claimsSchema = dist/* object */.Ikc({
+    access: dist/* array */.YOg(dist/* object */.Ikc({ type: dist/* string */.YjP(), name: dist/* string */.YjP(), actions: dist/* nullish */.cl6(dist/* array */.YOg(dist/* string */.YjP()), []) })),
+});
 /**
- * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
- * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
- * requests a second at 200 ms, under every published limit.
+ * The actions on a repository that a token says it is good for: a token server leaves out what a login may not do, without
+ * a word. Undefined where the header holds no token, or one that only its registry can read.
+ * @param header as it is sent to the registry.
  */
-const usualRequests = { start: 12, ceiling: 16 };
-/** Docker Hub answered 429 to five cold connections, in the measurements of another tool (clowdhaus/ocync, `aimd.rs`). */
-const dockerHubRequests = { start: 4, ceiling: 16 };
-/** How many small requests a registry gets at a time. */
-function requestSlotsOf(registry) {
-    return registry === "docker.io" ? dockerHubRequests : usualRequests;
-}
-const mebibyte = 1024 * 1024;
-const uploadQuirks = [
-    {
-        host: /^ghcr\.io$/,
-        chunks: "never",
-        source: "with several PATCHes, the last one replaces the others (clowdhaus/ocync, docs on registries)",
-    },
-    {
-        host: /(^|\.)gcr\.io$|-docker\.pkg\.dev$/,
-        chunks: "never",
-        source: "Artifact Registry takes one PUT or one PATCH, not several chunks (clowdhaus/ocync, docs on registries)",
-    },
-    {
-        host: /\.azurecr\.(io|cn|us)$/,
-        chunks: { limit: 16 * mebibyte },
-        source: "a streamed body of more than about 20 MB is refused (clowdhaus/ocync, docs on registries)",
-    },
-    {
-        host: /\.jfrog\.io$/,
-        chunks: { limit: 64 * mebibyte },
-        source: "an upload in a single PUT failed (RTFACT-19344; goharbor/harbor uses PATCH and PUT)",
-    },
-];
-/** What to mind when uploading to a registry; undefined for most. */
-function uploadQuirkOf(registry) {
-    const host = registry.replace(/:[0-9]+$/, "");
-    return uploadQuirks.find((quirk) => quirk.host.test(host));
+function grantedActions(header, { repository }) {
+    const token = /^Bearer (.+)$/.exec(header ?? "")?.[1];
+    if (token === undefined)
+        return undefined;
+    const claims = readClaims(token, claimsSchema);
+    return claims?.access
+        .filter(({ type, name }) => type === "repository" && name === repository)
+        .flatMap(({ actions }) => actions);
 }
 
 ;// CONCATENATED MODULE: ./src/oci/slots.ts
@@ -79049,6 +81311,7 @@ class Slots {
     #closedUntil = 0;
     #halvedAt = Number.NEGATIVE_INFINITY;
     #waking = false;
+    #admitting = false;
     constructor(limits, clock) {
         this.#clock = clock;
         this.#limit = limits.start;
@@ -79063,9 +81326,9 @@ class Slots {
     get isCrowded() {
         return this.#waiting.length > 0 && this.#taken >= this.limit && this.#closedUntil <= this.#clock.now();
     }
-    /** Whether there is a free place, and nobody waiting for it. */
+    /** Whether there is a place that nobody has taken or waits for. */
     get hasRoom() {
-        return this.#waiting.length === 0 && this.#taken < this.limit;
+        return this.#taken + this.#waiting.length < this.limit;
     }
     /** When the host last said that it was too much, in milliseconds since the epoch; long ago if never. */
     get throttledAt() {
@@ -79089,7 +81352,7 @@ class Slots {
                 return;
             isHere = false;
             this.#taken -= 1;
-            this.#admit();
+            this.#admitSoon();
         };
         try {
             const result = await work(leave);
@@ -79141,9 +81404,19 @@ class Slots {
             const behind = this.#waiting.findIndex((other) => other.priority < priority);
             this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
             if (this.#growsBySuccess)
-                this.#admit();
+                this.#admitSoon();
             else
                 this.#wakeIn(gathering);
+        });
+    }
+    /** Not at once: what matters most may ask for a place only after others, or follow from the work that just ended. */
+    #admitSoon() {
+        if (this.#admitting)
+            return;
+        this.#admitting = true;
+        setImmediate(() => {
+            this.#admitting = false;
+            this.#admit();
         });
     }
     #admit() {
@@ -79181,6 +81454,9 @@ class Slots {
 
 
 
+
+
+
 /**
  * Most bytes that count as a small request: they fit the first windows of a connection, so their time is round trips, not
  * bytes, and they must not wait in line behind layers that take a minute.
@@ -79191,20 +81467,35 @@ class Registry {
     registry;
     side;
     origin;
+    vendor;
     #options;
     #authenticator;
     #slots;
+    #pullBudget;
     constructor(options) {
         this.registry = options.registry;
         this.side = options.side;
         this.origin = (0,oci_reference/* registryOrigin */._g)(options.registry);
+        this.vendor = options.vendor ?? (0,quirks/* vendorOf */.AK)(options.registry);
         this.#options = options;
         this.#authenticator = new Authenticator(options);
-        this.#slots = new Slots(requestSlotsOf(options.registry), options.clock);
+        this.#slots = new Slots(this.vendor.limits.requests, options.clock);
     }
     /** Brings up a connection and asks how the registry wants to be asked, while the caller has other things to do. */
     greet(signal) {
         return this.#authenticator.greet(signal);
+    }
+    /**
+     * The actions on a repository that the login may do, as far as its token says so: asks for a token and nothing else.
+     * Undefined where that cannot be told.
+     * @throws OperationError when the login is refused.
+     */
+    async granted(scope, signal) {
+        return grantedActions(await this.#authenticator.header([scope], signal), scope);
+    }
+    /** What the registry told last of the pulls it grants; undefined while it has told nothing, as one without a limit does. */
+    get pullBudget() {
+        return this.#pullBudget;
     }
     get clock() {
         return this.#options.clock;
@@ -79217,7 +81508,7 @@ class Registry {
     send(request) {
         if (request.transfer === true)
             return this.#authorized(request);
-        return this.#slots.run(0, request.signal, async () => {
+        return this.#slots.run(request.priority ?? 0, request.signal, async () => {
             const response = await this.#authorized(request);
             if (response.status === 429 || response.status === 503)
                 this.#slots.throttled();
@@ -79237,7 +81528,8 @@ class Registry {
         this.#authenticator.forget(request.scopes, response, authorization);
         if (!again)
             return response;
-        return this.#attempt(request, await this.#authenticator.header(request.scopes, request.signal));
+        const scopes = addChallenged(request.scopes, response.headers("www-authenticate"));
+        return this.#attempt(request, await this.#authenticator.header(scopes, request.signal));
     }
     /**
      * Sends a request whose answer must be one of `statuses`.
@@ -79287,10 +81579,10 @@ class Registry {
         return new src_errors/* OperationError */.OK({ side, host, repository, operation, ...rest, problem }, { cause });
     }
     async #attempt(request, authorization) {
-        const { method, target, body, redirect, connection, once, signal, headers } = request;
+        const { method, target, body, redirect, connection, once, answer, signal, headers } = request;
         const url = new URL(target, this.origin);
         try {
-            return await this.#options.transport.send({
+            const response = await this.#options.transport.send({
                 method,
                 url,
                 headers: authorization === undefined ? { ...headers } : { ...headers, authorization },
@@ -79298,8 +81590,11 @@ class Registry {
                 ...(redirect === undefined ? {} : { redirect }),
                 ...(connection === undefined ? {} : { connection }),
                 ...(once === undefined ? {} : { once }),
+                ...(answer === undefined ? {} : { answer }),
                 signal,
             });
+            this.#pullBudget = pullBudgetIn(response) ?? this.#pullBudget;
+            return response;
         }
         catch (error) {
             if (error instanceof src_errors/* OperationError */.OK || signal?.aborted === true)
@@ -79341,6 +81636,7 @@ async function uploadBlob(repository, spooled, opened, target) {
     const { size } = spooled.descriptor;
     const position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
     let furthest = 0;
+    let refusedDigests = 0;
     for (let attempt = 1;; attempt += 1) {
         try {
             await (size <= smallTransfer
@@ -79353,11 +81649,20 @@ async function uploadBlob(repository, spooled, opened, target) {
             const failure = uploadFailure(spooled.failure ?? error, repository, spooled);
             if (failure.status === 429 || failure.status === 503)
                 uploads.throttled(failure.details.retryAfterMs);
-            if (target.signal.aborted || !mayPass(failure, attempt))
+            const isOther = isOtherContent(failure);
+            if (isOther)
+                refusedDigests += 1;
+            // One that could not be opened has had all its tries: it is a request like any other.
+            const isOpen = position.upload !== undefined;
+            if (target.signal.aborted || !isOpen || !mayPass(failure, attempt, refusedDigests))
                 return giveUp(position, failure, target);
             if (failure.status === undefined && !(error instanceof LostUpload))
                 target.broke(position.sent - position.received, position.chunk);
-            if ((await findPosition(position, repository, spooled, target)) === "complete")
+            if (isOther) {
+                target.joinedWrongly(position.received);
+                startOver(position, target);
+            }
+            else if ((await findPosition(position, repository, spooled, target)) === "complete")
                 return;
             if (position.received >= furthest + progressThatCounts)
                 attempt = 0;
@@ -79369,10 +81674,20 @@ async function uploadBlob(repository, spooled, opened, target) {
         }
     }
 }
-/** Whether a failed upload may go through when it is tried again. */
-function mayPass(failure, attempt) {
-    if (failure.details.side === "source")
+/** The registry says that what it has is not of the digest. The spool has proved that what was sent is. */
+function isOtherContent(failure) {
+    return failure.details.code === "DIGEST_INVALID";
+}
+/**
+ * Whether a failed upload may go through when it is tried again.
+ * @param refusedDigests how often the registry had other content: once it may have joined the parts of a broken upload
+ * wrongly; a second time it is believed.
+ */
+function mayPass(failure, attempt, refusedDigests) {
+    if (failure.details.side !== "destination")
         return false;
+    if (isOtherContent(failure))
+        return refusedDigests === 1;
     // A token can run out between the start of an upload and its end; the next try brings a new one.
     if (failure.status === 401)
         return attempt === 1;
@@ -79381,9 +81696,16 @@ function mayPass(failure, attempt) {
     return failure.temporary || isLost;
 }
 /** Ends an upload for good; the registry need not keep what it has of it. */
-function giveUp({ upload }, failure, target) {
-    target.later(upload?.cancel());
+function giveUp(position, failure, target) {
+    startOver(position, target);
     throw failure;
+}
+/** Leaves an upload behind. The next try opens another one. */
+function startOver(position, target) {
+    target.later(position.upload?.cancel());
+    position.upload = undefined;
+    position.received = 0;
+    takeBack(position, target);
 }
 /**
  * Asks the registry where to go on. Without an answer that can be true, the upload starts over.
@@ -79397,11 +81719,12 @@ async function findPosition(position, repository, { descriptor }, target) {
     const isThere = () => repository.hasBlob(descriptor.digest, target.signal).catch(() => false);
     if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere()))
         return "complete";
-    if (!goesOn)
-        target.later(upload?.cancel());
-    position.upload = goesOn ? upload : undefined;
-    position.received = goesOn ? received : 0;
-    takeBack(position, target);
+    if (goesOn) {
+        position.received = received;
+        takeBack(position, target);
+    }
+    else
+        startOver(position, target);
     return "incomplete";
 }
 /** What was sent beyond the confirmed bytes has to be sent again. */
@@ -79417,7 +81740,7 @@ function sendInTurn(repository, spooled, position, target) {
     const { openings, uploads } = target.options;
     const { size } = spooled.descriptor;
     return openings.run(size, target.signal, async (leaveOpenings) => {
-        position.upload ??= await repository.startUpload(target.signal);
+        position.upload ??= await repository.startUpload(target.signal, spooled.descriptor.size);
         await uploads.run(size, target.signal, (leave) => {
             leaveOpenings();
             return sendRest(repository, spooled, position, target, leave);
@@ -79427,8 +81750,11 @@ function sendInTurn(repository, spooled, position, target) {
 /** Sends what the registry does not have yet: at once, or in chunks where the registry or the link wants them. */
 async function sendRest(repository, spooled, position, target, afterLastByte) {
     const { descriptor } = spooled;
-    position.upload ??= await repository.startUpload(target.signal);
+    target.options.progress.begin(descriptor.digest);
+    position.upload ??= await repository.startUpload(target.signal, spooled.descriptor.size);
     const { upload } = position;
+    if (target.endsEmpty)
+        return sendPatched(spooled, position, upload, target, afterLastByte);
     if (descriptor.size <= smallTransfer) {
         // All of it before the request, so that the registry's place is not taken while the source still sends.
         const from = position.received;
@@ -79438,18 +81764,8 @@ async function sendRest(repository, spooled, position, target, afterLastByte) {
     }
     const { chunk } = target;
     position.chunk = chunk;
-    while (chunk !== undefined && descriptor.size - position.received > chunk.size) {
-        const from = position.received;
-        const received = await watched(target, (signal, watch) => {
-            const body = watch(counted(spooled, from, from + chunk.size, position, target));
-            return upload.append(body, from, chunk.size, { signal, ownConnection: chunk.ownConnection });
-        });
-        // Without a byte more, the same chunk would be sent for ever.
-        if (received > position.sent || received <= from)
-            throw new LostUpload(received);
-        position.received = received;
-        takeBack(position, target);
-    }
+    while (chunk !== undefined && descriptor.size - position.received > chunk.size)
+        await sendPart(spooled, position, upload, chunk.size, target);
     await watched(target, (signal, watch) => {
         const rest = counted(spooled, position.received, descriptor.size, position, target);
         const body = watch(thenCall(rest, afterLastByte));
@@ -79458,6 +81774,32 @@ async function sendRest(repository, spooled, position, target, afterLastByte) {
             ownConnection: chunk?.ownConnection ?? false,
         });
     });
+}
+/** Sends all bytes by PATCH and ends with an empty PUT, for registries that take a blob in no other way. */
+async function sendPatched(spooled, position, upload, target, afterLastByte) {
+    const { descriptor } = spooled;
+    const { chunk } = target;
+    position.chunk = chunk;
+    while (position.received < descriptor.size) {
+        const left = descriptor.size - position.received;
+        await sendPart(spooled, position, upload, Math.min(left, chunk?.size ?? left), target);
+    }
+    afterLastByte();
+    await upload.finish(descriptor, nothing(), descriptor.size, { signal: target.signal });
+}
+/** Sends the next bytes by PATCH. */
+async function sendPart(spooled, position, upload, size, target) {
+    const from = position.received;
+    const ownConnection = position.chunk?.ownConnection ?? false;
+    const received = await watched(target, (signal, watch) => {
+        const body = watch(counted(spooled, from, from + size, position, target));
+        return upload.append(body, from, size, { signal, ownConnection });
+    });
+    // Without a byte more, the same chunk would be sent for ever.
+    if (received > position.sent || received <= from)
+        throw new LostUpload(received);
+    position.received = received;
+    takeBack(position, target);
 }
 /** The registry says that it has bytes that were never sent, or nothing of what it just took. */
 class LostUpload extends Error {
@@ -79483,6 +81825,7 @@ async function* thenCall(body, atTheEnd) {
     yield* body;
     atTheEnd();
 }
+async function* nothing() { }
 async function* once(bytes) {
     yield bytes;
 }
@@ -79538,6 +81881,7 @@ function uploadFailure(error, repository, { descriptor }) {
 ;// CONCATENATED MODULE: ./src/copy/blob-delivery.ts
 
 
+
 /**
  * The story of one blob at one destination. Every repository that needs it is asked whether it has it. If none has, one
  * of them becomes its home: the blob is uploaded there, from the spool while the download still runs. The others then
@@ -79547,6 +81891,7 @@ async function deliverBlob(need, target, downloads) {
     const placements = new Map();
     const { descriptor, repositories } = need;
     let uploaded = false;
+    let ahead = openAhead(need, target);
     async function place(name, from) {
         const repository = target.repository(name);
         try {
@@ -79558,12 +81903,39 @@ async function deliverBlob(need, target, downloads) {
             if (uploaded)
                 target.options.progress.expect(descriptor.size);
             uploaded = true;
-            await uploadBlob(repository, await downloads.open(descriptor.digest), mounted, target);
+            await upload(repository, mounted ?? (await takeAhead(name)));
             target.works();
         }
         catch (error) {
             target.failed(error);
             placements.set(name, asError(error));
+        }
+    }
+    async function takeAhead(name) {
+        if (name !== repositories[0])
+            return undefined;
+        const opened = await ahead;
+        ahead = undefined;
+        return opened;
+    }
+    /** From the next source, where the bytes of one turn out wrong: the registry then has all but the last of them. */
+    async function upload(repository, opened) {
+        const { digest } = descriptor;
+        let spooled = await downloads.open(digest);
+        let session = opened;
+        for (;;) {
+            try {
+                await uploadBlob(repository, spooled, session, target);
+                return;
+            }
+            catch (error) {
+                const other = isFailureOnTheWay(error) ? await downloads.another(digest, spooled) : undefined;
+                if (other === undefined)
+                    throw error;
+                target.options.log.warning(`${(0,src_errors/* messageOf */.bD)(error)} It is read from the next source.`);
+                spooled = other;
+                session = undefined;
+            }
         }
     }
     const held = await holders(need, target);
@@ -79574,7 +81946,7 @@ async function deliverBlob(need, target, downloads) {
     while (rest.length > 0 && !hasHome(placements)) {
         const [home = ""] = rest.splice(0, 1);
         await place(home, need.mountable);
-        if (isSourceFailure(placements.get(home)) || target.signal.aborted)
+        if (isFailureOnTheWay(placements.get(home)) || target.signal.aborted)
             break;
     }
     const homes = [...placements]
@@ -79588,20 +81960,39 @@ async function deliverBlob(need, target, downloads) {
         await Promise.all(rest.map((name) => place(name, homes.slice(0, 1))));
     if (!uploaded)
         target.options.progress.spare(descriptor.size);
+    target.later(ahead?.then((opened) => opened?.cancel()));
     return placements;
+}
+/**
+ * Opens the upload to the first repository while all are still asked: over a long link that saves a round trip in which
+ * nothing moves. Only at the start, for the few blobs that will be the first to go; if one turns out to be there, its
+ * upload is cancelled.
+ */
+function openAhead(need, target) {
+    const { openings } = target.options;
+    const { size } = need.descriptor;
+    const [home = ""] = need.repositories;
+    if (size <= smallTransfer || need.mountable.length > 0 || !openings.hasRoom)
+        return undefined;
+    const open = () => target.repository(home).startUpload(target.signal, size);
+    // Where it fails, the upload opens its own, and tells what is wrong.
+    return openings.run(size, target.signal, open).catch(() => undefined);
 }
 function hasHome(placements) {
     return [...placements.values()].some((placement) => !(placement instanceof Error));
 }
-/** The source could not give the blob: no other repository of the destination will fare better. */
-function isSourceFailure(placement) {
-    return placement instanceof src_errors/* OperationError */.OK && placement.details.side === "source";
+/** The source could not give the blob, or the runner not keep it: no other repository of the destination will fare better. */
+function isFailureOnTheWay(placement) {
+    return placement instanceof src_errors/* OperationError */.OK && placement.details.side !== "destination";
 }
 /** The repositories that have the blob already. One that cannot be asked counts as not having it; its upload will tell why. */
 async function holders(need, target) {
+    const { digest, size } = need.descriptor;
+    // First the questions that let the most bytes go for each of them: until then the link is empty.
+    const priority = size / need.repositories.length;
     const answers = await Promise.all(need.repositories.map(async (name) => {
         try {
-            return await target.repository(name).hasBlob(need.descriptor.digest, target.signal);
+            return await target.repository(name).hasBlob(digest, target.signal, priority);
         }
         catch (error) {
             target.failed(error);
@@ -79611,11 +82002,11 @@ async function holders(need, target) {
     return need.repositories.filter((_, index) => answers[index]);
 }
 /** @returns true when mounted; else the upload that the registry may have opened instead. */
-async function mountFromAny(repository, { digest }, from, target) {
+async function mountFromAny(repository, { digest, size }, from, target) {
     let upload;
     for (const name of from) {
         target.later(upload?.cancel());
-        const answer = await repository.mountBlob(digest, name, target.signal);
+        const answer = await repository.mountBlob(digest, name, target.signal, size);
         if (answer === "mounted")
             return true;
         upload = answer;
@@ -79726,15 +82117,6 @@ function lossFailure(repository, { manifests, blobs }) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
-const units = ["B", "kB", "MB", "GB", "TB"];
-/** A number of bytes for people, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
-function formatBytes(bytes) {
-    const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-    const value = bytes / 1000 ** power;
-    return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
-}
-
 ;// CONCATENATED MODULE: ./src/copy/image-copy.ts
 
 
@@ -79760,6 +82142,11 @@ async function readImage(image, source, finder, signal) {
             blobs.set(blob.digest, blob);
     }
     return { root, attachments, blobs: [...blobs.values()] };
+}
+/** How many manifests an image has, those of attachments included, each once. */
+function manifestsIn({ root, attachments }) {
+    const all = [root, ...attachments.map((attachment) => attachment.root)].flatMap(manifestsInOrder);
+    return new Set(all.map(({ digest }) => digest)).size;
 }
 /**
  * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves.
@@ -79813,6 +82200,75 @@ function lacksContent(error) {
 
 ;// CONCATENATED MODULE: ./src/copy/outcome.ts
 const noBytes = { uploaded: 0, mounted: 0, present: 0 };
+
+;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
+const units = ["B", "kB", "MB", "GB", "TB"];
+/** A number of bytes for people, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
+function formatBytes(bytes) {
+    const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+    const value = bytes / 1000 ** power;
+    return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
+}
+
+;// CONCATENATED MODULE: ./src/copy/format-duration.ts
+/** A duration in milliseconds for people: `0.4 s`, `41.2 s`, `3 min 12 s`, `1 h 4 min`. */
+function formatDuration(milliseconds) {
+    // Below a minute a tenth of a second tells images apart; 59.95 s must not become "60.0 s".
+    if (milliseconds < 59_950)
+        return `${(milliseconds / 1000).toFixed(1)} s`;
+    const seconds = Math.round(milliseconds / 1000);
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60)
+        return `${minutes} min ${seconds % 60} s`;
+    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+;// CONCATENATED MODULE: ./src/copy/story.ts
+
+
+
+/** The lines that the log has while images are copied. */
+/** Most characters of a failure in a line: with its advice. The annotation at the end has more. */
+const failureLimit = 600;
+/**
+ * `✓ harbor-core:v2.15.2 → docker.io/goharbor: 41.2 MB uploaded, 12.3 MB mounted, after 12.3 s`.
+ * @param elapsed since the copy began, in milliseconds.
+ */
+function imageLine({ step, bytes, failure }, elapsed, paint) {
+    const subject = `${step.image}:${step.tag} → ${step.destination}`;
+    return failure === undefined
+        ? `${paint.good("✓")} ${subject}: ${movedWords(bytes)}, ${paint.faint(`after ${formatDuration(elapsed)}`)}`
+        : `${paint.bad("✗")} ${subject}: ${paint.bad((0,src_log/* printable */.g$)(failure, failureLimit))}`;
+}
+/** What it took to complete an image; what is zero is not news. */
+function movedWords({ uploaded, mounted, present }) {
+    const parts = [
+        [uploaded, "uploaded"],
+        [mounted, "mounted"],
+        [present, "already there"],
+    ];
+    const words = parts.filter(([bytes]) => bytes > 0).map(([bytes, how]) => `${formatBytes(bytes)} ${how}`);
+    return words.length === 0 ? "complete" : words.join(", ");
+}
+/**
+ * The moment that people wait for, a version can be pulled from a destination; or that it does not come.
+ * @param images all that were to be copied of one version to one destination. At least one.
+ * @param moveTags whether this job sets tags.
+ * @param elapsed since the copy began, in milliseconds.
+ */
+function versionLine(images, moveTags, elapsed, paint) {
+    const { version = "", destination = "" } = images[0]?.step ?? {};
+    const failed = images.filter(({ failure }) => failure !== undefined).length;
+    const counted = `${images.length} image${images.length === 1 ? "" : "s"}`;
+    if (failed > 0) {
+        const which = moveTags ? "failed or held back" : "failed";
+        return paint.bad(`✗ ${version} is not complete at ${destination}: ${failed} of ${counted} ${which}`);
+    }
+    const after = paint.faint(`after ${formatDuration(elapsed)}`);
+    const where = moveTags ? `is complete at ${destination}` : `of this share is at ${destination}`;
+    const tags = moveTags ? "tagged" : "without tags, which the last job sets";
+    return `${paint.good("★")} ${paint.strong(`${version} ${where}`)}: ${counted} ${tags}, ${after}`;
+}
 
 ;// CONCATENATED MODULE: ./src/inventory/attachments.ts
 /** What cosign appends to the digest's tag form for a signature, attestations and SBOMs. */
@@ -80145,6 +82601,37 @@ function descriptorOf(manifest) {
     return { mediaType, digest, size: bytes.length, artifactType, annotations };
 }
 
+;// CONCATENATED MODULE: ./src/copy/version.ts
+
+/** Sets the tags of all images of a version at one destination: all of them or none (P3). */
+async function publishVersion(results, signal) {
+    const failed = results.find((result) => "failure" in result);
+    if (failed !== undefined) {
+        const reason = version_heldBack(failed.step);
+        return results.map((result) => outcomeOf(result, "failure" in result ? result.failure : reason));
+    }
+    const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
+    const images = ready.map((result) => result.ready);
+    const unsigned = await tagAttachments(images, signal);
+    const withoutSignature = ready.find((result) => unsigned.has(result.ready));
+    if (withoutSignature !== undefined) {
+        const reason = version_heldBack(withoutSignature.step);
+        return ready.map((result) => outcomeOf(result, unsigned.get(result.ready) ?? reason));
+    }
+    const failures = await tagImages(images, signal);
+    return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
+}
+/** The outcome of an image whose tag another job sets: it is there, or it is not. */
+function untagged(result) {
+    return outcomeOf(result, "failure" in result ? result.failure : undefined);
+}
+function outcomeOf({ step, bytes, moved }, failure) {
+    return { step, bytes, failure, moved, at: performance.now() };
+}
+function version_heldBack({ image, tag }) {
+    return `held back, its tag is not moved: ${image}:${tag} of this version is not complete there`;
+}
+
 ;// CONCATENATED MODULE: ./src/copy/destination-copy.ts
 
 
@@ -80156,12 +82643,13 @@ function descriptorOf(manifest) {
 
 /**
  * Everything that is copied to one destination: all blobs, each as soon as it can be, and each version published as soon
- * as it is complete.
+ * as it is complete, unless tags are another job's.
  * @param needs what the destination lacks at the most; claimed at the downloads already.
  */
 async function copyToDestination(steps, needs, target, prepare, shared) {
     const started = performance.now();
     const { downloads } = shared;
+    const { log } = target.options;
     for (const { descriptor } of needs)
         target.options.progress.expect(descriptor.size);
     const ready = prepare(target.signal);
@@ -80176,76 +82664,71 @@ async function copyToDestination(steps, needs, target, prepare, shared) {
         return [need.descriptor.digest, delivering];
     }));
     const versions = Map.groupBy(steps, (step) => step.version);
-    const outcomes = await Promise.all([...versions.values()].map((ofVersion) => publishVersion(ofVersion, target, deliveries, shared)));
+    const outcomes = await Promise.all([...versions.values()].map(async (ofVersion) => {
+        const results = await Promise.all(ofVersion.map(async (step) => {
+            const result = await copyImage(step, target, deliveries, shared);
+            log.info(imageLine({ failure: undefined, ...result }, performance.now() - started, log.paint));
+            return result;
+        }));
+        const published = shared.moveTags
+            ? await publishVersion(results, target.signal)
+            : results.map(untagged);
+        log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
+        return published;
+    }));
     // Files of the spool may go only when nobody reads them any more.
     await Promise.allSettled(deliveries.values());
     await target.settle();
-    return outcomes
-        .flat()
-        .map(({ at, ...outcome }) => ({ ...outcome, milliseconds: Math.round(at - started) }));
-}
-/** All images of a version to one destination, then its tags: all of them or none (P3). */
-async function publishVersion(steps, target, deliveries, shared) {
-    const results = await Promise.all(steps.map((step) => copyImage(step, target, deliveries, shared)));
-    const outcome = (result, failure) => ({
-        step: result.step,
-        bytes: result.bytes,
-        failure,
-        at: performance.now(),
-    });
-    const failed = results.find((result) => "failure" in result);
-    if (failed !== undefined) {
-        const reason = heldBack(failed.step);
-        return results.map((result) => outcome(result, "failure" in result ? result.failure : reason));
-    }
-    const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
-    const images = ready.map((result) => result.ready);
-    const unsigned = await tagAttachments(images, target.signal);
-    const withoutSignature = ready.find((result) => unsigned.has(result.ready));
-    if (withoutSignature !== undefined) {
-        const reason = heldBack(withoutSignature.step);
-        return ready.map((result) => outcome(result, unsigned.get(result.ready) ?? reason));
-    }
-    const failures = await tagImages(images, target.signal);
-    return ready.map((result) => outcome(result, failures.get(result.ready)));
-}
-function heldBack({ image, tag }) {
-    return `held back, its tag is not moved: ${image}:${tag} of this version is not complete there`;
+    const since = (moment) => Math.max(0, Math.round(moment - started));
+    return outcomes.flat().map(({ at, moved, ...outcome }) => ({
+        ...outcome,
+        milliseconds: since(at),
+        moved: moved && { begin: since(moved.begin), end: since(moved.end) },
+    }));
 }
 /** Brings one image to one destination, up to but without its tag. */
 async function copyImage(step, target, deliveries, shared) {
     const content = shared.contents.get(step.source);
     if (content === undefined || content instanceof Error) {
-        return { step, bytes: noBytes, failure: (0,src_errors/* messageOf */.bD)(content) };
+        return { step, bytes: noBytes, moved: undefined, failure: (0,src_errors/* messageOf */.bD)(content) };
     }
     const repository = target.repository((0,oci_reference/* repositoryOf */._M)(target.options, step.image));
     const placed = new Set();
     let bytes = noBytes;
+    let begin;
     try {
         for (const blob of content.blobs) {
             const placement = (await deliveries.get(blob.digest))?.get(repository.name);
+            // What was mounted had been sent for another image, and is part of that one's time.
+            if (placement !== "present" && placement !== "mounted")
+                begin = earlier(begin, target.options.progress.begunAt(blob.digest));
             if (placement === undefined || placement instanceof Error)
                 throw placement ?? new Error(`${blob.digest} was not delivered`);
             bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
             if (placement !== "present")
                 placed.add(blob.digest);
         }
+        begin ??= performance.now();
         const untracked = await complete(step, content, repository, placed, target, shared);
-        target.options.log.info(`${repository.reference}: ${movedWords(bytes)}`);
-        return { step, bytes, ready: { repository, tag: step.tag, content, untracked } };
+        const moved = { begin, end: performance.now() };
+        return { step, bytes, moved, ready: { repository, tag: step.tag, content, untracked } };
     }
     catch (error) {
         target.failed(error);
-        return { step, bytes, failure: (0,src_errors/* messageOf */.bD)(error) };
+        const moved = begin === undefined ? undefined : { begin, end: performance.now() };
+        return { step, bytes, moved, failure: (0,src_errors/* messageOf */.bD)(error) };
     }
+}
+function earlier(one, other) {
+    return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 /**
  * Puts the manifests and has the destination confirm everything. What it turns out to have lost is brought back once.
  * @returns the manifests whose subject the registry does not keep track of itself.
  */
 async function complete(step, content, repository, placed, target, shared) {
-    const source = shared.sourceRepository(step.source);
-    const bringBack = (blobs) => deliverAgain(blobs, source, repository.name, target, shared.downloads);
+    const sources = shared.sourceRepositories(step.source);
+    const bringBack = (blobs) => deliverAgain(blobs, sources, repository.name, target, shared.downloads);
     const untracked = await putImage(content, repository, bringBack, target.signal);
     const missing = await findMissing(content, repository, placed, target.signal);
     if (isComplete(missing))
@@ -80258,22 +82741,12 @@ async function complete(step, content, repository, placed, target, shared) {
         throw lossFailure(repository, stillMissing);
     return untracked;
 }
-/** `41.2 MB uploaded, 12.3 MB mounted`: what it took to complete an image. */
-function movedWords({ uploaded, mounted, present }) {
-    const parts = [
-        [uploaded, "uploaded"],
-        [mounted, "mounted"],
-        [present, "already there"],
-    ];
-    const words = parts.filter(([bytes]) => bytes > 0).map(([bytes, how]) => `${formatBytes(bytes)} ${how}`);
-    return words.length === 0 ? "complete" : words.join(", ");
-}
 /** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */
-async function deliverAgain(blobs, source, repository, target, downloads) {
+async function deliverAgain(blobs, sources, repository, target, downloads) {
     for (const descriptor of blobs) {
-        downloads.claim(descriptor, [source]);
+        downloads.claim(descriptor, sources);
         try {
-            const need = { descriptor, repositories: [repository], mountable: [], sources: [source] };
+            const need = { descriptor, repositories: [repository], mountable: [], sources };
             const placement = (await deliverBlob(need, target, downloads)).get(repository);
             if (placement instanceof Error)
                 throw placement;
@@ -80284,12 +82757,174 @@ async function deliverAgain(blobs, source, repository, target, downloads) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/copy/spool-folder.ts
+
+
+
+
+/**
+ * Makes a folder for the spool below the runner's temporary folder.
+ * @throws OperationError when there is none, or it cannot be written to.
+ */
+function makeSpoolFolder(temporaryFolder) {
+    return onDisk(temporaryFolder, "making a folder for blobs on their way", () => (0,promises_.mkdtemp)((0,external_node_path_.join)(temporaryFolder, "spool-")));
+}
+/**
+ * Does something with a file of the spool.
+ * @param operation as a gerund, for the message.
+ * @throws OperationError of the side "runner": neither a registry nor another try is of any help then.
+ */
+async function onDisk(folder, operation, work) {
+    try {
+        return await work();
+    }
+    catch (error) {
+        const code = error.code ?? "";
+        throw new src_errors/* OperationError */.OK({
+            side: "runner",
+            host: (0,src_log/* printable */.g$)(folder),
+            operation,
+            problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error)),
+            advice: spool_folder_adviceFor(code),
+        }, { cause: error });
+    }
+}
+function spool_folder_adviceFor(code) {
+    if (code === "ENOSPC" || code === "EDQUOT") {
+        return ("The disk of the runner is full: lower `spool-limit`, make room in an earlier step, or take a runner with a larger " +
+            "disk. At the least, the largest layer has to fit.");
+    }
+    return "The runner's temporary folder (`RUNNER_TEMP`) has to exist, and the user of the job has to be able to write there.";
+}
+
+;// CONCATENATED MODULE: ./src/copy/spool-file.ts
+
+
+
+/** Bytes read from a file at a time: large enough that the disk is not asked too often, small beside the memory. */
+const readSize = 128 * 1024;
+/**
+ * Bytes that may wait for a file, in bytes. A disk that hesitates must not hold up the link; more than that would only be
+ * memory, of which every blob on its way may take as much.
+ */
+const waitingLimit = 256 * 1024;
+/**
+ * The file of a blob in the spool. What is appended is written behind, as many chunks at a time as have come meanwhile: who
+ * appends and who follows in memory need not wait for the disk.
+ */
+class SpoolFile {
+    #path;
+    #handle;
+    #waiting = [];
+    #waitingBytes = 0;
+    #writing;
+    #failure;
+    #end = 0;
+    constructor(path, handle) {
+        this.#path = path;
+        this.#handle = handle;
+    }
+    /** @throws OperationError of the side "runner". */
+    static async open(folder, name) {
+        const path = (0,external_node_path_.join)(folder, name);
+        const operation = "opening the file of a blob on its way";
+        return new SpoolFile(path, await onDisk(folder, operation, () => (0,promises_.open)(path, "w+", 0o600)));
+    }
+    /** Bytes that the file has from the start without a gap. */
+    get end() {
+        return this.#end;
+    }
+    /**
+     * Has a chunk written behind those before. Waits only when the disk falls behind.
+     * @param onWritten called when the file has it.
+     * @throws OperationError of the side "runner", also for a chunk before.
+     */
+    async append(bytes, onWritten) {
+        this.#waiting.push({ bytes, onWritten });
+        this.#waitingBytes += bytes.length;
+        this.#writing ??= this.#writeBehind();
+        if (this.#waitingBytes > waitingLimit || this.#failure !== undefined)
+            await this.settle();
+    }
+    /**
+     * Waits until the file has all that was appended.
+     * @throws OperationError of the side "runner".
+     */
+    async settle() {
+        await this.#writing;
+        if (this.#failure !== undefined)
+            throw this.#failure.error;
+    }
+    /**
+     * Writes bytes somewhere beyond the end.
+     * @throws OperationError of the side "runner".
+     */
+    write(position, bytes) {
+        return this.#write(position, [bytes]);
+    }
+    /** Says that bytes which were written beyond the end now follow it without a gap. */
+    extendTo(end) {
+        this.#end = end;
+    }
+    /**
+     * Some of the bytes from one position up to another, all of which the file has.
+     * @throws OperationError of the side "runner".
+     */
+    async read(from, to) {
+        const buffer = Buffer.allocUnsafe(Math.min(to - from, readSize));
+        const operation = "reading the file of a blob on its way";
+        const { bytesRead } = await onDisk((0,external_node_path_.dirname)(this.#path), operation, () => this.#handle.read(buffer, 0, buffer.length, from));
+        return buffer.subarray(0, bytesRead);
+    }
+    /** Removes the file. Nobody may use it any more. */
+    async remove() {
+        await this.#writing;
+        await this.#handle.close();
+        await (0,promises_.rm)(this.#path, { force: true });
+    }
+    async #writeBehind() {
+        try {
+            while (this.#waiting.length > 0) {
+                const batch = this.#waiting;
+                this.#waiting = [];
+                await this.#write(this.#end, batch.map(({ bytes }) => bytes));
+                for (const { bytes, onWritten } of batch) {
+                    this.#end += bytes.length;
+                    this.#waitingBytes -= bytes.length;
+                    onWritten();
+                }
+            }
+        }
+        catch (error) {
+            this.#failure = { error };
+        }
+        finally {
+            this.#writing = undefined;
+        }
+    }
+    async #write(position, chunks) {
+        const operation = "writing the file of a blob on its way";
+        let rest = chunks;
+        for (let at = position; rest.length > 0;) {
+            const { bytesWritten } = await onDisk((0,external_node_path_.dirname)(this.#path), operation, () => this.#handle.writev(rest, at));
+            at += bytesWritten;
+            rest = withoutFirst(rest, bytesWritten);
+        }
+    }
+}
+/** What is left of chunks when their first bytes are written. */
+function withoutFirst(chunks, count) {
+    let left = count;
+    return chunks.flatMap((chunk) => {
+        const taken = Math.min(left, chunk.length);
+        left -= taken;
+        return taken === chunk.length ? [] : [chunk.subarray(taken)];
+    });
+}
+
 ;// CONCATENATED MODULE: ./src/copy/spool.ts
 
 
-
-/** Bytes read from a spool file at a time: large enough that the disk is not asked too often, small beside the memory. */
-const readSize = 128 * 1024;
 /** The bytes of a blob were not what its descriptor says. */
 class ContentError extends Error {
     name = "ContentError";
@@ -80300,11 +82935,10 @@ class ContentError extends Error {
  */
 class SpooledBlob {
     descriptor;
-    #path;
     #file;
     #hash;
     #recent;
-    /** The newest chunks, in order and without gaps up to the last byte received. */
+    /** The newest chunks, in order and without gaps up to the last byte received; all that the file does not have yet. */
     #chunks = [];
     /** Parts in the file that the received bytes do not reach yet: first byte, and the byte after the last one. */
     #ahead = new Map();
@@ -80312,17 +82946,17 @@ class SpooledBlob {
     #received = 0;
     #state = "growing";
     #changed = Promise.withResolvers();
-    constructor(descriptor, path, file, recent) {
+    constructor(descriptor, file, recent) {
         this.descriptor = descriptor;
-        this.#path = path;
         this.#file = file;
         this.#hash = hashFor(descriptor.digest);
         this.#recent = recent;
     }
+    /** @throws OperationError of the side "runner". */
     static async create(folder, descriptor, recent) {
         // The digest is checked by grammar, so it makes a safe file name.
-        const path = (0,external_node_path_.join)(folder, descriptor.digest.replace(":", "-"));
-        return new SpooledBlob(descriptor, path, await (0,promises_.open)(path, "w+", 0o600), recent);
+        const file = await SpoolFile.open(folder, descriptor.digest.replace(":", "-"));
+        return new SpooledBlob(descriptor, file, recent);
     }
     /** Bytes received so far without a gap. */
     get received() {
@@ -80333,43 +82967,47 @@ class SpooledBlob {
         return typeof this.#state === "object" ? this.#state.failure : undefined;
     }
     /**
-     * Writes what a download brought for a position: the next bytes, or bytes further on that another connection brings.
-     * @throws ContentError when it goes beyond what the descriptor says.
+     * Takes what a download brought for a position: the next bytes, or bytes further on that another connection brings. The
+     * next bytes are there for readers at once, whatever the disk does.
+     * @throws ContentError when it goes beyond what the descriptor says; OperationError when the disk takes no more.
      */
     async write(position, chunk) {
         if (position + chunk.length > this.descriptor.size) {
             throw new ContentError(`the blob is longer than the ${this.descriptor.size} bytes of its descriptor`);
         }
-        const isNext = position === this.#received;
-        if (isNext)
+        if (position === this.#received) {
+            const next = { start: position, bytes: chunk };
             this.#hash.update(chunk);
-        for (let written = 0; written < chunk.length;) {
-            const { bytesWritten } = await this.#file.write(chunk, written, chunk.length - written, position + written);
-            written += bytesWritten;
-        }
-        if (isNext) {
-            this.#chunks.push({ start: position, bytes: chunk });
+            this.#chunks.push(next);
             this.#received += chunk.length;
-            this.#recent.add(chunk.length, () => this.#chunks.shift());
             this.#announce();
+            await this.#file.append(chunk, () => this.#recent.add(chunk.length, () => this.#forget(next)));
         }
         else {
+            await this.#file.write(position, chunk);
             this.#ahead.set(position, position + chunk.length);
         }
         await this.#absorb();
     }
+    /** Drops the oldest chunk, which the file has. */
+    #forget(chunk) {
+        if (this.#chunks[0] === chunk)
+            this.#chunks.shift();
+    }
     /** Takes up what is in the file beyond the received bytes as soon as it follows them without a gap. */
     async #absorb() {
-        if (this.#absorbing || this.#ahead.size === 0)
+        if (this.#absorbing || !this.#ahead.has(this.#received))
             return;
         this.#absorbing = true;
         try {
+            await this.#file.settle();
             for (let end = this.#ahead.get(this.#received); end !== undefined; end = this.#ahead.get(this.#received)) {
                 this.#ahead.delete(this.#received);
+                this.#file.extendTo(end);
                 // What is kept in memory must reach up to the last byte received, and these bytes are only in the file.
                 this.#chunks.length = 0;
                 while (this.#received < end) {
-                    const bytes = await this.#fromFile(this.#received, end);
+                    const bytes = await this.#file.read(this.#received, end);
                     this.#hash.update(bytes);
                     this.#received += bytes.length;
                     this.#announce();
@@ -80381,16 +83019,18 @@ class SpooledBlob {
         }
     }
     /**
-     * Ends the download. Only now do readers get the last byte, so no upload can be completed with wrong content (P1).
-     * @throws ContentError when the size or the digest is wrong.
+     * Ends the download, once the file has all of it. Only now do readers get the last byte, so no upload can be completed
+     * with wrong content (P1).
+     * @throws ContentError when the size or the digest is wrong; OperationError when the disk takes no more.
      */
-    complete() {
+    async complete() {
         const { size, digest } = this.descriptor;
         if (this.#received !== size) {
             throw new ContentError(`the blob has ${this.#received} bytes, its descriptor says ${size}`);
         }
         if (!matchesDigest(this.#hash, digest))
             throw new ContentError(`the bytes of the blob do not have the digest ${digest}`);
+        await this.#file.settle();
         this.#state = "complete";
         this.#announce();
     }
@@ -80413,7 +83053,9 @@ class SpooledBlob {
                 await this.#changed.promise;
                 continue;
             }
-            const chunk = this.#fromMemory(position, visible) ?? (await this.#fromFile(position, visible));
+            // What is not in memory any more is in the file, which may not reach as far yet.
+            const chunk = this.#fromMemory(position, visible) ??
+                (await this.#file.read(position, Math.min(visible, this.#file.end)));
             position += chunk.length;
             yield chunk;
         }
@@ -80433,15 +83075,9 @@ class SpooledBlob {
         const chunk = this.#chunks.findLast(({ start }) => start <= position);
         return chunk?.bytes.subarray(position - chunk.start, visible - chunk.start);
     }
-    async #fromFile(position, visible) {
-        const buffer = Buffer.allocUnsafe(Math.min(visible - position, readSize));
-        const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, position);
-        return buffer.subarray(0, bytesRead);
-    }
     /** Removes the file. Nobody may read any more. */
-    async remove() {
-        await this.#file.close();
-        await (0,promises_.rm)(this.#path, { force: true });
+    remove() {
+        return this.#file.remove();
     }
     #visible() {
         return this.#state === "complete" ? this.#received : Math.min(this.#received, this.descriptor.size - 1);
@@ -80518,7 +83154,9 @@ class Downloads {
             return;
         }
         const cancel = new AbortController();
-        this.#planned.set(descriptor.digest, { descriptor, sources, claims: 1, spooled: undefined, cancel });
+        const vacated = Promise.resolve();
+        const planned = { descriptor, sources, claims: 1, spooled: undefined, vacated, cancel };
+        this.#planned.set(descriptor.digest, planned);
     }
     /**
      * The blob in the spool, for following; its download runs or has run. Waits for room in the spool.
@@ -80530,6 +83168,17 @@ class Downloads {
             return Promise.reject(new Error(`${digest} is not claimed`));
         planned.spooled ??= this.#start(planned);
         return planned.spooled;
+    }
+    /**
+     * The blob once more, from the next source, after its bytes turned out wrong in the one that was opened. The only case
+     * beside a loss at a destination in which a blob is read again: what the first source gave is not that blob (P1).
+     * @returns undefined where there is no other source, or where it failed for another reason.
+     */
+    async another(digest, failed) {
+        if (!this.#planned.has(digest))
+            return undefined;
+        const current = await this.open(digest);
+        return current === failed ? undefined : current;
     }
     /** One destination is done with the blob; with the last, its file goes away. */
     release(digest) {
@@ -80546,6 +83195,7 @@ class Downloads {
         const { folder, budget, recent } = this.#context;
         const signal = AbortSignal.any([this.#context.signal, planned.cancel.signal]);
         const { size } = planned.descriptor;
+        await planned.vacated;
         await budget.take(size, signal);
         let spooled;
         try {
@@ -80555,9 +83205,16 @@ class Downloads {
             budget.give(size);
             throw error;
         }
-        const running = this.#download(spooled, planned, signal).catch((error) => spooled.fail(error));
-        void running
-            .then(() => aborted(signal))
+        const running = this.#download(spooled, planned, signal).catch((error) => {
+            if (isContentError(error) && planned.sources.length > 1) {
+                planned.sources = planned.sources.slice(1);
+                planned.spooled = undefined;
+            }
+            spooled.fail(error);
+        });
+        planned.vacated = running
+            // Of a blob that failed nobody reads any more, and its room is of use to others.
+            .then(() => (spooled.failure === undefined ? aborted(signal) : undefined))
             .then(() => spooled.remove())
             .catch((error) => this.#context.log.debug(`a spool file could not be removed: ${(0,src_errors/* messageOf */.bD)(error)}`))
             .finally(() => budget.give(size));
@@ -80587,7 +83244,7 @@ class Downloads {
         try {
             start(first);
             await done.promise;
-            spooled.complete();
+            await spooled.complete();
         }
         catch (error) {
             stop.abort(error);
@@ -80603,7 +83260,8 @@ class Downloads {
     async #readLane(lane, active, spooled, signal) {
         const { clock, log, policy = defaultRetryPolicy } = this.#context;
         const { descriptor } = spooled;
-        const sources = [...active.planned.sources];
+        let sources = active.planned.sources;
+        let told;
         for (let attempt = 1; lane.position < lane.end || descriptor.size === 0; attempt += 1) {
             const [source] = sources;
             if (source === undefined)
@@ -80621,14 +83279,16 @@ class Downloads {
             }
             catch (thrown) {
                 const error = this.#failure(thrown, source, descriptor);
-                if (signal.aborted || thrown instanceof ContentError)
+                // Neither another try nor another source helps where the runner's disk does not take it.
+                if (signal.aborted || thrown instanceof ContentError || error.details.side === "runner")
                     throw error;
                 if (lane.position - before >= download_progressThatCounts)
                     attempt = 0;
                 if (!error.temporary || attempt >= policy.attempts) {
-                    if (sources.length === 1)
-                        throw error;
-                    sources.shift();
+                    told = worthTelling(told, error);
+                    sources = afterFailure(sources, error);
+                    if (sources.length === 0)
+                        throw told;
                     attempt = 0;
                 }
                 log.debug(`${(0,src_errors/* messageOf */.bD)(error)} Going on at byte ${lane.position}.`);
@@ -80640,6 +83300,10 @@ class Downloads {
         const range = { from: lane.position, to: lane.end };
         const { body, start, givesRanges } = await source.readBlob(spooled.descriptor, range, signal);
         active.givesRanges = givesRanges;
+        if (start < range.from && giveBack(lane, active)) {
+            body.destroy();
+            return;
+        }
         // A registry that sends the whole blob instead of a part: what is there already is passed over.
         let toSkip = range.from - start;
         for await (const chunk of body) {
@@ -80683,6 +83347,30 @@ class Downloads {
 function isOpen(lane) {
     return lane.position < lane.end;
 }
+/** The sources that are left after the first of them failed: where its registry is in trouble, none of that registry. */
+function afterFailure(sources, failure) {
+    const [failed, ...rest] = sources;
+    return failure.temporary ? rest.filter(({ registry }) => registry !== failed?.registry) : rest;
+}
+/** Of what several sources said, the last; that one does not have the blob explains nothing where another fails to give it. */
+function worthTelling(before, last) {
+    return before !== undefined && last.status === 404 ? before : last;
+}
+/**
+ * Gives a part back to the connection that it was taken from, if that one is still on its way there: for a source that
+ * turns out to send the whole blob instead, which would then be read twice (P2).
+ */
+function giveBack(lane, { lanes }) {
+    const before = lanes.find((other) => isOpen(other) && other.end === lane.position);
+    if (before === undefined)
+        return false;
+    before.end = lane.end;
+    lane.end = lane.position;
+    return true;
+}
+function isContentError(error) {
+    return error instanceof ContentError || (error instanceof Error && error.cause instanceof ContentError);
+}
 /** The body ended cleanly, but before the size that the descriptor names. */
 class CutShort extends Error {
     name = "CutShort";
@@ -80701,11 +83389,13 @@ function aborted(signal) {
 
 ;// CONCATENATED MODULE: ./src/copy/progress.ts
 
-/** Longest time without a line while bytes move, in milliseconds. */
-const interval = 10_000;
+
+/** How far the rate looks back, in milliseconds: a minute evens out the end of one large blob and the start of the next. */
+const rateWindow = 60_000;
 /** Bytes to one destination. */
 class DestinationProgress {
     name;
+    #begun = new Map();
     #done = 0;
     #total = 0;
     #moved = 0;
@@ -80737,20 +83427,70 @@ class DestinationProgress {
         this.#done += bytes;
         this.#moved += Math.max(0, bytes);
     }
+    /** An upload of the blob got its connection. */
+    begin(blob) {
+        if (!this.#begun.has(blob))
+            this.#begun.set(blob, performance.now());
+    }
+    /** When the blob's first upload began, on the clock of `performance.now`; undefined while none has. */
+    begunAt(blob) {
+        return this.#begun.get(blob);
+    }
 }
-/** Tells every ten seconds how far each destination is, from now until the returned function is called. */
+/** How fast bytes move of late, from looks at a count of them that only grows. */
+class RecentRate {
+    #looks = [];
+    /**
+     * Looks once more.
+     * @param at in milliseconds on any clock, later than at the look before.
+     * @returns bytes a second since a minute ago, or since the first look; 0 at the first.
+     */
+    look(at, bytes) {
+        this.#looks.push({ at, bytes });
+        while ((this.#looks[1]?.at ?? at) <= at - rateWindow)
+            this.#looks.shift();
+        const [oldest = { at, bytes }] = this.#looks;
+        return at > oldest.at ? ((bytes - oldest.bytes) * 1000) / (at - oldest.at) : 0;
+    }
+}
+/**
+ * A line for each destination, in aligned columns: how much of what, how fast, and how long it takes at that rate. Its name
+ * comes last, for that is what may be cut at the edge of a narrow terminal.
+ * @param elapsed since the start, in milliseconds.
+ */
+function progressLines(states, elapsed) {
+    const rows = states.map(({ done, total, rate }) => [
+        total === 0 ? "" : `${Math.floor((100 * done) / total)} %`,
+        total === 0 ? "nothing to send so far" : `${formatBytes(done)} of ${formatBytes(total)}`,
+        done >= total ? "" : `${formatBytes(Math.round(rate))}/s`,
+        timeLeft(done, total, rate),
+    ]);
+    const widthOf = (column) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+    return rows.map((row, index) => {
+        const aligned = row.map((cell, column) => cell.padStart(widthOf(column)));
+        return [`after ${formatDuration(elapsed)}:`, ...aligned, states[index]?.name].join("  ");
+    });
+}
+function timeLeft(done, total, rate) {
+    if (total === 0)
+        return "";
+    if (done >= total)
+        return "all sent";
+    return rate > 0 ? `${formatDuration((1000 * (total - done)) / rate)} left` : "standing still";
+}
+/** Shows how far each destination is, from now until the returned function is called. */
 function reportProgress(destinations, log) {
     const started = performance.now();
-    const timer = setInterval(() => {
-        const seconds = Math.round((performance.now() - started) / 1000);
-        const parts = destinations.map(({ name, done, total }) => `${name} ${formatBytes(done)} of ${formatBytes(total)}${percent(done, total)}`);
-        log.info(`After ${seconds} s: ${parts.join("; ")}`);
-    }, interval);
-    timer.unref();
-    return () => clearInterval(timer);
-}
-function percent(done, total) {
-    return total === 0 ? "" : ` (${Math.floor((100 * done) / total)} %)`;
+    const rates = new Map(destinations.map((destination) => [destination, new RecentRate()]));
+    const look = (now) => destinations.map((destination) => {
+        const { name, done, total, moved } = destination;
+        return { name, done, total, rate: rates.get(destination)?.look(now, moved) ?? 0 };
+    });
+    look(started);
+    return log.progress(() => {
+        const now = performance.now();
+        return progressLines(look(now), now - started);
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/copy/recent-chunks.ts
@@ -80790,6 +83530,8 @@ class RecentChunks {
 ;// CONCATENATED MODULE: ./src/oci/blob-upload.ts
 
 
+
+
 /**
  * One upload that a registry has opened. Its address changes with every answer and is used exactly as it came.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
@@ -80820,7 +83562,7 @@ class BlobUpload {
             },
             body,
         });
-        const response = await this.#registry.expect(request, 202, 201, 204);
+        const response = await this.#expect(request, 202, 201, 204);
         await (0,http/* discard */.vf)(response);
         this.#location = this.#locationOf(response, request.operation);
         return receivedOf(response) ?? from + length;
@@ -80844,7 +83586,7 @@ class BlobUpload {
             },
             body,
         });
-        await (0,http/* discard */.vf)(await this.#registry.expect(request, 201, 204));
+        await (0,http/* discard */.vf)(await this.#expect(request, 201, 204));
     }
     /**
      * Asks how many bytes the registry has, after a break.
@@ -80861,20 +83603,54 @@ class BlobUpload {
             this.#location = this.#locationOf(response, request.operation);
         return receivedOf(response);
     }
-    /** Gives the upload up, so that the registry need not keep what it has. Not all registries can; that is no failure. */
+    /**
+     * Gives the upload up, so that the registry need not keep what it has. Not all registries can; that is no failure.
+     * @returns whether the registry says that it is gone.
+     */
     async cancel(signal) {
         const [{ repository }] = this.#scopes;
         const request = {
             ...this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {}),
-            // The distribution project asks for this action here; a token server that does not grant it refuses, and that is that.
-            scopes: [{ repository, actions: ["pull", "push", "delete"] }],
+            // What deleting needs, as the distribution project has it; a token server that does not grant it refuses, and that is that.
+            scopes: [{ repository, actions: (0,quirks/* mannersOf */.K4)(this.#registry.vendor).deleting }],
         };
-        await this.#registry.send(request).then(http/* discard */.vf, () => undefined);
+        const response = await this.#registry.send(request).catch(() => undefined);
+        if (response === undefined)
+            return false;
+        await (0,http/* discard */.vf)(response);
+        return response.status < 300 || response.status === 404;
+    }
+    /**
+     * Not found, at an address that the registry gave itself: the upload is gone, and another one may be there to stay. What
+     * the specification calls BLOB_UPLOAD_UNKNOWN comes without its code from some proxies.
+     * @throws OperationError
+     */
+    async #expect(request, ...statuses) {
+        const response = await this.#registry.send(request);
+        if (statuses.includes(response.status))
+            return response;
+        const refusal = await this.#registry.refused(response, request);
+        if (response.status !== 404)
+            throw refusal;
+        const advice = "The registry lost an upload that it had opened. If it consists of several instances, they have to share their " +
+            "storage and, for the distribution project, `http.secret`.";
+        throw new src_errors/* OperationError */.OK({ ...refusal.details, temporary: true, advice }, { cause: refusal });
     }
     #request(method, target, operation, { signal, ownConnection = false }, rest) {
         const connection = ownConnection ? "own" : "shared";
-        const transfer = Number(rest.headers?.["content-length"] ?? 0) > smallTransfer;
-        return { method, target, operation, scopes: this.#scopes, signal, connection, transfer, ...rest };
+        const priority = Number(rest.headers?.["content-length"] ?? 0);
+        const transfer = priority > smallTransfer;
+        return {
+            method,
+            target,
+            operation,
+            scopes: this.#scopes,
+            signal,
+            connection,
+            transfer,
+            priority,
+            ...rest,
+        };
     }
     /** The upload carries the login of this registry, so it stays on this registry. */
     #locationOf(response, operation) {
@@ -80941,6 +83717,8 @@ function nextPage(header, current) {
 
 
 
+
+
 const tagListSchema = dist/* object */.Ikc({ tags: dist/* optional */.lqM(dist/* nullable */.mee(dist/* array */.YOg(dist/* nullable */.mee(dist/* string */.YjP())))) });
 /** Tags asked for at a time; registries that have a limit of their own mostly have this one. */
 const tagPageSize = 1000;
@@ -80972,9 +83750,9 @@ class Repository {
             headers: { accept: acceptedManifests },
             redirect: "follow",
         });
-        const response = await this.registry.expect(request, 200, 404);
+        const response = await this.registry.expect(request, 200, 404, ...this.#absent);
         await (0,http/* discard */.vf)(response);
-        if (response.status === 404)
+        if (response.status !== 200)
             return undefined;
         const digest = parseDigest(response.header("docker-content-digest") ?? "");
         const size = contentLength(response);
@@ -81018,13 +83796,17 @@ class Repository {
         }
         return { tracksSubject: response.header("oci-subject") !== undefined };
     }
-    /** Whether a blob is there, by HEAD. */
-    async hasBlob(digest, signal) {
+    /**
+     * Whether a blob is there, by HEAD.
+     * @param priority among the small requests to this registry.
+     * @throws OperationError
+     */
+    async hasBlob(digest, signal, priority = 0) {
         const request = this.#request("HEAD", `blobs/${digest}`, `looking up the blob ${digest}`, signal, {
             redirect: "follow",
-            push: this.registry.side === "destination",
+            priority,
         });
-        const response = await this.registry.expect(request, 200, 404);
+        const response = await this.registry.expect(request, 200, 404, ...this.#absent);
         await (0,http/* discard */.vf)(response);
         return response.status === 200;
     }
@@ -81048,6 +83830,7 @@ class Repository {
             redirect: "follow",
             transfer: range.to - range.from > smallTransfer,
             once: true,
+            answer: "blob",
         });
         const response = await this.registry.expect(request, 200, 206);
         const problem = transferProblem(response, blob.size, range);
@@ -81060,17 +83843,19 @@ class Repository {
     }
     /**
      * Asks for a blob of another repository of the same registry to be made available here.
+     * @param priority among the small requests to this registry.
      * @returns "mounted", or the upload that the registry opened instead; undefined when it refused either.
      * @throws OperationError when the request itself failed.
      */
-    async mountBlob(digest, from, signal) {
+    async mountBlob(digest, from, signal, priority = 0) {
         const query = new URLSearchParams({ mount: digest, from });
         const request = {
             ...this.#request("POST", `blobs/uploads/?${query}`, `mounting the blob ${digest} from ${from}`, signal, {
                 headers: { "content-length": "0" },
                 push: true,
+                priority,
             }),
-            scopes: [this.#scope(true), { repository: from, actions: ["pull"] }],
+            scopes: [this.#scope("push"), { repository: from, actions: ["pull"] }],
         };
         const response = await this.registry.send(request).catch((error) => {
             // A token server may refuse the whole request over the other repository's scope; that is no more than a refused mount.
@@ -81094,14 +83879,39 @@ class Repository {
     }
     /**
      * Opens an upload.
+     * @param priority among the small requests to this registry.
      * @throws OperationError
      */
-    async startUpload(signal) {
+    async startUpload(signal, priority = 0) {
         const request = this.#request("POST", "blobs/uploads/", "starting an upload", signal, {
             headers: { "content-length": "0" },
             push: true,
+            priority,
         });
         return this.#opened(await this.registry.expect(request, 202), request.operation);
+    }
+    /**
+     * Whether this login may give up an upload again, found out with one that nobody has opened: a right that is missing is told
+     * before what is not there.
+     * @throws OperationError when that cannot be asked.
+     */
+    async mayCancelUploads(signal) {
+        const target = `blobs/uploads/${(0,external_node_crypto_.randomUUID)()}`;
+        const request = {
+            ...this.#request("DELETE", target, "trying the cancellation of uploads", signal, {}),
+            scopes: [{ repository: this.name, actions: (0,quirks/* mannersOf */.K4)(this.registry.vendor).deleting }],
+        };
+        try {
+            const response = await this.registry.send(request);
+            await (0,http/* discard */.vf)(response);
+            return ![401, 403, 405].includes(response.status) && response.status < 500;
+        }
+        catch (error) {
+            // Docker Hub gives no token at all where more is asked for than the login may do.
+            if (error instanceof src_errors/* OperationError */.OK && (error.status === 401 || error.status === 403))
+                return false;
+            throw error;
+        }
     }
     /**
      * All tags, each once, in the registry's order; none if the repository does not exist.
@@ -81111,7 +83921,7 @@ class Repository {
         const tags = new Set();
         const request = this.#request("GET", `tags/list?n=${tagPageSize}`, "listing the tags", signal, {});
         await this.#eachPage(request, async (response, first) => {
-            if (response.status === 404 && first) {
+            if (first && (response.status === 404 || this.#absent.includes(response.status))) {
                 await (0,http/* discard */.vf)(response);
                 return false;
             }
@@ -81165,12 +83975,13 @@ class Repository {
      * @throws OperationError
      */
     async deleteManifest(reference, signal) {
-        const scope = { repository: this.name, actions: ["pull", "push", "delete"] };
+        const scope = { repository: this.name, actions: (0,quirks/* mannersOf */.K4)(this.registry.vendor).deleting };
         const request = {
             ...this.#request("DELETE", `manifests/${reference}`, `deleting ${reference}`, signal, {}),
             scopes: [scope],
         };
-        const response = await this.registry.expect(request, 200, 202, 204, 400, 404, 405);
+        // Artifactory answers 406: https://github.com/containers/image/issues/1009
+        const response = await this.registry.expect(request, 200, 202, 204, 400, 404, 405, 406);
         await (0,http/* discard */.vf)(response);
         if (response.status === 404)
             return "not-found";
@@ -81199,13 +84010,21 @@ class Repository {
         if (entries.size > repository_entryLimit)
             throw this.registry.failure(request, { problem: `the list has more than ${repository_entryLimit} entries` });
     }
-    #scope(push) {
-        return { repository: this.name, actions: push ? ["pull", "push"] : ["pull"] };
+    /** Statuses beside 404 that stand for what is not there. A source that refuses is told apart by who asks it. */
+    get #absent() {
+        return this.registry.side === "destination" ? (0,quirks/* mannersOf */.K4)(this.registry.vendor).absent : [];
+    }
+    #scope(purpose) {
+        const { name: repository } = this;
+        if (purpose === "push")
+            return { repository, actions: ["pull", "push"] };
+        // A destination is mostly asked with one scope for all, so that one token does for reading and writing.
+        const isSource = this.registry.side === "source";
+        return { repository, actions: isSource ? ["pull"] : (0,quirks/* mannersOf */.K4)(this.registry.vendor).reading };
     }
     #request(method, path, operation, signal, rest) {
         const { push, ...request } = rest;
-        // A destination is asked with one scope for all, so that one token does for reading and writing.
-        const scopes = [this.#scope(push ?? this.registry.side === "destination")];
+        const scopes = [this.#scope(push === true ? "push" : "read")];
         return { method, target: `/v2/${this.name}/${path}`, operation, scopes, signal, ...request };
     }
     async #opened(response, operation) {
@@ -81235,7 +84054,6 @@ function contentLength(response) {
 ;// CONCATENATED MODULE: ./src/copy/target.ts
 
 
-
 /**
  * Operations in a row that may fail for good, after all their own tries, before the destination counts as down. Each has
  * by then been tried for half a minute; a hundred blobs more would only stand in line for the same end.
@@ -81251,21 +84069,24 @@ class Target {
     signal;
     #down = new AbortController();
     #repositories = new Map();
-    #quirk;
     #tidying = [];
     #failuresInARow = 0;
     #chunk;
+    #joinsWrongly = false;
     constructor(options) {
         this.options = options;
         this.signal = AbortSignal.any([options.signal, this.#down.signal]);
-        this.#quirk = uploadQuirkOf(options.registry);
-        const limit = this.#quirk?.chunks;
-        if (limit !== undefined && limit !== "never")
-            this.#chunk = { size: limit.limit, ownConnection: false };
+        const { form } = options.client.vendor.upload;
+        if ("chunk" in form)
+            this.#chunk = { size: form.chunk, ownConnection: false };
     }
     /** Whether an upload may consist of several requests here. */
     get mayChunk() {
-        return this.#quirk?.chunks !== "never";
+        return this.options.client.vendor.upload.form.kind !== "whole" && !this.#joinsWrongly;
+    }
+    /** Whether the last bytes of a blob go by PATCH, too, so that the PUT at the end is empty. */
+    get endsEmpty() {
+        return this.options.client.vendor.upload.form.kind === "patched";
     }
     /** How blobs are cut here now; undefined: not at all. */
     get chunk() {
@@ -81283,6 +84104,17 @@ class Target {
             return;
         const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
         this.#chunk = { size, ownConnection: true };
+    }
+    /**
+     * The registry made other content of what it was sent. Where that was several requests, it joins them wrongly, as some
+     * are known to (see the quirks): from now on each blob goes in one, unless the registry is known for a limit.
+     * @param before bytes that it had before the last request.
+     */
+    joinedWrongly(before) {
+        if (before === 0 || this.options.client.vendor.upload.form.kind !== "any")
+            return;
+        this.#joinsWrongly = true;
+        this.#chunk = undefined;
     }
     repository(name) {
         const known = this.#repositories.get(name);
@@ -81414,7 +84246,7 @@ const measured = { start: 4, ceiling: 16, growth: "measured" };
  * Uploads that are opened ahead: those of the first connections all at once, and later two or so that wait for the next
  * free one. More would only leave more for the registry to tidy up when the run is cancelled.
  */
-const openedAhead = { start: 6, ceiling: 6, growth: "measured" };
+const openedAhead = { start: 6, ceiling: 6 };
 /** Small blobs at a time to one destination; each is two requests, which the registry's own slots admit. */
 const smallAtATime = { start: 16, ceiling: 16 };
 /** The slots for blobs of a run, one set for each source registry and each destination, and the search for their number. */
@@ -81499,8 +84331,10 @@ class TransferSlots {
 
 
 
-/** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 1 MiB each. */
-const recentLimit = 8 * 1024 * 1024;
+
+
+/** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 512 KiB each. */
+const recentLimit = 4 * 1024 * 1024;
 /**
  * Carries out the copy steps of a plan: every image to every destination at once, each destination at its own pace (P4),
  * its tags only when the whole version is there (P3). Failures are outcomes; nothing is thrown but what ends the run.
@@ -81508,7 +84342,22 @@ const recentLimit = 8 * 1024 * 1024;
 async function copy(steps, context) {
     if (steps.length === 0)
         return { outcomes: [], bytesRead: 0 };
-    const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(context.temporaryFolder, "spool-"));
+    try {
+        return await copyThrough(await makeSpoolFolder(context.temporaryFolder), steps, context);
+    }
+    catch (error) {
+        // Without a place for blobs on their way nothing can be copied; what was planned is told as failed, one by one.
+        if (!(error instanceof src_errors/* OperationError */.OK) || error.details.side !== "runner")
+            throw error;
+        const failure = (0,src_errors/* messageOf */.bD)(error);
+        return {
+            outcomes: steps.map((step) => ({ step, failure, bytes: noBytes, milliseconds: 0, moved: undefined })),
+            bytesRead: 0,
+        };
+    }
+}
+/** @param folder for blobs on their way; it goes away. */
+async function copyThrough(folder, steps, context) {
     const slots = new TransferSlots(context, context.clock);
     const downloads = new Downloads({
         ...context,
@@ -81529,16 +84378,18 @@ async function copy(steps, context) {
     const stopSearching = slots.search();
     try {
         const contents = await readContents(steps, context);
-        const { sourceRepository } = context;
-        const needs = work.map(({ destination, steps: own }) => blobNeeds(own, destination, contents, sourceRepository));
+        const { sourceRepositories } = context;
+        const needs = work.map(({ destination, steps: own }) => blobNeeds(own, destination, contents, sourceRepositories));
         for (const { descriptor, sources } of needs.flat())
             downloads.claim(descriptor, sources);
         const outcomes = await Promise.all(work.map(({ destination, steps: own, progress }, index) => {
             const uploads = slots.uploadsTo(progress);
             const [openings, smallUploads] = [slots.openingsAhead(), slots.smallUploads()];
             const target = new Target({ ...destination, ...context, uploads, openings, smallUploads, progress });
-            const prepare = (signal) => destination.prepare(signal);
-            const shared = { contents, downloads, sourceRepository };
+            const repositories = new Set(own.map((step) => (0,oci_reference/* repositoryOf */._M)(destination, step.image)));
+            const prepare = (signal) => destination.prepare(signal, [...repositories]);
+            const { moveTags } = context;
+            const shared = { contents, downloads, sourceRepositories, moveTags };
             return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
         }));
         const byStep = new Map(outcomes.flat().map((outcome) => [outcome.step, outcome]));
@@ -81556,8 +84407,25 @@ async function copy(steps, context) {
 /** Reads all manifests before any blob moves: only then is it known which blobs are shared, and which are largest. */
 async function readContents(steps, context) {
     const images = [...new Set(steps.map(({ source }) => source))];
-    const read = await Promise.all(images.map((image) => readImage(image, context.sourceRepository(image), context.attachments, context.signal).catch((error) => (error instanceof Error ? error : new Error((0,src_errors/* messageOf */.bD)(error))))));
+    const read = await Promise.all(images.map((image) => readFromAny(image, context)));
     return new Map(images.flatMap((image, index) => [[image, read[index] ?? new Error("not read")]]));
+}
+/** Reads the manifests of an image from the first source that gives them all; the failure of the first, if none does. */
+async function readFromAny(image, context) {
+    const { sourceRepositories, attachments, signal, log } = context;
+    let failure;
+    for (const repository of sourceRepositories(image)) {
+        try {
+            return await readImage(image, repository, attachments, signal);
+        }
+        catch (error) {
+            failure ??= error instanceof Error ? error : new Error((0,src_errors/* messageOf */.bD)(error));
+            if (signal.aborted)
+                return failure;
+            log.debug(`${repository.reference} does not give ${image.digest}: ${(0,src_errors/* messageOf */.bD)(error)}`);
+        }
+    }
+    return failure ?? new Error("not read");
 }
 
 ;// CONCATENATED MODULE: ./src/copy/prune.ts
@@ -81595,161 +84463,627 @@ async function pruneRepository(image, steps, destination, signal) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/destinations/vendor-api.ts
+
+
+
+
+
+/** Largest answer that is read of a vendor's API, in bytes: a page of a list takes tens of kilobytes. */
+const answerLimit = 1024 * 1024;
+/** An URL below the base URL of an API, whose own path, if it has one, stays in front. */
+function apiUrl(base, path) {
+    return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
+}
+/**
+ * Sends a request to a vendor's API.
+ * @throws OperationError when no answer comes; the signal's reason when it aborted.
+ */
+async function sendToVendor(transport, request, operation) {
+    try {
+        return await transport.send(request);
+    }
+    catch (error) {
+        request.signal?.throwIfAborted();
+        if (error instanceof src_errors/* OperationError */.OK)
+            throw error;
+        throw vendorFailure(operation, {
+            problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error)),
+            advice: "Check that the runner can reach this host, and the `api` attribute of the destination.",
+            temporary: true,
+        }, error);
+    }
+}
+/**
+ * Reads an answer as text, within the size limit.
+ * @throws OperationError when it is too large or breaks off; the signal's reason when it aborted.
+ */
+async function readAnswer(response, operation, signal) {
+    try {
+        return (await (0,http/* readBytes */.io)(response, answerLimit)).toString("utf8");
+    }
+    catch (error) {
+        signal?.throwIfAborted();
+        throw vendorFailure(operation, { status: response.status, problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error)) }, error);
+    }
+}
+/**
+ * Checks the text of an answer against a schema.
+ * @throws OperationError when it is not of that form.
+ */
+function checkAnswer(text, schema, operation, status) {
+    try {
+        return (0,http/* parseJson */.qF)(text, schema);
+    }
+    catch (error) {
+        if (!(error instanceof http/* BodyError */.Ru))
+            throw error;
+        throw vendorFailure(operation, { status, problem: (0,src_log/* printable */.g$)(error.message) }, error);
+    }
+}
+/** The failure of a call to a vendor's API. */
+function vendorFailure(operation, details, cause) {
+    const all = { side: "destination", ...operation, ...details };
+    return new src_errors/* OperationError */.OK(all, cause === undefined ? undefined : { cause });
+}
+/** Error bodies as GitHub (`message`), Harbor and Artifactory (`errors`) and AWS (`__type`, `message` or `Message`) write them. */
+const refusalSchema = dist/* object */.Ikc({
+    message: dist/* optional */.lqM(dist/* string */.YjP()),
+    Message: dist/* optional */.lqM(dist/* string */.YjP()),
+    __type: dist/* optional */.lqM(dist/* string */.YjP()),
+    errors: dist/* optional */.lqM(dist/* array */.YOg(dist/* object */.Ikc({ code: dist/* optional */.lqM(dist/* string */.YjP()), message: dist/* optional */.lqM(dist/* string */.YjP()) }))),
+});
+/**
+ * The failure that an answer means, in the service's own words. Reads, and so frees, the response.
+ * @param advice what the user can do where the service refused.
+ */
+async function vendorRefusal(response, operation, signal, advice) {
+    const { status } = response;
+    const text = await readAnswer(response, operation, signal);
+    const { code, problem } = refusalIn(text);
+    const temporary = isTemporaryStatus(status);
+    return vendorFailure(operation, {
+        status,
+        code,
+        problem: problem === "" ? "the service gave no reason" : problem,
+        advice: temporary ? "Run again later." : advice,
+        temporary,
+    });
+}
+function refusalIn(text) {
+    try {
+        const { message, Message, __type, errors } = (0,http/* parseJson */.qF)(text, refusalSchema);
+        const [first] = errors ?? [];
+        const code = first?.code ?? __type?.split("#").at(-1);
+        const problem = (0,src_log/* printable */.g$)(first?.message ?? message ?? Message ?? "");
+        return { code: code !== undefined && /^\w{1,64}$/.test(code) ? code : undefined, problem };
+    }
+    catch (error) {
+        if (!(error instanceof http/* BodyError */.Ru))
+            throw error;
+        // A proxy's page, most of the time, of which the status says all.
+        return { code: undefined, problem: "" };
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub-identity.ts
+
+
+
+
+
+
+/**
+ * Life of a token that is asked for, in seconds: the shortest that Docker's identity service gives, and docker/login-action's
+ * own choice (https://github.com/docker/login-action/blob/master/src/dockerhub.ts). One that leaks is soon worth nothing.
+ */
+const tokenLife = 300;
+/** A token is exchanged anew this long before its end, in seconds, so that what begins with it also ends with it. */
+const docker_hub_identity_renewalMargin = 60;
+const answerSchema = dist/* object */.Ikc({ access_token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)) });
+/** An error of OAuth 2.0 (RFC 6749, section 5.2), or whatever comes. */
+const docker_hub_identity_errorSchema = dist/* object */.Ikc({
+    error: dist/* optional */.lqM(dist/* string */.YjP()),
+    error_description: dist/* optional */.lqM(dist/* string */.YjP()),
+    message: dist/* optional */.lqM(dist/* string */.YjP()),
+});
+/**
+ * The keyless login for Docker Hub: GitHub's id token of this job, exchanged at Docker's identity service for a token that
+ * is good for minutes and serves as the organisation's password. Exchanged again, at the next question, when it runs out.
+ * https://docs.docker.com/enterprise/security/oidc-connections/create-manage/
+ * @returns credentials that throw InputError when the job may not have id tokens, and OperationError when GitHub or Docker
+ * gives no token.
+ */
+function keylessHubCredentials(options) {
+    const { connection, clock, log } = options;
+    let refused;
+    const token = leased(clock, async (signal) => {
+        // A connection that does not fit this workflow fits no better the next time, and each failure is on record at Docker.
+        if (refused !== undefined)
+            throw refused;
+        try {
+            const password = await exchange(options, signal);
+            log.mask(password);
+            const value = { username: connection.organisation, password };
+            return { value, until: clock.now() + (tokenLife - docker_hub_identity_renewalMargin) * 1000 };
+        }
+        catch (error) {
+            if (error instanceof src_errors/* OperationError */.OK && !error.temporary)
+                refused = error;
+            throw error;
+        }
+    });
+    return (signal) => token.get(signal);
+}
+/** Token exchange (RFC 8693) of an id token. */
+async function exchange(options, signal) {
+    const { connection, idTokens, transport } = options;
+    const { identityUrl, connectionId } = connection;
+    const idToken = await idTokens(identityUrl.origin, signal);
+    const operation = { host: identityUrl.host, operation: "exchanging GitHub's id token" };
+    const form = new URLSearchParams({
+        grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+        subject_token_type: "urn:ietf:params:oauth:token-type:id_token",
+        subject_token: idToken,
+        connection_id: connectionId,
+        expires_in: String(tokenLife),
+    });
+    const headers = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
+    const url = apiUrl(identityUrl, "/oauth/token");
+    const request = { method: "POST", url, headers, body: form.toString(), signal };
+    const response = await sendToVendor(transport, request, operation);
+    const text = await readAnswer(response, operation, signal);
+    const { status } = response;
+    if (status === 200)
+        return checkAnswer(text, answerSchema, operation, status).access_token;
+    throw exchangeFailure(operation, status, text, idToken);
+}
+function exchangeFailure(operation, status, text, idToken) {
+    if (status === 429 || status >= 500) {
+        const problem = "Docker's identity service gave no token";
+        return vendorFailure(operation, { status, problem, advice: "Run again later.", temporary: true });
+    }
+    const words = errorWords(text);
+    return vendorFailure(operation, {
+        status,
+        problem: `Docker's identity service does not accept this workflow${words === "" ? "" : ` (${words})`}`,
+        advice: "Check `dockerhub-oidc-connection-id`, that the connection is active in the organisation `dockerhub-username`, and " +
+            `that one of its rulesets matches the subject of this job, ${subjectOf(idToken)}.`,
+    });
+}
+function errorWords(text) {
+    try {
+        const { error_description, message, error } = dist/* parse */.qgA(docker_hub_identity_errorSchema, JSON.parse(text));
+        return (0,src_log/* printable */.g$)(error_description ?? message ?? error ?? "");
+    }
+    catch {
+        return "";
+    }
+}
+/** The claim that rulesets are about; it is what a user compares with them. */
+function subjectOf(idToken) {
+    const claims = readClaims(idToken, dist/* object */.Ikc({ sub: dist/* string */.YjP() }));
+    return claims === undefined ? "`repo:owner/name:…`" : `\`${(0,src_log/* printable */.g$)(claims.sub)}\``;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent-advice.ts
+/**
+ * What a user can do about an error code of the TCR API. The `AuthFailure` ones are common to all products of Tencent
+ * Cloud; codes of single actions are in the comments of the vendor's SDKs (package tcr, 2019-09-24).
+ * @param skew how far our clock is ahead of the server's, in milliseconds.
+ */
+function tencentAdvice(code, action, skew) {
+    const known = exact.get(code);
+    if (known !== undefined)
+        return known;
+    if (code === "AuthFailure.SignatureExpire")
+        return clockAdvice(skew);
+    if (code.startsWith("RequestLimitExceeded")) {
+        return "Other programs use up the API's rate limit with this account: run again when there are fewer of them.";
+    }
+    if (/^(?:AuthFailure|UnauthorizedOperation)|Unauthori[sz]ed/.test(code)) {
+        return `The key is not allowed to do this: grant its user or role the CAM action \`tcr:${action}\` on this instance.`;
+    }
+    if (/^LimitExceeded|OverLimit|QuotaExceeded/.test(code)) {
+        return "A quota of this account or instance is used up: free some of it, or have it raised by Tencent Cloud.";
+    }
+    if (code.startsWith("OperationDenied")) {
+        return "TCR does not allow this on the instance now: look in the TCR console whether it is running and not in arrears.";
+    }
+    return undefined;
+}
+const unknownKey = "Tencent Cloud does not know the key: check `tcr-secret-id`, and that the key is enabled. A key of the " +
+    "international site needs the attribute `api=https://tcr.intl.tencentcloudapi.com`.";
+const exact = new Map([
+    ["AuthFailure.SecretIdNotFound", unknownKey],
+    ["AuthFailure.InvalidSecretId", unknownKey],
+    [
+        "AuthFailure.SignatureFailure",
+        "`tcr-secret-key` does not belong to `tcr-secret-id`: set both from the same key.",
+    ],
+    [
+        "AuthFailure.TokenFailure",
+        "`tcr-session-token` has expired or belongs to another key: get temporary keys anew, or leave it empty for a permanent key.",
+    ],
+    [
+        "ResourceInsufficient.ErrorInstanceNotRunning",
+        "The TCR instance is not running: look in the TCR console whether it is being made or in arrears.",
+    ],
+    [
+        "InvalidParameter.ErrNamespaceExist",
+        "Namespaces of the Personal edition are shared by all its users, and another account has this name: choose another.",
+    ],
+    [
+        "InvalidParameter.ErrNamespaceReserved",
+        "This name is reserved by Tencent Cloud: choose another namespace.",
+    ],
+    [
+        "LimitExceeded.ErrNamespaceMaxLimit",
+        "The Personal edition allows this account no further namespace: delete one that is not needed, or use one that exists.",
+    ],
+    [
+        "LimitExceeded.ErrRepoMaxLimit",
+        "The Personal edition allows this account no further repository: delete some that are not needed.",
+    ],
+    [
+        "UnsupportedOperation.ErrNoUserInitialized",
+        "The Personal edition is not in use yet in this region: set its password once in the TCR console.",
+    ],
+]);
+function clockAdvice(skew) {
+    const minutes = Math.round(Math.abs(skew) / 60_000);
+    const difference = minutes === 0 ? "differs from" : `is ${minutes} minutes ${skew > 0 ? "ahead of" : "behind"}`;
+    return `The clock of this machine ${difference} that of Tencent Cloud, which accepts a difference of 5 minutes: set the runner's clock.`;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent-call.ts
+
+
+
+
+/** Must be sent as it was signed, byte for byte. */
+const contentType = "application/json; charset=utf-8";
+/** Longest request id worth printing, in characters: they are UUIDs of 36. */
+const requestIdLimit = 64;
+const tencent_call_errorSchema = dist/* object */.Ikc({
+    Response: dist/* object */.Ikc({
+        RequestId: dist/* optional */.lqM(dist/* string */.YjP(), "unknown"),
+        Error: dist/* optional */.lqM(dist/* object */.Ikc({ Code: dist/* string */.YjP(), Message: dist/* optional */.lqM(dist/* string */.YjP(), "") })),
+    }),
+});
+/**
+ * Calls an action once and checks what lies inside `Response`.
+ * https://www.tencentcloud.com/document/product/1051/41100
+ * @throws OperationError with the service's code and RequestId; the signal's reason when it aborted.
+ */
+async function sendTencentCall(product, call, schema) {
+    const { transport, clock, url } = product;
+    const operation = {
+        host: url.host,
+        repository: call.repository,
+        operation: call.operation,
+    };
+    const body = JSON.stringify(call.parameters);
+    const headers = headersOf(product, call, body);
+    const request = { method: "POST", url: new URL("/", url), headers, body, signal: call.signal };
+    const response = await sendToVendor(transport, request, operation);
+    if (response.status !== 200) {
+        await (0,http/* discard */.vf)(response);
+        throw vendorFailure(operation, {
+            status: response.status,
+            problem: "the Tencent Cloud API answers every call with 200, so this came from something else",
+            advice: "Check the `api` attribute of the destination, and any proxy on the way.",
+        });
+    }
+    const text = await readAnswer(response, operation, call.signal);
+    const skew = clock.now() - serverTime(response, clock);
+    return resultOf(text, schema, operation, (code) => product.advise(code, call.action, skew));
+}
+/** What an answer holds: a result of this schema, or an error. */
+function resultOf(text, schema, operation, advise) {
+    const { Error: error, RequestId } = checkAnswer(text, tencent_call_errorSchema, operation, 200).Response;
+    const requestId = `(RequestId ${(0,src_log/* printable */.g$)(RequestId, requestIdLimit)})`;
+    if (error !== undefined) {
+        throw vendorFailure(operation, {
+            code: (0,src_log/* printable */.g$)(error.Code),
+            problem: `${(0,src_log/* printable */.g$)(error.Message)} ${requestId}`,
+            advice: advise(error.Code),
+            temporary: error.Code.startsWith("RequestLimitExceeded"),
+        });
+    }
+    const named = { ...operation, operation: `${operation.operation} ${requestId}` };
+    return checkAnswer(text, dist/* object */.Ikc({ Response: schema }), named, 200).Response;
+}
+function headersOf(product, call, body) {
+    const timestamp = Math.floor(product.clock.now() / 1000);
+    const headers = { "content-type": contentType, host: product.url.host, "x-tc-action": call.action };
+    return {
+        "content-type": contentType,
+        "x-tc-action": call.action,
+        "x-tc-version": product.version,
+        "x-tc-region": call.region,
+        "x-tc-timestamp": String(timestamp),
+        ...product.authorize({ headers, body, timestamp }),
+    };
+}
+/** Time of the server in milliseconds since the epoch, by its `Date` header; ours, where it sent none. */
+function serverTime(response, clock) {
+    const time = Date.parse(response.header("date") ?? "");
+    return Number.isNaN(time) ? clock.now() : time;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent-signature.ts
+
+/**
+ * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query, which is
+ * the only kind of request that this Action makes.
+ * https://www.tencentcloud.com/document/product/267/37447
+ */
+const algorithm = "TC3-HMAC-SHA256";
+/** The request in canonical form: method, path, query, headers by name, names of the headers, hash of the body. */
+function canonicalRequest(request) {
+    // Values are lowered too: the documented example signs `x-tc-action:describeinstances` for `DescribeInstances`.
+    const headers = Object.entries(request.headers)
+        .map(([name, value]) => `${name}:${value.trim().toLowerCase()}\n`)
+        .sort();
+    return ["POST", "/", "", headers.join(""), signedHeaders(request), sha256(request.body)].join("\n");
+}
+/** What is signed: algorithm, time, scope and the hash of the canonical request. */
+function stringToSign(request) {
+    const hashed = sha256(canonicalRequest(request));
+    return [algorithm, String(request.timestamp), credentialScope(request), hashed].join("\n");
+}
+/** The signature in hexadecimal. The key is narrowed to the day and the service before it signs anything. */
+function signatureOf(request, secretKey) {
+    const dayKey = hmac(`TC3${secretKey}`, dayOf(request.timestamp));
+    const serviceKey = hmac(dayKey, request.service);
+    const signingKey = hmac(serviceKey, "tc3_request");
+    return hmac(signingKey, stringToSign(request)).toString("hex");
+}
+/** Value of the `Authorization` header for a request. */
+function authorizationOf(request, key) {
+    return (`${algorithm} Credential=${key.secretId}/${credentialScope(request)}, ` +
+        `SignedHeaders=${signedHeaders(request)}, Signature=${signatureOf(request, key.secretKey)}`);
+}
+function signedHeaders(request) {
+    return Object.keys(request.headers).sort().join(";");
+}
+function credentialScope(request) {
+    return `${dayOf(request.timestamp)}/${request.service}/tc3_request`;
+}
+/** The day of a timestamp in UTC: a local date would be refused for some hours of each day. */
+function dayOf(timestamp) {
+    return new Date(timestamp * 1000).toISOString().slice(0, 10);
+}
+function sha256(text) {
+    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
+}
+function hmac(key, text) {
+    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent-api.ts
+
+
+
+
+
+/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41100 */
+const apiVersion = "2019-09-24";
+/**
+ * Least time between two requests, in milliseconds: 9 a second, so that no jitter on the way makes it more than 10. TCR allows 20 a second for most actions and 10 for some
+ * (https://www.tencentcloud.com/document/product/1051/41098); Harbor's own TCR adapter keeps to 10 as well.
+ */
+const requestInterval = 110;
+/** Tries of a call that is over the rate limit. With the pauses below they span 15 seconds, many windows of the limit. */
+const limitAttempts = 5;
+/** First pause after `RequestLimitExceeded`, in milliseconds: the limit counts per second. Doubled each time. */
+const limitPause = 1000;
+/** A client for the TCR API (Tencent Cloud API 3.0), signed with an API key. */
+function createTencentApi(options) {
+    const waitForTurn = turns(options.clock);
+    return {
+        url: options.url,
+        async signIn(signal) {
+            await options.keys.get(signal);
+        },
+        async call(call, schema) {
+            let renewed = false;
+            for (let attempt = 1;; attempt++) {
+                const key = await options.keys.get(call.signal);
+                await waitForTurn(call.signal);
+                try {
+                    return await callOnce(options, key, call, schema);
+                }
+                catch (error) {
+                    if (!renewed && isKeyRefused(error) && options.keys.drop(key)) {
+                        renewed = true;
+                        continue;
+                    }
+                    if (!isOverLimit(error) || attempt >= limitAttempts)
+                        throw error;
+                    await options.clock.sleep(limitPause * 2 ** (attempt - 1), call.signal);
+                }
+            }
+        },
+    };
+}
+/** Spaces requests by `requestInterval`, in the order in which they ask. */
+function turns(clock) {
+    let next = 0;
+    return async (signal) => {
+        signal?.throwIfAborted();
+        const now = clock.now();
+        const start = Math.max(now, next);
+        next = start + requestInterval;
+        if (start > now)
+            await clock.sleep(start - now, signal);
+    };
+}
+/** Whether a failure carries this error code or one below it: `ResourceNotFound` covers `ResourceNotFound.ErrNoTag`. */
+function hasCode(error, code) {
+    if (!(error instanceof src_errors/* OperationError */.OK))
+        return false;
+    return error.details.code === code || (error.details.code?.startsWith(`${code}.`) ?? false);
+}
+function isOverLimit(error) {
+    return hasCode(error, "RequestLimitExceeded");
+}
+/** A temporary key that is refused before its time: its role was changed, or it was revoked. */
+function isKeyRefused(error) {
+    return hasCode(error, "AuthFailure.TokenFailure") || hasCode(error, "AuthFailure.SecretIdNotFound");
+}
+function callOnce({ transport, clock, url }, key, call, schema) {
+    const product = {
+        transport,
+        clock,
+        url,
+        version: apiVersion,
+        authorize: (request) => ({
+            authorization: authorizationOf({ ...request, service: serviceOf(url) }, key),
+            ...(key.sessionToken === undefined ? {} : { "x-tc-token": key.sessionToken }),
+        }),
+        advise: tencentAdvice,
+    };
+    return sendTencentCall(product, call, schema);
+}
+/** The service is the first label of the host name, except on a local stand-in, whose host name says nothing. */
+function serviceOf(url) {
+    return (0,oci_reference/* isLoopback */.U9)(url.host) ? "tcr" : (url.hostname.split(".")[0] ?? "tcr");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent-keys.ts
+
+
+
+/** The one key that the user gave. */
+function fixedKey(key) {
+    return { get: () => Promise.resolve(key), drop: () => false };
+}
+/** Version of the Security Token Service's API: https://www.tencentcloud.com/document/product/1150/49454 */
+const stsVersion = "2018-08-13";
+/** Needs no right of its own: the role's trust policy says who may assume it. */
+const action = "AssumeRoleWithWebIdentity";
+/** The identity decides, not a region; the service wants one named. The same that instances are looked up in. */
+const stsRegion = "ap-guangzhou";
+/**
+ * How long before its end a temporary key is replaced, in milliseconds: its end is a time of Tencent Cloud's clock, which
+ * may differ from ours by 5 minutes.
+ */
+const keyMargin = 5 * 60_000;
+/** The last second that a `Date` can hold. */
+const latestTime = 8.64e12;
+const tencent_keys_answerSchema = dist/* object */.Ikc({
+    Credentials: dist/* object */.Ikc({
+        Token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)),
+        TmpSecretId: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)),
+        TmpSecretKey: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)),
+    }),
+    /** Seconds since the epoch. */
+    ExpiredTime: dist/* pipe */.FsL(dist/* number */.aig(), dist/* minValue */.Wwf(0), dist/* maxValue */.cGV(latestTime)),
+});
+/**
+ * Temporary keys of a CAM role, for which GitHub vouches: its id token is exchanged by `AssumeRoleWithWebIdentity`, which
+ * is not signed. So no secret of Tencent Cloud is stored at GitHub.
+ */
+function roleKeys(options) {
+    const { role, idTokens, transport, clock, log, url } = options;
+    const product = {
+        transport,
+        clock,
+        url,
+        version: stsVersion,
+        // In place of a signature, says the documentation of the action.
+        authorize: () => ({ authorization: "SKIP" }),
+        advise: (code) => roleAdvice(code, role),
+    };
+    const keys = leased(clock, async (signal) => {
+        const token = await idTokens(role.audience, signal);
+        const answer = await sendTencentCall(product, {
+            action,
+            operation: `assuming the role ${role.arn} with GitHub's id token`,
+            region: stsRegion,
+            parameters: {
+                ProviderId: role.providerId,
+                WebIdentityToken: token,
+                RoleArn: role.arn,
+                RoleSessionName: role.sessionName,
+                DurationSeconds: role.durationSeconds,
+            },
+            signal,
+        }, tencent_keys_answerSchema);
+        const { TmpSecretId: secretId, TmpSecretKey: secretKey, Token: sessionToken } = answer.Credentials;
+        for (const secret of [secretId, secretKey, sessionToken])
+            log.mask(secret);
+        const until = answer.ExpiredTime * 1000 - keyMargin;
+        log.info(`Assumed the CAM role ${role.arn} until ${new Date(answer.ExpiredTime * 1000).toISOString()}.`);
+        return { value: { secretId, secretKey, sessionToken }, until };
+    });
+    return {
+        get: (signal) => keys.get(signal),
+        drop: (key) => {
+            keys.drop(key);
+            return true;
+        },
+    };
+}
+/** What a user can do about an error code of the exchange: https://www.tencentcloud.com/document/product/1150/49454 */
+function roleAdvice(code, { arn, providerId, audience }) {
+    if (code === "InvalidParameter.WebIdentityTokenError") {
+        return (`Tencent Cloud does not take GitHub's id token: the identity provider \`${providerId}\` in CAM needs the issuer ` +
+            `https://token.actions.githubusercontent.com, GitHub's present signing keys and the client id \`${audience}\`.`);
+    }
+    if (code === "InvalidParameter.OverLimit") {
+        return "The role allows no session of this length: lower `tcr-role-duration`, or raise the role's longest session in CAM.";
+    }
+    if (code === "InternalError.GetRoleError") {
+        return `Check \`tcr-role-arn\`: there is perhaps no role ${arn}.`;
+    }
+    if (code.startsWith("UnauthorizedOperation") || code.startsWith("AuthFailure")) {
+        return (`The trust policy of ${arn} does not let this workflow in: compare its conditions \`oidc:aud\` (${audience}) and ` +
+            "`oidc:sub` with repository, branch, tag or environment of this job.");
+    }
+    if (code.startsWith("InvalidParameter"))
+        return "Check `tcr-role-arn` and `tcr-provider-id`.";
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent-cloud.ts
+
+
+/** The clients of a run, one for each URL: destinations on one API share its rate limit, as they share the account. */
+function createTencentCloud(options) {
+    const { transport, clock } = options;
+    const clients = new Map();
+    return (url) => {
+        const known = clients.get(url.href);
+        const keys = known === undefined ? keysFor(url, options) : undefined;
+        if (keys === undefined)
+            return known;
+        const client = createTencentApi({ transport, clock, url, keys });
+        clients.set(url.href, client);
+        return client;
+    };
+}
+function keysFor(url, { inputs, ...rest }) {
+    if (inputs.tencentRole !== undefined) {
+        return roleKeys({ ...rest, role: inputs.tencentRole, url: securityTokenUrl(url) });
+    }
+    return inputs.tencentCloudKey === undefined ? undefined : fixedKey(inputs.tencentCloudKey);
+}
+/**
+ * The Security Token Service beside a TCR API: `sts.intl.tencentcloudapi.com` beside `tcr.intl.tencentcloudapi.com`. A
+ * stand-in under any other name answers for both.
+ * https://www.tencentcloud.com/document/product/1150/49452
+ */
+function securityTokenUrl(api) {
+    const url = new URL(api);
+    url.hostname = url.hostname.replace(/^tcr(?=\.([a-z0-9-]+\.)?tencentcloudapi\.com$)/, "sts");
+    return url;
+}
+
 // EXTERNAL MODULE: ./src/plan/component.ts
 var component = __nccwpck_require__(1560);
-// EXTERNAL MODULE: ./node_modules/semver/index.js
-var semver = __nccwpck_require__(2088);
-var semver_default = /*#__PURE__*/__nccwpck_require__.n(semver);
-;// CONCATENATED MODULE: ./src/github/harbor-components.ts
-
-
-
-/** Whose releases count when nothing else is said, and for whose images a list is built in. */
-const harbor = { owner: "goharbor", name: "harbor" };
-/** Whether two names are of the same repository: GitHub does not tell small letters from capitals. */
-function sameRepository(one, other) {
-    return `${one.owner}/${one.name}`.toLowerCase() === `${other.owner}/${other.name}`.toLowerCase();
-}
-/**
- * The images that make up a Harbor release, from what the offline installer saves: DOCKERSAVE_PARA of
- * https://github.com/goharbor/harbor/blob/main/Makefile, at every tag from v1.6.0 to v2.15.2. Before 1.6.0 images were
- * in the namespace `vmware`. `harbor-migrator` is left out: it was not released with every version (goharbor/harbor#12441).
- */
-const harborImages = [
-    { image: "prepare", since: "1.8.0" },
-    { image: "harbor-core", since: "1.7.0" },
-    { image: "harbor-portal", since: "1.7.0" },
-    { image: "harbor-jobservice", since: "1.6.0" },
-    { image: "harbor-log", since: "1.6.0" },
-    { image: "harbor-db", since: "1.6.0" },
-    { image: "harbor-registryctl", since: "1.7.0" },
-    { image: "harbor-exporter", since: "2.2.0" },
-    { image: "nginx-photon", since: "1.6.0" },
-    { image: "registry-photon", since: "1.6.0" },
-    { image: "redis-photon", since: "1.6.0", until: "2.15.1" },
-    { image: "valkey-photon", since: "2.15.2" },
-    { image: "trivy-adapter-photon", since: "2.0.0" },
-    { image: "chartmuseum-photon", since: "1.6.0", until: "2.7.4" },
-    { image: "notary-server-photon", since: "1.6.0", until: "2.8.6" },
-    { image: "notary-signer-photon", since: "1.6.0", until: "2.8.6" },
-    { image: "clair-photon", since: "1.6.0", until: "2.1.6" },
-    { image: "clair-adapter-photon", since: "1.10.0", until: "2.1.6" },
-    { image: "harbor-adminserver", since: "1.6.0", until: "1.7.8" },
-    { image: "harbor-ui", since: "1.6.0", until: "1.6.3" },
-];
-/** The names of all images that were ever part of a Harbor release: where tags of old versions may be found. */
-const everyHarborImage = harborImages.map(({ image }) => image);
-/** Up to 1.10.1 the Makefile put the upstream's version in front of the tags of these images, by these variables. */
-const upstreamVariables = new Map([
-    ["registry-photon", "REGISTRYVERSION"],
-    ["notary-server-photon", "NOTARYVERSION"],
-    ["notary-signer-photon", "NOTARYVERSION"],
-    ["clair-photon", "CLAIRVERSION"],
-    ["clair-adapter-photon", "CLAIRADAPTERVERSION"],
-    ["chartmuseum-photon", "CHARTMUSEUMVERSION"],
-]);
-/** What the Makefile says at the tags up to v1.10.1: from which `major.minor.patch` on, which value. Ascending. */
-const upstreamVersions = new Map([
-    [
-        "REGISTRYVERSION",
-        [
-            ["1.6.0", "v2.6.2"],
-            ["1.8.0", "v2.7.1-patch-2819"],
-            ["1.9.1", "v2.7.1-patch-2819-2553"],
-        ],
-    ],
-    [
-        "NOTARYVERSION",
-        [
-            ["1.6.0", "v0.5.1"],
-            ["1.7.0", "v0.6.1"],
-        ],
-    ],
-    [
-        "CLAIRVERSION",
-        [
-            ["1.6.0", "v2.0.5"],
-            ["1.6.1", "v2.0.6"],
-            ["1.7.0", "v2.0.7"],
-            ["1.7.5", "v2.0.8"],
-            ["1.8.6", "v2.1.0"],
-            ["1.9.0", "v2.0.9"],
-            ["1.9.3", "v2.1.0"],
-            ["1.10.0", "v2.1.1"],
-        ],
-    ],
-    ["CLAIRADAPTERVERSION", [["1.10.0", "v1.0.1"]]],
-    [
-        "CHARTMUSEUMVERSION",
-        [
-            ["1.6.0", "v0.7.1"],
-            ["1.7.4", "v0.8.1"],
-            ["1.8.2", "v0.9.0"],
-        ],
-    ],
-]);
-/** The names of the images of a version by the built-in list. Prereleases have those of the version they lead to. */
-function harborTableImages(version) {
-    const number = releaseNumber(version);
-    return harborImages
-        .filter(({ since, until }) => semver_default().gte(number, since) && (until === undefined || semver_default().lte(number, until)))
-        .map(({ image }) => image);
-}
-/** The components of a version by the built-in list alone; none before 1.6.0, where it begins. */
-function harborTableComponents(version) {
-    return harborTableImages(version).flatMap((image) => {
-        const component = componentOf(image, version, (variable) => knownUpstreamVersion(variable, version));
-        return component === undefined ? [] : [component];
-    });
-}
-/** Whether some of these images carry an upstream version in front of their tag, which the Makefile tells best. */
-function needsMakefile(images, version) {
-    return hasUpstreamTags(version) && images.some((image) => upstreamVariables.has(image));
-}
-/**
- * Images and their tags in that version.
- * @param makefile the Makefile of that version, where it was needed and found; else the built-in list serves.
- * @throws InputError when there is no image, or an upstream version in a tag is known from neither.
- */
-function componentsOf(images, version, makefile = "") {
-    if (images.length === 0) {
-        throw new src_errors/* InputError */.dz(`The images of Harbor ${(0,src_log/* printable */.g$)(version.tag)} are not known; list them in the input "images", ` +
-            "for example harbor-core:{{tag}}");
-    }
-    return images.map((image) => {
-        const component = componentOf(image, version, (variable) => upstreamVersion(variable, version, makefile));
-        if (component !== undefined)
-            return component;
-        throw new src_errors/* InputError */.dz(`The tag of ${image} in Harbor ${(0,src_log/* printable */.g$)(version.tag)} begins with an upstream version, and the Makefile ` +
-            'there could not be read for it; list the images with their tags in the input "images"');
-    });
-}
-/** An image of a version with its tag; undefined when that needs an upstream version that is not known. */
-function componentOf(image, version, upstream) {
-    const variable = hasUpstreamTags(version) ? upstreamVariables.get(image) : undefined;
-    const prefix = variable === undefined ? "" : upstream(variable);
-    if (prefix === undefined)
-        return undefined;
-    const tag = prefix === "" ? version.tag : `${prefix}-${version.tag}`;
-    return { from: image, fromTag: tag, to: image, toTag: tag };
-}
-/** By the Makefile; else, for releases only, by the built-in list: release candidates had other values at times. */
-function upstreamVersion(variable, version, makefile) {
-    const written = new RegExp(`^${variable}\\s*[:?]?=\\s*(\\w[\\w.-]*)\\s*$`, "m").exec(makefile)?.[1];
-    return written ?? (version.prerelease ? undefined : knownUpstreamVersion(variable, version));
-}
-function knownUpstreamVersion(variable, version) {
-    const number = releaseNumber(version);
-    return upstreamVersions.get(variable)?.findLast(([since]) => semver_default().gte(number, since))?.[1];
-}
-/** From 1.10.2, its release candidates included, every image has the plain tag of the release. */
-function hasUpstreamTags(version) {
-    return semver_default().lt(releaseNumber(version), "1.10.2");
-}
-function releaseNumber(version) {
-    return `${version.major}.${version.minor}.${version.patch}`;
-}
-
 ;// CONCATENATED MODULE: ./src/github/components.ts
 
 
@@ -86733,27 +90067,31 @@ var undici = __nccwpck_require__(6752);
 
 
 
+
 /** Largest answer, in bytes: a page of 100 releases with 300 KB each of notes and lists of assets. */
-const answerLimit = 32 * 1024 * 1024;
+const client_answerLimit = 32 * 1024 * 1024;
 /** The API version that the schemas here were written for: https://docs.github.com/en/rest/about-the-rest-api/api-versions */
-const apiVersion = "2022-11-28";
+const client_apiVersion = "2022-11-28";
 /** Makes a client. Sends nothing yet. */
 function createGitHubClient(options) {
-    const { log, signal } = options;
+    const { log, signal, repeating = (fetch) => fetch } = options;
+    const fetchUpTo = (limit) => repeating(limitedFetch(options.fetch, limit));
+    // Method, path, status and time of each request, with the id that the server gave it.
+    const tell = (line) => log.debug((0,src_log/* printable */.g$)(line));
     const octokit = new dist_src_Octokit({
         baseUrl: options.apiUrl.href.replace(/\/+$/, ""),
         userAgent: options.userAgent,
         ...(options.token === undefined ? {} : { auth: options.token }),
-        request: { fetch: limitedFetch(options.fetch, answerLimit), ...(signal === undefined ? {} : { signal }) },
+        request: { fetch: fetchUpTo(client_answerLimit), ...(signal === undefined ? {} : { signal }) },
         // Octokit prints failures to the console unless told otherwise; here the caller decides what a failure means.
-        log: { debug: () => undefined, info: log.debug, warn: log.debug, error: log.debug },
+        log: { debug: () => undefined, info: tell, warn: tell, error: tell },
     });
     octokit.hook.before("request", (request) => {
-        request.headers["x-github-api-version"] = apiVersion;
+        request.headers["x-github-api-version"] = client_apiVersion;
     });
     return {
         octokit,
-        fetch: options.fetch,
+        fetchUpTo,
         host: options.apiUrl.host,
         authenticated: options.token !== undefined,
     };
@@ -86785,164 +90123,28 @@ async function readLimited(response, limit) {
     return Buffer.concat(chunks, size);
 }
 
-// EXTERNAL MODULE: ./src/inputs-values.ts
-var inputs_values = __nccwpck_require__(3229);
-// EXTERNAL MODULE: ./src/plan/version.ts
-var plan_version = __nccwpck_require__(5671);
-;// CONCATENATED MODULE: ./src/github/event.ts
-
-
-
-
-
-
-
-/** Reads a file from the disk. It is a file that the runner has written, so a look at its size afterwards will do. */
-const readEventFile = async (path, limit) => {
-    const bytes = await (0,promises_.readFile)(path);
-    if (bytes.length > limit)
-        throw new http/* BodyError */.Ru(`the file is larger than ${limit} bytes`);
-    return bytes.toString("utf8");
-};
-/** GitHub cuts payloads off at 25 MB: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap */
-const payloadLimit = 25 * 1024 * 1024;
-/** https://docs.github.com/en/webhooks/webhook-events-and-payloads#release */
-const releasePayload = dist/* object */.Ikc({
-    action: dist/* string */.YjP(),
-    release: dist/* object */.Ikc({
-        tag_name: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* nonEmpty */.hq()),
-        prerelease: dist/* boolean */.zMY(),
-        draft: dist/* boolean */.zMY(),
-        published_at: dist/* nullish */.cl6(dist/* pipe */.FsL(dist/* string */.YjP(), dist/* isoTimestamp */.yhX())),
-    }),
-    repository: dist/* object */.Ikc({ name: dist/* string */.YjP(), owner: dist/* object */.Ikc({ login: dist/* string */.YjP() }) }),
-});
-/** https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run */
-const workflowRunPayload = dist/* object */.Ikc({
-    workflow_run: dist/* object */.Ikc({
-        name: dist/* nullish */.cl6(dist/* string */.YjP()),
-        event: dist/* string */.YjP(),
-        conclusion: dist/* nullish */.cl6(dist/* string */.YjP()),
-        head_branch: dist/* nullish */.cl6(dist/* string */.YjP()),
-    }),
-});
-/** https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#workflow_dispatch */
-const workflowDispatchPayload = dist/* object */.Ikc({
-    inputs: dist/* nullish */.cl6(dist/* record */.g1P(dist/* string */.YjP(), dist/* unknown */.L5J())),
-});
-/**
- * Reads what started the run.
- * @throws InputError when the event's file is missing, too large or not what GitHub writes for such an event.
- */
-async function readTrigger(event, readEvent) {
-    const payload = (schema) => readPayload(event, readEvent, schema);
-    switch (event.name) {
-        case "release":
-            return releaseTrigger(await payload(releasePayload));
-        case "workflow_run":
-            return workflowRunTrigger(await payload(workflowRunPayload));
-        case "workflow_dispatch":
-            return dispatchTrigger(await payload(workflowDispatchPayload));
-        case "push":
-            return { kind: "push", tag: event.refType === "tag" ? event.refName : undefined };
-        case "schedule":
-            return { kind: "schedule" };
-        default:
-            return { kind: "other", name: event.name };
-    }
-}
-async function readPayload(event, readEvent, schema) {
-    const file = `The file of the ${event.name} event (GITHUB_EVENT_PATH)`;
-    if (event.path === undefined) {
-        throw new src_errors/* InputError */.dz(`${file} is not set; outside a runner, set the input "version" and no GITHUB_EVENT_NAME.`);
-    }
-    const text = await readEvent(event.path, payloadLimit).catch((error) => {
-        throw new src_errors/* InputError */.dz(`${file} cannot be read: ${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}`, { cause: error });
-    });
-    try {
-        return (0,http/* parseJson */.qF)(text, schema, "its text");
-    }
-    catch (error) {
-        if (!(error instanceof http/* BodyError */.Ru))
-            throw error;
-        throw new src_errors/* InputError */.dz(`${file} is malformed: ${(0,src_log/* printable */.g$)(error.message)}`, { cause: error });
-    }
-}
-function releaseTrigger(payload) {
-    const { action, release } = payload;
-    const { owner, name } = payload.repository;
-    const repository = (0,inputs_values/* repositoryIdOf */.Bu)(`${owner.login}/${name}`);
-    if (repository === undefined)
-        throw new src_errors/* InputError */.dz("The file of the release event (GITHUB_EVENT_PATH) names no repository of GitHub.");
-    const published = release.published_at ?? undefined;
-    return {
-        kind: "release",
-        action,
-        repository,
-        tag: release.tag_name,
-        prerelease: release.prerelease,
-        draft: release.draft,
-        publishedAt: published === undefined ? undefined : Date.parse(published),
-    };
-}
-/**
- * The payload names the ref without its kind, so a version's tag is told by its form; and the branch of a pull
- * request, which anyone may name as they like, is never taken for one.
- */
-function workflowRunTrigger(payload) {
-    const run = payload.workflow_run;
-    const ref = run.event.startsWith("pull_request") ? undefined : (run.head_branch ?? undefined);
-    return {
-        kind: "workflow_run",
-        workflow: run.name ?? "",
-        conclusion: run.conclusion ?? undefined,
-        tag: ref !== undefined && isVersionTag(ref) ? ref : undefined,
-    };
-}
-function isVersionTag(ref) {
-    const release = { tag: ref, prerelease: false, publishedAt: 0 };
-    return (0,plan_version/* versionOf */.E4)(release) !== undefined;
-}
-function dispatchTrigger(payload) {
-    const version = payload.inputs?.version;
-    const text = typeof version === "string" ? version.trim() : "";
-    return { kind: "workflow_dispatch", version: text === "" ? undefined : text };
-}
-
 ;// CONCATENATED MODULE: ./src/github/fetch.ts
-
 
 
 /** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */
 const redirectLimit = 5;
 /**
- * A `fetch` for Octokit over the run's dispatcher, so that proxies and time-outs are the same for everything, which asks
- * again what failed for the moment. Only for requests without a body: the run reads from GitHub and writes nothing there.
+ * A decorator for a `fetch` whose answers are whole when it resolves: asks again what failed for the moment, be it in the
+ * middle of an answer. Only for requests without a body: the run reads from GitHub and writes nothing there.
  */
-function retryingFetch({ dispatcher, clock, log, policy = defaultRetryPolicy }) {
-    return async (input, init) => {
-        for (let attempt = 1;; attempt += 1) {
-            const last = attempt >= policy.attempts;
-            let why;
-            let retryAfter;
-            try {
-                const response = await fetchFollowing(input, { ...init, dispatcher });
-                retryAfter = parseRetryAfter(response.headers.get("retry-after") ?? undefined, clock.now());
-                if (last || !isTemporaryStatus(response.status) || (retryAfter ?? 0) > policy.longestRetryAfter)
-                    return response;
-                why = `status ${response.status}`;
-                await response.body?.cancel();
-            }
-            catch (error) {
-                if (last || init?.signal?.aborted === true || !isBrokenConnection(error))
-                    throw error;
-                why = (0,src_errors/* messageOf */.bD)(error);
-            }
-            const ms = delayBefore(attempt, policy, retryAfter);
-            log.debug(`GitHub: ${why}; trying again in ${Math.round(ms)} ms (${attempt} of ${policy.attempts})`);
-            await clock.sleep(ms, init?.signal ?? undefined);
-        }
-    };
+function retryingFetch(context) {
+    return (fetch) => (input, init) => sendAgain({
+        name: "GitHub",
+        signal: init?.signal ?? undefined,
+        send: () => fetch(input, init),
+        status: ({ status }) => status,
+        retryAfter: ({ headers }) => headers.get("retry-after") ?? undefined,
+        discard: async ({ body }) => body?.cancel(),
+    }, context);
+}
+/** A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for everything. */
+function followingFetch(dispatcher) {
+    return (input, init) => fetchFollowing(input, { ...init, dispatcher });
 }
 /**
  * Follows redirects on one origin only: undici's own following goes to any host, and from https to http.
@@ -86963,6 +90165,80 @@ async function fetchFollowing(input, init) {
             throw new Error(`a redirect to another host, ${next?.host ?? "without a usable address"}`);
         target = next;
     }
+}
+
+;// CONCATENATED MODULE: ./src/github/oidc.ts
+
+
+
+
+
+/** Time for a token to come, in milliseconds: a service next to the runner answers within a second, unless it is in trouble. */
+const usualTimeLimit = 60_000;
+/** Largest answer, in bytes: a token of GitHub has about two kilobytes, more with custom claims. */
+const oidc_answerLimit = 64 * 1024;
+const oidc_answerSchema = dist/* object */.Ikc({ value: dist/* string */.YjP() });
+/** Header, claims and signature, each in base64url (RFC 7519, section 3): nothing that could end a header line or a form field. */
+const jsonWebToken = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+/**
+ * What to change in a workflow whose job gets no id tokens.
+ * https://github.blog/changelog/2023-06-15-github-actions-securing-openid-connect-oidc-token-permissions-in-reusable-workflows/
+ */
+const idTokenAdvice = "Give the job `permissions: id-token: write`, and the calling job as well if this is a reusable workflow; " +
+    "a pull request from a fork never gets an id token.";
+/**
+ * The id tokens of this job, from the service of the runner.
+ * https://github.com/actions/toolkit/blob/main/packages/core/src/oidc-utils.ts
+ */
+function createIdTokens(options) {
+    const { request, transport, log, timeLimit = usualTimeLimit } = options;
+    return async (audience, signal) => {
+        if (request === undefined)
+            throw new src_errors/* InputError */.dz(`This job has no id token of GitHub. ${idTokenAdvice}`);
+        log.mask(request.token);
+        const url = new URL(request.url);
+        url.searchParams.set("audience", audience);
+        const limit = AbortSignal.timeout(timeLimit);
+        const until = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+        const headers = { authorization: `Bearer ${request.token}`, accept: "application/json" };
+        try {
+            // Never along a redirect: the token of the request belongs to this one host (P7).
+            const response = await transport.send({ method: "GET", url, headers, signal: until });
+            const token = await readToken(response, url);
+            log.mask(token);
+            return token;
+        }
+        catch (error) {
+            signal?.throwIfAborted();
+            if (error instanceof src_errors/* OperationError */.OK)
+                throw error;
+            const problem = limit.aborted
+                ? `no answer came within ${timeLimit / 1000} seconds`
+                : (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error));
+            throw idTokenFailure(url, { problem, temporary: limit.aborted || isBrokenConnection(error) }, error);
+        }
+    };
+}
+async function readToken(response, url) {
+    const { status } = response;
+    if (status !== 200) {
+        await (0,http/* discard */.vf)(response);
+        const refused = status === 401 || status === 403;
+        const problem = refused ? "GitHub refuses the id token" : "GitHub gave no id token";
+        throw idTokenFailure(url, {
+            status,
+            problem,
+            advice: refused ? idTokenAdvice : "See githubstatus.com; run again later.",
+            temporary: !refused,
+        });
+    }
+    const { value } = await (0,http/* readJson */.Vh)(response, oidc_answerSchema, oidc_answerLimit);
+    if (jsonWebToken.test(value))
+        return value;
+    throw idTokenFailure(url, { status, problem: "the answer holds no usable id token" });
+}
+function idTokenFailure(url, details, cause) {
+    return new src_errors/* OperationError */.OK({ side: "GitHub", host: url.host, operation: "asking for an id token", ...details }, cause === undefined ? undefined : { cause });
 }
 
 ;// CONCATENATED MODULE: ./src/github/failure.ts
@@ -87071,7 +90347,6 @@ function failure_adviceFor(status, client) {
 
 
 
-
 /** Most releases on a page: https://docs.github.com/en/rest/releases/releases#list-releases */
 const releasesPerPage = 100;
 /** 10,000 releases, many times those of any real repository: a list with more pages is one that never ends. */
@@ -87167,7 +90442,7 @@ async function readRaw(client, repository, path, tag) {
         path,
         ref: tag,
         headers: { accept: "application/vnd.github.raw" },
-        request: { fetch: limitedFetch(client.fetch, fileLimit) },
+        request: { fetch: client.fetchUpTo(fileLimit) },
     });
     return response.data;
 }
@@ -87183,370 +90458,12 @@ function failure(client, repository, operation, problem, advice) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/github/selection.ts
-
-
-
-
-/** Actions of a `release` event after which the release is there for everyone. */
-const publishingActions = ["published", "released", "prereleased"];
-/**
- * Decides from inputs and event what is wanted. The input `version` wins over the event.
- * @throws InputError when neither says it, saying what to set; or when the event is of a failed run, a draft, or a
- *   release that was not just published.
- */
-function resolveSelection(inputs, trigger) {
-    const ofEvent = trigger.kind === "release" ? trigger.repository : harbor;
-    const repository = inputs.repository ?? ofEvent;
-    const wanted = inputs.version ?? selectionOf(inputs, trigger);
-    if (typeof wanted === "string")
-        return { kind: "nothing", reason: wanted };
-    return { kind: "mirror", repository, selection: wanted, eventRelease: eventRelease(trigger, repository) };
-}
-/** What the event asks for; or, as a text, why it asks for nothing. */
-function selectionOf(inputs, trigger) {
-    switch (trigger.kind) {
-        case "release":
-            return ofRelease(inputs, trigger);
-        case "workflow_run":
-            return ofTag(inputs, workflowRunTag(trigger));
-        case "push":
-            if (trigger.tag === undefined)
-                throw noVersion("a push event of a branch names no version");
-            return ofTag(inputs, trigger.tag);
-        case "schedule":
-            return newestKept(inputs);
-        case "workflow_dispatch":
-            if (trigger.version === undefined) {
-                throw noVersion('the workflow_dispatch event has no value for an input "version"');
-            }
-            return dispatchSelection(trigger.version);
-        case "other":
-            throw noVersion(trigger.name === "" ? "there is no event" : `the event ${(0,src_log/* printable */.g$)(trigger.name)} names no version`);
-    }
-}
-function ofRelease(inputs, trigger) {
-    const tag = (0,src_log/* printable */.g$)(trigger.tag);
-    if (trigger.draft) {
-        throw new src_errors/* InputError */.dz(`The release ${tag} is a draft; run on "release: types: [published]".`);
-    }
-    if (!publishingActions.includes(trigger.action)) {
-        throw new src_errors/* InputError */.dz(`The release event says "${(0,src_log/* printable */.g$)(trigger.action)}"; only ${publishingActions.join(", ")} start a mirror run: ` +
-            'use "release: types: [published]".');
-    }
-    return ofTag(inputs, trigger.tag, trigger.prerelease);
-}
-/** One tag; nothing when it is of an unwanted prerelease, since those are tagged and published as other versions are. */
-function ofTag(inputs, tag, flagged = false) {
-    const prerelease = flagged || (0,plan_version/* versionOf */.E4)({ tag, prerelease: false, publishedAt: 0 })?.prerelease === true;
-    if (!prerelease || inputs.prereleases)
-        return { kind: "tags", tags: [tag] };
-    return `${(0,src_log/* printable */.g$)(tag)} is a prerelease, and the input "prereleases" is false`;
-}
-/** The release that was just published, if it is one of the repository whose releases count. */
-function eventRelease(trigger, repository) {
-    if (trigger.kind !== "release" || !publishingActions.includes(trigger.action))
-        return undefined;
-    const { tag, prerelease, publishedAt } = trigger;
-    if (trigger.draft || publishedAt === undefined)
-        return undefined;
-    return sameRepository(repository, trigger.repository) ? { tag, prerelease, publishedAt } : undefined;
-}
-function workflowRunTag(trigger) {
-    const workflow = `The run of the workflow "${(0,src_log/* printable */.g$)(trigger.workflow)}"`;
-    if (trigger.conclusion !== "success") {
-        const outcome = trigger.conclusion === undefined ? "has not ended" : `ended with ${(0,src_log/* printable */.g$)(trigger.conclusion)}`;
-        throw new src_errors/* InputError */.dz(`${workflow} ${outcome}, so its images may not be there; run it again, set the input "version", or give the job ` +
-            "if: github.event.workflow_run.conclusion == 'success'.");
-    }
-    if (trigger.tag === undefined)
-        throw noVersion(`${workflow} was not of a version's tag`);
-    return trigger.tag;
-}
-function newestKept(inputs) {
-    const { keep } = inputs.retention;
-    if (keep !== "all")
-        return { kind: "newest", count: keep };
-    throw noVersion('on a schedule the newest "keep" versions are mirrored, but keep is all');
-}
-function dispatchSelection(text) {
-    try {
-        return (0,plan_version/* parseSelection */.gO)(text);
-    }
-    catch (error) {
-        if (!(error instanceof src_errors/* InputError */.dz))
-            throw error;
-        throw new src_errors/* InputError */.dz(`The input "version" of the workflow_dispatch event: ${(0,src_log/* printable */.g$)(error.message)}`, {
-            cause: error,
-        });
-    }
-}
-function noVersion(reason) {
-    return new src_errors/* InputError */.dz(`No version to mirror: ${reason}. Set the input "version", for example v2.15.2 or newest:3.`);
-}
-
 ;// CONCATENATED MODULE: ./src/inventory/platforms.ts
 /** Which platforms of an index are wanted; undefined: all. A platform without a variant stands for all its variants. */
 function platformFilter(platforms) {
     if (platforms === "all")
         return undefined;
     return (of) => platforms.some(({ os, architecture, variant }) => os === of.os && architecture === of.architecture && (variant === undefined || variant === of.variant));
-}
-
-;// CONCATENATED MODULE: ./src/plan/snapshot.ts
-/** Key of a destination's image in the maps above. */
-function imageKey(image, tag) {
-    return `${image}:${tag}`;
-}
-
-;// CONCATENATED MODULE: ./src/plan/holding.ts
-/** The images of a version that a destination has, of those whose tags belong to that version. */
-function presentImages(destination, ownership, version) {
-    return ownership
-        .owned(version)
-        .filter(({ to, toTag }) => destination.tags.get(to)?.includes(toTag) ?? false);
-}
-/** Whether a destination has all images of a version; a version that has no tag of its own is never held. */
-function isHeld(destination, ownership, version) {
-    const owned = ownership.owned(version);
-    return owned.length > 0 && presentImages(destination, ownership, version).length === owned.length;
-}
-
-;// CONCATENATED MODULE: ./src/plan/ownership.ts
-
-
-/** @param components images of each version, by the version's tag. */
-function ownershipOf(universe, components) {
-    const owners = new Map();
-    for (const version of [...universe].sort(plan_version/* bySemver */.sL)) {
-        for (const { to, toTag } of components.get(version.tag) ?? []) {
-            const key = imageKey(to, toTag);
-            if (!owners.has(key))
-                owners.set(key, version.tag);
-        }
-    }
-    const ownerOf = (image, tag) => owners.get(imageKey(image, tag));
-    return {
-        ownerOf,
-        owned: (version) => (components.get(version.tag) ?? []).filter(({ to, toTag }) => ownerOf(to, toTag) === version.tag),
-    };
-}
-
-// EXTERNAL MODULE: ./src/plan/retention.ts
-var retention = __nccwpck_require__(7033);
-;// CONCATENATED MODULE: ./src/plan/pruning.ts
-
-
-
-/**
- * What happens to the tags of versions that a destination does not keep. Only tags that belong to a published version
- * come up at all; everything else in the repositories is not looked at (P5).
- * @param planned what happens to the wanted images here; with a failure among them nothing is deleted.
- */
-function planPruning(universe, destination, ownership, kept, planned) {
-    if (destination.retention.keep === "all")
-        return [];
-    const candidates = universe
-        .filter((version) => !kept.includes(version))
-        .map((version) => ({
-        version,
-        present: presentImages(destination, ownership, version),
-        leave: reasonToLeave(destination, ownership, kept, version, planned),
-    }))
-        .filter(({ present }) => present.length > 0);
-    const staying = stayingDigests(destination, candidates, planned);
-    return candidates.flatMap(({ version, present, leave }) => present.map((component) => {
-        const reason = leave ?? sharedReason(destination, component, staying);
-        const image = {
-            destination: destination.name,
-            version: version.tag,
-            image: component.to,
-            tag: component.toTag,
-        };
-        if (reason !== undefined)
-            return { kind: "leave", ...image, reason };
-        const digest = destination.heldDigests.get(imageKey(component.to, component.toTag));
-        return { kind: "prune", ...image, digest, reason: `not among the newest ${keptNames(kept)}` };
-    }));
-}
-function keptNames(kept) {
-    return `${kept.length}: ${kept.map(({ tag }) => tag).join(", ")}`;
-}
-function reasonToLeave(destination, ownership, kept, version, planned) {
-    if (destination.deletion === "unavailable") {
-        return `not kept, but this login cannot delete tags: ${destination.deletionUnavailable ?? "the registry offers no way"}`;
-    }
-    if (planned.some(({ kind }) => kind === "fail")) {
-        return "not kept, but a wanted image cannot be copied here, so nothing is deleted";
-    }
-    // Kept are whole versions only. One that lacks an image here but would be kept if it were whole is somebody's
-    // half-finished work, not an old version.
-    const wouldBeKept = (0,retention/* newest */.B)([...kept, version], destination.retention).includes(version);
-    return wouldBeKept && !isHeld(destination, ownership, version)
-        ? "it is incomplete here but new enough to be kept; mirror it again to complete it"
-        : undefined;
-}
-/**
- * By image, each digest that is in use after the run and a tag that uses it: tags that nobody touches, tags that are
- * left, and the tags that this run sets.
- */
-function stayingDigests(destination, candidates, planned) {
-    const going = new Set(candidates
-        .filter(({ leave }) => leave === undefined)
-        .flatMap(({ present }) => present.map(({ to, toTag }) => imageKey(to, toTag))));
-    const after = [
-        ...[...destination.heldDigests].filter(([key]) => !going.has(key)),
-        ...planned.flatMap((step) => step.kind === "copy" ? [[imageKey(step.image, step.tag), step.source.digest]] : []),
-    ];
-    // Of several tags the first by name is told, in whatever order the registry answered: the plan is the same again.
-    const byName = after.sort(([one], [other]) => (one < other ? 1 : -1));
-    return new Map(byName.map(([key, digest]) => [digestKey(imageOf(key), digest), key]));
-}
-/** Why a tag must stay where deleting it may take other tags of the same digest along. */
-function sharedReason(destination, component, staying) {
-    if (destination.deletion !== "shared-digest-unsafe")
-        return undefined;
-    const digest = destination.heldDigests.get(imageKey(component.to, component.toTag));
-    if (digest === undefined)
-        return "its digest is not known, so another tag may need it";
-    const other = staying.get(digestKey(component.to, digest));
-    return other === undefined ? undefined : `its digest is also that of ${other}, which stays`;
-}
-function digestKey(image, digest) {
-    return `${image}@${digest}`;
-}
-function imageOf(key) {
-    return key.slice(0, key.lastIndexOf(":"));
-}
-
-;// CONCATENATED MODULE: ./src/plan/plan.ts
-
-
-
-
-
-/** Makes the plan: a pure function of the snapshot. */
-function makePlan(snapshot) {
-    const ownership = ownershipOf(snapshot.universe, snapshot.components);
-    return {
-        repository: snapshot.repository,
-        versions: snapshot.wanted.map(({ version }) => version.tag),
-        steps: snapshot.destinations.flatMap((destination) => planDestination(snapshot, destination, ownership)),
-    };
-}
-function planDestination(snapshot, destination, ownership) {
-    if (destination.failure !== undefined)
-        return failEverything(snapshot, destination, destination.failure);
-    const possible = snapshot.wanted.filter((wanted) => wanted.missing.length === 0);
-    const kept = keptVersions(snapshot, destination, ownership, possible);
-    const images = snapshot.wanted.flatMap((wanted) => planVersion(snapshot, destination, ownership, wanted, kept));
-    const keeps = destination.retention.keep === "all" ? [] : kept.map((version) => keepStep(destination, version));
-    return [...images, ...keeps, ...planPruning(snapshot.universe, destination, ownership, kept, images)];
-}
-/** The newest of what the destination holds whole or is about to hold. */
-function keptVersions(snapshot, destination, ownership, possible) {
-    // A version all of whose tags belong to newer ones leaves nothing here, so it takes no other's place either.
-    const wanted = possible
-        .map(({ version }) => version)
-        .filter((version) => ownership.owned(version).length > 0);
-    const held = snapshot.universe.filter((version) => !wanted.includes(version) && isHeld(destination, ownership, version));
-    return (0,retention/* newest */.B)([...wanted, ...held], destination.retention);
-}
-function planVersion(snapshot, destination, ownership, wanted, kept) {
-    const { version, components, missing } = wanted;
-    const planned = (component, reason) => ({
-        destination: destination.name,
-        version: version.tag,
-        image: component.to,
-        tag: component.toTag,
-        reason,
-    });
-    if (missing.length > 0)
-        return planMissing(wanted, planned);
-    const steps = components.map((component) => {
-        const reason = reasonToSkip(destination, ownership, version, component, kept);
-        return reason === undefined
-            ? planImage(snapshot, destination, component, planned)
-            : { kind: "skip", digest: undefined, ...planned(component, reason) };
-    });
-    return holdBack(steps);
-}
-function reasonToSkip({ retention }, ownership, version, { to, toTag }, kept) {
-    const owner = ownership.ownerOf(to, toTag);
-    if (owner !== version.tag)
-        return `the tag belongs to ${owner ?? "no version"}`;
-    if (kept.includes(version))
-        return undefined;
-    const newer = kept.map(({ tag }) => tag).join(", ");
-    return `it would not be kept: the newest ${retention.keep} by ${retention.keepBy} are ${newer}`;
-}
-/** One image that cannot be brought here holds back the others of its version (P3); those in place stay as they are. */
-function holdBack(steps) {
-    const failed = steps.find(({ kind }) => kind === "fail");
-    if (failed === undefined)
-        return steps;
-    const reason = `held back: ${failed.image}:${failed.tag} of this version cannot be copied here`;
-    return steps.map((step) => {
-        if (step.kind !== "copy")
-            return step;
-        const { destination, version, image, tag } = step;
-        return { kind: "fail", destination, version, image, tag, reason };
-    });
-}
-/** A version that lacks an image anywhere is not mirrored at all: half a release is worse than none (P3). */
-function planMissing({ components, missing }, planned) {
-    const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`).join(", ");
-    return components.map((component) => {
-        const own = missing.find((image) => image.component === component);
-        return { kind: "fail", ...planned(component, own?.reason ?? `held back: the version lacks ${names}`) };
-    });
-}
-function planImage(snapshot, destination, component, planned) {
-    const key = imageKey(component.to, component.toTag);
-    const present = destination.digests.get(key);
-    const source = destination.images.get(key);
-    if (source === undefined) {
-        return present === undefined
-            ? { kind: "fail", ...planned(component, "no source other than this destination has it") }
-            : { kind: "skip", digest: present, ...planned(component, "it is in place; no other source has it") };
-    }
-    const copy = { kind: "copy", source };
-    if (present === undefined)
-        return { ...copy, replaces: undefined, ...planned(component, "it is not there yet") };
-    if (present === source.digest) {
-        return destination.withoutAttachments.has(key)
-            ? {
-                ...copy,
-                replaces: undefined,
-                ...planned(component, "signatures or other referrers are not there yet"),
-            }
-            : { kind: "skip", digest: present, ...planned(component, "it is in place") };
-    }
-    return snapshot.overwrite
-        ? { ...copy, replaces: present, ...planned(component, `the tag holds another digest, ${present}`) }
-        : {
-            kind: "fail",
-            ...planned(component, `the tag holds another digest, ${present}, and overwrite is false`),
-        };
-}
-function keepStep(destination, version) {
-    const { keep, keepBy } = destination.retention;
-    return {
-        kind: "keep",
-        destination: destination.name,
-        version: version.tag,
-        reason: `among the newest ${keep} by ${keepBy}`,
-    };
-}
-function failEverything(snapshot, destination, reason) {
-    return snapshot.wanted.flatMap(({ version, components }) => components.map((component) => ({
-        kind: "fail",
-        destination: destination.name,
-        version: version.tag,
-        image: component.to,
-        tag: component.toTag,
-        reason,
-    })));
 }
 
 ;// CONCATENATED MODULE: ./src/inventory/destinations.ts
@@ -87577,6 +90494,36 @@ async function takeStock(destination, components, images, signal) {
             withoutAttachments.add(key);
     }));
     return { ...emptyStock(destination), digests, withoutAttachments, images };
+}
+/**
+ * What is known about deletion at a destination that may have to prune, its login asked for its rights: who asked for
+ * pruning is told before anything is copied that it will not happen.
+ */
+async function knownDeletion(destination, log, signal) {
+    const { name, deletion, deletionUnavailable, retention, whyNoDeletion } = destination;
+    const known = { deletion, deletionUnavailable };
+    if (retention.keep === "all")
+        return known;
+    const reason = deletion === "unavailable" ? deletionUnavailable : await whyNot();
+    if (reason === undefined)
+        return known;
+    log.warning(`Nothing will be pruned at ${name}. ${reason}`);
+    return { deletion: "unavailable", deletionUnavailable: reason };
+    async function whyNot() {
+        try {
+            return await whyNoDeletion?.(signal);
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            // A login that is refused now deletes nothing later. Any other trouble says nothing about its rights: whoever deletes
+            // meets it again, and then it is a failure.
+            const isRefused = !(error instanceof src_errors/* OperationError */.OK) || error.status === 401 || error.status === 403;
+            if (isRefused)
+                return (0,src_errors/* messageOf */.bD)(error);
+            log.debug((0,src_errors/* messageOf */.bD)(error));
+            return undefined;
+        }
+    }
 }
 /** The snapshot of a destination that cannot be asked. */
 function failedStock(destination, error) {
@@ -87624,14 +90571,146 @@ function repositoryAt(destination, image) {
     return destination.repository((0,oci_reference/* repositoryOf */._M)(destination, image));
 }
 
+;// CONCATENATED MODULE: ./src/plan/pulls.ts
+
+/**
+ * How many pulls the copies of a plan need at each source registry, in the order of the plan. A pull is a GET of a
+ * manifest: one for an image, one more for each platform of an index. HEAD requests and blobs are none.
+ * https://docs.docker.com/docker-hub/usage/pulls/
+ */
+function pullsNeeded(plan, manifestsOf = () => undefined) {
+    const sources = plan.steps.flatMap((step) => (step.kind === "copy" ? [step.source] : []));
+    const images = new Map(sources.map((image) => [pulls_keyOf(image), image]));
+    return [...Map.groupBy(images.values(), ({ source }) => source.registry)].map(([registry, ofRegistry]) => ({
+        registry,
+        images: ofRegistry.length,
+        pulls: ofRegistry.reduce((sum, image) => sum + (manifestsOf(image) ?? pullsOf(image)), 0),
+        atLeast: ofRegistry.some((image) => manifestsOf(image) === undefined && hasUnknownPlatforms(image)),
+    }));
+}
+function pulls_keyOf({ source, repository, tag, digest }) {
+    return `${source.registry}/${repository}:${tag}@${digest}`;
+}
+function pullsOf(image) {
+    // The manifest of a subset is there already; what is left to read are its platforms. No index is empty.
+    const own = image.rewritten?.children.length ?? (hasUnknownPlatforms(image) ? 2 : 1);
+    return own + image.attachments.length;
+}
+function hasUnknownPlatforms({ mediaType, rewritten }) {
+    return rewritten === undefined && isIndexType(mediaType);
+}
+
+;// CONCATENATED MODULE: ./src/inventory/pull-budget.ts
+
+
+
+
+/**
+ * Compares the pulls that the copies need with those that each source has told to be left. Where they do not suffice, images
+ * that another source has, byte for byte, are read there instead; what is still too much is said, before anything starts.
+ * Sends HEAD requests only, and none while the pulls suffice.
+ */
+async function withinPullBudgets(snapshot, options, signal) {
+    let current = snapshot;
+    for (const need of pullsNeeded(makePlan(snapshot))) {
+        const budget = budgetAt(need.registry, options.sources);
+        if (budget === undefined || need.pulls <= budget.remaining)
+            continue;
+        current = await moveAway(current, need, budget, options, signal);
+    }
+    return current;
+}
+/**
+ * What is left of a registry's pulls, as it told last: where its repositories go by different logins, the least. Undefined
+ * where it has told nothing. Sends nothing.
+ */
+function budgetAt(registry, sources) {
+    const budgets = sources
+        .filter((source) => source.registry === registry)
+        .flatMap((source) => source.repository((0,oci_reference/* repositoryOf */._M)(source, "any")).registry.pullBudget ?? []);
+    return budgets.sort((one, other) => one.remaining - other.remaining)[0];
+}
+async function moveAway(snapshot, need, budget, { sources, log }, signal) {
+    const images = new Set(makePlan(snapshot).steps.flatMap((step) => step.kind === "copy" && step.source.source.registry === need.registry ? [step.source] : []));
+    const others = sources.filter((source) => source.registry !== need.registry);
+    const moves = new Map();
+    await Promise.all([...images].map(async (image) => {
+        const other = await findElsewhere(image, others, log, signal);
+        if (other !== undefined)
+            moves.set(image, other);
+    }));
+    const moved = withMoves(snapshot, moves);
+    const left = pullsNeeded(makePlan(moved)).find(({ registry }) => registry === need.registry);
+    if (left === undefined || left.pulls <= budget.remaining) {
+        log.info(`${tooMany(need, budget)} Images read from another source instead: ${moves.size}.`);
+    }
+    else {
+        const rest = moves.size === 0 ? "" : ` Images read from another source: ${moves.size}.`;
+        log.warning(`${tooMany(left, budget)}${rest} ${advice(budget)}`);
+    }
+    return moved;
+}
+/** The same image at another source: the same digests, those of what points at it included. */
+async function findElsewhere(image, sources, log, signal) {
+    const name = image.repository.slice(image.source.path.length + 1);
+    for (const source of sources) {
+        const repository = source.repository((0,oci_reference/* repositoryOf */._M)(source, name));
+        try {
+            if (!(await hasAll(image, repository, signal)))
+                continue;
+            const { registry, path } = source;
+            return { ...image, source: { registry, path }, repository: repository.name };
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (!(error instanceof src_errors/* OperationError */.OK))
+                throw error;
+            // It was not asked for before, and need not be there now.
+            log.debug((0,src_errors/* messageOf */.bD)(error));
+        }
+    }
+    return undefined;
+}
+async function hasAll(image, repository, signal) {
+    const { rewritten, attachments, tag, digest } = image;
+    if (rewritten === undefined && (await repository.resolve(tag, signal))?.digest !== digest)
+        return false;
+    // The new index of a platform subset is nowhere; its platforms have to be there.
+    const below = [...(rewritten?.children ?? []), ...attachments];
+    const found = await Promise.all(below.map((manifest) => repository.resolve(manifest.digest, signal)));
+    return found.every((resolved) => resolved !== undefined);
+}
+/** The snapshot with images from elsewhere, but for a destination that is itself that place. */
+function withMoves(snapshot, moves) {
+    const destinations = snapshot.destinations.map((destination) => {
+        const images = [...destination.images].map(([key, image]) => {
+            const other = moves.get(image);
+            const isUsable = other !== undefined && !(0,oci_reference/* sameNamespace */.ef)(other.source, destination);
+            return [key, isUsable ? other : image];
+        });
+        return { ...destination, images: new Map(images) };
+    });
+    return { ...snapshot, destinations };
+}
+function tooMany({ registry, pulls, atLeast }, { limit, remaining }) {
+    const needed = `${atLeast ? "at least " : ""}${pulls} pulls`;
+    return `The plan needs ${needed} at ${registry}, which grants ${limit} and has ${remaining} left.`;
+}
+function advice({ windowMs }) {
+    const hours = windowMs === undefined ? "" : ` within ${Math.ceil(windowMs / 3_600_000)} hours`;
+    return (`Copying will stop at the limit; what is copied until then stays, and a later run goes on. The limit passes${hours}: ` +
+        "log in to be granted more, or put another source first.");
+}
+
 ;// CONCATENATED MODULE: ./src/inventory/sources.ts
+
 
 
 
 /**
  * Looks for an image at the sources, in order, until there is one for every destination: a source that is the
  * destination itself does not count for it. HEAD only, which Docker Hub does not count as a pull.
- * @throws OperationError when a source is in trouble, as opposed to not having the image.
+ * A source that is in trouble is passed over; where no other has the image, its trouble is told.
  */
 async function locate(component, destinations, options, signal) {
     const answers = [];
@@ -87657,13 +90736,18 @@ function whyMissing({ component, answers }) {
     const reasons = answers.map(({ source, reason }) => `${(0,oci_reference/* printNamespace */.lp)(source)}: ${reason}`);
     return `${component.from}:${component.fromTag} is at no source (${reasons.join("; ")})`;
 }
+/**
+ * Asks one source for an image. HEAD only, unless platforms have to be chosen.
+ * @returns the image; or, without one, why the source does not have it.
+ * @throws OperationError when the source is in trouble for good.
+ */
 async function askSource(component, source, options, signal) {
     const repository = source.repository((0,oci_reference/* repositoryOf */._M)(source, component.from));
     try {
         const resolved = await repository.resolve(component.fromTag, signal);
         if (resolved === undefined)
             return { image: undefined, reason: "not found" };
-        const chosen = await choosePlatforms(repository, resolved.digest, options, signal);
+        const chosen = await choosePlatforms(repository, resolved, options, signal);
         // What signs the whole index does not sign a part of it.
         const finder = chosen === undefined ? options.attachments : undefined;
         const image = {
@@ -87685,15 +90769,16 @@ async function askSource(component, source, options, signal) {
         if (error.status === 401 || error.status === 403) {
             return { image: undefined, reason: `refused with status ${error.status}: not there, or not public` };
         }
-        // A source that is down for now does not keep the next one from serving the image.
-        if (error.temporary)
-            return { image: undefined, reason: error.message };
-        throw error;
+        // Whatever is wrong with one source, be it that no pulls are left, does not keep the next one from serving the image.
+        return { image: undefined, reason: error.message };
     }
 }
 /** The new index where only some platforms are wanted; undefined where the image goes as it is. */
-async function choosePlatforms(repository, digest, { wantsPlatform, log }, signal) {
+async function choosePlatforms(repository, { digest, mediaType }, { wantsPlatform, log }, signal) {
     if (wantsPlatform === undefined)
+        return undefined;
+    // What is known not to be an index is not read for that: it would be a pull.
+    if (isManifestType(mediaType) && !isIndexType(mediaType))
         return undefined;
     const manifest = await repository.manifest(digest, signal);
     if (manifest.kind !== "index")
@@ -87761,13 +90846,14 @@ function wait_isComplete(sighting) {
 
 
 
+
 /**
  * Looks at sources and destinations and writes down what the plan needs. Waits for images that are not there yet; sends
  * no write anywhere.
  * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
 async function takeSnapshot(options) {
-    const { repository, universe, catalogue, destinations, overwrite, signal } = options;
+    const { repository, universe, catalogue, destinations, overwrite, pruneLimit, signal } = options;
     const wantedComponents = new Map();
     for (const version of options.wanted)
         wantedComponents.set(version.tag, await catalogue.read(version));
@@ -87777,11 +90863,12 @@ async function takeSnapshot(options) {
     const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
     const stocks = await Promise.all(destinations.map(async (destination) => {
         try {
-            const [tags, stock] = await Promise.all([
+            const [deletion, tags, stock] = await Promise.all([
+                knownDeletion(destination, options.wait.log, signal),
                 listTags(destination, names, signal),
                 takeStock(destination, all, imagesFor(destination, all, sightings), signal),
             ]);
-            return { ...stock, tags };
+            return { ...stock, ...deletion, tags };
         }
         catch (error) {
             if (signal.aborted)
@@ -87790,11 +90877,17 @@ async function takeSnapshot(options) {
         }
     }));
     const components = await componentsSeen(universe, wantedComponents, catalogue, stocks);
-    const snapshot = { repository, universe, wanted, components, destinations: stocks, overwrite };
-    return {
-        ...snapshot,
-        destinations: await Promise.all(stocks.map((stock, index) => snapshot_complete(snapshot, stock, destinations[index], signal))),
+    const snapshot = {
+        repository,
+        universe,
+        wanted,
+        components,
+        destinations: stocks,
+        overwrite,
+        pruneLimit,
     };
+    const completed = await Promise.all(stocks.map((stock, index) => snapshot_complete(snapshot, stock, destinations[index], signal)));
+    return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
 }
 async function snapshot_complete(snapshot, stock, destination, signal) {
     if (destination === undefined)
@@ -87991,7 +91084,1060 @@ function runProgram(program, input) {
 }
 
 // EXTERNAL MODULE: ./src/oci/transport.ts + 2 modules
-var transport = __nccwpck_require__(6592);
+var transport = __nccwpck_require__(8727);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+// EXTERNAL MODULE: ./src/oci/addresses.ts
+var addresses = __nccwpck_require__(7109);
+;// CONCATENATED MODULE: ./src/destinations/egress.ts
+
+
+
+
+
+/**
+ * Services that answer with the address of who asks, over IPv4 only, as TCR's allowlist has it. No action of Tencent Cloud
+ * tells a caller the address, nor is one in any of its errors, and a closed instance does not answer at all. Several are
+ * asked because one may be down, and because a runner may be seen under more than one address.
+ */
+const usualServices = [
+    new URL("https://checkip.amazonaws.com/"),
+    new URL("https://api.ipify.org/"),
+    new URL("https://ipv4.icanhazip.com/"),
+];
+/** Time for one service to answer, in milliseconds. */
+const answerTime = 10_000;
+/** Largest answer that is read, in bytes: an address has 15 at most, and a line end. */
+const egress_answerLimit = 256;
+/**
+ * The addresses that the runner is seen under: those that the user gave, and those that the services say.
+ * @param transport tries once: another service is as good as another try.
+ */
+function createEgress(input, transport, log) {
+    const services = input.services ?? (input.blocks.length > 0 ? [] : usualServices);
+    return async (signal) => {
+        const answers = await Promise.all(services.map((url) => askAddress(url, transport, log, signal)));
+        const found = answers.flatMap((address) => (address === undefined ? [] : [`${address}/32`]));
+        const blocks = [...new Set([...input.blocks, ...found])];
+        if (blocks.length > 0)
+            return blocks;
+        throw new src_errors/* OperationError */.OK({
+            side: "destination",
+            host: services.map(({ host }) => host).join(", "),
+            operation: "asking for the address that this runner is seen under",
+            problem: "no service gave one",
+            advice: "Give the addresses in `tcr-egress`.",
+            temporary: true,
+        });
+    };
+}
+/** What one service says; undefined where it says nothing usable. */
+async function askAddress(url, transport, log, signal) {
+    const until = AbortSignal.any([signal, AbortSignal.timeout(answerTime)]);
+    try {
+        const response = await transport.send({ method: "GET", url, signal: until, once: true });
+        const text = (await (0,http/* readBytes */.io)(response, egress_answerLimit)).toString("utf8").trim();
+        // Never a private address, nor a text that would become a network: a service may be somebody else's by now.
+        if (response.status === 200 && (0,external_node_net_.isIPv4)(text) && !(0,addresses/* isLocalAddress */.M)(text))
+            return text;
+        log.debug(`${url.host} answered ${response.status} "${(0,src_log/* printable */.g$)(text, 60)}" instead of an address`);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        log.debug(`${url.host} gave no address: ${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}`);
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-instance.ts
+
+
+
+
+
+
+/**
+ * Region that the lookup is sent to. Any one answers for all with `AllRegion`; Harbor's TCR adapter asks this one.
+ * https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/tencentcr/adapter.go
+ */
+const lookupRegion = "ap-guangzhou";
+/** Largest page of `DescribeInstances`. The filter leaves one instance, or the few whose names contain it. */
+const instancePage = 100;
+const instancesSchema = dist/* object */.Ikc({
+    Registries: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ RegistryId: dist/* string */.YjP(), RegistryName: dist/* string */.YjP(), RegionName: dist/* string */.YjP() })), []),
+});
+/**
+ * The instance of a destination, by its attributes or its host name: `<instance>.tencentcloudcr.com`, or
+ * `<instance>-vpc.tencentcloudcr.com` inside a private network.
+ * @throws InputError when neither tells it.
+ */
+function instanceTarget(input) {
+    const { registryId, region } = input;
+    if (registryId !== undefined && region !== undefined)
+        return { kind: "identified", registryId, region };
+    const place = (0,oci_reference/* printNamespace */.lp)(input);
+    if (registryId !== undefined || region !== undefined) {
+        throw new src_errors/* InputError */.dz(`${place}: \`registry-id\` and \`region\` go together: give both or neither`);
+    }
+    const name = instanceNameOf(input.registry);
+    if (name !== undefined)
+        return { kind: "named", name };
+    throw new src_errors/* InputError */.dz(`${place}: the host name does not tell the TCR instance: add its id and region, ` +
+        `for example \`${place},registry-id=tcr-xxxxxxxx,region=ap-guangzhou\``);
+}
+/** The instance that a default domain names, with or without the `-vpc` of its private form; undefined for other hosts. */
+function instanceNameOf(registry) {
+    return /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(registry)?.[1];
+}
+/** A TCR instance behind an API client. Nothing is asked before the first call. */
+function createTcrInstance(api, target, clock) {
+    const identity = leased(clock, async (signal) => {
+        const value = target.kind === "identified" ? target : await findInstance(api, target.name, signal);
+        return { value, until: Number.POSITIVE_INFINITY };
+    });
+    return {
+        host: api.url.host,
+        async call(call, schema) {
+            const { registryId, region } = await identity.get(call.signal);
+            const parameters = { RegistryId: registryId, ...call.parameters };
+            return api.call({ ...call, region, parameters }, schema);
+        },
+    };
+}
+async function findInstance(api, name, signal) {
+    const operation = `looking for the TCR instance ${name}`;
+    const answer = await api.call({
+        action: "DescribeInstances",
+        operation,
+        region: lookupRegion,
+        parameters: {
+            AllRegion: true,
+            Limit: instancePage,
+            Filters: [{ Name: "RegistryName", Values: [name] }],
+        },
+        signal,
+    }, instancesSchema);
+    // The filter is not documented to be exact: `harbor` must not end up in the instance `harbor-test`.
+    const found = answer.Registries.find((registry) => registry.RegistryName === name);
+    if (found !== undefined)
+        return { registryId: found.RegistryId, region: found.RegionName };
+    const others = answer.Registries.map((registry) => (0,src_log/* printable */.g$)(registry.RegistryName));
+    throw vendorFailure({ host: api.url.host, operation }, {
+        problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
+        advice: "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
+            "`registry-id=` and `region=`. For an instance of the international site add " +
+            "`api=https://tcr.intl.tencentcloudapi.com`.",
+    });
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-login.ts
+
+
+
+
+/**
+ * How long before its end a temporary login is replaced, in milliseconds. Its end is a time of Tencent Cloud's clock, which
+ * may differ from ours by up to 5 minutes: with a greater difference it would not have accepted the signed request.
+ */
+const loginMargin = 5 * 60_000;
+/** Of a time without a unit: seconds stay below this number for 30,000 years, milliseconds have been above it since 2001. */
+const millisecondsFrom = 1e12;
+const loginSchema = dist/* object */.Ikc({
+    Username: dist/* string */.YjP(),
+    Token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)),
+    ExpTime: dist/* number */.aig(),
+});
+/** A login for the registry that TCR makes for an hour, and anew before that has passed. Masked before anyone gets it. */
+function temporaryLogin(instance, clock, log) {
+    return leased(clock, async (signal) => {
+        const answer = await instance.call({
+            action: "CreateInstanceToken",
+            operation: "getting a temporary registry login",
+            parameters: { TokenType: "temp" },
+            signal,
+        }, loginSchema);
+        const value = { username: answer.Username, password: answer.Token };
+        log.mask(value.password);
+        log.mask(Buffer.from(`${value.username}:${value.password}`).toString("base64"));
+        const end = answer.ExpTime < millisecondsFrom ? answer.ExpTime * 1000 : answer.ExpTime;
+        return { value, until: end - loginMargin };
+    });
+}
+/**
+ * Whose a registry login is, by the form of its user name: a service account's begins with `tcr$`, that of an account's or
+ * a sub-account's access credential is the account's number.
+ * https://www.tencentcloud.com/document/product/1051/41829
+ */
+function loginKind(username) {
+    if (username.startsWith("tcr$"))
+        return "service-account";
+    return /^[0-9]{5,20}$/.test(username) ? "access-credential" : "unknown";
+}
+/** Why tags cannot be deleted with a registry login alone, and what can. */
+function noDeletionReason(username) {
+    const kind = username === undefined ? "unknown" : loginKind(username);
+    const name = (0,src_log/* printable */.g$)(username ?? "", 60);
+    const why = {
+        "service-account": `the login ${name} is a service account, for which TCR has no right to delete`,
+        "access-credential": `the login ${name} is an access credential, which is for the registry alone`,
+        unknown: "which takes no registry login",
+    }[kind];
+    const means = "TCR deletes tags by its API only";
+    return (`${means}${kind === "unknown" ? `, ${why}` : `: ${why}`}. ` +
+        "Set `tcr-secret-id` and `tcr-secret-key`, or `tcr-role-arn` and `tcr-provider-id`.");
+}
+const tcr_login_claimsSchema = dist/* object */.Ikc({ exp: dist/* optional */.lqM(dist/* number */.aig()) });
+/**
+ * When a password runs out, in milliseconds since the epoch, where it says so itself: TCR's are JSON Web Tokens (RFC 7519).
+ * Undefined where it does not.
+ */
+function passwordEnd(password) {
+    const [, claims] = /^[\w-]+\.([\w-]+)\.[\w-]+$/.exec(password) ?? [];
+    if (claims === undefined)
+        return undefined;
+    try {
+        const { exp } = (0,http/* parseJson */.qF)(Buffer.from(claims, "base64url").toString("utf8"), tcr_login_claimsSchema);
+        return exp === undefined ? undefined : exp * 1000;
+    }
+    catch {
+        // Anything else of that form is a password like others; the registry judges it.
+        return undefined;
+    }
+}
+/** A day, in milliseconds: whatever ends sooner is a temporary login, which lives for an hour. */
+const day = 24 * 60 * 60_000;
+/** Says early that a login given by the user will end, perhaps in the middle of the run: nothing renews it. */
+function warnOfEnd(login, name, clock, log) {
+    const end = passwordEnd(login.password);
+    if (end === undefined || end > clock.now() + day)
+        return;
+    const minutes = Math.round((end - clock.now()) / 60_000);
+    const when = minutes > 0 ? `ends in ${minutes} minutes` : "has ended";
+    log.warning(`${name}: the password of this TCR login is a temporary one and ${when}. Give an API key or a role, with which a ` +
+        "login is made here and renewed, or a long-term access credential.");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-pages.ts
+/**
+ * Page size for lists of the TCR API. The default of every action; a larger one is documented for some of them only.
+ * https://www.tencentcloud.com/document/product/1051/41098
+ */
+const pageSize = 20;
+/** Most pages that are read of one list: 10,000 entries, and an end to a server that invents new ones for ever. */
+const tcr_pages_pageLimit = 500;
+/**
+ * The entries of a TCR list, page by page, as far as the caller reads.
+ *
+ * In these lists `Offset` is the number of a page and starts at 1. Neither `TotalCount`, which changes while others write,
+ * nor a short page is taken for the end, but a page that brings nothing new. Harbor's adapter compares with `TotalCount`.
+ * @param read gets the page of that number.
+ * @param nameOf tells entries apart.
+ */
+async function* entries(read, nameOf) {
+    const seen = new Set();
+    for (let page = 1; page <= tcr_pages_pageLimit; page++) {
+        const fresh = (await read(page)).filter((entry) => !seen.has(nameOf(entry)));
+        if (fresh.length === 0)
+            return;
+        for (const entry of fresh)
+            seen.add(nameOf(entry));
+        yield* fresh;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-namespace.ts
+
+
+
+const namespacesSchema = dist/* object */.Ikc({
+    NamespaceList: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ Name: dist/* string */.YjP(), Public: dist/* nullish */.cl6(dist/* boolean */.zMY()) })), []),
+});
+/**
+ * Creates a namespace unless it exists: TCR makes repositories on a push, but not namespaces.
+ * @throws OperationError
+ */
+async function ensureNamespace(instance, namespace, input, log, signal) {
+    const existing = await findNamespace(instance, namespace, signal);
+    if (existing === undefined)
+        return createNamespace(instance, namespace, input, log, signal);
+    if (input.public && existing.Public === false) {
+        log.warning(`The TCR namespace ${input.registry}/${namespace} exists and is private; \`public=true\` only counts when the ` +
+            "namespace is created. Make it public in the TCR console if others are to pull from it.");
+    }
+}
+/**
+ * What `ensureNamespace` would find, and do.
+ * @throws OperationError
+ */
+async function previewNamespace(instance, namespace, input, signal) {
+    const found = await findNamespace(instance, namespace, signal);
+    const subject = "namespace";
+    const kind = (isPublic) => (isPublic ? "public" : "private");
+    if (found === undefined) {
+        return {
+            subject,
+            there: false,
+            outcome: "unknown",
+            finding: `There is no namespace ${namespace} yet; a run makes it, ${kind(input.public)}.`,
+            remedy: "The key needs `tcr:CreateNamespace` for that; or make the namespace in the TCR console.",
+        };
+    }
+    const visibility = found.Public == null ? "" : `, and is ${kind(found.Public)}`;
+    return {
+        subject,
+        there: true,
+        outcome: "ok",
+        finding: `The namespace ${namespace} is there${visibility}.`,
+    };
+}
+async function findNamespace(instance, namespace, signal) {
+    const operation = `looking for the namespace ${namespace}`;
+    const read = async (page) => {
+        const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
+        const call = { action: "DescribeNamespaces", operation, parameters, signal };
+        return (await instance.call(call, namespacesSchema)).NamespaceList;
+    };
+    // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
+    for await (const entry of entries(read, ({ Name }) => Name)) {
+        if (entry.Name === namespace)
+            return entry;
+    }
+    return undefined;
+}
+async function createNamespace(instance, namespace, input, log, signal) {
+    const operation = `creating the namespace ${namespace}`;
+    const parameters = { NamespaceName: namespace, IsPublic: input.public };
+    try {
+        await instance.call({ action: "CreateNamespace", operation, parameters, signal }, dist/* object */.Ikc({}));
+    }
+    catch (error) {
+        if (isConflict(error))
+            return;
+        throw error;
+    }
+    log.info(`Created the ${input.public ? "public" : "private"} TCR namespace ${input.registry}/${namespace}.`);
+}
+/** "Exists already", below several parents: `FailedOperation.`, `InternalError.`. Someone else was faster. */
+function isConflict(error) {
+    return error instanceof src_errors/* OperationError */.OK && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tag-confirmation.ts
+
+/**
+ * Pauses before the second and third look at a tag that is still listed, in milliseconds. The API does not say that a
+ * deletion is complete when it answers; a few seconds tell a slow list from a deletion that did not happen.
+ */
+const confirmationPauses = [1000, 3000];
+/** Deletes tags and reads back that they are gone. Throws only the signal's reason. */
+function deleteInBatches(deletion, tags, signal) {
+    return inTurn(batches(tags, deletion.batchSize), (batch) => deleteBatch(deletion, batch, signal));
+}
+async function deleteBatch(deletion, tags, signal) {
+    try {
+        await deletion.request(tags, signal);
+    }
+    catch (error) {
+        const meaning = deletion.judge(error);
+        // One tag that is missing or protected may fail the whole batch; the others must not stay for it.
+        if (tags.length > 1 && meaning !== "failed") {
+            return inTurn(tags, async (tag) => deleteBatch(deletion, [tag], signal));
+        }
+        if (meaning !== "gone")
+            return tags.map((tag) => failed(tag, deletion.explain(error), signal));
+    }
+    return inTurn(tags, async (tag) => [await tag_confirmation_confirm(deletion, tag, signal)]);
+}
+async function tag_confirmation_confirm(deletion, tag, signal) {
+    try {
+        if (!(await staysListed(deletion, tag, signal)))
+            return { tag, failure: undefined };
+    }
+    catch (error) {
+        return failed(tag, error, signal);
+    }
+    return {
+        tag,
+        failure: `TCR still lists ${deletion.path}:${tag} after its deletion. Run again, or delete it in the TCR console.`,
+    };
+}
+async function staysListed(deletion, tag, signal) {
+    for (const pause of [0, ...confirmationPauses]) {
+        if (pause > 0)
+            await deletion.clock.sleep(pause, signal);
+        if (!(await deletion.isListed(tag, signal)))
+            return false;
+    }
+    return true;
+}
+/** Works through items one after the other: the API's rate limit leaves nothing to gain by doing more at once. */
+async function inTurn(items, work) {
+    const results = [];
+    for (const item of items)
+        results.push(...(await work(item)));
+    return results;
+}
+function batches(tags, size) {
+    const count = Math.ceil(tags.length / size);
+    return Array.from({ length: count }, (_, batch) => tags.slice(batch * size, (batch + 1) * size));
+}
+/** @throws the signal's reason when it aborted: then the whole run ends, not this tag. */
+function failed(tag, error, signal) {
+    signal.throwIfAborted();
+    return { tag, failure: (0,src_errors/* messageOf */.bD)(error) };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-tags.ts
+
+
+
+
+
+/** Most tags in one `DeleteRepositoryTags`, by the vendor's SDK (`DeleteRepositoryTagsRequest` of package tcr, 2019-09-24). */
+const batchSize = 20;
+const imagesSchema = dist/* object */.Ikc({
+    ImageInfoList: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ ImageVersion: dist/* string */.YjP() })), []),
+});
+/** The tags of one repository of a TCR instance. */
+function tcrTags(instance, clock, repository) {
+    const path = `${repository.namespace}/${repository.name}`;
+    const names = { NamespaceName: repository.namespace, RepositoryName: repository.name };
+    async function request(tags, signal) {
+        const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
+        const parameters = { ...names, Tags: tags };
+        const call = { action: "DeleteRepositoryTags", operation, repository: path, parameters, signal };
+        await instance.call(call, dist/* object */.Ikc({}));
+    }
+    async function isListed(tag, signal) {
+        const operation = `reading back the tag ${tag}`;
+        const read = async (page) => {
+            const parameters = { ...names, ImageVersion: tag, ExactMatch: true, Limit: pageSize, Offset: page };
+            const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
+            return (await instance.call(call, imagesSchema)).ImageInfoList;
+        };
+        try {
+            for await (const image of entries(read, ({ ImageVersion }) => ImageVersion)) {
+                if (image.ImageVersion === tag)
+                    return true;
+            }
+            return false;
+        }
+        catch (error) {
+            // The repository went away with its last tag.
+            if (hasCode(error, "ResourceNotFound"))
+                return false;
+            throw error;
+        }
+    }
+    async function tryDeletion(signal) {
+        const parameters = { ...names, Limit: 1, Offset: 1 };
+        const operation = "listing images";
+        const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
+        try {
+            await instance.call(call, imagesSchema);
+        }
+        catch (error) {
+            // A repository that is not there: the key was let that far.
+            if (!hasCode(error, "ResourceNotFound"))
+                throw error;
+        }
+        return {
+            outcome: "unknown",
+            finding: "The key may list images (`tcr:DescribeImages`); whether it may delete tags, TCR tells only when one is deleted.",
+            remedy: "See that the policy of the key or role has `tcr:DeleteRepositoryTags` on this namespace.",
+        };
+    }
+    const deletion = { path, batchSize, clock, request, isListed, judge, explain };
+    return { tryDeletion, delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
+}
+function judge(error) {
+    if (hasCode(error, "ResourceNotFound"))
+        return "gone";
+    return isProtected(error) ? "single" : "failed";
+}
+/** Harbor, which TCR is built on, refuses to delete a tag that an immutability rule covers with this code. */
+function isProtected(error) {
+    return hasCode(error, "FailedOperation.PreconditionFailed");
+}
+function explain(error) {
+    if (!isProtected(error))
+        return error;
+    const advice = "An immutable tag rule of the namespace protects this tag: exclude it from the rule in the TCR console, or keep it.";
+    return new src_errors/* OperationError */.OK({ ...error.details, advice }, { cause: error });
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr.ts
+
+
+
+
+
+/** API of the mainland site; the international one is chosen by the `api` attribute. */
+const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
+/**
+ * A namespace of a Tencent Container Registry (Enterprise) instance. Sends nothing.
+ * @throws InputError when nothing tells which instance it is.
+ */
+function createTcrDestination(options) {
+    const { input, api, login, clock, log } = options;
+    const place = { registry: input.registry, path: input.path, name: (0,oci_reference/* printNamespace */.lp)(input) };
+    if (login !== undefined)
+        warnOfEnd(login, place.name, clock, log);
+    const instance = tcrInstanceOf(input, api, clock);
+    const temporary = temporaryLogin(instance, clock, log);
+    return {
+        ...place,
+        credentials: login === undefined ? (signal) => temporary.get(signal) : () => Promise.resolve(login),
+        // Tencent does not document whether a deleted tag takes others of its digest along.
+        deletion: "shared-digest-unsafe",
+        prepare: (signal) => ensureNamespace(instance, tcrRepository(input.path).namespace, input, log, signal),
+        preview: (signal) => previewNamespace(instance, tcrRepository(input.path).namespace, input, signal),
+        tryDeletion: (signal, repository) => tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
+        deleteTags: (repository, tags, signal) => {
+            const names = tags.map(({ tag }) => tag);
+            return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
+        },
+    };
+}
+/**
+ * The instance that a destination is on.
+ * @throws InputError when nothing tells which it is.
+ */
+function tcrInstanceOf(input, api, clock) {
+    return createTcrInstance(api, instanceTarget(input), clock);
+}
+/**
+ * A namespace of TCR with a registry login alone: it can be pushed to, but nothing be created or deleted. Asks for the
+ * login once, to say early what it is; sends nothing.
+ */
+async function tcrWithoutApi({ registry, path }, credentials, clock, log) {
+    const name = (0,oci_reference/* printNamespace */.lp)({ registry, path });
+    // A credential helper that fails is reported where the login is needed.
+    const login = await credentials().catch(() => undefined);
+    if (login !== undefined)
+        warnOfEnd(login, name, clock, log);
+    const reason = noDeletionReason(login?.username);
+    return {
+        registry,
+        path,
+        name,
+        credentials,
+        deletion: "unavailable",
+        deletionUnavailable: reason,
+        // Creating a namespace needs the API as well; a missing one shows with the first push.
+        prepare: () => Promise.resolve(),
+        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
+    };
+}
+/** Splits a path at its first slash: a TCR namespace has one part, a repository below it may have several. */
+function tcrRepository(path) {
+    const [namespace = "", ...name] = path.split("/");
+    return { namespace, name: name.join("/") };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-access-mark.ts
+/** Longest description, in characters: that of a rule of a security group, which these entries are modelled on. */
+const longest = 100;
+const minute = 60_000;
+/** The mark as text. */
+function printMark(mark) {
+    // To the minute, rounded up: seconds are of no use here.
+    const until = new Date(Math.ceil(mark.until / minute) * minute).toISOString().replace(/:00\.000Z$/, "Z");
+    const flag = mark.endpoint ? "+endpoint" : "";
+    const text = `harbor-release-mirror ${mark.id}${flag} run ${mark.runId}/${mark.attempt} until ${until}`;
+    const named = `${text} ${mark.repository ?? ""}`.trim();
+    return named.length <= longest ? named : text;
+}
+const tcr_access_mark_form = /^harbor-release-mirror ([0-9a-f]{8})(\+endpoint)? run ([0-9]{1,15})\/([0-9]{1,9}) until ([0-9T:-]{16}Z)(?: ([\w.-]+\/[\w.-]+))?$/;
+/** Reads a description; undefined when it is none of ours, in every detail. */
+function parseMark(description) {
+    const [, id, flag, runId, attempt, until = "", repository] = tcr_access_mark_form.exec(description) ?? [];
+    const time = Date.parse(until);
+    if (id === undefined || runId === undefined || Number.isNaN(time))
+        return undefined;
+    return { id, runId, attempt: Number(attempt), until: time, repository, endpoint: flag !== undefined };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-allowlist.ts
+
+
+
+/** https://cloud.tencent.com/document/product/1141/53906 */
+const policiesSchema = dist/* object */.Ikc({
+    SecurityPolicySet: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({
+        PolicyIndex: dist/* number */.aig(),
+        CidrBlock: dist/* nullish */.cl6(dist/* string */.YjP(), ""),
+        Description: dist/* nullish */.cl6(dist/* string */.YjP(), ""),
+        PolicyVersion: dist/* nullish */.cl6(dist/* string */.YjP(), ""),
+    })), []),
+});
+/** Tries of one change. Between them lie the pauses below; a list that others change at the same time settles meanwhile. */
+const attempts = 3;
+/** Pause between two tries, in milliseconds. */
+const pause = 2000;
+/** The allowlist of the public endpoint of an instance. Sends nothing yet. */
+function createAllowlist(instance, clock) {
+    async function list(signal) {
+        const operation = "reading the allowlist of the public endpoint";
+        const call = { action: "DescribeSecurityPolicies", operation, parameters: {}, signal };
+        const { SecurityPolicySet } = await instance.call(call, policiesSchema);
+        return SecurityPolicySet.map((policy) => ({
+            block: policy.CidrBlock,
+            description: policy.Description,
+            index: policy.PolicyIndex,
+            version: policy.PolicyVersion,
+        }));
+    }
+    async function add(block, description, signal) {
+        const operation = `putting ${block} on the allowlist of the public endpoint`;
+        const parameters = { CidrBlock: block, Description: description };
+        const call = { action: "CreateSecurityPolicy", operation, parameters, signal };
+        await settle(operation, signal, async () => {
+            const isThere = async () => (await list(signal)).some((entry) => entry.block === block && entry.description === description);
+            // A call whose answer was lost has done its work; a second one would make a second entry, or fail over the first.
+            if (await isThere())
+                return true;
+            await instance.call(call, dist/* object */.Ikc({}));
+            return isThere();
+        });
+    }
+    async function removeAll(isMeant, signal) {
+        const operation = "taking an entry off the allowlist of the public endpoint";
+        let found;
+        await settle(operation, signal, async () => {
+            const all = await list(signal);
+            const meant = all.filter(({ description }) => isMeant(description));
+            found ??= meant;
+            // The last first: the places of those before it stay what they are.
+            for (const entry of meant.toReversed())
+                await remove(entry, all, operation, signal);
+            return meant.length === 0 || !(await list(signal)).some(({ description }) => isMeant(description));
+        });
+        return found ?? [];
+    }
+    /**
+     * By its address, because places change; `CidrBlock` has precedence, says the action. Only where another entry has the
+     * same address is it by place and version: then an address would not say whose is meant.
+     * https://www.tencentcloud.com/document/product/1051/50737
+     */
+    async function remove(entry, all, operation, signal) {
+        const isAlone = all.filter(({ block }) => block === entry.block).length === 1;
+        const parameters = isAlone
+            ? { CidrBlock: entry.block }
+            : { PolicyIndex: entry.index, PolicyVersion: entry.version };
+        await instance.call({ action: "DeleteSecurityPolicy", operation, parameters, signal }, dist/* object */.Ikc({}));
+    }
+    async function settle(operation, signal, change) {
+        for (let attempt = 1;; attempt++) {
+            try {
+                if (await change())
+                    return;
+            }
+            catch (error) {
+                signal.throwIfAborted();
+                // Somebody else's change in between makes one fail; nothing else is told apart by the codes of these actions.
+                if (attempt === attempts)
+                    throw error;
+            }
+            if (attempt === attempts)
+                break;
+            await clock.sleep(pause, signal);
+        }
+        throw vendorFailure({ host: instance.host, operation }, { problem: "TCR took the request, but its allowlist does not show the change", advice: "Run again." });
+    }
+    return { list, add, removeAll };
+}
+/** Whether one of these entries lets every address of a network in. */
+function isCovered(block, entries) {
+    const [address = "", bits = 32] = parts(block);
+    return entries.some((entry) => {
+        const [network = "", prefix = 32] = parts(entry.block);
+        if (prefix > bits)
+            return false;
+        const list = new external_node_net_.BlockList();
+        try {
+            list.addSubnet(network, prefix, "ipv4");
+            return list.check(address, "ipv4");
+        }
+        catch {
+            // Not an IPv4 network: nothing that could cover one.
+            return false;
+        }
+    });
+}
+function parts(block) {
+    const [address = "", bits = "32"] = block.split("/");
+    return [address, Number(bits)];
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-endpoint.ts
+
+
+
+/** Longest wait for the endpoint to open, in milliseconds. Terraform's provider gives it 15 minutes; it takes one or two. */
+const openingTime = 10 * 60_000;
+/** Pause between two looks at its state, in milliseconds. */
+const tcr_endpoint_pause = 5000;
+const statusSchema = dist/* object */.Ikc({ Status: dist/* string */.YjP(), Reason: dist/* nullish */.cl6(dist/* string */.YjP(), "") });
+/** https://www.tencentcloud.com/document/product/1051/41106 */
+function createPublicEndpoint(instance, clock) {
+    async function look(signal) {
+        const operation = "asking for the state of the public endpoint";
+        const call = { action: "DescribeExternalEndpointStatus", operation, parameters: {}, signal };
+        return instance.call(call, statusSchema);
+    }
+    async function manage(Operation, signal) {
+        const operation = `${Operation === "Create" ? "opening" : "closing"} the public endpoint`;
+        const call = { action: "ManageExternalEndpoint", operation, parameters: { Operation }, signal };
+        await instance.call(call, dist/* object */.Ikc({}));
+    }
+    return {
+        state: async (signal) => (await look(signal)).Status,
+        close: (signal) => manage("Delete", signal),
+        async open(signal) {
+            if ((await look(signal)).Status === "Closed")
+                await manage("Create", signal);
+            const end = clock.now() + openingTime;
+            for (;;) {
+                const { Status, Reason } = await look(signal);
+                if (Status === "Opened")
+                    return;
+                // It may be listed as closed for a moment after the request.
+                if ((Status !== "Opening" && Status !== "Closed") || clock.now() >= end) {
+                    throw vendorFailure({ host: instance.host, operation: "opening the public endpoint" }, {
+                        problem: `its state is ${(0,src_log/* printable */.g$)(Status, 40)}${Reason === "" ? "" : ` (${(0,src_log/* printable */.g$)(Reason)})`}`,
+                        advice: "Look at the access control of the instance in the TCR console, and run again.",
+                    });
+                }
+                await clock.sleep(tcr_endpoint_pause, signal);
+            }
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-access.ts
+
+
+
+
+
+
+
+/** Longest wait for the registry to answer once the entry is made, in milliseconds. Nobody documents how long it takes. */
+const longestWait = 3 * 60_000;
+/** Pause between two attempts to reach the registry, in milliseconds. */
+const tcr_access_pause = 5000;
+/**
+ * Pause between two looks at the allowlist during the run, in milliseconds. An entry of another run of ours that covers this
+ * runner as well goes away with that run, and tools that own the list (Terraform) may take ours away.
+ */
+const keepingPause = 30_000;
+/**
+ * Lets the runner into an instance: reads the state of its public endpoint, opens that where it is asked for, sweeps away
+ * what dead runs left, and puts the runner's addresses on the allowlist, unless an entry covers them already.
+ * @throws OperationError when the registry cannot be reached afterwards.
+ */
+async function letIn(closed, how, signal) {
+    const { instance, clock, log, registry } = closed;
+    const opened = await openEndpoint(closed, how, createPublicEndpoint(instance, clock), signal);
+    if (opened === "not-needed")
+        return () => Promise.resolve();
+    const allowlist = createAllowlist(instance, clock);
+    const { all } = await sweep(closed, allowlist, signal);
+    // Whoever of ours is the last to leave closes what the first had opened.
+    const endpoint = opened === "opened" || all.some((mark) => mark.endpoint);
+    if (endpoint && opened !== "opened")
+        how.noteEndpoint();
+    const description = printMark({ ...how.mark, endpoint });
+    const blocks = new Set();
+    const cover = async (until) => {
+        for (const block of blocks) {
+            if (isCovered(block, await allowlist.list(until)))
+                continue;
+            await allowlist.add(block, description, until);
+            log.info(`Put ${block} on the allowlist of ${registry} until the end of this job.`);
+        }
+    };
+    const end = clock.now() + longestWait;
+    for (;;) {
+        // Anew each time: a runner may leave by one address now and by another the next moment.
+        for (const block of await how.egress(signal))
+            blocks.add(block);
+        await cover(signal);
+        if (await how.answers(signal))
+            break;
+        if (clock.now() >= end)
+            throw unreachable(registry, blocks);
+        await clock.sleep(tcr_access_pause, signal);
+    }
+    return (until) => keep(cover, clock, log, until);
+}
+/** Opens the public endpoint where it has to be. `not-needed`: the registry is reached without it, from a private network. */
+async function openEndpoint({ registry, log }, { mode, answers, noteEndpoint }, endpoint, signal) {
+    const state = await endpoint.state(signal);
+    if (state === "Opened")
+        return "open";
+    if (await answers(signal)) {
+        log.info(`The public endpoint of ${registry} is not open, and is not needed from here.`);
+        return "not-needed";
+    }
+    if (state === "Closed") {
+        if (mode !== "endpoint") {
+            throw vendorFailure({ host: registry, operation: "letting this runner in" }, {
+                problem: "the public endpoint of the TCR instance is closed",
+                advice: "Open it in the TCR console, or set `tcr-open-access: endpoint`, which opens it for the time of the job, or run " +
+                    "this job in a network that is linked to the instance.",
+            });
+        }
+        noteEndpoint();
+        log.info(`Opening the public endpoint of ${registry} until the end of this job.`);
+    }
+    await endpoint.open(signal);
+    return state === "Closed" ? "opened" : "open";
+}
+/** Goes on after failures: the copy itself tells when the registry does not answer. */
+async function keep(cover, clock, log, signal) {
+    while (!signal.aborted) {
+        try {
+            await clock.sleep(keepingPause, signal);
+            await cover(signal);
+        }
+        catch (error) {
+            if (!signal.aborted)
+                log.debug(`looking after the allowlist: ${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}`);
+        }
+    }
+}
+function unreachable(registry, blocks) {
+    return vendorFailure({ host: registry, operation: "letting this runner in" }, {
+        problem: `the registry does not answer, though ${[...blocks].join(", ")} may come in since ${longestWait / 60_000} minutes`,
+        advice: "If this runner leaves its network under other addresses, give them in `tcr-egress`.",
+    });
+}
+/**
+ * Takes the entries of dead runs off the allowlist.
+ * @returns all marks that were on it, and those that stay.
+ */
+async function sweep({ registry, isOver, log }, allowlist, signal) {
+    const all = (await allowlist.list(signal)).flatMap(({ description }) => parseMark(description) ?? []);
+    const dead = new Set();
+    for (const mark of all)
+        if (!dead.has(mark.id) && (await isOver(mark)))
+            dead.add(mark.id);
+    if (dead.size > 0) {
+        const removed = await allowlist.removeAll((text) => dead.has(parseMark(text)?.id ?? ""), signal);
+        for (const { block, description } of removed) {
+            log.info(`Took ${(0,src_log/* printable */.g$)(block)} off the allowlist of ${registry}, left there by "${(0,src_log/* printable */.g$)(description)}".`);
+        }
+    }
+    return { all, alive: all.filter(({ id }) => !dead.has(id)) };
+}
+/**
+ * Takes away what a job put there: its entries and, where the job or one before it opened the public endpoint, and no other
+ * run of ours is at work, that as well.
+ * @param id of the job's mark.
+ * @param closesEndpoint whether the job noted that the endpoint is to be closed.
+ * @throws OperationError when something stays.
+ */
+async function shutOut(closed, id, closesEndpoint, signal) {
+    const { instance, clock, log, registry } = closed;
+    const endpoint = createPublicEndpoint(instance, clock);
+    const allowlist = createAllowlist(instance, clock);
+    try {
+        const removed = await allowlist.removeAll((text) => parseMark(text)?.id === id, signal);
+        for (const { block } of removed)
+            log.info(`Took ${(0,src_log/* printable */.g$)(block)} off the allowlist of ${registry}.`);
+        if (!closesEndpoint)
+            return;
+        const { alive } = await sweep(closed, allowlist, signal);
+        if (alive.length > 0) {
+            const runs = alive.map(({ runId }) => runId).join(", ");
+            log.info(`Left the public endpoint of ${registry} open for run ${runs}, which closes it.`);
+            return;
+        }
+    }
+    catch (error) {
+        // A closed endpoint has no allowlist to show: the job did not come as far as opening it.
+        const isClosed = hasCode(error, "ResourceNotFound") && (await endpoint.state(signal)) === "Closed";
+        if (isClosed)
+            return;
+        throw error;
+    }
+    if ((await endpoint.state(signal)) === "Closed")
+        return;
+    await endpoint.close(signal);
+    log.info(`Closed the public endpoint of ${registry} again.`);
+}
+
+;// CONCATENATED MODULE: ./src/github/workflow-runs.ts
+
+
+
+const runSchema = dist/* object */.Ikc({ status: dist/* nullish */.cl6(dist/* string */.YjP()), run_attempt: dist/* nullish */.cl6(dist/* number */.aig(), 1) });
+/**
+ * Whether an attempt of a workflow run has ended, as far as GitHub says so: a run that is gone, or that the token may not
+ * see (`actions: read` in a private repository), counts as going on.
+ * https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
+ */
+async function isRunOver({ octokit }, { owner, name }, run, log) {
+    try {
+        const answer = await octokit.rest.actions.getWorkflowRun({ owner, repo: name, run_id: Number(run.id) });
+        const { status, run_attempt } = dist/* parse */.qgA(runSchema, answer.data);
+        return status === "completed" || run_attempt > run.attempt;
+    }
+    catch (error) {
+        log.debug(`the state of run ${run.id} is not known: ${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}`);
+        return false;
+    }
+}
+
+// EXTERNAL MODULE: ./src/inputs-state.ts
+var inputs_state = __nccwpck_require__(7906);
+;// CONCATENATED MODULE: ./src/open-access.ts
+
+
+
+
+
+
+
+
+
+
+/** Longest life of a job, in milliseconds: https://docs.github.com/en/actions/reference/limits */
+const jobTime = { githubHosted: 6 * 3_600_000, selfHosted: 5 * 24 * 3_600_000 };
+/** Added to it, in milliseconds: the post step and another clock. */
+const jobTimeMargin = 30 * 60_000;
+/** Time for a registry to say anything, in milliseconds. One that shuts us out often drops what is sent to it. */
+const open_access_answerTime = 10_000;
+/**
+ * Lets the runner into every TCR instance that the user wants opened, one beside the other.
+ * @param saveState hands a value on to the post step, before anything is changed that this has to undo.
+ * @param ended aborts when the run is over; until then the entries are looked after.
+ * @returns why an instance could not be opened, by its registry; the others go on without it (P4).
+ */
+async function openAccess(inputs, context, saveState, signal, ended) {
+    const failures = new Map();
+    const mode = inputs.tcrOpenAccess;
+    if (mode === undefined)
+        return failures;
+    const mark = newMark(inputs, context.clock);
+    saveState(inputs_state/* stateNames */.U0.accessId, mark.id);
+    const endpoints = new Set();
+    const egress = createEgress(inputs.tcrEgress, context.network, context.log);
+    await Promise.all(closedInstances(inputs, context).map(async (closed) => {
+        const how = {
+            mode,
+            mark,
+            egress,
+            answers: (until) => answers(closed.registry, context.network, until),
+            noteEndpoint: () => {
+                endpoints.add(closed.registry);
+                saveState(inputs_state/* stateNames */.U0.endpoints, JSON.stringify([...endpoints]));
+            },
+        };
+        try {
+            const keeper = await letIn(closed, how, signal);
+            void keeper(AbortSignal.any([signal, ended]));
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            context.log.error((0,src_errors/* messageOf */.bD)(error));
+            failures.set(closed.registry, error instanceof Error ? error : new Error((0,src_errors/* messageOf */.bD)(error)));
+        }
+    }));
+    return failures;
+}
+/**
+ * Takes away what the main step of this job has opened. Tries all before it fails.
+ * @returns whether nothing is left behind.
+ */
+async function closeAccess(inputs, { accessId, endpoints }, context, signal) {
+    if (accessId === undefined)
+        return true;
+    const done = await Promise.all(closedInstances(inputs, context).map(async (closed) => {
+        try {
+            await shutOut(closed, accessId, endpoints.includes(closed.registry), signal);
+            return true;
+        }
+        catch (error) {
+            context.log.error(`${(0,src_errors/* messageOf */.bD)(error)} An entry may be left on the allowlist of ${closed.registry}: look in the TCR console for ` +
+                `"harbor-release-mirror ${accessId}", or let the next run take it away.`);
+            return false;
+        }
+    }));
+    return done.every(Boolean);
+}
+function newMark(inputs, clock) {
+    const { id: runId, attempt, githubHosted } = inputs.workflowRun;
+    const life = (githubHosted ? jobTime.githubHosted : jobTime.selfHosted) + jobTimeMargin;
+    return {
+        id: (0,external_node_crypto_.randomBytes)(4).toString("hex"),
+        runId,
+        attempt,
+        until: clock.now() + life,
+        repository: inputs.event.repository,
+        endpoint: false,
+    };
+}
+/** The instances, each once, of which the destinations are namespaces. A line that is wrong is reported where it is opened. */
+function closedInstances(inputs, context) {
+    const { tencentCloud, clock, log } = context;
+    const byRegistry = new Map();
+    for (const input of inputs.destinations) {
+        // The private domain leads past the public endpoint.
+        if (input.type !== "tcr" || /-vpc\.tencentcloudcr\.com(?::[0-9]+)?$/.test(input.registry))
+            continue;
+        if (!byRegistry.has(input.registry))
+            byRegistry.set(input.registry, input);
+    }
+    return [...byRegistry.values()].flatMap((input) => {
+        const api = tencentCloud(input.api ?? mainlandApi);
+        if (api === undefined)
+            return [];
+        try {
+            const instance = tcrInstanceOf(input, api, clock);
+            return { registry: input.registry, instance, clock, log, isOver: overTeller(inputs, context) };
+        }
+        catch (error) {
+            if (error instanceof src_errors/* InputError */.dz)
+                return [];
+            throw error;
+        }
+    });
+}
+/** Tells whether the job of a mark has ended: by its time, by a later attempt of its run, or by what GitHub says. */
+function overTeller(inputs, { github, clock, log }) {
+    const { repository } = inputs.event;
+    const { id, attempt } = inputs.workflowRun;
+    return async (mark) => {
+        if (mark.until < clock.now())
+            return true;
+        // The token is for this repository; of others, it knows nothing.
+        const known = repository === undefined ? undefined : (0,inputs_values/* repositoryIdOf */.Bu)(repository);
+        if (known === undefined || mark.repository !== repository)
+            return false;
+        // Another job of our own run may be at work; an earlier attempt cannot.
+        if (mark.runId === id)
+            return mark.attempt < attempt;
+        return isRunOver(github, known, { id: mark.runId, attempt: mark.attempt }, log);
+    };
+}
+/** Whether a registry answers as one: with 200, or with the 401 that asks for a login. */
+async function answers(registry, network, signal) {
+    const url = new URL("/v2/", (0,oci_reference/* registryOrigin */._g)(registry));
+    const until = AbortSignal.any([signal, AbortSignal.timeout(open_access_answerTime)]);
+    try {
+        const response = await network.send({ method: "GET", url, signal: until, once: true, connection: "own" });
+        await (0,http/* discard */.vf)(response);
+        return response.status === 200 || response.status === 401;
+    }
+    catch {
+        signal.throwIfAborted();
+        return false;
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/plan/selection.ts
 
 
@@ -88033,202 +92179,123 @@ function newestKnown(ordered) {
     return tags.length === 0 ? "It has no published releases." : `Its newest are ${tags.join(", ")}.`;
 }
 
-;// CONCATENATED MODULE: ./src/destinations/vendor-api.ts
+;// CONCATENATED MODULE: ./src/destinations/docker-hub-login.ts
 
 
-
-/** Largest answer that is read of a vendor's API, in bytes: a page of a list takes tens of kilobytes. */
-const vendor_api_answerLimit = 1024 * 1024;
-/** An URL below the base URL of an API, whose own path, if it has one, stays in front. */
-function apiUrl(base, path) {
-    return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
+/** The kind of a secret that a user gave. */
+function hubLoginKind(secret) {
+    if (secret.startsWith("dckr_pat_"))
+        return "personal token";
+    return secret.startsWith("dckr_oat_") ? "organisation token" : "password";
 }
+/** Whether a login is known on the routes below `/v2/namespaces` only; the older ones refuse it with 403. */
+function needsNamespaceRoutes(kind) {
+    return kind === "organisation token" || kind === "keyless";
+}
+/** What a user can do about a login that may not delete tags. */
+function deletionAdvice(kind) {
+    switch (kind) {
+        case "personal token":
+            return 'Use a personal access token with the permission "Read, Write, Delete".';
+        case "organisation token":
+            return "Give the organisation access token the scope `scope-tag-admin` on this repository.";
+        case "password":
+            return 'The user needs the right to delete here; a personal access token needs "Read, Write, Delete".';
+        case "keyless":
+            return ("Docker does not say whether a token of an OIDC connection may delete tags: give `dockerhub-token`, an organisation " +
+                "access token with `scope-tag-admin`, or set `keep=all` for this destination.");
+    }
+}
+const hubClaims = dist/* object */.Ikc({ scope: dist/* string */.YjP() });
+/** What the API's token of a personal access token with the permission "Read, Write, Delete" says; it includes the lesser ones. */
+const deletionScope = "repo:admin";
 /**
- * Sends a request to a vendor's API.
- * @throws OperationError when no answer comes; the signal's reason when it aborted.
+ * Why a login cannot delete tags, as far as the Hub API's own token for it says so: that of a personal access token lists
+ * its permission in the claim `scope` (https://github.com/mongodb/kingfisher/issues/202). Undefined: it can, or nothing is
+ * said. The names are those of https://docs.docker.com/reference/api/hub/latest/ ("Create personal access token").
  */
-async function sendToVendor(transport, request, operation) {
-    try {
-        return await transport.send(request);
-    }
-    catch (error) {
-        request.signal?.throwIfAborted();
-        if (error instanceof src_errors/* OperationError */.OK)
-            throw error;
-        throw vendorFailure(operation, {
-            problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error)),
-            advice: "Check that the runner can reach this host, and the `api` attribute of the destination.",
-            temporary: true,
-        }, error);
-    }
+function whyNoDeletion(kind, apiToken) {
+    if (mayDelete(kind, apiToken) !== false)
+        return undefined;
+    return `The personal access token has no permission to delete. ${deletionAdvice(kind)}`;
 }
-/**
- * Reads an answer as text, within the size limit.
- * @throws OperationError when it is too large or breaks off; the signal's reason when it aborted.
- */
-async function readAnswer(response, operation, signal) {
-    try {
-        return (await (0,http/* readBytes */.io)(response, vendor_api_answerLimit)).toString("utf8");
-    }
-    catch (error) {
-        signal?.throwIfAborted();
-        throw vendorFailure(operation, { status: response.status, problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error)) }, error);
-    }
-}
-/**
- * Checks the text of an answer against a schema.
- * @throws OperationError when it is not of that form.
- */
-function checkAnswer(text, schema, operation, status) {
-    try {
-        return (0,http/* parseJson */.qF)(text, schema);
-    }
-    catch (error) {
-        if (!(error instanceof http/* BodyError */.Ru))
-            throw error;
-        throw vendorFailure(operation, { status, problem: (0,src_log/* printable */.g$)(error.message) }, error);
-    }
-}
-/** The failure of a call to a vendor's API. */
-function vendorFailure(operation, details, cause) {
-    const all = { side: "destination", ...operation, ...details };
-    return new src_errors/* OperationError */.OK(all, cause === undefined ? undefined : { cause });
+/** Whether a login may delete tags, as far as the Hub API's own token for it says so; undefined: nothing is said. */
+function mayDelete(kind, apiToken) {
+    if (kind !== "personal token")
+        return undefined;
+    const scopes = readClaims(apiToken, hubClaims)?.scope.split(" ") ?? [];
+    const own = scopes.filter((scope) => scope.startsWith("repo:"));
+    return own.length === 0 ? undefined : own.includes(deletionScope);
 }
 
-;// CONCATENATED MODULE: ./src/destinations/docker-hub-api.ts
+;// CONCATENATED MODULE: ./src/destinations/docker-hub-rate-limit.ts
 
 
 
-
-
-
-/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
-const tokenLife = 9 * 60_000;
 /** Longest wait for the rate limit, in milliseconds. A job costs money while it waits; the next run prunes as well. */
-const longestWait = 5 * 60_000;
+const docker_hub_rate_limit_longestWait = 5 * 60_000;
 /** Shortest wait, in milliseconds: the time to wait for is in whole seconds, of another clock. */
 const shortestWait = 1000;
 /** How often one request is sent while Docker Hub answers 429. */
 const rateLimitAttempts = 3;
-const docker_hub_api_tokenSchema = dist/* object */.Ikc({ access_token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)) });
-/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
-function createHubApi(options) {
-    const { transport, clock, log, url, credential } = options;
-    let refused;
-    const token = leased(clock, async (signal) => {
-        // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
-        if (refused !== undefined)
-            throw refused;
-        try {
-            const value = await logIn(options, signal);
-            log.mask(value);
-            return { value, until: clock.now() + tokenLife };
-        }
-        catch (error) {
-            if (error instanceof src_errors/* OperationError */.OK && (error.status === 401 || error.status === 403))
-                refused = error;
-            throw error;
-        }
-    });
-    async function send(path, operation, signal) {
-        const attempt = async (bearer) => {
-            const headers = { authorization: `Bearer ${bearer}` };
-            const request = { method: "DELETE", url: apiUrl(url, path), headers, signal };
-            return sendPatiently(transport, clock, request, operation);
-        };
-        const bearer = await token.get(signal);
-        const response = await attempt(bearer);
-        await (0,http/* discard */.vf)(response);
-        if (response.status !== 401)
-            return response.status;
-        token.drop(bearer);
-        const again = await attempt(await token.get(signal));
-        await (0,http/* discard */.vf)(again);
-        return again.status;
-    }
-    return {
-        async deleteTag(repository, tag, signal) {
-            const routes = deletionRoutes(repository, tag, credential);
-            const path = `${repository.namespace}/${repository.name}`;
-            const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
-            const status = await firstServed(routes, (route) => send(route, operation, signal));
-            if (isSuccess(status) || status === 404)
-                return;
-            throw deletionFailure(operation, status);
-        },
-    };
-}
-/**
- * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
- * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
- * needs its last slash.
- */
-function deletionRoutes(repository, tag, credential) {
-    const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
-    const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
-    const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
-    return credential.password.startsWith("dckr_oat_") ? [current] : [current, legacy];
-}
-/** Tries routes until one knows the method and the tag; gives the last status otherwise. */
-async function firstServed(routes, send) {
-    let status = 404;
-    for (const route of routes) {
-        status = await send(route);
-        if (status !== 404 && status !== 405)
-            return status;
-    }
-    return status;
-}
-async function logIn(options, signal) {
-    const { transport, clock, url, credential } = options;
-    const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
-    const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
-    const headers = { "content-type": "application/json" };
-    const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal };
-    const response = await sendPatiently(transport, clock, request, operation);
-    const { status } = response;
-    if (isSuccess(status)) {
-        const text = await readAnswer(response, operation, signal);
-        return checkAnswer(text, docker_hub_api_tokenSchema, operation, status).access_token;
-    }
-    await (0,http/* discard */.vf)(response);
-    if (status === 401 || status === 403)
-        throw loginRefused(operation, status);
-    throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
-}
-function loginRefused(operation, status) {
-    return vendorFailure(operation, {
-        status,
-        problem: "Docker Hub does not accept the user name and the token",
-        advice: "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
-            "organisation access token the user name is the organisation.",
-    });
-}
-/** Sends a request, and again after the time that Docker Hub names when it answers 429. */
-async function sendPatiently(transport, clock, request, operation) {
+/** Sends a request, at the pace and after the pauses that Docker Hub asks for. */
+async function sendPatiently(transport, rate, request, operation) {
     for (let attempt = 1;; attempt++) {
+        await rate.pace(request.signal);
         const response = await sendToVendor(transport, request, operation);
+        rate.note(response);
         if (response.status !== 429)
             return response;
         await (0,http/* discard */.vf)(response);
-        const wait = rateLimitWait(response, clock.now());
-        if (wait === undefined || wait > longestWait || attempt === rateLimitAttempts) {
+        const wait = rate.waitAfter(response);
+        if (wait === undefined || wait > docker_hub_rate_limit_longestWait || attempt === rateLimitAttempts) {
             throw rateLimitFailure(operation, wait);
         }
-        await clock.sleep(wait, request.signal);
+        await rate.sleep(wait, request.signal);
     }
 }
 /**
- * Milliseconds that Docker Hub asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the usual
- * `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
+ * The Hub API's limit on requests a minute, which each of its answers tells; it has nothing to do with pulls.
  * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
  */
-function rateLimitWait(response, now) {
-    const time = response.header("x-retry-after") ?? "";
-    const wait = /^[0-9]{1,12}$/.test(time)
-        ? Number(time) * 1000 - now
-        : parseRetryAfter(response.header("retry-after"), now);
-    return wait === undefined ? undefined : Math.max(wait, shortestWait);
+class RateLimit {
+    #clock;
+    /** When requests are counted anew, in milliseconds since the epoch; 0 while some are left. */
+    #usedUpUntil = 0;
+    constructor(clock) {
+        this.#clock = clock;
+    }
+    /** Remembers whether this was the last request for now. */
+    note(response) {
+        const reset = unixTime(response.header("x-ratelimit-reset"));
+        const isLast = response.header("x-ratelimit-remaining") === "0" && reset !== undefined;
+        this.#usedUpUntil = isLast ? reset : 0;
+    }
+    /** Waits while no request is left, instead of provoking the 429; a wait that is too long is left to the 429. */
+    async pace(signal) {
+        const wait = this.#usedUpUntil - this.#clock.now();
+        if (wait > 0 && wait <= docker_hub_rate_limit_longestWait)
+            await this.sleep(Math.max(wait, shortestWait), signal);
+        this.#usedUpUntil = 0;
+    }
+    /**
+     * Milliseconds that an answer of 429 asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the
+     * usual `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
+     */
+    waitAfter(response) {
+        const now = this.#clock.now();
+        const time = unixTime(response.header("x-retry-after"));
+        const wait = time === undefined ? parseRetryAfter(response.header("retry-after"), now) : time - now;
+        return wait === undefined ? undefined : Math.max(wait, shortestWait);
+    }
+    sleep(wait, signal) {
+        this.#usedUpUntil = 0;
+        return this.#clock.sleep(wait, signal);
+    }
+}
+/** A Unix timestamp in a header, as milliseconds since the epoch. */
+function unixTime(header) {
+    return header !== undefined && /^[0-9]{1,12}$/.test(header) ? Number(header) * 1000 : undefined;
 }
 function rateLimitFailure(operation, wait) {
     const minutes = wait === undefined ? "" : `, and asks to wait ${Math.ceil(wait / 60_000)} minutes`;
@@ -88240,30 +92307,169 @@ function rateLimitFailure(operation, wait) {
         retryAfterMs: wait,
     });
 }
-function deletionFailure(operation, status) {
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub-api.ts
+
+
+
+
+
+
+
+
+/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
+const docker_hub_api_tokenLife = 9 * 60_000;
+/** Largest answer to a refused request that is read, in bytes: a reason is one line. */
+const errorLimit = 64 * 1024;
+const docker_hub_api_tokenSchema = dist/* object */.Ikc({ access_token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)) });
+/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
+function createHubApi(options) {
+    const { clock, log, url, kind } = options;
+    const rate = new RateLimit(clock);
+    let refused;
+    const token = leased(clock, async (signal) => {
+        // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
+        if (refused !== undefined)
+            throw refused;
+        try {
+            const value = await logIn(options, rate, signal);
+            log.mask(value);
+            return { value, until: clock.now() + docker_hub_api_tokenLife };
+        }
+        catch (error) {
+            if (error instanceof src_errors/* OperationError */.OK && (error.status === 401 || error.status === 403))
+                refused = error;
+            throw error;
+        }
+    });
+    async function send(path, operation, signal) {
+        const attempt = async (bearer) => {
+            const headers = { authorization: `Bearer ${bearer}` };
+            const request = { method: "DELETE", url: apiUrl(url, path), headers, signal };
+            const response = await sendPatiently(options.transport, rate, request, operation);
+            return { status: response.status, words: await wordsOf(response) };
+        };
+        const bearer = await token.get(signal);
+        const answer = await attempt(bearer);
+        if (answer.status !== 401)
+            return answer;
+        token.drop(bearer);
+        return attempt(await token.get(signal));
+    }
+    return {
+        async deleteTag(repository, tag, signal) {
+            const routes = deletionRoutes(repository, tag, kind);
+            const path = `${repository.namespace}/${repository.name}`;
+            const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
+            const answer = await firstServed(routes, (route) => send(route, operation, signal));
+            if (isSuccess(answer.status) || answer.status === 404)
+                return;
+            throw deletionFailure(operation, answer, kind);
+        },
+        whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
+        tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
+    };
+}
+function deletionFinding(kind, may) {
+    const remedy = deletionAdvice(kind);
+    if (may === true)
+        return { outcome: "ok", finding: "The Hub API says that this token may delete." };
+    if (may === false)
+        return { outcome: "missing", finding: "The Hub API says that this token may not delete.", remedy };
+    const finding = "The Hub API takes the login; whether it may delete tags, it tells only when one is deleted.";
+    return { outcome: "unknown", finding, remedy };
+}
+/**
+ * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
+ * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
+ * needs its last slash.
+ */
+function deletionRoutes(repository, tag, kind) {
+    const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
+    const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
+    const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
+    return needsNamespaceRoutes(kind) ? [current] : [current, legacy];
+}
+/** Tries routes until one knows the method and the tag; gives the last status otherwise. */
+async function firstServed(routes, send) {
+    let answer = { status: 404, words: "" };
+    for (const route of routes) {
+        answer = await send(route);
+        if (answer.status !== 404 && answer.status !== 405)
+            return answer;
+    }
+    return answer;
+}
+async function logIn(options, rate, signal) {
+    const { transport, url } = options;
+    const credential = await options.credentials(signal);
+    const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
+    const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
+    const headers = { "content-type": "application/json" };
+    const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal };
+    const response = await sendPatiently(transport, rate, request, operation);
+    const { status } = response;
+    if (isSuccess(status)) {
+        const text = await readAnswer(response, operation, signal);
+        return checkAnswer(text, docker_hub_api_tokenSchema, operation, status).access_token;
+    }
+    await (0,http/* discard */.vf)(response);
+    if (status === 401 || status === 403)
+        throw loginRefused(operation, status, options.kind);
+    throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
+}
+function loginRefused(operation, status, kind) {
+    return vendorFailure(operation, {
+        status,
+        problem: "Docker Hub does not accept the user name and the token",
+        advice: kind === "keyless" ? deletionAdvice(kind) : docker_hub_api_loginAdvice,
+    });
+}
+const docker_hub_api_loginAdvice = "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
+    "organisation access token the user name is the organisation.";
+const wordsSchema = dist/* object */.Ikc({ message: dist/* optional */.lqM(dist/* string */.YjP()), detail: dist/* optional */.lqM(dist/* string */.YjP()) });
+/** The reason in an answer's body. Reads, and so frees, the response. */
+async function wordsOf(response) {
+    if (isSuccess(response.status)) {
+        await (0,http/* discard */.vf)(response);
+        return "";
+    }
+    const words = await (0,http/* readJson */.Vh)(response, wordsSchema, errorLimit).catch(() => undefined);
+    return (0,src_log/* printable */.g$)(words?.message ?? words?.detail ?? "");
+}
+function deletionFailure(operation, { status, words }, kind) {
+    const said = words === "" ? "" : ` (${words})`;
     if (status === 401) {
         return vendorFailure(operation, {
             status,
-            problem: "Docker Hub does not accept its own fresh token",
+            problem: `Docker Hub does not accept its own fresh token${said}`,
             advice: "Check that the access token in `dockerhub-token` is still active.",
+        });
+    }
+    if (/immutable/i.test(words)) {
+        return vendorFailure(operation, {
+            status,
+            problem: `the tag is immutable${said}`,
+            advice: "Immutable tags cannot be deleted: change the tag mutability settings of the repository on Docker Hub, or set " +
+                "`keep=all` for this destination.",
         });
     }
     // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
     if (status === 403 || status === 500) {
         return vendorFailure(operation, {
             status,
-            problem: "Docker Hub does not let this token delete the tag",
-            advice: 'Use a personal access token with the permission "Read, Write, Delete" (an organisation access token: ' +
-                "`scope-tag-admin`), and see that the tag is not immutable by the repository's settings.",
+            problem: `Docker Hub does not let this token delete the tag${said}`,
+            advice: `${deletionAdvice(kind)} Also see that the tag is not immutable by the repository's settings.`,
         });
     }
-    return vendorFailure(operation, { status, problem: "Docker Hub did not delete the tag" });
+    return vendorFailure(operation, { status, problem: `Docker Hub did not delete the tag${said}` });
 }
 function isSuccess(status) {
     return status >= 200 && status < 300;
 }
 
 ;// CONCATENATED MODULE: ./src/destinations/docker-hub.ts
+
 
 
 
@@ -88279,43 +92485,60 @@ async function createDockerHubDestination(options) {
     if (input.path.includes("/")) {
         throw new src_errors/* InputError */.dz(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
     }
-    const credentials = login === undefined ? options.dockerCredentials : () => Promise.resolve(login);
+    const given = login === undefined ? options.keyless : () => Promise.resolve(login);
+    const credentials = given ?? options.dockerCredentials;
     const place = { registry: input.registry, path: input.path, name, credentials };
     // Repositories are made by the first push, so there is nothing to prepare.
     const prepare = () => Promise.resolve();
-    const usable = await hubCredential(credentials);
-    if (typeof usable === "string") {
+    // A keyless login is exchanged when it is needed; whatever comes of it then has its own words.
+    const kind = given !== undefined && login === undefined ? "keyless" : await hubLogin(credentials);
+    if (typeof kind !== "string") {
+        const { unusable } = kind;
         return {
             ...place,
             prepare,
             deletion: "unavailable",
-            deletionUnavailable: usable,
-            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: usable })),
+            deletionUnavailable: unusable,
+            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: unusable })),
         };
     }
-    const api = createHubApi({ transport, clock, log, url: input.api ?? hubApi, credential: usable });
+    const url = input.api ?? hubApi;
+    const api = createHubApi({ transport, clock, log, url, kind, credentials: presentLogin(credentials) });
     return {
         ...place,
         prepare,
         deletion: "by-tag",
+        whyNoDeletion: (signal) => api.whyNoDeletion(signal),
+        tryDeletion: (signal) => api.tryDeletion(signal),
         deleteTags: (repository, tags, signal) => deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
     };
 }
-/** The login for the Hub API, or the reason why there is none. */
-async function hubCredential(credentials) {
+/** What kind of login there is for the Hub API, or why there is none that it takes. */
+async function hubLogin(credentials) {
     const advice = "set `dockerhub-username` and `dockerhub-token`.";
     try {
         const credential = await credentials();
         if (credential === undefined)
-            return `Deleting tags on Docker Hub needs a login: ${advice}`;
+            return { unusable: `Deleting tags on Docker Hub needs a login: ${advice}` };
         if (credential.identityToken === undefined)
-            return credential;
-        return `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
+            return hubLoginKind(credential.password);
+        const unusable = `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
+        return { unusable };
     }
     catch (error) {
         // The same error meets the first push; here it must not take other destinations along.
-        return `The login for Docker Hub could not be read (${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}): ${advice}`;
+        const why = (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error));
+        return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
     }
+}
+/** Credentials that have been there before: a configuration does not lose its login on the way. */
+function presentLogin(credentials) {
+    return async (signal) => {
+        const credential = await credentials(signal);
+        if (credential === undefined)
+            throw new src_errors/* InputError */.dz("The login for Docker Hub is not there any more.");
+        return credential;
+    };
 }
 async function deleteTags(api, repository, tags, signal) {
     const [namespace = "", name = ""] = repository.split("/");
@@ -88334,44 +92557,541 @@ async function deleteTags(api, repository, tags, signal) {
     return deletions;
 }
 
-;// CONCATENATED MODULE: ./src/destinations/registry.ts
+;// CONCATENATED MODULE: ./src/destinations/deletion/route.ts
 
 
-/** A namespace of any registry that keeps to the distribution specification. */
-function createRegistryDestination(options) {
-    const { input, credentials, tagDeleter } = options;
-    return {
-        registry: input.registry,
-        path: input.path,
-        name: (0,oci_reference/* printNamespace */.lp)(input),
-        credentials,
-        // Where a registry does not delete by tag, it is done by digest, which takes every tag of that digest along.
-        deletion: "shared-digest-unsafe",
-        // Which registries need a repository to be made beforehand, and how, no standard says.
-        prepare: () => Promise.resolve(),
-        deleteTags: (repository, tags, signal) => registry_deleteTags(tagDeleter, repository, tags, signal),
+/** One tag after the other, so that tags of one digest meet a settled registry. A failure is that of its tag only. */
+function oneByOne(deleteTag) {
+    return async (repository, tags, signal) => {
+        const deletions = [];
+        for (const tag of tags) {
+            try {
+                deletions.push({ tag: tag.tag, failure: await deleteTag(repository, tag, signal) });
+            }
+            catch (error) {
+                signal.throwIfAborted();
+                deletions.push({ tag: tag.tag, failure: (0,src_errors/* messageOf */.bD)(error) });
+            }
+        }
+        return deletions;
     };
 }
-/** One after the other, so that tags of one digest meet a settled registry. */
-async function registry_deleteTags(deleter, repository, tags, signal) {
-    const deletions = [];
-    for (const tag of tags) {
-        try {
-            deletions.push({ tag: tag.tag, failure: await deleteTag(deleter, repository, tag, signal) });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            deletions.push({ tag: tag.tag, failure: (0,src_errors/* messageOf */.bD)(error) });
-        }
-    }
-    return deletions;
+/**
+ * No way to delete tags. The plan leaves them with this reason: what is wanted is copied all the same, because nothing of it
+ * depends on old versions going.
+ */
+function noRoute(reason) {
+    return {
+        deletion: "unavailable",
+        deletionUnavailable: reason,
+        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
+    };
 }
+/** The login for a vendor's own API, which takes user name and password, or in words why there is none. */
+async function apiCredential(credentials, api) {
+    try {
+        const credential = await credentials();
+        if (credential === undefined)
+            return `${api} needs a login: log in to this registry in an earlier step.`;
+        if (credential.password !== "")
+            return credential;
+        return `${api} takes no identity token, which is what the Docker configuration holds: log in with user and password.`;
+    }
+    catch (error) {
+        // The same error meets the first push; here it must not take other destinations along.
+        return `${api} needs a login, which could not be read: ${(0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error))}`;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/deletion/artifactory.ts
+
+
+
+
+/**
+ * Tag deletion by Artifactory's API: a tag is a folder there, which goes alone. Its registry API answers 406
+ * (https://github.com/containers/image/issues/1009).
+ * https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories
+ */
+async function artifactoryRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by Artifactory's API");
+    if (typeof usable === "string")
+        return noRoute(usable);
+    return {
+        deletion: "by-tag",
+        deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
+    };
+}
+async function deleteTag({ url, credentials, transport, resolve }, repository, tag, signal) {
+    const operation = { host: url.host, repository, operation: `deleting the tag ${tag}` };
+    const credential = await credentials(signal);
+    const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
+    const request = {
+        method: "DELETE",
+        url: apiUrl(url, `/artifactory/${repository}/${tag}`),
+        headers,
+        signal,
+    };
+    const response = await sendToVendor(transport, request, operation);
+    const { status } = response;
+    if (status === 200 || status === 204)
+        return (0,http/* discard */.vf)(response).then(() => undefined);
+    if (status !== 404) {
+        const advice = "The user needs the permission Delete on this repository.";
+        throw await vendorRefusal(response, operation, signal, advice);
+    }
+    await (0,http/* discard */.vf)(response);
+    // The path of the API is that of the registry only where the repository is the first part of it.
+    if ((await resolve(repository, tag, signal)) === undefined)
+        return undefined;
+    return (`Artifactory's API does not know ${repository}/${tag}: name the destination with its Docker repository as the first ` +
+        "part of the path, or set `keep=all` for it.");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/deletion/azure.ts
+
+
+
+/**
+ * Azure's own deletion of a tag, on the registry's host and with its tokens: the tag goes alone, its manifest stays.
+ * https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag
+ */
+function azureRoute(client) {
+    return {
+        deletion: "by-tag",
+        deleteTags: oneByOne(async (repository, { tag }, signal) => {
+            const response = await client.expect({
+                method: "DELETE",
+                target: `/acr/v1/${repository}/_tags/${tag}`,
+                scopes: [{ repository, actions: (0,quirks/* mannersOf */.K4)(client.vendor).deleting }],
+                operation: `deleting the tag ${tag}`,
+                signal,
+            }, 200, 202, 404);
+            await (0,http/* discard */.vf)(response);
+            return undefined;
+        }),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/aws-signature.ts
+
+/**
+ * Signature Version 4 of AWS, for a request to the path `/` without a query, which is the only kind that is made here.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
+const aws_signature_algorithm = "AWS4-HMAC-SHA256";
+/** The headers to send: those given, the time, the token of a temporary key, and the signature over all of them. */
+function aws_signature_signedHeaders(request, key) {
+    const time = new Date(request.now).toISOString().replace(/[-:]|\.[0-9]{3}/g, "");
+    const headers = {
+        ...request.headers,
+        "x-amz-date": time,
+        ...(key.sessionToken === undefined ? {} : { "x-amz-security-token": key.sessionToken }),
+    };
+    const names = Object.keys(headers).sort();
+    const lines = names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/ +/g, " ")}\n`);
+    const canonical = [request.method, "/", "", lines.join(""), names.join(";"), aws_signature_sha256(request.body)];
+    const day = time.slice(0, 8);
+    const scope = [day, request.region, request.service, "aws4_request"];
+    const toSign = [aws_signature_algorithm, time, scope.join("/"), aws_signature_sha256(canonical.join("\n"))].join("\n");
+    // The key is narrowed to the day, the region and the service before it signs anything.
+    const signingKey = scope.reduce(aws_signature_hmac, `AWS4${key.secretAccessKey}`);
+    const signature = aws_signature_hmac(signingKey, toSign).toString("hex");
+    const credential = `${key.accessKeyId}/${scope.join("/")}`;
+    return {
+        ...headers,
+        authorization: `${aws_signature_algorithm} Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
+    };
+}
+function aws_signature_sha256(text) {
+    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
+}
+function aws_signature_hmac(key, text) {
+    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
+}
+
+;// CONCATENATED MODULE: ./src/destinations/ecr-api.ts
+
+
+
+
+
+/** Most images of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html */
+const deletionLimit = 100;
+const deletionSchema = dist/* object */.Ikc({
+    failures: dist/* optional */.lqM(dist/* array */.YOg(dist/* object */.Ikc({
+        imageId: dist/* optional */.lqM(dist/* object */.Ikc({ imageTag: dist/* optional */.lqM(dist/* string */.YjP()) })),
+        failureCode: dist/* optional */.lqM(dist/* string */.YjP(), ""),
+        failureReason: dist/* optional */.lqM(dist/* string */.YjP(), ""),
+    })), []),
+});
+const registryHost = /^([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)$/;
+/** Account, region and API of a private registry, by its host; undefined for another host. */
+function ecrRegistry(host) {
+    const [, account, region, domain] = registryHost.exec(host) ?? [];
+    if (account === undefined || region === undefined)
+        return undefined;
+    return { account, region, url: new URL(`https://api.ecr.${region}.${domain}`) };
+}
+function createEcrApi(options) {
+    const { account: registryId } = options;
+    return {
+        deleteTags: async (repository, tags, signal) => {
+            const operation = naming(options, repository, "deleting tags");
+            const imageIds = tags.map((imageTag) => ({ imageTag }));
+            const body = { registryId, repositoryName: repository, imageIds };
+            const response = await call(options, "BatchDeleteImage", body, operation, signal);
+            if (response.status !== 200) {
+                const failure = await ecr_api_refusal(response, operation, "ecr:BatchDeleteImage", signal);
+                if (failure.details.code === "RepositoryNotFoundException")
+                    return new Map();
+                throw failure;
+            }
+            const text = await readAnswer(response, operation, signal);
+            const { failures } = checkAnswer(text, deletionSchema, operation, response.status);
+            const left = failures.filter(({ failureCode }) => failureCode !== "ImageNotFound");
+            return new Map(left.map(({ imageId, failureCode, failureReason }) => [
+                imageId?.imageTag ?? "",
+                (0,src_log/* printable */.g$)(`Amazon ECR did not delete it: ${failureCode} ${failureReason}`),
+            ]));
+        },
+        createRepository: async (repository, signal) => {
+            const operation = naming(options, repository, "making the repository");
+            const body = { registryId, repositoryName: repository };
+            const response = await call(options, "CreateRepository", body, operation, signal);
+            if (response.status === 200)
+                return (0,http/* discard */.vf)(response).then(() => true);
+            const failure = await ecr_api_refusal(response, operation, "ecr:CreateRepository", signal);
+            if (failure.details.code === "RepositoryAlreadyExistsException")
+                return true;
+            if (failure.details.code === "AccessDeniedException")
+                return false;
+            throw failure;
+        },
+        hasRepository: async (repository, signal) => {
+            const operation = naming(options, repository, "looking for the repository");
+            const body = { registryId, repositoryNames: [repository] };
+            const response = await call(options, "DescribeRepositories", body, operation, signal);
+            if (response.status === 200)
+                return (0,http/* discard */.vf)(response).then(() => true);
+            const failure = await ecr_api_refusal(response, operation, "ecr:DescribeRepositories", signal);
+            if (failure.details.code === "RepositoryNotFoundException")
+                return false;
+            throw failure;
+        },
+    };
+}
+function naming({ url }, repository, operation) {
+    return { host: url.host, repository, operation };
+}
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html (JSON protocol, version 2015-09-21) */
+function call({ key, region, url, transport, clock }, action, input, operation, signal) {
+    const body = JSON.stringify(input);
+    const signed = aws_signature_signedHeaders({
+        method: "POST",
+        region,
+        service: "ecr",
+        headers: {
+            "content-type": "application/x-amz-json-1.1",
+            host: url.host,
+            "x-amz-target": `AmazonEC2ContainerRegistry_V20150921.${action}`,
+        },
+        body,
+        now: clock.now(),
+    }, key);
+    // The transport writes this one itself, from the URL.
+    const { host: _host, ...headers } = signed;
+    return sendToVendor(transport, { method: "POST", url: new URL("/", url), headers, body, signal }, operation);
+}
+function ecr_api_refusal(response, operation, action, signal) {
+    const advice = `The AWS key of the environment needs \`${action}\` on this repository.`;
+    return vendorRefusal(response, operation, signal, advice);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/deletion/ecr.ts
+
+
+/** Tag deletion by the API of Amazon ECR: a tag goes alone, and with the last one its image. */
+function ecrRoute(api) {
+    return {
+        deletion: "by-tag",
+        deleteTags: async (repository, tags, signal) => {
+            const deletions = [];
+            for (let start = 0; start < tags.length; start += deletionLimit) {
+                const some = tags.slice(start, start + deletionLimit);
+                deletions.push(...(await deleteSome(api, repository, some, signal)));
+            }
+            return deletions;
+        },
+    };
+}
+async function deleteSome(api, repository, tags, signal) {
+    const names = tags.map(({ tag }) => tag);
+    try {
+        const left = await api.deleteTags(repository, names, signal);
+        return names.map((tag) => ({ tag, failure: left.get(tag) }));
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return names.map((tag) => ({ tag, failure: (0,src_errors/* messageOf */.bD)(error) }));
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/deletion/harbor.ts
+
+
+
+
+
+
+const artifactSchema = dist/* object */.Ikc({
+    digest: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* regex */.yGV(/^sha256:[0-9a-f]{64}$/)),
+    tags: dist/* optional */.lqM(dist/* nullable */.mee(dist/* array */.YOg(dist/* object */.Ikc({ name: dist/* string */.YjP() })))),
+});
+const harbor_advice = 'The robot needs "Delete Tag", "Read Artifact" and "Delete Artifact" on this project.';
+/**
+ * Tag deletion by Harbor's API, with the login of the registry by Basic: its tokens for the registry are not taken there
+ * (https://github.com/goharbor/harbor/issues/20738). By the registry API, Harbor deletes by digest only, with all tags.
+ * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
+ */
+async function harborRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by Harbor's API");
+    if (typeof usable === "string")
+        return noRoute(usable);
+    return {
+        deletion: "by-tag",
+        tryDeletion: (signal, repository) => tryDeletion(options, repository, signal),
+        deleteTags: oneByOne((repository, { tag }, signal) => harbor_deleteTag(options, repository, tag, signal)),
+    };
+}
+/** Deletes the tag, and its artifact where no tag is left on it: else the space would never be free again. */
+async function harbor_deleteTag(options, repository, tag, signal) {
+    const artifacts = artifactsPath(repository);
+    const call = harborCalls(options, repository, signal);
+    const artifact = await call.artifact(`${artifacts}/${tag}`, `looking up the tag ${tag}`);
+    if (artifact === undefined)
+        return undefined;
+    await call.remove(`${artifacts}/${tag}/tags/${tag}`, `deleting the tag ${tag}`);
+    try {
+        const left = await call.artifact(`${artifacts}/${artifact.digest}`, `looking up ${artifact.digest}`);
+        if (left !== undefined && (left.tags ?? []).length === 0)
+            await call.remove(`${artifacts}/${artifact.digest}`, `deleting ${artifact.digest}`);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        // The tag is gone, which is what was asked for. An artifact that an index holds, for one, has to stay.
+        options.log.warning(`The tag ${repository}:${tag} is gone, but what it pointed to stays: ${(0,src_errors/* messageOf */.bD)(error)}`);
+    }
+    return undefined;
+}
+/** Looks for an artifact, as a deletion begins; a tag of this name is hardly there, and only looked at if it is. */
+async function tryDeletion(options, repository, signal) {
+    const path = `${artifactsPath(repository)}/latest`;
+    await harborCalls(options, repository, signal).artifact(path, "looking up the tag latest");
+    const finding = "Harbor's API takes the login and lets it read artifacts; whether it may delete, it tells only when a tag is deleted.";
+    return { outcome: "unknown", finding, remedy: harbor_advice };
+}
+function harborCalls(options, repository, signal) {
+    const { url, transport, credentials } = options;
+    const send = async (method, path, operation) => {
+        const credential = await credentials(signal);
+        const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
+        return sendToVendor(transport, { method, url: apiUrl(url, path), headers, signal }, operation);
+    };
+    const naming = (operation) => ({ host: url.host, repository, operation });
+    return {
+        artifact: async (path, operation) => {
+            const named = naming(operation);
+            const response = await send("GET", `${path}?with_tag=true`, named);
+            if (response.status === 404)
+                return (0,http/* discard */.vf)(response).then(() => undefined);
+            if (response.status !== 200)
+                throw await harborRefusal(response, named, signal);
+            const text = await readAnswer(response, named, signal);
+            return checkAnswer(text, artifactSchema, named, response.status);
+        },
+        remove: async (path, operation) => {
+            const named = naming(operation);
+            const response = await send("DELETE", path, named);
+            if (response.status !== 200 && response.status !== 404)
+                throw await harborRefusal(response, named, signal);
+            await (0,http/* discard */.vf)(response);
+        },
+    };
+}
+/** 412: an immutable tag, or an artifact that an index holds; Harbor says which. */
+function harborRefusal(response, operation, signal) {
+    const mayNot = response.status === 401 || response.status === 403;
+    return vendorRefusal(response, operation, signal, mayNot ? harbor_advice : undefined);
+}
+/** The project is the first part; the slashes of the rest are encoded twice, as the API wants them. */
+function artifactsPath(path) {
+    const slash = path.indexOf("/");
+    const repository = encodeURIComponent(encodeURIComponent(path.slice(slash + 1)));
+    return `/api/v2.0/projects/${path.slice(0, slash)}/repositories/${repository}/artifacts`;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/deletion/packages.ts
+
+
+
+
+/** A version of a package is a manifest: its name is the digest, its tags are all that point to it. */
+const versionSchema = dist/* object */.Ikc({
+    id: dist/* pipe */.FsL(dist/* number */.aig(), dist/* integer */.ndf()),
+    name: dist/* string */.YjP(),
+    metadata: dist/* optional */.lqM(dist/* object */.Ikc({ container: dist/* optional */.lqM(dist/* object */.Ikc({ tags: dist/* array */.YOg(dist/* string */.YjP()) }), { tags: [] }) }), { container: { tags: [] } }),
+});
+/** Versions asked for at a time: the most that the API gives. */
+const packages_pageSize = 100;
+/** Most pages that are read: ten thousand manifests of one image. */
+const packages_pageLimit = 100;
+const packages_advice = "The token that is logged in to this registry needs `packages: write` and the role Admin on the package (a classic token: " +
+    "`delete:packages` and `read:packages`).";
+/**
+ * Tag deletion at GitHub's registry, which has none of its own: the packages API deletes a version, with all its tags.
+ * https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package
+ */
+async function packagesRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by GitHub's packages API");
+    if (typeof usable === "string")
+        return noRoute(usable);
+    return {
+        deletion: "shared-digest-unsafe",
+        deleteTags: (repository, tags, signal) => packages_deleteTags(options, repository, tags, signal),
+    };
+}
+async function packages_deleteTags(options, repository, tags, signal) {
+    const api = packageApi(options, repository, signal);
+    const versions = await api.versions();
+    const going = new Set(tags.map(({ tag }) => tag));
+    const deleted = new Set();
+    const deleteTag = async ({ tag, digest }) => {
+        const version = versions.find(({ metadata }) => metadata.container.tags.includes(tag));
+        if (version === undefined || deleted.has(version.id))
+            return undefined;
+        if (digest !== undefined && version.name !== digest)
+            return `The tag ${repository}:${tag} has moved since the plan was made: it was left alone. Run again.`;
+        const other = version.metadata.container.tags.find((name) => !going.has(name));
+        if (other !== undefined)
+            return `The packages API deletes ${repository}:${tag} only together with the tag ${other}, which stays.`;
+        await api.remove(version, tag);
+        deleted.add(version.id);
+        return undefined;
+    };
+    return oneByOne((_repository, tag) => deleteTag(tag))(repository, tags, signal);
+}
+function packageApi(options, repository, signal) {
+    const { url, credentials, transport } = options;
+    const slash = repository.indexOf("/");
+    const owner = repository.slice(0, slash);
+    const name = encodeURIComponent(repository.slice(slash + 1));
+    // An owner is an organisation or a user, and its name does not say which.
+    const places = [`/orgs/${owner}`, `/users/${owner}`];
+    let place = places[0] ?? "";
+    const naming = (operation) => ({ host: url.host, repository, operation });
+    async function send(method, path, operation) {
+        const credential = await credentials(signal);
+        const headers = {
+            accept: "application/vnd.github+json",
+            "x-github-api-version": "2022-11-28",
+            ...(credential === undefined ? {} : { authorization: `Bearer ${credential.password}` }),
+        };
+        const target = apiUrl(url, `${place}/packages/container/${name}/versions${path}`);
+        return sendToVendor(transport, { method, url: target, headers, signal }, operation);
+    }
+    async function page(number) {
+        const operation = naming("listing the versions of the package");
+        const response = await send("GET", `?per_page=${packages_pageSize}&page=${number}`, operation);
+        if (response.status === 404)
+            return (0,http/* discard */.vf)(response).then(() => undefined);
+        if (response.status !== 200)
+            throw await vendorRefusal(response, operation, signal, packages_advice);
+        const text = await readAnswer(response, operation, signal);
+        return checkAnswer(text, dist/* array */.YOg(versionSchema), operation, response.status);
+    }
+    return {
+        versions: async () => {
+            let first;
+            for (const candidate of places) {
+                place = candidate;
+                first = await page(1);
+                if (first !== undefined)
+                    break;
+            }
+            const versions = [...(first ?? [])];
+            for (let number = 2; versions.length === (number - 1) * packages_pageSize; number += 1) {
+                if (number > packages_pageLimit) {
+                    const problem = `the package has more than ${packages_pageLimit * packages_pageSize} versions`;
+                    throw vendorFailure(naming("listing the versions of the package"), { problem });
+                }
+                versions.push(...((await page(number)) ?? []));
+            }
+            return versions;
+        },
+        remove: async ({ id }, tag) => {
+            const operation = naming(`deleting the tag ${tag}`);
+            const response = await send("DELETE", `/${id}`, operation);
+            if (response.status !== 204 && response.status !== 404)
+                throw await vendorRefusal(response, operation, signal, packages_advice);
+            await (0,http/* discard */.vf)(response);
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/deletion/registry-api.ts
+
+
+
+/**
+ * The registry's own API. Where a registry does not delete by tag, it is done by digest, which takes every tag of that
+ * digest along.
+ * @param alone whether the registry is known to delete a tag by its name, and no other with it. Then no digests are looked up
+ * for the plan, and where it turns out not to, nothing is deleted.
+ */
+function registryRoute(deleter, alone = false) {
+    return {
+        deletion: alone ? "by-tag" : "shared-digest-unsafe",
+        tryDeletion: (signal, repository, exists) => registry_api_tryDeletion(deleter, { repository, exists, alone }, signal),
+        deleteTags: oneByOne((repository, tag, signal) => registry_api_deleteTag(deleter, repository, tag, signal)),
+    };
+}
+/**
+ * Asks for a token for deleting, and has a manifest deleted that nobody has: its digest is that of random bytes. The
+ * specification has 404 for it where manifests can be deleted, and another status where not.
+ */
+async function registry_api_tryDeletion(deleter, { repository, exists, alone, }, signal) {
+    const remedy = `Check that the login may delete: its token needs ${deleter.needed.join(", ")} on ${repository}.`;
+    if (!exists) {
+        const finding = "There is no repository of this release yet, so nothing that deleting could be tried on.";
+        return { outcome: "unknown", finding, remedy };
+    }
+    const granted = await deleter.granted(repository, signal);
+    const denied = deleter.needed.filter((action) => granted?.includes(action) === false);
+    if (denied.length > 0)
+        return {
+            outcome: "missing",
+            finding: `The token that the login gets lacks ${denied.join(", ")}.`,
+            remedy,
+        };
+    const nobodys = digestOf((0,external_node_crypto_.randomBytes)(32));
+    if ((await deleter.deleteManifest(repository, nobodys, signal)) !== "unsupported")
+        return {
+            outcome: "ok",
+            finding: "The registry lets this login delete: tried with a digest that nobody has.",
+        };
+    // Where a tag goes by its name, no digest has to.
+    if (alone)
+        return { outcome: "unknown", finding: "The registry deletes by tag only; nothing was tried.", remedy };
+    return { outcome: "missing", finding: "The registry does not delete manifests.", remedy: settingAdvice };
+}
+const settingAdvice = "Allow deletion in its settings (distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.";
 /**
  * Deletes a tag by its name, or else by its digest.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
  * @returns why the tag is still there, or undefined when it is gone.
  */
-async function deleteTag(deleter, repository, { tag, digest }, signal) {
+async function registry_api_deleteTag(deleter, repository, { tag, digest }, signal) {
     if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported")
         return undefined;
     const current = await deleter.resolve(repository, tag, signal);
@@ -88386,364 +93106,193 @@ async function deleteTag(deleter, repository, { tag, digest }, signal) {
     }
     if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported")
         return undefined;
-    return (`The registry deletes ${repository}:${tag} neither by tag nor by digest. Allow deletion in its settings ` +
-        "(distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.");
+    return `The registry deletes ${repository}:${tag} neither by tag nor by digest. ${settingAdvice}`;
 }
 
-;// CONCATENATED MODULE: ./src/destinations/tcr-instance.ts
+;// CONCATENATED MODULE: ./src/destinations/registry.ts
 
 
 
 
 
 
+
+
+
+
+
+
+/** GitHub's REST API, which also serves the packages of its registry. */
+const githubApi = new URL("https://api.github.com");
 /**
- * Region that the lookup is sent to. Any one answers for all with `AllRegion`; Harbor's TCR adapter asks this one.
- * https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/tencentcr/adapter.go
+ * A namespace of any registry that is logged in to by the Docker configuration. Asks for the login where the deletion of
+ * tags depends on it; sends nothing.
  */
-const lookupRegion = "ap-guangzhou";
-/** Largest page of `DescribeInstances`. The filter leaves one instance, or the few whose names contain it. */
-const instancePage = 100;
-const instancesSchema = dist/* object */.Ikc({
-    Registries: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ RegistryId: dist/* string */.YjP(), RegistryName: dist/* string */.YjP(), RegionName: dist/* string */.YjP() })), []),
-});
-/**
- * The instance of a destination, by its attributes or its host name: `<instance>.tencentcloudcr.com`, or
- * `<instance>-vpc.tencentcloudcr.com` inside a private network.
- * @throws InputError when neither tells it.
- */
-function instanceTarget(input) {
-    const { registryId, region } = input;
-    if (registryId !== undefined && region !== undefined)
-        return { kind: "identified", registryId, region };
-    const place = (0,oci_reference/* printNamespace */.lp)(input);
-    if (registryId !== undefined || region !== undefined) {
-        throw new src_errors/* InputError */.dz(`${place}: \`registry-id\` and \`region\` go together: give both or neither`);
-    }
-    const name = /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(input.registry)?.[1];
-    if (name !== undefined)
-        return { kind: "named", name };
-    throw new src_errors/* InputError */.dz(`${place}: the host name does not tell the TCR instance: add its id and region, ` +
-        `for example \`${place},registry-id=tcr-xxxxxxxx,region=ap-guangzhou\``);
-}
-/** A TCR instance behind an API client. Nothing is asked before the first call. */
-function createTcrInstance(api, apiHost, target, clock) {
-    const identity = leased(clock, async (signal) => {
-        const value = target.kind === "identified" ? target : await findInstance(api, apiHost, target.name, signal);
-        return { value, until: Number.POSITIVE_INFINITY };
-    });
+async function createRegistryDestination(options) {
+    const { input, credentials, log } = options;
+    const api = ecrApiOf(options);
+    const { route } = options.client.vendor.deletion;
     return {
-        async call(call, schema) {
-            const { registryId, region } = await identity.get(call.signal);
-            const parameters = { RegistryId: registryId, ...call.parameters };
-            return api.call({ ...call, region, parameters }, schema);
+        registry: input.registry,
+        path: input.path,
+        name: (0,oci_reference/* printNamespace */.lp)(input),
+        credentials,
+        ...(await deletionRoute(route, api, options)),
+        ...(api === undefined
+            ? {}
+            : { preview: (signal, repository) => previewRepository(api, repository, signal) }),
+        prepare: async (signal, repositories = []) => {
+            if (api !== undefined)
+                await makeRepositories(api, repositories, log, signal);
         },
     };
 }
-async function findInstance(api, apiHost, name, signal) {
-    const operation = `looking for the TCR instance ${name}`;
-    const answer = await api.call({
-        action: "DescribeInstances",
-        operation,
-        region: lookupRegion,
-        parameters: {
-            AllRegion: true,
-            Limit: instancePage,
-            Filters: [{ Name: "RegistryName", Values: [name] }],
-        },
-        signal,
-    }, instancesSchema);
-    // The filter is not documented to be exact: `harbor` must not end up in the instance `harbor-test`.
-    const found = answer.Registries.find((registry) => registry.RegistryName === name);
-    if (found !== undefined)
-        return { registryId: found.RegistryId, region: found.RegionName };
-    const others = answer.Registries.map((registry) => (0,src_log/* printable */.g$)(registry.RegistryName));
-    throw vendorFailure({ host: apiHost, operation }, {
-        problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
-        advice: "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
-            "`registry-id=` and `region=`. For an instance of the international site add " +
-            "`api=https://tcr.intl.tencentcloudapi.com`.",
-    });
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-pages.ts
-/**
- * Page size for lists of the TCR API. The default of every action; a larger one is documented for some of them only.
- * https://www.tencentcloud.com/document/product/1051/41098
- */
-const pageSize = 20;
-/** Most pages that are read of one list: 10,000 entries, and an end to a server that invents new ones for ever. */
-const tcr_pages_pageLimit = 500;
-/**
- * The entries of a TCR list, page by page, as far as the caller reads.
- *
- * In these lists `Offset` is the number of a page and starts at 1. Neither `TotalCount`, which changes while others write,
- * nor a short page is taken for the end, but a page that brings nothing new. Harbor's adapter compares with `TotalCount`.
- * @param read gets the page of that number.
- * @param nameOf tells entries apart.
- */
-async function* entries(read, nameOf) {
-    const seen = new Set();
-    for (let page = 1; page <= tcr_pages_pageLimit; page++) {
-        const fresh = (await read(page)).filter((entry) => !seen.has(nameOf(entry)));
-        if (fresh.length === 0)
-            return;
-        for (const entry of fresh)
-            seen.add(nameOf(entry));
-        yield* fresh;
+/** How tags are deleted, for each route of the table of registries. */
+async function deletionRoute(route, ecr, { input, client, credentials, transport, log }) {
+    const { vendor, origin: url } = client;
+    const deleter = tagDeleterOf(client);
+    switch (route) {
+        case "harbor":
+            return harborRoute({ url, credentials, transport, log });
+        case "acr":
+            return azureRoute(client);
+        case "artifactory":
+            return artifactoryRoute({ url, credentials, transport, resolve: deleter.resolve });
+        case "packages":
+            return packagesRoute({ url: input.api ?? githubApi, credentials, transport });
+        case "ecr":
+            return ecr === undefined ? noRoute(withoutAwsKey) : ecrRoute(ecr);
+        case "none":
+            return noRoute(`${vendor.name}: ${vendor.deletion.text}`);
+        // Docker Hub and TCR have destinations of their own; who asks for `type=registry` there means this.
+        case "docker-hub":
+        case "tcr":
+        case "registry":
+            return registryRoute(deleter, vendor.deletion.alone);
     }
 }
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-signature.ts
-
+const withoutAwsKey = "Amazon ECR deletes tags by its own API only, which takes no Docker login: set `AWS_ACCESS_KEY_ID` and " +
+    "`AWS_SECRET_ACCESS_KEY` in the environment, as aws-actions/configure-aws-credentials does.";
+/** The API of a private Amazon registry; undefined elsewhere, and without a key for it. */
+function ecrApiOf(options) {
+    const { input, awsKey: key, client, transport, clock } = options;
+    if (client.vendor.deletion.route !== "ecr" || key === undefined)
+        return undefined;
+    const found = ecrRegistry(input.registry);
+    const url = input.api ?? found?.url;
+    // Another host than Amazon's names no region; the one that signs is then the first of AWS.
+    const { account, region = "us-east-1" } = found ?? {};
+    return url === undefined ? undefined : createEcrApi({ key, account, region, url, transport, clock });
+}
 /**
- * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query, which is
- * the only kind of request that this Action makes.
- * https://www.tencentcloud.com/document/product/267/37447
+ * Whether `makeRepositories` has something to do; whether it may, nobody tells before. A key that may not ask is no reason not
+ * to push.
  */
-const algorithm = "TC3-HMAC-SHA256";
-/** The request in canonical form: method, path, query, headers by name, names of the headers, hash of the body. */
-function canonicalRequest(request) {
-    // Values are lowered too: the documented example signs `x-tc-action:describeinstances` for `DescribeInstances`.
-    const headers = Object.entries(request.headers)
-        .map(([name, value]) => `${name}:${value.trim().toLowerCase()}\n`)
-        .sort();
-    return ["POST", "/", "", headers.join(""), signedHeaders(request), sha256(request.body)].join("\n");
-}
-/** What is signed: algorithm, time, scope and the hash of the canonical request. */
-function stringToSign(request) {
-    const hashed = sha256(canonicalRequest(request));
-    return [algorithm, String(request.timestamp), credentialScope(request), hashed].join("\n");
-}
-/** The signature in hexadecimal. The key is narrowed to the day and the service before it signs anything. */
-function signatureOf(request, secretKey) {
-    const dayKey = hmac(`TC3${secretKey}`, dayOf(request.timestamp));
-    const serviceKey = hmac(dayKey, request.service);
-    const signingKey = hmac(serviceKey, "tc3_request");
-    return hmac(signingKey, stringToSign(request)).toString("hex");
-}
-/** Value of the `Authorization` header for a request. */
-function authorizationOf(request, key) {
-    return (`${algorithm} Credential=${key.secretId}/${credentialScope(request)}, ` +
-        `SignedHeaders=${signedHeaders(request)}, Signature=${signatureOf(request, key.secretKey)}`);
-}
-function signedHeaders(request) {
-    return Object.keys(request.headers).sort().join(";");
-}
-function credentialScope(request) {
-    return `${dayOf(request.timestamp)}/${request.service}/tc3_request`;
-}
-/** The day of a timestamp in UTC: a local date would be refused for some hours of each day. */
-function dayOf(timestamp) {
-    return new Date(timestamp * 1000).toISOString().slice(0, 10);
-}
-function sha256(text) {
-    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
-}
-function hmac(key, text) {
-    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-api.ts
-
-
-
-
-
-
-
-/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41100 */
-const tencent_api_apiVersion = "2019-09-24";
-/**
- * Least time between two requests, in milliseconds: 10 a second. TCR allows 20 a second for most actions and 10 for some
- * (https://www.tencentcloud.com/document/product/1051/41098); Harbor's own TCR adapter keeps to 10 as well.
- */
-const requestInterval = 100;
-/** Tries of a call that is over the rate limit. With the pauses below they span 15 seconds, many windows of the limit. */
-const limitAttempts = 5;
-/** First pause after `RequestLimitExceeded`, in milliseconds: the limit counts per second. Doubled each time. */
-const limitPause = 1000;
-/** Must be sent as it was signed, byte for byte. */
-const contentType = "application/json; charset=utf-8";
-/** Longest request id worth printing, in characters: they are UUIDs of 36. */
-const requestIdLimit = 64;
-const tencent_api_errorSchema = dist/* object */.Ikc({
-    Response: dist/* object */.Ikc({
-        RequestId: dist/* optional */.lqM(dist/* string */.YjP(), "unknown"),
-        Error: dist/* optional */.lqM(dist/* object */.Ikc({ Code: dist/* string */.YjP(), Message: dist/* optional */.lqM(dist/* string */.YjP(), "") })),
-    }),
-});
-/** A client for the Tencent Cloud API 3.0, signed with an API key. */
-function createTencentApi(options) {
-    const waitForTurn = turns(options.clock);
+async function previewRepository(api, repository, signal) {
+    const subject = "repository";
+    try {
+        if (await api.hasRepository(repository, signal))
+            return { subject, there: true, outcome: "ok", finding: `The repository ${repository} is there.` };
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return { subject, there: true, outcome: "unknown", finding: (0,src_errors/* messageOf */.bD)(error) };
+    }
     return {
-        async call(call, schema) {
-            for (let attempt = 1;; attempt++) {
-                await waitForTurn(call.signal);
-                try {
-                    return await callOnce(options, call, schema);
-                }
-                catch (error) {
-                    if (!isOverLimit(error) || attempt === limitAttempts)
-                        throw error;
-                    await options.clock.sleep(limitPause * 2 ** (attempt - 1), call.signal);
-                }
-            }
-        },
+        subject,
+        there: false,
+        outcome: "unknown",
+        finding: `There is no repository ${repository} yet; a run makes it.`,
+        remedy: "The AWS key of the environment needs `ecr:CreateRepository` for that.",
     };
 }
-/** Spaces requests by `requestInterval`, in the order in which they ask. */
-function turns(clock) {
-    let next = 0;
-    return async (signal) => {
-        signal?.throwIfAborted();
-        const now = clock.now();
-        const start = Math.max(now, next);
-        next = start + requestInterval;
-        if (start > now)
-            await clock.sleep(start - now, signal);
-    };
-}
-/** Whether a failure carries this error code or one below it: `ResourceNotFound` covers `ResourceNotFound.ErrNoTag`. */
-function hasCode(error, code) {
-    if (!(error instanceof src_errors/* OperationError */.OK))
-        return false;
-    return error.details.code === code || (error.details.code?.startsWith(`${code}.`) ?? false);
-}
-function isOverLimit(error) {
-    return hasCode(error, "RequestLimitExceeded");
-}
-async function callOnce(options, call, schema) {
-    const { transport, clock, url, key } = options;
-    const operation = {
-        host: url.host,
-        repository: call.repository,
-        operation: call.operation,
-    };
-    const body = JSON.stringify(call.parameters);
-    const headers = tencent_api_signedHeaders(url, key, call, body, Math.floor(clock.now() / 1000));
-    const request = { method: "POST", url: new URL("/", url), headers, body, signal: call.signal };
-    const response = await sendToVendor(transport, request, operation);
-    if (response.status !== 200) {
-        await (0,http/* discard */.vf)(response);
-        throw vendorFailure(operation, {
-            status: response.status,
-            problem: "the Tencent Cloud API answers every call with 200, so this came from something else",
-            advice: "Check the `api` attribute of the destination, and any proxy on the way.",
-        });
+/**
+ * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else altogether, is
+ * no reason not to push: the repositories can be there, and where one is not, the push tells.
+ */
+async function makeRepositories(api, repositories, log, signal) {
+    for (const repository of repositories) {
+        try {
+            if (await api.createRepository(repository, signal))
+                continue;
+            log.warning("The AWS key of the environment has no right to make repositories (`ecr:CreateRepository`); those that are there are used.");
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            log.warning(`The repositories that are there are used: ${(0,src_errors/* messageOf */.bD)(error)}`);
+        }
+        return;
     }
-    const text = await readAnswer(response, operation, call.signal);
-    const skew = clock.now() - serverTime(response, clock);
-    return resultOf(text, schema, operation, (code) => tencent_api_adviceFor(code, call.action, skew));
 }
-/** What an answer holds: a result of this schema, or an error. */
-function resultOf(text, schema, operation, advise) {
-    const { Error: error, RequestId } = checkAnswer(text, tencent_api_errorSchema, operation, 200).Response;
-    const requestId = `(RequestId ${(0,src_log/* printable */.g$)(RequestId, requestIdLimit)})`;
-    if (error !== undefined) {
-        throw vendorFailure(operation, {
-            code: (0,src_log/* printable */.g$)(error.Code),
-            problem: `${(0,src_log/* printable */.g$)(error.Message)} ${requestId}`,
-            advice: advise(error.Code),
-            temporary: error.Code.startsWith("RequestLimitExceeded"),
-        });
-    }
-    const named = { ...operation, operation: `${operation.operation} ${requestId}` };
-    return checkAnswer(text, dist/* object */.Ikc({ Response: schema }), named, 200).Response;
-}
-/** @param timestamp seconds since the epoch. */
-function tencent_api_signedHeaders(url, key, call, body, timestamp) {
-    const headers = { "content-type": contentType, host: url.host, "x-tc-action": call.action };
-    const authorization = authorizationOf({ service: serviceOf(url), headers, body, timestamp }, key);
+/** Deletion by the registry's own API. */
+function tagDeleterOf(client) {
+    const { deleting: needed } = (0,quirks/* mannersOf */.K4)(client.vendor);
     return {
-        "content-type": contentType,
-        "x-tc-action": call.action,
-        "x-tc-version": tencent_api_apiVersion,
-        "x-tc-region": call.region,
-        "x-tc-timestamp": String(timestamp),
-        authorization,
-        ...(key.sessionToken === undefined ? {} : { "x-tc-token": key.sessionToken }),
+        deleteManifest: (repository, reference, signal) => new Repository(client, repository).deleteManifest(reference, signal),
+        resolve: async (repository, tag, signal) => (await new Repository(client, repository).resolve(tag, signal))?.digest,
+        granted: (repository, signal) => client.granted({ repository, actions: needed }, signal),
+        needed,
     };
 }
-/** The service is the first label of the host name, except on a local stand-in, whose host name says nothing. */
-function serviceOf(url) {
-    return (0,oci_reference/* isLoopback */.U9)(url.host) ? "tcr" : (url.hostname.split(".")[0] ?? "tcr");
-}
-/** Time of the server in milliseconds since the epoch, by its `Date` header; ours, where it sent none. */
-function serverTime(response, clock) {
-    const time = Date.parse(response.header("date") ?? "");
-    return Number.isNaN(time) ? clock.now() : time;
-}
-/**
- * What a user can do about an error code. The `AuthFailure` ones are common to all products of Tencent Cloud.
- * @param skew how far our clock is ahead of the server's, in milliseconds.
- */
-function tencent_api_adviceFor(code, action, skew) {
-    switch (code) {
-        case "AuthFailure.SignatureExpire":
-            return clockAdvice(skew);
-        case "AuthFailure.SecretIdNotFound":
-        case "AuthFailure.InvalidSecretId":
-            return ("Tencent Cloud does not know the key: check `tcr-secret-id`, and that the key is enabled. A key of the " +
-                "international site needs the attribute `api=https://tcr.intl.tencentcloudapi.com`.");
-        case "AuthFailure.SignatureFailure":
-            return "`tcr-secret-key` does not belong to `tcr-secret-id`: set both from the same key.";
-        case "AuthFailure.TokenFailure":
-            return "`tcr-session-token` has expired or belongs to another key: get temporary keys anew, or leave it empty for a permanent key.";
-        default:
-    }
-    if (code.startsWith("RequestLimitExceeded")) {
-        return "Other programs use up the API's rate limit with this account: run again when there are fewer of them.";
-    }
-    if (/^(?:AuthFailure|UnauthorizedOperation)|Unauthori[sz]ed/.test(code)) {
-        return `The key is not allowed to do this: grant its user or role the CAM action \`tcr:${action}\` on this instance.`;
-    }
-    return undefined;
-}
-function clockAdvice(skew) {
-    const minutes = Math.round(Math.abs(skew) / 60_000);
-    const difference = minutes === 0 ? "differs from" : `is ${minutes} minutes ${skew > 0 ? "ahead of" : "behind"}`;
-    return `The clock of this machine ${difference} that of Tencent Cloud, which accepts a difference of 5 minutes: set the runner's clock.`;
-}
 
-;// CONCATENATED MODULE: ./src/destinations/tcr-tags.ts
+;// CONCATENATED MODULE: ./src/destinations/tcr-personal-tags.ts
 
 
 
-
-/** Most tags in one `DeleteRepositoryTags`, by the vendor's SDK (`DeleteRepositoryTagsRequest` of package tcr, 2019-09-24). */
-const batchSize = 20;
-/**
- * Pauses before the second and third look at a tag that is still listed, in milliseconds. The API does not say that a
- * deletion is complete when it answers; a few seconds tell a slow list from a deletion that did not happen.
- */
-const confirmationPauses = [1000, 3000];
-const imagesSchema = dist/* object */.Ikc({
-    ImageInfoList: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ ImageVersion: dist/* string */.YjP() })), []),
+/** Tags in one `BatchDeleteImagePersonal`. No limit is documented; that of the Enterprise edition's action is kept to. */
+const tcr_personal_tags_batchSize = 20;
+/** Largest page of `DescribeImagePersonal`. */
+const tcr_personal_tags_pageLimit = 100;
+/** Most pages that are read for one tag: 10,000 tags whose names contain it, and an end to a server that invents new ones. */
+const tcr_personal_tags_mostPages = 100;
+const tcr_personal_tags_imagesSchema = dist/* object */.Ikc({
+    Data: dist/* object */.Ikc({ TagInfo: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ TagName: dist/* string */.YjP() })), []) }),
 });
-/** The tags of one repository of a TCR instance. */
-function tcrTags(instance, clock, repository) {
-    const path = `${repository.namespace}/${repository.name}`;
-    const names = { NamespaceName: repository.namespace, RepositoryName: repository.name };
+/**
+ * The tags of one repository of the Personal edition.
+ * @param path `namespace/repository`.
+ */
+function personalTags({ api, region }, clock, path) {
     async function request(tags, signal) {
         const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
-        const parameters = { ...names, Tags: tags };
-        const call = { action: "DeleteRepositoryTags", operation, repository: path, parameters, signal };
-        await instance.call(call, dist/* object */.Ikc({}));
+        const parameters = { RepoName: path, Tags: tags };
+        const call = {
+            action: "BatchDeleteImagePersonal",
+            operation,
+            repository: path,
+            region,
+            parameters,
+            signal,
+        };
+        await api.call(call, dist/* object */.Ikc({}));
     }
+    /** The tag is a search text here; offsets are true ones, unlike the Enterprise edition's. */
     async function isListed(tag, signal) {
         const operation = `reading back the tag ${tag}`;
-        const read = async (page) => {
-            const parameters = { ...names, ImageVersion: tag, ExactMatch: true, Limit: pageSize, Offset: page };
-            const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
-            return (await instance.call(call, imagesSchema)).ImageInfoList;
-        };
+        const seen = new Set();
+        for (let page = 0; page < tcr_personal_tags_mostPages; page++) {
+            const parameters = { RepoName: path, Tag: tag, Limit: tcr_personal_tags_pageLimit, Offset: page * tcr_personal_tags_pageLimit };
+            const call = {
+                action: "DescribeImagePersonal",
+                operation,
+                repository: path,
+                region,
+                parameters,
+                signal,
+            };
+            const names = (await api.call(call, tcr_personal_tags_imagesSchema)).Data.TagInfo.map(({ TagName }) => TagName);
+            if (names.includes(tag))
+                return true;
+            if (names.every((name) => seen.has(name)))
+                return false;
+            for (const name of names)
+                seen.add(name);
+        }
+        return false;
+    }
+    async function isListedAtAll(tag, signal) {
         try {
-            for await (const image of entries(read, ({ ImageVersion }) => ImageVersion)) {
-                if (image.ImageVersion === tag)
-                    return true;
-            }
-            return false;
+            return await isListed(tag, signal);
         }
         catch (error) {
             // The repository went away with its last tag.
@@ -88752,204 +93301,157 @@ function tcrTags(instance, clock, repository) {
             throw error;
         }
     }
-    async function staysListed(tag, signal) {
-        for (const pause of [0, ...confirmationPauses]) {
-            if (pause > 0)
-                await clock.sleep(pause, signal);
-            if (!(await isListed(tag, signal)))
-                return false;
-        }
-        return true;
+    const judge = (error) => (hasCode(error, "ResourceNotFound") ? "gone" : "failed");
+    const explain = (error) => error;
+    const deletion = { path, batchSize: tcr_personal_tags_batchSize, clock, request, isListed: isListedAtAll, judge, explain };
+    return { delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-personal.ts
+
+
+
+
+
+
+
+/**
+ * Regions of the Personal edition by the first label of their hosts. The eight regions of the mainland share one host, and
+ * an account's content there is one.
+ * https://github.com/tkestack/image-transfer/blob/main/pkg/apis/ccrapis/ccrapi.go
+ */
+const regions = new Map([
+    ["ccr", "ap-guangzhou"],
+    ["hkccr", "ap-hongkong"],
+    ["sgccr", "ap-singapore"],
+    ["jpccr", "ap-tokyo"],
+    ["krccr", "ap-seoul"],
+    ["inccr", "ap-mumbai"],
+    ["thccr", "ap-bangkok"],
+    ["caccr", "na-toronto"],
+    ["uswccr", "na-siliconvalley"],
+    ["useccr", "na-ashburn"],
+    ["deccr", "eu-frankfurt"],
+    ["ruccr", "eu-moscow"],
+    ["szjrccr", "ap-shenzhen-fsi"],
+    ["shjrccr", "ap-shanghai-fsi"],
+    ["bjjrccr", "ap-beijing-fsi"],
+]);
+/**
+ * The region of a Personal edition, by its attribute or its host.
+ * @throws InputError when neither tells it.
+ */
+function personalRegion(input) {
+    const [, prefix = ""] = /^([a-z]+)\.ccs\.tencentyun\.com(?::[0-9]+)?$/.exec(input.registry) ?? [];
+    const region = input.region ?? regions.get(prefix);
+    if (region !== undefined)
+        return region;
+    const place = (0,oci_reference/* printNamespace */.lp)(input);
+    throw new src_errors/* InputError */.dz(`${place}: the host does not tell the region: add it, for example \`${place},region=ap-guangzhou\``);
+}
+/**
+ * A namespace of Tencent Container Registry, Personal edition. Its API makes no registry logins, so there is a login beside
+ * the key. Asks for the login once, to say early what it cannot do; sends nothing.
+ * @throws InputError when the region is not known.
+ */
+async function createTcrPersonalDestination(options) {
+    const { input, api, credentials, clock, log } = options;
+    const place = { registry: input.registry, path: input.path, name: (0,oci_reference/* printNamespace */.lp)(input), credentials };
+    const region = personalRegion(input);
+    if (input.path.includes("/")) {
+        throw new src_errors/* InputError */.dz(`${place.name}: a namespace of TCR Personal has one part, as in ccr.ccs.tencentyun.com/goharbor`);
     }
-    async function confirm(tag, signal) {
-        try {
-            if (!(await staysListed(tag, signal)))
-                return { tag, failure: undefined };
-        }
-        catch (error) {
-            return failed(tag, error, signal);
-        }
+    if (api === undefined) {
+        // A credential helper that fails is reported where the login is needed.
+        const reason = noDeletionReason((await credentials().catch(() => undefined))?.username);
         return {
-            tag,
-            failure: `TCR still lists ${path}:${tag} after its deletion. Run again, or delete it in the TCR console.`,
+            ...place,
+            deletion: "unavailable",
+            deletionUnavailable: reason,
+            prepare: () => Promise.resolve(),
+            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
         };
     }
-    async function deleteBatch(tags, signal) {
-        try {
-            await request(tags, signal);
-        }
-        catch (error) {
-            const single = tags.length === 1;
-            // One tag that is missing or protected may fail the whole batch; the others must not stay for it.
-            if (!single && (hasCode(error, "ResourceNotFound") || isProtected(error))) {
-                return inTurn(tags, async (tag) => deleteBatch([tag], signal));
-            }
-            if (!hasCode(error, "ResourceNotFound"))
-                return tags.map((tag) => failed(tag, explain(error), signal));
-        }
-        return inTurn(tags, async (tag) => [await confirm(tag, signal)]);
-    }
-    return {
-        delete: (tags, signal) => inTurn(batches(tags), (batch) => deleteBatch(batch, signal)),
-    };
-}
-/** Works through items one after the other: the API's rate limit leaves nothing to gain by doing more at once. */
-async function inTurn(items, work) {
-    const results = [];
-    for (const item of items)
-        results.push(...(await work(item)));
-    return results;
-}
-function batches(tags) {
-    const count = Math.ceil(tags.length / batchSize);
-    return Array.from({ length: count }, (_, batch) => tags.slice(batch * batchSize, (batch + 1) * batchSize));
-}
-/** Harbor, which TCR is built on, refuses to delete a tag that an immutability rule covers with this code. */
-function isProtected(error) {
-    return hasCode(error, "FailedOperation.PreconditionFailed");
-}
-function explain(error) {
-    if (!isProtected(error))
-        return error;
-    const advice = "An immutable tag rule of the namespace protects this tag: exclude it from the rule in the TCR console, or keep it.";
-    return new src_errors/* OperationError */.OK({ ...error.details, advice }, { cause: error });
-}
-/** @throws the signal's reason when it aborted: then the whole run ends, not this tag. */
-function failed(tag, error, signal) {
-    signal.throwIfAborted();
-    return { tag, failure: (0,src_errors/* messageOf */.bD)(error) };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr.ts
-
-
-
-
-
-
-
-
-/** API of the mainland site; the international one is chosen by the `api` attribute. */
-const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
-/**
- * How long before its end a temporary login is replaced, in milliseconds. Its end is a time of Tencent Cloud's clock, which
- * may differ from ours by up to 5 minutes: with a greater difference it would not have accepted the signed request.
- */
-const loginMargin = 5 * 60_000;
-/** Of a time without a unit: seconds stay below this number for 30,000 years, milliseconds have been above it since 2001. */
-const millisecondsFrom = 1e12;
-const loginSchema = dist/* object */.Ikc({
-    Username: dist/* string */.YjP(),
-    Token: dist/* pipe */.FsL(dist/* string */.YjP(), dist/* minLength */.BpQ(1)),
-    ExpTime: dist/* number */.aig(),
-});
-const namespacesSchema = dist/* object */.Ikc({
-    NamespaceList: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ Name: dist/* string */.YjP(), Public: dist/* nullish */.cl6(dist/* boolean */.zMY()) })), []),
-});
-/**
- * A namespace of a Tencent Container Registry (Enterprise) instance.
- * @throws InputError when there is a key but nothing tells which instance it is to be used on.
- */
-function createTcrDestination(options) {
-    const { input, key, login, clock, log, transport } = options;
-    const place = { registry: input.registry, path: input.path, name: (0,oci_reference/* printNamespace */.lp)(input) };
-    const given = login === undefined ? undefined : () => Promise.resolve(login);
-    if (key === undefined)
-        return withoutKey(place, given ?? options.dockerCredentials);
-    const url = input.api ?? mainlandApi;
-    const api = createTencentApi({ transport, clock, url, key });
-    const instance = createTcrInstance(api, url.host, instanceTarget(input), clock);
-    const temporary = temporaryLogin(instance, clock, log);
+    const personal = { api, region };
     return {
         ...place,
-        credentials: given ?? ((signal) => temporary.get(signal)),
-        // Tencent does not document whether a deleted tag takes others of its digest along.
+        // As with the Enterprise edition: whether other tags of the digest stay, Tencent does not document.
         deletion: "shared-digest-unsafe",
-        prepare: (signal) => ensureNamespace(instance, input, log, signal),
+        prepare: async (signal) => {
+            await needLogin(credentials, input.registry, signal);
+            await tcr_personal_ensureNamespace(personal, input, log, signal);
+        },
+        preview: (signal) => tcr_personal_previewNamespace(personal, input.path, signal),
         deleteTags: (repository, tags, signal) => {
             const names = tags.map(({ tag }) => tag);
-            return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
+            return personalTags(personal, clock, repository).delete(names, signal);
         },
     };
 }
-function withoutKey(place, credentials) {
-    const reason = "TCR deletes tags by its API only, which takes no registry login: a service account has no right to delete. " +
-        "Set `tcr-secret-id` and `tcr-secret-key`.";
-    return {
-        ...place,
-        credentials,
-        deletion: "unavailable",
-        deletionUnavailable: reason,
-        // Creating a namespace needs the key as well; a missing one shows with the first push.
-        prepare: () => Promise.resolve(),
-        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
-    };
-}
-/** Splits a path at its first slash: a TCR namespace has one part, a repository below it may have several. */
-function tcrRepository(path) {
-    const [namespace = "", ...name] = path.split("/");
-    return { namespace, name: name.join("/") };
-}
-/** A login for the registry that TCR makes for an hour. Masked before anyone gets it. */
-function temporaryLogin(instance, clock, log) {
-    return leased(clock, async (signal) => {
-        const answer = await instance.call({
-            action: "CreateInstanceToken",
-            operation: "getting a temporary registry login",
-            parameters: { TokenType: "temp" },
-            signal,
-        }, loginSchema);
-        const value = { username: answer.Username, password: answer.Token };
-        log.mask(value.password);
-        log.mask(Buffer.from(`${value.username}:${value.password}`).toString("base64"));
-        const end = answer.ExpTime < millisecondsFrom ? answer.ExpTime * 1000 : answer.ExpTime;
-        return { value, until: end - loginMargin };
+/** Says before the first push what else a key is taken for: the Personal edition has no action that makes a login. */
+async function needLogin(credentials, registry, signal) {
+    if ((await credentials(signal)) !== undefined)
+        return;
+    throw vendorFailure({ host: registry, operation: "signing in" }, {
+        problem: "TCR Personal makes no registry login from an API key",
+        advice: "Set `tcr-username` and `tcr-password`, or log in to this registry in an earlier step.",
     });
 }
-/** Creates the namespace unless it exists: TCR makes repositories on a push, but not namespaces. */
-async function ensureNamespace(instance, input, log, signal) {
-    const { namespace } = tcrRepository(input.path);
-    const existing = await findNamespace(instance, namespace, signal);
-    if (existing === undefined)
-        return createNamespace(instance, namespace, input, log, signal);
-    if (input.public && existing.Public === false) {
-        log.warning(`The TCR namespace ${input.registry}/${namespace} exists and is private; \`public=true\` only counts when the ` +
-            "namespace is created. Make it public in the TCR console if others are to pull from it.");
-    }
+/** Most namespaces on a page, of which an account has ten or so. Offsets are true ones here, not page numbers. */
+const tcr_personal_pageLimit = 100;
+const tcr_personal_namespacesSchema = dist/* object */.Ikc({
+    Data: dist/* object */.Ikc({ NamespaceInfo: dist/* nullish */.cl6(dist/* array */.YOg(dist/* object */.Ikc({ Namespace: dist/* string */.YjP() })), []) }),
+});
+/** Whether this account has a namespace. */
+async function hasNamespace({ api, region }, path, signal) {
+    const found = await api.call({
+        action: "DescribeNamespacePersonal",
+        operation: `looking for the namespace ${path}`,
+        region,
+        parameters: { Namespace: path, Limit: tcr_personal_pageLimit, Offset: 0 },
+        signal,
+    }, tcr_personal_namespacesSchema);
+    return found.Data.NamespaceInfo.some(({ Namespace }) => Namespace === path);
 }
-async function findNamespace(instance, namespace, signal) {
-    const operation = `looking for the namespace ${namespace}`;
-    const read = async (page) => {
-        const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
-        const call = { action: "DescribeNamespaces", operation, parameters, signal };
-        return (await instance.call(call, namespacesSchema)).NamespaceList;
+async function tcr_personal_previewNamespace(personal, path, signal) {
+    const subject = "namespace";
+    if (await hasNamespace(personal, path, signal))
+        return { subject, there: true, outcome: "ok", finding: `The namespace ${path} is there.` };
+    return {
+        subject,
+        there: false,
+        outcome: "unknown",
+        finding: `There is no namespace ${path} of this account yet; a run makes it, unless another account has that name.`,
+        remedy: "The key needs `tcr:CreateNamespacePersonal` for that; or make the namespace in the TCR console.",
     };
-    // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
-    for await (const entry of entries(read, ({ Name }) => Name)) {
-        if (entry.Name === namespace)
-            return entry;
-    }
-    return undefined;
 }
-async function createNamespace(instance, namespace, input, log, signal) {
-    const operation = `creating the namespace ${namespace}`;
-    const parameters = { NamespaceName: namespace, IsPublic: input.public };
+/** Creates the namespace unless this account has it. Repositories are made by a push, and are private then. */
+async function tcr_personal_ensureNamespace(personal, { registry, path }, log, signal) {
+    if (await hasNamespace(personal, path, signal))
+        return;
+    const { api, region } = personal;
     try {
-        await instance.call({ action: "CreateNamespace", operation, parameters, signal }, dist/* object */.Ikc({}));
+        await api.call({
+            action: "CreateNamespacePersonal",
+            operation: `creating the namespace ${path}`,
+            region,
+            parameters: { Namespace: path },
+            signal,
+        }, dist/* object */.Ikc({}));
     }
     catch (error) {
-        if (isConflict(error))
+        // Another run of ours, or another account: the first push tells, and the failure would say the same as this one.
+        if (hasCode(error, "InvalidParameter.ErrNamespaceExist")) {
+            log.warning(error.message);
             return;
+        }
         throw error;
     }
-    log.info(`Created the ${input.public ? "public" : "private"} TCR namespace ${input.registry}/${namespace}.`);
-}
-/** "Exists already", below several parents: `FailedOperation.`, `InternalError.`. Someone else was faster. */
-function isConflict(error) {
-    return error instanceof src_errors/* OperationError */.OK && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
+    log.info(`Created the TCR Personal namespace ${registry}/${path}.`);
 }
 
 ;// CONCATENATED MODULE: ./src/destinations/select.ts
+
 
 
 
@@ -88963,20 +93465,79 @@ async function createDestination(input, inputs, context) {
     switch (input.type) {
         case "docker-hub": {
             const login = inputs.dockerHubLogin;
-            return createDockerHubDestination({ input, login, dockerCredentials, transport, clock, log });
+            const keyless = context.keylessHub;
+            return createDockerHubDestination({ input, login, keyless, dockerCredentials, transport, clock, log });
         }
         case "tcr": {
-            const { tencentCloudKey: key, tcrLogin: login } = inputs;
-            return createTcrDestination({ input, key, login, dockerCredentials, transport, clock, log });
+            const { tcrLogin: login } = inputs;
+            const api = context.tencentCloud(input.api ?? mainlandApi);
+            if (api !== undefined)
+                return createTcrDestination({ input, api, login, clock, log });
+            return tcrWithoutApi(input, tcrCredentials(inputs, dockerCredentials), clock, log);
+        }
+        case "tcr-personal": {
+            const api = context.tencentCloud(input.api ?? mainlandApi);
+            const credentials = tcrCredentials(inputs, dockerCredentials);
+            return createTcrPersonalDestination({ input, api, credentials, log, clock });
         }
         case "registry": {
-            const tagDeleter = context.tagDeleter(input, dockerCredentials);
-            return createRegistryDestination({ input, credentials: dockerCredentials, tagDeleter });
+            const client = context.openRegistry(input, dockerCredentials);
+            const { awsKey } = inputs;
+            return createRegistryDestination({
+                input,
+                credentials: dockerCredentials,
+                awsKey,
+                client,
+                transport,
+                clock,
+                log,
+            });
         }
     }
 }
+/** The login for the registry that the user gave by inputs, else by the Docker configuration. */
+function tcrCredentials({ tcrLogin }, dockerCredentials) {
+    return tcrLogin === undefined ? dockerCredentials : () => Promise.resolve(tcrLogin);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tcr-source.ts
+
+
+
+
+/**
+ * The login for a TCR registry that images are read from and that is no destination: the `tcr-` login, unless it belongs to
+ * a destination; for an Enterprise instance under its default domain, a temporary one made with the API. Else, and for
+ * every other registry, the Docker configuration's.
+ */
+function tcrSource(registry, { tcrLogin, destinations }, dockerCredentials, { tencentCloud, clock, log, }) {
+    const instance = instanceNameOf(registry);
+    if (instance === undefined && !/\.ccs\.tencentyun\.com(?::[0-9]+)?$/.test(registry))
+        return dockerCredentials;
+    // A password goes to one place only (P7): to the destinations of TCR, if there are any.
+    const isFree = !destinations.some(({ type }) => type === "tcr" || type === "tcr-personal");
+    if (tcrLogin !== undefined && isFree)
+        return () => Promise.resolve(tcrLogin);
+    const api = instance === undefined ? undefined : tencentCloud(mainlandApi);
+    if (instance === undefined || api === undefined)
+        return dockerCredentials;
+    const login = temporaryLogin(createTcrInstance(api, { kind: "named", name: instance }, clock), clock, log);
+    return async (signal) => {
+        try {
+            return await login.get(signal);
+        }
+        catch (error) {
+            signal?.throwIfAborted();
+            // The key may be of another account, and the images public all the same.
+            log.debug(`${registry}: ${(0,src_errors/* messageOf */.bD)(error)}`);
+            return dockerCredentials(signal);
+        }
+    };
+}
 
 ;// CONCATENATED MODULE: ./src/registries.ts
+
+
 
 
 
@@ -88987,7 +93548,7 @@ async function createDestination(input, inputs, context) {
  * @throws InputError that lists all lines that cannot be used.
  */
 async function openDestinations(inputs, fromDocker, context) {
-    const tagDeleter = (namespace, credentials) => openTagDeleter(namespace, credentials, context);
+    const openRegistry = (input, credentials) => openClient(input, credentials, context);
     const mistakes = [];
     const opened = [];
     for (const input of inputs.destinations) {
@@ -88995,7 +93556,7 @@ async function openDestinations(inputs, fromDocker, context) {
             const destination = await createDestination(input, inputs, {
                 ...context,
                 dockerConfiguration: fromDocker,
-                tagDeleter,
+                openRegistry,
             });
             opened.push(openDestination(destination, input, context));
         }
@@ -89009,11 +93570,22 @@ async function openDestinations(inputs, fromDocker, context) {
         throw new src_errors/* InputError */.dz(mistakes.join("\n"));
     return opened;
 }
-function openDestination(destination, { retention }, context) {
-    const { name, registry, path, credentials, deletion, deletionUnavailable } = destination;
-    const client = new Registry({ registry, side: "destination", credentials, ...context });
+function openDestination(destination, input, context) {
+    const { name, registry, path, credentials, deletion, deletionUnavailable, whyNoDeletion } = destination;
+    const { retention } = input;
+    const client = openClient(input, credentials, context);
     const repository = (of) => new Repository(client, of);
-    return { name, registry, path, retention, deletion, deletionUnavailable, repository, destination, client };
+    const stocked = {
+        name,
+        registry,
+        path,
+        retention,
+        deletion,
+        deletionUnavailable,
+        whyNoDeletion,
+        repository,
+    };
+    return { ...stocked, destination, client };
 }
 /** The sources of a run, one client for each registry among them. */
 function openSources(inputs, destinations, dockerConfiguration, context) {
@@ -89021,8 +93593,9 @@ function openSources(inputs, destinations, dockerConfiguration, context) {
     const repositories = new Map();
     return inputs.sources.map((namespace) => {
         const { registry } = namespace;
-        const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration);
-        const client = clients.get(registry) ?? new Registry({ registry, side: "source", credentials, ...context });
+        const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
+        const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
+        const client = clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
         clients.set(registry, client);
         return {
             ...namespace,
@@ -89035,22 +93608,41 @@ function openSources(inputs, destinations, dockerConfiguration, context) {
         };
     });
 }
+/**
+ * The repositories that an image can be read from: where it was found, then those of the same name at the other sources,
+ * in their order.
+ */
+function repositoriesOf(image, sources) {
+    const first = sources.find((source) => (0,oci_reference/* sameNamespace */.ef)(source, image.source));
+    if (first === undefined)
+        throw new Error(`${(0,oci_reference/* printNamespace */.lp)(image.source)} is not a source of this run`);
+    const name = image.repository.slice(image.source.path.length + 1);
+    const others = sources.filter((source) => source !== first);
+    return [
+        first.repository(image.repository),
+        ...others.map((source) => source.repository((0,oci_reference/* repositoryOf */._M)(source, name))),
+    ];
+}
 /** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
-function sourceCredentials(registry, { dockerHubLogin }, destinations, dockerConfiguration) {
+function sourceCredentials(registry, inputs, destinations, dockerConfiguration, context) {
     const destination = destinations.find((candidate) => candidate.registry === registry);
     if (destination !== undefined)
         return destination.destination.credentials;
+    const { dockerHubLogin } = inputs;
     if (registry === "docker.io" && dockerHubLogin !== undefined)
         return () => Promise.resolve(dockerHubLogin);
-    return dockerConfiguration(registry);
+    if (registry === "docker.io" && context.keylessHub !== undefined)
+        return context.keylessHub;
+    return tcrSource(registry, inputs, dockerConfiguration(registry), context);
 }
-/** Deletion by the registry's own API, for destinations that have no better one. */
-function openTagDeleter(namespace, credentials, context) {
-    const client = new Registry({ registry: namespace.registry, side: "destination", credentials, ...context });
-    return {
-        deleteManifest: (repository, reference, signal) => new Repository(client, repository).deleteManifest(reference, signal),
-        resolve: async (repository, tag, signal) => (await new Repository(client, repository).resolve(tag, signal))?.digest,
-    };
+function openClient({ registry, vendor }, credentials, context) {
+    return new Registry({
+        registry,
+        vendor: (0,quirks/* vendorOf */.AK)(registry, vendor),
+        side: "destination",
+        credentials,
+        ...context,
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/report/grouping.ts
@@ -89071,17 +93663,6 @@ function groupsOf(items, keyOf) {
 function countOf(number, noun) {
     return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
-/** A duration in milliseconds for people: `0.4 s`, `41.2 s`, `3 min 12 s`, `1 h 4 min`. */
-function formatDuration(milliseconds) {
-    // Below a minute a tenth of a second tells images apart; 59.95 s must not become "60.0 s".
-    if (milliseconds < 59_950)
-        return `${(milliseconds / 1000).toFixed(1)} s`;
-    const seconds = Math.round(milliseconds / 1000);
-    const minutes = Math.floor(seconds / 60);
-    if (minutes < 60)
-        return `${minutes} min ${seconds % 60} s`;
-    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
 /**
  * The first of some names, and how many more there are: `core, portal and 10 more`.
  * @param limit most names that are given.
@@ -89096,14 +93677,14 @@ function listOf(names, limit) {
 
 
 /** Most characters of a reason in a row: a whole failure with its advice, not a page of HTML from a proxy. */
-const reasonLimit = 600;
+const plan_table_reasonLimit = 600;
 /**
  * The plan as aligned text for the log: the images of each version, then what each destination keeps, prunes and
- * leaves. A dry run prints exactly this, and so does a real run before it starts (P9). Every tag is named.
+ * leaves, in colours by what is done. A dry run prints exactly this, and so does a real run before it starts (P9). Every tag is named.
  */
-function planLines(plan) {
-    const images = plan.steps.filter(isImageStep);
-    const retention = plan.steps.filter((step) => !isImageStep(step));
+function planLines(plan, paint) {
+    const images = plan.steps.filter(plan_table_isImageStep);
+    const retention = plan.steps.filter((step) => !plan_table_isImageStep(step));
     const sections = [
         ...plan.versions.map((version) => ({
             heading: version,
@@ -89113,12 +93694,12 @@ function planLines(plan) {
     ].filter(({ rows }) => rows.length > 0);
     const aligned = align(sections.flatMap(({ rows }) => rows));
     return [
-        heading(plan),
+        paint.strong(heading(plan)),
         ...sections.flatMap(({ heading: title, rows }) => [
-            title,
-            ...rows.flatMap((row) => printRow(row, aligned)),
+            paint.strong(title),
+            ...rows.flatMap((row) => printRow(row, aligned, paint)),
         ]),
-        totals(plan),
+        paint.strong(totals(plan)),
     ];
 }
 function heading({ repository, versions }) {
@@ -89126,7 +93707,7 @@ function heading({ repository, versions }) {
         ? `Plan for ${repository}: no version is wanted`
         : `Plan for ${repository} ${versions.join(", ")}:`;
 }
-function isImageStep(step) {
+function plan_table_isImageStep(step) {
     return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
 }
 /** One row for each copy; others of the same reason and destination are folded, for they are the same news. */
@@ -89154,22 +93735,83 @@ function row(action, version, references, destination, reason) {
     const ofVersion = version === "" ? "" : ` of ${version}`;
     const subject = references.length > 1 ? `${countOf(references.length, "image")}${ofVersion}` : only;
     const images = references.length > 1 ? references : [];
-    return { cells: [action, subject, destination], reason: (0,src_log/* printable */.g$)(reason, reasonLimit), images };
+    return { cells: [action, subject, destination], reason: (0,src_log/* printable */.g$)(reason, plan_table_reasonLimit), images };
 }
 /** Width of each aligned column, in characters; the same all over the plan, so that columns line up. */
 function align(rows) {
     return [0, 1, 2].map((column) => Math.max(0, ...rows.map(({ cells }) => cells[column]?.length ?? 0)));
 }
-function printRow({ cells, reason, images }, widths) {
-    const aligned = cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
-    const below = images.length === 0 ? [] : [`  ${" ".repeat(widths[0] ?? 0)}  ${images.join(", ")}`];
-    return [`  ${aligned}  ${reason}`, ...below];
+/** How each action looks: what changes something stands out. */
+const looks = {
+    copy: "change",
+    skip: "faint",
+    fail: "bad",
+    keep: "good",
+    prune: "warn",
+    leave: "faint",
+};
+function printRow({ cells, reason, images }, widths, paint) {
+    const [action = "", ...others] = cells.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+    const look = paint[looks[cells[0]]];
+    const names = images.join(", ");
+    const below = names === "" ? [] : [`  ${" ".repeat(widths[0] ?? 0)}  ${paint.faint(names)}`];
+    return [
+        `  ${look(action)}  ${others.join("  ")}  ${cells[0] === "fail" ? look(reason) : reason}`,
+        ...below,
+    ];
 }
 function totals({ steps }) {
     const count = (kind) => steps.filter((step) => step.kind === kind).length;
     const fails = count("fail");
     const failing = fails === 0 ? "" : `, ${fails} that cannot be mirrored`;
     return `In all: ${countOf(count("copy"), "image")} to copy, ${count("skip")} to skip, ${count("prune")} to prune${failing}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/prune-lines.ts
+
+
+
+/** Most characters of a reason in a line: with its advice. The annotation at the end has more. */
+const prune_lines_reasonLimit = 600;
+/** What became of tags that were to be deleted, for the log: one line for each version, destination and reason. */
+function pruneLines(outcomes, paint) {
+    const keyOf = ({ step, status, reason }) => [step.destination, step.version, status, reason];
+    return groupsOf(outcomes, keyOf).map(({ first, all }) => {
+        const { step, status, reason = "" } = first;
+        const subject = `${step.version} at ${step.destination}: ${countOf(all.length, "tag")}`;
+        if (status === "pruned")
+            return `${paint.good("✓")} ${subject} deleted`;
+        const mark = status === "failed" ? paint.bad("✗") : paint.warn("–");
+        return `${mark} ${subject} not deleted: ${(0,src_log/* printable */.g$)(reason, prune_lines_reasonLimit)}`;
+    });
+}
+
+;// CONCATENATED MODULE: ./src/report/snapshot-lines.ts
+
+
+/** Most missing images that a line names. */
+const snapshot_lines_namedLimit = 12;
+/** Most characters of a failure in a line: with its advice. The annotation at the end has more. */
+const snapshot_lines_failureLimit = 600;
+/** What was seen before the plan was made, for the log: each wanted version at the sources, then what each destination has of them. */
+function snapshotLines({ wanted, destinations }, paint) {
+    const images = wanted.reduce((sum, { components }) => sum + components.length, 0);
+    return [
+        ...wanted.map((version) => snapshot_lines_versionLine(version, paint)),
+        ...destinations.map((destination) => destinationLine(destination, images, paint)),
+    ];
+}
+function snapshot_lines_versionLine({ version, components, missing }, paint) {
+    const images = countOf(components.length, "image");
+    if (missing.length === 0)
+        return `${paint.good("✓")} ${version.tag} has ${images}, each at a source`;
+    const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`);
+    return `${paint.bad("✗")} ${version.tag} has ${images}; at no source: ${listOf(names, snapshot_lines_namedLimit)}`;
+}
+function destinationLine({ name, failure, digests }, images, paint) {
+    return failure === undefined
+        ? `${paint.good("✓")} ${name} has ${digests.size} of ${countOf(images, "wanted tag")}`
+        : `${paint.bad("✗")} ${name}: ${(0,src_log/* printable */.g$)(failure, snapshot_lines_failureLimit)}`;
 }
 
 ;// CONCATENATED MODULE: ./src/report/reported-step.ts
@@ -89209,11 +93851,12 @@ function report(result, steps) {
     const prunes = new Map(result.prunes.map((prune) => [prune.step, prune]));
     return steps.map((step) => {
         const copy = copies.get(step);
-        const { outcome, reason } = becomes(step, copy, prunes.get(step), result.dryRun);
-        return { step, outcome, reason, bytes: copy?.bytes, milliseconds: copy?.milliseconds };
+        const { outcome, reason } = becomes(step, copy, prunes.get(step), result);
+        const { bytes, milliseconds, moved } = copy ?? {};
+        return { step, outcome, reason, bytes, milliseconds, moved };
     });
 }
-function becomes(step, copy, prune, dryRun) {
+function becomes(step, copy, prune, { dryRun, job }) {
     const { reason } = step;
     switch (step.kind) {
         case "skip":
@@ -89229,9 +93872,9 @@ function becomes(step, copy, prune, dryRun) {
                 return { outcome: "planned", reason };
             if (copy === undefined)
                 return { outcome: "failed", reason: notCarriedOut };
-            return copy.failure === undefined
-                ? { outcome: "copied", reason }
-                : { outcome: "failed", reason: copy.failure };
+            if (copy.failure !== undefined)
+                return { outcome: "failed", reason: copy.failure };
+            return { outcome: job === "copy" ? "delivered" : "copied", reason };
         case "prune":
             if (dryRun)
                 return { outcome: "planned", reason };
@@ -89252,7 +93895,7 @@ function tallyOf(result) {
 function tallySteps(steps) {
     const count = (wanted) => steps.filter(({ outcome }) => outcome === wanted).length;
     return {
-        copied: count("copied"),
+        copied: count("copied") + count("delivered"),
         skipped: count("skipped"),
         pruned: count("pruned"),
         failed: count("failed"),
@@ -89326,7 +93969,7 @@ const annotationLimit = 10;
 /** GitHub takes 4,096 characters of an annotation (same source); one that is cut by us ends in an ellipsis. */
 const textLimit = 4000;
 /** Most images and versions that an annotation names before it counts the rest. */
-const namedLimit = 12;
+const annotations_namedLimit = 12;
 /** The warnings and errors of a run, at most ten of each: what there is beyond is folded into the tenth. */
 function annotationsOf(result) {
     const steps = reportedSteps(result);
@@ -89370,13 +94013,106 @@ function left(steps) {
 }
 function tags(steps) {
     const versions = [...new Set(steps.map(({ step }) => step.version))];
-    return `${countOf(steps.length, "tag")} of ${listOf(versions, namedLimit)}`;
+    return `${countOf(steps.length, "tag")} of ${listOf(versions, annotations_namedLimit)}`;
 }
 function subject(steps) {
     const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
     return images.length === 1
         ? images.join()
-        : `${countOf(images.length, "image")} (${listOf(images, namedLimit)})`;
+        : `${countOf(images.length, "image")} (${listOf(images, annotations_namedLimit)})`;
+}
+
+;// CONCATENATED MODULE: ./src/report/status.ts
+
+
+
+
+
+/** How a run ended: what was done, what failed, how much moved, how long it took. */
+function statusOf(result) {
+    return result.dryRun ? dryRunStatus(result) : runStatus(result);
+}
+function dryRunStatus(result) {
+    const steps = reportedSteps(result);
+    const { skipped, failed } = tallySteps(steps);
+    const start = result.job === "plan" ? "The plan for the jobs that follow" : "Dry run, nothing was written";
+    const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
+    return { icon: failed > 0 ? "❌" : "🔎", sentence };
+}
+function runStatus(result) {
+    const steps = reportedSteps(result);
+    const { copied, skipped, pruned, failed } = tallySteps(steps);
+    const took = formatDuration(result.milliseconds);
+    if (copied + pruned + failed === 0) {
+        return {
+            icon: "✅",
+            sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped, in ${took}.`,
+        };
+    }
+    const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
+    const counts = `${countOf(copied, "image")} copied, ${skipped} skipped, ${pruned} pruned, ${failed} failed`;
+    const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
+    const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
+    return {
+        icon: failed > 0 ? "❌" : "✅",
+        sentence: `${counts}${givenUp}; ${traffic}, in ${took}.${result.job === "copy" ? " No tag has moved yet: the last job publishes." : ""}`,
+    };
+}
+
+;// CONCATENATED MODULE: ./src/report/closing.ts
+
+
+
+
+
+
+
+/** Most versions, or places with failures, that the paragraph names; a range may hold dozens of versions. */
+const closing_namedLimit = 5;
+/** Most characters of a failure: what is wrong, for somebody who does not have the log. */
+const closing_reasonLimit = 300;
+/**
+ * The end of the log: one paragraph that says it all to somebody who reads nothing else. Repository, versions and how the run
+ * ended; where which versions are complete now; what was deleted; what failed where, and why.
+ */
+function closingParagraph(result, paint) {
+    const { repository, versions } = result.plan;
+    const subject = versions.length === 0 ? repository : `${repository} ${listOf(versions, closing_namedLimit)}`;
+    const mark = succeeded(result) ? paint.good : paint.bad;
+    const steps = reportedSteps(result);
+    const sentences = [statusOf(result).sentence, ...closing_complete(result), ...pruned(steps), ...closing_failed(steps)];
+    return `${mark(subject)}: ${sentences.join(" ")}`;
+}
+/** Destinations that have the same versions are one piece of news. */
+function closing_complete(result) {
+    const images = reportedImages(result);
+    const places = result.destinations.map(({ name }) => {
+        const own = images.filter(({ step }) => step.destination === name);
+        const versions = result.plan.versions.filter((version) => reported_step_isComplete(own.filter(({ step }) => step.version === version)));
+        return { name, versions };
+    });
+    return groupsOf(places, ({ versions }) => versions).flatMap(({ first: { versions }, all }) => {
+        const names = all.map(({ name }) => name).join(", ");
+        return versions.length === 0 ? [] : [`Complete at ${names}: ${listOf(versions, closing_namedLimit)}.`];
+    });
+}
+function pruned(steps) {
+    const deleted = steps.filter(({ outcome }) => outcome === "pruned");
+    return groupsOf(deleted, ({ step }) => [step.destination]).map(({ first, all }) => {
+        const versions = [...new Set(all.map(({ step }) => step.version))];
+        return `Deleted at ${first.step.destination}: ${countOf(all.length, "tag")} of ${listOf(versions, closing_namedLimit)}.`;
+    });
+}
+function closing_failed(steps) {
+    const groups = failureGroups(steps);
+    const places = groupsOf(groups, ({ first }) => [first.step.destination]).slice(0, closing_namedLimit);
+    return places.map(({ first: group, all }) => {
+        const images = all.reduce((sum, { all: own }) => sum + own.length, 0);
+        const { step, reason } = group.first;
+        const cause = (0,src_log/* printable */.g$)(reason, closing_reasonLimit);
+        const end = /[.…]$/.test(cause) ? "" : ".";
+        return `Failed at ${step.destination}: ${countOf(images, "image")}; the cause: ${cause}${end}`;
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/report/json-report.ts
@@ -89392,12 +94128,14 @@ function reportOf(result) {
         startedAt: new Date(result.startedAt).toISOString(),
         seconds: seconds(result.milliseconds),
         dryRun: result.dryRun,
+        job: result.job,
         succeeded: succeeded(result),
         counts: tallyOf(result),
         destinations: result.destinations.map(({ name, registry, path }) => ({ name, registry, path })),
         steps: reportedSteps(result).map(jsonStep),
         requests: Object.fromEntries(result.requests),
         bytesRead: result.bytesRead,
+        estimate: result.estimate,
     };
 }
 function jsonStep({ step, outcome, reason, bytes, milliseconds }) {
@@ -89427,49 +94165,6 @@ function copyDetails(step) {
 }
 function seconds(milliseconds) {
     return milliseconds / 1000;
-}
-
-;// CONCATENATED MODULE: ./src/report/status.ts
-
-
-
-
-/** Most versions that the closing line names; a range may hold dozens. */
-const namedVersions = 5;
-/** How a run ended: what was done, what failed, how much moved, how long it took. */
-function statusOf(result) {
-    return result.dryRun ? dryRunStatus(result) : runStatus(result);
-}
-function dryRunStatus(result) {
-    const steps = reportedSteps(result);
-    const { skipped, failed } = tallySteps(steps);
-    const sentence = `Dry run, nothing was written: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
-    return { icon: failed > 0 ? "❌" : "🔎", sentence };
-}
-function runStatus(result) {
-    const steps = reportedSteps(result);
-    const { copied, skipped, pruned, failed } = tallySteps(steps);
-    const took = formatDuration(result.milliseconds);
-    if (copied + pruned + failed === 0) {
-        return {
-            icon: "✅",
-            sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped, in ${took}.`,
-        };
-    }
-    const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
-    const counts = `${countOf(copied, "image")} copied, ${skipped} skipped, ${pruned} pruned, ${failed} failed`;
-    const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
-    const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
-    return {
-        icon: failed > 0 ? "❌" : "✅",
-        sentence: `${counts}${givenUp}; ${traffic}, in ${took}.`,
-    };
-}
-/** The last line of the log: repository, versions and how the run ended. */
-function closingLine(result) {
-    const { repository, versions } = result.plan;
-    const subject = versions.length === 0 ? repository : `${repository} ${listOf(versions, namedVersions)}`;
-    return `${subject}: ${statusOf(result).sentence}`;
 }
 
 ;// CONCATENATED MODULE: ./src/report/markdown.ts
@@ -89510,19 +94205,83 @@ function markdown_alert(kind, lines) {
 function details(summary, content) {
     return `<details><summary>${summary}</summary>\n\n${content}\n\n</details>`;
 }
-/** Lines to copy, as they are. Only for text whose grammar has no backticks. */
+/** Lines to copy, as they are, or a chart that GitHub draws. Only for text whose grammar has no backticks. */
 function codeBlock(language, lines) {
     return ["```".concat(language), ...lines, "```"].join("\n");
 }
 
-;// CONCATENATED MODULE: ./src/report/pull-sections.ts
+;// CONCATENATED MODULE: ./src/report/estimate-table.ts
 
 
 
 /**
+ * What a plan needs, as lines for the log, below the plan; none where nothing is copied.
+ * @param budgetOf pulls that a source registry has told to be left.
+ */
+function estimateLines({ destinations, sources }, budgetOf) {
+    if (destinations.length === 0)
+        return [];
+    const width = Math.max(...destinations.map(({ destination }) => destination.length));
+    return [
+        "To carry out this plan, a run needs:",
+        ...destinations.map((need) => `  ${need.destination.padEnd(width)}  ${countOf(need.images, "image")}, ${bytesOf(need)} to upload`),
+        `  From the sources, each blob once for all destinations: ${bytesOf(sources)}`,
+        ...sources.pulls.map((pulls) => `  Pulls at ${pulls.registry}: ${estimate_table_pullsOf(pulls)}${estimate_table_left(budgetOf(pulls.registry))}`),
+    ];
+}
+function estimate_table_left(budget) {
+    return budget === undefined ? "" : `, with ${budget.remaining} of ${budget.limit} left`;
+}
+function bytesOf({ images, unsizedImages, mostBytes }) {
+    if (images > 0 && unsizedImages === images)
+        return "an unknown number of bytes";
+    const known = `at most ${formatBytes(mostBytes)}`;
+    return unsizedImages === 0 ? known : `${known} and ${countOf(unsizedImages, "image")} of unknown size`;
+}
+function estimate_table_pullsOf({ pulls, atLeast }) {
+    return `${atLeast ? "at least " : ""}${pulls}`;
+}
+/** What the plan needs, for the summary of a dry run; nothing where it was not estimated, or nothing is copied. */
+function estimateSection({ estimate }) {
+    if (estimate === undefined || estimate.destinations.length === 0)
+        return [];
+    const { destinations, sources } = estimate;
+    const registries = sources.pulls.map(({ registry }) => registry);
+    const row = (name, need) => [
+        name,
+        String(need.images),
+        bytesOf(need),
+        ...registries.map((registry) => {
+            const pulls = need.pulls.find((one) => one.registry === registry);
+            return pulls === undefined ? "0" : estimate_table_pullsOf(pulls);
+        }),
+    ];
+    const rows = [
+        ...destinations.map((need) => row(code(need.destination), need)),
+        row("read from the sources, once for all", sources),
+    ];
+    const columns = ["Images", "Bytes", ...registries.map((registry) => `Pulls at ${code(registry)}`)];
+    const numbers = columns.map((title) => ({ title, align: "right" }));
+    const markdown = [
+        "### What a run needs",
+        table([{ title: "Destination" }, ...numbers], rows),
+        footnote(sources),
+    ];
+    return [{ name: "what a run needs", rank: 3, markdown: markdown.join("\n\n") }];
+}
+function footnote({ unsizedImages }) {
+    const bound = "Bytes are those of all layers, each counted once; what a destination already holds of them is not moved again.";
+    const unknown = " The size of an image is unknown where its manifest could not be read, or where reading it would have cost a pull.";
+    return unsizedImages === 0 ? bound : bound + unknown;
+}
+
+;// CONCATENATED MODULE: ./src/report/helm-values.ts
+
+/**
  * Where Harbor's chart has the image of each component that it deploys; `prepare` and `harbor-log` are of the installer only.
- * Up to v2.15.1 the cache is redis-photon, from v2.15.2 on valkey-photon, under the same key.
- * https://github.com/goharbor/harbor-helm/blob/main/values.yaml
+ * Up to v2.15.1 the cache is redis-photon, from v2.15.2 on valkey-photon, under the same key. Of older releases' charts:
+ * notary up to 2.8, chartmuseum up to 2.7, clair up to 2.1.
+ * https://github.com/goharbor/harbor-helm/blob/main/values.yaml and the branches 1.3.0 to 1.19.0 of that repository
  */
 const chartKeys = new Map([
     ["nginx-photon", ["nginx"]],
@@ -89536,49 +94295,26 @@ const chartKeys = new Map([
     ["valkey-photon", ["redis", "internal"]],
     ["redis-photon", ["redis", "internal"]],
     ["harbor-exporter", ["exporter"]],
+    ["chartmuseum-photon", ["chartmuseum"]],
+    ["notary-server-photon", ["notary", "server"]],
+    ["notary-signer-photon", ["notary", "signer"]],
+    ["clair-photon", ["clair", "clair"]],
+    ["clair-adapter-photon", ["clair", "adapter"]],
 ]);
-/** Most `docker pull` lines of one mirror; they are a pattern to follow, not an inventory. */
-const pullLimit = 50;
-/** How to pull from each mirror: the newest version that is complete there, and Harbor's Helm values for it. */
-function pullSections(result) {
-    const images = reportedImages(result);
-    return result.destinations.flatMap(({ name, registry }) => {
-        const here = images.filter(({ step }) => step.destination === name);
-        const newest = result.plan.versions
-            .map((version) => here.filter(({ step }) => step.version === version))
-            .find(reported_step_isComplete);
-        return newest === undefined ? [] : [pullSection(name, registry, newest.filter(isInPlace), result)];
-    });
+/** Images that Harbor's installer starts or runs and its chart does not have. */
+const installerOnly = new Set(["prepare", "harbor-log"]);
+/** The name by which Harbor knows an image, or undefined where it is none of Harbor's components. */
+function componentName({ image }) {
+    const name = image.slice(image.lastIndexOf("/") + 1);
+    return chartKeys.has(name) || installerOnly.has(name) ? name : undefined;
 }
-function pullSection(destination, registry, images, result) {
-    const pulls = images
-        .slice(0, pullLimit)
-        .map(({ step }) => `docker pull ${destination}/${step.image}:${step.tag}`);
-    const more = images.length - pulls.length;
-    const version = images[0]?.step.version ?? "";
-    const blocks = [
-        `### Pull from ${code(destination)}`,
-        `Version ${escapeMarkdown(version)}. If the mirror is private, <code>docker login ${escapeMarkdown(registry)}</code> comes first.`,
-        codeBlock("console", more > 0 ? [...pulls, `# and ${more} more images alike`] : pulls),
-        ...helmBlock(destination, images, result),
-    ];
-    return { name: `how to pull from ${destination}`, rank: 5, markdown: blocks.join("\n\n") };
-}
-/** Only for Harbor and its forks: another repository's images may have the same names and another chart. */
-function helmBlock(destination, images, result) {
-    if (!result.plan.repository.endsWith("/harbor"))
-        return [];
-    const values = helmValues(destination, images);
-    if (values.length === 0)
-        return [];
-    const block = codeBlock("yaml", values);
-    const usage = `For ${code("helm upgrade --install harbor harbor/harbor --values mirror.yaml")}:`;
-    return [details("Values of the Harbor Helm chart", `${usage}\n\n${block}`)];
-}
-/** Values for Harbor's chart, as lines of YAML. The chart has no global registry: each image has its own two keys. */
+/**
+ * Values for Harbor's chart, as lines of YAML. The chart has no global registry: each image has its own two keys.
+ * @param destination `registry/namespace` of the mirror.
+ */
 function helmValues(destination, images) {
-    const entries = images.flatMap(({ step }) => {
-        const [component, part] = chartKeys.get(step.image.slice(step.image.lastIndexOf("/") + 1)) ?? [];
+    const entries = images.flatMap((step) => {
+        const [component, part] = chartKeys.get(componentName(step) ?? "") ?? [];
         return component === undefined ? [] : [{ component, part, step }];
     });
     return groupsOf(entries, ({ component }) => [component]).flatMap(({ first, all }) => [
@@ -89594,6 +94330,151 @@ function helmValues(destination, images) {
             ];
         }),
     ]);
+}
+
+;// CONCATENATED MODULE: ./src/report/mirror-settings.ts
+
+
+/** Where Harbor's installer and chart look for images: this namespace of Docker Hub. */
+const original = { registry: "docker.io", path: "goharbor" };
+/** Whether a destination is the place where Harbor's users look anyway. */
+function isOriginal({ registry, path }) {
+    return registry === original.registry && path === original.path;
+}
+/**
+ * How containerd and Docker are told to read `docker.io/goharbor` from a mirror, so that nobody has to rename an image.
+ * Both ask a mirror for the same repository as Docker Hub, so its namespace has to end with `goharbor`. Nothing for a
+ * namespace of Docker Hub itself.
+ */
+function mirrorSettings(destination) {
+    const { registry, path } = destination;
+    if (registry === original.registry)
+        return [];
+    const prefix = prefixOf(path);
+    if (prefix === undefined) {
+        return [
+            `containerd and Docker ask a mirror of Docker Hub for ${code(`${original.path}/…`)}, and the images are below ${code(path)} here: neither can be told to look there. Use the names of the mirror, as above.`,
+        ];
+    }
+    const origin = (0,oci_reference/* registryOrigin */._g)(registry).origin;
+    return [
+        details("containerd: read docker.io/goharbor from here", containerdText(origin, prefix)),
+        details("Docker: read docker.io/goharbor from here", dockerText(origin, prefix)),
+    ];
+}
+/** What stands before `goharbor` in a namespace, with its slash; undefined where the namespace ends otherwise. */
+function prefixOf(path) {
+    if (path === original.path)
+        return "";
+    return path.endsWith(`/${original.path}`) ? path.slice(0, -original.path.length) : undefined;
+}
+/**
+ * `resolve` trusts the mirror to say what a tag is; without it containerd asks Docker Hub for every tag, which is what who
+ * cannot reach Docker Hub cannot do. `override_path` is for a path between the API's root and the repository.
+ * https://github.com/containerd/containerd/blob/main/docs/hosts.md
+ */
+function containerdText(origin, prefix) {
+    const host = prefix === "" ? origin : `${origin}/v2/${prefix.slice(0, -1)}`;
+    const toml = codeBlock("toml", [
+        'server = "https://registry-1.docker.io"',
+        "",
+        `[host."${host}"]`,
+        '  capabilities = ["pull", "resolve"]',
+        ...(prefix === "" ? [] : ["  override_path = true"]),
+    ]);
+    return [
+        "As <code>/etc/containerd/certs.d/docker.io/hosts.toml</code> on every node, with <code>config_path = &quot;/etc/containerd/certs.d&quot;</code> in containerd's own configuration. No restart is needed for the file.",
+        toml,
+        "What the mirror does not have, or does not give without a login, is read from Docker Hub. <code>resolve</code> trusts the mirror to say what a tag holds: drop it, and containerd asks Docker Hub for that.",
+    ].join("\n\n");
+}
+/**
+ * The daemon applies `registry-mirrors` to images of Docker Hub alone, whatever else it pulls, and asks the mirror for the
+ * same repository below its root. https://docs.docker.com/docker-hub/image-library/mirror/
+ */
+function dockerText(origin, prefix) {
+    if (prefix !== "") {
+        return `Docker's <code>registry-mirrors</code> asks a mirror for ${code(`${original.path}/…`)} itself, and the images are below ${code(`${prefix}${original.path}`)} here: it cannot be told to look there. Use the names of the mirror, as above.`;
+    }
+    return [
+        "In <code>/etc/docker/daemon.json</code>, then restart the daemon:",
+        codeBlock("json", ["{", `  "registry-mirrors": ["${origin}"]`, "}"]),
+        "This setting is about images of Docker Hub, all of them, and about those alone: images of other registries are not read from a mirror. Each is asked for here first, and read from Docker Hub where it is not there or is not given without a login.",
+    ].join("\n\n");
+}
+
+;// CONCATENATED MODULE: ./src/report/pull-sections.ts
+
+
+
+
+/** Most lines of commands for one mirror; they are a pattern to follow, not an inventory. */
+const commandLimit = 50;
+/** How to use each mirror: the newest version that is complete there, and what Harbor's users set to read from it. */
+function pullSections(result) {
+    const images = reportedImages(result);
+    const isHarbor = result.plan.repository.endsWith("/harbor");
+    return result.destinations.flatMap((destination) => {
+        const here = images.filter(({ step }) => step.destination === destination.name);
+        const newest = result.plan.versions
+            .map((version) => here.filter(({ step }) => step.version === version))
+            .find(reported_step_isComplete);
+        if (newest === undefined)
+            return [];
+        return [
+            pullSection(destination, newest.filter(isInPlace).map(({ step }) => step), isHarbor),
+        ];
+    });
+}
+function pullSection(destination, images, isHarbor) {
+    const { name, registry } = destination;
+    const version = images[0]?.version ?? "";
+    const pulls = images.map(({ image, tag }) => `docker pull ${name}/${image}:${tag}`);
+    const blocks = [
+        `### Use ${code(name)}`,
+        `Version ${escapeMarkdown(version)}. If the mirror is private, <code>docker login ${escapeMarkdown(registry)}</code> comes first.`,
+        codeBlock("console", firstOf(pulls)),
+        // Only for Harbor and its forks: another repository's images may have the same names and another chart.
+        ...(isHarbor ? harborBlocks(destination, images) : []),
+    ];
+    return { name: `how to use ${name}`, rank: 5, markdown: blocks.join("\n\n") };
+}
+function firstOf(commands) {
+    const more = commands.length - commandLimit;
+    return more > 0 ? [...commands.slice(0, commandLimit), `# and ${more} more alike`] : commands;
+}
+function harborBlocks(destination, images) {
+    const components = images.filter((step) => componentName(step) !== undefined);
+    if (components.length === 0)
+        return [];
+    return [
+        ...helmBlock(destination, components),
+        ...installerBlock(destination, components),
+        ...mirrorSettings(destination),
+    ];
+}
+function helmBlock({ name }, images) {
+    const values = helmValues(name, images);
+    if (values.length === 0)
+        return [];
+    const usage = `As ${code("mirror.yaml")}, for ${code("helm upgrade --install harbor harbor/harbor --values mirror.yaml")}, with the version of the chart that is for this release (${code("helm search repo harbor/harbor --versions")}). A private mirror needs ${code("imagePullSecrets")} as well.`;
+    return [details("Values of the Harbor Helm chart", `${usage}\n\n${codeBlock("yaml", values)}`)];
+}
+/**
+ * The installer's compose file names `goharbor/<component>` and nothing else, and an image of that name that is on the
+ * machine is not pulled. https://github.com/goharbor/harbor/tree/main/make/photon/prepare/templates/docker_compose
+ */
+function installerBlock(destination, images) {
+    if (isOriginal(destination))
+        return [];
+    const commands = images.map((step) => {
+        const local = `goharbor/${componentName(step) ?? step.image}:${step.tag}`;
+        return `docker tag ${destination.name}/${step.image}:${step.tag} ${local}`;
+    });
+    const usage = `The installer looks for <code>goharbor/…</code> and pulls what the machine does not have. After the pulls above, and before ${code("./install.sh")}:`;
+    return [
+        details("Names for the Harbor installer", `${usage}\n\n${codeBlock("console", firstOf(commands))}`),
+    ];
 }
 
 ;// CONCATENATED MODULE: ./src/report/retention-section.ts
@@ -89622,7 +94503,7 @@ function retentionSection(result) {
         reason,
     ]);
     const rows = groups.map(({ first, all }) => [
-        wordsOf(first),
+        retention_section_wordsOf(first),
         code(first.step.destination),
         escapeMarkdown(first.step.version),
         imagesOf(all),
@@ -89630,20 +94511,20 @@ function retentionSection(result) {
     ]);
     return [{ name: "retention", rank: 4, markdown: `### Kept and pruned\n\n${table(columns, rows)}` }];
 }
-function wordsOf({ outcome }) {
+function retention_section_wordsOf({ outcome }) {
     switch (outcome) {
         case "kept":
-            return "✅ kept";
+            return "✅&nbsp;kept";
         case "pruned":
-            return "🧹 pruned";
+            return "🧹&nbsp;pruned";
         case "planned":
-            return "🔎 to prune";
+            return "🔎&nbsp;to&nbsp;prune";
         case "not-tried":
-            return "⏸️ not pruned";
+            return "⏸️&nbsp;not&nbsp;pruned";
         case "left":
-            return "⚠️ left";
+            return "⚠️&nbsp;left";
         default:
-            return "❌ failed";
+            return "❌&nbsp;failed";
     }
 }
 function imagesOf(steps) {
@@ -89700,6 +94581,149 @@ function sectionsToDrop(sections, limit) {
     return dropped;
 }
 
+;// CONCATENATED MODULE: ./src/report/timeline-section.ts
+
+
+
+
+
+
+/** Most bars of the chart: on one screen, and far below what Mermaid draws at all. */
+const barLimit = 30;
+/** Most characters of a label: what stands beside a bar without leaving the picture. */
+const labelLimit = 60;
+/** Width of a character of a destination's name in pixels, at Mermaid's 11 pixels for names of sections. */
+const characterWidth = 6;
+/** Room at the left of and behind a destination's name, in pixels. */
+const namePadding = 24;
+/** Least width of a bar as a part of the whole time: one that took no time would not be seen. */
+const leastWidth = 1 / 200;
+/**
+ * A picture of the copy: for each destination what was moved when, as a Gantt chart that GitHub draws. One bar for each
+ * image; for more versions than one, and more images than fit, one bar for each version.
+ */
+function timelineSection(result) {
+    const images = reportedImages(result).filter(hasMoved);
+    if (images.length === 0)
+        return [];
+    const versions = new Set(images.map(({ step }) => step.version)).size;
+    const byVersion = versions > 1 && images.length > barLimit;
+    const bars = byVersion ? versionBars(images) : images.map((image) => imageBar(image, versions > 1));
+    const shown = largest(bars);
+    const milestones = byVersion ? [] : milestonesOf(images);
+    const what = byVersion ? "version" : "image";
+    const caption = shown.length < bars.length
+        ? `The ${countOf(shown.length, what)} with the most bytes, of ${bars.length}, each destination counted.`
+        : `One bar for each ${what}, from its first byte until the destination had confirmed all of it.`;
+    const red = shown.some(({ failed }) => failed) ? " What failed is red." : "";
+    const chart = codeBlock("mermaid", chartLines(shown, milestones));
+    return [
+        {
+            name: "what moved when",
+            rank: 5,
+            markdown: `### What moved when\n\n${chart}\n\n${caption}${red} Time since the copy began.`,
+        },
+    ];
+}
+function hasMoved(image) {
+    return image.moved !== undefined;
+}
+function imageBar(image, namesVersion) {
+    const { step, moved, outcome } = image;
+    const bytes = timeline_section_bytesOf(image);
+    const version = namesVersion ? ` ${step.version}` : "";
+    return {
+        destination: step.destination,
+        label: `${formatBytes(bytes)} ${step.image}${version}`,
+        bytes,
+        ...moved,
+        failed: outcome === "failed",
+    };
+}
+function versionBars(images) {
+    return groupsOf(images, ({ step }) => [step.destination, step.version]).map(({ first, all }) => {
+        const bytes = all.reduce((sum, image) => sum + timeline_section_bytesOf(image), 0);
+        return {
+            destination: first.step.destination,
+            label: `${formatBytes(bytes)} ${first.step.version}, ${countOf(all.length, "image")}`,
+            bytes,
+            begin: all.reduce((earliest, { moved }) => Math.min(earliest, moved.begin), first.moved.begin),
+            end: all.reduce((latest, { moved }) => Math.max(latest, moved.end), first.moved.end),
+            failed: all.some(({ outcome }) => outcome === "failed"),
+        };
+    });
+}
+/** What was sent for an image; what other images had brought already is their own. */
+function timeline_section_bytesOf({ bytes = noBytes }) {
+    return bytes.uploaded;
+}
+/** What failed and the largest of each destination, in the order in which they began; all destinations have the same room. */
+function largest(bars) {
+    const groups = groupsOf(bars, ({ destination }) => [destination]).slice(0, barLimit);
+    const room = Math.floor(barLimit / groups.length);
+    return groups.flatMap(({ all }) => [...all]
+        .sort((one, other) => Number(other.failed) - Number(one.failed) || other.bytes - one.bytes)
+        .slice(0, room)
+        .sort((one, other) => one.begin - other.begin || one.end - other.end));
+}
+/** When the tags of each version were set, where all of them were. */
+function milestonesOf(images) {
+    return groupsOf(images, ({ step }) => [step.destination, step.version])
+        .filter(({ all }) => all.every(isInPlace))
+        .map(({ first, all }) => ({
+        destination: first.step.destination,
+        label: `tags of ${first.step.version} set`,
+        at: all.reduce((latest, { milliseconds = 0 }) => Math.max(latest, milliseconds), 0),
+    }));
+}
+/**
+ * Times are dates without a time zone, read and printed as local time: so the axis begins at zero wherever the reader is,
+ * also where the time zone is off by half an hour. https://mermaid.js.org/syntax/gantt.html
+ */
+function chartLines(bars, milestones) {
+    const last = Math.max(1, ...bars.map(({ end }) => end), ...milestones.map(({ at }) => at));
+    const least = Math.ceil(last * leastWidth);
+    const longest = Math.max(...bars.map(({ destination }) => labelText(destination).length));
+    const leftPadding = longest * characterWidth + namePadding;
+    return [
+        // Else bars begin 75 pixels from the left, on top of the names. https://mermaid.js.org/config/schema-docs/config-defs-gantt-diagram-config.html
+        `%%{init: {"gantt": {"leftPadding": ${leftPadding}}}}%%`,
+        "gantt",
+        "  dateFormat YYYY-MM-DD HH:mm:ss.SSS",
+        `  axisFormat ${axisFormat(last)}`,
+        "  todayMarker off",
+        ...groupsOf(bars, ({ destination }) => [destination]).flatMap(({ first: { destination }, all }) => [
+            `  section ${labelText(destination)}`,
+            ...all.map(({ label, begin, end, failed }) => {
+                const span = `${momentText(begin)}, ${momentText(Math.max(end, begin + least))}`;
+                return `  ${labelText(label)} :${failed ? "crit, " : ""}${span}`;
+            }),
+            ...milestones
+                .filter((milestone) => milestone.destination === destination)
+                .map(({ label, at }) => `  ${labelText(label)} :milestone, ${momentText(at)}, 0ms`),
+        ]),
+    ];
+}
+/** Marks of the axis: tenths of a second, seconds or minutes and hours, by how long it took in milliseconds. */
+function axisFormat(last) {
+    if (last < 10_000)
+        return "%S.%L s";
+    return last < 3_600_000 ? "%M:%S" : "%H:%M:%S";
+}
+function momentText(milliseconds) {
+    return new Date(milliseconds).toISOString().replace("T", " ").replace("Z", "");
+}
+/**
+ * A label as the chart takes it. A colon ends a label, a semicolon or a line feed ends the line, `#` and `%%` begin a
+ * comment or a directive; and so that no image is taken for a keyword of the chart (`click`, `section`), every label begins
+ * with a number or a word of ours. The colon of a port becomes the sign for a ratio, which looks like it.
+ * https://github.com/mermaid-js/mermaid/blob/develop/packages/mermaid/src/diagrams/gantt/parser/gantt.jison
+ */
+function labelText(text) {
+    const safe = text.replaceAll(":", "\u2236").replace(/[^\w./,+@[\]\u2236 -]/g, "_");
+    return safe.length <= labelLimit ? safe : `${safe.slice(0, labelLimit - 1)}…`;
+}
+
 ;// CONCATENATED MODULE: ./src/report/version-sections.ts
 
 
@@ -89708,40 +94732,161 @@ function sectionsToDrop(sections, limit) {
 
 
 
-const version_sections_columns = [
-    { title: "" },
-    { title: "Image" },
-    { title: "Digest" },
-    { title: "Size", align: "right" },
-    { title: "Outcome" },
-    { title: "Time", align: "right" },
-];
-/** For each version and destination a table with one row per image; folded away where nothing happened. */
+
+/** Most versions whose tables stand open: more are folded away, but for those in which something failed. */
+const openVersions = 3;
+/** Most lines of notes below a table; their reasons are in the JSON report, every one. */
+const noteLimit = 20;
+/** Most images that a note names before it counts the rest. */
+const version_sections_namedImages = 6;
+/** Most digests that are given in full: more than any Harbor release has images. */
+const digestLimit = 100;
+/** How every version stands at every destination, one row each. Only where there are several. */
+function overviewSection(result) {
+    const versions = versionsOf(result);
+    if (versions.length < 2)
+        return [];
+    const names = result.destinations.map(({ name }) => name);
+    const columns = [{ title: "Version" }, ...names.map((name) => ({ title: code(name) }))];
+    const rows = versions.map(({ version, images }) => [
+        escapeMarkdown(version),
+        ...names.map((name) => standOf(images.filter(({ step }) => step.destination === name))),
+    ]);
+    return [{ name: "versions", rank: 1, markdown: `### Versions\n\n${table(columns, rows)}` }];
+}
+/** For each version a table with one row per image and a column per destination. */
 function versionSections(result) {
+    const versions = versionsOf(result);
+    return versions.map((version) => versionSection(version, versions.length));
+}
+function versionsOf(result) {
     const images = reportedImages(result);
     return result.plan.versions.flatMap((version) => {
         const ofVersion = images.filter(({ step }) => step.version === version);
-        return groupsOf(ofVersion, ({ step }) => [step.destination]).map(({ first, all }) => tableSection(version, first.step.destination, all));
+        const named = new Set(ofVersion.map(({ step }) => step.destination));
+        const destinations = result.destinations.map(({ name }) => name).filter((name) => named.has(name));
+        return ofVersion.length === 0 ? [] : [{ version, images: ofVersion, destinations }];
     });
 }
-function tableSection(version, destination, images) {
-    const rows = table(version_sections_columns, images.map(imageRow));
+function versionSection({ version, images, destinations }, versions) {
+    const rows = groupsOf(images, ({ step }) => [step.image, step.tag]).map(({ all }) => imageRow(all));
     const quiet = images.every(({ outcome }) => outcome === "skipped");
-    const content = quiet
-        ? details(`Nothing to do: ${countsOf(images)}`, rows)
-        : `${countsOf(images)}\n\n${rows}`;
-    const heading = `### ${escapeMarkdown(version)} at ${code(destination)}`;
+    const failed = images.some(({ outcome }) => outcome === "failed");
+    const blocks = [imageTable(rows, images, destinations), ...notesOf(images), ...digestBlock(rows)].join("\n\n");
+    const summary = summaryLine(rows, images, destinations);
+    const folded = quiet || (versions > openVersions && !failed);
+    const heading = `${iconOf(images)} ${escapeMarkdown(version)}`;
     return {
-        name: `${version} at ${destination}`,
+        name: version,
         rank: quiet ? 6 : 3,
-        markdown: `${heading}\n\n${content}`,
+        markdown: folded
+            ? details(`<strong>${heading}</strong> · ${summary}`, blocks)
+            : `### ${heading}\n\n${summary}\n\n${blocks}`,
     };
 }
-/** How many images of a table became what: `10 copied, 2 in place`. */
-function countsOf(images) {
-    return groupsOf(images, (image) => [wordOf(image)])
+function imageRow(all) {
+    const step = all[0]?.step;
+    return {
+        name: step === undefined ? "" : `${step.image}:${step.tag}`,
+        all,
+        digest: all.map((image) => digestOfStep(image.step)).find((digest) => digest !== undefined),
+        size: all.reduce((size, image) => Math.max(size, sizeOf(image)), 0),
+    };
+}
+/** All bytes of an image that was brought. What a failed one moved is not its size. */
+function sizeOf(image) {
+    const { uploaded, mounted, present } = isCopied(image) ? (image.bytes ?? noBytes) : noBytes;
+    return uploaded + mounted + present;
+}
+function totalSize(rows) {
+    return rows.reduce((sum, row) => sum + row.size, 0);
+}
+/** A size that stays on one line in a narrow column; nothing where it is not known. */
+function sizeCell(size) {
+    return size === 0 ? "" : formatBytes(size).replace(" ", "&nbsp;");
+}
+/** `12 images of 641.0 MB at 2 destinations: 12 copied, 12 in place`. */
+function summaryLine(rows, images, destinations) {
+    const size = totalSize(rows);
+    const counts = groupsOf(images, (image) => [wordOf(image)])
         .map(({ first, all }) => `${all.length} ${wordOf(first)}`)
         .join(", ");
+    const head = `${countOf(rows.length, "image")}${size === 0 ? "" : ` of ${formatBytes(size)}`}`;
+    return `${head} at ${countOf(destinations.length, "destination")}: ${counts}`;
+}
+function imageTable(rows, images, destinations) {
+    const columns = [
+        { title: "Image" },
+        { title: "Size", align: "right" },
+        { title: "Digest" },
+        ...destinations.map((name) => ({ title: code(name) })),
+    ];
+    const cells = rows.map((row) => [
+        code(row.name),
+        sizeCell(row.size),
+        row.digest === undefined ? "" : code(shortDigest(row.digest)),
+        ...destinations.map((name) => destinationCell(row, name)),
+    ]);
+    const totals = destinations.map((name) => standOf(images.filter(({ step }) => step.destination === name)));
+    return table(columns, [...cells, ["**In all**", sizeCell(totalSize(rows)), "", ...totals]]);
+}
+function destinationCell(row, destination) {
+    const image = row.all.find(({ step }) => step.destination === destination);
+    if (image === undefined)
+        return "";
+    const { step } = image;
+    const words = isCopied(image) ? version_sections_movedWords(image) : wordOf(image);
+    const digest = digestOfStep(step);
+    const other = digest === undefined || digest === row.digest ? [] : [`holds ${code(shortDigest(digest))}`];
+    return `${iconOf([image])} ${[words, ...other, ...noteOf(image)].join("; ")}`;
+}
+/** How a version stands at one destination. */
+function standOf(images) {
+    if (images.length === 0)
+        return "";
+    const count = (wanted) => images.filter(wanted).length;
+    const icon = iconOf(images);
+    const failed = count(({ outcome }) => outcome === "failed");
+    if (failed > 0)
+        return `${icon} ${failed} of ${images.length} failed`;
+    const planned = count(({ outcome }) => outcome === "planned");
+    if (planned > 0)
+        return `${icon} ${planned} to copy`;
+    const delivered = count(({ outcome }) => outcome === "delivered");
+    if (delivered > 0)
+        return `${icon} ${delivered} delivered`;
+    const inPlace = count(isInPlace);
+    if (inPlace === 0)
+        return `${icon} not wanted`;
+    const copied = images.filter(({ outcome }) => outcome === "copied");
+    const after = copied.reduce((latest, { milliseconds = 0 }) => Math.max(latest, milliseconds), 0);
+    return copied.length === 0
+        ? `${icon} ${inPlace} in place`
+        : `${icon} ${inPlace} in place after ${formatDuration(after)}`;
+}
+/** What was not copied, and why: all of one reason at one destination together. */
+function notesOf(images) {
+    const rest = images.filter((image) => !isCopied(image));
+    const groups = groupsOf(rest, ({ step, outcome, reason }) => [step.destination, outcome, reason]);
+    const notes = groups.map(({ first, all }) => {
+        const names = all.map(({ step }) => code(`${step.image}:${step.tag}`));
+        const which = all.length === images.length ? "" : `, ${listOf(names, version_sections_namedImages)}`;
+        return `- ${iconOf(all)} ${code(first.step.destination)}${which}: ${escapeMarkdown(first.reason)}`;
+    });
+    if (notes.length === 0)
+        return [];
+    const more = notes.length - noteLimit;
+    const hidden = more > 0 ? [`- … and ${more} more, in the JSON report.`] : [];
+    return [[...notes.slice(0, noteLimit), ...hidden].join("\n")];
+}
+/** The digests in full, to copy: what follows the name of a mirror in a reference that nobody can move. */
+function digestBlock(rows) {
+    const lines = rows.flatMap(({ name, digest }) => (digest === undefined ? [] : [`${name}@${digest}`]));
+    if (lines.length === 0)
+        return [];
+    const more = lines.length - digestLimit;
+    const hidden = more > 0 ? [`and ${more} more, in the JSON report`] : [];
+    return [details("Digests in full", codeBlock("text", [...lines.slice(0, digestLimit), ...hidden]))];
 }
 function wordOf(image) {
     if (image.outcome === "planned")
@@ -89750,35 +94895,20 @@ function wordOf(image) {
         return image.outcome;
     return isInPlace(image) ? "in place" : "not wanted";
 }
-function imageRow(image) {
-    const { step, bytes, milliseconds } = image;
-    const digest = digestOfStep(step);
-    // What a failed image moved is not its size.
-    const copied = image.outcome === "copied" ? (bytes ?? noBytes) : noBytes;
-    const size = copied.uploaded + copied.mounted + copied.present;
-    return [
-        iconOf(image),
-        code(`${step.image}:${step.tag}`),
-        digest === undefined ? "" : code(shortDigest(digest)),
-        size === 0 ? "" : formatBytes(size),
-        outcomeOf(image),
-        milliseconds === undefined ? "" : formatDuration(milliseconds),
-    ];
+/** Whether this job has brought the image, with its tag or without. */
+function isCopied({ outcome }) {
+    return outcome === "copied" || outcome === "delivered";
 }
-function iconOf(image) {
-    if (image.outcome === "failed")
+/** What is worst among some images. */
+function iconOf(images) {
+    const has = (wanted) => images.some(({ outcome }) => outcome === wanted);
+    if (has("failed"))
         return "❌";
-    if (image.outcome === "planned")
+    if (has("planned"))
         return "🔎";
-    return isInPlace(image) ? "✅" : "⏭️";
-}
-function outcomeOf(image) {
-    const { step, outcome } = image;
-    if (outcome !== "copied") {
-        const reason = escapeMarkdown(image.reason);
-        return outcome === "planned" ? `to copy: ${reason}` : reason;
-    }
-    return [version_sections_movedWords(image), ...noteOf(step)].join("; ");
+    if (has("delivered"))
+        return "📦";
+    return images.some(isInPlace) ? "✅" : "⏭️";
 }
 /** What moved, largest news first; what is zero is not news. */
 function version_sections_movedWords({ bytes = noBytes }) {
@@ -89791,11 +94921,14 @@ function version_sections_movedWords({ bytes = noBytes }) {
         ? "tag set"
         : parts.map(({ size, word }) => `${formatBytes(size)} ${word}`).join(", ");
 }
-function noteOf(step) {
-    if (step.kind !== "copy")
+function noteOf({ step, outcome }) {
+    if (step.kind !== "copy" || outcome === "failed")
         return [];
     const subset = step.source.rewritten === undefined ? [] : ["new index of the chosen platforms"];
-    return step.replaces === undefined ? subset : [...subset, `replaced ${code(shortDigest(step.replaces))}`];
+    if (step.replaces === undefined)
+        return subset;
+    const verb = outcome === "planned" ? "would replace" : "replaced";
+    return [...subset, `${verb} ${code(shortDigest(step.replaces))}`];
 }
 
 ;// CONCATENATED MODULE: ./src/report/summary.ts
@@ -89811,8 +94944,12 @@ function noteOf(step) {
 
 
 
-/** Most versions and images that a line names before it counts the rest. */
+
+
+/** Most images that a line names before it counts the rest. */
 const summary_namedLimit = 12;
+/** Most versions that the title names: it is to stay one line. */
+const titleVersions = 3;
 /** Most lines of a highlighted box; what there is beyond stands in the tables. */
 const boxLimit = 20;
 /**
@@ -89824,6 +94961,9 @@ function summaryOf(result) {
         headSection(result),
         ...failureSection(result),
         ...replacedSection(result),
+        ...estimateSection(result),
+        ...overviewSection(result),
+        ...timelineSection(result),
         ...versionSections(result),
         ...retentionSection(result),
         ...pullSections(result),
@@ -89834,7 +94974,7 @@ function headSection(result) {
     const { repository, versions } = result.plan;
     const { icon, sentence } = statusOf(result);
     const blocks = [
-        `## ⚓ ${escapeMarkdown(`${repository} ${listOf(versions, summary_namedLimit)}`)}`,
+        `## ⚓ ${escapeMarkdown(`${repository} ${listOf(versions, titleVersions)}`)}`,
         `${icon} ${sentence}`,
         destinationTable(result),
     ];
@@ -89906,8 +95046,18 @@ function trafficSection(result) {
         return [];
     const rows = [...result.requests].map(([host, requests]) => [code(host), String(requests)]);
     const hosts = table([{ title: "Host" }, { title: "Requests", align: "right" }], rows);
-    const read = `${formatBytes(result.bytesRead)} were read from the sources, each blob once for all destinations.`;
-    return [{ name: "traffic", rank: 6, markdown: `### Traffic\n\n${read}\n\n${hosts}` }];
+    return [{ name: "traffic", rank: 6, markdown: `### Traffic\n\n${readWords(result)}\n\n${hosts}` }];
+}
+/** What this job read: in a run over several jobs each blob is read once in each job that needs it. */
+function readWords({ dryRun, job, bytesRead }) {
+    if (job === "plan")
+        return "No blob was read by this job: those that copy read them.";
+    if (dryRun)
+        return "No blob was read: this was a dry run.";
+    if (job === "publish")
+        return "No blob was read by this job: those before it have copied them.";
+    const bytes = `${formatBytes(bytesRead)} were read from the sources, each blob once`;
+    return job === "copy" ? `${bytes} for all images of this job's share.` : `${bytes} for all destinations.`;
 }
 
 ;// CONCATENATED MODULE: ./src/report/write.ts
@@ -89924,7 +95074,7 @@ function trafficSection(result) {
  */
 const imagesOutputLimit = 400_000;
 /**
- * Writes every form of report: annotations, JSON file, outputs, summary, closing line. A file or summary that cannot be
+ * Writes every form of report: annotations, JSON file, outputs, summary, closing paragraph. A file or summary that cannot be
  * written is a warning: the images are where they are, with or without it.
  * @throws what `setOutput` throws, because a job that waits for an output must not go on without it.
  */
@@ -89942,7 +95092,7 @@ async function writeReport(result, sink) {
     catch (error) {
         sink.log.warning(`The job summary could not be written: ${(0,src_errors/* messageOf */.bD)(error)}`);
     }
-    sink.log.info(closingLine(result));
+    sink.log.info(closingParagraph(result, sink.log.paint));
 }
 /** The path of the written file; empty when it could not be written. */
 async function writeJson(result, sink) {
@@ -89975,7 +95125,9 @@ function imagesOutput(result, log) {
     return "[]";
 }
 
-;// CONCATENATED MODULE: ./src/run.ts
+;// CONCATENATED MODULE: ./src/stages.ts
+
+
 
 
 
@@ -90002,103 +95154,105 @@ function imagesOutput(result, log) {
 
 
 /**
- * One run: trigger, versions, snapshot, plan, copy and publish, prune, report.
- * @returns whether everything that was planned is done.
- * @throws InputError or OperationError when no plan can be made; nothing was written anywhere then.
+ * Makes the clients of all registries.
+ * @throws InputError that lists all destinations that cannot be used.
  */
-async function run(inputs, context) {
-    const { clock, log, network } = context;
-    const startedAt = clock.now();
-    maskSecrets(inputs, log);
-    const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
-    if (resolution.kind === "nothing") {
-        log.info(`Nothing to do: ${resolution.reason}`);
-        return true;
-    }
-    const registries = { transport: retrying(network, context), clock, log };
+async function openPlaces(inputs, context) {
+    const { log, network, signal } = context;
+    const registries = registryContext(inputs, context);
     const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
-    const destinations = await openDestinations(inputs, logins, registries);
+    const opened = await openDestinations(inputs, logins, registries);
+    const access = { ...registries, network, github: githubClient(inputs, context) };
+    const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
+    const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
     const sources = openSources(inputs, destinations, logins, registries);
     // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
     for (const { client } of [...destinations, ...sources])
         void client.greet(context.signal);
-    const attachments = inputs.referrers ? new AttachmentFinder(log) : undefined;
-    const plan = await makePlanFor(resolution, inputs, destinations, sources, attachments, context);
-    await log.group(inputs.dryRun ? "Plan (dry run: nothing is written)" : "Plan", async () => {
-        for (const line of planLines(plan))
-            log.info(line);
-    });
-    const { copies, bytesRead } = inputs.dryRun
-        ? { copies: [], bytesRead: 0 }
-        : await copyAll(plan, inputs, destinations, sources, attachments, context);
-    const prunes = inputs.dryRun ? [] : await pruneAll(plan, copies, destinations, context);
-    const result = {
-        plan,
-        dryRun: inputs.dryRun,
-        destinations: destinations.map(({ name, registry, path }) => ({ name, registry, path })),
-        copies,
-        prunes,
-        bytesRead,
-        requests: network.requests,
-        startedAt,
-        milliseconds: clock.now() - startedAt,
+    return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
+}
+/** What the clients of registries and their vendors are made with. Sends nothing. */
+function registryContext(inputs, { network, clock, log }) {
+    const transport = retrying(network, { clock, log });
+    const idTokens = createIdTokens({ request: inputs.idTokenRequest, transport, log });
+    const { dockerHubConnection: connection } = inputs;
+    return {
+        transport,
+        clock,
+        log,
+        keylessHub: connection && keylessHubCredentials({ connection, idTokens, transport, clock, log }),
+        tencentCloud: createTencentCloud({ inputs, idTokens, transport, clock, log }),
     };
-    const reportPath = (0,external_node_path_.join)(inputs.runner.temporaryFolder, `harbor-release-mirror-${(0,external_node_crypto_.randomUUID)()}.json`);
-    await writeReport(result, { ...context.sink, log, reportPath });
-    return succeeded(result) && !context.signal.aborted;
 }
-/** Every secret that was given, before anything is done that could print it. Derived ones are masked where they arise. */
-function maskSecrets(inputs, log) {
-    const { dockerHubLogin, tencentCloudKey, tcrLogin, githubToken } = inputs;
-    const secrets = [
-        dockerHubLogin?.password,
-        tencentCloudKey?.secretId,
-        tencentCloudKey?.secretKey,
-        tencentCloudKey?.sessionToken,
-        tcrLogin?.password,
-        githubToken,
-    ];
-    for (const secret of secrets)
-        if (secret !== undefined)
-            log.mask(secret);
-}
-async function makePlanFor(resolution, inputs, destinations, sources, attachments, { network, clock, log, signal }) {
-    const { repository } = resolution;
-    const name = `${repository.owner}/${repository.name}`;
-    const github = createGitHubClient({
-        fetch: retryingFetch({ dispatcher: network.dispatcher, clock, log }),
+/** A client of GitHub, with the inputs' token. Sends nothing. */
+function githubClient(inputs, { network, clock, log, signal }) {
+    return createGitHubClient({
+        fetch: followingFetch(network.dispatcher),
+        repeating: retryingFetch({ clock, log }),
         apiUrl: inputs.githubApiUrl,
         token: inputs.githubToken,
         userAgent: transport/* userAgent */.N,
         log,
         signal,
     });
-    const universe = await versionsOf(github, resolution, inputs.prereleases);
-    const wanted = selection_select(resolution.selection, universe, name);
-    log.info(`Mirroring ${name} ${wanted.map(({ tag }) => tag).join(", ")}`);
+}
+/** A destination that the runner was not let into: whatever is asked of it fails for that reason. */
+function unlessShut(destination, failure) {
+    if (failure === undefined)
+        return destination;
+    const repository = () => {
+        throw failure;
+    };
+    return { ...destination, repository };
+}
+/**
+ * The post step: takes away what the main step of this job has opened.
+ * @returns whether nothing is left behind.
+ */
+async function closeOpened(inputs, state, context) {
+    const { network, signal } = context;
+    const access = { ...registryContext(inputs, context), network, github: githubClient(inputs, context) };
+    return closeAccess(inputs, state, access, signal);
+}
+/**
+ * Looks at GitHub, sources and destinations, and makes the plan.
+ * @throws InputError or OperationError when no plan can be made; nothing was written anywhere then.
+ */
+function makePlanFor(wanted, inputs, places, options, context) {
+    return context.log.group("Look at releases, sources and destinations", async () => {
+        const snapshot = await lookAround(wanted, inputs, places, options, context);
+        for (const line of snapshotLines(snapshot, context.log.paint))
+            context.log.info(line);
+        return makePlan(snapshot);
+    });
+}
+async function lookAround(wanted, inputs, places, { wait, only = (versions) => versions }, context) {
+    const { clock, log, signal } = context;
+    const { repository } = wanted;
+    const name = `${repository.owner}/${repository.name}`;
+    const github = githubClient(inputs, context);
+    const universe = await stages_versionsOf(github, wanted, inputs.prereleases);
+    const versions = only(selection_select(wanted.selection, universe, name));
+    log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
     const readAtTag = (path, tag) => readFileAtTag(github, repository, path, tag);
-    const snapshot = await takeSnapshot({
+    return takeSnapshot({
         repository: name,
         universe,
-        wanted,
+        wanted: versions,
         catalogue: createCatalogue(inputs.images, repository, readAtTag, log),
-        destinations,
+        destinations: places.destinations,
         overwrite: inputs.overwrite,
-        wait: {
-            sources,
-            wantsPlatform: platformFilter(inputs.platforms),
-            attachments,
-            clock,
-            log,
-            // Who only wants to see the plan is told what is missing now, instead of an hour later.
-            wait: inputs.dryRun ? 0 : inputs.wait,
-        },
+        pruneLimit: inputs.pruneLimit,
+        wait: { ...searchOptions(places, inputs, log), clock, wait },
         signal,
     });
-    return makePlan(snapshot);
+}
+/** How images are looked for at the sources. */
+function searchOptions({ sources, attachments }, inputs, log) {
+    return { sources, wantsPlatform: platformFilter(inputs.platforms), attachments, log };
 }
 /** All versions that count: releases with a version as tag, prereleases only by choice. */
-async function versionsOf(github, { repository, eventRelease }, prereleases) {
+async function stages_versionsOf(github, { repository, eventRelease }, prereleases) {
     const listed = await listReleases(github, repository);
     // The event of a release can be ahead of the list.
     const unlisted = eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag) ? [] : [eventRelease];
@@ -90106,28 +95260,34 @@ async function versionsOf(github, { repository, eventRelease }, prereleases) {
         .flatMap((release) => (0,plan_version/* versionOf */.E4)(release) ?? [])
         .filter((version) => prereleases || !version.prerelease);
 }
-async function copyAll(plan, inputs, destinations, sources, attachments, { clock, log, signal }) {
+/** Prints the plan. */
+function showPlan(plan, title, { log }) {
+    return log.group(title, async () => {
+        for (const line of planLines(plan, log.paint))
+            log.info(line);
+    });
+}
+/**
+ * Copies what is planned to all destinations at once, each version published when it is complete.
+ * @param moveTags false: publishing is another job's.
+ */
+async function copyAll(plan, inputs, { destinations, sources, attachments }, moveTags, { clock, log, signal }) {
     const steps = plan.steps.filter((step) => step.kind === "copy");
     if (steps.length === 0)
         return { copies: [], bytesRead: 0 };
-    const sourceRepository = (image) => {
-        const source = sources.find((candidate) => (0,oci_reference/* sameNamespace */.ef)(candidate, image.source));
-        if (source === undefined)
-            throw new Error(`${(0,oci_reference/* printNamespace */.lp)(image.source)} is not a source of this run`);
-        return source.repository(image.repository);
-    };
     const { outcomes, bytesRead } = await log.group("Copy", () => copy(steps, {
         destinations: destinations.map(({ name, registry, path, client, destination }) => ({
             name,
             registry,
             path,
             client,
-            prepare: (until) => destination.prepare(until),
+            prepare: (until, repositories) => destination.prepare(until, repositories),
         })),
-        sourceRepository,
+        sourceRepositories: (image) => repositoriesOf(image, sources),
         attachments,
         temporaryFolder: inputs.runner.temporaryFolder,
         spoolLimit: inputs.spoolLimit,
+        moveTags,
         downloadConnections: inputs.downloadConnections,
         uploadConnections: inputs.uploadConnections,
         clock,
@@ -90137,23 +95297,1326 @@ async function copyAll(plan, inputs, destinations, sources, attachments, { clock
     return { copies: outcomes, bytesRead };
 }
 /** Prunes each destination at which everything went well (P5). */
-async function pruneAll(plan, copies, destinations, { log, signal }) {
+async function pruneAll(plan, copies, { destinations }, { log, signal }) {
     const planned = plan.steps.filter((step) => step.kind === "prune");
     if (planned.length === 0)
         return [];
     return log.group("Prune", async () => {
-        const outcomes = await Promise.all(destinations.map(({ name, destination }) => {
+        const outcomes = await Promise.all(destinations.map(async ({ name, destination }) => {
             const steps = planned.filter((step) => step.destination === name);
             const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
             const broken = copies.filter(({ step, failure }) => step.destination === name && failure !== undefined).length;
-            return prune(steps, destination, failed + broken, signal);
+            const own = await prune(steps, destination, failed + broken, signal);
+            for (const line of pruneLines(own, log.paint))
+                log.info(line);
+            return own;
         }));
         return outcomes.flat();
     });
 }
+/**
+ * Writes every form of report.
+ * @returns whether everything that was planned is done.
+ */
+async function stages_report(done, { destinations }, inputs, { network, clock, log, signal, sink }) {
+    const result = {
+        ...done,
+        destinations: destinations.map(({ name, registry, path }) => ({ name, registry, path })),
+        requests: network.requests,
+        milliseconds: clock.now() - done.startedAt,
+    };
+    const reportPath = (0,external_node_path_.join)(inputs.runner.temporaryFolder, `harbor-release-mirror-${(0,external_node_crypto_.randomUUID)()}.json`);
+    await writeReport(result, { ...sink, log, reportPath });
+    return succeeded(result) && !signal.aborted;
+}
+
+;// CONCATENATED MODULE: ./src/check/check.ts
+
+
+/** Time for one check, in milliseconds: all tries of a request to a registry that cuts connections take half a minute. */
+const checkTime = 60_000;
+/**
+ * Tries one thing, in a bounded time. A failure is its result, and nobody else's.
+ * @throws the signal's reason when it aborted, and nothing else.
+ */
+async function attempt(row, examine, signal, time = checkTime) {
+    const limit = AbortSignal.timeout(time);
+    try {
+        const { outcome, finding, remedy } = await examine(AbortSignal.any([signal, limit]));
+        return { ...row, needed: true, outcome, finding, remedy };
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return { ...row, needed: true, ...(limit.aborted ? tooLate(time) : findingOf(error)) };
+    }
+}
+function tooLate(time) {
+    return {
+        outcome: "missing",
+        finding: `No answer came within ${time / 1000} seconds.`,
+        remedy: "Check that the runner can reach it: firewalls and allowlists often drop what they refuse.",
+    };
+}
+/** A failure as something that is missing: what went wrong, and apart from it what to do. */
+function findingOf(error) {
+    const outcome = "missing";
+    if (!(error instanceof src_errors/* OperationError */.OK))
+        return { outcome, finding: textOf(error) };
+    const { advice: remedy, ...details } = error.details;
+    return { outcome, finding: new src_errors/* OperationError */.OK(details).message, remedy };
+}
+/** Mistakes in inputs are our own words, whatever their length. */
+function textOf(error) {
+    return error instanceof src_errors/* InputError */.dz ? error.message : (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(error));
+}
+/** Whether a run has all that it needs, as far as that can be told. */
+function isReady(results) {
+    return !results.some(({ outcome, needed }) => outcome === "missing" && needed);
+}
+
+;// CONCATENATED MODULE: ./src/check/destination.ts
+
+
+
+
+/** Time to give an upload up, in milliseconds: one request, and a runner kills a cancelled job seconds later. */
+const cancelTime = 5000;
+/** Where to try when no version is known: the name of an image that every Harbor has. */
+const usualImage = "harbor-core";
+/**
+ * Signs in, tries to push and, where it prunes, to delete. Nothing is left behind: uploads are given up, and none is opened
+ * where that could make a repository.
+ * @param components those of the wanted version; none, if no version is known.
+ * @throws the signal's reason when it aborted, and nothing else.
+ */
+async function checkDestination(checked, components, signal) {
+    const row = (subject) => ({ place: checked.name, subject });
+    const names = components.length === 0 ? [usualImage] : components.map(({ to }) => to);
+    const repositories = names.map((name) => (0,oci_reference/* repositoryOf */._M)(checked, name));
+    let target = { repository: repositories[0] ?? "", exists: false };
+    const signIn = await attempt(row("sign in"), async (until) => {
+        target = await findTarget(checked, repositories, until);
+        return signedIn(target, (await checked.destination.credentials(until)) !== undefined);
+    }, signal);
+    if (signIn.outcome !== "ok")
+        return [signIn, ...destination_notTried(checked, row)];
+    const previews = await previewOf(checked, target.repository, row("namespace"), signal);
+    const there = previews.every((preview) => preview.outcome !== "missing" && preview.there);
+    const push = attempt(row("push"), (until) => tryPush(checked, target, there, until), signal);
+    const deletion = checked.retention.keep === "all"
+        ? []
+        : [attempt(row("delete"), (until) => destination_tryDeletion(checked, target, until), signal)];
+    const results = await Promise.all([push, ...deletion]);
+    return [signIn, ...previews.map(({ there: _, ...result }) => result), ...results];
+}
+/** The first repository that has tags, else the first. */
+async function findTarget(checked, repositories, signal) {
+    const held = await Promise.all(repositories.map(async (name) => (await checked.repository(name).tags(signal)).length > 0));
+    const repository = repositories[held.indexOf(true)];
+    return { repository: repository ?? repositories[0] ?? "", exists: repository !== undefined };
+}
+function signedIn({ repository, exists }, hasLogin) {
+    const how = hasLogin ? "It answers with this login" : "It answers, and no login is known for it";
+    const what = exists ? `${repository} is there` : "none of the images of the release is there yet";
+    return { outcome: "ok", finding: `${how}; ${what}.` };
+}
+function destination_notTried(checked, row) {
+    const subjects = checked.retention.keep === "all" ? ["push"] : ["push", "delete"];
+    const finding = "Not tried, because signing in failed.";
+    return subjects.map((subject) => ({ ...row(subject), outcome: "unknown", finding, needed: true }));
+}
+/** What `prepare` would find; nothing where a destination has nothing to prepare. */
+async function previewOf({ destination: { preview } }, repository, row, signal) {
+    if (preview === undefined)
+        return [];
+    let seen;
+    const result = await attempt(row, async (until) => {
+        seen = await preview(until, repository);
+        return seen;
+    }, signal);
+    return [{ ...result, subject: seen?.subject ?? row.subject, there: seen?.there ?? false }];
+}
+/** Opens an upload and gives it up where that leaves nothing behind; else asks the token. */
+async function tryPush(checked, { repository, exists }, there, signal) {
+    const { client } = checked;
+    if (!there)
+        return { outcome: "unknown", finding: "Not tried, because the place to push to is not there yet." };
+    const { name, uploadGivenUp } = client.vendor;
+    if (!exists && uploadGivenUp === undefined)
+        return askToken(checked, { repository, exists }, `${name} may make the repository, which is not there yet, for it`, signal);
+    const place = checked.repository(repository);
+    if (!(await place.mayCancelUploads(signal)))
+        return askToken(checked, { repository, exists }, "this login may not give one up again", signal);
+    const upload = await place.startUpload(signal);
+    // Also when the check is over by now, or the job cancelled.
+    const gone = await upload.cancel(AbortSignal.timeout(cancelTime));
+    const end = gone
+        ? "was opened and given up again"
+        : "was opened; the registry does not say that it is given up, and has to drop it by itself";
+    return { outcome: "ok", finding: `An upload to ${repository}, without a byte, ${end}.` };
+}
+/**
+ * What the token says of pushing. It says nothing about a project or namespace that has to be there first.
+ * @param why no upload is opened, in the middle of a sentence.
+ */
+async function askToken({ client }, { repository, exists }, why, signal) {
+    const { vendor, registry } = client;
+    const { madeBy, text: remedy } = vendor.repositories;
+    const findingBeside = `No upload was opened, because ${why}`;
+    // Where destinations are not even asked what they hold with such a token, one makes a repository.
+    const harmless = exists || (0,quirks/* mannersOf */.K4)(vendor).reading.includes("push");
+    const granted = harmless
+        ? await client.granted({ repository, actions: ["pull", "push"] }, signal)
+        : undefined;
+    if (granted === undefined)
+        return {
+            outcome: "unknown",
+            finding: `${findingBeside}; and no token says what the login may do.`,
+            remedy,
+        };
+    if (!granted.includes("push")) {
+        const finding = `The token that the login gets is not good for pushing to ${repository}.`;
+        return { outcome: "missing", finding, remedy: pushAdvice(registry) };
+    }
+    const outcome = exists || madeBy === "push" ? "ok" : "unknown";
+    const finding = `The token that the login gets is good for pushing to ${repository}. ${findingBeside}.`;
+    return { outcome, finding, remedy };
+}
+async function destination_tryDeletion(checked, { repository, exists }, signal) {
+    const { deletion, deletionUnavailable, whyNoDeletion } = checked;
+    const reason = deletion === "unavailable" ? (deletionUnavailable ?? "") : await whyNoDeletion?.(signal);
+    if (reason !== undefined) {
+        const remedy = "Or set `keep=all` for this destination: then nothing is pruned there.";
+        return { outcome: "missing", finding: reason, remedy };
+    }
+    const tried = await checked.destination.tryDeletion?.(signal, repository, exists);
+    return (tried ?? {
+        outcome: "unknown",
+        finding: "Whether the login may delete tags shows only when one is deleted.",
+    });
+}
+
+;// CONCATENATED MODULE: ./src/check/logins.ts
+
+
+/**
+ * Exchanges GitHub's id token wherever the inputs ask for that.
+ * @throws the signal's reason when it aborted, and nothing else.
+ */
+async function checkKeyless({ dockerHubConnection, tencentRole }, { keylessHub, tencentApis }, signal) {
+    const subject = "keyless login";
+    const checks = [];
+    if (dockerHubConnection !== undefined && keylessHub !== undefined) {
+        const row = { place: dockerHubConnection.identityUrl.host, subject };
+        const exchange = async (until) => {
+            await keylessHub(until);
+            const finding = `GitHub's id token was exchanged for a login of ${dockerHubConnection.organisation}.`;
+            return { outcome: "ok", finding };
+        };
+        checks.push(attempt(row, exchange, signal));
+    }
+    for (const api of tencentRole === undefined ? [] : tencentApis) {
+        const exchange = async (until) => {
+            await api.signIn(until);
+            return {
+                outcome: "ok",
+                finding: `GitHub's id token was exchanged for a key of ${tencentRole?.arn}.`,
+            };
+        };
+        checks.push(attempt({ place: securityTokenUrl(api.url).host, subject }, exchange, signal));
+    }
+    return Promise.all(checks);
+}
+
+;// CONCATENATED MODULE: ./src/check/runner.ts
+
+
+
+
+
+const freeSpaceOf = async (folder) => {
+    const { bavail, bsize } = await (0,promises_.statfs)(folder);
+    return bavail * bsize;
+};
+/**
+ * Whether blobs on their way have a place: makes the folder, writes a file into it, takes both away.
+ * @param spoolLimit in bytes.
+ * @throws OperationError when the folder cannot be written to.
+ */
+async function checkSpool(temporaryFolder, spoolLimit, freeSpace = freeSpaceOf) {
+    const folder = await makeSpoolFolder(temporaryFolder);
+    try {
+        const free = await onDisk(folder, "trying the folder for blobs on their way", async () => {
+            await (0,promises_.writeFile)((0,external_node_path_.join)(folder, "check"), "x");
+            return freeSpace(folder);
+        });
+        return spoolFinding(free, spoolLimit);
+    }
+    finally {
+        await (0,promises_.rm)(folder, { recursive: true, force: true });
+    }
+}
+function spoolFinding(free, limit) {
+    const room = `${formatBytes(free)} are free, and \`spool-limit\` is ${formatBytes(limit)}.`;
+    if (free >= limit)
+        return { outcome: "ok", finding: `It can be written to; ${room}` };
+    const remedy = "Lower `spool-limit`, make room in an earlier step, or take a runner with a larger disk.";
+    return { outcome: "missing", finding: `It can be written to, but only ${room}`, remedy };
+}
+/** Greatest difference of clocks, in milliseconds, with which Tencent Cloud takes a signed request (`AuthFailure.SignatureExpire`). */
+const clockTolerance = 5 * 60_000;
+/**
+ * Whether the clock goes as others do, by the `Date` of an answer; whatever its status, and without a login.
+ * @param url of a server whose clock is right.
+ */
+async function checkClock(network, url, clock, signal) {
+    const response = await network.send({ method: "GET", url, signal });
+    await (0,http/* discard */.vf)(response);
+    const there = Date.parse(response.header("date") ?? "");
+    // An answer of a cache tells the time of its making.
+    if (Number.isNaN(there) || response.header("age") !== undefined)
+        return { outcome: "unknown", finding: `${url.host} does not say what time it is.` };
+    const difference = Math.abs(clock.now() - there);
+    const finding = `It and the clock of ${url.host} are ${Math.round(difference / 1000)} s apart.`;
+    if (difference <= clockTolerance)
+        return { outcome: "ok", finding };
+    const remedy = "Have the runner's clock set by NTP: Tencent Cloud refuses what is signed more than 5 minutes off, and tokens seem to " +
+        "have run out, or to last too long.";
+    return { outcome: "missing", finding, remedy };
+}
+
+;// CONCATENATED MODULE: ./src/check/sources.ts
+
+
+/**
+ * Looks for one image of the wanted version at every source, by HEAD. What one of them lacks is needed only if no other has
+ * the image.
+ * @param component undefined: no version is known.
+ */
+async function checkSources(sources, component, signal) {
+    const results = await Promise.all(sources.map((source) => attempt({ place: (0,oci_reference/* printNamespace */.lp)(source), subject: "read" }, (until) => readOne(source, component, until), signal)));
+    const served = results.some(({ outcome }) => outcome === "ok");
+    return results.map((result) => ({ ...result, needed: !served }));
+}
+async function readOne(source, component, signal) {
+    if (component === undefined)
+        return { outcome: "unknown", finding: "No version is known, and so no image that could be looked for." };
+    const name = `${component.from}:${component.fromTag}`;
+    const repository = source.repository((0,oci_reference/* repositoryOf */._M)(source, component.from));
+    const found = await repository.resolve(component.fromTag, signal);
+    if (found !== undefined)
+        return { outcome: "ok", finding: `${name} is there and can be read.${findingOfPulls(source)}` };
+    return {
+        outcome: "missing",
+        finding: `It answers, but ${name} is not there.`,
+        remedy: "Check `source` and `images`. If the version was released just now, a run waits for it as long as `wait` says.",
+    };
+}
+function findingOfPulls({ client: { pullBudget } }) {
+    return pullBudget === undefined ? "" : ` ${pullBudget.remaining} of ${pullBudget.limit} pulls are left.`;
+}
+
+;// CONCATENATED MODULE: ./src/report/check-report.ts
+
+
+
+
+
+
+/** The outcomes in words; what no run needs as another place has it is told apart. */
+const outcomes = {
+    ok: { icon: "✅", word: "ok" },
+    missing: { icon: "❌", word: "missing" },
+    unknown: { icon: "❔", word: "cannot be told" },
+};
+const dispensable = { icon: "⚠️", word: "missing, but not needed" };
+/**
+ * Writes every form of report of a check: log, annotations, JSON file, outputs, summary, closing line. A file or summary that
+ * cannot be written is a warning.
+ * @throws what `setOutput` throws.
+ */
+async function writeCheckReport(report, sink) {
+    for (const result of report.results)
+        tell(result, sink);
+    const path = await check_report_writeJson(report, sink);
+    sink.setOutput("versions", "[]");
+    for (const name of ["copied", "skipped", "pruned"])
+        sink.setOutput(name, 0);
+    sink.setOutput("failed", missing(report).length);
+    sink.setOutput("images", "[]");
+    sink.setOutput("report", path);
+    try {
+        await sink.appendSummary(checkSummary(report));
+    }
+    catch (error) {
+        sink.log.warning(`The job summary could not be written: ${(0,src_errors/* messageOf */.bD)(error)}`);
+    }
+    sink.log.info(closing(report));
+}
+function tell(result, { log }) {
+    const { place, subject, outcome, finding, needed } = result;
+    const line = `${place}, ${subject}: ${check_report_looks(result).word}. ${finding}${remedyOf(result)}`;
+    if (outcome !== "missing")
+        log.info(line);
+    else if (needed)
+        log.error(line);
+    else
+        log.warning(line);
+}
+function remedyOf({ outcome, remedy }) {
+    return remedy === undefined || outcome === "ok" ? "" : ` ${remedy}`;
+}
+function check_report_looks({ outcome, needed }) {
+    return outcome === "missing" && !needed ? dispensable : outcomes[outcome];
+}
+function missing({ results }) {
+    return results.filter(({ outcome, needed }) => outcome === "missing" && needed);
+}
+/** The path of the written file; empty when it could not be written. */
+async function check_report_writeJson(report, { writeFile, reportPath, log }) {
+    try {
+        await writeFile(reportPath, (0,src_log/* withoutSecrets */.cT)(`${JSON.stringify(checkDocument(report), undefined, 2)}\n`));
+        return reportPath;
+    }
+    catch (error) {
+        log.warning(`The report could not be written to ${reportPath}: ${(0,src_errors/* messageOf */.bD)(error)}`);
+        return "";
+    }
+}
+/** The report of a check, as data: `JSON.stringify` gives the document. */
+function checkDocument({ results, startedAt, milliseconds }) {
+    return {
+        schemaVersion: 1,
+        check: true,
+        startedAt: new Date(startedAt).toISOString(),
+        seconds: milliseconds / 1000,
+        succeeded: isReady(results),
+        checks: results,
+    };
+}
+/** The job summary of a check: GitHub Markdown. */
+function checkSummary(report) {
+    const rows = report.results.map((result) => {
+        const { icon, word } = check_report_looks(result);
+        const { place, subject, finding } = result;
+        return [
+            code(place),
+            escapeMarkdown(subject),
+            `${icon} ${word}`,
+            escapeMarkdown(finding),
+            escapeMarkdown(remedyOf(result)),
+        ];
+    });
+    const head = ["Where", "What", "Result", "What was seen", "What to do"].map((title) => ({ title }));
+    const box = missing(report).length === 0
+        ? []
+        : [
+            markdown_alert("CAUTION", [
+                "**A run would fail**",
+                "",
+                `${countOf(missing(report).length, "thing")} missing, see below.`,
+            ]),
+        ];
+    return [`## ⚓ Check of the configuration`, closing(report), ...box, table(head, rows), ""].join("\n\n");
+}
+function closing(report) {
+    const count = (outcome) => report.results.filter((result) => result.outcome === outcome).length;
+    const verdict = isReady(report.results)
+        ? "Nothing that is needed is missing"
+        : "Something that is needed is missing";
+    return (`${verdict}: ${count("ok")} checks ok, ${count("missing")} missing, ${count("unknown")} that cannot be told, ` +
+        `in ${formatDuration(report.milliseconds)}. No image, tag or repository was touched.`);
+}
+
+;// CONCATENATED MODULE: ./src/stages-check.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** The stages that only a check of the configuration has. */
+/** The runner and the logins that it exchanges for itself: nothing of this depends on a registry. */
+async function checkRunner(inputs, context) {
+    const { clock, network, signal } = context;
+    const registries = registryContext(inputs, context);
+    const keyless = { keylessHub: registries.keylessHub, tencentApis: tencentApis(inputs, registries) };
+    const place = "this runner";
+    const [spool, time, logins] = await Promise.all([
+        attempt({ place, subject: "spool folder" }, () => checkSpool(inputs.runner.temporaryFolder, inputs.spoolLimit), signal),
+        attempt({ place, subject: "clock" }, (until) => checkClock(network, inputs.githubApiUrl, clock, until), signal),
+        checkKeyless(inputs, keyless, signal),
+    ]);
+    return [spool, time, ...logins];
+}
+/** The API of each TCR destination, those of one address as one. */
+function tencentApis({ destinations }, { tencentCloud }) {
+    const apis = destinations
+        .filter(({ type }) => type === "tcr" || type === "tcr-personal")
+        .flatMap(({ api }) => tencentCloud(api ?? mainlandApi) ?? []);
+    return [...new Set(apis)];
+}
+/**
+ * GitHub, and then every source and every destination, of which none waits for another.
+ * @throws InputError when a destination cannot be used as it was given.
+ */
+async function checkReleasesAndPlaces(wanted, inputs, context) {
+    const [places, { result, components }] = await Promise.all([
+        openPlaces(inputs, context),
+        checkReleases(wanted, inputs, context),
+    ]);
+    const { signal } = context;
+    const results = await Promise.all([
+        checkSources(places.sources, components[0], signal),
+        ...places.destinations.map((destination) => checkDestination(destination, components, signal)),
+    ]);
+    return [result, ...results.flat()];
+}
+/** Whether GitHub tells the wanted version and its images; and the images, none if it does not. */
+async function checkReleases(wanted, inputs, context) {
+    const { repository } = wanted;
+    const name = `${repository.owner}/${repository.name}`;
+    const github = githubClient(inputs, context);
+    let components = [];
+    const result = await attempt({ place: github.host, subject: `releases of ${name}` }, async () => {
+        const universe = await stages_versionsOf(github, wanted, inputs.prereleases);
+        const [newest] = selection_select(wanted.selection, universe, name);
+        const read = (path, tag) => readFileAtTag(github, repository, path, tag);
+        const catalogue = createCatalogue(inputs.images, repository, read, context.log);
+        components = newest === undefined ? [] : await catalogue.read(newest);
+        const findingBeside = github.authenticated
+            ? ""
+            : " Without `github-token`, GitHub takes 60 requests an hour.";
+        const finding = `${universe.length} versions can be read; ${newest?.tag} has ${components.length} images.${findingBeside}`;
+        return { outcome: "ok", finding };
+    }, context.signal);
+    return { result, components };
+}
+/**
+ * Writes every form of report of a check.
+ * @returns whether a run has all that it needs.
+ */
+async function reportChecks(results, startedAt, inputs, { clock, log, sink }) {
+    const reportPath = (0,external_node_path_.join)(inputs.runner.temporaryFolder, `harbor-release-mirror-${(0,external_node_crypto_.randomUUID)()}.json`);
+    const milliseconds = clock.now() - startedAt;
+    await writeCheckReport({ results, startedAt, milliseconds }, { ...sink, log, reportPath });
+    return isReady(results);
+}
+
+;// CONCATENATED MODULE: ./src/copy/sizes.ts
+
+
+/**
+ * Reads how large the images of a plan are, each once for all destinations: their manifests say it, no blob is asked for.
+ * @param isSpared says of which registry nothing is read. An image that only such a one has, or that cannot be read, is left out.
+ */
+async function readSizes(steps, context, isSpared) {
+    const readable = new Map();
+    for (const { source } of steps) {
+        const [first, ...others] = context
+            .sourceRepositories(source)
+            .filter(({ registry }) => !isSpared(registry.registry));
+        if (first !== undefined)
+            readable.set(source, [first, ...others]);
+    }
+    const contents = await readContents(steps.filter(({ source }) => readable.has(source)), {
+        ...context,
+        sourceRepositories: (image) => readable.get(image) ?? context.sourceRepositories(image),
+    });
+    return new Map([...contents].flatMap(([image, content]) => content instanceof Error ? [] : [[image, sizes_sizeOf(image, content)]]));
+}
+function sizes_sizeOf({ rewritten }, content) {
+    const manifests = manifestsIn(content);
+    // The index that a platform subset made is at no source.
+    return { blobs: content.blobs, manifests: rewritten === undefined ? manifests : manifests - 1 };
+}
+
+;// CONCATENATED MODULE: ./src/plan/estimate.ts
+
+/**
+ * What the copies of a plan need, as far as sizes are known.
+ * @param countsPulls whether a registry counts how much is read from it.
+ */
+function estimateOf(plan, sizeOf, countsPulls) {
+    const copies = plan.steps.filter((step) => step.kind === "copy");
+    const destinations = [...Map.groupBy(copies, (step) => step.destination)].map(([destination, own]) => ({
+        destination,
+        ...needOf(own, own.length, sizeOf, countsPulls),
+    }));
+    const images = new Set(copies.map(({ source }) => source)).size;
+    return { destinations, sources: needOf(copies, images, sizeOf, countsPulls) };
+}
+function needOf(steps, images, sizeOf, countsPulls) {
+    const sizes = new Map(steps.map(({ source }) => [source, sizeOf(source)]));
+    const blobs = new Map([...sizes.values()].flatMap((size) => size?.blobs ?? []).map(({ digest, size }) => [digest, size]));
+    return {
+        images,
+        unsizedImages: [...sizes.values()].filter((size) => size === undefined).length,
+        mostBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
+        pulls: pullsNeeded({ steps }, (image) => sizeOf(image)?.manifests).filter(({ registry }) => countsPulls(registry)),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/stages-estimate.ts
+
+
+
+
+
+/** Where nobody asks for sizes. */
+const noSizes = new Map();
+/**
+ * Reads the sizes of the images to copy.
+ * @param sparePulls leaves out what only a registry that counts pulls has: Docker Hub's budget is for the run, not for a look
+ *   at its plan.
+ */
+function sizeUp(plan, { sources, attachments }, sparePulls, { log, signal }) {
+    const steps = plan.steps.filter((step) => step.kind === "copy");
+    const sourceRepositories = (image) => repositoriesOf(image, sources);
+    const reading = { sourceRepositories, attachments, log, signal };
+    return readSizes(steps, reading, (registry) => sparePulls && countsPulls(registry, sources));
+}
+/** Prints and returns what carrying out the plan needs. */
+function showEstimate(plan, sizes, { sources }, { log }) {
+    const estimate = estimateOf(plan, (image) => sizes.get(image), (registry) => countsPulls(registry, sources));
+    const budgetOf = (registry) => budgetAt(registry, sources);
+    for (const line of estimateLines(estimate, budgetOf))
+        log.info(line);
+    return estimate;
+}
+/** Docker Hub counts whether it tells so or not; a stand-in or a mirror of it is known by what it tells. */
+function countsPulls(registry, sources) {
+    return registry === "docker.io" || budgetAt(registry, sources) !== undefined;
+}
+
+;// CONCATENATED MODULE: ./src/copy/publish-confirmed.ts
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Publishes what other jobs have copied: asks each destination for every blob and manifest of every image, and sets the tags
+ * of the versions that are complete there (P3). How those jobs ended is not asked; one that died has left its destination
+ * incomplete, and that is what counts. Moves no blob.
+ */
+async function publishConfirmed(steps, context) {
+    const started = performance.now();
+    const { log } = context;
+    const contents = await readContents(steps, context);
+    const outcomes = await Promise.all(context.destinations.flatMap((destination) => {
+        const own = steps.filter((step) => step.destination === destination.name);
+        return [...Map.groupBy(own, (step) => step.version).values()].map(async (ofVersion) => {
+            const results = await Promise.all(ofVersion.map((step) => confirmImage(step, destination, contents, context)));
+            for (const result of results) {
+                if ("failure" in result)
+                    log.info(imageLine(result, performance.now() - started, log.paint));
+            }
+            const published = await publishVersion(results, context.signal);
+            log.info(versionLine(published, true, performance.now() - started, log.paint));
+            return published;
+        });
+    }));
+    const timed = outcomes.flat().map(({ at, ...outcome }) => ({
+        ...outcome,
+        milliseconds: Math.round(at - started),
+    }));
+    const byStep = new Map(timed.map((outcome) => [outcome.step, outcome]));
+    return steps.flatMap((step) => byStep.get(step) ?? []);
+}
+async function confirmImage(step, destination, contents, { log, signal }) {
+    const content = contents.get(step.source);
+    if (content === undefined || content instanceof Error) {
+        return { step, bytes: noBytes, moved: undefined, failure: (0,src_errors/* messageOf */.bD)(content) };
+    }
+    const repository = new Repository(destination.client, (0,oci_reference/* repositoryOf */._M)(destination, step.image));
+    try {
+        const ready = await publish_confirmed_confirm(step.tag, content, repository, log, signal);
+        return { step, bytes: { ...noBytes, present: publish_confirmed_bytesOf(content.blobs) }, moved: undefined, ready };
+    }
+    catch (error) {
+        return { step, bytes: noBytes, moved: undefined, failure: (0,src_errors/* messageOf */.bD)(error) };
+    }
+}
+/**
+ * Asks a destination for everything of an image. Missing blobs are left to the job that copies them. Missing manifests are
+ * put again, once: nothing holds a manifest without a tag, and some registries clear such away between two jobs. Those with a
+ * subject are put in any case, because only the answer tells whether the registry keeps track of referrers.
+ * @throws OperationError when the image is not complete.
+ */
+async function publish_confirmed_confirm(tag, content, repository, log, signal) {
+    const everyBlob = new Set(content.blobs.map(({ digest }) => digest));
+    const missing = await findMissing(content, repository, everyBlob, signal);
+    if (missing.blobs.length > 0)
+        throw incomplete(repository, missing.blobs);
+    const manifests = [content.root, ...content.attachments.map(({ root }) => root)].flatMap(manifestsInOrder);
+    const toPut = missing.manifests.length > 0 || manifests.some(({ subject }) => subject !== undefined);
+    if (!toPut)
+        return { repository, tag, content, untracked: [] };
+    const bringBack = (blobs) => Promise.reject(incomplete(repository, blobs));
+    const untracked = await putImage(content, repository, bringBack, signal);
+    if (missing.manifests.length > 0) {
+        log.info(`${repository.reference}: ${missing.manifests.length} manifests were not there and are put again`);
+        const still = await findMissing(content, repository, new Set(), signal);
+        if (!isComplete(still))
+            throw lossFailure(repository, still);
+    }
+    return { repository, tag, content, untracked };
+}
+/** Says that a copy job has not done its work, or that the registry has not kept it. */
+function incomplete(repository, blobs) {
+    const request = {
+        scopes: [{ repository: repository.name, actions: ["pull"] }],
+        operation: "confirming the image",
+    };
+    const size = formatBytes(publish_confirmed_bytesOf(blobs));
+    return repository.registry.failure(request, {
+        problem: `${blobs.length} of its blobs (${size}) are not there`,
+        advice: 'The job that copies it has not finished, or the registry has not kept what has no tag yet. Choose "Re-run failed jobs"; if all copy jobs were successful, "Re-run all jobs".',
+    });
+}
+function publish_confirmed_bytesOf(blobs) {
+    return blobs.reduce((sum, { size }) => sum + size, 0);
+}
+
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(8522);
+;// CONCATENATED MODULE: ./src/fan-out/document.ts
+
+
+
+
+
+
+/**
+ * The plan as it travels from the job that makes it to those that copy and publish. It comes back as an output of another
+ * job: foreign data, of which nothing is believed that the inputs do not say as well. There is no secret in it.
+ */
+/** Raised with every change that an older or newer version of this Action would read wrongly. */
+const schemaVersion = 1;
+/**
+ * Longest text of a plan, in characters. It reaches the next job as an environment variable, and Linux takes 131,072 bytes
+ * of one, name included (MAX_ARG_STRLEN, https://man7.org/linux/man-pages/man2/execve.2.html). GitHub's own limit, 1 MB in
+ * UTF-16 for all outputs of a job, is further away.
+ */
+const document_textLimit = 120_000;
+/** Most bytes of a plan once it is unpacked: far above what `textLimit` can hold of a real one, far below a runner's memory. */
+const unpackedLimit = 16 * 1024 * 1024;
+/** Most shares: as many jobs as GitHub gives a matrix. https://docs.github.com/en/actions/reference/limits */
+const shareLimit = 256;
+const namespaceText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* maxLength */.Ru6(512), dist/* check */.z6Y((text) => {
+    const namespace = (0,oci_reference/* parseNamespace */.LM)(text);
+    return namespace !== undefined && (0,oci_reference/* printNamespace */.lp)(namespace) === text;
+}, "not of the form registry/namespace"));
+const repositoryText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* check */.z6Y(oci_reference/* isRepository */.Z6, "not the name of an image"));
+const tagText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* check */.z6Y(oci_reference/* isTag */.dz, "not a tag"));
+const digestText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* check */.z6Y((text) => parseDigest(text) !== undefined, "not a digest"), dist/* transform */.pdi((text) => text));
+/** What `versionOf` takes for a version is of these characters. */
+const versionText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* regex */.yGV(/^[\w.+-]{1,255}$/, "not the tag of a version"));
+const ownerAndName = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* regex */.yGV(/^[A-Za-z0-9_-]{1,100}\/[A-Za-z0-9._-]{1,100}$/, "not owner/name"));
+const place = { destination: namespaceText, version: versionText, image: repositoryText, tag: tagText };
+const documentSchema = dist/* strictObject */.rej({
+    schemaVersion: dist/* literal */.euz(schemaVersion),
+    /** Digest of the inputs that the plan was made from, as `digestOfInputs` makes it. */
+    inputs: digestText,
+    /** `owner/name` whose releases count. */
+    repository: ownerAndName,
+    /** Tags of the wanted versions, newest first. */
+    versions: dist/* pipe */.FsL(dist/* array */.YOg(versionText), dist/* maxLength */.Ru6(10_000)),
+    copies: dist/* pipe */.FsL(dist/* array */.YOg(dist/* strictObject */.rej({
+        ...place,
+        /** Where it is read: a namespace, and name and tag below it. */
+        source: namespaceText,
+        from: repositoryText,
+        fromTag: tagText,
+        /** What the tag is to have afterwards. */
+        digest: digestText,
+        /** Which copy job brings it, from 1 on. */
+        share: dist/* pipe */.FsL(dist/* number */.aig(), dist/* integer */.ndf(), dist/* minValue */.Wwf(1), dist/* maxValue */.cGV(shareLimit)),
+    })), dist/* maxLength */.Ru6(100_000)),
+    prunes: dist/* pipe */.FsL(dist/* array */.YOg(dist/* strictObject */.rej(place)), dist/* maxLength */.Ru6(100_000)),
+});
+/** What is read of a plan before anything else: one of another version has another form. */
+const document_versionSchema = dist/* object */.Ikc({ schemaVersion: dist/* number */.aig() });
+/**
+ * The plan as one line of text: JSON, packed with gzip, in Base64. Not for its size alone: the runner drops an output that
+ * holds the value of a secret, and a user name such as "goharbor" is one for many.
+ * https://docs.github.com/actions/writing-workflows/choosing-what-your-workflow-does/passing-information-between-jobs
+ * @throws InputError when it is longer than a job can take.
+ */
+function writePlan(document) {
+    const text = (0,external_node_zlib_.gzipSync)(JSON.stringify({ schemaVersion, ...document }), { level: 9 }).toString("base64");
+    if (text.length <= document_textLimit)
+        return text;
+    throw new src_errors/* InputError */.dz(`The plan has ${document.copies.length} images to copy and ${document.prunes.length} tags to prune; packed, these are ${text.length} characters, and a job takes ${document_textLimit}. Mirror fewer versions at a time (version), or in one job (mode: all).`);
+}
+/**
+ * Reads a plan that another job wrote.
+ * @throws InputError when it is not one, or one of another version of this Action.
+ */
+function readPlan(text) {
+    try {
+        const json = unpack(text);
+        const { schemaVersion: version } = (0,http/* parseJson */.qF)(json, document_versionSchema, "the text");
+        if (version !== schemaVersion)
+            throw new http/* BodyError */.Ru(`it is of format ${version}, and this version of the Action reads ${schemaVersion}`);
+        return (0,http/* parseJson */.qF)(json, documentSchema, "the text");
+    }
+    catch (error) {
+        if (!(error instanceof http/* BodyError */.Ru))
+            throw error;
+        throw new src_errors/* InputError */.dz(`plan: this is not a plan that can be carried out: ${(0,src_errors/* messageOf */.bD)(error)}. Give the output plan of the job with the mode plan, unchanged, and use the same version of the Action in all jobs.`);
+    }
+}
+function unpack(text) {
+    if (text.length > document_textLimit)
+        throw new http/* BodyError */.Ru(`it has more than ${document_textLimit} characters`);
+    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text))
+        throw new http/* BodyError */.Ru("it is not in Base64");
+    try {
+        return (0,external_node_zlib_.gunzipSync)(Buffer.from(text, "base64"), { maxOutputLength: unpackedLimit }).toString("utf8");
+    }
+    catch (error) {
+        throw new http/* BodyError */.Ru(`it cannot be unpacked (${(0,src_errors/* messageOf */.bD)(error)})`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/fan-out/shares.ts
+/**
+ * Cuts images into shares of about the same number of bytes, each share a job of its own. What two jobs share they both read
+ * and upload, since neither knows of the other: so images with much in common stay together, even if that makes shares
+ * uneven. The largest image first, each to the share where it costs least.
+ * @param most number of shares; there are fewer where another would only move bytes twice. None is empty.
+ */
+function cutIntoShares(loads, most) {
+    const sized = loads.map(({ item, blobs }) => {
+        const own = new Map(blobs.map(({ digest, size }) => [digest, size]));
+        return { item, blobs: own, size: total(own) };
+    });
+    // Equal sizes in the order of the plan, so that the same plan is cut the same way again.
+    const largestFirst = sized.toSorted((one, other) => other.size - one.size);
+    const shares = Array.from({ length: most }, () => ({ items: [], blobs: new Map() }));
+    const taken = new Map();
+    for (const { item, blobs } of largestFirst) {
+        const [cheapest] = shares
+            .map((share) => ({ share, cost: costOf(blobs, share, taken) }))
+            .toSorted((one, other) => one.cost - other.cost);
+        cheapest?.share.items.push(item);
+        for (const [digest, size] of blobs) {
+            cheapest?.share.blobs.set(digest, size);
+            taken.set(digest, size);
+        }
+    }
+    return shares.map(({ items }) => items).filter((items) => items.length > 0);
+}
+/** Bytes of the share with the image in it, and once more those that another share moves as well. */
+function costOf(blobs, share, taken) {
+    const fresh = new Map([...blobs].filter(([digest]) => !share.blobs.has(digest)));
+    const twice = new Map([...fresh].filter(([digest]) => taken.has(digest)));
+    return total(share.blobs) + total(fresh) + total(twice);
+}
+function total(blobs) {
+    return [...blobs.values()].reduce((sum, size) => sum + size, 0);
+}
+
+;// CONCATENATED MODULE: ./src/fan-out/hand-out.ts
+
+
+/**
+ * The plan as the other jobs get it: what is copied, in shares by destination, and what is pruned.
+ * @param inputs digest of the inputs that it was made from.
+ * @param most shares for each destination.
+ * @param blobsOf the blobs of an image; none when they are not known, which only makes shares less even.
+ */
+function handOut(plan, inputs, most, blobsOf) {
+    const steps = plan.steps.filter((step) => step.kind === "copy");
+    const shares = [...Map.groupBy(steps, (step) => step.destination).values()].flatMap((own) => cutIntoShares(own.map((item) => ({ item, blobs: blobsOf(item) })), most));
+    const shareOf = new Map(shares.flatMap((own, index) => own.map((step) => [step, index + 1])));
+    return {
+        inputs,
+        repository: plan.repository,
+        versions: [...plan.versions],
+        // The same image for several destinations side by side: packed, its digest then counts once.
+        copies: steps
+            .toSorted((one, other) => compare(hand_out_keyOf(one), hand_out_keyOf(other)))
+            .map((step) => plannedCopy(step, shareOf.get(step) ?? 1)),
+        prunes: plan.steps
+            .filter((step) => step.kind === "prune")
+            .map(({ destination, version, image, tag }) => ({ destination, version, image, tag })),
+    };
+}
+function plannedCopy(step, share) {
+    const { destination, version, image, tag, source } = step;
+    return {
+        destination,
+        version,
+        image,
+        tag,
+        source: (0,oci_reference/* printNamespace */.lp)(source.source),
+        from: source.repository.slice((0,oci_reference/* repositoryOf */._M)(source.source, "").length),
+        fromTag: source.tag,
+        digest: source.digest,
+        share,
+    };
+}
+function hand_out_keyOf({ version, image, tag, destination }) {
+    return [version, image, tag, destination].join(" ");
+}
+function compare(one, other) {
+    if (one === other)
+        return 0;
+    return one < other ? -1 : 1;
+}
+
+;// CONCATENATED MODULE: ./src/fan-out/inputs-digest.ts
+
+/**
+ * A digest of the inputs that decide what is mirrored and pruned, so that a job with other inputs than the plan's is found
+ * out. Logins are left out: the digest is for all to see, and a short secret could be guessed from it. So is what may differ
+ * from runner to runner: waiting time, disk, connections.
+ */
+function digestOfInputs(inputs) {
+    const { version, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers } = inputs;
+    const destinations = inputs.destinations.map(({ api, ...each }) => ({ ...each, api: api?.href }));
+    const deciding = {
+        destinations,
+        version,
+        repository,
+        sources,
+        images,
+        pruneLimit,
+        prereleases,
+        overwrite,
+        platforms,
+        referrers,
+    };
+    return digestOf(JSON.stringify(deciding));
+}
+
+;// CONCATENATED MODULE: ./src/fan-out/matrix.ts
+const typeNames = {
+    "docker-hub": "Docker Hub",
+    tcr: "TCR",
+    "tcr-personal": "TCR Personal Edition",
+    registry: "registry",
+};
+/**
+ * The matrix of the copy jobs, for `strategy.matrix`; undefined when there is nothing to copy. Destinations go by number and
+ * type and not by name: the runner drops an output that holds the value of a secret, and a user name is often part of a
+ * destination's name.
+ * https://docs.github.com/actions/writing-workflows/choosing-what-your-workflow-does/passing-information-between-jobs
+ */
+function matrixOf(document, destinations) {
+    const include = destinations.flatMap(({ name, type, runner }, index) => {
+        const own = document.copies.filter(({ destination }) => destination === name);
+        const shares = [...new Set(own.map(({ share }) => share))].toSorted((one, other) => one - other);
+        return shares.map((share, at) => ({
+            share,
+            to: `destination ${index + 1} (${typeNames[type]})`,
+            part: `${at + 1} of ${shares.length}`,
+            "runs-on": runner,
+        }));
+    });
+    return include.length === 0 ? undefined : { include };
+}
+
+;// CONCATENATED MODULE: ./src/fan-out/share-plan.ts
+
+
+
+/**
+ * What one copy job has to do. The plan's word is taken for names only, within the destinations and sources of the inputs:
+ * each source is asked again what it has under a tag, and what is no longer the planned image is not copied.
+ * @throws InputError when there is no such share, or it leads to places that the inputs do not name.
+ */
+async function planOfShare(document, share, context) {
+    const copies = document.copies.filter((copy) => copy.share === share);
+    if (copies.length === 0)
+        throw new src_errors/* InputError */.dz(`share: the plan has no share ${share}`);
+    const { destinations } = context;
+    const foreign = copies.find(({ destination }) => destinations.every(({ name }) => name !== destination));
+    if (foreign !== undefined) {
+        throw new src_errors/* InputError */.dz(`plan: it copies to ${foreign.destination}, which is not among the destinations`);
+    }
+    const looking = copies.map((copy) => ({ copy, source: sourceOf(copy, context.sources) }));
+    const steps = await Promise.all(looking.map(({ copy, source }) => stepOf(copy, source, context)));
+    const { repository, versions } = document;
+    return {
+        repository,
+        versions: versions.filter((tag) => steps.some((step) => step.version === tag)),
+        steps,
+    };
+}
+function sourceOf({ source }, sources) {
+    const known = sources.find((candidate) => (0,oci_reference/* printNamespace */.lp)(candidate) === source);
+    if (known === undefined)
+        throw new src_errors/* InputError */.dz(`plan: it reads from ${source}, which is not among the sources`);
+    return known;
+}
+async function stepOf(copy, source, context) {
+    const { destination, version, image, tag, from } = copy;
+    const planned = { destination, version, image, tag };
+    // Where the plan found it, then the others: any that has the very same image will do.
+    const others = context.sources.filter((other) => other !== source && !isAt(destination, other));
+    const reasons = [];
+    for (const each of [source, ...others]) {
+        const answer = await share_plan_look(copy, each, context);
+        if (typeof answer !== "string") {
+            return {
+                kind: "copy",
+                ...planned,
+                source: answer,
+                replaces: undefined,
+                reason: "it is in this job's share",
+            };
+        }
+        reasons.push(`${(0,oci_reference/* printNamespace */.lp)(each)}/${from}: ${answer}`);
+    }
+    return {
+        kind: "fail",
+        ...planned,
+        reason: `the planned image is at no source any more (${reasons.join("; ")})`,
+    };
+}
+function isAt(destination, source) {
+    return (0,oci_reference/* printNamespace */.lp)(source) === destination;
+}
+/** The planned image as a source has it; or, as a text, why that source does not serve. */
+async function share_plan_look({ image, tag, from, fromTag, digest }, source, context) {
+    try {
+        const component = { from, fromTag, to: image, toTag: tag };
+        const answer = await askSource(component, source, context, context.signal);
+        if (answer.image === undefined)
+            return answer.reason;
+        if (answer.image.digest === digest)
+            return answer.image;
+        return `${fromTag} now is ${answer.image.digest}, the plan has ${digest}; run all jobs again ("Re-run all jobs")`;
+    }
+    catch (error) {
+        if (context.signal.aborted)
+            throw error;
+        return (0,src_errors/* messageOf */.bD)(error);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/stages-fan-out.ts
+
+
+
+
+
+
+
+
+
+
+/** The stages that only a run over several jobs has. */
+/**
+ * Gives the plan and the matrix of copy jobs to the jobs that come after.
+ * @param sizes of the images, for even shares; an image without one makes them less even, and nothing else.
+ * @throws InputError when the plan is too large for them; what `setOutput` throws.
+ */
+function giveOut(plan, mode, inputs, places, sizes, { log, sink }) {
+    const steps = plan.steps.filter((step) => step.kind === "copy");
+    const blobsOf = ({ source }) => sizes.get(source)?.blobs ?? [];
+    const document = handOut(plan, digestOfInputs(inputs), mode.shares, blobsOf);
+    const text = writePlan(document);
+    const destinations = inputs.destinations.map(({ type }, index) => {
+        const name = places.destinations[index]?.name ?? "";
+        return { name, type, runner: mode.runners.get(name) ?? [] };
+    });
+    const matrix = matrixOf(document, destinations);
+    sink.setOutput("plan", text);
+    sink.setOutput("matrix", matrix === undefined ? "" : JSON.stringify(matrix));
+    const jobs = matrix?.include.length ?? 0;
+    log.info(`Given out: a plan of ${text.length} characters, ${steps.length} images in ${jobs} shares`);
+}
+/**
+ * Reads the plan of another job.
+ * @throws InputError when it is none, or was not made from these inputs.
+ */
+function takePlan(text, inputs) {
+    const document = readPlan(text);
+    refuseOtherInputs(document, digestOfInputs(inputs));
+    return document;
+}
+/** The inputs of a copy job with the destination of its share alone: no other is opened, or logged in to. */
+function inputsOfShare(inputs, document, share) {
+    const names = new Set(document.copies.flatMap((copy) => (copy.share === share ? [copy.destination] : [])));
+    return {
+        ...inputs,
+        destinations: inputs.destinations.filter((destination) => names.has((0,oci_reference/* printNamespace */.lp)(destination))),
+    };
+}
+/**
+ * What a copy job has to do, after a look at the sources.
+ * @throws InputError when the plan has no such share, or leads to places that the inputs do not name.
+ */
+function planShare(document, share, inputs, places, { log, signal }) {
+    const { destinations } = places;
+    const search = { ...searchOptions(places, inputs, log), destinations, signal };
+    return log.group("Look at the sources", () => planOfShare(document, share, search));
+}
+/** Publishes what the copy jobs have brought, each version that is complete at its destination. */
+async function publishAll(plan, places, { log, signal }) {
+    const steps = plan.steps.filter((step) => step.kind === "copy");
+    if (steps.length === 0)
+        return [];
+    const { destinations, sources, attachments } = places;
+    const sourceRepositories = (image) => repositoriesOf(image, sources);
+    return log.group("Publish", () => publishConfirmed(steps, { destinations, sourceRepositories, attachments, log, signal }));
+}
+
+;// CONCATENATED MODULE: ./src/run.ts
+
+
+
+
+
+
+
+
+
+const dryRunTitle = "Plan (dry run: nothing is written)";
+/** What a dry run copies and prunes. */
+const run_nothing = { copies: [], prunes: [], bytesRead: 0 };
+/**
+ * One run, or the part of one that this job has: trigger, versions, snapshot, plan, copy and publish, prune, report.
+ * @returns whether everything that was planned is done.
+ * @throws InputError or OperationError when no plan can be made or read; nothing was written anywhere then.
+ */
+async function run(inputs, context) {
+    maskSecrets(inputs, context.log);
+    const { mode } = inputs;
+    if (inputs.check)
+        return check(inputs, context);
+    if (mode.kind === "copy")
+        return copyShare(mode, inputs, context);
+    const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
+    if (resolution.kind === "nothing") {
+        context.log.info(`Nothing to do: ${resolution.reason}`);
+        return true;
+    }
+    if (mode.kind === "plan")
+        return planOnly(resolution, mode, inputs, context);
+    if (mode.kind === "publish")
+        return publish(resolution, mode, inputs, context);
+    return mirror(resolution, inputs, context);
+}
+/**
+ * The post step of the job: what the run has opened for itself is closed again.
+ * @returns whether nothing is left behind.
+ */
+async function cleanUp(inputs, state, context) {
+    maskSecrets(inputs, context.log);
+    return closeOpened(inputs, state, context);
+}
+/**
+ * Tries out what a run needs, in place of one. The event may name no version: then it is about the newest.
+ * @returns whether nothing that is needed is missing.
+ */
+async function check(inputs, context) {
+    const startedAt = context.clock.now();
+    const version = inputs.version ?? { kind: "newest", count: 1 };
+    const wanted = resolveSelection({ ...inputs, version }, await readTrigger(inputs.event, readEventFile));
+    if (wanted.kind === "nothing")
+        throw new src_errors/* InputError */.dz(wanted.reason);
+    const [ofRunner, ofPlaces] = await Promise.all([
+        checkRunner(inputs, context),
+        checkReleasesAndPlaces(wanted, inputs, context),
+    ]);
+    return reportChecks([...ofRunner, ...ofPlaces], startedAt, inputs, context);
+}
+/** The whole story in one job. */
+async function mirror(wanted, inputs, context) {
+    const startedAt = context.clock.now();
+    const { dryRun } = inputs;
+    const places = await openPlaces(inputs, context);
+    // Who only wants to see the plan is told what is missing now, instead of an hour later.
+    const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
+    await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+    const estimate = dryRun ? await estimated(plan, places, context) : undefined;
+    const { copies, bytesRead } = dryRun ? run_nothing : await copyAll(plan, inputs, places, true, context);
+    const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
+    return stages_report({ plan, dryRun, estimate, copies, prunes, bytesRead, startedAt }, places, inputs, context);
+}
+/** What a run needs for the plan, told in a dry run: nothing is read for it where that costs a pull. */
+async function estimated(plan, places, context) {
+    return showEstimate(plan, await sizeUp(plan, places, true, context), places, context);
+}
+/**
+ * The first of several jobs: waits, plans, and gives out the plan in shares. What cannot be mirrored does not fail this job,
+ * or nothing else would be: it fails the last one.
+ */
+async function planOnly(wanted, mode, inputs, context) {
+    const startedAt = context.clock.now();
+    const { dryRun } = inputs;
+    const places = await openPlaces(inputs, context);
+    const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
+    await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+    const estimate = dryRun ? await estimated(plan, places, context) : undefined;
+    if (!dryRun) {
+        // Only who cuts needs sizes, and then all of them: pulls at Docker Hub as well.
+        const sizes = mode.shares > 1 ? await sizeUp(plan, places, false, context) : noSizes;
+        giveOut(plan, mode, inputs, places, sizes, context);
+    }
+    const result = {
+        plan,
+        dryRun: true,
+        job: dryRun ? undefined : "plan",
+        estimate,
+        ...run_nothing,
+        startedAt,
+    };
+    const done = await stages_report(result, places, inputs, context);
+    return done || (!dryRun && !context.signal.aborted);
+}
+/** One of the jobs in the middle: copies its share, and moves no tag. */
+async function copyShare(mode, inputs, context) {
+    const startedAt = context.clock.now();
+    const { dryRun } = inputs;
+    const document = takePlan(mode.plan, inputs);
+    const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context);
+    const plan = await planShare(document, mode.share, inputs, places, context);
+    await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
+    const copied = dryRun ? run_nothing : await copyAll(plan, inputs, places, false, context);
+    return stages_report({ plan, dryRun, job: "copy", ...copied, prunes: [], startedAt }, places, inputs, context);
+}
+/**
+ * The last job: plans again, carries out what both plans have, each version that is complete at a destination, and prunes.
+ * A destination that a copy job has left incomplete is neither published nor pruned.
+ */
+async function publish(wanted, mode, inputs, context) {
+    const startedAt = context.clock.now();
+    const { dryRun } = inputs;
+    const document = takePlan(mode.plan, inputs);
+    const places = await openPlaces(inputs, context);
+    const only = (versions) => plannedVersions(document, versions);
+    // The job that planned has waited.
+    const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
+    const plan = bindPlan(document, now);
+    await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+    const copies = dryRun ? [] : await publishAll(plan, places, context);
+    const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
+    const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt };
+    return stages_report(result, places, inputs, context);
+}
+/** Every secret that was given, before anything is done that could print it. Derived ones are masked where they arise. */
+function maskSecrets(inputs, log) {
+    const { dockerHubLogin, tencentCloudKey, tcrLogin, awsKey, githubToken, idTokenRequest } = inputs;
+    const secrets = [
+        dockerHubLogin?.password,
+        tencentCloudKey?.secretId,
+        tencentCloudKey?.secretKey,
+        tencentCloudKey?.sessionToken,
+        tcrLogin?.password,
+        awsKey?.secretAccessKey,
+        awsKey?.sessionToken,
+        githubToken,
+        idTokenRequest?.token,
+    ];
+    for (const secret of secrets)
+        if (secret !== undefined)
+            log.mask(secret);
+}
 /** Says what made a run impossible, for the log and the annotation. */
 function run_explain(thrown) {
     return thrown instanceof src_errors/* InputError */.dz ? thrown.message : `The run stopped: ${(0,src_errors/* messageOf */.bD)(thrown)}`;
+}
+
+
+/***/ }),
+
+/***/ 5368:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   d: () => (/* binding */ terminalLog)
+/* harmony export */ });
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5625);
+
+/** Time between two looks at progress that is shown in place, in milliseconds. */
+const liveInterval = 1_000;
+/** Characters in a line of a terminal that does not know its width, such as that of a program that records one. */
+const usualWidth = 80;
+/** Shorter texts are not taken for secrets: hiding every "on" or "1" would make a log unreadable. */
+const shortestSecret = 4;
+/**
+ * A log for people who run this on their own machine: no workflow commands, groups by indentation. On a terminal, progress
+ * stays below the last line and is drawn anew in place.
+ */
+function terminalLog(terminal, { debug, paint, live }) {
+    let indent = "";
+    let drawn = [];
+    const draw = (lines) => {
+        // Up to the first of the lines that stand there, and away with all from there on (ECMA-48, CUU and ED).
+        const erase = drawn.length === 0 ? "" : `\u001b[${drawn.length}A\u001b[J`;
+        drawn = lines;
+        const text = erase + lines.map((line) => `${paint.faint(line)}\n`).join("");
+        if (text !== "")
+            terminal.write(text);
+    };
+    const print = (text, format = (line) => line) => {
+        const below = drawn;
+        draw([]);
+        for (const line of (0,_log_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutSecrets */ .cT)(text).split("\n"))
+            terminal.write(`${indent}${format(line)}\n`);
+        draw(below);
+    };
+    // A line that is broken at the edge would be two, and only one of them would be drawn anew.
+    const fitting = (line) => (0,_log_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutSecrets */ .cT)(`${indent}${line}`).slice(0, terminal.columns || usualWidth);
+    return {
+        paint,
+        info: (message) => print(message),
+        debug: (message) => {
+            if (debug)
+                print(message, paint.faint);
+        },
+        warning: (message) => print(`⚠ ${message}`, paint.warn),
+        error: (message) => print(`✖ ${message}`, paint.bad),
+        group: async (title, body) => {
+            print(`▸ ${title}`, paint.strong);
+            indent = "  ";
+            try {
+                return await body();
+            }
+            finally {
+                indent = "";
+            }
+        },
+        progress: (lines) => {
+            if (!live) {
+                return (0,_log_js__WEBPACK_IMPORTED_MODULE_0__/* .atIntervals */ .SH)(() => {
+                    for (const line of lines())
+                        print(line, paint.faint);
+                });
+            }
+            const stop = (0,_log_js__WEBPACK_IMPORTED_MODULE_0__/* .atIntervals */ .SH)(() => draw(lines().map(fitting)), liveInterval);
+            return () => {
+                stop();
+                draw([]);
+            };
+        },
+        mask: (secret) => {
+            for (const line of [secret, ...secret.split(/\r?\n/)]) {
+                if (line.trim().length >= shortestSecret)
+                    (0,_log_js__WEBPACK_IMPORTED_MODULE_0__/* .rememberSecret */ .Gz)(line);
+            }
+        },
+    };
 }
 
 
@@ -90400,13 +96863,15 @@ __nccwpck_require__.d(__webpack_exports__, {
   z3: () => (/* binding */ error),
   Os: () => (/* binding */ group),
   pq: () => (/* binding */ info),
+  _o: () => (/* binding */ isDebug),
+  LZ: () => (/* binding */ saveState),
   uH: () => (/* binding */ setOutput),
   Pq: () => (/* binding */ core_setSecret),
   z: () => (/* reexport */ summary),
   $e: () => (/* binding */ warning)
 });
 
-// UNUSED EXPORTS: ExitCode, addPath, endGroup, exportVariable, getBooleanInput, getIDToken, getInput, getMultilineInput, getState, isDebug, markdownSummary, notice, platform, saveState, setCommandEcho, setFailed, startGroup, toPlatformPath, toPosixPath, toWin32Path
+// UNUSED EXPORTS: ExitCode, addPath, endGroup, exportVariable, getBooleanInput, getIDToken, getInput, getMultilineInput, getState, markdownSummary, notice, platform, setCommandEcho, setFailed, startGroup, toPlatformPath, toPosixPath, toWin32Path
 
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
@@ -93318,9 +99783,9 @@ function group(name, fn) {
 function saveState(name, value) {
     const filePath = process.env['GITHUB_STATE'] || '';
     if (filePath) {
-        return issueFileCommand('STATE', prepareKeyValueMessage(name, value));
+        return file_command_issueFileCommand('STATE', file_command_prepareKeyValueMessage(name, value));
     }
-    issueCommand('save-state', { name }, toCommandValue(value));
+    command_issueCommand('save-state', { name }, utils_toCommandValue(value));
 }
 /**
  * Gets the value of an state set by this action's main execution.
@@ -93372,19 +99837,25 @@ function getIDToken(aud) {
 /* harmony export */   YOg: () => (/* binding */ array),
 /* harmony export */   YjP: () => (/* binding */ string),
 /* harmony export */   aig: () => (/* binding */ number),
+/* harmony export */   cGV: () => (/* binding */ maxValue),
 /* harmony export */   cl6: () => (/* binding */ nullish),
 /* harmony export */   euz: () => (/* binding */ literal),
 /* harmony export */   g1P: () => (/* binding */ record),
 /* harmony export */   hq: () => (/* binding */ nonEmpty),
 /* harmony export */   lqM: () => (/* binding */ optional),
 /* harmony export */   mee: () => (/* binding */ nullable),
+/* harmony export */   ndf: () => (/* binding */ integer),
 /* harmony export */   pdi: () => (/* binding */ transform),
+/* harmony export */   qFJ: () => (/* binding */ parseJson),
+/* harmony export */   qgA: () => (/* binding */ parse),
+/* harmony export */   rej: () => (/* binding */ strictObject),
 /* harmony export */   xLC: () => (/* binding */ safeParse),
+/* harmony export */   yGV: () => (/* binding */ regex),
 /* harmony export */   yhX: () => (/* binding */ isoTimestamp),
 /* harmony export */   z6Y: () => (/* binding */ check),
 /* harmony export */   zMY: () => (/* binding */ boolean)
 /* harmony export */ });
-/* unused harmony exports BASE64_REGEX, BIC_REGEX, CUID2_REGEX, DECIMAL_REGEX, DIGITS_REGEX, DOMAIN_REGEX, EMAIL_REGEX, EMOJI_REGEX, HEXADECIMAL_REGEX, HEX_COLOR_REGEX, IMEI_REGEX, IPV4_REGEX, IPV6_REGEX, IP_REGEX, ISO_DATE_REGEX, ISO_DATE_TIME_REGEX, ISO_DATE_TIME_SECOND_REGEX, ISO_TIMESTAMP_REGEX, ISO_TIME_REGEX, ISO_TIME_SECOND_REGEX, ISO_WEEK_REGEX, ISRC_REGEX, JWS_COMPACT_REGEX, KSUID_REGEX, MAC48_REGEX, MAC64_REGEX, MAC_REGEX, NANO_ID_REGEX, OCTAL_REGEX, RFC_EMAIL_REGEX, SLUG_REGEX, ULID_REGEX, UUID_REGEX, ValiError, _addIssue, _cloneDataset, _formatCase, _getByteCount, _getCodePointCount, _getGraphemeCount, _getLastMetadata, _getWordCount, _isLuhnAlgo, _isSameValueZero, _isValidObjectKey, _isValueMatch, _joinExpects, _standardSchema, _stringify, any, args, argsAsync, arrayAsync, assert, awaitAsync, base64, bic, bigint, blob, brand, bytes, cache, cacheAsync, checkAsync, checkItems, checkItemsAsync, codePoints, config, creditCard, cuid2, custom, customAsync, date, decimal, deleteGlobalConfig, deleteGlobalMessage, deleteSchemaMessage, deleteSpecificMessage, description, digits, domain, email, emoji, empty, endsWith, entries, entriesFromList, entriesFromObjects, enum, enum_, everyItem, exactOptional, exactOptionalAsync, examples, excludes, fallback, fallbackAsync, file, filterItems, findItem, finite, flatten, flavor, forward, forwardAsync, function, function_, getDefault, getDefaults, getDefaultsAsync, getDescription, getExamples, getFallback, getFallbacks, getFallbacksAsync, getGlobalConfig, getGlobalMessage, getMetadata, getSchemaMessage, getSpecificMessage, getTitle, graphemes, gtValue, guard, hash, hexColor, hexadecimal, imei, includes, instance, integer, intersect, intersectAsync, ip, ipv4, ipv6, is, isOfKind, isOfType, isValiError, isbn, isoDate, isoDateTime, isoDateTimeSecond, isoTime, isoTimeSecond, isoWeek, isrc, jwsCompact, keyof, ksuid, lazy, lazyAsync, length, looseObject, looseObjectAsync, looseTuple, looseTupleAsync, ltValue, mac, mac48, mac64, map, mapAsync, mapItems, maxBytes, maxCodePoints, maxEntries, maxGraphemes, maxSize, maxValue, maxWords, message, metadata, mimeType, minBytes, minCodePoints, minEntries, minGraphemes, minSize, minWords, multipleOf, nan, nanoid, never, nonNullable, nonNullableAsync, nonNullish, nonNullishAsync, nonOptional, nonOptionalAsync, normalize, notBytes, notCodePoints, notEntries, notGraphemes, notLength, notSize, notValue, notValues, notWords, null, null_, nullableAsync, nullishAsync, objectAsync, objectWithRest, objectWithRestAsync, octal, omit, optionalAsync, parse, parseAsync, parseBoolean, parseJson, parser, parserAsync, partial, partialAsync, partialCheck, partialCheckAsync, pick, picklist, pipeAsync, promise, rawCheck, rawCheckAsync, rawTransform, rawTransformAsync, readonly, recordAsync, reduceItems, regex, required, requiredAsync, returns, returnsAsync, rfcEmail, safeParseAsync, safeParser, safeParserAsync, set, setAsync, setGlobalConfig, setGlobalMessage, setSchemaMessage, setSpecificMessage, size, slug, someItem, sortItems, startsWith, strictObject, strictObjectAsync, strictTuple, strictTupleAsync, stringifyJson, summarize, symbol, title, toBigint, toBoolean, toCamelCase, toDate, toKebabCase, toLowerCase, toMaxValue, toMinValue, toNumber, toPascalCase, toSnakeCase, toString, toUpperCase, transformAsync, trim, trimEnd, trimStart, tuple, tupleAsync, tupleWithRest, tupleWithRestAsync, ulid, undefined, undefined_, undefinedable, undefinedableAsync, unionAsync, unwrap, url, uuid, value, values, variant, variantAsync, void, void_, words */
+/* unused harmony exports BASE64_REGEX, BIC_REGEX, CUID2_REGEX, DECIMAL_REGEX, DIGITS_REGEX, DOMAIN_REGEX, EMAIL_REGEX, EMOJI_REGEX, HEXADECIMAL_REGEX, HEX_COLOR_REGEX, IMEI_REGEX, IPV4_REGEX, IPV6_REGEX, IP_REGEX, ISO_DATE_REGEX, ISO_DATE_TIME_REGEX, ISO_DATE_TIME_SECOND_REGEX, ISO_TIMESTAMP_REGEX, ISO_TIME_REGEX, ISO_TIME_SECOND_REGEX, ISO_WEEK_REGEX, ISRC_REGEX, JWS_COMPACT_REGEX, KSUID_REGEX, MAC48_REGEX, MAC64_REGEX, MAC_REGEX, NANO_ID_REGEX, OCTAL_REGEX, RFC_EMAIL_REGEX, SLUG_REGEX, ULID_REGEX, UUID_REGEX, ValiError, _addIssue, _cloneDataset, _formatCase, _getByteCount, _getCodePointCount, _getGraphemeCount, _getLastMetadata, _getWordCount, _isLuhnAlgo, _isSameValueZero, _isValidObjectKey, _isValueMatch, _joinExpects, _standardSchema, _stringify, any, args, argsAsync, arrayAsync, assert, awaitAsync, base64, bic, bigint, blob, brand, bytes, cache, cacheAsync, checkAsync, checkItems, checkItemsAsync, codePoints, config, creditCard, cuid2, custom, customAsync, date, decimal, deleteGlobalConfig, deleteGlobalMessage, deleteSchemaMessage, deleteSpecificMessage, description, digits, domain, email, emoji, empty, endsWith, entries, entriesFromList, entriesFromObjects, enum, enum_, everyItem, exactOptional, exactOptionalAsync, examples, excludes, fallback, fallbackAsync, file, filterItems, findItem, finite, flatten, flavor, forward, forwardAsync, function, function_, getDefault, getDefaults, getDefaultsAsync, getDescription, getExamples, getFallback, getFallbacks, getFallbacksAsync, getGlobalConfig, getGlobalMessage, getMetadata, getSchemaMessage, getSpecificMessage, getTitle, graphemes, gtValue, guard, hash, hexColor, hexadecimal, imei, includes, instance, intersect, intersectAsync, ip, ipv4, ipv6, is, isOfKind, isOfType, isValiError, isbn, isoDate, isoDateTime, isoDateTimeSecond, isoTime, isoTimeSecond, isoWeek, isrc, jwsCompact, keyof, ksuid, lazy, lazyAsync, length, looseObject, looseObjectAsync, looseTuple, looseTupleAsync, ltValue, mac, mac48, mac64, map, mapAsync, mapItems, maxBytes, maxCodePoints, maxEntries, maxGraphemes, maxSize, maxWords, message, metadata, mimeType, minBytes, minCodePoints, minEntries, minGraphemes, minSize, minWords, multipleOf, nan, nanoid, never, nonNullable, nonNullableAsync, nonNullish, nonNullishAsync, nonOptional, nonOptionalAsync, normalize, notBytes, notCodePoints, notEntries, notGraphemes, notLength, notSize, notValue, notValues, notWords, null, null_, nullableAsync, nullishAsync, objectAsync, objectWithRest, objectWithRestAsync, octal, omit, optionalAsync, parseAsync, parseBoolean, parser, parserAsync, partial, partialAsync, partialCheck, partialCheckAsync, pick, picklist, pipeAsync, promise, rawCheck, rawCheckAsync, rawTransform, rawTransformAsync, readonly, recordAsync, reduceItems, required, requiredAsync, returns, returnsAsync, rfcEmail, safeParseAsync, safeParser, safeParserAsync, set, setAsync, setGlobalConfig, setGlobalMessage, setSchemaMessage, setSpecificMessage, size, slug, someItem, sortItems, startsWith, strictObjectAsync, strictTuple, strictTupleAsync, stringifyJson, summarize, symbol, title, toBigint, toBoolean, toCamelCase, toDate, toKebabCase, toLowerCase, toMaxValue, toMinValue, toNumber, toPascalCase, toSnakeCase, toString, toUpperCase, transformAsync, trim, trimEnd, trimStart, tuple, tupleAsync, tupleWithRest, tupleWithRestAsync, ulid, undefined, undefined_, undefinedable, undefinedableAsync, unionAsync, unwrap, url, uuid, value, values, variant, variantAsync, void, void_, words */
 //#region src/storages/globalConfig/globalConfig.ts
 let store$4;
 const DEFAULT_CONFIG = {
