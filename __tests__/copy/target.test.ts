@@ -15,12 +15,12 @@ function trouble(side: Side, temporary: boolean): OperationError {
 }
 
 describe("how a destination's blobs are cut", () => {
-  test("not at all, until an upload breaks: then into halves of what a connection carried", async () => {
+  test("not at all, until an upload breaks: then into quarters of what a connection carried", async () => {
     await using world = await startUploadWorld();
     const { target } = world;
     expect([target.chunk, target.mayChunk]).toEqual([undefined, true]);
-    target.broke(10 * mebibyte, undefined);
-    expect(target.chunk).toEqual({ size: 5 * mebibyte, ownConnection: true });
+    target.broke(40 * mebibyte, undefined);
+    expect(target.chunk).toEqual({ size: 10 * mebibyte, ownConnection: true });
     target.broke(3 * mebibyte, target.chunk);
     expect(target.chunk?.size).toBe(2.5 * mebibyte);
     for (let more = 0; more < 5; more += 1) target.broke(mebibyte, target.chunk);
@@ -31,7 +31,7 @@ describe("how a destination's blobs are cut", () => {
     await using world = await startUploadWorld();
     const { target } = world;
     for (let upload = 0; upload < 8; upload += 1) target.broke(64 * mebibyte, undefined);
-    expect(target.chunk?.size).toBe(32 * mebibyte);
+    expect(target.chunk?.size).toBe(16 * mebibyte);
   });
 
   test("no smaller for a connection that never carried anything", async () => {
@@ -45,7 +45,7 @@ describe("how a destination's blobs are cut", () => {
     const { target } = world;
     expect(target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false });
     target.broke(9 * mebibyte, target.chunk);
-    expect(target.chunk).toEqual({ size: 8 * mebibyte, ownConnection: true });
+    expect(target.chunk).toEqual({ size: 4 * mebibyte, ownConnection: true });
   });
 
   test("never where several chunks break an upload", async () => {

@@ -37,6 +37,9 @@ const failuresUntilDown = 3;
 /** How long the end of a copy waits for uploads to be cancelled, in milliseconds: a cancelled job has seconds to live. */
 const tidyingTime = 1_000;
 
+/** What part of the bytes that a broken connection carried is sent in one request from then on: a quarter. */
+const partOfBroken = 4;
+
 /** Least size of a chunk, in bytes: below, the round trips of a far link cost more than any break. */
 const smallestChunk = 1024 * 1024;
 
@@ -81,15 +84,16 @@ export class Target {
   }
 
   /**
-   * An upload broke after a connection had carried so many bytes. From now on parts are sent that get through in half of
-   * that, each on a connection of its own: a link that cuts connections after a while does not get to cut those.
+   * An upload broke after a connection had carried so many bytes. From now on parts are sent of a quarter of that, each on
+   * a connection of its own: a link that cuts connections after a while does not get to cut those, also when more
+   * connections share it. A part that is cut all the same costs the whole upload at registries that do not go on then.
    * @param used how the broken upload was cut. One cut of the link breaks all uploads at once; those that were begun
    * before the first of them was told here say nothing about the smaller parts.
    */
   broke(carried: number, used: Chunk | undefined): void {
     // A connection that broke after a few bytes says that it was a bad one, not how much a good one carries.
     if (!this.mayChunk || carried < smallestChunk || used !== this.#chunk) return;
-    const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
+    const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / partOfBroken));
     this.#chunk = { size, ownConnection: true };
   }
 
