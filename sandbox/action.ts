@@ -87,6 +87,8 @@ export function actionEnvironment(
     GITHUB_SERVER_URL: "https://github.com",
     GITHUB_STATE: file("state"),
     GITHUB_STEP_SUMMARY: file("summary.md"),
+    GITHUB_WORKFLOW: "Mirror",
+    GITHUB_WORKFLOW_REF: `${repository}/.github/workflows/mirror.yml@refs/heads/main`,
     GITHUB_WORKSPACE: join(folder, "workspace"),
     HOME: join(folder, "home"),
     // Whoever reads the log here looks for words, and for codes that a server has put there.

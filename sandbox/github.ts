@@ -4,9 +4,10 @@
  *   `last` that lead to `/repositories/{id}/releases`; drafts only for a token;
  * - `GET /repos/{o}/{r}/releases/tags/{tag}`: published releases only;
  * - `GET /repos/{o}/{r}/contents/{path}?ref=`: JSON with base64 in lines, or the bytes for the `raw` media type;
- * - `GET /repos/{o}/{r}/actions/runs/{id}`;
+ * - `GET /repos/{o}/{r}/actions/runs/{id}`; issues, in `github-issues.ts`;
  * - 404 for whatever is not there, 401 "Bad credentials" for an unknown token, 403 without User-Agent.
  */
+import { answerAboutIssues, type Issues, noIssues } from "./github-issues.ts";
 import { type Answer, extend, json, type SandboxRequest, type SandboxServer, startServer } from "./server.ts";
 
 export interface GitHubRelease {
@@ -40,6 +41,8 @@ export interface GitHub extends SandboxServer {
   readonly repository: string;
   /** Runs of workflows by their ids; tests add to it. */
   readonly runs: Map<string, WorkflowRun>;
+  /** Of the same repository. */
+  readonly issues: Issues;
   /** Publishes one more release. */
   addRelease(release: GitHubRelease): void;
   /** A release in the form of the API and of event payloads; undefined for an unknown tag. */
@@ -54,6 +57,7 @@ interface Repository {
   readonly files: GitHubOptions["files"];
   readonly tokens: readonly string[];
   readonly runs: Map<string, WorkflowRun>;
+  readonly issues: Issues;
 }
 
 /** Starts the API of one repository. */
@@ -64,11 +68,13 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHub> {
     files: options.files,
     tokens: options.tokens ?? [githubToken],
     runs: new Map(),
+    issues: noIssues(),
   };
   const server = await startServer((request) => answerTo(repository, request));
   return extend(server, {
     repository: options.repository,
     runs: repository.runs,
+    issues: repository.issues,
     addRelease: (release: GitHubRelease) => {
       repository.releases.push(release);
     },
@@ -83,7 +89,7 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHub> {
 /** Any number does: the Link header of GitHub names repositories by it. */
 const repositoryId = 50_613_991;
 
-function answerTo(repository: Repository, request: SandboxRequest): Answer {
+async function answerTo(repository: Repository, request: SandboxRequest): Promise<Answer> {
   if (!request.headers["user-agent"]) {
     return {
       status: 403,
@@ -98,8 +104,11 @@ function answerTo(repository: Repository, request: SandboxRequest): Answer {
   const byName = `/repos/${repository.name}/`;
   const byId = `/repositories/${repositoryId}/`;
   const prefix = [byName, byId].find((one) => path.startsWith(one));
-  if (prefix === undefined || request.method !== "GET") return problem(404, "Not Found");
+  if (prefix === undefined) return problem(404, "Not Found");
   const rest = path.slice(prefix.length);
+  const aboutIssues = await answerAboutIssues(repository.issues, request, rest, signedIn);
+  if (aboutIssues !== undefined) return aboutIssues;
+  if (request.method !== "GET") return problem(404, "Not Found");
   if (rest.startsWith("actions/runs/")) return workflowRun(repository, rest.slice(13));
   if (rest === "releases") return listReleases(repository, request, signedIn);
   if (rest.startsWith("releases/tags/"))

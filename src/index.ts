@@ -2,12 +2,12 @@ import { writeFile } from "node:fs/promises";
 import * as core from "@actions/core";
 import { actionsLog } from "./actions-log.ts";
 import { systemClock } from "./clock.ts";
-import { loadInputs } from "./inputs.ts";
+import { givenSecrets, loadInputs, loadIssueReporting } from "./inputs.ts";
 import { isPostStep, loadState } from "./inputs-state.ts";
 import type { Log } from "./log.ts";
 import { createTransport } from "./oci/transport.ts";
 import { paintFor } from "./paint.ts";
-import { cleanUp, explain, run } from "./run.ts";
+import { cleanUp, explain, run, tellOfStop } from "./run.ts";
 import { terminalLog } from "./terminal-log.ts";
 
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
@@ -32,14 +32,16 @@ async function main(): Promise<void> {
   }
   const ended = new AbortController();
   const network = createTransport(log);
+  const step = { network, clock: systemClock, log };
+  const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
+  for (const secret of givenSecrets(process.env)) log.mask(secret);
+  const issueReporting = isPost ? undefined : loadIssueReporting(process.env);
   try {
-    const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
     // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
     if (isPost && state.accessId === undefined) return;
     const inputs = loadInputs(process.env);
     // Credential helpers run with this process's environment, and have no use for its inputs (P7).
     for (const name of Object.keys(process.env)) if (name.startsWith("INPUT_")) delete process.env[name];
-    const step = { network, clock: systemClock, log };
     if (isPost) {
       // A cancelled job runs this step as well, and what it does is not given up for a signal, but for its time.
       const done = await cleanUp(inputs, state, { ...step, signal: AbortSignal.timeout(postTime) });
@@ -63,6 +65,7 @@ async function main(): Promise<void> {
   } catch (error) {
     log.error(explain(error));
     process.exitCode = 1;
+    await tellOfStop(error, issueReporting, { ...step, signal: cancelled.signal });
   } finally {
     ended.abort();
     await network.close();

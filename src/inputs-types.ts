@@ -37,6 +37,8 @@ export interface Inputs {
   /** Whether the configuration is checked, and nothing else done. */
   readonly check: boolean;
   readonly mode: Mode;
+  /** How a failure is told by an issue; undefined: not at all. */
+  readonly issueReporting: IssueReporting | undefined;
   readonly dockerHubLogin: Login | undefined;
   /** Undefined: no keyless login. Never together with `dockerHubLogin`. */
   readonly dockerHubConnection: HubConnection | undefined;
@@ -157,6 +159,20 @@ export interface EgressInput {
   readonly blocks: readonly string[];
   /** Services that answer with the address of who asks; undefined: the usual ones. */
   readonly services: readonly URL[] | undefined;
+}
+
+/** Where and about what an issue tells of a failure. */
+export interface IssueReporting {
+  /** The repository that the workflow runs in. */
+  readonly repository: RepositoryId;
+  /** Name of the workflow, for people. */
+  readonly workflow: string;
+  /** The same in every run of this workflow to these destinations, and in no other. */
+  readonly key: string;
+  /** The page of this run; undefined where the runner does not tell it. */
+  readonly runUrl: string | undefined;
+  readonly githubApiUrl: URL;
+  readonly githubToken: string;
 }
 
 /** The run of the workflow that this job belongs to. */

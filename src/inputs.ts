@@ -4,6 +4,7 @@ import { InputError } from "./errors.ts";
 import { parseDestinations } from "./inputs-destinations.ts";
 import { readHubLogin } from "./inputs-dockerhub.ts";
 import { parseImages } from "./inputs-images.ts";
+import { readIssueReporting } from "./inputs-issue.ts";
 import { readMode } from "./inputs-mode.ts";
 import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./inputs-tcr.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   EventInput,
   IdTokenRequest,
   Inputs,
+  IssueReporting,
   Login,
   RunnerPaths,
   WorkflowRun,
@@ -54,6 +56,7 @@ export const inputDefaults = {
   "upload-connections": "auto",
   "dry-run": "false",
   check: "false",
+  "report-issue": "false",
   mode: "all",
   plan: "",
   share: "",
@@ -90,6 +93,7 @@ const examples: Readonly<Record<InputName, string>> = {
   "upload-connections": "4",
   "dry-run": "false",
   check: "true",
+  "report-issue": "true",
   mode: "all",
   plan: "the output plan of the job with the mode plan",
   share: "the value share of the matrix",
@@ -128,6 +132,8 @@ export function loadInputs(environment: Environment): Inputs {
     hasIdTokens: idTokenRequest !== undefined,
   });
   const workflowRun = readWorkflowRun(environment);
+  const githubApiUrl = readGitHubApiUrl(environment, mistakeIn("github-api-url"));
+  const githubToken = text("github-token") || undefined;
   const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
   const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake));
   const inputs: Inputs = {
@@ -149,12 +155,19 @@ export function loadInputs(environment: Environment): Inputs {
     dryRun: read("dry-run", parseBoolean),
     check: readCheck(text("mode"), read("check", parseBoolean), mistakeIn("check")),
     mode: readMode(text, mistakeIn, destinations),
+    issueReporting: readIssueReporting({
+      text,
+      mistake: mistakeIn("report-issue"),
+      environment,
+      githubApiUrl,
+      githubToken,
+    }),
     dockerHubLogin: hub.login,
     dockerHubConnection: hub.connection,
     ...readTcrInputs({ text, mistakeIn, environment }, tcrLogin, workflowRun.id),
     awsKey: readAwsKey(environment),
-    githubToken: text("github-token") || undefined,
-    githubApiUrl: readGitHubApiUrl(environment, mistakeIn("github-api-url")),
+    githubToken,
+    githubApiUrl,
     idTokenRequest,
     event: readEvent(environment),
     workflowRun,
@@ -162,6 +175,46 @@ export function loadInputs(environment: Environment): Inputs {
   };
   if (mistakes.length > 0) throw new InputError(`The inputs need mending:\n- ${mistakes.join("\n- ")}`);
   return inputs;
+}
+
+/**
+ * How a failure is told by an issue, whatever mistakes the inputs have: to tell of those as well. Throws nothing.
+ */
+export function loadIssueReporting(environment: Environment): IssueReporting | undefined {
+  const text = (name: InputName) => inputText(environment, name);
+  const mistake = () => undefined;
+  return readIssueReporting({
+    text,
+    mistake,
+    environment,
+    githubApiUrl: readGitHubApiUrl(environment, mistake),
+    githubToken: text("github-token") || undefined,
+  });
+}
+
+/** Inputs and variables whose value is a secret, whatever else is wrong with it. */
+const secretInputs: readonly InputName[] = [
+  "dockerhub-token",
+  "tcr-secret-id",
+  "tcr-secret-key",
+  "tcr-session-token",
+  "tcr-password",
+  "github-token",
+];
+const secretVariables = [
+  "TENCENTCLOUD_SECRET_ID",
+  "TENCENTCLOUD_SECRET_KEY",
+  "TENCENTCLOUD_TOKEN",
+  "TENCENTCLOUD_SECURITY_TOKEN",
+] as const;
+
+/** The secrets as they were given: to be known before a message about a mistake in them is put together. */
+export function givenSecrets(environment: Environment): readonly string[] {
+  const values = [
+    ...secretInputs.map((name) => inputText(environment, name)),
+    ...secretVariables.map((name) => environment[name]?.trim() ?? ""),
+  ];
+  return values.filter((value) => value !== "");
 }
 
 /** A check is of the whole configuration; a part of a run takes a plan, which it has none of. */

@@ -3,12 +3,13 @@ import { bindPlan } from "./fan-out/bind.ts";
 import { plannedVersions } from "./fan-out/selection.ts";
 import { readEventFile, readTrigger } from "./github/event.ts";
 import { resolveSelection } from "./github/selection.ts";
-import type { Inputs, Mode } from "./inputs.ts";
+import type { Inputs, IssueReporting, Mode } from "./inputs.ts";
 import type { StepState } from "./inputs-state.ts";
 import type { Log } from "./log.ts";
 import type { Estimate } from "./plan/estimate.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Version } from "./plan/version.ts";
+import { newsOfStop } from "./report/issue-text.ts";
 import {
   closeOpened,
   copyAll,
@@ -20,6 +21,7 @@ import {
   report,
   type StepContext,
   showPlan,
+  tellByIssue,
   type Wanted,
 } from "./stages.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./stages-check.ts";
@@ -182,6 +184,15 @@ function maskSecrets(inputs: Inputs, log: Log): void {
     idTokenRequest?.token,
   ];
   for (const secret of secrets) if (secret !== undefined) log.mask(secret);
+}
+
+/** Tells by an issue that a run stopped before it could report anything, where that is wanted. Throws nothing. */
+export async function tellOfStop(
+  thrown: unknown,
+  reporting: IssueReporting | undefined,
+  context: StepContext,
+): Promise<void> {
+  if (reporting !== undefined) await tellByIssue(newsOfStop(explain(thrown)), reporting, context);
 }
 
 /** Says what made a run impossible, for the log and the annotation. */

@@ -12,7 +12,7 @@ import { followingFetch, retryingFetch } from "./github/fetch.ts";
 import { createIdTokens } from "./github/oidc.ts";
 import { listReleases, readFileAtTag } from "./github/releases.ts";
 import type { Resolution } from "./github/selection.ts";
-import type { Inputs } from "./inputs.ts";
+import type { Inputs, IssueReporting } from "./inputs.ts";
 import type { StepState } from "./inputs-state.ts";
 import { AttachmentFinder } from "./inventory/attachments.ts";
 import { platformFilter } from "./inventory/platforms.ts";
@@ -35,6 +35,8 @@ import {
   type RegistryContext,
   repositoriesOf,
 } from "./registries.ts";
+import { keepIssue } from "./report/issue.ts";
+import { type News, newsOfRun } from "./report/issue-text.ts";
 import { planLines } from "./report/plan-table.ts";
 import { pruneLines } from "./report/prune-lines.ts";
 import type { RunResult } from "./report/result.ts";
@@ -107,7 +109,10 @@ export function registryContext(inputs: Inputs, { network, clock, log }: StepCon
 }
 
 /** A client of GitHub, with the inputs' token. Sends nothing. */
-export function githubClient(inputs: Inputs, { network, clock, log, signal }: StepContext): GitHubClient {
+export function githubClient(
+  inputs: Pick<Inputs, "githubApiUrl" | "githubToken">,
+  { network, clock, log, signal }: StepContext,
+): GitHubClient {
   return createGitHubClient({
     fetch: followingFetch(network.dispatcher),
     repeating: retryingFetch({ clock, log }),
@@ -300,5 +305,29 @@ export async function report(
   };
   const reportPath = join(inputs.runner.temporaryFolder, `harbor-release-mirror-${randomUUID()}.json`);
   await writeReport(result, { ...sink, log, reportPath });
+  const { issueReporting } = inputs;
+  // What is only planned has neither failed nor succeeded yet.
+  if (issueReporting !== undefined && !result.dryRun)
+    await tellByIssue(newsOfRun(result), issueReporting, { network, clock, log, signal });
   return succeeded(result) && !signal.aborted;
+}
+
+/** Longest time that goes into an issue, in milliseconds: the run is over, and somebody waits for its end. */
+const issueTime = 3 * 60_000;
+
+/** Tells by an issue how a run ended, but for one that was cancelled: who did that knows. Throws nothing. */
+export async function tellByIssue(
+  news: News,
+  reporting: IssueReporting,
+  context: StepContext,
+): Promise<void> {
+  if (context.signal.aborted) return;
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(issueTime)]);
+  const { clock, log } = context;
+  await keepIssue(news, reporting, {
+    github: githubClient(reporting, { ...context, signal }),
+    clock,
+    log,
+    signal,
+  });
 }

@@ -249,6 +249,15 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, A backfill by hand, with a dry run first": [backfill(true), backfill(false)],
   "docs/recipes.md, The images of another project, and what later jobs do with them": [ownImages],
   "docs/recipes.md, One step among others": [oneStep],
+  "docs/recipes.md, An issue when a mirror fails": [
+    {
+      ...schedule,
+      prepare: ({ sandbox }) => {
+        sandbox.github.issues.permission = "write";
+      },
+      told: (_jobs, { sandbox }) => expect(sandbox.github.issues.all).toEqual([]),
+    },
+  ],
   "docs/recipes.md, GitHub Enterprise Server": [enterpriseServer],
   "docs/tcr.md, Without stored secrets": [keylessTcr],
   "docs/docker-hub.md, Without a stored secret": [keylessDockerHub],

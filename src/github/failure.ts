@@ -23,18 +23,20 @@ type Diagnosis = Pick<FailureDetails, "status" | "problem" | "advice" | "tempora
 /**
  * What a failed request to GitHub means and what the user can do, as an OperationError to throw. An abort stays what it is.
  * @param operation what was tried, as a gerund.
+ * @param advise what the user can do about a status. Default: what helps where contents are read.
  */
 export function githubFailure(
   client: GitHubClient,
   repository: RepositoryId,
   operation: string,
   thrown: unknown,
+  advise: (status: number, client: GitHubClient) => string | undefined = adviceFor,
 ): Error {
   if (thrown instanceof OperationError) return thrown;
   if (thrown instanceof Error && thrown.name === "AbortError") return thrown;
   const parsed = v.safeParse(requestErrorSchema, thrown);
   const diagnosis: Diagnosis = parsed.success
-    ? diagnose(parsed.output, client)
+    ? diagnose(parsed.output, client, advise)
     : { problem: printable(messageOf(thrown)) };
   const { host } = client;
   const name = printable(`${repository.owner}/${repository.name}`);
@@ -42,7 +44,7 @@ export function githubFailure(
   return new OperationError(details, { cause: thrown });
 }
 
-function diagnose(error: RequestError, client: GitHubClient): Diagnosis {
+function diagnose(error: RequestError, client: GitHubClient, advise: typeof adviceFor): Diagnosis {
   const { status, response } = error;
   if (response === undefined) return noAnswer(error);
   const header = (name: string): string | undefined => response.headers[name]?.toString();
@@ -56,7 +58,7 @@ function diagnose(error: RequestError, client: GitHubClient): Diagnosis {
       advice: "GitHub has trouble, see githubstatus.com; run again later.",
     };
   }
-  return { status, problem, advice: adviceFor(status, client) };
+  return { status, problem, advice: advise(status, client) };
 }
 
 /** No answer, or one that was given up. The reason is one or two causes down, where fetch and Octokit leave it. */

@@ -5,13 +5,17 @@ import type { Fetch } from "./client.ts";
 /** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */
 const redirectLimit = 5;
 
+/** What does the same when it is done twice: RFC 9110, section 9.2.2; and a PATCH that gives fields their values. */
+const repeatableMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "PATCH"]);
+
 /**
  * A decorator for a `fetch` whose answers are whole when it resolves: asks again what failed for the moment, be it in the
- * middle of an answer. Only for requests without a body: the run reads from GitHub and writes nothing there.
+ * middle of an answer. Bodies are texts, as Octokit gives them. A POST is sent once: it may have been carried out.
  */
 export function retryingFetch(context: RetryContext): (fetch: Fetch) => Fetch {
-  return (fetch) => (input, init) =>
-    sendAgain<Response>(
+  return (fetch) => async (input, init) => {
+    if (!repeatableMethods.has(init?.method ?? "GET")) return fetch(input, init);
+    return sendAgain<Response>(
       {
         name: "GitHub",
         signal: init?.signal ?? undefined,
@@ -22,6 +26,7 @@ export function retryingFetch(context: RetryContext): (fetch: Fetch) => Fetch {
       },
       context,
     );
+  };
 }
 
 /** A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for everything. */

@@ -1,0 +1,90 @@
+import type { Clock } from "../clock.ts";
+import { messageOf, OperationError } from "../errors.ts";
+import type { GitHubClient } from "../github/client.ts";
+import { closeIssue, type Issue, openIssue, openIssuesWith, rewriteIssue } from "../github/issues.ts";
+import type { IssueReporting } from "../inputs.ts";
+import type { Log } from "../log.ts";
+import { closingComment, failuresAfter, hasKey, issueBody, issueTitle, type News } from "./issue-text.ts";
+
+/** The label by which the issue is found. */
+const label = "harbor-release-mirror";
+
+/** Tries in all, and milliseconds before another one: what a busy GitHub refuses is mostly taken seconds later. */
+const tries = 3;
+const pause = 5_000;
+
+export interface IssueContext {
+  readonly github: GitHubClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Keeps one issue about a workflow: opened by the first run that fails, brought up to date by the next ones, closed by the
+ * first that succeeds. What goes wrong with it is a warning: the images are where they are, with or without an issue.
+ */
+export async function keepIssue(news: News, reporting: IssueReporting, context: IssueContext): Promise<void> {
+  const { clock, log, signal } = context;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      // Looks first whenever it is done again: an answer that was lost may have been to an issue that is there now.
+      await bringUpToDate(news, reporting, context);
+      return;
+    } catch (error) {
+      const isTemporary = error instanceof OperationError && error.temporary;
+      if (!isTemporary || attempt >= tries || signal.aborted) {
+        log.warning(`No issue could tell how this run ended: ${messageOf(error)}`);
+        return;
+      }
+      log.debug(`${messageOf(error)} Trying again.`);
+      await clock.sleep(pause);
+    }
+  }
+}
+
+async function bringUpToDate(
+  news: News,
+  reporting: IssueReporting,
+  { github, log }: IssueContext,
+): Promise<void> {
+  const { repository, key } = reporting;
+  const labelled = await openIssuesWith(github, repository, label);
+  const ours = labelled.filter(({ body }) => hasKey(body, key));
+  if (news.kind === "failure") {
+    await tellFailure(news, ours[0], reporting, github, log);
+    return;
+  }
+  // Two runs that failed at the same time may have opened one each.
+  for (const { number } of ours) {
+    await closeIssue(github, repository, number, closingComment(news, reporting));
+    log.info(`Closed issue ${number}: this run succeeded`);
+  }
+}
+
+async function tellFailure(
+  news: Extract<News, { kind: "failure" }>,
+  known: Issue | undefined,
+  reporting: IssueReporting,
+  github: GitHubClient,
+  log: Log,
+): Promise<void> {
+  const { repository, key } = reporting;
+  const failures = failuresAfter(known?.body ?? "", reporting);
+  const body = issueBody(news, key, failures, reporting);
+  if (known !== undefined) {
+    await rewriteIssue(github, repository, { number: known.number, body });
+    log.info(`Brought issue ${known.number} up to date`);
+    return;
+  }
+  const { number, isLabelled } = await openIssue(github, repository, {
+    title: issueTitle(reporting),
+    body,
+    label,
+  });
+  log.info(`Opened issue ${number}`);
+  if (isLabelled) return;
+  log.warning(
+    `Issue ${number} could not be given the label ${label}, by which later runs find it: the github-token may open issues and not label them. Give it that right, or leave report-issue to the token of the job.`,
+  );
+}
