@@ -76961,11 +76961,11 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3218);
 /* harmony import */ var _actions_log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3943);
 /* harmony import */ var _clock_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(529);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3243);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(278);
 /* harmony import */ var _inputs_state_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7906);
 /* harmony import */ var _oci_transport_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(8727);
 /* harmony import */ var _paint_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(5527);
-/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8543);
+/* harmony import */ var _run_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8413);
 /* harmony import */ var _terminal_log_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(5368);
 
 
@@ -76998,17 +76998,20 @@ async function main() {
     }
     const ended = new AbortController();
     const network = (0,_oci_transport_js__WEBPACK_IMPORTED_MODULE_6__/* .createTransport */ .o)(log);
+    const step = { network, clock: _clock_js__WEBPACK_IMPORTED_MODULE_3__/* .systemClock */ .m, log };
+    const [isPost, state] = [(0,_inputs_state_js__WEBPACK_IMPORTED_MODULE_5__/* .isPostStep */ .pq)(process.env), (0,_inputs_state_js__WEBPACK_IMPORTED_MODULE_5__/* .loadState */ .C7)(process.env)];
+    for (const secret of (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .givenSecrets */ .BN)(process.env))
+        log.mask(secret);
+    const issueReporting = isPost ? undefined : (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .loadIssueReporting */ .cw)(process.env);
     try {
-        const [isPost, state] = [(0,_inputs_state_js__WEBPACK_IMPORTED_MODULE_5__/* .isPostStep */ .pq)(process.env), (0,_inputs_state_js__WEBPACK_IMPORTED_MODULE_5__/* .loadState */ .C7)(process.env)];
         // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
         if (isPost && state.accessId === undefined)
             return;
-        const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .loadInputs */ .I)(process.env);
+        const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .loadInputs */ .IV)(process.env);
         // Credential helpers run with this process's environment, and have no use for its inputs (P7).
         for (const name of Object.keys(process.env))
             if (name.startsWith("INPUT_"))
                 delete process.env[name];
-        const step = { network, clock: _clock_js__WEBPACK_IMPORTED_MODULE_3__/* .systemClock */ .m, log };
         if (isPost) {
             // A cancelled job runs this step as well, and what it does is not given up for a signal, but for its time.
             const done = await (0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .cleanUp */ .nY)(inputs, state, { ...step, signal: AbortSignal.timeout(postTime) });
@@ -77035,6 +77038,7 @@ async function main() {
     catch (error) {
         log.error((0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .explain */ .WE)(error));
         process.exitCode = 1;
+        await (0,_run_js__WEBPACK_IMPORTED_MODULE_8__/* .tellOfStop */ .bG)(error, issueReporting, { ...step, signal: cancelled.signal });
     }
     finally {
         ended.abort();
@@ -77299,13 +77303,15 @@ function parseApiUrl(text, mistake) {
 
 /***/ }),
 
-/***/ 3243:
+/***/ 278:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  I: () => (/* binding */ loadInputs)
+  BN: () => (/* binding */ givenSecrets),
+  IV: () => (/* binding */ loadInputs),
+  cw: () => (/* binding */ loadIssueReporting)
 });
 
 // UNUSED EXPORTS: inputDefaults
@@ -77565,6 +77571,61 @@ function isTemplate(template, mistake) {
         return true;
     mistake(`the tag ${(0,inputs_values/* quoted */.TL)(template)} breaks the grammar of tags (letters, digits and . _ -)`);
     return false;
+}
+
+// EXTERNAL MODULE: ./src/log.ts
+var log = __nccwpck_require__(5625);
+// EXTERNAL MODULE: ./src/oci/digest.ts
+var digest = __nccwpck_require__(8825);
+;// CONCATENATED MODULE: ./src/inputs-issue.ts
+
+
+
+/** Longest name of a workflow that is told, in characters. */
+const nameLimit = 100;
+/**
+ * How a failure is told by an issue; undefined where it is not. That is so in what writes nothing, and in a job that copies a
+ * share: the job that publishes tells what became of it. Reads single inputs as they were given, so that it can be told too
+ * that the inputs as a whole have mistakes.
+ */
+function readIssueReporting(sources) {
+    const { text, mistake, environment, githubApiUrl, githubToken } = sources;
+    const isTrue = (name) => (0,inputs_values/* parseBoolean */.yG)(text(name), () => undefined);
+    if (!(0,inputs_values/* parseBoolean */.yG)(text("report-issue"), mistake))
+        return undefined;
+    const repository = (0,inputs_values/* repositoryIdOf */.Bu)(environment.GITHUB_REPOSITORY ?? "");
+    if (repository === undefined)
+        mistake("needs a workflow on GitHub: GITHUB_REPOSITORY names no repository");
+    if (githubToken === undefined)
+        mistake("needs a github-token that may write issues");
+    if (repository === undefined || githubToken === undefined)
+        return undefined;
+    if (isTrue("dry-run") || isTrue("check") || text("mode") === "copy")
+        return undefined;
+    return {
+        repository,
+        workflow: (0,log/* printable */.g$)(environment.GITHUB_WORKFLOW ?? "", nameLimit),
+        key: keyOf(environment, text("destinations")),
+        runUrl: runUrlOf(environment),
+        githubApiUrl,
+        githubToken,
+    };
+}
+/**
+ * Tells the issue of one workflow from another's: by the workflow's file, whatever branch it runs on, and by what it mirrors
+ * to, because the jobs of one workflow may each have a destination of their own.
+ * https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables
+ */
+function keyOf(environment, destinations) {
+    const [file = ""] = (environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || "").split("@");
+    const names = (0,inputs_values/* linesOf */.Dx)(destinations).map((line) => line.replace(/,.*$/, "").trim());
+    return (0,digest/* digestOf */.ol)(JSON.stringify([file, names.toSorted()]));
+}
+function runUrlOf(environment) {
+    const { GITHUB_SERVER_URL: server = "", GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: id } = environment;
+    const attempt = environment.GITHUB_RUN_ATTEMPT ?? "1";
+    const url = `${server}/${repository}/actions/runs/${id}/attempts/${attempt}`;
+    return /^https?:\/\/[\w.:-]+\/[\w./-]+$/.test(url) ? url : undefined;
 }
 
 // EXTERNAL MODULE: ./node_modules/valibot/dist/index.mjs
@@ -77871,6 +77932,7 @@ function isBlock(text) {
 
 
 
+
 /** Every input with its default, as in `action.yml`: a run outside a runner has no `INPUT_` variables for them. */
 const inputDefaults = {
     destinations: "",
@@ -77891,6 +77953,7 @@ const inputDefaults = {
     "upload-connections": "auto",
     "dry-run": "false",
     check: "false",
+    "report-issue": "false",
     mode: "all",
     plan: "",
     share: "",
@@ -77924,6 +77987,7 @@ const examples = {
     "upload-connections": "4",
     "dry-run": "false",
     check: "true",
+    "report-issue": "true",
     mode: "all",
     plan: "the output plan of the job with the mode plan",
     share: "the value share of the matrix",
@@ -77957,6 +78021,8 @@ function loadInputs(environment) {
         hasIdTokens: idTokenRequest !== undefined,
     });
     const workflowRun = readWorkflowRun(environment);
+    const githubApiUrl = readGitHubApiUrl(environment, mistakeIn("github-api-url"));
+    const githubToken = text("github-token") || undefined;
     const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
     const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake));
     const inputs = {
@@ -77978,12 +78044,19 @@ function loadInputs(environment) {
         dryRun: read("dry-run", inputs_values/* parseBoolean */.yG),
         check: readCheck(text("mode"), read("check", inputs_values/* parseBoolean */.yG), mistakeIn("check")),
         mode: readMode(text, mistakeIn, destinations),
+        issueReporting: readIssueReporting({
+            text,
+            mistake: mistakeIn("report-issue"),
+            environment,
+            githubApiUrl,
+            githubToken,
+        }),
         dockerHubLogin: hub.login,
         dockerHubConnection: hub.connection,
         ...readTcrInputs({ text, mistakeIn, environment }, tcrLogin, workflowRun.id),
         awsKey: readAwsKey(environment),
-        githubToken: text("github-token") || undefined,
-        githubApiUrl: readGitHubApiUrl(environment, mistakeIn("github-api-url")),
+        githubToken,
+        githubApiUrl,
         idTokenRequest,
         event: readEvent(environment),
         workflowRun,
@@ -77992,6 +78065,43 @@ function loadInputs(environment) {
     if (mistakes.length > 0)
         throw new errors/* InputError */.dz(`The inputs need mending:\n- ${mistakes.join("\n- ")}`);
     return inputs;
+}
+/**
+ * How a failure is told by an issue, whatever mistakes the inputs have: to tell of those as well. Throws nothing.
+ */
+function loadIssueReporting(environment) {
+    const text = (name) => inputText(environment, name);
+    const mistake = () => undefined;
+    return readIssueReporting({
+        text,
+        mistake,
+        environment,
+        githubApiUrl: readGitHubApiUrl(environment, mistake),
+        githubToken: text("github-token") || undefined,
+    });
+}
+/** Inputs and variables whose value is a secret, whatever else is wrong with it. */
+const secretInputs = [
+    "dockerhub-token",
+    "tcr-secret-id",
+    "tcr-secret-key",
+    "tcr-session-token",
+    "tcr-password",
+    "github-token",
+];
+const secretVariables = [
+    "TENCENTCLOUD_SECRET_ID",
+    "TENCENTCLOUD_SECRET_KEY",
+    "TENCENTCLOUD_TOKEN",
+    "TENCENTCLOUD_SECURITY_TOKEN",
+];
+/** The secrets as they were given: to be known before a message about a mistake in them is put together. */
+function givenSecrets(environment) {
+    const values = [
+        ...secretInputs.map((name) => inputText(environment, name)),
+        ...secretVariables.map((name) => environment[name]?.trim() ?? ""),
+    ];
+    return values.filter((value) => value !== "");
 }
 /** A check is of the whole configuration; a part of a run takes a plan, which it has none of. */
 function readCheck(mode, check, mistake) {
@@ -78231,6 +78341,64 @@ function needsPublicAddress(url, namedByLocal) {
     if (namedByLocal)
         return false;
     return url.protocol !== "https:" || !cloudStorage.some((host) => host.test(url.hostname));
+}
+
+
+/***/ }),
+
+/***/ 8825:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Og: () => (/* binding */ hashFor),
+/* harmony export */   VK: () => (/* binding */ shortDigest),
+/* harmony export */   _j: () => (/* binding */ matchesDigest),
+/* harmony export */   m: () => (/* binding */ parseDigest),
+/* harmony export */   ol: () => (/* binding */ digestOf),
+/* harmony export */   tH: () => (/* binding */ hasDigest)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+
+/**
+ * The algorithms that the image specification registers and Node computes, with the length of their hexadecimal form.
+ * A `Map`, not an object: the algorithm comes from a server and may be called `__proto__`.
+ * https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
+ */
+const hexLengths = new Map([
+    ["sha256", 64],
+    ["sha512", 128],
+]);
+/** The digest in a text, or undefined when it is not one that we can verify: wrong grammar, case, length or algorithm. */
+function parseDigest(text) {
+    const match = /^(sha256|sha512):([0-9a-f]+)$/.exec(text);
+    if (match === null)
+        return undefined;
+    const [, algorithm = "", hex = ""] = match;
+    return hexLengths.get(algorithm) === hex.length ? text : undefined;
+}
+/** The sha256 digest of bytes in memory. */
+function digestOf(bytes) {
+    return `sha256:${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)("sha256").update(bytes).digest("hex")}`;
+}
+/** Whether bytes in memory have this digest, by the digest's own algorithm. */
+function hasDigest(bytes, digest) {
+    const hash = hashFor(digest);
+    hash.update(bytes);
+    return matchesDigest(hash, digest);
+}
+/** A hash that computes this digest's algorithm. */
+function hashFor(digest) {
+    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)(digest.slice(0, digest.indexOf(":")));
+}
+/** Whether a hash that has seen all bytes gives this digest. Ends the hash. */
+function matchesDigest(hash, digest) {
+    return hash.digest("hex") === digest.slice(digest.indexOf(":") + 1);
+}
+/** `sha256:0123456789ab`: enough to recognise a digest in a log or a table. */
+function shortDigest(digest) {
+    const colon = digest.indexOf(":");
+    return digest.slice(0, colon + 13);
 }
 
 
@@ -79574,7 +79742,7 @@ function parseSelection(text) {
 
 /***/ }),
 
-/***/ 8543:
+/***/ 8413:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -79582,7 +79750,8 @@ function parseSelection(text) {
 __nccwpck_require__.d(__webpack_exports__, {
   nY: () => (/* binding */ cleanUp),
   WE: () => (/* binding */ run_explain),
-  eF: () => (/* binding */ run)
+  eF: () => (/* binding */ run),
+  bG: () => (/* binding */ tellOfStop)
 });
 
 // EXTERNAL MODULE: ./src/errors.ts
@@ -80342,6 +80511,372 @@ function dispatchSelection(text) {
 }
 function noVersion(reason) {
     return new src_errors/* InputError */.dz(`No version to mirror: ${reason}. Set the input "version", for example v2.15.2 or newest:3.`);
+}
+
+;// CONCATENATED MODULE: ./src/report/grouping.ts
+/**
+ * Items of the same key together, groups and items in the order in which they come.
+ * @param keyOf the parts that are equal within a group.
+ */
+function groupsOf(items, keyOf) {
+    const groups = Map.groupBy(items, (item) => JSON.stringify(keyOf(item)));
+    return [...groups.values()].flatMap((all) => {
+        const [first] = all;
+        return first === undefined ? [] : [{ first, all }];
+    });
+}
+
+;// CONCATENATED MODULE: ./src/report/failures.ts
+
+/**
+ * The failures among some steps, those of one reason at one destination together: a dead destination is one piece of news,
+ * not one for each image. What is only held back because of another image comes after all causes.
+ */
+function failureGroups(steps) {
+    const failed = steps.filter(({ outcome }) => outcome === "failed");
+    const groups = groupsOf(failed, ({ step, reason }) => [kindOf(step), step.destination, reason]);
+    return [
+        ...groups.filter(({ first }) => !isHeldBack(first)),
+        ...groups.filter(({ first }) => isHeldBack(first)),
+    ];
+}
+/** A plan that cannot copy an image and a copy that fails are the same to a reader. */
+function kindOf({ kind }) {
+    return kind === "prune" ? "prune" : "image";
+}
+/** By the words with which plan and copy begin such a reason; it decides about the order only. */
+function isHeldBack({ reason }) {
+    return reason.startsWith("held back");
+}
+
+;// CONCATENATED MODULE: ./src/report/markdown.ts
+
+/** Most characters of a foreign text in the summary: a whole failure with its advice. */
+const textLimit = 600;
+/**
+ * Most rows of one table, so that no table alone comes near the size of a summary: 200 rows of the longest text, each
+ * character of it escaped, are about 0.8 MB.
+ */
+const rowLimit = 200;
+/** Everything that means something in HTML or GitHub's Markdown: tags, tables, links, emphasis, code, math, emoji, mentions. */
+const markup = /[&<>"'`|\\*_[\](){}#!~:@$^=+]/g;
+/**
+ * Foreign text as text, wherever in a line it stands: no HTML, no Markdown, one line, a bounded length. Character
+ * references, because Markdown never takes their characters for markup: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
+ */
+function escapeMarkdown(text) {
+    return (0,src_log/* printable */.g$)(text, textLimit).replace(markup, (character) => `&#${character.charCodeAt(0)};`);
+}
+/** A name or digest in code type. Backticks where they are safe; character references mean nothing between them. */
+function code(text) {
+    return /^[\w.:/@[\]-]+$/.test(text) ? `\`${text}\`` : `<code>${escapeMarkdown(text)}</code>`;
+}
+/** A table of finished cells, columns of numbers at the right. What does not fit is counted below it. */
+function table(head, rows) {
+    const line = (cells) => `| ${cells.join(" | ")} |`;
+    const shown = rows.slice(0, rowLimit).map(line);
+    const more = rows.length <= rowLimit ? [] : ["", `… and ${rows.length - rowLimit} more rows, see the JSON report.`];
+    const rule = line(head.map(({ align }) => (align === "right" ? "---:" : "---")));
+    return [line(head.map(({ title }) => title)), rule, ...shown, ...more].join("\n");
+}
+/** A highlighted box. https://docs.github.com/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts */
+function markdown_alert(kind, lines) {
+    return [`[!${kind}]`, ...lines].map((line) => `> ${line}`.trimEnd()).join("\n");
+}
+/** Content that is folded away until somebody asks for it. */
+function details(summary, content) {
+    return `<details><summary>${summary}</summary>\n\n${content}\n\n</details>`;
+}
+/** Lines to copy, as they are, or a chart that GitHub draws. Only for text whose grammar has no backticks. */
+function codeBlock(language, lines) {
+    return ["```".concat(language), ...lines, "```"].join("\n");
+}
+
+;// CONCATENATED MODULE: ./src/report/reported-step.ts
+/** A run that says nothing about a planned step must not pass for a success. */
+const notCarriedOut = "the run ended before this step was carried out";
+/** Every step of the plan with its outcome, in the order of the plan. */
+function reportedSteps(result) {
+    return report(result, result.plan.steps);
+}
+/** The steps about images of the wanted versions, with their outcomes. */
+function reportedImages(result) {
+    const steps = result.plan.steps.filter((step) => step.kind === "copy" || step.kind === "skip" || step.kind === "fail");
+    return report(result, steps);
+}
+/** The steps about what destinations keep, with their outcomes. */
+function reportedRetention(result) {
+    const steps = result.plan.steps.filter((step) => step.kind === "keep" || step.kind === "prune" || step.kind === "leave");
+    return report(result, steps);
+}
+/** Whether an image is now at its destination under its tag. */
+function isInPlace({ step, outcome }) {
+    return outcome === "copied" || (step.kind === "skip" && step.digest !== undefined);
+}
+/** Whether these images of one version are all in place, those aside whose tags belong to another version. */
+function isComplete(images) {
+    const settled = images.every(({ outcome }) => outcome === "copied" || outcome === "skipped");
+    return settled && images.some(isInPlace);
+}
+/** The digest that a step is about, where it is known. */
+function digestOfStep(step) {
+    if (step.kind === "copy")
+        return step.source.digest;
+    return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
+}
+function report(result, steps) {
+    const copies = new Map(result.copies.map((copy) => [copy.step, copy]));
+    const prunes = new Map(result.prunes.map((prune) => [prune.step, prune]));
+    return steps.map((step) => {
+        const copy = copies.get(step);
+        const { outcome, reason } = becomes(step, copy, prunes.get(step), result);
+        const { bytes, milliseconds, moved } = copy ?? {};
+        return { step, outcome, reason, bytes, milliseconds, moved };
+    });
+}
+function becomes(step, copy, prune, { dryRun, job }) {
+    const { reason } = step;
+    switch (step.kind) {
+        case "skip":
+            return { outcome: "skipped", reason };
+        case "fail":
+            return { outcome: "failed", reason };
+        case "keep":
+            return { outcome: "kept", reason };
+        case "leave":
+            return { outcome: "left", reason };
+        case "copy":
+            if (dryRun)
+                return { outcome: "planned", reason };
+            if (copy === undefined)
+                return { outcome: "failed", reason: notCarriedOut };
+            if (copy.failure !== undefined)
+                return { outcome: "failed", reason: copy.failure };
+            return { outcome: job === "copy" ? "delivered" : "copied", reason };
+        case "prune":
+            if (dryRun)
+                return { outcome: "planned", reason };
+            if (prune === undefined)
+                return { outcome: "failed", reason: notCarriedOut };
+            return { outcome: prune.status, reason: prune.reason ?? reason };
+    }
+}
+
+;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
+const units = ["B", "kB", "MB", "GB", "TB"];
+/** A number of bytes for people, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
+function formatBytes(bytes) {
+    const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+    const value = bytes / 1000 ** power;
+    return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
+}
+
+;// CONCATENATED MODULE: ./src/copy/format-duration.ts
+/** A duration in milliseconds for people: `0.4 s`, `41.2 s`, `3 min 12 s`, `1 h 4 min`. */
+function formatDuration(milliseconds) {
+    // Below a minute a tenth of a second tells images apart; 59.95 s must not become "60.0 s".
+    if (milliseconds < 59_950)
+        return `${(milliseconds / 1000).toFixed(1)} s`;
+    const seconds = Math.round(milliseconds / 1000);
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60)
+        return `${minutes} min ${seconds % 60} s`;
+    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+;// CONCATENATED MODULE: ./src/copy/outcome.ts
+const noBytes = { uploaded: 0, mounted: 0, present: 0 };
+
+;// CONCATENATED MODULE: ./src/report/tally.ts
+
+
+/** Counts what became of the steps of a run. */
+function tallyOf(result) {
+    return tallySteps(reportedSteps(result));
+}
+/** Counts what became of some steps, for example those of one destination. */
+function tallySteps(steps) {
+    const count = (wanted) => steps.filter(({ outcome }) => outcome === wanted).length;
+    return {
+        copied: count("copied") + count("delivered"),
+        skipped: count("skipped"),
+        pruned: count("pruned"),
+        failed: count("failed"),
+    };
+}
+/** How many images a dry run would copy or prune. */
+function plannedOf(steps, kind) {
+    return steps.filter(({ step, outcome }) => step.kind === kind && outcome === "planned").length;
+}
+/** Whether nothing failed: what the exit status says. */
+function succeeded(result) {
+    return tallyOf(result).failed === 0;
+}
+/** The images that are now in place, in the order of the plan. After a dry run: those that were there before. */
+function imagesInPlace(result) {
+    return reportedImages(result)
+        .filter(isInPlace)
+        .flatMap(({ step }) => {
+        const { image, tag, destination } = step;
+        const digest = digestOfStep(step);
+        const reference = `${destination}/${image}:${tag}`;
+        return digest === undefined ? [] : [{ image, tag, digest, destination, reference }];
+    });
+}
+/** The wanted versions, newest first, that are now complete at every destination that is to have them. */
+function mirroredVersions(result) {
+    const images = reportedImages(result);
+    return result.plan.versions.filter((version) => isComplete(images.filter(({ step }) => step.version === version)));
+}
+/** Bytes of all copies together, those of failed ones included: they were moved all the same. */
+function movedBytes(steps) {
+    return steps.reduce((sum, { bytes = noBytes }) => ({
+        uploaded: sum.uploaded + bytes.uploaded,
+        mounted: sum.mounted + bytes.mounted,
+        present: sum.present + bytes.present,
+    }), noBytes);
+}
+
+;// CONCATENATED MODULE: ./src/report/wording.ts
+/** A number with its noun: `1 image`, `12 images`. */
+function countOf(number, noun) {
+    return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+/**
+ * The first of some names, and how many more there are: `core, portal and 10 more`.
+ * @param limit most names that are given.
+ */
+function listOf(names, limit) {
+    const shown = names.slice(0, limit).join(", ");
+    return names.length <= limit ? shown : `${shown} and ${names.length - limit} more`;
+}
+
+;// CONCATENATED MODULE: ./src/report/status.ts
+
+
+
+
+
+/** How a run ended: what was done, what failed, how much moved, how long it took. */
+function statusOf(result) {
+    return result.dryRun ? dryRunStatus(result) : runStatus(result);
+}
+function dryRunStatus(result) {
+    const steps = reportedSteps(result);
+    const { skipped, failed } = tallySteps(steps);
+    const start = result.job === "plan" ? "The plan for the jobs that follow" : "Dry run, nothing was written";
+    const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
+    return { icon: failed > 0 ? "❌" : "🔎", sentence };
+}
+function runStatus(result) {
+    const steps = reportedSteps(result);
+    const { copied, skipped, pruned, failed } = tallySteps(steps);
+    const took = formatDuration(result.milliseconds);
+    if (copied + pruned + failed === 0) {
+        return {
+            icon: "✅",
+            sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped, in ${took}.`,
+        };
+    }
+    const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
+    const counts = `${countOf(copied, "image")} copied, ${skipped} skipped, ${pruned} pruned, ${failed} failed`;
+    const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
+    const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
+    return {
+        icon: failed > 0 ? "❌" : "✅",
+        sentence: `${counts}${givenUp}; ${traffic}, in ${took}.${result.job === "copy" ? " No tag has moved yet: the last job publishes." : ""}`,
+    };
+}
+
+;// CONCATENATED MODULE: ./src/report/issue-text.ts
+
+
+
+
+
+
+
+/** Most characters of all lines together. GitHub takes 65,536 of an issue ("body is too long"); the rest is for what is around. */
+const linesLimit = 60_000;
+/** Most images and versions that a line names before it counts the rest. */
+const issue_text_namedLimit = 12;
+/** The longest that GitHub takes are 256 characters. */
+const titleLimit = 200;
+/** The news of a run that came to its end. */
+function newsOfRun(result) {
+    if (!succeeded(result))
+        return { kind: "failure", lines: failureGroups(reportedSteps(result)).map(lineOf) };
+    const versions = listOf(result.plan.versions.map(shown), issue_text_namedLimit);
+    const subject = versions === "" ? "" : `${versions}: `;
+    // Of numbers and our own words.
+    return { kind: "success", sentence: `${subject}${statusOf(result).sentence}` };
+}
+/** The news of a run that stopped. @param message why, in lines. */
+function newsOfStop(message) {
+    const lines = message.split("\n").filter((line) => line.trim() !== "");
+    return { kind: "failure", lines: lines.map((line) => shown(line.replace(/^\s*- /, ""))) };
+}
+/** Longest piece of foreign text, in characters: a whole failure with its advice. */
+const issue_text_textLimit = 600;
+/** Foreign text in code type and without secrets: an issue is read by more people than a log, and no runner masks it. */
+function shown(text) {
+    return code((0,src_log/* printable */.g$)(text, issue_text_textLimit));
+}
+function lineOf({ first, all }) {
+    const what = first.step.kind === "prune" ? "pruning of " : "";
+    const images = all.flatMap(({ step }) => step.kind === "keep" ? [] : [shown(`${step.image}:${step.tag}`)]);
+    const named = images.length === 1
+        ? images.join()
+        : `${countOf(images.length, "image")} (${listOf(images, issue_text_namedLimit)})`;
+    return `${shown(first.step.destination)}, ${what}${named}: ${shown(first.reason)}`;
+}
+const markerStart = "<!-- harbor-release-mirror: ";
+/** Whether a text is that of the issue with this key. */
+function hasKey(body, key) {
+    return body.startsWith(`${markerStart}${key} `);
+}
+/** How many runs in a row have failed after this one, by what an issue told before: a run that told of itself counts once. */
+function failuresAfter(body, { runUrl }) {
+    const before = Number(/^<!-- [^>]* failures=([0-9]{1,6}) -->/.exec(body)?.[1] ?? 0);
+    return runUrl !== undefined && body.includes(`](${runUrl})`) ? before : before + 1;
+}
+/** The title of an issue: plain text, as GitHub shows it. */
+function issueTitle({ workflow }) {
+    return `Mirroring fails${workflow === "" ? "" : ` in the workflow ${workflow}`}`.slice(0, titleLimit);
+}
+/**
+ * The text of an issue, which a hidden marker begins.
+ * @param failures runs in a row that failed, this one included.
+ */
+function issueBody({ lines }, key, failures, source) {
+    const runs = failures > 1 ? ` Runs in a row that failed: ${failures}.` : "";
+    return [
+        `${markerStart}${key} failures=${failures} -->`,
+        `${runOf(source)} could not mirror everything.${runs}`,
+        "",
+        ...shortened(lines.map((line) => `- ${line}`)),
+        "",
+        "The next run copies what is missing. This issue is brought up to date by each run that fails, and closed by the next one that succeeds.",
+    ].join("\n");
+}
+/** What is said when an issue is closed. */
+function closingComment({ sentence }, source) {
+    return `${runOf(source)} has done everything. ${sentence}`;
+}
+function runOf({ workflow, runUrl }) {
+    const name = workflow === "" ? "of the mirror" : `of the workflow ${shown(workflow)}`;
+    return runUrl === undefined ? `A run ${name}` : `[A run](${runUrl}) ${name}`;
+}
+/** As many lines as fit, and how many do not. */
+function shortened(lines) {
+    let length = 0;
+    const fitting = lines.findIndex((line) => {
+        length += line.length + 1;
+        return length > linesLimit;
+    });
+    if (fitting < 0)
+        return lines;
+    return [...lines.slice(0, fitting), `- … and ${lines.length - fitting} more, in the summary of the run`];
 }
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -82101,7 +82636,7 @@ async function absent(items, isThere) {
     const present = await Promise.all(items.map(isThere));
     return items.filter((_, index) => present[index] === false);
 }
-function isComplete({ manifests, blobs }) {
+function confirm_isComplete({ manifests, blobs }) {
     return manifests.length === 0 && blobs.length === 0;
 }
 /** Says what a registry has taken and lost, for good. */
@@ -82196,31 +82731,6 @@ function lacksContent(error) {
     if (!(error instanceof src_errors/* OperationError */.OK))
         return false;
     return error.details.code === "MANIFEST_BLOB_UNKNOWN" || error.details.code === "BLOB_UNKNOWN";
-}
-
-;// CONCATENATED MODULE: ./src/copy/outcome.ts
-const noBytes = { uploaded: 0, mounted: 0, present: 0 };
-
-;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
-const units = ["B", "kB", "MB", "GB", "TB"];
-/** A number of bytes for people, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
-function formatBytes(bytes) {
-    const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-    const value = bytes / 1000 ** power;
-    return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
-}
-
-;// CONCATENATED MODULE: ./src/copy/format-duration.ts
-/** A duration in milliseconds for people: `0.4 s`, `41.2 s`, `3 min 12 s`, `1 h 4 min`. */
-function formatDuration(milliseconds) {
-    // Below a minute a tenth of a second tells images apart; 59.95 s must not become "60.0 s".
-    if (milliseconds < 59_950)
-        return `${(milliseconds / 1000).toFixed(1)} s`;
-    const seconds = Math.round(milliseconds / 1000);
-    const minutes = Math.floor(seconds / 60);
-    if (minutes < 60)
-        return `${minutes} min ${seconds % 60} s`;
-    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 ;// CONCATENATED MODULE: ./src/copy/story.ts
@@ -82334,49 +82844,8 @@ class AttachmentFinder {
     }
 }
 
-;// CONCATENATED MODULE: ./src/oci/digest.ts
-
-/**
- * The algorithms that the image specification registers and Node computes, with the length of their hexadecimal form.
- * A `Map`, not an object: the algorithm comes from a server and may be called `__proto__`.
- * https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
- */
-const hexLengths = new Map([
-    ["sha256", 64],
-    ["sha512", 128],
-]);
-/** The digest in a text, or undefined when it is not one that we can verify: wrong grammar, case, length or algorithm. */
-function parseDigest(text) {
-    const match = /^(sha256|sha512):([0-9a-f]+)$/.exec(text);
-    if (match === null)
-        return undefined;
-    const [, algorithm = "", hex = ""] = match;
-    return hexLengths.get(algorithm) === hex.length ? text : undefined;
-}
-/** The sha256 digest of bytes in memory. */
-function digestOf(bytes) {
-    return `sha256:${(0,external_node_crypto_.createHash)("sha256").update(bytes).digest("hex")}`;
-}
-/** Whether bytes in memory have this digest, by the digest's own algorithm. */
-function hasDigest(bytes, digest) {
-    const hash = hashFor(digest);
-    hash.update(bytes);
-    return matchesDigest(hash, digest);
-}
-/** A hash that computes this digest's algorithm. */
-function hashFor(digest) {
-    return (0,external_node_crypto_.createHash)(digest.slice(0, digest.indexOf(":")));
-}
-/** Whether a hash that has seen all bytes gives this digest. Ends the hash. */
-function matchesDigest(hash, digest) {
-    return hash.digest("hex") === digest.slice(digest.indexOf(":") + 1);
-}
-/** `sha256:0123456789ab`: enough to recognise a digest in a log or a table. */
-function shortDigest(digest) {
-    const colon = digest.indexOf(":");
-    return digest.slice(0, colon + 13);
-}
-
+// EXTERNAL MODULE: ./src/oci/digest.ts
+var oci_digest = __nccwpck_require__(8825);
 ;// CONCATENATED MODULE: ./src/oci/media-types.ts
 /** Media types of the image specification and of Docker, which predates it. */
 const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
@@ -82421,7 +82890,7 @@ function isNonDistributable(mediaType) {
 const manifest_manifestLimit = 8 * 1024 * 1024;
 /** Most entries of one manifest: an index of all platforms has dozens, an image some hundred layers at the most. */
 const entryLimit = 10_000;
-const digestSchema = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* transform */.pdi((text) => parseDigest(text)), dist/* check */.z6Y((digest) => digest !== undefined, "not a sha256 or sha512 digest"), dist/* transform */.pdi((digest) => digest));
+const digestSchema = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* transform */.pdi((text) => (0,oci_digest/* parseDigest */.m)(text)), dist/* check */.z6Y((digest) => digest !== undefined, "not a sha256 or sha512 digest"), dist/* transform */.pdi((digest) => digest));
 const descriptorSchema = dist/* object */.Ikc({
     mediaType: dist/* string */.YjP(),
     digest: digestSchema,
@@ -82457,7 +82926,7 @@ function parseManifest(bytes, contentType, expected) {
     const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
     if (isSchema1Type(type))
         throw schema1Error();
-    if (expected !== undefined && !hasDigest(bytes, expected)) {
+    if (expected !== undefined && !(0,oci_digest/* hasDigest */.tH)(bytes, expected)) {
         throw new http/* BodyError */.Ru(`the bytes of the manifest do not have the digest ${expected}`);
     }
     const document = (0,http/* parseJson */.qF)(Buffer.from(bytes).toString("utf8"), manifestSchema);
@@ -82485,7 +82954,7 @@ function parseManifest(bytes, contentType, expected) {
     return {
         bytes,
         mediaType,
-        digest: expected ?? digestOf(bytes),
+        digest: expected ?? (0,oci_digest/* digestOf */.ol)(bytes),
         kind: isIndex ? "index" : "image",
         blobs: eachOnce(content.filter((entry) => !isNonDistributable(entry.mediaType)).map(toDescriptor)),
         children: eachOnce(listed.filter((entry) => isManifestType(entry.mediaType)).map(toDescriptor)),
@@ -82731,13 +83200,13 @@ async function complete(step, content, repository, placed, target, shared) {
     const bringBack = (blobs) => deliverAgain(blobs, sources, repository.name, target, shared.downloads);
     const untracked = await putImage(content, repository, bringBack, target.signal);
     const missing = await findMissing(content, repository, placed, target.signal);
-    if (isComplete(missing))
+    if (confirm_isComplete(missing))
         return untracked;
     target.options.log.warning(`${repository.reference}: the registry lost what it had taken; it is sent once more`);
     await bringBack(missing.blobs);
     await putImage(content, repository, bringBack, target.signal);
     const stillMissing = await findMissing(content, repository, placed, target.signal);
-    if (!isComplete(stillMissing))
+    if (!confirm_isComplete(stillMissing))
         throw lossFailure(repository, stillMissing);
     return untracked;
 }
@@ -82949,7 +83418,7 @@ class SpooledBlob {
     constructor(descriptor, file, recent) {
         this.descriptor = descriptor;
         this.#file = file;
-        this.#hash = hashFor(descriptor.digest);
+        this.#hash = (0,oci_digest/* hashFor */.Og)(descriptor.digest);
         this.#recent = recent;
     }
     /** @throws OperationError of the side "runner". */
@@ -83028,7 +83497,7 @@ class SpooledBlob {
         if (this.#received !== size) {
             throw new ContentError(`the blob has ${this.#received} bytes, its descriptor says ${size}`);
         }
-        if (!matchesDigest(this.#hash, digest))
+        if (!(0,oci_digest/* matchesDigest */._j)(this.#hash, digest))
             throw new ContentError(`the bytes of the blob do not have the digest ${digest}`);
         await this.#file.settle();
         this.#state = "complete";
@@ -83754,7 +84223,7 @@ class Repository {
         await (0,http/* discard */.vf)(response);
         if (response.status !== 200)
             return undefined;
-        const digest = parseDigest(response.header("docker-content-digest") ?? "");
+        const digest = (0,oci_digest/* parseDigest */.m)(response.header("docker-content-digest") ?? "");
         const size = contentLength(response);
         if (digest !== undefined)
             return { digest, mediaType: mediaTypeOf(response), size };
@@ -83772,7 +84241,7 @@ class Repository {
         });
         return this.registry.read(request, async (response) => {
             const bytes = await (0,http/* readBytes */.io)(response, manifest_manifestLimit);
-            return parseManifest(bytes, response.header("content-type") ?? "", parseDigest(reference));
+            return parseManifest(bytes, response.header("content-type") ?? "", (0,oci_digest/* parseDigest */.m)(reference));
         }, 200);
     }
     /**
@@ -83791,7 +84260,7 @@ class Repository {
         const stored = response.header("docker-content-digest");
         if (stored !== undefined && stored !== manifest.digest) {
             throw this.registry.failure(request, {
-                problem: `the registry stored other bytes, ${parseDigest(stored) ?? "an unreadable digest"}`,
+                problem: `the registry stored other bytes, ${(0,oci_digest/* parseDigest */.m)(stored) ?? "an unreadable digest"}`,
             });
         }
         return { tracksSubject: response.header("oci-subject") !== undefined };
@@ -84061,6 +84530,8 @@ function contentLength(response) {
 const failuresUntilDown = 3;
 /** How long the end of a copy waits for uploads to be cancelled, in milliseconds: a cancelled job has seconds to live. */
 const tidyingTime = 1_000;
+/** What part of the bytes that a broken connection carried is sent in one request from then on: a quarter. */
+const partOfBroken = 4;
 /** Least size of a chunk, in bytes: below, the round trips of a far link cost more than any break. */
 const smallestChunk = 1024 * 1024;
 /** One destination during the copy: its repositories, its slots, and whether it still works. */
@@ -84093,8 +84564,9 @@ class Target {
         return this.#chunk;
     }
     /**
-     * An upload broke after a connection had carried so many bytes. From now on parts are sent that get through in half of
-     * that, each on a connection of its own: a link that cuts connections after a while does not get to cut those.
+     * An upload broke after a connection had carried so many bytes. From now on parts are sent of a quarter of that, each on
+     * a connection of its own: a link that cuts connections after a while does not get to cut those, also when more
+     * connections share it. A part that is cut all the same costs the whole upload at registries that do not go on then.
      * @param used how the broken upload was cut. One cut of the link breaks all uploads at once; those that were begun
      * before the first of them was told here say nothing about the smaller parts.
      */
@@ -84102,7 +84574,7 @@ class Target {
         // A connection that broke after a few bytes says that it was a bad one, not how much a good one carries.
         if (!this.mayChunk || carried < smallestChunk || used !== this.#chunk)
             return;
-        const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / 2));
+        const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / partOfBroken));
         this.#chunk = { size, ownConnection: true };
     }
     /**
@@ -90128,19 +90600,25 @@ async function readLimited(response, limit) {
 
 /** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */
 const redirectLimit = 5;
+/** What does the same when it is done twice: RFC 9110, section 9.2.2; and a PATCH that gives fields their values. */
+const repeatableMethods = new Set(["GET", "HEAD", "PATCH"]);
 /**
  * A decorator for a `fetch` whose answers are whole when it resolves: asks again what failed for the moment, be it in the
- * middle of an answer. Only for requests without a body: the run reads from GitHub and writes nothing there.
+ * middle of an answer. Bodies are texts, as Octokit gives them. A POST is sent once: it may have been carried out.
  */
 function retryingFetch(context) {
-    return (fetch) => (input, init) => sendAgain({
-        name: "GitHub",
-        signal: init?.signal ?? undefined,
-        send: () => fetch(input, init),
-        status: ({ status }) => status,
-        retryAfter: ({ headers }) => headers.get("retry-after") ?? undefined,
-        discard: async ({ body }) => body?.cancel(),
-    }, context);
+    return (fetch) => async (input, init) => {
+        if (!repeatableMethods.has(init?.method ?? "GET"))
+            return fetch(input, init);
+        return sendAgain({
+            name: "GitHub",
+            signal: init?.signal ?? undefined,
+            send: () => fetch(input, init),
+            status: ({ status }) => status,
+            retryAfter: ({ headers }) => headers.get("retry-after") ?? undefined,
+            discard: async ({ body }) => body?.cancel(),
+        }, context);
+    };
 }
 /** A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for everything. */
 function followingFetch(dispatcher) {
@@ -90257,22 +90735,23 @@ const requestErrorSchema = dist/* object */.Ikc({
 /**
  * What a failed request to GitHub means and what the user can do, as an OperationError to throw. An abort stays what it is.
  * @param operation what was tried, as a gerund.
+ * @param advise what the user can do about a status. Default: what helps where contents are read.
  */
-function githubFailure(client, repository, operation, thrown) {
+function githubFailure(client, repository, operation, thrown, advise = failure_adviceFor) {
     if (thrown instanceof src_errors/* OperationError */.OK)
         return thrown;
     if (thrown instanceof Error && thrown.name === "AbortError")
         return thrown;
     const parsed = dist/* safeParse */.xLC(requestErrorSchema, thrown);
     const diagnosis = parsed.success
-        ? diagnose(parsed.output, client)
+        ? diagnose(parsed.output, client, advise)
         : { problem: (0,src_log/* printable */.g$)((0,src_errors/* messageOf */.bD)(thrown)) };
     const { host } = client;
     const name = (0,src_log/* printable */.g$)(`${repository.owner}/${repository.name}`);
     const details = { side: "GitHub", host, repository: name, operation, ...diagnosis };
     return new src_errors/* OperationError */.OK(details, { cause: thrown });
 }
-function diagnose(error, client) {
+function diagnose(error, client, advise) {
     const { status, response } = error;
     if (response === undefined)
         return noAnswer(error);
@@ -90288,7 +90767,7 @@ function diagnose(error, client) {
             advice: "GitHub has trouble, see githubstatus.com; run again later.",
         };
     }
-    return { status, problem, advice: failure_adviceFor(status, client) };
+    return { status, problem, advice: advise(status, client) };
 }
 /** No answer, or one that was given up. The reason is one or two causes down, where fetch and Octokit leave it. */
 function noAnswer(error) {
@@ -93074,7 +93553,7 @@ async function registry_api_tryDeletion(deleter, { repository, exists, alone, },
             finding: `The token that the login gets lacks ${denied.join(", ")}.`,
             remedy,
         };
-    const nobodys = digestOf((0,external_node_crypto_.randomBytes)(32));
+    const nobodys = (0,oci_digest/* digestOf */.ol)((0,external_node_crypto_.randomBytes)(32));
     if ((await deleter.deleteManifest(repository, nobodys, signal)) !== "unsupported")
         return {
             outcome: "ok",
@@ -93645,31 +94124,176 @@ function openClient({ registry, vendor }, credentials, context) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/report/grouping.ts
+;// CONCATENATED MODULE: ./src/github/issues.ts
+
+
+
+
+/** Most issues on a page: https://docs.github.com/en/rest/issues/issues#list-repository-issues */
+const issuesPerPage = 100;
+/** Open issues with one label of our own are a handful; a thousand of them are a list that never ends. */
+const issues_mostPages = 10;
+/** The parts in use of https://docs.github.com/en/rest/issues/issues#list-repository-issues; pull requests are in that list too. */
+const issueSchema = dist/* object */.Ikc({
+    number: dist/* pipe */.FsL(dist/* number */.aig(), dist/* safeInteger */.Y2b(), dist/* minValue */.Wwf(1)),
+    body: dist/* nullish */.cl6(dist/* string */.YjP()),
+    labels: dist/* array */.YOg(dist/* union */.KCZ([dist/* string */.YjP(), dist/* object */.Ikc({ name: dist/* nullish */.cl6(dist/* string */.YjP()) })])),
+    pull_request: dist/* optional */.lqM(dist/* unknown */.L5J()),
+});
+const issues_pageSchema = dist/* array */.YOg(issueSchema);
 /**
- * Items of the same key together, groups and items in the order in which they come.
- * @param keyOf the parts that are equal within a group.
+ * The open issues with a label, the oldest first. Only who may triage a repository gives labels there, so none of these is a
+ * stranger's without somebody's consent: https://docs.github.com/en/rest/issues/issues#create-an-issue
+ * @throws OperationError
  */
-function groupsOf(items, keyOf) {
-    const groups = Map.groupBy(items, (item) => JSON.stringify(keyOf(item)));
-    return [...groups.values()].flatMap((all) => {
-        const [first] = all;
-        return first === undefined ? [] : [{ first, all }];
-    });
+async function openIssuesWith(client, repository, label) {
+    const operation = `listing the issues with the label ${label}`;
+    const issues = [];
+    for (let page = 1; page <= issues_mostPages; page += 1) {
+        const { data, headers } = await attempt(client, repository, operation, () => client.octokit.rest.issues.listForRepo({
+            ...target(repository),
+            labels: label,
+            state: "open",
+            sort: "created",
+            direction: "asc",
+            per_page: issuesPerPage,
+            page,
+        }));
+        const found = checked(client, repository, operation, issues_pageSchema, data);
+        issues.push(...found.filter((issue) => issue.pull_request === undefined).map(issueOf));
+        if (!/;\s*rel="?next"?/.test(headers.link ?? ""))
+            return issues;
+    }
+    throw issues_failure(client, repository, operation, `there are more than ${issues_mostPages} pages`);
+}
+/**
+ * Opens an issue with a label, which GitHub makes if it is not there.
+ * @returns whether the issue has the label: it is dropped without a word where the token may not give any.
+ * @throws OperationError
+ */
+async function openIssue(client, repository, { title, body, label }) {
+    const operation = "opening an issue";
+    const { data } = await attempt(client, repository, operation, () => client.octokit.rest.issues.create({ ...target(repository), title, body, labels: [label] }));
+    const { number, labels } = checked(client, repository, operation, issueSchema, data);
+    const names = labels.map((each) => (typeof each === "string" ? each : each.name));
+    return { number, isLabelled: names.includes(label) };
+}
+/**
+ * Gives an issue another text.
+ * @throws OperationError
+ */
+async function rewriteIssue(client, repository, { number, body }) {
+    await attempt(client, repository, `updating issue ${number}`, () => client.octokit.rest.issues.update({ ...target(repository), issue_number: number, body }));
+}
+/**
+ * Closes an issue as completed, after a comment that says why.
+ * @throws OperationError
+ */
+async function closeIssue(client, repository, number, comment) {
+    const issue = { ...target(repository), issue_number: number };
+    await attempt(client, repository, `adding a comment to issue ${number}`, () => client.octokit.rest.issues.createComment({ ...issue, body: comment }));
+    await attempt(client, repository, `closing issue ${number}`, () => client.octokit.rest.issues.update({ ...issue, state: "closed", state_reason: "completed" }));
+}
+function target({ owner, name }) {
+    return { owner, repo: name };
+}
+function issueOf({ number, body }) {
+    return { number, body: body ?? "" };
+}
+async function attempt(client, repository, operation, send) {
+    try {
+        return await send();
+    }
+    catch (error) {
+        throw githubFailure(client, repository, operation, error, adviceAboutIssues);
+    }
+}
+/** https://docs.github.com/en/rest/issues/issues#create-an-issue: 403 without the right, 410 where issues are turned off. */
+function adviceAboutIssues(status) {
+    if (status === 401)
+        return "The github-token is not valid here or has run out; renew it, or leave it out.";
+    if (status === 403 || status === 404)
+        return 'Give the job "permissions: issues: write", beside "contents: read"; a github-token of your own needs that right on this repository.';
+    if (status === 410)
+        return "Turn on issues in the settings of this repository, or leave out report-issue.";
+    return undefined;
+}
+function checked(client, repository, operation, schema, data) {
+    const result = dist/* safeParse */.xLC(schema, data);
+    if (result.success)
+        return result.output;
+    const [issue] = result.issues;
+    const problem = `the answer is not of the expected form (${dist/* getDotPath */.BuJ(issue) ?? "top level"}: ${issue.message})`;
+    throw issues_failure(client, repository, operation, (0,src_log/* printable */.g$)(problem));
+}
+function issues_failure({ host }, { owner, name }, operation, problem) {
+    return new src_errors/* OperationError */.OK({ side: "GitHub", host, repository: `${owner}/${name}`, operation, problem });
 }
 
-;// CONCATENATED MODULE: ./src/report/wording.ts
-/** A number with its noun: `1 image`, `12 images`. */
-function countOf(number, noun) {
-    return `${number} ${noun}${number === 1 ? "" : "s"}`;
-}
+;// CONCATENATED MODULE: ./src/report/issue.ts
+
+
+
+/** The label by which the issue is found. */
+const label = "harbor-release-mirror";
+/** Tries in all, and milliseconds before another one: what a busy GitHub refuses is mostly taken seconds later. */
+const tries = 3;
+const issue_pause = 5_000;
 /**
- * The first of some names, and how many more there are: `core, portal and 10 more`.
- * @param limit most names that are given.
+ * Keeps one issue about a workflow: opened by the first run that fails, brought up to date by the next ones, closed by the
+ * first that succeeds. What goes wrong with it is a warning: the images are where they are, with or without an issue.
  */
-function listOf(names, limit) {
-    const shown = names.slice(0, limit).join(", ");
-    return names.length <= limit ? shown : `${shown} and ${names.length - limit} more`;
+async function keepIssue(news, reporting, context) {
+    const { clock, log, signal } = context;
+    for (let attempt = 1;; attempt += 1) {
+        try {
+            // Looks first whenever it is done again: an answer that was lost may have been to an issue that is there now.
+            await bringUpToDate(news, reporting, context);
+            return;
+        }
+        catch (error) {
+            const isTemporary = error instanceof src_errors/* OperationError */.OK && error.temporary;
+            if (!isTemporary || attempt >= tries || signal.aborted) {
+                log.warning(`No issue could tell how this run ended: ${(0,src_errors/* messageOf */.bD)(error)}`);
+                return;
+            }
+            log.debug(`${(0,src_errors/* messageOf */.bD)(error)} Trying again.`);
+            await clock.sleep(issue_pause);
+        }
+    }
+}
+async function bringUpToDate(news, reporting, { github, log }) {
+    const { repository, key } = reporting;
+    const labelled = await openIssuesWith(github, repository, label);
+    const ours = labelled.filter(({ body }) => hasKey(body, key));
+    if (news.kind === "failure") {
+        await tellFailure(news, ours[0], reporting, github, log);
+        return;
+    }
+    // Two runs that failed at the same time may have opened one each.
+    for (const { number } of ours) {
+        await closeIssue(github, repository, number, closingComment(news, reporting));
+        log.info(`Closed issue ${number}: this run succeeded`);
+    }
+}
+async function tellFailure(news, known, reporting, github, log) {
+    const { repository, key } = reporting;
+    const failures = failuresAfter(known?.body ?? "", reporting);
+    const body = issueBody(news, key, failures, reporting);
+    if (known !== undefined) {
+        await rewriteIssue(github, repository, { number: known.number, body });
+        log.info(`Brought issue ${known.number} up to date`);
+        return;
+    }
+    const { number, isLabelled } = await openIssue(github, repository, {
+        title: issueTitle(reporting),
+        body,
+        label,
+    });
+    log.info(`Opened issue ${number}`);
+    if (isLabelled)
+        return;
+    log.warning(`Issue ${number} could not be given the label ${label}, by which later runs find it: the github-token may open issues and not label them. Give it that right, or leave report-issue to the token of the job.`);
 }
 
 ;// CONCATENATED MODULE: ./src/report/plan-table.ts
@@ -93814,149 +94438,6 @@ function destinationLine({ name, failure, digests }, images, paint) {
         : `${paint.bad("✗")} ${name}: ${(0,src_log/* printable */.g$)(failure, snapshot_lines_failureLimit)}`;
 }
 
-;// CONCATENATED MODULE: ./src/report/reported-step.ts
-/** A run that says nothing about a planned step must not pass for a success. */
-const notCarriedOut = "the run ended before this step was carried out";
-/** Every step of the plan with its outcome, in the order of the plan. */
-function reportedSteps(result) {
-    return report(result, result.plan.steps);
-}
-/** The steps about images of the wanted versions, with their outcomes. */
-function reportedImages(result) {
-    const steps = result.plan.steps.filter((step) => step.kind === "copy" || step.kind === "skip" || step.kind === "fail");
-    return report(result, steps);
-}
-/** The steps about what destinations keep, with their outcomes. */
-function reportedRetention(result) {
-    const steps = result.plan.steps.filter((step) => step.kind === "keep" || step.kind === "prune" || step.kind === "leave");
-    return report(result, steps);
-}
-/** Whether an image is now at its destination under its tag. */
-function isInPlace({ step, outcome }) {
-    return outcome === "copied" || (step.kind === "skip" && step.digest !== undefined);
-}
-/** Whether these images of one version are all in place, those aside whose tags belong to another version. */
-function reported_step_isComplete(images) {
-    const settled = images.every(({ outcome }) => outcome === "copied" || outcome === "skipped");
-    return settled && images.some(isInPlace);
-}
-/** The digest that a step is about, where it is known. */
-function digestOfStep(step) {
-    if (step.kind === "copy")
-        return step.source.digest;
-    return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
-}
-function report(result, steps) {
-    const copies = new Map(result.copies.map((copy) => [copy.step, copy]));
-    const prunes = new Map(result.prunes.map((prune) => [prune.step, prune]));
-    return steps.map((step) => {
-        const copy = copies.get(step);
-        const { outcome, reason } = becomes(step, copy, prunes.get(step), result);
-        const { bytes, milliseconds, moved } = copy ?? {};
-        return { step, outcome, reason, bytes, milliseconds, moved };
-    });
-}
-function becomes(step, copy, prune, { dryRun, job }) {
-    const { reason } = step;
-    switch (step.kind) {
-        case "skip":
-            return { outcome: "skipped", reason };
-        case "fail":
-            return { outcome: "failed", reason };
-        case "keep":
-            return { outcome: "kept", reason };
-        case "leave":
-            return { outcome: "left", reason };
-        case "copy":
-            if (dryRun)
-                return { outcome: "planned", reason };
-            if (copy === undefined)
-                return { outcome: "failed", reason: notCarriedOut };
-            if (copy.failure !== undefined)
-                return { outcome: "failed", reason: copy.failure };
-            return { outcome: job === "copy" ? "delivered" : "copied", reason };
-        case "prune":
-            if (dryRun)
-                return { outcome: "planned", reason };
-            if (prune === undefined)
-                return { outcome: "failed", reason: notCarriedOut };
-            return { outcome: prune.status, reason: prune.reason ?? reason };
-    }
-}
-
-;// CONCATENATED MODULE: ./src/report/tally.ts
-
-
-/** Counts what became of the steps of a run. */
-function tallyOf(result) {
-    return tallySteps(reportedSteps(result));
-}
-/** Counts what became of some steps, for example those of one destination. */
-function tallySteps(steps) {
-    const count = (wanted) => steps.filter(({ outcome }) => outcome === wanted).length;
-    return {
-        copied: count("copied") + count("delivered"),
-        skipped: count("skipped"),
-        pruned: count("pruned"),
-        failed: count("failed"),
-    };
-}
-/** How many images a dry run would copy or prune. */
-function plannedOf(steps, kind) {
-    return steps.filter(({ step, outcome }) => step.kind === kind && outcome === "planned").length;
-}
-/** Whether nothing failed: what the exit status says. */
-function succeeded(result) {
-    return tallyOf(result).failed === 0;
-}
-/** The images that are now in place, in the order of the plan. After a dry run: those that were there before. */
-function imagesInPlace(result) {
-    return reportedImages(result)
-        .filter(isInPlace)
-        .flatMap(({ step }) => {
-        const { image, tag, destination } = step;
-        const digest = digestOfStep(step);
-        const reference = `${destination}/${image}:${tag}`;
-        return digest === undefined ? [] : [{ image, tag, digest, destination, reference }];
-    });
-}
-/** The wanted versions, newest first, that are now complete at every destination that is to have them. */
-function mirroredVersions(result) {
-    const images = reportedImages(result);
-    return result.plan.versions.filter((version) => reported_step_isComplete(images.filter(({ step }) => step.version === version)));
-}
-/** Bytes of all copies together, those of failed ones included: they were moved all the same. */
-function movedBytes(steps) {
-    return steps.reduce((sum, { bytes = noBytes }) => ({
-        uploaded: sum.uploaded + bytes.uploaded,
-        mounted: sum.mounted + bytes.mounted,
-        present: sum.present + bytes.present,
-    }), noBytes);
-}
-
-;// CONCATENATED MODULE: ./src/report/failures.ts
-
-/**
- * The failures among some steps, those of one reason at one destination together: a dead destination is one piece of news,
- * not one for each image. What is only held back because of another image comes after all causes.
- */
-function failureGroups(steps) {
-    const failed = steps.filter(({ outcome }) => outcome === "failed");
-    const groups = groupsOf(failed, ({ step, reason }) => [kindOf(step), step.destination, reason]);
-    return [
-        ...groups.filter(({ first }) => !isHeldBack(first)),
-        ...groups.filter(({ first }) => isHeldBack(first)),
-    ];
-}
-/** A plan that cannot copy an image and a copy that fails are the same to a reader. */
-function kindOf({ kind }) {
-    return kind === "prune" ? "prune" : "image";
-}
-/** By the words with which plan and copy begin such a reason; it decides about the order only. */
-function isHeldBack({ reason }) {
-    return reason.startsWith("held back");
-}
-
 ;// CONCATENATED MODULE: ./src/report/annotations.ts
 
 
@@ -93967,7 +94448,7 @@ function isHeldBack({ reason }) {
 /** GitHub shows ten annotations of a kind per step. https://github.com/actions/runner/blob/main/src/Runner.Worker/ExecutionContext.cs */
 const annotationLimit = 10;
 /** GitHub takes 4,096 characters of an annotation (same source); one that is cut by us ends in an ellipsis. */
-const textLimit = 4000;
+const annotations_textLimit = 4000;
 /** Most images and versions that an annotation names before it counts the rest. */
 const annotations_namedLimit = 12;
 /** The warnings and errors of a run, at most ten of each: what there is beyond is folded into the tenth. */
@@ -93979,7 +94460,7 @@ function annotationsOf(result) {
     };
 }
 function fold(texts, noun) {
-    const short = texts.map((text) => (0,src_log/* printable */.g$)(text, textLimit));
+    const short = texts.map((text) => (0,src_log/* printable */.g$)(text, annotations_textLimit));
     if (short.length <= annotationLimit)
         return short;
     const rest = short.length - (annotationLimit - 1);
@@ -93999,7 +94480,7 @@ function replaced(steps, dryRun) {
         if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed")
             return [];
         const reference = `${step.destination}/${step.image}:${step.tag}`;
-        const digests = `${shortDigest(step.replaces)} by ${shortDigest(step.source.digest)}`;
+        const digests = `${(0,oci_digest/* shortDigest */.VK)(step.replaces)} by ${(0,oci_digest/* shortDigest */.VK)(step.source.digest)}`;
         return [`${reference} ${dryRun ? "would be" : "was"} replaced: ${digests}`];
     });
 }
@@ -94020,43 +94501,6 @@ function subject(steps) {
     return images.length === 1
         ? images.join()
         : `${countOf(images.length, "image")} (${listOf(images, annotations_namedLimit)})`;
-}
-
-;// CONCATENATED MODULE: ./src/report/status.ts
-
-
-
-
-
-/** How a run ended: what was done, what failed, how much moved, how long it took. */
-function statusOf(result) {
-    return result.dryRun ? dryRunStatus(result) : runStatus(result);
-}
-function dryRunStatus(result) {
-    const steps = reportedSteps(result);
-    const { skipped, failed } = tallySteps(steps);
-    const start = result.job === "plan" ? "The plan for the jobs that follow" : "Dry run, nothing was written";
-    const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
-    return { icon: failed > 0 ? "❌" : "🔎", sentence };
-}
-function runStatus(result) {
-    const steps = reportedSteps(result);
-    const { copied, skipped, pruned, failed } = tallySteps(steps);
-    const took = formatDuration(result.milliseconds);
-    if (copied + pruned + failed === 0) {
-        return {
-            icon: "✅",
-            sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped, in ${took}.`,
-        };
-    }
-    const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
-    const counts = `${countOf(copied, "image")} copied, ${skipped} skipped, ${pruned} pruned, ${failed} failed`;
-    const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
-    const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
-    return {
-        icon: failed > 0 ? "❌" : "✅",
-        sentence: `${counts}${givenUp}; ${traffic}, in ${took}.${result.job === "copy" ? " No tag has moved yet: the last job publishes." : ""}`,
-    };
 }
 
 ;// CONCATENATED MODULE: ./src/report/closing.ts
@@ -94088,7 +94532,7 @@ function closing_complete(result) {
     const images = reportedImages(result);
     const places = result.destinations.map(({ name }) => {
         const own = images.filter(({ step }) => step.destination === name);
-        const versions = result.plan.versions.filter((version) => reported_step_isComplete(own.filter(({ step }) => step.version === version)));
+        const versions = result.plan.versions.filter((version) => isComplete(own.filter(({ step }) => step.version === version)));
         return { name, versions };
     });
     return groupsOf(places, ({ versions }) => versions).flatMap(({ first: { versions }, all }) => {
@@ -94165,49 +94609,6 @@ function copyDetails(step) {
 }
 function seconds(milliseconds) {
     return milliseconds / 1000;
-}
-
-;// CONCATENATED MODULE: ./src/report/markdown.ts
-
-/** Most characters of a foreign text in the summary: a whole failure with its advice. */
-const markdown_textLimit = 600;
-/**
- * Most rows of one table, so that no table alone comes near the size of a summary: 200 rows of the longest text, each
- * character of it escaped, are about 0.8 MB.
- */
-const rowLimit = 200;
-/** Everything that means something in HTML or GitHub's Markdown: tags, tables, links, emphasis, code, math, emoji, mentions. */
-const markup = /[&<>"'`|\\*_[\](){}#!~:@$^=+]/g;
-/**
- * Foreign text as text, wherever in a line it stands: no HTML, no Markdown, one line, a bounded length. Character
- * references, because Markdown never takes their characters for markup: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
- */
-function escapeMarkdown(text) {
-    return (0,src_log/* printable */.g$)(text, markdown_textLimit).replace(markup, (character) => `&#${character.charCodeAt(0)};`);
-}
-/** A name or digest in code type. Backticks where they are safe; character references mean nothing between them. */
-function code(text) {
-    return /^[\w.:/@[\]-]+$/.test(text) ? `\`${text}\`` : `<code>${escapeMarkdown(text)}</code>`;
-}
-/** A table of finished cells, columns of numbers at the right. What does not fit is counted below it. */
-function table(head, rows) {
-    const line = (cells) => `| ${cells.join(" | ")} |`;
-    const shown = rows.slice(0, rowLimit).map(line);
-    const more = rows.length <= rowLimit ? [] : ["", `… and ${rows.length - rowLimit} more rows, see the JSON report.`];
-    const rule = line(head.map(({ align }) => (align === "right" ? "---:" : "---")));
-    return [line(head.map(({ title }) => title)), rule, ...shown, ...more].join("\n");
-}
-/** A highlighted box. https://docs.github.com/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts */
-function markdown_alert(kind, lines) {
-    return [`[!${kind}]`, ...lines].map((line) => `> ${line}`.trimEnd()).join("\n");
-}
-/** Content that is folded away until somebody asks for it. */
-function details(summary, content) {
-    return `<details><summary>${summary}</summary>\n\n${content}\n\n</details>`;
-}
-/** Lines to copy, as they are, or a chart that GitHub draws. Only for text whose grammar has no backticks. */
-function codeBlock(language, lines) {
-    return ["```".concat(language), ...lines, "```"].join("\n");
 }
 
 ;// CONCATENATED MODULE: ./src/report/estimate-table.ts
@@ -94418,7 +94819,7 @@ function pullSections(result) {
         const here = images.filter(({ step }) => step.destination === destination.name);
         const newest = result.plan.versions
             .map((version) => here.filter(({ step }) => step.version === version))
-            .find(reported_step_isComplete);
+            .find(isComplete);
         if (newest === undefined)
             return [];
         return [
@@ -94824,7 +95225,7 @@ function imageTable(rows, images, destinations) {
     const cells = rows.map((row) => [
         code(row.name),
         sizeCell(row.size),
-        row.digest === undefined ? "" : code(shortDigest(row.digest)),
+        row.digest === undefined ? "" : code((0,oci_digest/* shortDigest */.VK)(row.digest)),
         ...destinations.map((name) => destinationCell(row, name)),
     ]);
     const totals = destinations.map((name) => standOf(images.filter(({ step }) => step.destination === name)));
@@ -94837,7 +95238,7 @@ function destinationCell(row, destination) {
     const { step } = image;
     const words = isCopied(image) ? version_sections_movedWords(image) : wordOf(image);
     const digest = digestOfStep(step);
-    const other = digest === undefined || digest === row.digest ? [] : [`holds ${code(shortDigest(digest))}`];
+    const other = digest === undefined || digest === row.digest ? [] : [`holds ${code((0,oci_digest/* shortDigest */.VK)(digest))}`];
     return `${iconOf([image])} ${[words, ...other, ...noteOf(image)].join("; ")}`;
 }
 /** How a version stands at one destination. */
@@ -94928,7 +95329,7 @@ function noteOf({ step, outcome }) {
     if (step.replaces === undefined)
         return subset;
     const verb = outcome === "planned" ? "would replace" : "replaced";
-    return [...subset, `${verb} ${code(shortDigest(step.replaces))}`];
+    return [...subset, `${verb} ${code((0,oci_digest/* shortDigest */.VK)(step.replaces))}`];
 }
 
 ;// CONCATENATED MODULE: ./src/report/summary.ts
@@ -95020,7 +95421,7 @@ function replacedSection(result) {
         if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed")
             return [];
         const reference = code(`${step.destination}/${step.image}:${step.tag}`);
-        return [`- ${reference}: ${code(shortDigest(step.replaces))} → ${code(shortDigest(step.source.digest))}`];
+        return [`- ${reference}: ${code((0,oci_digest/* shortDigest */.VK)(step.replaces))} → ${code((0,oci_digest/* shortDigest */.VK)(step.source.digest))}`];
     });
     if (lines.length === 0)
         return [];
@@ -95126,6 +95527,8 @@ function imagesOutput(result, log) {
 }
 
 ;// CONCATENATED MODULE: ./src/stages.ts
+
+
 
 
 
@@ -95327,7 +95730,26 @@ async function stages_report(done, { destinations }, inputs, { network, clock, l
     };
     const reportPath = (0,external_node_path_.join)(inputs.runner.temporaryFolder, `harbor-release-mirror-${(0,external_node_crypto_.randomUUID)()}.json`);
     await writeReport(result, { ...sink, log, reportPath });
+    const { issueReporting } = inputs;
+    // What is only planned has neither failed nor succeeded yet.
+    if (issueReporting !== undefined && !result.dryRun)
+        await tellByIssue(newsOfRun(result), issueReporting, { network, clock, log, signal });
     return succeeded(result) && !signal.aborted;
+}
+/** Longest time that goes into an issue, in milliseconds: the run is over, and somebody waits for its end. */
+const issueTime = 3 * 60_000;
+/** Tells by an issue how a run ended, but for one that was cancelled: who did that knows. Throws nothing. */
+async function tellByIssue(news, reporting, context) {
+    if (context.signal.aborted)
+        return;
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(issueTime)]);
+    const { clock, log } = context;
+    await keepIssue(news, reporting, {
+        github: githubClient(reporting, { ...context, signal }),
+        clock,
+        log,
+        signal,
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/check/check.ts
@@ -95339,7 +95761,7 @@ const checkTime = 60_000;
  * Tries one thing, in a bounded time. A failure is its result, and nobody else's.
  * @throws the signal's reason when it aborted, and nothing else.
  */
-async function attempt(row, examine, signal, time = checkTime) {
+async function check_attempt(row, examine, signal, time = checkTime) {
     const limit = AbortSignal.timeout(time);
     try {
         const { outcome, finding, remedy } = await examine(AbortSignal.any([signal, limit]));
@@ -95394,7 +95816,7 @@ async function checkDestination(checked, components, signal) {
     const names = components.length === 0 ? [usualImage] : components.map(({ to }) => to);
     const repositories = names.map((name) => (0,oci_reference/* repositoryOf */._M)(checked, name));
     let target = { repository: repositories[0] ?? "", exists: false };
-    const signIn = await attempt(row("sign in"), async (until) => {
+    const signIn = await check_attempt(row("sign in"), async (until) => {
         target = await findTarget(checked, repositories, until);
         return signedIn(target, (await checked.destination.credentials(until)) !== undefined);
     }, signal);
@@ -95402,10 +95824,10 @@ async function checkDestination(checked, components, signal) {
         return [signIn, ...destination_notTried(checked, row)];
     const previews = await previewOf(checked, target.repository, row("namespace"), signal);
     const there = previews.every((preview) => preview.outcome !== "missing" && preview.there);
-    const push = attempt(row("push"), (until) => tryPush(checked, target, there, until), signal);
+    const push = check_attempt(row("push"), (until) => tryPush(checked, target, there, until), signal);
     const deletion = checked.retention.keep === "all"
         ? []
-        : [attempt(row("delete"), (until) => destination_tryDeletion(checked, target, until), signal)];
+        : [check_attempt(row("delete"), (until) => destination_tryDeletion(checked, target, until), signal)];
     const results = await Promise.all([push, ...deletion]);
     return [signIn, ...previews.map(({ there: _, ...result }) => result), ...results];
 }
@@ -95430,7 +95852,7 @@ async function previewOf({ destination: { preview } }, repository, row, signal) 
     if (preview === undefined)
         return [];
     let seen;
-    const result = await attempt(row, async (until) => {
+    const result = await check_attempt(row, async (until) => {
         seen = await preview(until, repository);
         return seen;
     }, signal);
@@ -95513,7 +95935,7 @@ async function checkKeyless({ dockerHubConnection, tencentRole }, { keylessHub, 
             const finding = `GitHub's id token was exchanged for a login of ${dockerHubConnection.organisation}.`;
             return { outcome: "ok", finding };
         };
-        checks.push(attempt(row, exchange, signal));
+        checks.push(check_attempt(row, exchange, signal));
     }
     for (const api of tencentRole === undefined ? [] : tencentApis) {
         const exchange = async (until) => {
@@ -95523,7 +95945,7 @@ async function checkKeyless({ dockerHubConnection, tencentRole }, { keylessHub, 
                 finding: `GitHub's id token was exchanged for a key of ${tencentRole?.arn}.`,
             };
         };
-        checks.push(attempt({ place: securityTokenUrl(api.url).host, subject }, exchange, signal));
+        checks.push(check_attempt({ place: securityTokenUrl(api.url).host, subject }, exchange, signal));
     }
     return Promise.all(checks);
 }
@@ -95594,7 +96016,7 @@ async function checkClock(network, url, clock, signal) {
  * @param component undefined: no version is known.
  */
 async function checkSources(sources, component, signal) {
-    const results = await Promise.all(sources.map((source) => attempt({ place: (0,oci_reference/* printNamespace */.lp)(source), subject: "read" }, (until) => readOne(source, component, until), signal)));
+    const results = await Promise.all(sources.map((source) => check_attempt({ place: (0,oci_reference/* printNamespace */.lp)(source), subject: "read" }, (until) => readOne(source, component, until), signal)));
     const served = results.some(({ outcome }) => outcome === "ok");
     return results.map((result) => ({ ...result, needed: !served }));
 }
@@ -95750,8 +96172,8 @@ async function checkRunner(inputs, context) {
     const keyless = { keylessHub: registries.keylessHub, tencentApis: tencentApis(inputs, registries) };
     const place = "this runner";
     const [spool, time, logins] = await Promise.all([
-        attempt({ place, subject: "spool folder" }, () => checkSpool(inputs.runner.temporaryFolder, inputs.spoolLimit), signal),
-        attempt({ place, subject: "clock" }, (until) => checkClock(network, inputs.githubApiUrl, clock, until), signal),
+        check_attempt({ place, subject: "spool folder" }, () => checkSpool(inputs.runner.temporaryFolder, inputs.spoolLimit), signal),
+        check_attempt({ place, subject: "clock" }, (until) => checkClock(network, inputs.githubApiUrl, clock, until), signal),
         checkKeyless(inputs, keyless, signal),
     ]);
     return [spool, time, ...logins];
@@ -95785,7 +96207,7 @@ async function checkReleases(wanted, inputs, context) {
     const name = `${repository.owner}/${repository.name}`;
     const github = githubClient(inputs, context);
     let components = [];
-    const result = await attempt({ place: github.host, subject: `releases of ${name}` }, async () => {
+    const result = await check_attempt({ place: github.host, subject: `releases of ${name}` }, async () => {
         const universe = await stages_versionsOf(github, wanted, inputs.prereleases);
         const [newest] = selection_select(wanted.selection, universe, name);
         const read = (path, tag) => readFileAtTag(github, repository, path, tag);
@@ -95971,7 +96393,7 @@ async function publish_confirmed_confirm(tag, content, repository, log, signal) 
     if (missing.manifests.length > 0) {
         log.info(`${repository.reference}: ${missing.manifests.length} manifests were not there and are put again`);
         const still = await findMissing(content, repository, new Set(), signal);
-        if (!isComplete(still))
+        if (!confirm_isComplete(still))
             throw lossFailure(repository, still);
     }
     return { repository, tag, content, untracked };
@@ -96023,7 +96445,7 @@ const namespaceText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* maxLengt
 }, "not of the form registry/namespace"));
 const repositoryText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* check */.z6Y(oci_reference/* isRepository */.Z6, "not the name of an image"));
 const tagText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* check */.z6Y(oci_reference/* isTag */.dz, "not a tag"));
-const digestText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* check */.z6Y((text) => parseDigest(text) !== undefined, "not a digest"), dist/* transform */.pdi((text) => text));
+const digestText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* check */.z6Y((text) => (0,oci_digest/* parseDigest */.m)(text) !== undefined, "not a digest"), dist/* transform */.pdi((text) => text));
 /** What `versionOf` takes for a version is of these characters. */
 const versionText = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* regex */.yGV(/^[\w.+-]{1,255}$/, "not the tag of a version"));
 const ownerAndName = dist/* pipe */.FsL(dist/* string */.YjP(), dist/* regex */.yGV(/^[A-Za-z0-9_-]{1,100}\/[A-Za-z0-9._-]{1,100}$/, "not owner/name"));
@@ -96203,7 +96625,7 @@ function digestOfInputs(inputs) {
         platforms,
         referrers,
     };
-    return digestOf(JSON.stringify(deciding));
+    return (0,oci_digest/* digestOf */.ol)(JSON.stringify(deciding));
 }
 
 ;// CONCATENATED MODULE: ./src/fan-out/matrix.ts
@@ -96390,6 +96812,7 @@ async function publishAll(plan, places, { log, signal }) {
 
 
 
+
 const dryRunTitle = "Plan (dry run: nothing is written)";
 /** What a dry run copies and prunes. */
 const run_nothing = { copies: [], prunes: [], bytesRead: 0 };
@@ -96531,6 +96954,11 @@ function maskSecrets(inputs, log) {
     for (const secret of secrets)
         if (secret !== undefined)
             log.mask(secret);
+}
+/** Tells by an issue that a run stopped before it could report anything, where that is wanted. Throws nothing. */
+async function tellOfStop(thrown, reporting, context) {
+    if (reporting !== undefined)
+        await tellByIssue(newsOfStop(run_explain(thrown)), reporting, context);
 }
 /** Says what made a run impossible, for the log and the annotation. */
 function run_explain(thrown) {
