@@ -244,6 +244,15 @@ function loginAt(registry: string): Example {
 /** Each block of YAML that is run, by its place, in each of the ways that a reader may. */
 export const examples: Readonly<Record<string, readonly Example[]>> = {
   "README.md, Quick start": [release],
+  "README.md, Check your configuration first": [
+    {
+      ...release,
+      expected: ({ sandbox }) => {
+        expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: all.slice(0, 3) });
+        expect(tagsByNamespace(sandbox.dockerHub.registry)).toEqual({ goharbor: ["v2.15.1"] });
+      },
+    },
+  ],
   "docs/recipes.md, A release in the same repository": [release, firstRelease],
   "docs/recipes.md, A mirror of another repository, on a schedule": [schedule],
   "docs/recipes.md, A backfill by hand, with a dry run first": [backfill(true), backfill(false)],
