@@ -34,11 +34,12 @@ async function main(): Promise<void> {
   const network = createTransport(log);
   const step = { network, clock: systemClock, log };
   const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
-  for (const secret of givenSecrets(process.env)) log.mask(secret);
   const issueReporting = isPost ? undefined : loadIssueReporting(process.env);
   try {
     // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
     if (isPost && state.accessId === undefined) return;
+    // Before anything can be said about them, mistakes in them included.
+    for (const secret of givenSecrets(process.env)) log.mask(secret);
     const inputs = loadInputs(process.env);
     // Credential helpers run with this process's environment, and have no use for its inputs (P7).
     for (const name of Object.keys(process.env)) if (name.startsWith("INPUT_")) delete process.env[name];
