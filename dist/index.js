@@ -77000,13 +77000,14 @@ async function main() {
     const network = (0,_oci_transport_js__WEBPACK_IMPORTED_MODULE_6__/* .createTransport */ .o)(log);
     const step = { network, clock: _clock_js__WEBPACK_IMPORTED_MODULE_3__/* .systemClock */ .m, log };
     const [isPost, state] = [(0,_inputs_state_js__WEBPACK_IMPORTED_MODULE_5__/* .isPostStep */ .pq)(process.env), (0,_inputs_state_js__WEBPACK_IMPORTED_MODULE_5__/* .loadState */ .C7)(process.env)];
-    for (const secret of (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .givenSecrets */ .BN)(process.env))
-        log.mask(secret);
     const issueReporting = isPost ? undefined : (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .loadIssueReporting */ .cw)(process.env);
     try {
         // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
         if (isPost && state.accessId === undefined)
             return;
+        // Before anything can be said about them, mistakes in them included.
+        for (const secret of (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .givenSecrets */ .BN)(process.env))
+            log.mask(secret);
         const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_4__/* .loadInputs */ .IV)(process.env);
         // Credential helpers run with this process's environment, and have no use for its inputs (P7).
         for (const name of Object.keys(process.env))
