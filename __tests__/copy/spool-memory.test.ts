@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { randomBytes } from "../../sandbox/images.ts";
 import { RecentChunks } from "../../src/copy/recent-chunks.ts";
 import type { SpooledBlob } from "../../src/copy/spool.ts";
+import { collectGarbage } from "./garbage.ts";
 import { all, plenty, settled, spooledFor } from "./spooling.ts";
 
 describe("memory", () => {
@@ -38,6 +39,24 @@ describe("memory", () => {
     }
     expect(most).toBeLessThanOrEqual(1000);
     expect(most).toBeGreaterThan(700);
+  });
+
+  test("holds on to no chunk that it has given up", async () => {
+    const recent = new RecentChunks(100);
+    const chunks = Array.from({ length: 50 }, () => {
+      const chunk = Buffer.alloc(10);
+      recent.add(chunk.length, () => chunk.fill(0));
+      return new WeakRef(chunk);
+    });
+    // What a weak reference was made for in this turn of the loop lives until its end.
+    await settled();
+    collectGarbage();
+    expect(chunks.map((chunk) => chunk.deref() !== undefined)).toEqual([
+      ...Array.from({ length: 40 }, () => false),
+      ...Array.from({ length: 10 }, () => true),
+    ]);
+    // Still used, or it could be garbage itself.
+    recent.add(100, () => undefined);
   });
 
   test("that is full does not change what followers at different places get", async () => {
@@ -111,9 +130,9 @@ async function writeByLanes(spooled: SpooledBlob, bytes: Buffer, order: readonly
 async function readSlowly(spooled: SpooledBlob, from: number, every: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of spooled.follow(from)) {
-    // No copy: what was handed on may not change later either.
-    chunks.push(chunk);
+    // Until it asks for the next, the chunk is the reader's, however long it takes.
     if (every > 0 && chunks.length % every === 0) await settled();
+    chunks.push(Buffer.from(chunk));
   }
   return Buffer.concat(chunks);
 }

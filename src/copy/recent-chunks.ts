@@ -7,8 +7,8 @@ export type ForgetOldest = () => void;
  */
 export class RecentChunks {
   readonly #limit: number;
-  #kept: { size: number; forget: ForgetOldest }[] = [];
-  #first = 0;
+  /** Oldest first. Each `forget` holds its chunk, so nothing may stay here once it was called. */
+  readonly #kept: { readonly size: number; readonly forget: ForgetOldest }[] = [];
   #size = 0;
 
   /** @param limit in bytes. */
@@ -21,16 +21,10 @@ export class RecentChunks {
     this.#kept.push({ size, forget });
     this.#size += size;
     while (this.#size > this.#limit) {
-      const oldest = this.#kept[this.#first];
+      const oldest = this.#kept.shift();
       if (oldest === undefined) return;
-      this.#first += 1;
       this.#size -= oldest.size;
       oldest.forget();
-    }
-    // Drops the dead front of the list now and then, not chunk by chunk.
-    if (this.#first > 1024) {
-      this.#kept = this.#kept.slice(this.#first);
-      this.#first = 0;
     }
   }
 }
