@@ -8,6 +8,7 @@ import { Budget } from "../../src/copy/budget.ts";
 import { Downloads } from "../../src/copy/download.ts";
 import { RecentChunks } from "../../src/copy/recent-chunks.ts";
 import type { SpooledBlob } from "../../src/copy/spool.ts";
+import { YoungGarbage } from "../../src/copy/young-garbage.ts";
 import { silentLog } from "../../src/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -56,7 +57,7 @@ const repositoryName = "goharbor/core";
 /** The bytes of a blob as an upload gets them. */
 export async function contentOf(spooled: SpooledBlob): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of spooled.follow()) chunks.push(chunk);
+  for await (const chunk of spooled.follow()) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 
@@ -85,6 +86,7 @@ export async function startDownloadWorld(options: DownloadWorldOptions = {}): Pr
     folder,
     budget: new Budget(spoolLimit),
     recent: new RecentChunks(1e6),
+    garbage: new YoungGarbage(),
     slotsOf: () => slots,
     splitLimit,
     clock: hastyClock,

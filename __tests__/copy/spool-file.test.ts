@@ -1,8 +1,13 @@
+import { once } from "node:events";
 import { type FileHandle, open, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { randomBytes } from "../../sandbox/images.ts";
 import { SpoolFile } from "../../src/copy/spool-file.ts";
+import { silentLog } from "../../src/log.ts";
+import { createTransport } from "../../src/oci/transport.ts";
 import { all, folder, settled, spooledFor } from "./spooling.ts";
 
 afterEach(() => {
@@ -103,6 +108,83 @@ describe("a disk that hesitates", () => {
     expect(await all(spooled.follow())).toEqual(bytes);
     await spooled.remove();
   });
+});
+
+describe("a reader of the file", () => {
+  /** What `SpoolFile` reads at a time. */
+  const full = 128 * 1024;
+
+  async function fileOf(name: string, bytes: Buffer): Promise<SpoolFile> {
+    const file = await SpoolFile.open(folder, name);
+    await file.append(bytes, () => undefined);
+    await file.settle();
+    return file;
+  }
+
+  test("has one buffer for all full chunks, and gives what is smaller in one of its own", async () => {
+    const bytes = randomBytes("read", 5 * full + 100);
+    const file = await fileOf("read", bytes);
+    const read = file.reader();
+    const buffers: ArrayBufferLike[] = [];
+    const chunks: Buffer[] = [];
+    for (let from = 0; from < bytes.length; from += chunks.at(-1)?.length ?? 0) {
+      const chunk = await read(from, bytes.length);
+      buffers.push(chunk.buffer);
+      chunks.push(Buffer.from(chunk));
+    }
+    expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+    expect(chunks.map(({ length }) => length)).toEqual([full, full, full, full, full, 100]);
+    expect(buffers.map((buffer) => buffers.indexOf(buffer))).toEqual([0, 0, 0, 0, 0, 5]);
+    const other = await file.reader()(0, full);
+    expect(other.buffer).not.toBe(buffers[0]);
+    await file.remove();
+  });
+
+  test("gives a chunk of its own where the disk gave less than a full one", async () => {
+    const bytes = randomBytes("less", full);
+    const file = await fileOf("less", bytes);
+    const read = file.reader();
+    // Beyond the end of the file: there is less than was asked for.
+    const first = await read(full - 100, 2 * full);
+    await read(0, full);
+    expect(bytes.subarray(full - 100).equals(first)).toBe(true);
+    await file.remove();
+  });
+
+  test.each([1, 2, 3])(
+    "sends the right bytes over a connection that takes them slowly (%i)",
+    async (seed) => {
+      const size = 20 * full + 777;
+      const bytes = randomBytes(`slow ${seed}`, size);
+      // Some chunks come from memory, some from the file, in all sizes.
+      const { spooled, write } = await spooledFor({ bytes, memory: seed * 100_000 });
+      const got: Buffer[] = [];
+      const server = createServer((request, response) => {
+        request.on("data", (chunk: Buffer) => {
+          got.push(chunk);
+          request.pause();
+          setTimeout(() => request.resume(), got.length % 3);
+        });
+        request.on("end", () => response.end());
+      }).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const network = createTransport(silentLog);
+      const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      const sending = network.send({ method: "PUT", url, body: spooled.follow() });
+      for (let from = 0; from < size; ) {
+        const to = Math.min(size, from + 1 + ((from * 31 + seed * 7919) % 200_000));
+        await write(from, to);
+        await settled();
+        from = to;
+      }
+      await spooled.complete();
+      expect((await sending).status).toBe(200);
+      expect(Buffer.concat(got).equals(bytes)).toBe(true);
+      await network.close();
+      server.close();
+      await spooled.remove();
+    },
+  );
 });
 
 describe("a disk that takes a part of what it is given", () => {

@@ -35,10 +35,10 @@ export async function spooledFor({
   return { spooled, bytes, write };
 }
 
-/** The bytes that a follower gets, to the end. */
+/** The bytes that a follower gets, to the end. Copied, as a chunk is the reader's only until the next. */
 export async function all(following: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of following) chunks.push(chunk);
+  for await (const chunk of following) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 

@@ -17,6 +17,7 @@ import { RecentChunks } from "./recent-chunks.ts";
 import { makeSpoolFolder } from "./spool-folder.ts";
 import { Target, type TargetOptions } from "./target.ts";
 import { type PinnedConnections, TransferSlots } from "./transfer-slots.ts";
+import { YoungGarbage } from "./young-garbage.ts";
 
 /** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 512 KiB each. */
 const recentLimit = 4 * 1024 * 1024;
@@ -81,6 +82,7 @@ async function copyThrough(
     folder,
     budget: new Budget(context.spoolLimit),
     recent: new RecentChunks(recentLimit),
+    garbage: new YoungGarbage(),
     slotsOf: (registry) => slots.downloadsFrom(registry, () => downloads.bytesRead),
   });
   slots.splitLargeBlobs(downloads);

@@ -10,6 +10,7 @@ import type { Slots } from "../oci/slots.ts";
 import type { Budget } from "./budget.ts";
 import type { RecentChunks } from "./recent-chunks.ts";
 import { ContentError, SpooledBlob } from "./spool.ts";
+import type { YoungGarbage } from "./young-garbage.ts";
 
 /** A blob that some destination may need, and who may ask for it. */
 interface Planned {
@@ -29,6 +30,7 @@ export interface DownloadContext {
   readonly folder: string;
   readonly budget: Budget;
   readonly recent: RecentChunks;
+  readonly garbage: YoungGarbage;
   /** Download slots of a source registry. */
   readonly slotsOf: (registry: string) => Slots;
   readonly clock: Clock;
@@ -282,6 +284,7 @@ export class Downloads {
     let toSkip = range.from - start;
     for await (const chunk of body as AsyncIterable<Buffer>) {
       this.#bytesRead += chunk.length;
+      this.#context.garbage.received(chunk.length);
       const skipped = Math.min(toSkip, chunk.length);
       toSkip -= skipped;
       // The end of a part comes nearer when another connection takes over the rest of it.

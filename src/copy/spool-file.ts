@@ -2,8 +2,14 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { onDisk } from "./spool-folder.ts";
 
-/** Bytes read from a file at a time: large enough that the disk is not asked too often, small beside the memory. */
+/**
+ * Bytes read from a file at a time: large enough that the disk is not asked too often, small beside the memory. More than
+ * the 64 KiB that a stream of Node.js takes before it says "wait", see `SpoolFile.reader`.
+ */
 const readSize = 128 * 1024;
+
+/** Reads some of the bytes from one position up to another, all of which the file has. */
+export type ReadFile = (from: number, to: number) => Promise<Uint8Array>;
 
 /**
  * Bytes that may wait for a file, in bytes. A disk that hesitates must not hold up the link; more than that would only be
@@ -82,16 +88,19 @@ export class SpoolFile {
   }
 
   /**
-   * Some of the bytes from one position up to another, all of which the file has.
-   * @throws OperationError of the side "runner".
+   * A way to read the file, for one reader. What it gives is the reader's until it asks for more: full chunks all use the
+   * same buffer, or whoever sends a blob from the disk would leave its size in garbage behind. Smaller ones have buffers of
+   * their own, as a stream may ask for more while it still holds them; it does not with one larger than its limit.
+   * Reading throws OperationError of the side "runner".
    */
-  async read(from: number, to: number): Promise<Uint8Array> {
-    const buffer = Buffer.allocUnsafe(Math.min(to - from, readSize));
-    const operation = "reading the file of a blob on its way";
-    const { bytesRead } = await onDisk(dirname(this.#path), operation, () =>
-      this.#handle.read(buffer, 0, buffer.length, from),
-    );
-    return buffer.subarray(0, bytesRead);
+  reader(): ReadFile {
+    let shared: Buffer | undefined;
+    return async (from, to) => {
+      if (to - from < readSize) return this.#read(from, Buffer.allocUnsafe(to - from));
+      shared ??= Buffer.allocUnsafeSlow(readSize);
+      const bytes = await this.#read(from, shared);
+      return bytes.length < readSize ? Buffer.from(bytes) : bytes;
+    };
   }
 
   /** Removes the file. Nobody may use it any more. */
@@ -99,6 +108,14 @@ export class SpoolFile {
     await this.#writing;
     await this.#handle.close();
     await rm(this.#path, { force: true });
+  }
+
+  async #read(from: number, buffer: Buffer): Promise<Uint8Array> {
+    const operation = "reading the file of a blob on its way";
+    const { bytesRead } = await onDisk(dirname(this.#path), operation, () =>
+      this.#handle.read(buffer, 0, buffer.length, from),
+    );
+    return buffer.subarray(0, bytesRead);
   }
 
   async #writeBehind(): Promise<void> {

@@ -88,6 +88,7 @@ export class SpooledBlob {
   async #absorb(): Promise<void> {
     if (this.#absorbing || !this.#ahead.has(this.#received)) return;
     this.#absorbing = true;
+    const read = this.#file.reader();
     try {
       await this.#file.settle();
       for (
@@ -100,7 +101,7 @@ export class SpooledBlob {
         // What is kept in memory must reach up to the last byte received, and these bytes are only in the file.
         this.#chunks.length = 0;
         while (this.#received < end) {
-          const bytes = await this.#file.read(this.#received, end);
+          const bytes = await read(this.#received, end);
           this.#hash.update(bytes);
           this.#received += bytes.length;
           this.#announce();
@@ -135,10 +136,11 @@ export class SpooledBlob {
   }
 
   /**
-   * The bytes from one offset up to another, as they arrive.
+   * The bytes from one offset up to another, as they arrive. A chunk is the reader's until it asks for the next one.
    * @throws the failure of the download.
    */
   async *follow(from = 0, to = this.descriptor.size): AsyncGenerator<Uint8Array> {
+    const read = this.#file.reader();
     let position = from;
     while (position < to) {
       if (typeof this.#state === "object") throw this.#state.failure;
@@ -149,8 +151,7 @@ export class SpooledBlob {
       }
       // What is not in memory any more is in the file, which may not reach as far yet.
       const chunk =
-        this.#fromMemory(position, visible) ??
-        (await this.#file.read(position, Math.min(visible, this.#file.end)));
+        this.#fromMemory(position, visible) ?? (await read(position, Math.min(visible, this.#file.end)));
       position += chunk.length;
       yield chunk;
     }

@@ -185,7 +185,8 @@ async function sendRest(
   if (descriptor.size <= smallTransfer) {
     // All of it before the request, so that the registry's place is not taken while the source still sends.
     const from = position.received;
-    const bytes = await collect(counted(spooled, from, descriptor.size, position, target));
+    const body = counted(spooled, from, descriptor.size, position, target);
+    const bytes = await collect(body, descriptor.size - from);
     await upload.finish(descriptor, once(bytes), from, { signal: target.signal });
     return;
   }
@@ -281,10 +282,15 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const all: Uint8Array[] = [];
-  for await (const chunk of chunks) all.push(chunk);
-  return Buffer.concat(all);
+/** Copied, as a chunk is ours only until the next. */
+async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
+  const all = Buffer.allocUnsafe(size);
+  let end = 0;
+  for await (const chunk of chunks) {
+    all.set(chunk, end);
+    end += chunk.length;
+  }
+  return all.subarray(0, end);
 }
 
 /**

@@ -1,0 +1,35 @@
+import { describe, expect, test, vi } from "vitest";
+import { YoungGarbage } from "../../src/copy/young-garbage.ts";
+
+const mebibyte = 1024 * 1024;
+
+describe("the garbage of downloads", () => {
+  test("is collected each time that 16 MiB more were received", () => {
+    const collect = vi.fn();
+    const garbage = new YoungGarbage(collect);
+    const collections = Array.from({ length: 50 }, () => {
+      garbage.received(mebibyte);
+      return collect.mock.calls.length;
+    });
+    expect(collections.indexOf(1)).toBe(15);
+    expect(collections.indexOf(2)).toBe(31);
+    expect(collections.at(-1)).toBe(3);
+  });
+
+  test("is really collected", () => {
+    const garbage = new YoungGarbage();
+    const held: Buffer[] = [];
+    const before = process.memoryUsage().arrayBuffers;
+    for (let count = 0; count < 200; count += 1) {
+      const buffer = Buffer.allocUnsafeSlow(64 * 1024);
+      if (count % 20 === 0) held.push(buffer);
+    }
+    const piledUp = process.memoryUsage().arrayBuffers - before;
+    garbage.received(16 * mebibyte);
+    garbage.received(16 * mebibyte);
+    const left = process.memoryUsage().arrayBuffers - before;
+    expect(piledUp).toBeGreaterThan(8 * mebibyte);
+    expect(left).toBeLessThan(4 * mebibyte);
+    expect(held).toHaveLength(10);
+  });
+});
