@@ -26,6 +26,10 @@ function two(world: World): readonly [RegistryServer, RegistryServer] {
 }
 
 const blobUpload = { method: "PUT", path: /\/blobs\/uploads\// };
+const trivyLayer = trivy.layers[0]?.digest ?? "no layer";
+
+/** The request that ends the upload of a blob; its digest is in the query, escaped. */
+const putOf = (digest: string): RegExp => new RegExp(`/blobs/uploads/.*${digest.split(":").at(-1)}`);
 const blobRead = { method: "GET", path: /\/blobs\/sha256:/ };
 
 describe("a destination in trouble", () => {
@@ -117,18 +121,51 @@ describe("a destination in trouble", () => {
   it("brings back a blob that is gone after the registry took it, before any tag moves", async () => {
     await using world = await startWorld({ destinations: [{}] });
     const [destination] = world.destinations;
-    const layer = trivy.layers[0]?.digest ?? "no layer";
+    const layer = trivyLayer;
+    // Asked before the copy, while the rest is on its way, and at the end.
     destination?.fault({
       when: { method: "HEAD", path: new RegExp(layer) },
       skip: 1,
+      times: 2,
       effect: { status: 404 },
     });
     const { outcomes } = await world.run(release(world));
     expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
     expect(
       destination === undefined ? 0 : requestsTo(destination, "HEAD", new RegExp(layer)),
-    ).toBeGreaterThanOrEqual(4);
+    ).toBeGreaterThanOrEqual(5);
     expect(destination?.completeness("mirror/trivy", "v1.0.0")).toEqual([]);
+  });
+
+  it.each([404, 403])("asks once more at the end for a blob of which it heard %i before", async (status) => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    if (destination === undefined) throw new Error("a destination expected");
+    const layer = new RegExp(trivyLayer);
+    destination.fault({ when: { method: "HEAD", path: layer }, skip: 1, effect: { status } });
+    const { outcomes } = await world.run(release(world));
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(requestsTo(destination, "HEAD", layer)).toBe(3);
+    expect(requestsTo(destination, "PUT", putOf(trivyLayer))).toBe(1);
+  });
+
+  it("is asked for what it took while the rest is still on its way", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const asked = Promise.withResolvers<void>();
+    const config = new RegExp(trivy.config?.digest ?? "no config");
+    destination?.fault({
+      when: { method: "HEAD", path: config },
+      skip: 1,
+      effect: { run: () => asked.resolve() },
+    });
+    destination?.fault({
+      when: { method: "PUT", path: putOf(trivyLayer) },
+      effect: { run: () => asked.promise },
+    });
+    const { outcomes } = await world.run(release(world));
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(destination === undefined ? 0 : requestsTo(destination, "HEAD", config)).toBe(2);
   });
 
   it("says which tags did not move when a tag write fails for good", async () => {

@@ -4,10 +4,34 @@ import type { Repository } from "../oci/repository.ts";
 import type { ImageContent } from "./image-copy.ts";
 import { manifestsInOrder } from "./image-graph.ts";
 
+/** The least priority of a request: uploads that are to be opened let bytes move, answers to these questions do not. */
+const behindAll = -1;
+
 /** What a destination turns out not to have of an image. */
 export interface Missing {
   readonly manifests: readonly Manifest[];
   readonly blobs: readonly Descriptor[];
+}
+
+/**
+ * Asks a destination for each blob of an image as soon as it was placed there, while others are still on their way: at the
+ * end of an image, when nothing moves, only what came last is left to ask for. Questions that wait for others come first.
+ * @param placing for each blob, whether this run placed it there, once that is known; fails where it could not.
+ * @returns for each blob, whether it is known to be there. False also means that it could not be asked.
+ */
+export function confirmAhead(
+  placing: ReadonlyMap<Digest, Promise<boolean>>,
+  repository: Repository,
+  signal: AbortSignal,
+): ReadonlyMap<Digest, Promise<boolean>> {
+  return new Map(
+    [...placing].map(([digest, placed]) => {
+      const ask = (isPlaced: boolean): boolean | Promise<boolean> =>
+        isPlaced && repository.hasBlob(digest, signal, behindAll);
+      // Whatever goes wrong is found, and told, when it is asked for again.
+      return [digest, placed.then(ask).catch(() => false)] as const;
+    }),
+  );
 }
 
 /**

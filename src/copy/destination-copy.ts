@@ -5,9 +5,9 @@ import { repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
-import { deliverBlob, type Placements } from "./blob-delivery.ts";
+import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts";
 import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
-import { findMissing, isComplete, lossFailure } from "./confirm.ts";
+import { confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
 import type { Downloads } from "./download.ts";
 import { type ImageContent, putImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
@@ -97,6 +97,7 @@ async function copyImage(
   }
   const repository = target.repository(repositoryOf(target.options, step.image));
   const placed = new Set<Digest>();
+  const confirmations = confirmAhead(placing(content, repository, deliveries), repository, target.signal);
   let bytes = noBytes;
   let begin: number | undefined;
   try {
@@ -111,7 +112,7 @@ async function copyImage(
       if (placement !== "present") placed.add(blob.digest);
     }
     begin ??= performance.now();
-    const untracked = await complete(step, content, repository, placed, target, shared);
+    const untracked = await complete(step, content, repository, placed, confirmations, target, shared);
     const moved = { begin, end: performance.now() };
     return { step, bytes, moved, ready: { repository, tag: step.tag, content, untracked } };
   } catch (error) {
@@ -119,6 +120,34 @@ async function copyImage(
     const moved = begin === undefined ? undefined : { begin, end: performance.now() };
     return { step, bytes, moved, failure: messageOf(error) };
   }
+}
+
+/** For each blob of an image, whether this run places it in the image's repository, once that is known. */
+function placing(
+  { blobs }: ImageContent,
+  repository: Repository,
+  deliveries: ReadonlyMap<Digest, Promise<Placements>>,
+): ReadonlyMap<Digest, Promise<boolean>> {
+  const isPlaced = (placement: Placement | Error | undefined): boolean =>
+    placement === "uploaded" || placement === "mounted";
+  return new Map(
+    blobs.flatMap(({ digest }) => {
+      const delivering = deliveries.get(digest);
+      return delivering === undefined
+        ? []
+        : [[digest, delivering.then((placements) => isPlaced(placements.get(repository.name)))]];
+    }),
+  );
+}
+
+async function withoutConfirmed(
+  placed: ReadonlySet<Digest>,
+  confirmations: ReadonlyMap<Digest, Promise<boolean>>,
+): Promise<ReadonlySet<Digest>> {
+  const answers = await Promise.all(
+    [...placed].map(async (digest) => [digest, await confirmations.get(digest)] as const),
+  );
+  return new Set(answers.flatMap(([digest, isThere]) => (isThere === true ? [] : [digest])));
 }
 
 function earlier(one: number | undefined, other: number | undefined): number | undefined {
@@ -134,6 +163,7 @@ async function complete(
   content: ImageContent,
   repository: Repository,
   placed: ReadonlySet<Digest>,
+  confirmations: ReadonlyMap<Digest, Promise<boolean>>,
   target: Target,
   shared: SharedWork,
 ): Promise<readonly Manifest[]> {
@@ -141,7 +171,8 @@ async function complete(
   const bringBack = (blobs: readonly Descriptor[]): Promise<void> =>
     deliverAgain(blobs, sources, repository.name, target, shared.downloads);
   const untracked = await putImage(content, repository, bringBack, target.signal);
-  const missing = await findMissing(content, repository, placed, target.signal);
+  const unconfirmed = await withoutConfirmed(placed, confirmations);
+  const missing = await findMissing(content, repository, unconfirmed, target.signal);
   if (isComplete(missing)) return untracked;
   target.options.log.warning(
     `${repository.reference}: the registry lost what it had taken; it is sent once more`,
