@@ -13,17 +13,19 @@ export interface Missing {
   readonly blobs: readonly Descriptor[];
 }
 
+/** For each blob of an image, whether a destination says that it is there. No also means that it could not be asked. */
+export type Confirmations = ReadonlyMap<Digest, Promise<boolean>>;
+
 /**
  * Asks a destination for each blob of an image as soon as it was placed there, while others are still on their way: at the
  * end of an image, when nothing moves, only what came last is left to ask for. Questions that wait for others come first.
  * @param placing for each blob, whether this run placed it there, once that is known; fails where it could not.
- * @returns for each blob, whether it is known to be there. False also means that it could not be asked.
  */
 export function confirmAhead(
   placing: ReadonlyMap<Digest, Promise<boolean>>,
   repository: Repository,
   signal: AbortSignal,
-): ReadonlyMap<Digest, Promise<boolean>> {
+): Confirmations {
   return new Map(
     [...placing].map(([digest, placed]) => {
       const ask = (isPlaced: boolean): boolean | Promise<boolean> =>
@@ -39,6 +41,7 @@ export function confirmAhead(
  * blob. What the destination said it had before is not asked for a second time. A registry's 201 is a promise; tags are
  * moved on an answer (P3).
  * @param placed blobs that were uploaded or mounted in this run.
+ * @param confirmations blobs that are asked for already; where the answer is yes, it counts.
  * @throws OperationError when it cannot be asked.
  */
 export async function findMissing(
@@ -46,13 +49,17 @@ export async function findMissing(
   repository: Repository,
   placed: ReadonlySet<Digest>,
   signal: AbortSignal,
+  confirmations: Confirmations = new Map(),
 ): Promise<Missing> {
   const nodes = [content.root, ...content.attachments.map(({ root }) => root)];
   const manifests = nodes.flatMap((node) => manifestsInOrder(node));
   const blobs = content.blobs.filter(({ digest }) => placed.has(digest));
   const [absentManifests, absentBlobs] = await Promise.all([
     absent(manifests, async ({ digest }) => (await repository.resolve(digest, signal))?.digest === digest),
-    absent(blobs, ({ digest }) => repository.hasBlob(digest, signal)),
+    absent(
+      blobs,
+      async ({ digest }) => (await confirmations.get(digest)) === true || repository.hasBlob(digest, signal),
+    ),
   ]);
   return { manifests: absentManifests, blobs: absentBlobs };
 }

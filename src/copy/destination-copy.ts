@@ -7,7 +7,7 @@ import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts";
 import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
-import { confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
+import { type Confirmations, confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
 import type { Downloads } from "./download.ts";
 import { type ImageContent, putImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
@@ -140,16 +140,6 @@ function placing(
   );
 }
 
-async function withoutConfirmed(
-  placed: ReadonlySet<Digest>,
-  confirmations: ReadonlyMap<Digest, Promise<boolean>>,
-): Promise<ReadonlySet<Digest>> {
-  const answers = await Promise.all(
-    [...placed].map(async (digest) => [digest, await confirmations.get(digest)] as const),
-  );
-  return new Set(answers.flatMap(([digest, isThere]) => (isThere === true ? [] : [digest])));
-}
-
 function earlier(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
@@ -163,7 +153,7 @@ async function complete(
   content: ImageContent,
   repository: Repository,
   placed: ReadonlySet<Digest>,
-  confirmations: ReadonlyMap<Digest, Promise<boolean>>,
+  confirmations: Confirmations,
   target: Target,
   shared: SharedWork,
 ): Promise<readonly Manifest[]> {
@@ -171,8 +161,7 @@ async function complete(
   const bringBack = (blobs: readonly Descriptor[]): Promise<void> =>
     deliverAgain(blobs, sources, repository.name, target, shared.downloads);
   const untracked = await putImage(content, repository, bringBack, target.signal);
-  const unconfirmed = await withoutConfirmed(placed, confirmations);
-  const missing = await findMissing(content, repository, unconfirmed, target.signal);
+  const missing = await findMissing(content, repository, placed, target.signal, confirmations);
   if (isComplete(missing)) return untracked;
   target.options.log.warning(
     `${repository.reference}: the registry lost what it had taken; it is sent once more`,
