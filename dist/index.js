@@ -54538,7 +54538,6 @@ const behindAll = -1;
  * Asks a destination for each blob of an image as soon as it was placed there, while others are still on their way: at the
  * end of an image, when nothing moves, only what came last is left to ask for. Questions that wait for others come first.
  * @param placing for each blob, whether this run placed it there, once that is known; fails where it could not.
- * @returns for each blob, whether it is known to be there. False also means that it could not be asked.
  */
 function confirmAhead(placing, repository, signal) {
     return new Map([...placing].map(([digest, placed]) => {
@@ -54552,15 +54551,16 @@ function confirmAhead(placing, repository, signal) {
  * blob. What the destination said it had before is not asked for a second time. A registry's 201 is a promise; tags are
  * moved on an answer (P3).
  * @param placed blobs that were uploaded or mounted in this run.
+ * @param confirmations blobs that are asked for already; where the answer is yes, it counts.
  * @throws OperationError when it cannot be asked.
  */
-async function findMissing(content, repository, placed, signal) {
+async function findMissing(content, repository, placed, signal, confirmations = new Map()) {
     const nodes = [content.root, ...content.attachments.map(({ root }) => root)];
     const manifests = nodes.flatMap((node) => manifestsInOrder(node));
     const blobs = content.blobs.filter(({ digest }) => placed.has(digest));
     const [absentManifests, absentBlobs] = await Promise.all([
         absent(manifests, async ({ digest }) => (await repository.resolve(digest, signal))?.digest === digest),
-        absent(blobs, ({ digest }) => repository.hasBlob(digest, signal)),
+        absent(blobs, async ({ digest }) => (await confirmations.get(digest)) === true || repository.hasBlob(digest, signal)),
     ]);
     return { manifests: absentManifests, blobs: absentBlobs };
 }
@@ -55131,10 +55131,6 @@ function placing({ blobs }, repository, deliveries) {
             : [[digest, delivering.then((placements) => isPlaced(placements.get(repository.name)))]];
     }));
 }
-async function withoutConfirmed(placed, confirmations) {
-    const answers = await Promise.all([...placed].map(async (digest) => [digest, await confirmations.get(digest)]));
-    return new Set(answers.flatMap(([digest, isThere]) => (isThere === true ? [] : [digest])));
-}
 function earlier(one, other) {
     return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
@@ -55146,8 +55142,7 @@ async function complete(step, content, repository, placed, confirmations, target
     const sources = shared.sourceRepositories(step.source);
     const bringBack = (blobs) => deliverAgain(blobs, sources, repository.name, target, shared.downloads);
     const untracked = await putImage(content, repository, bringBack, target.signal);
-    const unconfirmed = await withoutConfirmed(placed, confirmations);
-    const missing = await findMissing(content, repository, unconfirmed, target.signal);
+    const missing = await findMissing(content, repository, placed, target.signal, confirmations);
     if (confirm_isComplete(missing))
         return untracked;
     target.options.log.warning(`${repository.reference}: the registry lost what it had taken; it is sent once more`);
