@@ -9,6 +9,7 @@ import { describe, expect, test } from "vitest";
  */
 const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["index", /^src\/index\.ts$/],
+  ["main", /^src\/main\.ts$/],
   ["run", /^src\/run\.ts$/],
   ["stages of a run over several jobs", /^src\/stages-fan-out\.ts$/],
   ["stages of a check", /^src\/stages-check\.ts$/],
@@ -92,10 +93,10 @@ test("the plan is pure: no module of Node, and of oci only names and types", () 
   expect(impure.map(printed)).toEqual([]);
 });
 
-test("only src/index.ts and the inputs read the environment", () => {
+test("only src/main.ts and the inputs read the environment", () => {
   const readers = [...sources].filter(([, source]) => readsEnvironment(source)).map(([path]) => path);
-  expect(readers).toContain("src/index.ts");
-  expect(readers.filter((path) => !/^src\/(index|inputs(-[a-z]+)?)\.ts$/.test(path))).toEqual([]);
+  expect(readers).toContain("src/main.ts");
+  expect(readers.filter((path) => !/^src\/(main|inputs(-[a-z]+)?)\.ts$/.test(path))).toEqual([]);
 });
 
 describe("the checks themselves find", () => {

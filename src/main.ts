@@ -1,0 +1,77 @@
+import { writeFile } from "node:fs/promises";
+import * as core from "@actions/core";
+import { actionsLog } from "./actions-log.ts";
+import { systemClock } from "./clock.ts";
+import { givenSecrets, loadInputs, loadIssueReporting } from "./inputs.ts";
+import { isPostStep, loadState } from "./inputs-state.ts";
+import type { Log } from "./log.ts";
+import { createTransport } from "./oci/transport.ts";
+import { paintFor } from "./paint.ts";
+import { run as carryOut, cleanUp, explain, tellOfStop } from "./run.ts";
+import { terminalLog } from "./terminal-log.ts";
+
+/** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
+const postTime = 5 * 60_000;
+
+/** Every runner sets `GITHUB_ACTIONS`; without it, a person reads along. */
+function logOf(environment: Readonly<Record<string, string | undefined>>): Log {
+  // What calls itself dumb takes no codes, neither for colours nor for moving about.
+  const isTerminal = process.stdout.isTTY && environment.TERM !== "dumb";
+  const options = { debug: core.isDebug(), paint: paintFor(environment, isTerminal) };
+  if (environment.GITHUB_ACTIONS === "true") return actionsLog(options);
+  return terminalLog(process.stdout, { ...options, live: isTerminal });
+}
+
+/**
+ * The process of the Action: signals in, exit status out. `@github/local-action`, GitHub's own program for trying out an
+ * Action, calls it by this name. https://github.com/github/local-action#action-structure
+ */
+export async function run(): Promise<void> {
+  const log = logOf(process.env);
+  const cancelled = new AbortController();
+  // The runner sends SIGINT when a job is cancelled, and SIGTERM seconds later.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => cancelled.abort(new Error(`the run was cancelled (${signal})`)));
+  }
+  const ended = new AbortController();
+  const network = createTransport(log);
+  const step = { network, clock: systemClock, log };
+  const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
+  const issueReporting = isPost ? undefined : loadIssueReporting(process.env);
+  try {
+    // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
+    if (isPost && state.accessId === undefined) return;
+    // Before anything can be said about them, mistakes in them included.
+    for (const secret of givenSecrets(process.env)) log.mask(secret);
+    const inputs = loadInputs(process.env);
+    // Credential helpers run with this process's environment, and have no use for its inputs (P7).
+    for (const name of Object.keys(process.env)) if (name.startsWith("INPUT_")) delete process.env[name];
+    if (isPost) {
+      // A cancelled job runs this step as well, and what it does is not given up for a signal, but for its time.
+      const done = await cleanUp(inputs, state, { ...step, signal: AbortSignal.timeout(postTime) });
+      if (!done) process.exitCode = 1;
+      return;
+    }
+    const done = await carryOut(inputs, {
+      ...step,
+      signal: cancelled.signal,
+      ended: ended.signal,
+      saveState: core.saveState,
+      sink: {
+        setOutput: core.setOutput,
+        appendSummary: async (markdown: string) => {
+          await core.summary.addRaw(markdown).write();
+        },
+        writeFile,
+      },
+    });
+    if (!done) process.exitCode = 1;
+  } catch (error) {
+    log.error(explain(error));
+    process.exitCode = 1;
+    await tellOfStop(error, issueReporting, { ...step, signal: cancelled.signal });
+  } finally {
+    ended.abort();
+    await network.close();
+  }
+}
