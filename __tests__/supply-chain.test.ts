@@ -14,25 +14,30 @@ const manifest = v.parse(
   }),
   JSON.parse(textOf("package.json")),
 );
-const lockFile = v.parse(
-  v.object({
-    lockfileVersion: v.number(),
-    packages: v.record(v.string(), v.record(v.string(), v.unknown())),
-  }),
-  JSON.parse(textOf("package-lock.json")),
-);
-/** All packages but this one itself, by the folder that they go to. */
-const packages = Object.entries(lockFile.packages).filter(([folder]) => folder !== "");
+const lockFileSchema = v.object({
+  lockfileVersion: v.number(),
+  packages: v.record(v.string(), v.record(v.string(), v.unknown())),
+});
 
-/** The folders of the packages of which something is true. */
-function those(of: (entry: Readonly<Record<string, unknown>>, folder: string) => boolean): readonly string[] {
-  return packages.filter(([folder, entry]) => of(entry, folder)).map(([folder]) => folder);
+/** The form of a lock file, and the folders of its packages of which something is true. */
+function lockFileAt(path: string) {
+  const { lockfileVersion, packages: all } = v.parse(lockFileSchema, JSON.parse(textOf(path)));
+  /** All packages but the one itself that the file is of, by the folder that they go to. */
+  const packages = Object.entries(all).filter(([folder]) => folder !== "");
+  const those = (of: (entry: Readonly<Record<string, unknown>>, folder: string) => boolean) =>
+    packages.filter(([folder, entry]) => of(entry, folder)).map(([folder]) => folder);
+  return { lockfileVersion, those };
 }
 
-describe("the lock file", () => {
+const ownLockFile = "package-lock.json";
+const toolLockFile = ".ci/local-action/package-lock.json";
+
+describe.each([ownLockFile, toolLockFile])("%s", (path) => {
+  const { lockfileVersion, those } = lockFileAt(path);
+
   test("is of the form that npm 10 and 11 read, and holds packages", () => {
-    expect(lockFile.lockfileVersion).toBe(3);
-    expect(packages.length).toBeGreaterThan(50);
+    expect(lockfileVersion).toBe(3);
+    expect(those(() => true).length).toBeGreaterThan(50);
   });
 
   test("has a hash for every package", () => {
@@ -42,18 +47,22 @@ describe("the lock file", () => {
   test("names no server, no folder and no repository that a package is taken from", () => {
     expect(those(({ resolved, link }) => resolved !== undefined || link !== undefined)).toEqual([]);
   });
+});
 
-  test("has no package under another's name", () => {
-    expect(those(({ name }, folder) => name !== undefined && !folder.endsWith(`/${String(name)}`))).toEqual(
-      [],
-    );
-  });
+test("no package goes by another's name", () => {
+  const { those } = lockFileAt(ownLockFile);
+  expect(those(({ name }, folder) => name !== undefined && !folder.endsWith(`/${String(name)}`))).toEqual([]);
+});
 
-  test("has install scripts in the allowed packages alone", () => {
-    const allowed = Object.keys(manifest.allowScripts).filter((name) => manifest.allowScripts[name] === true);
-    const withScripts = those(({ hasInstallScript }) => hasInstallScript === true);
-    expect(withScripts).toEqual(allowed.map((name) => `node_modules/${name}`));
-  });
+test("install scripts are in the allowed packages alone", () => {
+  const allowed = Object.keys(manifest.allowScripts).filter((name) => manifest.allowScripts[name] === true);
+  const withScripts = lockFileAt(ownLockFile).those(({ hasInstallScript }) => hasInstallScript === true);
+  expect(withScripts).toEqual(allowed.map((name) => `node_modules/${name}`));
+});
+
+test("no install script of a tool of the tests is run", () => {
+  const installations = textOf(".ci/run").match(/^.*npm ci --prefix.*$/gm);
+  expect(installations).toEqual([expect.stringContaining(" --ignore-scripts ")]);
 });
 
 test("package.json names exact versions", () => {

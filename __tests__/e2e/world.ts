@@ -38,6 +38,8 @@ export interface World extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   /** What to give instead so that the login at `near` is wrong. */
   readonly wrongLogin: { inputs: Readonly<Record<string, string>>; env: Readonly<Record<string, string>> };
+  /** What runs the Action. Default: the built Action as a process. */
+  readonly run?: typeof runAction;
 }
 
 export interface RunOptions {
@@ -53,7 +55,7 @@ export interface RunOptions {
     : never;
 }
 
-/** Runs the built Action in a world. */
+/** Runs the Action in a world. */
 export async function act(world: World, options: RunOptions = {}): Promise<ActionResult> {
   const folder = await mkdtemp(join(tmpdir(), "action-"));
   try {
@@ -65,7 +67,8 @@ export async function act(world: World, options: RunOptions = {}): Promise<Actio
     };
     const env = { ...world.env, ...options.env };
     const environment = actionEnvironment(world, { event, inputs, folder, env });
-    return await runAction(environment, options.onStart === undefined ? {} : { onStart: options.onStart });
+    const run = world.run ?? runAction;
+    return await run(environment, options.onStart === undefined ? {} : { onStart: options.onStart });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
