@@ -3,7 +3,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { inputDefaults } from "../src/inputs.ts";
+import { givenSecrets, inputDefaults } from "../src/inputs.ts";
 import { type Given, load, mistakeLines, mistakesOf } from "./given-inputs.ts";
 
 describe("defaults", () => {
@@ -269,6 +269,41 @@ test("the runner's variables become the event and the folders", () => {
   expect(inputs.githubApiUrl.href).toBe("https://ghe.example/api/v3");
   expect(inputs.runner).toEqual({ temporaryFolder: "/runner/temp", dockerConfigFolder: "/home/me/.docker" });
   expect(load({}, { DOCKER_CONFIG: "/cfg", HOME: "/home/me" }).runner.dockerConfigFolder).toBe("/cfg");
+});
+
+describe("secrets", () => {
+  test("are all that action.yml and the tools of the clouds know, without the spaces that copying leaves", () => {
+    const environment = {
+      "INPUT_DOCKERHUB-TOKEN": " 1 ",
+      "INPUT_TCR-SECRET-ID": "2",
+      "INPUT_TCR-SECRET-KEY": "3\n",
+      "INPUT_TCR-SESSION-TOKEN": "4",
+      "INPUT_TCR-PASSWORD": "5",
+      "INPUT_GITHUB-TOKEN": "6",
+      TENCENTCLOUD_SECRET_ID: "7",
+      TENCENTCLOUD_SECRET_KEY: "8",
+      TENCENTCLOUD_TOKEN: "9",
+      TENCENTCLOUD_SECURITY_TOKEN: "10",
+      AWS_SECRET_ACCESS_KEY: " 11",
+      AWS_SESSION_TOKEN: "12",
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: "13",
+      AWS_ACCESS_KEY_ID: "no secret",
+      INPUT_DESTINATIONS: "no secret either",
+    };
+    const numbers = Array.from({ length: 13 }, (_, index) => String(index + 1));
+    expect([...givenSecrets(environment)].sort()).toEqual(numbers.sort());
+    expect(givenSecrets({})).toEqual([]);
+  });
+
+  test("an input named like one is among them", () => {
+    const { inputs } = parse(readFileSync("action.yml", "utf8")) as { inputs: Record<string, unknown> };
+    for (const name of Object.keys(inputs).filter((each) => /(?:token|password|secret-\w+)$/.test(each))) {
+      expect([name, givenSecrets({ [`INPUT_${name.toUpperCase()}`]: "a secret" })]).toEqual([
+        name,
+        ["a secret"],
+      ]);
+    }
+  });
 });
 
 describe("the copy engine's limits", () => {

@@ -206,9 +206,15 @@ const secretVariables = [
   "TENCENTCLOUD_SECRET_KEY",
   "TENCENTCLOUD_TOKEN",
   "TENCENTCLOUD_SECURITY_TOKEN",
+  "AWS_SECRET_ACCESS_KEY",
+  "AWS_SESSION_TOKEN",
+  "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
 ] as const;
 
-/** The secrets as they were given: to be known before a message about a mistake in them is put together. */
+/**
+ * All secrets that a run is given, as they were given: to be masked before a message about a mistake in them is put together.
+ * Secrets that are derived from them are masked where they arise.
+ */
 export function givenSecrets(environment: Environment): readonly string[] {
   const values = [
     ...secretInputs.map((name) => inputText(environment, name)),

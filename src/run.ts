@@ -5,7 +5,6 @@ import { readEventFile, readTrigger } from "./github/event.ts";
 import { resolveSelection } from "./github/selection.ts";
 import type { Inputs, IssueReporting, Mode } from "./inputs.ts";
 import type { StepState } from "./inputs-state.ts";
-import type { Log } from "./log.ts";
 import type { Estimate } from "./plan/estimate.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Version } from "./plan/version.ts";
@@ -41,7 +40,6 @@ const nothing = { copies: [], prunes: [], bytesRead: 0 } as const;
  * @throws InputError or OperationError when no plan can be made or read; nothing was written anywhere then.
  */
 export async function run(inputs: Inputs, context: RunContext): Promise<boolean> {
-  maskSecrets(inputs, context.log);
   const { mode } = inputs;
   if (inputs.check) return check(inputs, context);
   if (mode.kind === "copy") return copyShare(mode, inputs, context);
@@ -60,7 +58,6 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
  * @returns whether nothing is left behind.
  */
 export async function cleanUp(inputs: Inputs, state: StepState, context: StepContext): Promise<boolean> {
-  maskSecrets(inputs, context.log);
   return closeOpened(inputs, state, context);
 }
 
@@ -167,23 +164,6 @@ async function publish(
   const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
   const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;
   return report(result, places, inputs, context);
-}
-
-/** Every secret that was given, before anything is done that could print it. Derived ones are masked where they arise. */
-function maskSecrets(inputs: Inputs, log: Log): void {
-  const { dockerHubLogin, tencentCloudKey, tcrLogin, awsKey, githubToken, idTokenRequest } = inputs;
-  const secrets = [
-    dockerHubLogin?.password,
-    tencentCloudKey?.secretId,
-    tencentCloudKey?.secretKey,
-    tencentCloudKey?.sessionToken,
-    tcrLogin?.password,
-    awsKey?.secretAccessKey,
-    awsKey?.sessionToken,
-    githubToken,
-    idTokenRequest?.token,
-  ];
-  for (const secret of secrets) if (secret !== undefined) log.mask(secret);
 }
 
 /** Tells by an issue that a run stopped before it could report anything, where that is wanted. Throws nothing. */
