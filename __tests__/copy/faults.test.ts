@@ -101,6 +101,22 @@ describe("a destination in trouble", () => {
     expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
   });
 
+  it("believes no earlier answer about a blob once a manifest has shown that it was lost", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const body = JSON.stringify({ errors: [{ code: "MANIFEST_BLOB_UNKNOWN", message: "blob unknown" }] });
+    const manifest = { method: "PUT", path: /mirror\/trivy\/manifests/ };
+    destination?.fault({ when: manifest, effect: { status: 400, body } });
+    // Asked before the copy, while the rest is on its way, for bringing it back, and at the end: from there on it is gone.
+    const layer = { method: "HEAD", path: new RegExp(trivyLayer) };
+    destination?.fault({ when: layer, skip: 3, times: Infinity, effect: { status: 404 } });
+    const { outcomes } = await world.run(release(world));
+    expect(outcomes.map(({ failure }) => failure).join()).toContain(
+      "took these twice and does not have them",
+    );
+    expect(destination?.tagWrites).toEqual([]);
+  });
+
   it("sets no tag when the registry does not have what it took", async () => {
     await using world = await startWorld({ destinations: [{}] });
     const [destination] = world.destinations;

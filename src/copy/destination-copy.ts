@@ -158,10 +158,14 @@ async function complete(
   shared: SharedWork,
 ): Promise<readonly Manifest[]> {
   const sources = shared.sourceRepositories(step.source);
-  const bringBack = (blobs: readonly Descriptor[]): Promise<void> =>
-    deliverAgain(blobs, sources, repository.name, target, shared.downloads);
+  // What was said about blobs before one of them turned out to be lost does not count.
+  let counting: Confirmations | undefined = confirmations;
+  const bringBack = (blobs: readonly Descriptor[]): Promise<void> => {
+    counting = undefined;
+    return deliverAgain(blobs, sources, repository.name, target, shared.downloads);
+  };
   const untracked = await putImage(content, repository, bringBack, target.signal);
-  const missing = await findMissing(content, repository, placed, target.signal, confirmations);
+  const missing = await findMissing(content, repository, placed, target.signal, counting);
   if (isComplete(missing)) return untracked;
   target.options.log.warning(
     `${repository.reference}: the registry lost what it had taken; it is sent once more`,
