@@ -8,7 +8,7 @@ import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/ima
 import { type ProfileName, type StandIn, startProfile } from "../../sandbox/profiles.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { systemClock } from "../../src/clock.ts";
-import { loadInputs } from "../../src/inputs.ts";
+import { givenSecrets, loadInputs } from "../../src/inputs.ts";
 import { explain, run } from "../../src/run.ts";
 import { openNetwork } from "../hostile/clients.ts";
 import { recordingLog } from "../recording-log.ts";
@@ -125,6 +125,8 @@ async function runHere(environment: Readonly<Record<string, string>>): Promise<R
   const ended = signal;
   const saveState = () => undefined;
   const context = { network, clock: systemClock, log, signal, sink, ended, saveState };
+  // As the process of the Action does before anything else.
+  for (const secret of givenSecrets(environment)) log.mask(secret);
   const done = await run(loadInputs(environment), context).catch((error: unknown) => {
     lines.push(explain(error));
     return false;
