@@ -6,9 +6,9 @@ import type { FaultAction } from "../../sandbox/faults.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { Budget } from "../../src/copy/budget.ts";
 import { Downloads } from "../../src/copy/download.ts";
+import { GarbageCollection } from "../../src/copy/garbage-collection.ts";
 import { RecentChunks } from "../../src/copy/recent-chunks.ts";
 import type { SpooledBlob } from "../../src/copy/spool.ts";
-import { YoungGarbage } from "../../src/copy/young-garbage.ts";
 import { silentLog } from "../../src/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -86,7 +86,7 @@ export async function startDownloadWorld(options: DownloadWorldOptions = {}): Pr
     folder,
     budget: new Budget(spoolLimit),
     recent: new RecentChunks(1e6),
-    garbage: new YoungGarbage(),
+    garbage: new GarbageCollection(),
     slotsOf: () => slots,
     splitLimit,
     clock: hastyClock,

@@ -10,6 +10,7 @@ import { blobNeeds, type SourceRepositories } from "./blob-needs.ts";
 import { Budget } from "./budget.ts";
 import { type Contents, copyToDestination } from "./destination-copy.ts";
 import { Downloads } from "./download.ts";
+import { GarbageCollection } from "./garbage-collection.ts";
 import { type ImageContent, readImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
@@ -17,7 +18,6 @@ import { RecentChunks } from "./recent-chunks.ts";
 import { makeSpoolFolder } from "./spool-folder.ts";
 import { Target, type TargetOptions } from "./target.ts";
 import { type PinnedConnections, TransferSlots } from "./transfer-slots.ts";
-import { YoungGarbage } from "./young-garbage.ts";
 
 /** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 512 KiB each. */
 const recentLimit = 4 * 1024 * 1024;
@@ -82,7 +82,7 @@ async function copyThrough(
     folder,
     budget: new Budget(context.spoolLimit),
     recent: new RecentChunks(recentLimit),
-    garbage: new YoungGarbage(),
+    garbage: new GarbageCollection(),
     slotsOf: (registry) => slots.downloadsFrom(registry, () => downloads.bytesRead),
   });
   slots.splitLargeBlobs(downloads);

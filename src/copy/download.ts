@@ -8,9 +8,9 @@ import type { Repository } from "../oci/repository.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection, type RetryPolicy } from "../oci/retry.ts";
 import type { Slots } from "../oci/slots.ts";
 import type { Budget } from "./budget.ts";
+import type { GarbageCollection } from "./garbage-collection.ts";
 import type { RecentChunks } from "./recent-chunks.ts";
 import { ContentError, SpooledBlob } from "./spool.ts";
-import type { YoungGarbage } from "./young-garbage.ts";
 
 /** A blob that some destination may need, and who may ask for it. */
 interface Planned {
@@ -30,7 +30,7 @@ export interface DownloadContext {
   readonly folder: string;
   readonly budget: Budget;
   readonly recent: RecentChunks;
-  readonly garbage: YoungGarbage;
+  readonly garbage: GarbageCollection;
   /** Download slots of a source registry. */
   readonly slotsOf: (registry: string) => Slots;
   readonly clock: Clock;

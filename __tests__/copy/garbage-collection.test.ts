@@ -1,12 +1,14 @@
+import { constants, PerformanceObserver } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
-import { YoungGarbage } from "../../src/copy/young-garbage.ts";
+import { GarbageCollection } from "../../src/copy/garbage-collection.ts";
 
 const mebibyte = 1024 * 1024;
 
 describe("the garbage of downloads", () => {
   test("is collected each time that 16 MiB more were received", () => {
     const collect = vi.fn();
-    const garbage = new YoungGarbage(collect);
+    const garbage = new GarbageCollection(collect);
     const collections = Array.from({ length: 50 }, () => {
       garbage.received(mebibyte);
       return collect.mock.calls.length;
@@ -17,7 +19,7 @@ describe("the garbage of downloads", () => {
   });
 
   test("is really collected", () => {
-    const garbage = new YoungGarbage();
+    const garbage = new GarbageCollection();
     const held: Buffer[] = [];
     const before = process.memoryUsage().arrayBuffers;
     for (let count = 0; count < 200; count += 1) {
@@ -31,5 +33,22 @@ describe("the garbage of downloads", () => {
     expect(piledUp).toBeGreaterThan(8 * mebibyte);
     expect(left).toBeLessThan(4 * mebibyte);
     expect(held).toHaveLength(10);
+  });
+
+  test("is never looked for in small steps, with threads of V8 beside", async () => {
+    new GarbageCollection();
+    const kinds: unknown[] = [];
+    const observer = new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries()) kinds.push((detail as { kind: number }).kind);
+    });
+    observer.observe({ entryTypes: ["gc"] });
+    for (let megabytes = 0; megabytes < 1000; megabytes += 1) {
+      Buffer.allocUnsafeSlow(mebibyte);
+      if (megabytes % 20 === 0) await sleep(1);
+    }
+    await sleep(10);
+    observer.disconnect();
+    expect(kinds).toContain(constants.NODE_PERFORMANCE_GC_MAJOR);
+    expect(kinds).not.toContain(constants.NODE_PERFORMANCE_GC_INCREMENTAL);
   });
 });
