@@ -8,16 +8,27 @@ import { runInNewContext } from "node:vm";
 const receivedLimit = 16 * 1024 * 1024;
 
 /**
+ * Of so many collections, one is of the whole heap: each 128 MiB received, which takes about 20 ms. Every fourth took
+ * more CPU time; without any, three releases at once took more than 200 MiB of memory.
+ */
+const wholeEvery = 8;
+
+/** Collects what is young, or all. */
+export type Collect = (which: "minor" | "major") => void;
+
+/**
  * Has the garbage of downloads collected in time. Each read of a socket gives a new buffer of up to 64 KiB, dead a few
  * milliseconds later, of which V8's young heap holds only a small object. So V8 waits until dozens of megabytes of them have
- * piled up, and then marks the whole heap. To collect the young heap now and then costs less and keeps the memory flat.
+ * piled up, and then marks the whole heap. To collect the young heap now and then costs less and keeps the memory flat; what
+ * lived long enough to be no longer young goes with the whole heap, more rarely.
  */
 export class GarbageCollection {
-  readonly #collectYoung: () => void;
+  readonly #collect: Collect;
   #received = 0;
+  #collections = 0;
 
-  constructor(collectYoung: () => void = collectorForTransfers()) {
-    this.#collectYoung = collectYoung;
+  constructor(collect: Collect = collectorForTransfers()) {
+    this.#collect = collect;
   }
 
   /** Counts bytes that came from a socket. */
@@ -25,24 +36,25 @@ export class GarbageCollection {
     this.#received += bytes;
     if (this.#received < receivedLimit) return;
     this.#received = 0;
-    this.#collectYoung();
+    this.#collections += 1;
+    this.#collect(this.#collections % wholeEvery === 0 ? "major" : "minor");
   }
 }
 
 /**
  * Sets V8's collector up for moving bytes. The runner starts Node.js without flags, so they are set here, and hold for the
  * process. They save memory and time; nothing depends on them.
- * - Where all of the heap is marked, it is in one go: some twenty megabytes, which takes as many milliseconds, and nobody
- *   waits for an answer meanwhile. V8 would mark in small steps with threads of its own beside, for which a release in the
- *   benchmark without links took a fifth more CPU time.
- * - The collector of the young heap is uncovered: a context made after the flag was set has it.
+ * - The whole heap is marked in one go: fifteen megabytes or so, and nobody waits for an answer meanwhile. V8 would mark in
+ *   small steps with threads of its own beside, for which one layer of 2 GiB in the benchmark without links took a quarter
+ *   more CPU time.
+ * - The collector is uncovered: a context made after the flag was set has it.
  *
  * https://nodejs.org/api/v8.html#v8setflagsfromstringflags
- * @returns what collects the young heap; what does nothing, where there is no such thing.
+ * @returns the collector; what does nothing, where it cannot be had.
  */
-function collectorForTransfers(): () => void {
+function collectorForTransfers(): Collect {
   setFlagsFromString("--no-incremental-marking");
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("globalThis.gc");
-  return typeof collect === "function" ? () => collect({ type: "minor" }) : () => undefined;
+  return typeof collect === "function" ? (which) => collect({ type: which }) : () => undefined;
 }
