@@ -20,11 +20,25 @@ describe("how a destination's blobs are cut", () => {
     const { target } = world;
     expect([target.chunk, target.mayChunk]).toEqual([undefined, true]);
     target.broke(40 * mebibyte, undefined);
-    expect(target.chunk).toEqual({ size: 10 * mebibyte, ownConnection: true });
+    expect(target.chunk).toEqual({ size: 10 * mebibyte, ownConnection: true, breaks: 1 });
     target.broke(3 * mebibyte, target.chunk);
     expect(target.chunk?.size).toBe(2.5 * mebibyte);
     for (let more = 0; more < 5; more += 1) target.broke(mebibyte, target.chunk);
     expect(target.chunk?.size).toBe(mebibyte);
+  });
+
+  test("into smaller parts while more connections share the link, so that each takes no longer", async () => {
+    await using world = await startUploadWorld();
+    const { target } = world;
+    const { uploads } = target.options;
+    const before = uploads.limit;
+    target.broke(40 * mebibyte, undefined);
+    uploads.resize(before);
+    expect([uploads.limit, target.chunk?.size]).toEqual([2 * before, 5 * mebibyte]);
+    uploads.resize(-before);
+    expect(target.chunk?.size).toBe(10 * mebibyte);
+    uploads.resize(1 - before);
+    expect([uploads.limit, target.chunk?.size]).toEqual([1, 10 * mebibyte]);
   });
 
   test("by one cut of the link once, however many uploads it breaks", async () => {
@@ -43,9 +57,9 @@ describe("how a destination's blobs are cut", () => {
   test("from the start where the registry takes only so much, and smaller when that breaks", async () => {
     await using world = await startUploadWorld({ knownAs: "goharbor.azurecr.io" });
     const { target } = world;
-    expect(target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false });
+    expect(target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false, breaks: 0 });
     target.broke(9 * mebibyte, target.chunk);
-    expect(target.chunk).toEqual({ size: 4 * mebibyte, ownConnection: true });
+    expect(target.chunk).toEqual({ size: 4 * mebibyte, ownConnection: true, breaks: 1 });
   });
 
   test("never where several chunks break an upload", async () => {

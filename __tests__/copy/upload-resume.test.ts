@@ -52,6 +52,22 @@ describe("an upload that breaks", () => {
     expect(ranges(world)).toEqual([`PATCH 0-${size - 1}`, `PUT ${size}-1999999`]);
   });
 
+  test("is followed by smaller parts while more connections share the link, in the same upload too", async () => {
+    await using world = await startUploadWorld();
+    const { target, server } = world;
+    target.broke(24 * mebibyte, undefined);
+    const more = (): void => target.options.uploads.resize(8);
+    server.fault({ when: patch, effect: { run: more } });
+    const nine = randomBytes("nine", 9 * mebibyte);
+    await world.upload(nine);
+    expect(world.holds(nine)).toBe(true);
+    expect(ranges(world)).toEqual([
+      `PATCH 0-${6 * mebibyte - 1}`,
+      `PATCH ${6 * mebibyte}-${8 * mebibyte - 1}`,
+      `PUT ${8 * mebibyte}-${9 * mebibyte - 1}`,
+    ]);
+  });
+
   test("gets through as long as bytes move, however often it breaks", async () => {
     await using world = await startUploadWorld();
     for (const when of [put, patch])
@@ -236,7 +252,7 @@ describe("the registry's word", () => {
     expect(error.message).toContain("the registry says that it has 0 bytes, which cannot be");
     expect(count(world, "PATCH")).toBe(6);
     // Nothing broke, so nothing has to be cut smaller.
-    expect(world.target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false });
+    expect(world.target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false, breaks: 0 });
   });
 
   test("that it has the blob is enough, where only its answer was lost", async () => {

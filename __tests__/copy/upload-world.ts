@@ -105,7 +105,7 @@ function targetOptions(
     name: `${server.host}/mirror`,
     registry: knownAs,
     path: "mirror",
-    uploads: new Slots({ start: 4, ceiling: 4, growth: "measured" }, hastyClock),
+    uploads: new Slots({ start: 4, ceiling: 16, growth: "measured" }, hastyClock),
     openings: new Slots({ start: 6, ceiling: 6, growth: "measured" }, hastyClock),
     smallUploads: new Slots({ start: 16, ceiling: 16 }, hastyClock),
     clock: hastyClock,

@@ -48,6 +48,8 @@ export interface Chunk {
   /** Bytes a request. */
   readonly size: number;
   readonly ownConnection: boolean;
+  /** Breaks that it is the answer to. */
+  readonly breaks: number;
 }
 
 /** One destination during the copy: its repositories, its slots, and whether it still works. */
@@ -58,14 +60,16 @@ export class Target {
   readonly #repositories = new Map<string, Repository>();
   readonly #tidying: Promise<unknown>[] = [];
   #failuresInARow = 0;
-  #chunk: Chunk | undefined;
+  /** Bytes a request, and for how many connections that holds; undefined: no limit. */
+  #chunk: { readonly size: number; readonly connections: number } | undefined;
+  #breaks = 0;
   #joinsWrongly = false;
 
   constructor(options: TargetOptions) {
     this.options = options;
     this.signal = AbortSignal.any([options.signal, this.#down.signal]);
     const { form } = options.client.vendor.upload;
-    if ("chunk" in form) this.#chunk = { size: form.chunk, ownConnection: false };
+    if ("chunk" in form) this.#chunk = { size: form.chunk, connections: Number.POSITIVE_INFINITY };
   }
 
   /** Whether an upload may consist of several requests here. */
@@ -78,23 +82,30 @@ export class Target {
     return this.options.client.vendor.upload.form.kind === "patched";
   }
 
-  /** How blobs are cut here now; undefined: not at all. */
+  /**
+   * How blobs are cut here now; undefined: not at all. With more connections than at the last break, each gets a smaller
+   * part of the link, and parts that took as long as before would live long enough to be cut.
+   */
   get chunk(): Chunk | undefined {
-    return this.#chunk;
+    if (this.#chunk === undefined) return undefined;
+    const { size, connections } = this.#chunk;
+    const share = Math.min(1, connections / this.options.uploads.limit);
+    const breaks = this.#breaks;
+    return { size: Math.max(smallestChunk, Math.floor(size * share)), ownConnection: breaks > 0, breaks };
   }
 
   /**
    * An upload broke after a connection had carried so many bytes. From now on parts are sent of a quarter of that, each on
-   * a connection of its own: a link that cuts connections after a while does not get to cut those, also when more
-   * connections share it. A part that is cut all the same costs the whole upload at registries that do not go on then.
+   * a connection of its own: a link that cuts connections after a while does not get to cut those. A part that is cut all
+   * the same costs the whole upload at registries that do not go on then.
    * @param used how the broken upload was cut. One cut of the link breaks all uploads at once; those that were begun
    * before the first of them was told here say nothing about the smaller parts.
    */
   broke(carried: number, used: Chunk | undefined): void {
     // A connection that broke after a few bytes says that it was a bad one, not how much a good one carries.
-    if (!this.mayChunk || carried < smallestChunk || used !== this.#chunk) return;
-    const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / partOfBroken));
-    this.#chunk = { size, ownConnection: true };
+    if (!this.mayChunk || carried < smallestChunk || (used?.breaks ?? 0) !== this.#breaks) return;
+    this.#breaks += 1;
+    this.#chunk = { size: (used?.size ?? carried) / partOfBroken, connections: this.options.uploads.limit };
   }
 
   /**

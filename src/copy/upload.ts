@@ -25,7 +25,7 @@ interface Position {
   received: number;
   /** Bytes that were handed to the connection, confirmed or not. */
   sent: number;
-  /** How the blob was cut when the last request began. */
+  /** How blobs were cut when the last request began. */
   chunk: Chunk | undefined;
   /** The body that is being sent. A body whose request has broken may still get a chunk, which must not count. */
   body: symbol | undefined;
@@ -190,16 +190,17 @@ async function sendRest(
     await upload.finish(descriptor, once(bytes), from, { signal: target.signal });
     return;
   }
-  const { chunk } = target;
-  position.chunk = chunk;
-  while (chunk !== undefined && descriptor.size - position.received > chunk.size)
-    await sendPart(spooled, position, upload, chunk.size, target);
+  for (;;) {
+    const length = nextLength(descriptor.size, position, target);
+    if (position.received + length === descriptor.size) break;
+    await sendPart(spooled, position, upload, length, target);
+  }
   await watched(target, (signal, watch) => {
     const rest = counted(spooled, position.received, descriptor.size, position, target);
     const body = watch(thenCall(rest, afterLastByte));
     return upload.finish(descriptor, body, position.received, {
       signal,
-      ownConnection: chunk?.ownConnection ?? false,
+      ownConnection: position.chunk?.ownConnection ?? false,
     });
   });
 }
@@ -213,14 +214,17 @@ async function sendPatched(
   afterLastByte: () => void,
 ): Promise<void> {
   const { descriptor } = spooled;
-  const { chunk } = target;
-  position.chunk = chunk;
   while (position.received < descriptor.size) {
-    const left = descriptor.size - position.received;
-    await sendPart(spooled, position, upload, Math.min(left, chunk?.size ?? left), target);
+    await sendPart(spooled, position, upload, nextLength(descriptor.size, position, target), target);
   }
   afterLastByte();
   await upload.finish(descriptor, nothing(), descriptor.size, { signal: target.signal });
+}
+
+/** Decides about the next request: it takes all that is left, or a part as large as the link allows now. */
+function nextLength(size: number, position: Position, target: Target): number {
+  position.chunk = target.chunk;
+  return Math.min(size - position.received, position.chunk?.size ?? Number.POSITIVE_INFINITY);
 }
 
 /** Sends the next bytes by PATCH. */
