@@ -48737,7 +48737,7 @@ module.exports = {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5575);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1142);
 // What GitHub's runner starts. A file of its own, so that others can start `main.ts`, such as `@github/local-action`.
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
@@ -48747,7 +48747,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 5575:
+/***/ 1142:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -64358,30 +64358,34 @@ async function sendRest(repository, spooled, position, target, afterLastByte) {
         await upload.finish(descriptor, once(bytes), from, { signal: target.signal });
         return;
     }
-    const { chunk } = target;
-    position.chunk = chunk;
-    while (chunk !== undefined && descriptor.size - position.received > chunk.size)
-        await sendPart(spooled, position, upload, chunk.size, target);
+    for (;;) {
+        const length = nextLength(descriptor.size, position, target);
+        if (position.received + length === descriptor.size)
+            break;
+        await sendPart(spooled, position, upload, length, target);
+    }
     await watched(target, (signal, watch) => {
         const rest = counted(spooled, position.received, descriptor.size, position, target);
         const body = watch(thenCall(rest, afterLastByte));
         return upload.finish(descriptor, body, position.received, {
             signal,
-            ownConnection: chunk?.ownConnection ?? false,
+            ownConnection: position.chunk?.ownConnection ?? false,
         });
     });
 }
 /** Sends all bytes by PATCH and ends with an empty PUT, for registries that take a blob in no other way. */
 async function sendPatched(spooled, position, upload, target, afterLastByte) {
     const { descriptor } = spooled;
-    const { chunk } = target;
-    position.chunk = chunk;
     while (position.received < descriptor.size) {
-        const left = descriptor.size - position.received;
-        await sendPart(spooled, position, upload, Math.min(left, chunk?.size ?? left), target);
+        await sendPart(spooled, position, upload, nextLength(descriptor.size, position, target), target);
     }
     afterLastByte();
     await upload.finish(descriptor, nothing(), descriptor.size, { signal: target.signal });
+}
+/** Decides about the next request: it takes all that is left, or a part as large as the link allows now. */
+function nextLength(size, position, target) {
+    position.chunk = target.chunk;
+    return Math.min(size - position.received, position.chunk?.size ?? Number.POSITIVE_INFINITY);
 }
 /** Sends the next bytes by PATCH. */
 async function sendPart(spooled, position, upload, size, target) {
@@ -65966,6 +65970,64 @@ function aborted(signal) {
     });
 }
 
+;// CONCATENATED MODULE: external "node:v8"
+const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
+;// CONCATENATED MODULE: external "node:vm"
+const external_node_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:vm");
+;// CONCATENATED MODULE: ./src/copy/garbage-collection.ts
+
+
+/**
+ * Bytes received between two collections. A collection of what is young takes 1 or 2 ms, and a link of 100 MB/s costs six
+ * of them a second. Of 8 to 32 MiB, 16 took the least time and memory in the benchmark without links.
+ */
+const receivedLimit = 16 * 1024 * 1024;
+/**
+ * Of so many collections, one is of the whole heap: each 128 MiB received, which takes about 20 ms. Every fourth took
+ * more CPU time; without any, three releases at once took more than 200 MiB of memory.
+ */
+const wholeEvery = 8;
+/**
+ * Has the garbage of downloads collected in time. Each read of a socket gives a new buffer of up to 64 KiB, dead a few
+ * milliseconds later, of which V8's young heap holds only a small object. So V8 waits until dozens of megabytes of them have
+ * piled up, and then marks the whole heap. To collect the young heap now and then costs less and keeps the memory flat; what
+ * lived long enough to be no longer young goes with the whole heap, more rarely.
+ */
+class GarbageCollection {
+    #collect;
+    #received = 0;
+    #collections = 0;
+    constructor(collect = collectorForTransfers()) {
+        this.#collect = collect;
+    }
+    /** Counts bytes that came from a socket. */
+    received(bytes) {
+        this.#received += bytes;
+        if (this.#received < receivedLimit)
+            return;
+        this.#received = 0;
+        this.#collections += 1;
+        this.#collect(this.#collections % wholeEvery === 0 ? "major" : "minor");
+    }
+}
+/**
+ * Sets V8's collector up for moving bytes. The runner starts Node.js without flags, so they are set here, and hold for the
+ * process. They save memory and time; nothing depends on them.
+ * - The whole heap is marked in one go: fifteen megabytes or so, and nobody waits for an answer meanwhile. V8 would mark in
+ *   small steps with threads of its own beside, for which one layer of 2 GiB in the benchmark without links took a quarter
+ *   more CPU time.
+ * - The collector is uncovered: a context made after the flag was set has it.
+ *
+ * https://nodejs.org/api/v8.html#v8setflagsfromstringflags
+ * @returns the collector; what does nothing, where it cannot be had.
+ */
+function collectorForTransfers() {
+    (0,external_node_v8_namespaceObject.setFlagsFromString)("--no-incremental-marking");
+    (0,external_node_v8_namespaceObject.setFlagsFromString)("--expose-gc");
+    const collect = (0,external_node_vm_namespaceObject.runInNewContext)("globalThis.gc");
+    return typeof collect === "function" ? (which) => collect({ type: which }) : () => undefined;
+}
+
 ;// CONCATENATED MODULE: ./src/copy/progress.ts
 
 
@@ -66646,14 +66708,16 @@ class Target {
     #repositories = new Map();
     #tidying = [];
     #failuresInARow = 0;
+    /** Bytes a request, and for how many connections that holds; undefined: no limit. */
     #chunk;
+    #breaks = 0;
     #joinsWrongly = false;
     constructor(options) {
         this.options = options;
         this.signal = AbortSignal.any([options.signal, this.#down.signal]);
         const { form } = options.client.vendor.upload;
         if ("chunk" in form)
-            this.#chunk = { size: form.chunk, ownConnection: false };
+            this.#chunk = { size: form.chunk, connections: Number.POSITIVE_INFINITY };
     }
     /** Whether an upload may consist of several requests here. */
     get mayChunk() {
@@ -66663,23 +66727,31 @@ class Target {
     get endsEmpty() {
         return this.options.client.vendor.upload.form.kind === "patched";
     }
-    /** How blobs are cut here now; undefined: not at all. */
+    /**
+     * How blobs are cut here now; undefined: not at all. With more connections than at the last break, each gets a smaller
+     * part of the link, and parts that took as long as before would live long enough to be cut.
+     */
     get chunk() {
-        return this.#chunk;
+        if (this.#chunk === undefined)
+            return undefined;
+        const { size, connections } = this.#chunk;
+        const share = Math.min(1, connections / this.options.uploads.limit);
+        const breaks = this.#breaks;
+        return { size: Math.max(smallestChunk, Math.floor(size * share)), ownConnection: breaks > 0, breaks };
     }
     /**
      * An upload broke after a connection had carried so many bytes. From now on parts are sent of a quarter of that, each on
-     * a connection of its own: a link that cuts connections after a while does not get to cut those, also when more
-     * connections share it. A part that is cut all the same costs the whole upload at registries that do not go on then.
+     * a connection of its own: a link that cuts connections after a while does not get to cut those. A part that is cut all
+     * the same costs the whole upload at registries that do not go on then.
      * @param used how the broken upload was cut. One cut of the link breaks all uploads at once; those that were begun
      * before the first of them was told here say nothing about the smaller parts.
      */
     broke(carried, used) {
         // A connection that broke after a few bytes says that it was a bad one, not how much a good one carries.
-        if (!this.mayChunk || carried < smallestChunk || used !== this.#chunk)
+        if (!this.mayChunk || carried < smallestChunk || (used?.breaks ?? 0) !== this.#breaks)
             return;
-        const size = Math.max(smallestChunk, Math.floor((this.#chunk?.size ?? carried) / partOfBroken));
-        this.#chunk = { size, ownConnection: true };
+        this.#breaks += 1;
+        this.#chunk = { size: (used?.size ?? carried) / partOfBroken, connections: this.options.uploads.limit };
     }
     /**
      * The registry made other content of what it was sent. Where that was several requests, it joins them wrongly, as some
@@ -66894,49 +66966,6 @@ class TransferSlots {
     }
 }
 
-;// CONCATENATED MODULE: external "node:v8"
-const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
-;// CONCATENATED MODULE: external "node:vm"
-const external_node_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:vm");
-;// CONCATENATED MODULE: ./src/copy/young-garbage.ts
-
-
-/**
- * Bytes received between two collections. A collection of what is young takes 1 or 2 ms, and a link of 100 MB/s costs six
- * of them a second. Of 8 to 32 MiB, 16 took the least time and memory in the benchmark without links.
- */
-const receivedLimit = 16 * 1024 * 1024;
-/**
- * Has the garbage of downloads collected in time. Each read of a socket gives a new buffer of up to 64 KiB, dead a few
- * milliseconds later, of which V8's young heap holds only a small object. So V8 waits until dozens of megabytes of them have
- * piled up, and then marks the whole heap. To collect the young heap now and then costs less and keeps the memory flat.
- */
-class YoungGarbage {
-    #collect;
-    #received = 0;
-    constructor(collect = youngCollector()) {
-        this.#collect = collect;
-    }
-    /** Counts bytes that came from a socket. */
-    received(bytes) {
-        this.#received += bytes;
-        if (this.#received < receivedLimit)
-            return;
-        this.#received = 0;
-        this.#collect();
-    }
-}
-/**
- * V8's own collector of the young heap. The runner starts Node.js without flags, so it is uncovered here: a context made
- * after the flag was set has it. Where it does not, nothing is done: it saves memory, nothing depends on it.
- * https://nodejs.org/api/v8.html#v8setflagsfromstringflags
- */
-function youngCollector() {
-    (0,external_node_v8_namespaceObject.setFlagsFromString)("--expose-gc");
-    const collect = (0,external_node_vm_namespaceObject.runInNewContext)("globalThis.gc");
-    return typeof collect === "function" ? () => collect({ type: "minor" }) : () => undefined;
-}
-
 ;// CONCATENATED MODULE: ./src/copy/copy.ts
 
 
@@ -66984,7 +67013,7 @@ async function copyThrough(folder, steps, context) {
         folder,
         budget: new Budget(context.spoolLimit),
         recent: new RecentChunks(recentLimit),
-        garbage: new YoungGarbage(),
+        garbage: new GarbageCollection(),
         slotsOf: (registry) => slots.downloadsFrom(registry, () => downloads.bytesRead),
     });
     slots.splitLargeBlobs(downloads);
