@@ -9,8 +9,8 @@ import {
   readSections,
   withSections,
 } from "../scripts/readme-sections.ts";
-import { inputDefaults } from "../src/inputs.ts";
-import { silentLog } from "../src/log.ts";
+import { inputDefaults } from "../src/inputs/inputs.ts";
+import { silentLog } from "../src/log/log.ts";
 import { keepByChoices, newest } from "../src/plan/retention.ts";
 import { versionOf } from "../src/plan/version.ts";
 import { writeReport } from "../src/report/write.ts";

@@ -1,15 +1,15 @@
 /** What a message says when a right is missing: what to change, and where. */
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import { createHubApi } from "../src/destinations/docker-hub-api.ts";
-import { hubLoginKind } from "../src/destinations/docker-hub-login.ts";
-import { tcrWithoutApi } from "../src/destinations/tcr.ts";
-import { createTencentApi } from "../src/destinations/tencent-api.ts";
-import { fixedKey } from "../src/destinations/tencent-keys.ts";
+import { createHubApi } from "../src/destinations/docker-hub/docker-hub-api.ts";
+import { hubLoginKind } from "../src/destinations/docker-hub/docker-hub-login.ts";
+import { tcrWithoutApi } from "../src/destinations/tencent/tcr.ts";
+import { createTencentApi } from "../src/destinations/tencent/tencent-api.ts";
+import { fixedKey } from "../src/destinations/tencent/tencent-keys.ts";
 import type { Side } from "../src/errors.ts";
 import { createGitHubClient } from "../src/github/client.ts";
 import { listReleases } from "../src/github/releases.ts";
-import { silentLog as log } from "../src/log.ts";
+import { silentLog as log } from "../src/log/log.ts";
 import { anonymous } from "../src/oci/credentials.ts";
 import { Registry } from "../src/oci/registry.ts";
 import { refusal } from "../src/oci/registry-error.ts";

@@ -4,33 +4,30 @@ import ts from "typescript";
 import { describe, expect, test } from "vitest";
 
 /**
- * The rooms of `src`, by folder or by name of a file directly in `src`. A file imports from its own room and from those
+ * The rooms of `src`, by folder or by the name of a file directly in `src`. A file imports from its own room and from those
  * below it, types included: so each room can be read, and tested, without those above.
  */
 const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["index", /^src\/index\.ts$/],
   ["main", /^src\/main\.ts$/],
-  ["run", /^src\/run\.ts$/],
-  ["stages of a run over several jobs", /^src\/stages-fan-out\.ts$/],
-  ["stages of a check", /^src\/stages-check\.ts$/],
-  ["stages of an estimate", /^src\/stages-estimate\.ts$/],
-  ["stages", /^src\/stages\.ts$/],
-  ["open-access", /^src\/open-access\.ts$/],
-  ["registries, actions-log, terminal-log", /^src\/(registries|actions-log|terminal-log)\.ts$/],
+  ["run", /^src\/run\//],
+  ["inputs", /^src\/inputs\//],
   ["report", /^src\/report\//],
   ["fan-out", /^src\/fan-out\//],
   ["check", /^src\/check\//],
   ["copy", /^src\/copy\//],
-  ["inventory", /^src\/inventory\//],
+  ["spool", /^src\/spool\//],
+  ["access", /^src\/access\//],
   ["destinations", /^src\/destinations\//],
+  ["inventory", /^src\/inventory\//],
+  ["harbor", /^src\/harbor\//],
   ["github", /^src\/github\//],
-  ["inputs", /^src\/inputs(-[a-z]+)?\.ts$/],
   ["plan", /^src\/plan\//],
   ["oci", /^src\/oci\//],
-  ["clock", /^src\/clock\.ts$/],
-  ["log", /^src\/log\.ts$/],
-  ["paint", /^src\/paint\.ts$/],
-  ["errors", /^src\/errors\.ts$/],
+  ["vendors", /^src\/vendors\//],
+  ["http", /^src\/http\//],
+  ["log", /^src\/log\//],
+  ["clock, errors", /^src\/(clock|errors)\.ts$/],
 ];
 
 /** What the plan may know of a registry: names, and the types of manifests; nothing that sends or reads. */
@@ -67,6 +64,12 @@ describe("the rooms of src", () => {
     expect(cycles(imports)).toEqual([]);
   });
 
+  test("only main, run and inputs themselves import the inputs", () => {
+    const importers = imports.filter(({ to }) => to.startsWith("src/inputs/")).map(({ from }) => from);
+    expect(importers.length).toBeGreaterThan(10);
+    expect(importers.filter((path) => !/^src\/(main\.ts|run\/|inputs\/)/.test(path))).toEqual([]);
+  });
+
   test("nothing in src imports the sandbox or a test", () => {
     const outside = imports.filter(({ to }) => /^(?!src\/).*\.ts$/.test(to) || to.startsWith(".."));
     expect(outside.map(printed)).toEqual([]);
@@ -96,7 +99,7 @@ test("the plan is pure: no module of Node, and of oci only names and types", () 
 test("only src/main.ts and the inputs read the environment", () => {
   const readers = [...sources].filter(([, source]) => readsEnvironment(source)).map(([path]) => path);
   expect(readers).toContain("src/main.ts");
-  expect(readers.filter((path) => !/^src\/(main|inputs(-[a-z]+)?)\.ts$/.test(path))).toEqual([]);
+  expect(readers.filter((path) => !/^src\/(main\.ts|inputs\/)/.test(path))).toEqual([]);
 });
 
 describe("the checks themselves find", () => {

@@ -10,7 +10,7 @@ const otherTexts: readonly (readonly [why: string, file: RegExp, text: RegExp])[
   ["what the plan and the summary tell", /^src\/report\/(?!annotations|reported-step|write)/, /./],
   ["what the log tells while images are copied", /^src\/copy\/(progress|story)\.ts$/, /./],
   ["advice says itself what to do", /advice\.ts$/, /./],
-  ["why a registry is treated in its way", /^src\/oci\/(quirks\.ts$|vendors\/)/, /./],
+  ["why a registry is treated in its way", /^src\/vendors\//, /./],
   [
     "parts of the rows of a check, which say themselves what to do",
     /^src\/check\/destination\.ts$/,

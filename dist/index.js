@@ -48737,7 +48737,7 @@ module.exports = {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1142);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4936);
 // What GitHub's runner starts. A file of its own, so that others can start `main.ts`, such as `@github/local-action`.
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
@@ -48747,7 +48747,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 1142:
+/***/ 4936:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -51703,167 +51703,6 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
-// EXTERNAL MODULE: external "node:util"
-var external_node_util_ = __nccwpck_require__(7975);
-;// CONCATENATED MODULE: ./src/paint.ts
-
-const unchanged = (text) => text;
-/** No marks: for files, and wherever colours are not shown. */
-const plainPaint = {
-    strong: unchanged,
-    faint: unchanged,
-    good: unchanged,
-    change: unchanged,
-    warn: unchanged,
-    bad: unchanged,
-};
-function style(format) {
-    // Whether there are colours is for `paintFor` to say: Node would take the runner's pipe for one that shows none.
-    return (text) => (text === "" ? "" : (0,external_node_util_.styleText)(format, text, { validateStream: false }));
-}
-/** ANSI codes of the first 16 colours, which every terminal and GitHub's log have. A piece must not go over a line's end. */
-const colourPaint = {
-    strong: style("bold"),
-    faint: style("gray"),
-    good: style("green"),
-    change: style("cyan"),
-    warn: style("yellow"),
-    bad: style("red"),
-};
-/**
- * Colours on a terminal and in the log of GitHub Actions, which shows ANSI codes
- * (https://github.com/actions/toolkit/blob/main/packages/core/README.md, "Styling output"); none for who has set `NO_COLOR`
- * to anything but an empty text (https://no-color.org).
- */
-function paintFor(environment, isTerminal) {
-    if (environment.NO_COLOR)
-        return plainPaint;
-    return isTerminal || environment.GITHUB_ACTIONS === "true" ? colourPaint : plainPaint;
-}
-
-;// CONCATENATED MODULE: ./src/log.ts
-
-/** A log that says nothing: for tests, and for parts whose words are of no use to the caller. */
-const silentLog = {
-    info: () => undefined,
-    debug: () => undefined,
-    warning: () => undefined,
-    error: () => undefined,
-    group: (_title, body) => body(),
-    progress: () => () => undefined,
-    mask: () => undefined,
-    paint: plainPaint,
-};
-/** Longest time without a line of progress where each is a new line, in milliseconds. */
-const progressInterval = 10_000;
-/**
- * Does something at intervals, from one interval from now until the returned function is called.
- * @param milliseconds between two times. It keeps no process alive.
- */
-function atIntervals(work, milliseconds = progressInterval) {
-    const timer = setInterval(work, milliseconds);
-    timer.unref();
-    return () => clearInterval(timer);
-}
-/** The forms of all secrets that this process knows. */
-const secretForms = new Set();
-/** Finds any of `secretForms`; made anew after a secret came. */
-let secretPattern;
-/**
- * Has `withoutSecrets` take out a secret from now on. The one thing of this Action that is not handed on as an argument: a
- * process has one set of secrets, and a place that was not given it would print them.
- */
-function rememberSecret(secret) {
-    const text = secret.toWellFormed();
-    const forms = [
-        secret,
-        JSON.stringify(text).slice(1, -1),
-        encodeURIComponent(text),
-        new URLSearchParams([["", text]]).toString().slice(1),
-        Buffer.from(text).toString("base64").replace(/=+$/, ""),
-    ];
-    for (const form of forms)
-        secretForms.add(form);
-    secretPattern = undefined;
-}
-/**
- * A text with `***` for each known secret, as it is or as JSON, URLs and Base64 have it: servers send back what they were
- * sent, and nobody else takes it out of the report's file.
- */
-function withoutSecrets(text) {
-    if (secretForms.size === 0)
-        return text;
-    // The longest first: of two secrets that begin alike, the end of the longer one must not stay.
-    secretPattern ??= new RegExp([...secretForms]
-        .sort((one, other) => other.length - one.length)
-        .map((form) => form.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
-        .join("|"), "g");
-    return text.replace(secretPattern, "***");
-}
-/** Longest piece of foreign text that is worth printing, in characters. */
-const foreignTextLimit = 300;
-/**
- * Text from a server, made fit for a log line: no secrets, no control characters (no colour codes, no new lines), no start
- * that the runner would take for a workflow command (`::set-output`, `##[`), and short.
- */
-function printable(text, limit = foreignTextLimit) {
-    // Before anything else: a secret that is escaped or cut in the middle is not found any more.
-    const oneLine = withoutSecrets(text)
-        .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
-        .replace(/:(?=:)/g, ": ")
-        .replace(/##\[/g, "# #[")
-        .trim();
-    return oneLine.length <= limit ? oneLine : `${oneLine.slice(0, limit)}…`;
-}
-
-;// CONCATENATED MODULE: ./src/actions-log.ts
-
-
-/** Shorter texts are not masked: hiding every "on" or "1" would make a log unreadable, and no real secret is that short. */
-const shortestSecret = 4;
-/**
- * A log for the runner: annotations, groups, masks. The runner hides masked texts itself; this log hides them as well, so
- * that they are not in what it is given either.
- */
-function actionsLog({ debug, paint }) {
-    const masked = new Set();
-    const info = (message) => core_info(withoutCommands(withoutSecrets(message)));
-    return {
-        paint,
-        info,
-        debug: (message) => {
-            // The runner would throw such lines away, but take every one of them from the pipe: one for each request.
-            if (debug)
-                core_debug(withoutSecrets(message));
-        },
-        warning: (message) => warning(withoutSecrets(message)),
-        error: (message) => error(withoutSecrets(message)),
-        group: (title, body) => group(withoutSecrets(title), body),
-        progress: (lines) => atIntervals(() => {
-            for (const line of lines())
-                info(paint.faint(line));
-        }),
-        mask: (secret) => {
-            // The runner masks line by line, and so must every line of a key file be known to it.
-            for (const line of [secret, ...secret.split(/\r?\n/)]) {
-                if (line.trim().length < shortestSecret || masked.has(line))
-                    continue;
-                masked.add(line);
-                rememberSecret(line);
-                core_setSecret(line);
-            }
-        },
-    };
-}
-/**
- * A message of which no line is a workflow command: `info` prints as it is given, and the runner obeys a line that begins
- * with `::`, blanks before it or not, and `##[` anywhere in one. The last barrier, behind `printable`.
- * https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
- */
-function withoutCommands(message) {
-    return message.replace(/^(\s*):(?=:)/gm, "$1: ").replaceAll("##[", "# #[");
-}
-
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./src/clock.ts
@@ -51873,1415 +51712,128 @@ const systemClock = {
     sleep: (ms, signal) => (0,external_node_timers_promises_namespaceObject.setTimeout)(ms, undefined, signal === undefined ? {} : { signal }),
 };
 
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: ./src/errors.ts
-/** A mistake in what the user gave: inputs, event, wanted version. The message says what to change. */
-class InputError extends Error {
-    name = "InputError";
-}
-/** A failure at a registry, a vendor API or GitHub, told in one sentence (P8). */
-class OperationError extends Error {
-    name = "OperationError";
-    details;
-    constructor(details, options) {
-        super(describeFailure(details), options);
-        this.details = details;
-    }
-    get status() {
-        return this.details.status;
-    }
-    get temporary() {
-        return this.details.temporary ?? false;
-    }
-}
-/** One sentence: side, host, repository, operation, status, code, problem, advice. */
-function describeFailure(details) {
-    const where = details.repository === undefined ? details.host : `${details.host}/${details.repository}`;
-    const status = details.status === undefined ? "" : ` with status ${details.status}`;
-    const code = details.code === undefined ? "" : ` ${details.code}`;
-    const advice = details.advice === undefined ? "" : ` ${details.advice}`;
-    return `${details.side} ${where}: ${details.operation} failed${status}${code}: ${sentence(details.problem)}${advice}`;
-}
-function sentence(text) {
-    return /[.!?]$/.test(text) ? text : `${text}.`;
-}
-/** The message of anything that was thrown, for people. Follows causes, because undici hides the reason there. */
-function messageOf(thrown) {
-    if (!(thrown instanceof Error))
-        return String(thrown);
-    if (thrown instanceof OperationError || thrown instanceof InputError)
-        return thrown.message;
-    const cause = thrown.cause === undefined ? "" : ` (${messageOf(thrown.cause)})`;
-    return `${thrown.message || thrown.name}${cause}`;
-}
-
-;// CONCATENATED MODULE: ./src/inputs-types.ts
-const destinationTypes = ["docker-hub", "tcr", "tcr-personal", "registry"];
-
-;// CONCATENATED MODULE: ./src/oci/reference.ts
-/**
- * Names of registries, repositories and tags, by the grammar of the distribution specification.
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
- */
-const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
-const tagPattern = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
-const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
-const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[::1\\])(?::[0-9]{1,5})?$`);
-/** Many registries limit host and repository together to 255 characters (distribution-spec, "Pulling manifests"). */
-const nameLimit = 255;
-/** The names under which Docker Hub is known; its canonical name is `docker.io`. */
-const dockerHubAliases = new Set([
-    "docker.io",
-    "index.docker.io",
-    "registry-1.docker.io",
-    "registry.hub.docker.com",
-]);
-function isRepository(text) {
-    return text.length <= nameLimit && repositoryPattern.test(text);
-}
-function isTag(text) {
-    return tagPattern.test(text);
-}
-/** The canonical form of a registry host, or undefined if the text is not one. Docker Hub's aliases become `docker.io`. */
-function canonicalRegistry(text) {
-    if (!registryPattern.test(text))
-        return undefined;
-    const port = /:([0-9]+)$/.exec(text)?.[1];
-    if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))
-        return undefined;
-    const host = text.toLowerCase();
-    // What a URL reads as another host, or as none: 0x7f.1, 256.1.1.1.
-    const name = host.replace(/:[0-9]+$/, "");
-    if (!URL.canParse(`https://${name}`) || new URL(`https://${name}`).hostname !== name)
-        return undefined;
-    return dockerHubAliases.has(host) ? "docker.io" : host;
-}
-/** Splits `<registry>/<namespace>`; undefined if either part breaks the grammar. */
-function parseNamespace(text) {
-    const slash = text.indexOf("/");
-    if (slash < 0)
-        return undefined;
-    const registry = canonicalRegistry(text.slice(0, slash));
-    const path = text.slice(slash + 1);
-    if (registry === undefined || !isRepository(path))
-        return undefined;
-    return { registry, path };
-}
-function printNamespace(namespace) {
-    return `${namespace.registry}/${namespace.path}`;
-}
-/** Whether two namespaces are the same place. */
-function sameNamespace(one, other) {
-    return one.registry === other.registry && one.path === other.path;
-}
-/** The repository of an image below a namespace. */
-function repositoryOf(namespace, image) {
-    return `${namespace.path}/${image}`;
-}
-/** Whether a host (with or without port) is a loopback address: the only ones spoken to over plain HTTP. */
-function isLoopback(registry) {
-    const host = registry.replace(/:[0-9]+$/, "");
-    return host === "localhost" || host === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(host);
-}
-/** Base URL of a registry's API: Docker Hub answers at another host than its name says. */
-function registryOrigin(registry) {
-    if (registry === "docker.io")
-        return new URL("https://registry-1.docker.io");
-    return new URL(`${isLoopback(registry) ? "http" : "https"}://${registry}`);
-}
-
-// EXTERNAL MODULE: ./node_modules/semver/index.js
-var semver = __nccwpck_require__(2088);
-var semver_default = /*#__PURE__*/__nccwpck_require__.n(semver);
-;// CONCATENATED MODULE: ./src/plan/version.ts
-
+// EXTERNAL MODULE: external "node:dns"
+var external_node_dns_ = __nccwpck_require__(610);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: ./src/http/addresses.ts
 
 /**
- * The version of a release, or undefined when its tag is not one. Strict semver with an optional `v`: Harbor's odd tags
- * (`v2.3.0.-rc1`, `baseline`) are not versions; `v2.1.0-tech-preview` and `v1.5.2-RC1` are prereleases.
+ * Addresses that are not on the public internet: unspecified, private, shared by a provider, loopback, link-local (where
+ * clouds keep their metadata), for tests, multicast, reserved.
+ * https://www.iana.org/assignments/iana-ipv4-special-registry
  */
-function versionOf(release) {
-    const parsed = semver_default().parse(release.tag, { loose: false });
-    if (parsed === null || !/^v?[0-9]/.test(release.tag))
-        return undefined;
-    return {
-        tag: release.tag,
-        prerelease: release.prerelease || parsed.prerelease.length > 0,
-        publishedAt: release.publishedAt,
-        number: parsed.version,
-        major: parsed.major,
-        minor: parsed.minor,
-        patch: parsed.patch,
-    };
+const localSubnets4 = [
+    ["0.0.0.0", 8],
+    ["10.0.0.0", 8],
+    ["100.64.0.0", 10],
+    ["127.0.0.0", 8],
+    ["169.254.0.0", 16],
+    ["172.16.0.0", 12],
+    ["192.0.0.0", 24],
+    ["192.168.0.0", 16],
+    ["198.18.0.0", 15],
+    ["224.0.0.0", 4],
+    ["240.0.0.0", 4],
+];
+/** The same for IPv6: https://www.iana.org/assignments/iana-ipv6-special-registry */
+const localSubnets6 = [
+    ["::", 128],
+    ["::1", 128],
+    ["64:ff9b:1::", 48],
+    ["fc00::", 7],
+    ["fe80::", 10],
+    ["fec0::", 10],
+    ["ff00::", 8],
+];
+/** Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052). `::ffff:` needs no entry: Node maps it itself. */
+const translationPrefix = "64:ff9b::";
+const localAddresses = new external_node_net_.BlockList();
+for (const [network, prefix] of localSubnets4) {
+    localAddresses.addSubnet(network, prefix, "ipv4");
+    localAddresses.addSubnet(`${translationPrefix}${network}`, 96 + prefix, "ipv6");
 }
-/** Newest first by semver; equal numbers (`1.0.0` and `v1.0.0`) by tag, so that the order is total. */
-function bySemver(one, other) {
-    const byNumber = semver_default().rcompare(one.number, other.number);
-    if (byNumber !== 0 || one.tag === other.tag)
-        return byNumber;
-    return one.tag < other.tag ? 1 : -1;
-}
-/** Newest first by date of publication; releases of the same moment by semver. */
-function byPublished(one, other) {
-    return other.publishedAt - one.publishedAt || bySemver(one, other);
+for (const [network, prefix] of localSubnets6)
+    localAddresses.addSubnet(network, prefix, "ipv6");
+/** Whether an IP address is not on the public internet. What is no IP address counts as such. */
+function isLocalAddress(address) {
+    const family = (0,external_node_net_.isIP)(address);
+    return family === 0 || localAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
 }
 /**
- * Reads a `version` input that is not empty.
- * @throws InputError when it is neither tags, nor a semver range that can hold a version, nor `newest:N`.
+ * Storage of clouds that resolves to addresses inside the cloud for whoever asks from there, while the registry in front
+ * of it is public. Only the cloud gives out these names, and over HTTPS their certificates.
+ * COS: https://www.tencentcloud.com/document/product/436/6224
+ * S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
  */
-function parseSelection(text) {
-    const trimmed = text.trim();
-    const newest = /^newest:(.*)$/.exec(trimmed);
-    if (newest !== null) {
-        const count = Number(newest[1]);
-        if (!/^[0-9]+$/.test(newest[1] ?? "") || count < 1) {
-            throw new InputError(`"${trimmed}" needs a whole number of at least 1, for example newest:3`);
-        }
-        return { kind: "newest", count };
-    }
-    const items = trimmed.split(/[,\n]/).map((item) => item.trim());
-    const tags = items.filter((item) => item !== "");
-    if (tags.length > 0 &&
-        tags.every((tag) => semver_default().parse(tag) !== null || /^v?[0-9]+\.[0-9]+\.[0-9]+[\w.-]*$/.test(tag))) {
-        return { kind: "tags", tags: [...new Set(tags)] };
-    }
-    if (semver_default().validRange(trimmed) !== null) {
-        // `v2.15.2 v2.14.4` is a range too, but one that no version is in: semver reads a space as "and".
-        if (semver_default().minVersion(trimmed) === null) {
-            throw new InputError(`"${trimmed}" is a range without any version; several tags need commas between them`);
-        }
-        return { kind: "range", range: trimmed };
-    }
-    if (tags.every((tag) => /^[a-zA-Z0-9_][\w.-]*$/.test(tag)) && tags.length > 0) {
-        return { kind: "tags", tags: [...new Set(tags)] };
-    }
-    throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range or newest:N`);
-}
-
-;// CONCATENATED MODULE: ./src/plan/retention.ts
-
-const keepByChoices = ["semver", "published", "minor"];
-/** The versions that a destination keeps of those that it holds or is about to hold, newest first. */
-function newest(versions, retention) {
-    const ordered = [...versions].sort(retention.keepBy === "published" ? byPublished : bySemver);
-    const candidates = retention.keepBy === "minor" ? newestOfEachMinor(ordered) : ordered;
-    return retention.keep === "all" ? ordered : candidates.slice(0, retention.keep);
-}
-/** The first, that is newest, patch of each `major.minor`, from versions in semver order. */
-function newestOfEachMinor(ordered) {
-    const seen = new Set();
-    return ordered.filter((version) => {
-        const minor = `${version.major}.${version.minor}`;
-        if (seen.has(minor))
-            return false;
-        seen.add(minor);
-        return true;
-    });
-}
-
-;// CONCATENATED MODULE: ./src/inputs-values.ts
-
-
-
-
-
-/** Foreign text in quotation marks, fit for a message. */
-function quoted(text) {
-    return `"${printable(text, 100)}"`;
-}
-/** The lines of an input, trimmed, without blank ones and without `#` comments. */
-function linesOf(text) {
-    return text
-        .split("\n")
-        .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
-        .filter((line) => line !== "");
-}
-/** The items that occur more than once, each once. */
-function repeated(items) {
-    return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
-}
-/** A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them. */
-function parseBoolean(text, mistake) {
-    if (["true", "True", "TRUE"].includes(text))
-        return true;
-    if (!["false", "False", "FALSE"].includes(text))
-        mistake(`${quoted(text)} is neither true nor false`);
-    return false;
-}
-const millisecondsPerUnit = new Map([
-    ["s", 1000],
-    ["m", 60_000],
-    ["h", 3_600_000],
-]);
-/** Longest wait, in hours: a job on a self-hosted runner may run five days, none longer (GitHub docs, "Actions limits"). */
-const longestWaitHours = 120;
-/** A duration such as `90s`, `60m`, `2h` or `0`, in milliseconds. */
-function parseDuration(text, mistake) {
-    if (text === "0")
-        return 0;
-    const match = /^([0-9]{1,9})([smh])$/.exec(text);
-    const duration = Number(match?.[1]) * (millisecondsPerUnit.get(match?.[2] ?? "") ?? Number.NaN);
-    if (Number.isNaN(duration)) {
-        mistake(`${quoted(text)} is not a whole number of seconds (s), minutes (m) or hours (h), nor 0`);
-        return 0;
-    }
-    if (duration > longestWaitHours * 3_600_000)
-        mistake(`${quoted(text)} is longer than ${longestWaitHours}h`);
-    return duration;
-}
-/** Least room for the spool, in bytes; with less, every download would wait for the slowest destination. */
-const leastSpool = 100 * 1000 ** 2;
-const sizeUnits = new Map([
-    ["MB", 1000 ** 2],
-    ["GB", 1000 ** 3],
-    ["TB", 1000 ** 4],
-]);
-/** An amount of disk, as `500MB` or `8GB`, in bytes. */
-function parseSize(text, mistake) {
-    const [, number, unit = ""] = /^([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([MGT]B)$/.exec(text) ?? [];
-    const size = Math.round(Number(number) * (sizeUnits.get(unit) ?? Number.NaN));
-    if (Number.isNaN(size)) {
-        mistake(`${quoted(text)} is not a number with MB, GB or TB`);
-        return leastSpool;
-    }
-    if (size < leastSpool)
-        mistake(`${quoted(text)} is less than 100MB`);
-    return size;
-}
-/** More connections than this to one registry are a slip of the keyboard, or an attack on it. */
-const mostConnections = 64;
-/** A fixed number of connections; undefined for `auto`. */
-function parseConnections(text, mistake) {
-    if (text === "auto")
-        return undefined;
-    const connections = Number(text);
-    if (/^[0-9]{1,2}$/.test(text) && connections >= 1 && connections <= mostConnections)
-        return connections;
-    mistake(`${quoted(text)} is neither a whole number from 1 to ${mostConnections} nor auto`);
-    return undefined;
-}
-/** Most versions that `keep` may name: more is surely a slip of the keyboard, and `all` exists. */
-const mostKept = 1000;
-/** How many versions are kept, or deleted at the most: a whole number from 1 on, or `all`. */
-function parseKeep(text, mistake) {
-    if (text === "all")
-        return "all";
-    const keep = Number(text);
-    if (!/^[0-9]{1,4}$/.test(text) || keep < 1 || keep > mostKept) {
-        mistake(`${quoted(text)} is neither a whole number from 1 to ${mostKept} nor all`);
-        return "all";
-    }
-    return keep;
-}
-/** Which versions count as newest. */
-function parseKeepBy(text, mistake) {
-    const choice = keepByChoices.find((candidate) => candidate === text);
-    if (choice === undefined)
-        mistake(`${quoted(text)} is none of ${keepByChoices.join(", ")}`);
-    return choice ?? "semver";
-}
-/** The wanted versions; undefined when the input is empty and the event decides. */
-function parseVersionInput(text, mistake) {
-    if (text === "")
-        return undefined;
-    try {
-        return parseSelection(text);
-    }
-    catch (error) {
-        if (!(error instanceof InputError))
-            throw error;
-        mistake(printable(messageOf(error)));
-        return undefined;
-    }
-}
-/** A repository on GitHub, `owner/name`, by GitHub's own limits on names; undefined if the text is not one. */
-function repositoryIdOf(text) {
-    const match = /^([A-Za-z0-9](?:[A-Za-z0-9_-]{0,99}))\/([A-Za-z0-9._-]{1,100})$/.exec(text);
-    const [, owner, name] = match ?? [];
-    if (owner === undefined || name === undefined || name === "." || name === "..")
-        return undefined;
-    return { owner, name };
-}
-/** The `repository` input; undefined when it is empty. */
-function parseRepository(text, mistake) {
-    if (text === "")
-        return undefined;
-    const repository = repositoryIdOf(text);
-    if (repository === undefined)
-        mistake(`${quoted(text)} is not of the form owner/name`);
-    return repository;
-}
-/** Places to read images from, in order, each once. */
-function parseSources(text, mistake) {
-    const sources = [];
-    for (const line of linesOf(text)) {
-        const source = parseNamespace(line);
-        if (source === undefined)
-            mistake(`${quoted(line)} is not of the form <registry>/<namespace>`);
-        else
-            sources.push(source);
-    }
-    for (const name of repeated(sources.map(printNamespace)))
-        mistake(`${name} is given more than once`);
-    if (linesOf(text).length === 0)
-        mistake("holds nothing but comments");
-    return sources;
-}
-/** Platforms, by comma or line, each once; or `all`. */
-function parsePlatforms(text, mistake) {
-    const items = linesOf(text.replaceAll(",", "\n"));
-    if (items.length === 1 && items[0] === "all")
-        return "all";
-    if (items.length === 0)
-        mistake("holds no platform");
-    const platforms = [];
-    for (const item of new Set(items)) {
-        const match = /^([a-z0-9]+)\/([a-z0-9]+)(?:\/([a-z0-9.]+))?$/.exec(item);
-        const [, os, architecture, variant] = match ?? [];
-        if (os === undefined || architecture === undefined) {
-            mistake(`${quoted(item)} is not of the form os/architecture or os/architecture/variant`);
-        }
-        else {
-            platforms.push({ os, architecture, variant });
-        }
-    }
-    return platforms;
-}
-/**
- * The base URL of an API. Plain HTTP only on loopback, because a login goes there; and no user, query or fragment,
- * which a path put after it would fall into. Undefined after a mistake.
- */
-function parseApiUrl(text, mistake) {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
-        mistake("an API is named by a whole URL that begins with https://");
-        return undefined;
-    }
-    if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-        mistake(`the URL of the API at ${printable(url.host)} must not hold a user, a query or a fragment`);
-        return undefined;
-    }
-    if (url.protocol === "http:" && !isLoopback(url.host)) {
-        mistake(`the API at ${printable(url.host)} needs https://; plain http:// is for loopback addresses`);
-        return undefined;
-    }
-    return url;
-}
-
-;// CONCATENATED MODULE: ./src/oci/vendors/vendor.ts
-/** The registries that are known by name. The name is also a value of the attribute `type`, for a domain of one's own. */
-const vendorIds = [
-    "docker-hub",
-    "tcr",
-    "tcr-personal",
-    "ecr",
-    "ecr-public",
-    "acr",
-    "artifact-registry",
-    "ghcr",
-    "gitlab",
-    "quay",
-    "artifactory",
-    "alibaba",
-    "swr",
-    "volcengine",
-    "harbor",
-    "distribution",
+const cloudStorage = [
+    /\.cos(-internal)?\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.(cn|com))$/,
+    /(^|\.)s3\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
 ];
 /**
- * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
- * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
- * requests a second at 200 ms, under every published limit.
+ * Whether a URL that a server named may only lead to the public internet: otherwise a registry could have us ask what is
+ * reachable from the runner and not from outside. Who is not on the public internet may name its neighbours.
+ * @param namedByLocal whether the server that named it has a local address itself.
  */
-const usualRequests = { start: 12, ceiling: 16 };
-/** The manners of the specifications: one token for reading and writing, `delete` to delete, 404 for what is not there. */
-const usualManners = {
-    reading: ["pull", "push"],
-    deleting: ["pull", "push", "delete"],
-    absent: [],
-};
-/** One mebibyte, in bytes. */
-const mebibyte = 1024 * 1024;
-
-;// CONCATENATED MODULE: ./src/oci/vendors/china.ts
-
-const harborAdapters = "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter";
-const unknownMount = {
-    works: "unknown",
-    text: "Unknown; tried, and uploaded where it is refused.",
-    source: undefined,
-};
-const anyUpload = {
-    form: { kind: "any" },
-    text: "No known limit; chunks are sent only after a break.",
-    source: undefined,
-};
-const unknownLimits = {
-    requests: usualRequests,
-    text: "Not known; a 429 is waited for.",
-    source: undefined,
-};
-/** The registries of clouds in China. */
-const china = [
-    {
-        id: "tcr",
-        name: "Tencent TCR",
-        hosts: "<instance>.tencentcloudcr.com, or your own (`type=tcr`)",
-        host: /\.tencentcloudcr\.com$/,
-        login: {
-            text: "A role (`tcr-role-arn`), an API key (`tcr-secret-id`, `tcr-secret-key`), or a login of the instance (`tcr-username`, `tcr-password`).",
-            source: "https://www.tencentcloud.com/document/product/1051/54755",
-        },
-        repositories: {
-            madeBy: "api",
-            text: "The namespace is made here with the API key, else by you; repositories are made by the first push.",
-            source: `${harborAdapters}/tencentcr/adapter.go`,
-        },
-        mount: unknownMount,
-        upload: anyUpload,
-        deletion: {
-            route: "tcr",
-            text: "`DeleteRepositoryTags`, 20 tags a call, with the API key; a login of the instance cannot delete.",
-            source: "https://www.tencentcloud.com/document/product/1051/41098",
-        },
-        limits: {
-            requests: usualRequests,
-            text: "API 10 calls a second; none published for the registry.",
-            source: `${harborAdapters}/tencentcr/adapter.go`,
-        },
-        uploadGivenUp: {
-            text: "Leaves nothing behind, as at Harbor, which TCR is built on: a repository is made with its first manifest. Tencent does not say.",
-            source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go",
-        },
-    },
-    {
-        id: "tcr-personal",
-        name: "Tencent TCR Personal",
-        hosts: "ccr.ccs.tencentyun.com, <region>.ccs.tencentyun.com",
-        host: /^[a-z]+\.ccs\.tencentyun\.com$/,
-        login: {
-            text: "The account's number and the password of the Personal edition (`tcr-username`, `tcr-password`, or `docker/login-action`).",
-            source: "https://github.com/tkestack/image-transfer",
-        },
-        repositories: {
-            madeBy: "api",
-            text: "The namespace is made with an API key; without one it must be there. A push makes the repository.",
-            source: "https://www.tencentcloud.com/document/product/1051/41098",
-        },
-        mount: unknownMount,
-        upload: anyUpload,
-        deletion: {
-            route: "tcr",
-            text: "`BatchDeleteImagePersonal`, with the API key beside the login.",
-            source: "https://www.tencentcloud.com/document/product/1051/41098",
-        },
-        limits: unknownLimits,
-    },
-    {
-        id: "alibaba",
-        name: "Alibaba Container Registry",
-        hosts: "registry.<region>.aliyuncs.com, <instance>-registry.<region>.cr.aliyuncs.com",
-        host: /(^|-)registry(-vpc)?\.[a-z0-9-]+\.(cr\.)?aliyuncs\.com$/,
-        login: {
-            text: "User and the registry's password, or a temporary login (`aliyun/acr-login`).",
-            source: `${harborAdapters}/aliacr/adapter.go`,
-        },
-        repositories: {
-            madeBy: "push",
-            text: "The namespace must be there, and must let a push make repositories.",
-            source: `${harborAdapters}/aliacr/adapter.go`,
-        },
-        mount: unknownMount,
-        upload: anyUpload,
-        deletion: {
-            route: "registry",
-            text: "By the registry API, as Harbor does it: by tag, else by digest. Where that is refused, the tags stay and the run says so.",
-            source: `${harborAdapters}/aliacr/adapter.go`,
-        },
-        limits: unknownLimits,
-    },
-    {
-        id: "swr",
-        name: "Huawei SWR",
-        hosts: "swr.<region>.myhuaweicloud.com",
-        host: /^swr\.[a-z0-9-]+\.myhuaweicloud\.(com|eu)$/,
-        login: {
-            text: "User `<region>@<AK>` and a password made from the secret key, or a temporary login; `huaweicloud/swr-login` gives it.",
-            source: "https://github.com/huaweicloud/swr-login",
-        },
-        repositories: {
-            madeBy: "push",
-            text: "The organisation must be there; repositories are made by the first push.",
-            source: `${harborAdapters}/huawei/huawei_adapter.go`,
-        },
-        mount: unknownMount,
-        upload: anyUpload,
-        deletion: {
-            route: "registry",
-            text: "By the registry API, as Harbor does it: by tag, else by digest. Its own API would need an IAM token, which no Docker login holds.",
-            source: `${harborAdapters}/huawei/image_registry.go`,
-        },
-        limits: unknownLimits,
-        manners: {
-            ...usualManners,
-            deleting: ["pull", "push"],
-            text: "Deleting goes with the token for pushing, as Harbor does it.",
-            source: `${harborAdapters}/huawei/huawei_adapter.go`,
-        },
-    },
-    {
-        id: "volcengine",
-        name: "Volcengine CR",
-        hosts: "<instance>-<region>.cr.volces.com",
-        host: /\.cr\.volces\.com$/,
-        login: {
-            text: "User and the instance's password, or a temporary login.",
-            source: `${harborAdapters}/volcenginecr/auth.go`,
-        },
-        repositories: {
-            madeBy: "user",
-            text: "Namespace and repository must be there: Harbor makes both before it pushes, by an API of Volcengine's own.",
-            source: `${harborAdapters}/volcenginecr/adapter.go`,
-        },
-        mount: unknownMount,
-        upload: anyUpload,
-        deletion: {
-            route: "none",
-            text: "Tags stay: only its own API deletes them, with a key that no Docker login holds.",
-            source: `${harborAdapters}/volcenginecr/artifact_registry.go`,
-        },
-        limits: unknownLimits,
-    },
-];
-
-;// CONCATENATED MODULE: ./src/oci/vendors/clouds.ts
-
-const ocync = "https://github.com/clowdhaus/ocync/blob/main/docs/src/content/registries";
-const rulesImg = "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md";
-const clouds_harborAdapters = "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter";
-/** The registries of AWS, Azure and Google. */
-const clouds = [
-    {
-        id: "ecr",
-        name: "Amazon ECR",
-        hosts: "<account>.dkr.ecr.<region>.amazonaws.com",
-        host: /^[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
-        login: {
-            text: "User `AWS` and a password for 12 hours, by Basic; `aws-actions/amazon-ecr-login` and the helper `ecr-login` give it.",
-            source: `${ocync}/ecr.md`,
-        },
-        repositories: {
-            madeBy: "api",
-            text: "Must be there: made here with the AWS key of the environment, else by you or by a creation template.",
-            source: `${clouds_harborAdapters}/awsecr/adapter.go`,
-        },
-        mount: {
-            works: "referenced",
-            text: "Only where the account has `BLOB_MOUNTING` enabled, within one account and region, and only what a manifest holds.",
-            source: "https://docs.aws.amazon.com/AmazonECR/latest/userguide/blob-mounting.html",
-        },
-        upload: {
-            form: { kind: "any" },
-            text: "No known limit; chunks are sent only after a break.",
-            source: undefined,
-        },
-        deletion: {
-            route: "ecr",
-            text: "`BatchDeleteImage` takes the tag alone. It needs the AWS key that `aws-actions/configure-aws-credentials` leaves in the environment; with the Docker login alone, tags stay.",
-            source: "https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html",
-        },
-        limits: {
-            requests: usualRequests,
-            text: "Manifests 10 a second, upload starts and ends 100 a second.",
-            source: `${ocync}/ecr.md`,
-        },
-    },
-    {
-        id: "ecr-public",
-        name: "Amazon ECR Public",
-        hosts: "public.ecr.aws",
-        host: /^public\.ecr\.aws$/,
-        login: {
-            text: "User `AWS` and a password of the public registry (region us-east-1); `amazon-ecr-login` with `registry-type: public` gives it. Public images need none.",
-            source: `${ocync}/ecr-public.md`,
-        },
-        repositories: {
-            madeBy: "user",
-            text: "Must be there: make them in the console of the public registry.",
-            source: undefined,
-        },
-        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
-        upload: {
-            form: { kind: "any" },
-            text: "No known limit; chunks are sent only after a break.",
-            source: undefined,
-        },
-        deletion: {
-            route: "none",
-            text: "Tags stay: its registry API lists no tags, so what is old there cannot be told.",
-            source: "https://github.com/containers/skopeo/issues/1230",
-        },
-        limits: {
-            requests: { start: 2, ceiling: 4 },
-            text: "A tenth of those of private ECR.",
-            source: `${ocync}/ecr-public.md`,
-        },
-    },
-    {
-        id: "acr",
-        name: "Azure Container Registry",
-        hosts: "<name>.azurecr.io, .cn, .us",
-        host: /\.azurecr\.(io|cn|us)$/,
-        login: {
-            text: "A service principal, a scoped token or the admin user; `az acr login` leaves an identity token, which is exchanged by OAuth2.",
-            source: "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md",
-        },
-        repositories: {
-            madeBy: "push",
-            text: "Made by the first push.",
-            source: "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md",
-        },
-        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
-        upload: {
-            form: { kind: "limited", chunk: 16 * mebibyte },
-            text: "Chunks of 16 MiB: a body of more than about 20 MB was refused to another tool.",
-            source: `${ocync}/acr.md`,
-        },
-        deletion: {
-            route: "acr",
-            text: "`DELETE /acr/v1/<repository>/_tags/<tag>` takes the tag alone; the manifest stays, without a tag. The role needs `AcrDelete`.",
-            source: "https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag",
-        },
-        limits: {
-            requests: usualRequests,
-            text: "Reading and writing operations a minute, by tier; a 429 is waited for.",
-            source: `${ocync}/acr.md`,
-        },
-        manners: {
-            reading: ["pull", "push", "metadata_read"],
-            deleting: ["delete", "metadata_read"],
-            absent: [],
-            text: "Listing tags needs the action `metadata_read`.",
-            source: `${clouds_harborAdapters}/azurecr/auth.go`,
-        },
-    },
-    {
-        id: "artifact-registry",
-        name: "Google Artifact Registry",
-        hosts: "<location>-docker.pkg.dev, gcr.io, *.gcr.io",
-        host: /(^|\.)gcr\.io$|-docker\.pkg\.dev$/,
-        login: {
-            text: "User `oauth2accesstoken` and an access token (1 hour), `_json_key` and a key file, or the helper `gcloud`; after `google-github-actions/auth`.",
-            source: "https://docs.cloud.google.com/artifact-registry/docs/reference/docker-api",
-        },
-        repositories: {
-            madeBy: "user",
-            text: "The Artifact Registry repository (`<project>/<repository>`) must be there; images in it are made by the first push.",
-            source: "https://docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling",
-        },
-        mount: {
-            works: "unknown",
-            text: "One tool saw it work, another did not; tried, and uploaded where it is refused.",
-            source: rulesImg,
-        },
-        upload: {
-            form: { kind: "whole" },
-            text: "In one request only: chunked uploads are not supported. One that broke starts over.",
-            source: "https://github.com/dotnet/sdk-container-builds/pull/287",
-        },
-        deletion: {
-            route: "registry",
-            alone: true,
-            text: "DELETE by tag takes the tag alone; the manifest stays, without a tag. The role needs `artifactregistry.tags.delete`.",
-            source: `${clouds_harborAdapters}/googlegcr/adapter.go`,
-        },
-        limits: {
-            requests: usualRequests,
-            text: "One quota a project for all requests; a 429 is waited for.",
-            source: `${ocync}/gar.md`,
-        },
-        manners: {
-            ...usualManners,
-            deleting: ["pull", "push"],
-            text: "Deleting goes with the token for pushing.",
-            source: `${clouds_harborAdapters}/googlegcr/adapter.go`,
-        },
-    },
-];
-
-;// CONCATENATED MODULE: ./src/oci/vendors/code-hosts.ts
-
-const code_hosts_ocync = "https://github.com/clowdhaus/ocync/blob/main/docs/src/content/registries";
-const code_hosts_rulesImg = "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md";
-const quay = "https://github.com/quay/quay/blob/master/endpoints/v2";
-/** Docker Hub, and the registries beside code. */
-const codeHosts = [
-    {
-        id: "docker-hub",
-        name: "Docker Hub",
-        hosts: "docker.io",
-        host: /^docker\.io$/,
-        login: {
-            text: "`dockerhub-username` and `dockerhub-token`, or `docker/login-action`: a personal or an organisation access token. Or an OIDC connection.",
-            source: "https://docs.docker.com/security/access-tokens/",
-        },
-        repositories: {
-            madeBy: "push",
-            text: "Made by the first push, with the default visibility of the account.",
-            source: undefined,
-        },
-        mount: {
-            works: "yes",
-            text: "Within Docker Hub, from what the login may read.",
-            source: code_hosts_rulesImg,
-        },
-        upload: {
-            form: { kind: "any" },
-            text: "No known limit; chunks are sent only after a break.",
-            source: "https://docs.docker.com/reference/api/registry/latest/",
-        },
-        deletion: {
-            route: "docker-hub",
-            text: "The Hub API takes the tag alone. The token needs the right to delete.",
-            source: "https://docs.docker.com/reference/api/hub/latest/",
-        },
-        limits: {
-            // It answered 429 to five cold connections, in the measurements of another tool (clowdhaus/ocync, `aimd.rs`).
-            requests: { start: 4, ceiling: 16 },
-            text: "Pulls in six hours, by account; a burst of cold connections was answered by 429, so it starts with four.",
-            source: "https://docs.docker.com/docker-hub/usage/pulls/",
-        },
-    },
-    {
-        id: "ghcr",
-        name: "GitHub Container Registry",
-        hosts: "ghcr.io",
-        host: /^ghcr\.io$/,
-        login: {
-            text: "Any user name and `GITHUB_TOKEN` (`packages: write`) or a classic token (`write:packages`), by `docker/login-action`.",
-            source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
-        },
-        repositories: {
-            madeBy: "push",
-            text: "Made by the first push, private.",
-            source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
-        },
-        mount: {
-            works: "yes",
-            text: "Within one user or organisation.",
-            source: `${code_hosts_ocync}/ghcr.md`,
-        },
-        upload: {
-            form: { kind: "whole" },
-            text: "In one request only: of several chunks the last replaces the others. One that broke starts over.",
-            source: `${code_hosts_ocync}/ghcr.md`,
-        },
-        deletion: {
-            route: "packages",
-            text: "The packages API deletes a version with all its tags, so a tag stays while another tag that stays has its digest. The token needs the role Admin on the package (a classic one: `delete:packages`); public versions of more than 5,000 downloads stay.",
-            source: "https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package",
-        },
-        limits: {
-            requests: usualRequests,
-            text: "2,000 requests a minute for one login.",
-            source: `${code_hosts_ocync}/ghcr.md`,
-        },
-    },
-    {
-        id: "gitlab",
-        name: "GitLab Container Registry",
-        hosts: "registry.gitlab.com, or your own (`type=gitlab`)",
-        host: /^registry\.gitlab\.com$/,
-        login: {
-            text: "User and a personal, project or deploy token with `write_registry`; the token server is on another host.",
-            source: "https://docs.gitlab.com/ee/user/project/deploy_tokens/",
-        },
-        repositories: {
-            madeBy: "push",
-            text: "The project must be there; repositories below its path are made by the first push.",
-            source: "https://github.com/gitlabhq/gitlabhq/blob/master/app/services/auth/container_registry_authentication_service.rb",
-        },
-        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
-        upload: {
-            form: { kind: "any" },
-            text: "No known limit; chunks are sent only after a break.",
-            source: undefined,
-        },
-        deletion: {
-            route: "registry",
-            alone: true,
-            text: "DELETE by tag takes the tag alone. The token needs the scope `api`: `write_registry` may push, but not delete.",
-            source: "https://gitlab.com/gitlab-org/container-registry/-/blob/master/docs/spec/api.md",
-        },
-        limits: { requests: usualRequests, text: "Not known; a 429 is waited for.", source: undefined },
-    },
-    {
-        id: "quay",
-        name: "Quay",
-        hosts: "quay.io, or your own (`type=quay`)",
-        host: /^quay\.io$/,
-        login: {
-            text: "A robot (`<organisation>+<robot>`) and its token, or `$oauthtoken` and an OAuth token.",
-            source: `${quay}/v2auth.py`,
-        },
-        repositories: {
-            madeBy: "push",
-            text: "Made by the first push, private, where the robot may create repositories.",
-            source: `${quay}/v2auth.py`,
-        },
-        mount: { works: "yes", text: "Where the login may read the other repository.", source: undefined },
-        upload: {
-            form: { kind: "any" },
-            text: "No known limit; chunks are sent only after a break.",
-            source: undefined,
-        },
-        deletion: {
-            route: "registry",
-            alone: true,
-            text: "DELETE by tag takes the tag alone, with the right to write.",
-            source: `${quay}/manifest.py`,
-        },
-        limits: { requests: usualRequests, text: "Not known; a 429 is waited for.", source: undefined },
-        manners: {
-            // A token for pushing to a repository that is not there makes it: a dry run would leave something behind.
-            reading: ["pull"],
-            deleting: ["pull", "push"],
-            absent: [401],
-            text: "It is asked with a token for pulling only: one for pushing makes the repository at once. What is not there is answered by 401. The action `delete` is refused by its token server.",
-            source: `${quay}/v2auth.py`,
-        },
-    },
-    {
-        id: "artifactory",
-        name: "JFrog Artifactory",
-        hosts: "<name>.jfrog.io, or your own (`type=artifactory`)",
-        host: /\.jfrog\.io$/,
-        login: {
-            text: "User and password or identity token, by `docker/login-action`.",
-            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
-        },
-        repositories: {
-            madeBy: "user",
-            text: "The Docker repository, which is the first part of the path, must be there; images in it are made by the first push.",
-            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
-        },
-        mount: {
-            works: "referenced",
-            text: "Only what a manifest holds already, as another tool found; tried, and uploaded where it is refused.",
-            source: code_hosts_rulesImg,
-        },
-        upload: {
-            form: { kind: "patched", chunk: 64 * mebibyte },
-            text: "By PATCH, at most 64 MiB at a time, and an empty PUT: an upload in a single PUT failed (RTFACT-19344).",
-            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
-        },
-        deletion: {
-            route: "artifactory",
-            text: "`DELETE /artifactory/<repository>/<image>/<tag>` takes the tag alone. Only with the repository as first part of the path.",
-            source: "https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories",
-        },
-        limits: { requests: usualRequests, text: "Not known; a 429 is waited for.", source: undefined },
-        manners: {
-            ...usualManners,
-            absent: [403],
-            text: "What is not there may be answered by 403.",
-            source: "https://jfrog.atlassian.net/browse/RTFACT-13797",
-        },
-    },
-];
-
-;// CONCATENATED MODULE: ./src/oci/vendors/servers.ts
-
-const ownLimits = {
-    requests: usualRequests,
-    text: "Those of its operator; a 429 is waited for.",
-    source: undefined,
-};
-/** Registries that people run themselves. */
-const servers = [
-    {
-        id: "harbor",
-        name: "Harbor",
-        hosts: "your own (`type=harbor`)",
-        host: undefined,
-        login: {
-            text: "A robot (`robot$<project>+<name>`) and its secret, or a user; who signs in by OIDC uses the CLI secret.",
-            source: "https://github.com/goharbor/harbor/issues/20738",
-        },
-        repositories: {
-            madeBy: "push",
-            text: "The project must be there; repositories are made by the first push.",
-            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/harbor/base/adapter.go",
-        },
-        mount: {
-            works: "yes",
-            text: "Where the login may read the other repository.",
-            source: "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md",
-        },
-        upload: {
-            form: { kind: "any" },
-            text: "No known limit but that of a proxy in front; chunks are sent only after a break.",
-            source: undefined,
-        },
-        deletion: {
-            route: "harbor",
-            text: "The Harbor API takes the tag alone, and then the artifact, if no tag is left on it. The robot needs Delete Tag, and Read and Delete Artifact.",
-            source: "https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml",
-        },
-        limits: ownLimits,
-        uploadGivenUp: {
-            text: "Leaves nothing behind: a repository is made with its first manifest.",
-            source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go",
-        },
-    },
-    {
-        id: "distribution",
-        name: "Any other registry",
-        hosts: "your own (distribution, zot, Nexus)",
-        host: undefined,
-        login: {
-            text: "What the Docker configuration holds; none for a registry that asks for none.",
-            source: "https://distribution.github.io/distribution/spec/auth/token/",
-        },
-        repositories: {
-            madeBy: "push",
-            text: "Made by the first push, as the specification has it.",
-            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md",
-        },
-        mount: {
-            works: "yes",
-            text: "Tried, and uploaded where it is refused.",
-            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#mounting-a-blob-from-another-repository",
-        },
-        upload: {
-            form: { kind: "any" },
-            text: "In one request; in chunks after a break.",
-            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks",
-        },
-        deletion: {
-            route: "registry",
-            text: "DELETE by tag; where that is refused, by digest if no other tag that stays has it. Version 2 of distribution deletes by digest only, and only with `storage.delete.enabled`.",
-            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags",
-        },
-        limits: ownLimits,
-    },
-];
-
-;// CONCATENATED MODULE: ./src/oci/quirks.ts
-
-
-
-
-
-/**
- * Everything that differs between registries and is not found out at run time: the one table that the code goes by, and
- * that `docs/registries.md` shows.
- */
-const vendors = [...codeHosts, ...clouds, ...china, ...servers];
-/**
- * The row of a registry, by its host name.
- * @param as what the user says that it is, for a domain of one's own; wins over the name.
- */
-function vendorOf(registry, as) {
-    const host = registry.replace(/:[0-9]+$/, "");
-    const found = as === undefined
-        ? vendors.find((vendor) => vendor.host?.test(host))
-        : vendors.find((vendor) => vendor.id === as);
-    const [last] = vendors.slice(-1);
-    if (found !== undefined)
-        return found;
-    if (last === undefined)
-        throw new Error("the table of registries is empty");
-    return last;
-}
-/** The manners of a registry, or the usual ones. */
-function mannersOf(vendor) {
-    return vendor.manners ?? usualManners;
-}
-
-;// CONCATENATED MODULE: ./src/inputs-destinations.ts
-
-
-
-
-
-/** Attributes after the commas of a line, and the types of destination that each has a meaning for. */
-const attributeTypes = new Map([
-    ["keep", destinationTypes],
-    ["keep-by", destinationTypes],
-    ["type", destinationTypes],
-    ["api", destinationTypes],
-    ["registry-id", ["tcr"]],
-    ["region", ["tcr", "tcr-personal"]],
-    ["public", ["tcr"]],
-]);
-/**
- * The lines of the `destinations` input.
- * @param defaults the `keep` and `keep-by` inputs, for lines that say nothing of their own.
- */
-function parseDestinations(text, defaults, mistake) {
-    const lines = linesOf(text);
-    if (lines.length === 0)
-        mistake("is empty");
-    const destinations = [];
-    for (const line of lines) {
-        const destination = parseDestination(line, defaults, mistake);
-        if (destination !== undefined)
-            destinations.push(destination);
-    }
-    for (const name of repeated(destinations.map(printNamespace)))
-        mistake(`${name} is given more than once`);
-    return destinations;
-}
-function parseDestination(line, defaults, mistake) {
-    const [place = "", ...rest] = line.split(",").map((item) => item.trim());
-    const namespace = parseNamespace(place);
-    if (namespace === undefined) {
-        mistake(`${quoted(place)} is not of the form <registry>/<namespace>`);
-        return undefined;
-    }
-    const inLine = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
-    const attributes = parseAttributes(rest, inLine);
-    const { type, vendor } = parseType(attributes.get("type"), namespace.registry, inLine);
-    refuseForeignAttributes(attributes, type, inLine);
-    if (type === "registry" && attributes.has("api") && !hasOwnApi(namespace.registry, vendor))
-        inLine("api means nothing for this registry: what it needs is on the registry's own host");
-    if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
-        inLine("Docker Hub has no namespaces inside namespaces");
-    }
-    const api = attributes.get("api");
-    return {
-        ...namespace,
-        type,
-        vendor,
-        retention: parseRetention(attributes, type, defaults, inLine),
-        api: api === undefined ? undefined : parseApiUrl(api, inLine),
-        registryId: parseIdentifier(attributes, "registry-id", inLine),
-        region: parseIdentifier(attributes, "region", inLine),
-        public: parseBoolean(attributes.get("public") ?? "false", inLine),
-    };
-}
-function parseAttributes(items, mistake) {
-    const attributes = new Map();
-    for (const item of items) {
-        const [, name = "", value = ""] = /^([^=]*?)\s*=\s*(.*)$/.exec(item) ?? [];
-        if (value === "")
-            mistake(`${quoted(item)} is not an attribute of the form name=value`);
-        else if (!attributeTypes.has(name)) {
-            mistake(`${quoted(name)} is no attribute; there are ${[...attributeTypes.keys()].join(", ")}`);
-        }
-        else if (attributes.has(name))
-            mistake(`${name} is given more than once`);
-        else
-            attributes.set(name, value);
-    }
-    return attributes;
-}
-/** The type, and the row of the table of registries where the user names one: on a domain of one's own no host name tells. */
-function parseType(text, registry, mistake) {
-    const type = destinationTypes.find((candidate) => candidate === text);
-    const vendor = vendorIds.find((candidate) => candidate === text);
-    if (text === undefined)
-        return { type: typeOfRegistry(registry), vendor: undefined };
-    if (type !== undefined)
-        return { type, vendor };
-    if (vendor !== undefined)
-        return { type: "registry", vendor };
-    const all = new Set([...destinationTypes, ...vendorIds]);
-    mistake(`type ${quoted(text)} is none of ${[...all].join(", ")}`);
-    return { type: typeOfRegistry(registry), vendor: undefined };
-}
-/** Whether a registry is asked for something at an API on another host. */
-function hasOwnApi(registry, vendor) {
-    const { route } = vendorOf(registry, vendor).deletion;
-    return route === "ecr" || route === "packages";
-}
-/**
- * The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`; the Personal
- * edition has a host for each region below `ccs.tencentyun.com`.
- */
-function typeOfRegistry(registry) {
-    if (registry === "docker.io")
-        return "docker-hub";
-    const host = registry.replace(/:[0-9]+$/, "");
-    if (host.endsWith(".ccs.tencentyun.com"))
-        return "tcr-personal";
-    return host.endsWith(".tencentcloudcr.com") ? "tcr" : "registry";
-}
-/** An attribute that would be passed over without a word is a mistake: the user expects something of it. */
-function refuseForeignAttributes(attributes, type, mistake) {
-    for (const name of attributes.keys()) {
-        const types = attributeTypes.get(name) ?? [];
-        if (!types.includes(type)) {
-            mistake(`${name} means nothing for a destination of type ${type}, only for ${types.join(" and ")}`);
-        }
-    }
-}
-/** Docker Hub is the home of every old version, not a mirror: it is pruned only where its own line says so. */
-function parseRetention(attributes, type, defaults, mistake) {
-    const keep = attributes.get("keep");
-    const keepBy = attributes.get("keep-by");
-    const keepUnsaid = type === "docker-hub" ? "all" : defaults.keep;
-    return {
-        keep: keep === undefined ? keepUnsaid : parseKeep(keep, mistake),
-        keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, mistake),
-    };
-}
-/** `tcr-xxxxxxxx` or `ap-guangzhou`: letters, digits and hyphens, as they end in headers and host names. */
-function parseIdentifier(attributes, name, mistake) {
-    const value = attributes.get(name);
-    if (value === undefined || /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(value))
-        return value;
-    mistake(`${name} ${quoted(value)} is not made of small letters, digits and hyphens`);
-    return undefined;
-}
-
-;// CONCATENATED MODULE: ./src/inputs-dockerhub.ts
-
-/** docker/login-action demands a UUID: https://github.com/docker/login-action/blob/master/src/dockerhub.ts */
-const connectionIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/**
- * Reads the login for Docker Hub. As with docker/login-action, a token wins over the variable of a connection; of two
- * inputs that contradict each other neither wins.
- */
-function readHubLogin(inputs) {
-    const { text, mistakeIn, connectionVariable } = inputs;
-    const [username, password] = [text("dockerhub-username"), text("dockerhub-token")];
-    const variable = username !== "" && password === "" ? connectionVariable : "";
-    const connectionId = text("dockerhub-oidc-connection-id") || variable;
-    const identityUrl = parseApiUrl(text("dockerhub-identity-url"), mistakeIn("dockerhub-identity-url"));
-    if (connectionId !== "") {
-        checkConnection(connectionId, inputs);
-        const connection = identityUrl === undefined ? undefined : { organisation: username, connectionId, identityUrl };
-        return { login: undefined, connection };
-    }
-    if (username === "" && password === "")
-        return { login: undefined, connection: undefined };
-    if (username === "")
-        mistakeIn("dockerhub-username")("is empty, but dockerhub-token is set");
-    if (password === "")
-        mistakeIn("dockerhub-token")("is empty, but dockerhub-username is set");
-    return { login: { username, password }, connection: undefined };
-}
-function checkConnection(connectionId, { text, mistakeIn, hasIdTokens }) {
-    const mistake = mistakeIn("dockerhub-oidc-connection-id");
-    if (!connectionIdPattern.test(connectionId))
-        mistake(`${quoted(connectionId)} is not a UUID`);
-    if (text("dockerhub-token") !== "")
-        mistake("is set, and so is dockerhub-token: leave one of them out");
-    if (!hasIdTokens)
-        mistake("needs `permissions: id-token: write` in the job, and in the calling job of a reusable workflow: without it the " +
-            "runner gives no id token");
-    if (text("dockerhub-username") === "")
-        mistakeIn("dockerhub-username")("is empty; with an OIDC connection it is the name of the organisation");
-}
-
-;// CONCATENATED MODULE: ./src/plan/component.ts
-
-
-
-/** What a tag template may hold between `{{` and `}}`. */
-const placeholderNames = ["tag", "version", "major", "minor", "patch"];
-/** A placeholder; its first group is the name. Anything between the braces counts, so that a misspelt one is found. */
-const placeholderPattern = /\{\{\s*(.*?)\s*\}\}/g;
-/** Whether a name is one that templates may use. */
-function isPlaceholder(name) {
-    return placeholderNames.some((known) => known === name);
-}
-/**
- * Fills a tag template for a version.
- * @throws InputError when it holds an unknown placeholder, or what comes out is not a tag.
- */
-function renderTemplate(template, version) {
-    const values = {
-        tag: version.tag,
-        version: version.number,
-        major: String(version.major),
-        minor: String(version.minor),
-        patch: String(version.patch),
-    };
-    const tag = template.replace(placeholderPattern, (whole, name) => {
-        if (!isPlaceholder(name))
-            throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
-        return values[name];
-    });
-    if (isTag(tag))
-        return tag;
-    const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
-    throw new InputError(`images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`);
-}
-/**
- * The images of a version by the rules of the `images` input.
- * @throws InputError when a filled template is not a tag.
- */
-function applyRules(rules, version) {
-    return rules.map((rule) => ({
-        from: rule.from,
-        fromTag: renderTemplate(rule.fromTag, version),
-        to: rule.to,
-        toTag: renderTemplate(rule.toTag, version),
-    }));
-}
-
-;// CONCATENATED MODULE: ./src/inputs-images.ts
-
-
-
-/** The `images` input: `auto`, or one rule per line. */
-function parseImages(text, mistake) {
-    const lines = linesOf(text);
-    if (lines.length === 1 && lines[0] === "auto")
-        return "auto";
-    if (lines.length === 0)
-        mistake("holds nothing but comments");
-    if (lines.includes("auto"))
-        mistake("auto stands alone, or every image is listed");
-    const rules = [];
-    for (const line of lines.filter((candidate) => candidate !== "auto")) {
-        const rule = parseRule(line, mistake);
-        if (rule !== undefined)
-            rules.push(rule);
-    }
-    const written = rules.map((rule) => `${rule.to}:${rule.toTag}`);
-    for (const image of repeated(written))
-        mistake(`two lines write the image ${image}`);
-    return rules;
-}
-function parseRule(line, mistake) {
-    const [left = "", right, ...more] = line.split("=>").map((side) => side.trim());
-    if (more.length > 0) {
-        mistake(`${quoted(line)} holds "=>" more than once`);
-        return undefined;
-    }
-    const from = parseSide(left, "{{tag}}", mistake);
-    const to = right === undefined ? from : parseSide(right, from?.template ?? "{{tag}}", mistake);
-    if (from === undefined || to === undefined)
-        return undefined;
-    return { from: from.name, fromTag: from.template, to: to.name, toTag: to.template };
-}
-/** `name` or `name:template`; undefined after a mistake. */
-function parseSide(text, defaultTemplate, mistake) {
-    const colon = text.indexOf(":");
-    const name = colon < 0 ? text : text.slice(0, colon);
-    const template = colon < 0 ? defaultTemplate : text.slice(colon + 1);
-    if (!isRepository(name)) {
-        mistake(`${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)`);
-        return undefined;
-    }
-    return isTemplate(template, mistake) ? { name, template } : undefined;
-}
-function isTemplate(template, mistake) {
-    for (const [, name = ""] of template.matchAll(placeholderPattern)) {
-        if (isPlaceholder(name))
-            continue;
-        mistake(`${quoted(`{{${name}}}`)} is unknown; there are ${placeholderNames.map((known) => `{{${known}}}`).join(", ")}`);
+function needsPublicAddress(url, namedByLocal) {
+    if (namedByLocal)
         return false;
+    return url.protocol !== "https:" || !cloudStorage.some((host) => host.test(url.hostname));
+}
+
+;// CONCATENATED MODULE: ./src/http/connector.ts
+
+
+/** A server that is on the public internet named a host that is not. */
+class LocalAddressError extends Error {
+    name = "LocalAddressError";
+    constructor(host, address) {
+        const where = host === address ? host : `${host} (${address})`;
+        super(`${where} is not on the public internet, and the server that named it is: nothing was sent there`);
     }
-    // What a placeholder gives always fits the grammar of a tag where a digit does, or is refused when it is filled in.
-    if (isTag(template.replace(placeholderPattern, "0")))
-        return true;
-    mistake(`the tag ${quoted(template)} breaks the grammar of tags (letters, digits and . _ -)`);
-    return false;
 }
-
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./src/oci/digest.ts
-
-/**
- * The algorithms that the image specification registers and Node computes, with the length of their hexadecimal form.
- * A `Map`, not an object: the algorithm comes from a server and may be called `__proto__`.
- * https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
- */
-const hexLengths = new Map([
-    ["sha256", 64],
-    ["sha512", 128],
-]);
-/** The digest in a text, or undefined when it is not one that we can verify: wrong grammar, case, length or algorithm. */
-function parseDigest(text) {
-    const match = /^(sha256|sha512):([0-9a-f]+)$/.exec(text);
-    if (match === null)
-        return undefined;
-    const [, algorithm = "", hex = ""] = match;
-    return hexLengths.get(algorithm) === hex.length ? text : undefined;
-}
-/** The sha256 digest of bytes in memory. */
-function digestOf(bytes) {
-    return `sha256:${(0,external_node_crypto_.createHash)("sha256").update(bytes).digest("hex")}`;
-}
-/** Whether bytes in memory have this digest, by the digest's own algorithm. */
-function hasDigest(bytes, digest) {
-    const hash = hashFor(digest);
-    hash.update(bytes);
-    return matchesDigest(hash, digest);
-}
-/** A hash that computes this digest's algorithm. */
-function hashFor(digest) {
-    return (0,external_node_crypto_.createHash)(digest.slice(0, digest.indexOf(":")));
-}
-/** Whether a hash that has seen all bytes gives this digest. Ends the hash. */
-function matchesDigest(hash, digest) {
-    return hash.digest("hex") === digest.slice(digest.indexOf(":") + 1);
-}
-/** `sha256:0123456789ab`: enough to recognise a digest in a log or a table. */
-function shortDigest(digest) {
-    const colon = digest.indexOf(":");
-    return digest.slice(0, colon + 13);
-}
-
-;// CONCATENATED MODULE: ./src/inputs-issue.ts
-
-
-
-/** Longest name of a workflow that is told, in characters. */
-const inputs_issue_nameLimit = 100;
-/**
- * How a failure is told by an issue; undefined where it is not. That is so in what writes nothing, and in a job that copies a
- * share: the job that publishes tells what became of it. Reads single inputs as they were given, so that it can be told too
- * that the inputs as a whole have mistakes.
- */
-function readIssueReporting(sources) {
-    const { text, mistake, environment, githubApiUrl, githubToken } = sources;
-    const isTrue = (name) => parseBoolean(text(name), () => undefined);
-    if (!parseBoolean(text("report-issue"), mistake))
-        return undefined;
-    const repository = repositoryIdOf(environment.GITHUB_REPOSITORY ?? "");
-    if (repository === undefined)
-        mistake("needs a workflow on GitHub: GITHUB_REPOSITORY names no repository");
-    if (githubToken === undefined)
-        mistake("needs a github-token that may write issues");
-    if (repository === undefined || githubToken === undefined)
-        return undefined;
-    if (isTrue("dry-run") || isTrue("check") || text("mode") === "copy")
-        return undefined;
+/** @param timeout time allowed for a connection to come up, in milliseconds. */
+function createConnectors({ lookup, isLocal }, timeout) {
+    const localOrigins = new Set();
+    const publicOrigins = new Set();
+    const options = { allowH2: false, timeout };
+    const open = (0,undici/* buildConnector */.gU)({ ...options, lookup });
+    const openPublic = (0,undici/* buildConnector */.gU)({ ...options, lookup: publicLookup(lookup, isLocal) });
+    /** The address is taken from the socket, not from another lookup: a name may lead elsewhere the next time. */
+    function remembering(connect) {
+        return (target, callback) => connect(target, (...result) => {
+            const address = result[1]?.remoteAddress;
+            if (address !== undefined)
+                (isLocal(address) ? localOrigins : publicOrigins).add(originOf(target));
+            callback(...result);
+        });
+    }
     return {
-        repository,
-        workflow: printable(environment.GITHUB_WORKFLOW ?? "", inputs_issue_nameLimit),
-        key: keyOf(environment, text("destinations")),
-        runUrl: runUrlOf(environment),
-        githubApiUrl,
-        githubToken,
+        anywhere: remembering(open),
+        publicOnly: remembering((target, callback) => {
+            const { hostname } = target;
+            // A connection to an address, unlike one to a name, looks nothing up.
+            if ((0,external_node_net_.isIP)(hostname) === 0 || !isLocal(hostname))
+                openPublic(target, callback);
+            else
+                process.nextTick(callback, new LocalAddressError(hostname, hostname), null);
+        }),
+        isLocal: (origin) => localOrigins.has(origin) && !publicOrigins.has(origin),
     };
 }
-/**
- * Tells the issue of one workflow from another's: by the workflow's file, whatever branch it runs on, and by what it mirrors
- * to, because the jobs of one workflow may each have a destination of their own.
- * https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables
- */
-function keyOf(environment, destinations) {
-    const [file = ""] = (environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || "").split("@");
-    const names = linesOf(destinations).map((line) => line.replace(/,.*$/, "").trim());
-    return digestOf(JSON.stringify([file, names.toSorted()]));
+function originOf({ protocol, host, hostname }) {
+    return `${protocol}//${host ?? hostname}`;
 }
-function runUrlOf(environment) {
-    const { GITHUB_SERVER_URL: server = "", GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: id } = environment;
-    const attempt = environment.GITHUB_RUN_ATTEMPT ?? "1";
-    const url = `${server}/${repository}/actions/runs/${id}/attempts/${attempt}`;
-    return /^https?:\/\/[\w.:-]+\/[\w./-]+$/.test(url) ? url : undefined;
+/** A lookup that fails if any of the addresses is local: the system may try one after the other. */
+function publicLookup(lookup, isLocal) {
+    return (hostname, options, callback) => lookup(hostname, options, (error, found, family) => {
+        const addresses = typeof found === "string" ? [found] : (found ?? []).map(({ address }) => address);
+        const forbidden = error === null ? addresses.find(isLocal) : undefined;
+        if (forbidden === undefined)
+            callback(error, found, family);
+        else
+            callback(new LocalAddressError(hostname, forbidden), []);
+    });
 }
 
 ;// CONCATENATED MODULE: ./node_modules/valibot/dist/index.mjs
@@ -56061,7 +54613,7 @@ const FALSY = (/* unused pure expression or super */ null && ([
 	"disabled"
 ]));
 /* @__NO_SIDE_EFFECTS__ */
-function dist_parseBoolean(config$1, message$1) {
+function parseBoolean(config$1, message$1) {
 	const normalize$1 = (v) => typeof v === "string" ? v.toLowerCase() : v;
 	const truthyRaw = config$1?.truthy ?? TRUTHY;
 	const falsyRaw = config$1?.falsy ?? FALSY;
@@ -56070,7 +54622,7 @@ function dist_parseBoolean(config$1, message$1) {
 	return {
 		kind: "transformation",
 		type: "parse_boolean",
-		reference: dist_parseBoolean,
+		reference: parseBoolean,
 		expects: /* @__PURE__ */ _joinExpects([...truthyRaw, ...falsyRaw].map(_stringify), "|"),
 		config: config$1,
 		message: message$1,
@@ -60862,7 +59414,1810 @@ function unwrap(schema) {
 
 //#endregion
 
-;// CONCATENATED MODULE: ./src/inputs-mode.ts
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+;// CONCATENATED MODULE: ./src/log/paint.ts
+
+const unchanged = (text) => text;
+/** No marks: for files, and wherever colours are not shown. */
+const plainPaint = {
+    strong: unchanged,
+    faint: unchanged,
+    good: unchanged,
+    change: unchanged,
+    warn: unchanged,
+    bad: unchanged,
+};
+function style(format) {
+    // Whether there are colours is for `paintFor` to say: Node would take the runner's pipe for one that shows none.
+    return (text) => (text === "" ? "" : (0,external_node_util_.styleText)(format, text, { validateStream: false }));
+}
+/** ANSI codes of the first 16 colours, which every terminal and GitHub's log have. A piece must not go over a line's end. */
+const colourPaint = {
+    strong: style("bold"),
+    faint: style("gray"),
+    good: style("green"),
+    change: style("cyan"),
+    warn: style("yellow"),
+    bad: style("red"),
+};
+/**
+ * Colours on a terminal and in the log of GitHub Actions, which shows ANSI codes
+ * (https://github.com/actions/toolkit/blob/main/packages/core/README.md, "Styling output"); none for who has set `NO_COLOR`
+ * to anything but an empty text (https://no-color.org).
+ */
+function paintFor(environment, isTerminal) {
+    if (environment.NO_COLOR)
+        return plainPaint;
+    return isTerminal || environment.GITHUB_ACTIONS === "true" ? colourPaint : plainPaint;
+}
+
+;// CONCATENATED MODULE: ./src/log/log.ts
+
+/** A log that says nothing: for tests, and for parts whose words are of no use to the caller. */
+const silentLog = {
+    info: () => undefined,
+    debug: () => undefined,
+    warning: () => undefined,
+    error: () => undefined,
+    group: (_title, body) => body(),
+    progress: () => () => undefined,
+    mask: () => undefined,
+    paint: plainPaint,
+};
+/** Longest time without a line of progress where each is a new line, in milliseconds. */
+const progressInterval = 10_000;
+/**
+ * Does something at intervals, from one interval from now until the returned function is called.
+ * @param milliseconds between two times. It keeps no process alive.
+ */
+function atIntervals(work, milliseconds = progressInterval) {
+    const timer = setInterval(work, milliseconds);
+    timer.unref();
+    return () => clearInterval(timer);
+}
+/** The forms of all secrets that this process knows. */
+const secretForms = new Set();
+/** Finds any of `secretForms`; made anew after a secret came. */
+let secretPattern;
+/**
+ * Has `withoutSecrets` take out a secret from now on. The one thing of this Action that is not handed on as an argument: a
+ * process has one set of secrets, and a place that was not given it would print them.
+ */
+function rememberSecret(secret) {
+    const text = secret.toWellFormed();
+    const forms = [
+        secret,
+        JSON.stringify(text).slice(1, -1),
+        encodeURIComponent(text),
+        new URLSearchParams([["", text]]).toString().slice(1),
+        Buffer.from(text).toString("base64").replace(/=+$/, ""),
+    ];
+    for (const form of forms)
+        secretForms.add(form);
+    secretPattern = undefined;
+}
+/**
+ * A text with `***` for each known secret, as it is or as JSON, URLs and Base64 have it: servers send back what they were
+ * sent, and nobody else takes it out of the report's file.
+ */
+function withoutSecrets(text) {
+    if (secretForms.size === 0)
+        return text;
+    // The longest first: of two secrets that begin alike, the end of the longer one must not stay.
+    secretPattern ??= new RegExp([...secretForms]
+        .sort((one, other) => other.length - one.length)
+        .map((form) => form.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
+        .join("|"), "g");
+    return text.replace(secretPattern, "***");
+}
+/** Longest piece of foreign text that is worth printing, in characters. */
+const foreignTextLimit = 300;
+/**
+ * Text from a server, made fit for a log line: no secrets, no control characters (no colour codes, no new lines), no start
+ * that the runner would take for a workflow command (`::set-output`, `##[`), and short.
+ */
+function printable(text, limit = foreignTextLimit) {
+    // Before anything else: a secret that is escaped or cut in the middle is not found any more.
+    const oneLine = withoutSecrets(text)
+        .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
+        .replace(/:(?=:)/g, ": ")
+        .replace(/##\[/g, "# #[")
+        .trim();
+    return oneLine.length <= limit ? oneLine : `${oneLine.slice(0, limit)}…`;
+}
+
+;// CONCATENATED MODULE: ./src/http/http.ts
+
+
+/** A body was larger than the reader allows, or is not what it should be. */
+class BodyError extends Error {
+    name = "BodyError";
+}
+/**
+ * Reads a whole body into memory.
+ * @param limit largest size in bytes; the claimed length is never trusted for an allocation.
+ * @throws BodyError when the body is larger.
+ */
+async function readBytes(response, limit) {
+    const chunks = [];
+    let size = 0;
+    for await (const chunk of response.body) {
+        size += chunk.length;
+        if (size > limit) {
+            response.body.destroy();
+            throw new BodyError(`the answer is larger than ${limit} bytes`);
+        }
+        chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, size);
+}
+/**
+ * Reads a JSON body and checks it.
+ * @throws BodyError when it is too large, no JSON, or not of the schema.
+ */
+async function readJson(response, schema, limit) {
+    const bytes = await readBytes(response, limit);
+    return http_parseJson(bytes.toString("utf8"), schema);
+}
+/**
+ * Checks JSON text against a schema.
+ * @param subject what the text is, for the message: an answer, unless it came from elsewhere.
+ * @throws BodyError when it is no JSON, or not of the schema.
+ */
+function http_parseJson(text, schema, subject = "the answer") {
+    let value;
+    try {
+        value = JSON.parse(text);
+    }
+    catch {
+        throw new BodyError(`${subject} is not JSON`);
+    }
+    const result = safeParse(schema, value);
+    if (result.success)
+        return result.output;
+    const [issue] = result.issues;
+    // Both the path and the message quote the text: keys, and values of another type than expected.
+    const where = printable(`${getDotPath(issue) ?? "top level"}: ${issue.message}`);
+    throw new BodyError(`${subject} is not of the expected form (${where})`);
+}
+/** Most bytes that are read of a body only to free its connection; beyond, dropping the connection is cheaper. */
+const discardLimit = 64 * 1024;
+/** Frees the connection of a response whose body is of no interest. */
+async function discard(response) {
+    await readBytes(response, discardLimit).catch(() => response.body.destroy());
+}
+
+;// CONCATENATED MODULE: ./src/http/pace.ts
+/**
+ * A limit on silence alone lets a server hold a request for as long as it likes, by a byte now and then. So:
+ * - a document (a token, a manifest, a page of tags) has a minute in all. They have kilobytes; even the largest manifest
+ *   that is read, of 4 MiB, takes no more over half a megabit a second;
+ * - a blob has no limit in all, but brings 64 KiB a minute on each connection, which is a thousandth of what a usable link
+ *   gives even when sixteen connections share it. Below, a layer of 100 MB would take longer than the six hours that a job
+ *   may run.
+ */
+const defaultPaces = {
+    document: { within: 60_000 },
+    blob: { within: 60_000, least: 64 * 1024 },
+};
+/** An answer's body came too slowly. Counts as a broken connection: another one may be better. */
+class SlowBody extends Error {
+    name = "SlowBody";
+    code = "SLOW_BODY";
+    constructor(bytes, within) {
+        super(`the answer came too slowly: ${bytes} bytes in ${within / 1000} s`);
+    }
+}
+/** Ends requests whose answer comes too slowly. Time in which we ourselves take nothing does not count. */
+function paced(pace) {
+    return (dispatch) => (options, handler) => dispatch(options, new PacedHandler(handler, pace));
+}
+/** Passes everything on, and counts the bytes. */
+class PacedHandler {
+    #handler;
+    #pace;
+    #bytes = 0;
+    #timer;
+    constructor(handler, pace) {
+        this.#handler = handler;
+        this.#pace = pace;
+    }
+    onRequestStart(controller, context) {
+        this.#handler.onRequestStart?.(controller, context);
+    }
+    onRequestUpgrade(controller, status, headers, socket) {
+        this.#handler.onRequestUpgrade?.(controller, status, headers, socket);
+    }
+    onResponseStarted() {
+        this.#handler.onResponseStarted?.();
+    }
+    onResponseStart(controller, status, headers, message) {
+        // 1xx announce the answer; they are not it.
+        if (status >= 200)
+            this.#watch(controller);
+        this.#handler.onResponseStart?.(controller, status, headers, message);
+    }
+    onResponseData(controller, chunk) {
+        this.#bytes += chunk.length;
+        this.#handler.onResponseData?.(controller, chunk);
+    }
+    onResponseEnd(controller, trailers) {
+        clearInterval(this.#timer);
+        this.#handler.onResponseEnd?.(controller, trailers);
+    }
+    onResponseError(controller, error) {
+        clearInterval(this.#timer);
+        this.#handler.onResponseError?.(controller, error);
+    }
+    onBodySent(chunk) {
+        this.#handler.onBodySent?.(chunk);
+    }
+    onRequestSent() {
+        this.#handler.onRequestSent?.();
+    }
+    #watch(controller) {
+        const { within, least = Number.POSITIVE_INFINITY } = this.#pace;
+        let before = this.#bytes;
+        this.#timer = setInterval(() => {
+            const moved = this.#bytes - before;
+            before = this.#bytes;
+            if (moved < least && !controller.paused)
+                controller.abort(new SlowBody(moved, within));
+        }, within);
+        this.#timer.unref();
+    }
+}
+
+;// CONCATENATED MODULE: ./src/http/transport.ts
+
+
+
+
+
+
+/** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
+const connectTimeout = 10_000;
+/**
+ * Longest silence before the answer's headers, in milliseconds. While a body is being sent, undici starts the time anew
+ * with each part that the other side takes. A registry checks the digest of a whole layer before it answers the last PUT.
+ */
+const defaultHeadersTimeout = 120_000;
+/** Longest silence inside an answer's body, in milliseconds: a stall that lasts longer is a broken connection. */
+const defaultBodyTimeout = 30_000;
+/** How long an idle connection is kept for the next request, in milliseconds; registries close theirs after 60 s or more. */
+const keepAliveTimeout = 20_000;
+/** Most redirects in a row. Registries need one, to their blob storage. */
+const redirectLimit = 5;
+/** Sent with every request: Docker Hub may answer 403 to a client without a name. */
+const userAgent = "harbor-release-mirror";
+/**
+ * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would
+ * share one connection and so one window, which caps the rate over a long link.
+ */
+function createTransport(log, options = {}) {
+    const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
+    const { paces = defaultPaces } = options;
+    const { addresses = { lookup: external_node_dns_.lookup, isLocal: isLocalAddress } } = options;
+    const connectors = createConnectors(addresses, connectTimeout);
+    // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
+    const agents = (connect) => {
+        const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
+        return {
+            shared: withPaces(new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 1, keepAliveTimeout })),
+            // Without pipelining, undici closes each connection after its request.
+            own: withPaces(new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 0 })),
+        };
+    };
+    const withPaces = (agent) => ({
+        agent,
+        document: agent.compose(paced(paces.document)),
+        blob: agent.compose(paced(paces.blob)),
+    });
+    const anywhere = agents(connectors.anywhere);
+    // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
+    const publicOnly = agents(connectors.publicOnly);
+    const requests = new Map();
+    async function sendOnce(request) {
+        const started = performance.now();
+        const foreign = foreignSource(request);
+        const isChecked = foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
+        requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
+        const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
+        const told = (end) => log.debug(`${request.method} ${redacted(request.url)} ${end} ${Math.round(performance.now() - started)} ms`);
+        const answer = await (0,undici/* request */.Em)(request.url, {
+            dispatcher: connections[request.answer ?? "document"],
+            method: request.method,
+            headers: { "user-agent": userAgent, ...request.headers },
+            // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
+            body: (request.body ?? null),
+            ...(request.signal === undefined ? {} : { signal: request.signal }),
+            // undici closes the connection after each HEAD, for servers that send a body all the same. Here a mirror mostly asks
+            // by HEAD, and a new connection costs three round trips each time. Such a body breaks the next request, which is
+            // sent again. https://github.com/nodejs/undici/issues/258
+            ...(request.method === "HEAD" && request.connection !== "own" ? { reset: false } : {}),
+        }).catch((error) => {
+            told("failed after");
+            throw error;
+        });
+        told(`${answer.statusCode}`);
+        return {
+            status: answer.statusCode,
+            url: request.url,
+            header: (name) => transport_all(answer.headers[name])[0],
+            headers: (name) => transport_all(answer.headers[name]),
+            body: answer.body,
+        };
+    }
+    async function send(request) {
+        let current = request;
+        for (let hops = 0;; hops += 1) {
+            const response = await sendOnce(current);
+            if (request.redirect !== "follow" || !isRedirect(response.status))
+                return response;
+            await discard(response);
+            if (hops >= redirectLimit)
+                throw new Error(`more than ${redirectLimit} redirects`);
+            current = redirected(current, response.header("location"));
+        }
+    }
+    async function close() {
+        const all = [anywhere, publicOnly].flatMap(({ shared, own }) => [shared, own]);
+        await Promise.all(all.map(({ agent }) => agent.destroy()));
+    }
+    return { send, dispatcher: anywhere.shared.document, requests, close };
+}
+/** The server that named the request's URL, if the URL leads away from it. */
+function foreignSource({ url, namedBy }) {
+    return namedBy === undefined || namedBy.origin === url.origin ? undefined : namedBy;
+}
+function transport_all(value) {
+    if (value === undefined)
+        return [];
+    return Array.isArray(value) ? value : [value];
+}
+function isRedirect(status) {
+    return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+/**
+ * The request that follows a redirect. Once the origin changes, `authorization` stays behind (P7): blob storage signs
+ * its own URLs and even refuses a second authentication.
+ */
+function redirected(request, location) {
+    if (request.method !== "GET" && request.method !== "HEAD")
+        throw new Error(`a ${request.method} was redirected`);
+    if (location === undefined || !URL.canParse(location, request.url.href))
+        throw new Error("a redirect without a usable Location");
+    const url = new URL(location, request.url);
+    if (url.protocol !== "https:" && url.protocol !== "http:")
+        throw new Error(`a redirect to ${url.protocol}`);
+    if (request.url.protocol === "https:" && url.protocol !== "https:")
+        throw new Error("a redirect from https to http");
+    if (url.username !== "" || url.password !== "")
+        throw new Error("a redirect to a URL with a login in it");
+    if (url.origin === request.url.origin)
+        return { ...request, url };
+    const { authorization: _staysBehind, ...headers } = request.headers ?? {};
+    return { ...request, url, headers, namedBy: request.url };
+}
+/** A URL for the debug log: queries carry signatures and upload state. */
+function redacted(url) {
+    return `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`;
+}
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: ./src/errors.ts
+/** A mistake in what the user gave: inputs, event, wanted version. The message says what to change. */
+class InputError extends Error {
+    name = "InputError";
+}
+/** A failure at a registry, a vendor API or GitHub, told in one sentence (P8). */
+class OperationError extends Error {
+    name = "OperationError";
+    details;
+    constructor(details, options) {
+        super(describeFailure(details), options);
+        this.details = details;
+    }
+    get status() {
+        return this.details.status;
+    }
+    get temporary() {
+        return this.details.temporary ?? false;
+    }
+}
+/** One sentence: side, host, repository, operation, status, code, problem, advice. */
+function describeFailure(details) {
+    const where = details.repository === undefined ? details.host : `${details.host}/${details.repository}`;
+    const status = details.status === undefined ? "" : ` with status ${details.status}`;
+    const code = details.code === undefined ? "" : ` ${details.code}`;
+    const advice = details.advice === undefined ? "" : ` ${details.advice}`;
+    return `${details.side} ${where}: ${details.operation} failed${status}${code}: ${sentence(details.problem)}${advice}`;
+}
+function sentence(text) {
+    return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+/** The message of anything that was thrown, for people. Follows causes, because undici hides the reason there. */
+function messageOf(thrown) {
+    if (!(thrown instanceof Error))
+        return String(thrown);
+    if (thrown instanceof OperationError || thrown instanceof InputError)
+        return thrown.message;
+    const cause = thrown.cause === undefined ? "" : ` (${messageOf(thrown.cause)})`;
+    return `${thrown.message || thrown.name}${cause}`;
+}
+
+;// CONCATENATED MODULE: ./src/oci/reference.ts
+/**
+ * Names of registries, repositories and tags, by the grammar of the distribution specification.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+ */
+const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
+const tagPattern = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
+const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[::1\\])(?::[0-9]{1,5})?$`);
+/** Many registries limit host and repository together to 255 characters (distribution-spec, "Pulling manifests"). */
+const nameLimit = 255;
+/** The names under which Docker Hub is known; its canonical name is `docker.io`. */
+const dockerHubAliases = new Set([
+    "docker.io",
+    "index.docker.io",
+    "registry-1.docker.io",
+    "registry.hub.docker.com",
+]);
+function isRepository(text) {
+    return text.length <= nameLimit && repositoryPattern.test(text);
+}
+function isTag(text) {
+    return tagPattern.test(text);
+}
+/** The canonical form of a registry host, or undefined if the text is not one. Docker Hub's aliases become `docker.io`. */
+function canonicalRegistry(text) {
+    if (!registryPattern.test(text))
+        return undefined;
+    const port = /:([0-9]+)$/.exec(text)?.[1];
+    if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))
+        return undefined;
+    const host = text.toLowerCase();
+    // What a URL reads as another host, or as none: 0x7f.1, 256.1.1.1.
+    const name = host.replace(/:[0-9]+$/, "");
+    if (!URL.canParse(`https://${name}`) || new URL(`https://${name}`).hostname !== name)
+        return undefined;
+    return dockerHubAliases.has(host) ? "docker.io" : host;
+}
+/** Splits `<registry>/<namespace>`; undefined if either part breaks the grammar. */
+function parseNamespace(text) {
+    const slash = text.indexOf("/");
+    if (slash < 0)
+        return undefined;
+    const registry = canonicalRegistry(text.slice(0, slash));
+    const path = text.slice(slash + 1);
+    if (registry === undefined || !isRepository(path))
+        return undefined;
+    return { registry, path };
+}
+function printNamespace(namespace) {
+    return `${namespace.registry}/${namespace.path}`;
+}
+/** Whether two namespaces are the same place. */
+function sameNamespace(one, other) {
+    return one.registry === other.registry && one.path === other.path;
+}
+/** The repository of an image below a namespace. */
+function repositoryOf(namespace, image) {
+    return `${namespace.path}/${image}`;
+}
+/** Whether a host (with or without port) is a loopback address: the only ones spoken to over plain HTTP. */
+function isLoopback(registry) {
+    const host = registry.replace(/:[0-9]+$/, "");
+    return host === "localhost" || host === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(host);
+}
+/** Base URL of a registry's API: Docker Hub answers at another host than its name says. */
+function registryOrigin(registry) {
+    if (registry === "docker.io")
+        return new URL("https://registry-1.docker.io");
+    return new URL(`${isLoopback(registry) ? "http" : "https"}://${registry}`);
+}
+
+;// CONCATENATED MODULE: ./src/vendors/vendor.ts
+const destinationTypes = ["docker-hub", "tcr", "tcr-personal", "registry"];
+/** The registries that are known by name. The name is also a value of the attribute `type`, for a domain of one's own. */
+const vendorIds = [
+    "docker-hub",
+    "tcr",
+    "tcr-personal",
+    "ecr",
+    "ecr-public",
+    "acr",
+    "artifact-registry",
+    "ghcr",
+    "gitlab",
+    "quay",
+    "artifactory",
+    "alibaba",
+    "swr",
+    "volcengine",
+    "harbor",
+    "distribution",
+];
+/**
+ * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
+ * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
+ * requests a second at 200 ms, under every published limit.
+ */
+const usualRequests = { start: 12, ceiling: 16 };
+/** The manners of the specifications: one token for reading and writing, `delete` to delete, 404 for what is not there. */
+const usualManners = {
+    reading: ["pull", "push"],
+    deleting: ["pull", "push", "delete"],
+    absent: [],
+};
+/** One mebibyte, in bytes. */
+const mebibyte = 1024 * 1024;
+
+;// CONCATENATED MODULE: ./src/vendors/china.ts
+
+const harborAdapters = "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter";
+const unknownMount = {
+    works: "unknown",
+    text: "Unknown; tried, and uploaded where it is refused.",
+    source: undefined,
+};
+const anyUpload = {
+    form: { kind: "any" },
+    text: "No known limit; chunks are sent only after a break.",
+    source: undefined,
+};
+const unknownLimits = {
+    requests: usualRequests,
+    text: "Not known; a 429 is waited for.",
+    source: undefined,
+};
+/** The registries of clouds in China. */
+const china = [
+    {
+        id: "tcr",
+        name: "Tencent TCR",
+        hosts: "<instance>.tencentcloudcr.com, or your own (`type=tcr`)",
+        host: /\.tencentcloudcr\.com$/,
+        login: {
+            text: "A role (`tcr-role-arn`), an API key (`tcr-secret-id`, `tcr-secret-key`), or a login of the instance (`tcr-username`, `tcr-password`).",
+            source: "https://www.tencentcloud.com/document/product/1051/54755",
+        },
+        repositories: {
+            madeBy: "api",
+            text: "The namespace is made here with the API key, else by you; repositories are made by the first push.",
+            source: `${harborAdapters}/tencentcr/adapter.go`,
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "tcr",
+            text: "`DeleteRepositoryTags`, 20 tags a call, with the API key; a login of the instance cannot delete.",
+            source: "https://www.tencentcloud.com/document/product/1051/41098",
+        },
+        limits: {
+            requests: usualRequests,
+            text: "API 10 calls a second; none published for the registry.",
+            source: `${harborAdapters}/tencentcr/adapter.go`,
+        },
+        uploadGivenUp: {
+            text: "Leaves nothing behind, as at Harbor, which TCR is built on: a repository is made with its first manifest. Tencent does not say.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go",
+        },
+    },
+    {
+        id: "tcr-personal",
+        name: "Tencent TCR Personal",
+        hosts: "ccr.ccs.tencentyun.com, <region>.ccs.tencentyun.com",
+        host: /^[a-z]+\.ccs\.tencentyun\.com$/,
+        login: {
+            text: "The account's number and the password of the Personal edition (`tcr-username`, `tcr-password`, or `docker/login-action`).",
+            source: "https://github.com/tkestack/image-transfer",
+        },
+        repositories: {
+            madeBy: "api",
+            text: "The namespace is made with an API key; without one it must be there. A push makes the repository.",
+            source: "https://www.tencentcloud.com/document/product/1051/41098",
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "tcr",
+            text: "`BatchDeleteImagePersonal`, with the API key beside the login.",
+            source: "https://www.tencentcloud.com/document/product/1051/41098",
+        },
+        limits: unknownLimits,
+    },
+    {
+        id: "alibaba",
+        name: "Alibaba Container Registry",
+        hosts: "registry.<region>.aliyuncs.com, <instance>-registry.<region>.cr.aliyuncs.com",
+        host: /(^|-)registry(-vpc)?\.[a-z0-9-]+\.(cr\.)?aliyuncs\.com$/,
+        login: {
+            text: "User and the registry's password, or a temporary login (`aliyun/acr-login`).",
+            source: `${harborAdapters}/aliacr/adapter.go`,
+        },
+        repositories: {
+            madeBy: "push",
+            text: "The namespace must be there, and must let a push make repositories.",
+            source: `${harborAdapters}/aliacr/adapter.go`,
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "registry",
+            text: "By the registry API, as Harbor does it: by tag, else by digest. Where that is refused, the tags stay and the run says so.",
+            source: `${harborAdapters}/aliacr/adapter.go`,
+        },
+        limits: unknownLimits,
+    },
+    {
+        id: "swr",
+        name: "Huawei SWR",
+        hosts: "swr.<region>.myhuaweicloud.com",
+        host: /^swr\.[a-z0-9-]+\.myhuaweicloud\.(com|eu)$/,
+        login: {
+            text: "User `<region>@<AK>` and a password made from the secret key, or a temporary login; `huaweicloud/swr-login` gives it.",
+            source: "https://github.com/huaweicloud/swr-login",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "The organisation must be there; repositories are made by the first push.",
+            source: `${harborAdapters}/huawei/huawei_adapter.go`,
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "registry",
+            text: "By the registry API, as Harbor does it: by tag, else by digest. Its own API would need an IAM token, which no Docker login holds.",
+            source: `${harborAdapters}/huawei/image_registry.go`,
+        },
+        limits: unknownLimits,
+        manners: {
+            ...usualManners,
+            deleting: ["pull", "push"],
+            text: "Deleting goes with the token for pushing, as Harbor does it.",
+            source: `${harborAdapters}/huawei/huawei_adapter.go`,
+        },
+    },
+    {
+        id: "volcengine",
+        name: "Volcengine CR",
+        hosts: "<instance>-<region>.cr.volces.com",
+        host: /\.cr\.volces\.com$/,
+        login: {
+            text: "User and the instance's password, or a temporary login.",
+            source: `${harborAdapters}/volcenginecr/auth.go`,
+        },
+        repositories: {
+            madeBy: "user",
+            text: "Namespace and repository must be there: Harbor makes both before it pushes, by an API of Volcengine's own.",
+            source: `${harborAdapters}/volcenginecr/adapter.go`,
+        },
+        mount: unknownMount,
+        upload: anyUpload,
+        deletion: {
+            route: "none",
+            text: "Tags stay: only its own API deletes them, with a key that no Docker login holds.",
+            source: `${harborAdapters}/volcenginecr/artifact_registry.go`,
+        },
+        limits: unknownLimits,
+    },
+];
+
+;// CONCATENATED MODULE: ./src/vendors/clouds.ts
+
+const ocync = "https://github.com/clowdhaus/ocync/blob/main/docs/src/content/registries";
+const rulesImg = "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md";
+const clouds_harborAdapters = "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter";
+/** The registries of AWS, Azure and Google. */
+const clouds = [
+    {
+        id: "ecr",
+        name: "Amazon ECR",
+        hosts: "<account>.dkr.ecr.<region>.amazonaws.com",
+        host: /^[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+        login: {
+            text: "User `AWS` and a password for 12 hours, by Basic; `aws-actions/amazon-ecr-login` and the helper `ecr-login` give it.",
+            source: `${ocync}/ecr.md`,
+        },
+        repositories: {
+            madeBy: "api",
+            text: "Must be there: made here with the AWS key of the environment, else by you or by a creation template.",
+            source: `${clouds_harborAdapters}/awsecr/adapter.go`,
+        },
+        mount: {
+            works: "referenced",
+            text: "Only where the account has `BLOB_MOUNTING` enabled, within one account and region, and only what a manifest holds.",
+            source: "https://docs.aws.amazon.com/AmazonECR/latest/userguide/blob-mounting.html",
+        },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "ecr",
+            text: "`BatchDeleteImage` takes the tag alone. It needs the AWS key that `aws-actions/configure-aws-credentials` leaves in the environment; with the Docker login alone, tags stay.",
+            source: "https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html",
+        },
+        limits: {
+            requests: usualRequests,
+            text: "Manifests 10 a second, upload starts and ends 100 a second.",
+            source: `${ocync}/ecr.md`,
+        },
+    },
+    {
+        id: "ecr-public",
+        name: "Amazon ECR Public",
+        hosts: "public.ecr.aws",
+        host: /^public\.ecr\.aws$/,
+        login: {
+            text: "User `AWS` and a password of the public registry (region us-east-1); `amazon-ecr-login` with `registry-type: public` gives it. Public images need none.",
+            source: `${ocync}/ecr-public.md`,
+        },
+        repositories: {
+            madeBy: "user",
+            text: "Must be there: make them in the console of the public registry.",
+            source: undefined,
+        },
+        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "none",
+            text: "Tags stay: its registry API lists no tags, so what is old there cannot be told.",
+            source: "https://github.com/containers/skopeo/issues/1230",
+        },
+        limits: {
+            requests: { start: 2, ceiling: 4 },
+            text: "A tenth of those of private ECR.",
+            source: `${ocync}/ecr-public.md`,
+        },
+    },
+    {
+        id: "acr",
+        name: "Azure Container Registry",
+        hosts: "<name>.azurecr.io, .cn, .us",
+        host: /\.azurecr\.(io|cn|us)$/,
+        login: {
+            text: "A service principal, a scoped token or the admin user; `az acr login` leaves an identity token, which is exchanged by OAuth2.",
+            source: "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push.",
+            source: "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md",
+        },
+        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
+        upload: {
+            form: { kind: "limited", chunk: 16 * mebibyte },
+            text: "Chunks of 16 MiB: a body of more than about 20 MB was refused to another tool.",
+            source: `${ocync}/acr.md`,
+        },
+        deletion: {
+            route: "acr",
+            text: "`DELETE /acr/v1/<repository>/_tags/<tag>` takes the tag alone; the manifest stays, without a tag. The role needs `AcrDelete`.",
+            source: "https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag",
+        },
+        limits: {
+            requests: usualRequests,
+            text: "Reading and writing operations a minute, by tier; a 429 is waited for.",
+            source: `${ocync}/acr.md`,
+        },
+        manners: {
+            reading: ["pull", "push", "metadata_read"],
+            deleting: ["delete", "metadata_read"],
+            absent: [],
+            text: "Listing tags needs the action `metadata_read`.",
+            source: `${clouds_harborAdapters}/azurecr/auth.go`,
+        },
+    },
+    {
+        id: "artifact-registry",
+        name: "Google Artifact Registry",
+        hosts: "<location>-docker.pkg.dev, gcr.io, *.gcr.io",
+        host: /(^|\.)gcr\.io$|-docker\.pkg\.dev$/,
+        login: {
+            text: "User `oauth2accesstoken` and an access token (1 hour), `_json_key` and a key file, or the helper `gcloud`; after `google-github-actions/auth`.",
+            source: "https://docs.cloud.google.com/artifact-registry/docs/reference/docker-api",
+        },
+        repositories: {
+            madeBy: "user",
+            text: "The Artifact Registry repository (`<project>/<repository>`) must be there; images in it are made by the first push.",
+            source: "https://docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling",
+        },
+        mount: {
+            works: "unknown",
+            text: "One tool saw it work, another did not; tried, and uploaded where it is refused.",
+            source: rulesImg,
+        },
+        upload: {
+            form: { kind: "whole" },
+            text: "In one request only: chunked uploads are not supported. One that broke starts over.",
+            source: "https://github.com/dotnet/sdk-container-builds/pull/287",
+        },
+        deletion: {
+            route: "registry",
+            alone: true,
+            text: "DELETE by tag takes the tag alone; the manifest stays, without a tag. The role needs `artifactregistry.tags.delete`.",
+            source: `${clouds_harborAdapters}/googlegcr/adapter.go`,
+        },
+        limits: {
+            requests: usualRequests,
+            text: "One quota a project for all requests; a 429 is waited for.",
+            source: `${ocync}/gar.md`,
+        },
+        manners: {
+            ...usualManners,
+            deleting: ["pull", "push"],
+            text: "Deleting goes with the token for pushing.",
+            source: `${clouds_harborAdapters}/googlegcr/adapter.go`,
+        },
+    },
+];
+
+;// CONCATENATED MODULE: ./src/vendors/code-hosts.ts
+
+const code_hosts_ocync = "https://github.com/clowdhaus/ocync/blob/main/docs/src/content/registries";
+const code_hosts_rulesImg = "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md";
+const quay = "https://github.com/quay/quay/blob/master/endpoints/v2";
+/** Docker Hub, and the registries beside code. */
+const codeHosts = [
+    {
+        id: "docker-hub",
+        name: "Docker Hub",
+        hosts: "docker.io",
+        host: /^docker\.io$/,
+        login: {
+            text: "`dockerhub-username` and `dockerhub-token`, or `docker/login-action`: a personal or an organisation access token. Or an OIDC connection.",
+            source: "https://docs.docker.com/security/access-tokens/",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push, with the default visibility of the account.",
+            source: undefined,
+        },
+        mount: {
+            works: "yes",
+            text: "Within Docker Hub, from what the login may read.",
+            source: code_hosts_rulesImg,
+        },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: "https://docs.docker.com/reference/api/registry/latest/",
+        },
+        deletion: {
+            route: "docker-hub",
+            text: "The Hub API takes the tag alone. The token needs the right to delete.",
+            source: "https://docs.docker.com/reference/api/hub/latest/",
+        },
+        limits: {
+            // It answered 429 to five cold connections, in the measurements of another tool (clowdhaus/ocync, `aimd.rs`).
+            requests: { start: 4, ceiling: 16 },
+            text: "Pulls in six hours, by account; a burst of cold connections was answered by 429, so it starts with four.",
+            source: "https://docs.docker.com/docker-hub/usage/pulls/",
+        },
+    },
+    {
+        id: "ghcr",
+        name: "GitHub Container Registry",
+        hosts: "ghcr.io",
+        host: /^ghcr\.io$/,
+        login: {
+            text: "Any user name and `GITHUB_TOKEN` (`packages: write`) or a classic token (`write:packages`), by `docker/login-action`.",
+            source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push, private.",
+            source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
+        },
+        mount: {
+            works: "yes",
+            text: "Within one user or organisation.",
+            source: `${code_hosts_ocync}/ghcr.md`,
+        },
+        upload: {
+            form: { kind: "whole" },
+            text: "In one request only: of several chunks the last replaces the others. One that broke starts over.",
+            source: `${code_hosts_ocync}/ghcr.md`,
+        },
+        deletion: {
+            route: "packages",
+            text: "The packages API deletes a version with all its tags, so a tag stays while another tag that stays has its digest. The token needs the role Admin on the package (a classic one: `delete:packages`); public versions of more than 5,000 downloads stay.",
+            source: "https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package",
+        },
+        limits: {
+            requests: usualRequests,
+            text: "2,000 requests a minute for one login.",
+            source: `${code_hosts_ocync}/ghcr.md`,
+        },
+    },
+    {
+        id: "gitlab",
+        name: "GitLab Container Registry",
+        hosts: "registry.gitlab.com, or your own (`type=gitlab`)",
+        host: /^registry\.gitlab\.com$/,
+        login: {
+            text: "User and a personal, project or deploy token with `write_registry`; the token server is on another host.",
+            source: "https://docs.gitlab.com/ee/user/project/deploy_tokens/",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "The project must be there; repositories below its path are made by the first push.",
+            source: "https://github.com/gitlabhq/gitlabhq/blob/master/app/services/auth/container_registry_authentication_service.rb",
+        },
+        mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "registry",
+            alone: true,
+            text: "DELETE by tag takes the tag alone. The token needs the scope `api`: `write_registry` may push, but not delete.",
+            source: "https://gitlab.com/gitlab-org/container-registry/-/blob/master/docs/spec/api.md",
+        },
+        limits: { requests: usualRequests, text: "Not known; a 429 is waited for.", source: undefined },
+    },
+    {
+        id: "quay",
+        name: "Quay",
+        hosts: "quay.io, or your own (`type=quay`)",
+        host: /^quay\.io$/,
+        login: {
+            text: "A robot (`<organisation>+<robot>`) and its token, or `$oauthtoken` and an OAuth token.",
+            source: `${quay}/v2auth.py`,
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push, private, where the robot may create repositories.",
+            source: `${quay}/v2auth.py`,
+        },
+        mount: { works: "yes", text: "Where the login may read the other repository.", source: undefined },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "registry",
+            alone: true,
+            text: "DELETE by tag takes the tag alone, with the right to write.",
+            source: `${quay}/manifest.py`,
+        },
+        limits: { requests: usualRequests, text: "Not known; a 429 is waited for.", source: undefined },
+        manners: {
+            // A token for pushing to a repository that is not there makes it: a dry run would leave something behind.
+            reading: ["pull"],
+            deleting: ["pull", "push"],
+            absent: [401],
+            text: "It is asked with a token for pulling only: one for pushing makes the repository at once. What is not there is answered by 401. The action `delete` is refused by its token server.",
+            source: `${quay}/v2auth.py`,
+        },
+    },
+    {
+        id: "artifactory",
+        name: "JFrog Artifactory",
+        hosts: "<name>.jfrog.io, or your own (`type=artifactory`)",
+        host: /\.jfrog\.io$/,
+        login: {
+            text: "User and password or identity token, by `docker/login-action`.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
+        },
+        repositories: {
+            madeBy: "user",
+            text: "The Docker repository, which is the first part of the path, must be there; images in it are made by the first push.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
+        },
+        mount: {
+            works: "referenced",
+            text: "Only what a manifest holds already, as another tool found; tried, and uploaded where it is refused.",
+            source: code_hosts_rulesImg,
+        },
+        upload: {
+            form: { kind: "patched", chunk: 64 * mebibyte },
+            text: "By PATCH, at most 64 MiB at a time, and an empty PUT: an upload in a single PUT failed (RTFACT-19344).",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
+        },
+        deletion: {
+            route: "artifactory",
+            text: "`DELETE /artifactory/<repository>/<image>/<tag>` takes the tag alone. Only with the repository as first part of the path.",
+            source: "https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories",
+        },
+        limits: { requests: usualRequests, text: "Not known; a 429 is waited for.", source: undefined },
+        manners: {
+            ...usualManners,
+            absent: [403],
+            text: "What is not there may be answered by 403.",
+            source: "https://jfrog.atlassian.net/browse/RTFACT-13797",
+        },
+    },
+];
+
+;// CONCATENATED MODULE: ./src/vendors/servers.ts
+
+const ownLimits = {
+    requests: usualRequests,
+    text: "Those of its operator; a 429 is waited for.",
+    source: undefined,
+};
+/** Registries that people run themselves. */
+const servers = [
+    {
+        id: "harbor",
+        name: "Harbor",
+        hosts: "your own (`type=harbor`)",
+        host: undefined,
+        login: {
+            text: "A robot (`robot$<project>+<name>`) and its secret, or a user; who signs in by OIDC uses the CLI secret.",
+            source: "https://github.com/goharbor/harbor/issues/20738",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "The project must be there; repositories are made by the first push.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/harbor/base/adapter.go",
+        },
+        mount: {
+            works: "yes",
+            text: "Where the login may read the other repository.",
+            source: "https://github.com/bazel-contrib/rules_img/blob/main/docs/registry-support.md",
+        },
+        upload: {
+            form: { kind: "any" },
+            text: "No known limit but that of a proxy in front; chunks are sent only after a break.",
+            source: undefined,
+        },
+        deletion: {
+            route: "harbor",
+            text: "The Harbor API takes the tag alone, and then the artifact, if no tag is left on it. The robot needs Delete Tag, and Read and Delete Artifact.",
+            source: "https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml",
+        },
+        limits: ownLimits,
+        uploadGivenUp: {
+            text: "Leaves nothing behind: a repository is made with its first manifest.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/server/registry/manifest.go",
+        },
+    },
+    {
+        id: "distribution",
+        name: "Any other registry",
+        hosts: "your own (distribution, zot, Nexus)",
+        host: undefined,
+        login: {
+            text: "What the Docker configuration holds; none for a registry that asks for none.",
+            source: "https://distribution.github.io/distribution/spec/auth/token/",
+        },
+        repositories: {
+            madeBy: "push",
+            text: "Made by the first push, as the specification has it.",
+            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md",
+        },
+        mount: {
+            works: "yes",
+            text: "Tried, and uploaded where it is refused.",
+            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#mounting-a-blob-from-another-repository",
+        },
+        upload: {
+            form: { kind: "any" },
+            text: "In one request; in chunks after a break.",
+            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks",
+        },
+        deletion: {
+            route: "registry",
+            text: "DELETE by tag; where that is refused, by digest if no other tag that stays has it. Version 2 of distribution deletes by digest only, and only with `storage.delete.enabled`.",
+            source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags",
+        },
+        limits: ownLimits,
+    },
+];
+
+;// CONCATENATED MODULE: ./src/vendors/vendors.ts
+
+
+
+
+
+/**
+ * Everything that differs between registries and is not found out at run time: the one table that the code goes by, and
+ * that `docs/registries.md` shows.
+ */
+const vendors = [...codeHosts, ...clouds, ...china, ...servers];
+/**
+ * The row of a registry, by its host name.
+ * @param as what the user says that it is, for a domain of one's own; wins over the name.
+ */
+function vendorOf(registry, as) {
+    const host = registry.replace(/:[0-9]+$/, "");
+    const found = as === undefined
+        ? vendors.find((vendor) => vendor.host?.test(host))
+        : vendors.find((vendor) => vendor.id === as);
+    const [last] = vendors.slice(-1);
+    if (found !== undefined)
+        return found;
+    if (last === undefined)
+        throw new Error("the table of registries is empty");
+    return last;
+}
+/** The manners of a registry, or the usual ones. */
+function mannersOf(vendor) {
+    return vendor.manners ?? usualManners;
+}
+
+;// CONCATENATED MODULE: ./src/github/repository-id.ts
+/** A repository on GitHub, `owner/name`, by GitHub's own limits on names; undefined if the text is not one. */
+function repositoryIdOf(text) {
+    const match = /^([A-Za-z0-9](?:[A-Za-z0-9_-]{0,99}))\/([A-Za-z0-9._-]{1,100})$/.exec(text);
+    const [, owner, name] = match ?? [];
+    if (owner === undefined || name === undefined || name === "." || name === "..")
+        return undefined;
+    return { owner, name };
+}
+
+// EXTERNAL MODULE: ./node_modules/semver/index.js
+var semver = __nccwpck_require__(2088);
+var semver_default = /*#__PURE__*/__nccwpck_require__.n(semver);
+;// CONCATENATED MODULE: ./src/plan/version.ts
+
+
+/**
+ * The version of a release, or undefined when its tag is not one. Strict semver with an optional `v`: Harbor's odd tags
+ * (`v2.3.0.-rc1`, `baseline`) are not versions; `v2.1.0-tech-preview` and `v1.5.2-RC1` are prereleases.
+ */
+function versionOf(release) {
+    const parsed = semver_default().parse(release.tag, { loose: false });
+    if (parsed === null || !/^v?[0-9]/.test(release.tag))
+        return undefined;
+    return {
+        tag: release.tag,
+        prerelease: release.prerelease || parsed.prerelease.length > 0,
+        publishedAt: release.publishedAt,
+        number: parsed.version,
+        major: parsed.major,
+        minor: parsed.minor,
+        patch: parsed.patch,
+    };
+}
+/** Newest first by semver; equal numbers (`1.0.0` and `v1.0.0`) by tag, so that the order is total. */
+function bySemver(one, other) {
+    const byNumber = semver_default().rcompare(one.number, other.number);
+    if (byNumber !== 0 || one.tag === other.tag)
+        return byNumber;
+    return one.tag < other.tag ? 1 : -1;
+}
+/** Newest first by date of publication; releases of the same moment by semver. */
+function byPublished(one, other) {
+    return other.publishedAt - one.publishedAt || bySemver(one, other);
+}
+/**
+ * Reads a `version` input that is not empty.
+ * @throws InputError when it is neither tags, nor a semver range that can hold a version, nor `newest:N`.
+ */
+function parseSelection(text) {
+    const trimmed = text.trim();
+    const newest = /^newest:(.*)$/.exec(trimmed);
+    if (newest !== null) {
+        const count = Number(newest[1]);
+        if (!/^[0-9]+$/.test(newest[1] ?? "") || count < 1) {
+            throw new InputError(`"${trimmed}" needs a whole number of at least 1, for example newest:3`);
+        }
+        return { kind: "newest", count };
+    }
+    const items = trimmed.split(/[,\n]/).map((item) => item.trim());
+    const tags = items.filter((item) => item !== "");
+    if (tags.length > 0 &&
+        tags.every((tag) => semver_default().parse(tag) !== null || /^v?[0-9]+\.[0-9]+\.[0-9]+[\w.-]*$/.test(tag))) {
+        return { kind: "tags", tags: [...new Set(tags)] };
+    }
+    if (semver_default().validRange(trimmed) !== null) {
+        // `v2.15.2 v2.14.4` is a range too, but one that no version is in: semver reads a space as "and".
+        if (semver_default().minVersion(trimmed) === null) {
+            throw new InputError(`"${trimmed}" is a range without any version; several tags need commas between them`);
+        }
+        return { kind: "range", range: trimmed };
+    }
+    if (tags.every((tag) => /^[a-zA-Z0-9_][\w.-]*$/.test(tag)) && tags.length > 0) {
+        return { kind: "tags", tags: [...new Set(tags)] };
+    }
+    throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range or newest:N`);
+}
+
+;// CONCATENATED MODULE: ./src/plan/retention.ts
+
+const keepByChoices = ["semver", "published", "minor"];
+/** The versions that a destination keeps of those that it holds or is about to hold, newest first. */
+function newest(versions, retention) {
+    const ordered = [...versions].sort(retention.keepBy === "published" ? byPublished : bySemver);
+    const candidates = retention.keepBy === "minor" ? newestOfEachMinor(ordered) : ordered;
+    return retention.keep === "all" ? ordered : candidates.slice(0, retention.keep);
+}
+/** The first, that is newest, patch of each `major.minor`, from versions in semver order. */
+function newestOfEachMinor(ordered) {
+    const seen = new Set();
+    return ordered.filter((version) => {
+        const minor = `${version.major}.${version.minor}`;
+        if (seen.has(minor))
+            return false;
+        seen.add(minor);
+        return true;
+    });
+}
+
+;// CONCATENATED MODULE: ./src/inputs/values.ts
+
+
+
+
+
+
+/** Foreign text in quotation marks, fit for a message. */
+function quoted(text) {
+    return `"${printable(text, 100)}"`;
+}
+/** The lines of an input, trimmed, without blank ones and without `#` comments. */
+function linesOf(text) {
+    return text
+        .split("\n")
+        .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
+        .filter((line) => line !== "");
+}
+/** The items that occur more than once, each once. */
+function repeated(items) {
+    return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
+}
+/** A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them. */
+function values_parseBoolean(text, mistake) {
+    if (["true", "True", "TRUE"].includes(text))
+        return true;
+    if (!["false", "False", "FALSE"].includes(text))
+        mistake(`${quoted(text)} is neither true nor false`);
+    return false;
+}
+const millisecondsPerUnit = new Map([
+    ["s", 1000],
+    ["m", 60_000],
+    ["h", 3_600_000],
+]);
+/** Longest wait, in hours: a job on a self-hosted runner may run five days, none longer (GitHub docs, "Actions limits"). */
+const longestWaitHours = 120;
+/** A duration such as `90s`, `60m`, `2h` or `0`, in milliseconds. */
+function parseDuration(text, mistake) {
+    if (text === "0")
+        return 0;
+    const match = /^([0-9]{1,9})([smh])$/.exec(text);
+    const duration = Number(match?.[1]) * (millisecondsPerUnit.get(match?.[2] ?? "") ?? Number.NaN);
+    if (Number.isNaN(duration)) {
+        mistake(`${quoted(text)} is not a whole number of seconds (s), minutes (m) or hours (h), nor 0`);
+        return 0;
+    }
+    if (duration > longestWaitHours * 3_600_000)
+        mistake(`${quoted(text)} is longer than ${longestWaitHours}h`);
+    return duration;
+}
+/** Least room for the spool, in bytes; with less, every download would wait for the slowest destination. */
+const leastSpool = 100 * 1000 ** 2;
+const sizeUnits = new Map([
+    ["MB", 1000 ** 2],
+    ["GB", 1000 ** 3],
+    ["TB", 1000 ** 4],
+]);
+/** An amount of disk, as `500MB` or `8GB`, in bytes. */
+function parseSize(text, mistake) {
+    const [, number, unit = ""] = /^([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([MGT]B)$/.exec(text) ?? [];
+    const size = Math.round(Number(number) * (sizeUnits.get(unit) ?? Number.NaN));
+    if (Number.isNaN(size)) {
+        mistake(`${quoted(text)} is not a number with MB, GB or TB`);
+        return leastSpool;
+    }
+    if (size < leastSpool)
+        mistake(`${quoted(text)} is less than 100MB`);
+    return size;
+}
+/** More connections than this to one registry are a slip of the keyboard, or an attack on it. */
+const mostConnections = 64;
+/** A fixed number of connections; undefined for `auto`. */
+function parseConnections(text, mistake) {
+    if (text === "auto")
+        return undefined;
+    const connections = Number(text);
+    if (/^[0-9]{1,2}$/.test(text) && connections >= 1 && connections <= mostConnections)
+        return connections;
+    mistake(`${quoted(text)} is neither a whole number from 1 to ${mostConnections} nor auto`);
+    return undefined;
+}
+/** Most versions that `keep` may name: more is surely a slip of the keyboard, and `all` exists. */
+const mostKept = 1000;
+/** How many versions are kept, or deleted at the most: a whole number from 1 on, or `all`. */
+function parseKeep(text, mistake) {
+    if (text === "all")
+        return "all";
+    const keep = Number(text);
+    if (!/^[0-9]{1,4}$/.test(text) || keep < 1 || keep > mostKept) {
+        mistake(`${quoted(text)} is neither a whole number from 1 to ${mostKept} nor all`);
+        return "all";
+    }
+    return keep;
+}
+/** Which versions count as newest. */
+function parseKeepBy(text, mistake) {
+    const choice = keepByChoices.find((candidate) => candidate === text);
+    if (choice === undefined)
+        mistake(`${quoted(text)} is none of ${keepByChoices.join(", ")}`);
+    return choice ?? "semver";
+}
+/** The wanted versions; undefined when the input is empty and the event decides. */
+function parseVersionInput(text, mistake) {
+    if (text === "")
+        return undefined;
+    try {
+        return parseSelection(text);
+    }
+    catch (error) {
+        if (!(error instanceof InputError))
+            throw error;
+        mistake(printable(messageOf(error)));
+        return undefined;
+    }
+}
+/** The `repository` input; undefined when it is empty. */
+function parseRepository(text, mistake) {
+    if (text === "")
+        return undefined;
+    const repository = repositoryIdOf(text);
+    if (repository === undefined)
+        mistake(`${quoted(text)} is not of the form owner/name`);
+    return repository;
+}
+/** Places to read images from, in order, each once. */
+function parseSources(text, mistake) {
+    const sources = [];
+    for (const line of linesOf(text)) {
+        const source = parseNamespace(line);
+        if (source === undefined)
+            mistake(`${quoted(line)} is not of the form <registry>/<namespace>`);
+        else
+            sources.push(source);
+    }
+    for (const name of repeated(sources.map(printNamespace)))
+        mistake(`${name} is given more than once`);
+    if (linesOf(text).length === 0)
+        mistake("holds nothing but comments");
+    return sources;
+}
+/** Platforms, by comma or line, each once; or `all`. */
+function parsePlatforms(text, mistake) {
+    const items = linesOf(text.replaceAll(",", "\n"));
+    if (items.length === 1 && items[0] === "all")
+        return "all";
+    if (items.length === 0)
+        mistake("holds no platform");
+    const platforms = [];
+    for (const item of new Set(items)) {
+        const match = /^([a-z0-9]+)\/([a-z0-9]+)(?:\/([a-z0-9.]+))?$/.exec(item);
+        const [, os, architecture, variant] = match ?? [];
+        if (os === undefined || architecture === undefined) {
+            mistake(`${quoted(item)} is not of the form os/architecture or os/architecture/variant`);
+        }
+        else {
+            platforms.push({ os, architecture, variant });
+        }
+    }
+    return platforms;
+}
+/**
+ * The base URL of an API. Plain HTTP only on loopback, because a login goes there; and no user, query or fragment,
+ * which a path put after it would fall into. Undefined after a mistake.
+ */
+function parseApiUrl(text, mistake) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
+        mistake("an API is named by a whole URL that begins with https://");
+        return undefined;
+    }
+    if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+        mistake(`the URL of the API at ${printable(url.host)} must not hold a user, a query or a fragment`);
+        return undefined;
+    }
+    if (url.protocol === "http:" && !isLoopback(url.host)) {
+        mistake(`the API at ${printable(url.host)} needs https://; plain http:// is for loopback addresses`);
+        return undefined;
+    }
+    return url;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/destinations.ts
+
+
+
+
+/** Attributes after the commas of a line, and the types of destination that each has a meaning for. */
+const attributeTypes = new Map([
+    ["keep", destinationTypes],
+    ["keep-by", destinationTypes],
+    ["type", destinationTypes],
+    ["api", destinationTypes],
+    ["registry-id", ["tcr"]],
+    ["region", ["tcr", "tcr-personal"]],
+    ["public", ["tcr"]],
+]);
+/**
+ * The lines of the `destinations` input.
+ * @param defaults the `keep` and `keep-by` inputs, for lines that say nothing of their own.
+ */
+function parseDestinations(text, defaults, mistake) {
+    const lines = linesOf(text);
+    if (lines.length === 0)
+        mistake("is empty");
+    const destinations = [];
+    for (const line of lines) {
+        const destination = parseDestination(line, defaults, mistake);
+        if (destination !== undefined)
+            destinations.push(destination);
+    }
+    for (const name of repeated(destinations.map(printNamespace)))
+        mistake(`${name} is given more than once`);
+    return destinations;
+}
+function parseDestination(line, defaults, mistake) {
+    const [place = "", ...rest] = line.split(",").map((item) => item.trim());
+    const namespace = parseNamespace(place);
+    if (namespace === undefined) {
+        mistake(`${quoted(place)} is not of the form <registry>/<namespace>`);
+        return undefined;
+    }
+    const inLine = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
+    const attributes = parseAttributes(rest, inLine);
+    const { type, vendor } = parseType(attributes.get("type"), namespace.registry, inLine);
+    refuseForeignAttributes(attributes, type, inLine);
+    if (type === "registry" && attributes.has("api") && !hasOwnApi(namespace.registry, vendor))
+        inLine("api means nothing for this registry: what it needs is on the registry's own host");
+    if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
+        inLine("Docker Hub has no namespaces inside namespaces");
+    }
+    const api = attributes.get("api");
+    return {
+        ...namespace,
+        type,
+        vendor,
+        retention: parseRetention(attributes, type, defaults, inLine),
+        api: api === undefined ? undefined : parseApiUrl(api, inLine),
+        registryId: parseIdentifier(attributes, "registry-id", inLine),
+        region: parseIdentifier(attributes, "region", inLine),
+        public: values_parseBoolean(attributes.get("public") ?? "false", inLine),
+    };
+}
+function parseAttributes(items, mistake) {
+    const attributes = new Map();
+    for (const item of items) {
+        const [, name = "", value = ""] = /^([^=]*?)\s*=\s*(.*)$/.exec(item) ?? [];
+        if (value === "")
+            mistake(`${quoted(item)} is not an attribute of the form name=value`);
+        else if (!attributeTypes.has(name)) {
+            mistake(`${quoted(name)} is no attribute; there are ${[...attributeTypes.keys()].join(", ")}`);
+        }
+        else if (attributes.has(name))
+            mistake(`${name} is given more than once`);
+        else
+            attributes.set(name, value);
+    }
+    return attributes;
+}
+/** The type, and the row of the table of registries where the user names one: on a domain of one's own no host name tells. */
+function parseType(text, registry, mistake) {
+    const type = destinationTypes.find((candidate) => candidate === text);
+    const vendor = vendorIds.find((candidate) => candidate === text);
+    if (text === undefined)
+        return { type: typeOfRegistry(registry), vendor: undefined };
+    if (type !== undefined)
+        return { type, vendor };
+    if (vendor !== undefined)
+        return { type: "registry", vendor };
+    const all = new Set([...destinationTypes, ...vendorIds]);
+    mistake(`type ${quoted(text)} is none of ${[...all].join(", ")}`);
+    return { type: typeOfRegistry(registry), vendor: undefined };
+}
+/** Whether a registry is asked for something at an API on another host. */
+function hasOwnApi(registry, vendor) {
+    const { route } = vendorOf(registry, vendor).deletion;
+    return route === "ecr" || route === "packages";
+}
+/**
+ * The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`; the Personal
+ * edition has a host for each region below `ccs.tencentyun.com`.
+ */
+function typeOfRegistry(registry) {
+    if (registry === "docker.io")
+        return "docker-hub";
+    const host = registry.replace(/:[0-9]+$/, "");
+    if (host.endsWith(".ccs.tencentyun.com"))
+        return "tcr-personal";
+    return host.endsWith(".tencentcloudcr.com") ? "tcr" : "registry";
+}
+/** An attribute that would be passed over without a word is a mistake: the user expects something of it. */
+function refuseForeignAttributes(attributes, type, mistake) {
+    for (const name of attributes.keys()) {
+        const types = attributeTypes.get(name) ?? [];
+        if (!types.includes(type)) {
+            mistake(`${name} means nothing for a destination of type ${type}, only for ${types.join(" and ")}`);
+        }
+    }
+}
+/** Docker Hub is the home of every old version, not a mirror: it is pruned only where its own line says so. */
+function parseRetention(attributes, type, defaults, mistake) {
+    const keep = attributes.get("keep");
+    const keepBy = attributes.get("keep-by");
+    const keepUnsaid = type === "docker-hub" ? "all" : defaults.keep;
+    return {
+        keep: keep === undefined ? keepUnsaid : parseKeep(keep, mistake),
+        keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, mistake),
+    };
+}
+/** `tcr-xxxxxxxx` or `ap-guangzhou`: letters, digits and hyphens, as they end in headers and host names. */
+function parseIdentifier(attributes, name, mistake) {
+    const value = attributes.get(name);
+    if (value === undefined || /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(value))
+        return value;
+    mistake(`${name} ${quoted(value)} is not made of small letters, digits and hyphens`);
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/docker-hub.ts
+
+/** docker/login-action demands a UUID: https://github.com/docker/login-action/blob/master/src/dockerhub.ts */
+const connectionIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/**
+ * Reads the login for Docker Hub. As with docker/login-action, a token wins over the variable of a connection; of two
+ * inputs that contradict each other neither wins.
+ */
+function readHubLogin(inputs) {
+    const { text, mistakeIn, connectionVariable } = inputs;
+    const [username, password] = [text("dockerhub-username"), text("dockerhub-token")];
+    const variable = username !== "" && password === "" ? connectionVariable : "";
+    const connectionId = text("dockerhub-oidc-connection-id") || variable;
+    const identityUrl = parseApiUrl(text("dockerhub-identity-url"), mistakeIn("dockerhub-identity-url"));
+    if (connectionId !== "") {
+        checkConnection(connectionId, inputs);
+        const connection = identityUrl === undefined ? undefined : { organisation: username, connectionId, identityUrl };
+        return { login: undefined, connection };
+    }
+    if (username === "" && password === "")
+        return { login: undefined, connection: undefined };
+    if (username === "")
+        mistakeIn("dockerhub-username")("is empty, but dockerhub-token is set");
+    if (password === "")
+        mistakeIn("dockerhub-token")("is empty, but dockerhub-username is set");
+    return { login: { username, password }, connection: undefined };
+}
+function checkConnection(connectionId, { text, mistakeIn, hasIdTokens }) {
+    const mistake = mistakeIn("dockerhub-oidc-connection-id");
+    if (!connectionIdPattern.test(connectionId))
+        mistake(`${quoted(connectionId)} is not a UUID`);
+    if (text("dockerhub-token") !== "")
+        mistake("is set, and so is dockerhub-token: leave one of them out");
+    if (!hasIdTokens)
+        mistake("needs `permissions: id-token: write` in the job, and in the calling job of a reusable workflow: without it the " +
+            "runner gives no id token");
+    if (text("dockerhub-username") === "")
+        mistakeIn("dockerhub-username")("is empty; with an OIDC connection it is the name of the organisation");
+}
+
+;// CONCATENATED MODULE: ./src/plan/component.ts
+
+
+
+/** What a tag template may hold between `{{` and `}}`. */
+const placeholderNames = ["tag", "version", "major", "minor", "patch"];
+/** A placeholder; its first group is the name. Anything between the braces counts, so that a misspelt one is found. */
+const placeholderPattern = /\{\{\s*(.*?)\s*\}\}/g;
+/** Whether a name is one that templates may use. */
+function isPlaceholder(name) {
+    return placeholderNames.some((known) => known === name);
+}
+/**
+ * Fills a tag template for a version.
+ * @throws InputError when it holds an unknown placeholder, or what comes out is not a tag.
+ */
+function renderTemplate(template, version) {
+    const values = {
+        tag: version.tag,
+        version: version.number,
+        major: String(version.major),
+        minor: String(version.minor),
+        patch: String(version.patch),
+    };
+    const tag = template.replace(placeholderPattern, (whole, name) => {
+        if (!isPlaceholder(name))
+            throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
+        return values[name];
+    });
+    if (isTag(tag))
+        return tag;
+    const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
+    throw new InputError(`images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`);
+}
+/**
+ * The images of a version by the rules of the `images` input.
+ * @throws InputError when a filled template is not a tag.
+ */
+function applyRules(rules, version) {
+    return rules.map((rule) => ({
+        from: rule.from,
+        fromTag: renderTemplate(rule.fromTag, version),
+        to: rule.to,
+        toTag: renderTemplate(rule.toTag, version),
+    }));
+}
+
+;// CONCATENATED MODULE: ./src/inputs/images.ts
+
+
+
+/** The `images` input: `auto`, or one rule per line. */
+function parseImages(text, mistake) {
+    const lines = linesOf(text);
+    if (lines.length === 1 && lines[0] === "auto")
+        return "auto";
+    if (lines.length === 0)
+        mistake("holds nothing but comments");
+    if (lines.includes("auto"))
+        mistake("auto stands alone, or every image is listed");
+    const rules = [];
+    for (const line of lines.filter((candidate) => candidate !== "auto")) {
+        const rule = parseRule(line, mistake);
+        if (rule !== undefined)
+            rules.push(rule);
+    }
+    const written = rules.map((rule) => `${rule.to}:${rule.toTag}`);
+    for (const image of repeated(written))
+        mistake(`two lines write the image ${image}`);
+    return rules;
+}
+function parseRule(line, mistake) {
+    const [left = "", right, ...more] = line.split("=>").map((side) => side.trim());
+    if (more.length > 0) {
+        mistake(`${quoted(line)} holds "=>" more than once`);
+        return undefined;
+    }
+    const from = parseSide(left, "{{tag}}", mistake);
+    const to = right === undefined ? from : parseSide(right, from?.template ?? "{{tag}}", mistake);
+    if (from === undefined || to === undefined)
+        return undefined;
+    return { from: from.name, fromTag: from.template, to: to.name, toTag: to.template };
+}
+/** `name` or `name:template`; undefined after a mistake. */
+function parseSide(text, defaultTemplate, mistake) {
+    const colon = text.indexOf(":");
+    const name = colon < 0 ? text : text.slice(0, colon);
+    const template = colon < 0 ? defaultTemplate : text.slice(colon + 1);
+    if (!isRepository(name)) {
+        mistake(`${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)`);
+        return undefined;
+    }
+    return isTemplate(template, mistake) ? { name, template } : undefined;
+}
+function isTemplate(template, mistake) {
+    for (const [, name = ""] of template.matchAll(placeholderPattern)) {
+        if (isPlaceholder(name))
+            continue;
+        mistake(`${quoted(`{{${name}}}`)} is unknown; there are ${placeholderNames.map((known) => `{{${known}}}`).join(", ")}`);
+        return false;
+    }
+    // What a placeholder gives always fits the grammar of a tag where a digit does, or is refused when it is filled in.
+    if (isTag(template.replace(placeholderPattern, "0")))
+        return true;
+    mistake(`the tag ${quoted(template)} breaks the grammar of tags (letters, digits and . _ -)`);
+    return false;
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./src/oci/digest.ts
+
+/**
+ * The algorithms that the image specification registers and Node computes, with the length of their hexadecimal form.
+ * A `Map`, not an object: the algorithm comes from a server and may be called `__proto__`.
+ * https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
+ */
+const hexLengths = new Map([
+    ["sha256", 64],
+    ["sha512", 128],
+]);
+/** The digest in a text, or undefined when it is not one that we can verify: wrong grammar, case, length or algorithm. */
+function parseDigest(text) {
+    const match = /^(sha256|sha512):([0-9a-f]+)$/.exec(text);
+    if (match === null)
+        return undefined;
+    const [, algorithm = "", hex = ""] = match;
+    return hexLengths.get(algorithm) === hex.length ? text : undefined;
+}
+/** The sha256 digest of bytes in memory. */
+function digestOf(bytes) {
+    return `sha256:${(0,external_node_crypto_.createHash)("sha256").update(bytes).digest("hex")}`;
+}
+/** Whether bytes in memory have this digest, by the digest's own algorithm. */
+function hasDigest(bytes, digest) {
+    const hash = hashFor(digest);
+    hash.update(bytes);
+    return matchesDigest(hash, digest);
+}
+/** A hash that computes this digest's algorithm. */
+function hashFor(digest) {
+    return (0,external_node_crypto_.createHash)(digest.slice(0, digest.indexOf(":")));
+}
+/** Whether a hash that has seen all bytes gives this digest. Ends the hash. */
+function matchesDigest(hash, digest) {
+    return hash.digest("hex") === digest.slice(digest.indexOf(":") + 1);
+}
+/** `sha256:0123456789ab`: enough to recognise a digest in a log or a table. */
+function shortDigest(digest) {
+    const colon = digest.indexOf(":");
+    return digest.slice(0, colon + 13);
+}
+
+;// CONCATENATED MODULE: ./src/inputs/issue.ts
+
+
+
+
+/** Longest name of a workflow that is told, in characters. */
+const issue_nameLimit = 100;
+/**
+ * How a failure is told by an issue; undefined where it is not. That is so in what writes nothing, and in a job that copies a
+ * share: the job that publishes tells what became of it. Reads single inputs as they were given, so that it can be told too
+ * that the inputs as a whole have mistakes.
+ */
+function readIssueReporting(sources) {
+    const { text, mistake, environment, githubApiUrl, githubToken } = sources;
+    const isTrue = (name) => values_parseBoolean(text(name), () => undefined);
+    if (!values_parseBoolean(text("report-issue"), mistake))
+        return undefined;
+    const repository = repositoryIdOf(environment.GITHUB_REPOSITORY ?? "");
+    if (repository === undefined)
+        mistake("needs a workflow on GitHub: GITHUB_REPOSITORY names no repository");
+    if (githubToken === undefined)
+        mistake("needs a github-token that may write issues");
+    if (repository === undefined || githubToken === undefined)
+        return undefined;
+    if (isTrue("dry-run") || isTrue("check") || text("mode") === "copy")
+        return undefined;
+    return {
+        repository,
+        workflow: printable(environment.GITHUB_WORKFLOW ?? "", issue_nameLimit),
+        key: keyOf(environment, text("destinations")),
+        runUrl: runUrlOf(environment),
+        githubApiUrl,
+        githubToken,
+    };
+}
+/**
+ * Tells the issue of one workflow from another's: by the workflow's file, whatever branch it runs on, and by what it mirrors
+ * to, because the jobs of one workflow may each have a destination of their own.
+ * https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables
+ */
+function keyOf(environment, destinations) {
+    const [file = ""] = (environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || "").split("@");
+    const names = linesOf(destinations).map((line) => line.replace(/,.*$/, "").trim());
+    return digestOf(JSON.stringify([file, names.toSorted()]));
+}
+function runUrlOf(environment) {
+    const { GITHUB_SERVER_URL: server = "", GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: id } = environment;
+    const attempt = environment.GITHUB_RUN_ATTEMPT ?? "1";
+    const url = `${server}/${repository}/actions/runs/${id}/attempts/${attempt}`;
+    return /^https?:\/\/[\w.:-]+\/[\w./-]+$/.test(url) ? url : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/mode.ts
 
 
 
@@ -60964,9 +61319,7 @@ function readRunners(text, mistake) {
     return {};
 }
 
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
-;// CONCATENATED MODULE: ./src/inputs-tcr.ts
+;// CONCATENATED MODULE: ./src/inputs/tcr.ts
 
 
 /**
@@ -61153,7 +61506,7 @@ function isBlock(text) {
         rest.length === 0);
 }
 
-;// CONCATENATED MODULE: ./src/inputs.ts
+;// CONCATENATED MODULE: ./src/inputs/inputs.ts
 
 
 
@@ -61265,16 +61618,16 @@ function loadInputs(environment) {
         images: read("images", parseImages),
         retention,
         pruneLimit: read("prune-limit", parseKeep),
-        prereleases: read("prereleases", parseBoolean),
-        overwrite: read("overwrite", parseBoolean),
+        prereleases: read("prereleases", values_parseBoolean),
+        overwrite: read("overwrite", values_parseBoolean),
         platforms: read("platforms", parsePlatforms),
-        referrers: read("referrers", parseBoolean),
+        referrers: read("referrers", values_parseBoolean),
         wait: read("wait", parseDuration),
         spoolLimit: read("spool-limit", parseSize),
         downloadConnections: read("download-connections", parseConnections),
         uploadConnections: read("upload-connections", parseConnections),
-        dryRun: read("dry-run", parseBoolean),
-        check: readCheck(text("mode"), read("check", parseBoolean), mistakeIn("check")),
+        dryRun: read("dry-run", values_parseBoolean),
+        check: readCheck(text("mode"), read("check", values_parseBoolean), mistakeIn("check")),
         mode: readMode(text, mistakeIn, destinations),
         issueReporting: readIssueReporting({
             text,
@@ -61417,7 +61770,7 @@ function readRunnerPaths(environment) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/inputs-state.ts
+;// CONCATENATED MODULE: ./src/inputs/state.ts
 
 /** Names of the state, as they are saved. */
 const stateNames = { accessId: "access-id", endpoints: "endpoints" };
@@ -61441,404 +61794,125 @@ function loadState(environment) {
     };
 }
 
-// EXTERNAL MODULE: external "node:dns"
-var external_node_dns_ = __nccwpck_require__(610);
-;// CONCATENATED MODULE: ./src/oci/addresses.ts
+;// CONCATENATED MODULE: ./src/log/actions-log.ts
 
+
+/** Shorter texts are not masked: hiding every "on" or "1" would make a log unreadable, and no real secret is that short. */
+const shortestSecret = 4;
 /**
- * Addresses that are not on the public internet: unspecified, private, shared by a provider, loopback, link-local (where
- * clouds keep their metadata), for tests, multicast, reserved.
- * https://www.iana.org/assignments/iana-ipv4-special-registry
+ * A log for the runner: annotations, groups, masks. The runner hides masked texts itself; this log hides them as well, so
+ * that they are not in what it is given either.
  */
-const localSubnets4 = [
-    ["0.0.0.0", 8],
-    ["10.0.0.0", 8],
-    ["100.64.0.0", 10],
-    ["127.0.0.0", 8],
-    ["169.254.0.0", 16],
-    ["172.16.0.0", 12],
-    ["192.0.0.0", 24],
-    ["192.168.0.0", 16],
-    ["198.18.0.0", 15],
-    ["224.0.0.0", 4],
-    ["240.0.0.0", 4],
-];
-/** The same for IPv6: https://www.iana.org/assignments/iana-ipv6-special-registry */
-const localSubnets6 = [
-    ["::", 128],
-    ["::1", 128],
-    ["64:ff9b:1::", 48],
-    ["fc00::", 7],
-    ["fe80::", 10],
-    ["fec0::", 10],
-    ["ff00::", 8],
-];
-/** Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052). `::ffff:` needs no entry: Node maps it itself. */
-const translationPrefix = "64:ff9b::";
-const localAddresses = new external_node_net_.BlockList();
-for (const [network, prefix] of localSubnets4) {
-    localAddresses.addSubnet(network, prefix, "ipv4");
-    localAddresses.addSubnet(`${translationPrefix}${network}`, 96 + prefix, "ipv6");
-}
-for (const [network, prefix] of localSubnets6)
-    localAddresses.addSubnet(network, prefix, "ipv6");
-/** Whether an IP address is not on the public internet. What is no IP address counts as such. */
-function isLocalAddress(address) {
-    const family = (0,external_node_net_.isIP)(address);
-    return family === 0 || localAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
-}
-/**
- * Storage of clouds that resolves to addresses inside the cloud for whoever asks from there, while the registry in front
- * of it is public. Only the cloud gives out these names, and over HTTPS their certificates.
- * COS: https://www.tencentcloud.com/document/product/436/6224
- * S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
- */
-const cloudStorage = [
-    /\.cos(-internal)?\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.(cn|com))$/,
-    /(^|\.)s3\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
-];
-/**
- * Whether a URL that a server named may only lead to the public internet: otherwise a registry could have us ask what is
- * reachable from the runner and not from outside. Who is not on the public internet may name its neighbours.
- * @param namedByLocal whether the server that named it has a local address itself.
- */
-function needsPublicAddress(url, namedByLocal) {
-    if (namedByLocal)
-        return false;
-    return url.protocol !== "https:" || !cloudStorage.some((host) => host.test(url.hostname));
-}
-
-;// CONCATENATED MODULE: ./src/oci/connector.ts
-
-
-/** A server that is on the public internet named a host that is not. */
-class LocalAddressError extends Error {
-    name = "LocalAddressError";
-    constructor(host, address) {
-        const where = host === address ? host : `${host} (${address})`;
-        super(`${where} is not on the public internet, and the server that named it is: nothing was sent there`);
-    }
-}
-/** @param timeout time allowed for a connection to come up, in milliseconds. */
-function createConnectors({ lookup, isLocal }, timeout) {
-    const localOrigins = new Set();
-    const publicOrigins = new Set();
-    const options = { allowH2: false, timeout };
-    const open = (0,undici/* buildConnector */.gU)({ ...options, lookup });
-    const openPublic = (0,undici/* buildConnector */.gU)({ ...options, lookup: publicLookup(lookup, isLocal) });
-    /** The address is taken from the socket, not from another lookup: a name may lead elsewhere the next time. */
-    function remembering(connect) {
-        return (target, callback) => connect(target, (...result) => {
-            const address = result[1]?.remoteAddress;
-            if (address !== undefined)
-                (isLocal(address) ? localOrigins : publicOrigins).add(originOf(target));
-            callback(...result);
-        });
-    }
+function actionsLog({ debug, paint }) {
+    const masked = new Set();
+    const info = (message) => core_info(withoutCommands(withoutSecrets(message)));
     return {
-        anywhere: remembering(open),
-        publicOnly: remembering((target, callback) => {
-            const { hostname } = target;
-            // A connection to an address, unlike one to a name, looks nothing up.
-            if ((0,external_node_net_.isIP)(hostname) === 0 || !isLocal(hostname))
-                openPublic(target, callback);
-            else
-                process.nextTick(callback, new LocalAddressError(hostname, hostname), null);
+        paint,
+        info,
+        debug: (message) => {
+            // The runner would throw such lines away, but take every one of them from the pipe: one for each request.
+            if (debug)
+                core_debug(withoutSecrets(message));
+        },
+        warning: (message) => warning(withoutSecrets(message)),
+        error: (message) => error(withoutSecrets(message)),
+        group: (title, body) => group(withoutSecrets(title), body),
+        progress: (lines) => atIntervals(() => {
+            for (const line of lines())
+                info(paint.faint(line));
         }),
-        isLocal: (origin) => localOrigins.has(origin) && !publicOrigins.has(origin),
+        mask: (secret) => {
+            // The runner masks line by line, and so must every line of a key file be known to it.
+            for (const line of [secret, ...secret.split(/\r?\n/)]) {
+                if (line.trim().length < shortestSecret || masked.has(line))
+                    continue;
+                masked.add(line);
+                rememberSecret(line);
+                core_setSecret(line);
+            }
+        },
     };
 }
-function originOf({ protocol, host, hostname }) {
-    return `${protocol}//${host ?? hostname}`;
-}
-/** A lookup that fails if any of the addresses is local: the system may try one after the other. */
-function publicLookup(lookup, isLocal) {
-    return (hostname, options, callback) => lookup(hostname, options, (error, found, family) => {
-        const addresses = typeof found === "string" ? [found] : (found ?? []).map(({ address }) => address);
-        const forbidden = error === null ? addresses.find(isLocal) : undefined;
-        if (forbidden === undefined)
-            callback(error, found, family);
-        else
-            callback(new LocalAddressError(hostname, forbidden), []);
-    });
-}
-
-;// CONCATENATED MODULE: ./src/oci/http.ts
-
-
-/** A body was larger than the reader allows, or is not what it should be. */
-class BodyError extends Error {
-    name = "BodyError";
-}
 /**
- * Reads a whole body into memory.
- * @param limit largest size in bytes; the claimed length is never trusted for an allocation.
- * @throws BodyError when the body is larger.
+ * A message of which no line is a workflow command: `info` prints as it is given, and the runner obeys a line that begins
+ * with `::`, blanks before it or not, and `##[` anywhere in one. The last barrier, behind `printable`.
+ * https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
  */
-async function readBytes(response, limit) {
-    const chunks = [];
-    let size = 0;
-    for await (const chunk of response.body) {
-        size += chunk.length;
-        if (size > limit) {
-            response.body.destroy();
-            throw new BodyError(`the answer is larger than ${limit} bytes`);
-        }
-        chunks.push(chunk);
-    }
-    return Buffer.concat(chunks, size);
+function withoutCommands(message) {
+    return message.replace(/^(\s*):(?=:)/gm, "$1: ").replaceAll("##[", "# #[");
 }
+
+;// CONCATENATED MODULE: ./src/log/terminal-log.ts
+
+/** Time between two looks at progress that is shown in place, in milliseconds. */
+const liveInterval = 1_000;
+/** Characters in a line of a terminal that does not know its width, such as that of a program that records one. */
+const usualWidth = 80;
+/** Shorter texts are not taken for secrets: hiding every "on" or "1" would make a log unreadable. */
+const terminal_log_shortestSecret = 4;
 /**
- * Reads a JSON body and checks it.
- * @throws BodyError when it is too large, no JSON, or not of the schema.
+ * A log for people who run this on their own machine: no workflow commands, groups by indentation. On a terminal, progress
+ * stays below the last line and is drawn anew in place.
  */
-async function readJson(response, schema, limit) {
-    const bytes = await readBytes(response, limit);
-    return http_parseJson(bytes.toString("utf8"), schema);
-}
-/**
- * Checks JSON text against a schema.
- * @param subject what the text is, for the message: an answer, unless it came from elsewhere.
- * @throws BodyError when it is no JSON, or not of the schema.
- */
-function http_parseJson(text, schema, subject = "the answer") {
-    let value;
-    try {
-        value = JSON.parse(text);
-    }
-    catch {
-        throw new BodyError(`${subject} is not JSON`);
-    }
-    const result = safeParse(schema, value);
-    if (result.success)
-        return result.output;
-    const [issue] = result.issues;
-    // Both the path and the message quote the text: keys, and values of another type than expected.
-    const where = printable(`${getDotPath(issue) ?? "top level"}: ${issue.message}`);
-    throw new BodyError(`${subject} is not of the expected form (${where})`);
-}
-/** Most bytes that are read of a body only to free its connection; beyond, dropping the connection is cheaper. */
-const discardLimit = 64 * 1024;
-/** Frees the connection of a response whose body is of no interest. */
-async function discard(response) {
-    await readBytes(response, discardLimit).catch(() => response.body.destroy());
-}
-
-;// CONCATENATED MODULE: ./src/oci/pace.ts
-/**
- * A limit on silence alone lets a server hold a request for as long as it likes, by a byte now and then. So:
- * - a document (a token, a manifest, a page of tags) has a minute in all. They have kilobytes; even the largest manifest
- *   that is read, of 4 MiB, takes no more over half a megabit a second;
- * - a blob has no limit in all, but brings 64 KiB a minute on each connection, which is a thousandth of what a usable link
- *   gives even when sixteen connections share it. Below, a layer of 100 MB would take longer than the six hours that a job
- *   may run.
- */
-const defaultPaces = {
-    document: { within: 60_000 },
-    blob: { within: 60_000, least: 64 * 1024 },
-};
-/** An answer's body came too slowly. Counts as a broken connection: another one may be better. */
-class SlowBody extends Error {
-    name = "SlowBody";
-    code = "SLOW_BODY";
-    constructor(bytes, within) {
-        super(`the answer came too slowly: ${bytes} bytes in ${within / 1000} s`);
-    }
-}
-/** Ends requests whose answer comes too slowly. Time in which we ourselves take nothing does not count. */
-function paced(pace) {
-    return (dispatch) => (options, handler) => dispatch(options, new PacedHandler(handler, pace));
-}
-/** Passes everything on, and counts the bytes. */
-class PacedHandler {
-    #handler;
-    #pace;
-    #bytes = 0;
-    #timer;
-    constructor(handler, pace) {
-        this.#handler = handler;
-        this.#pace = pace;
-    }
-    onRequestStart(controller, context) {
-        this.#handler.onRequestStart?.(controller, context);
-    }
-    onRequestUpgrade(controller, status, headers, socket) {
-        this.#handler.onRequestUpgrade?.(controller, status, headers, socket);
-    }
-    onResponseStarted() {
-        this.#handler.onResponseStarted?.();
-    }
-    onResponseStart(controller, status, headers, message) {
-        // 1xx announce the answer; they are not it.
-        if (status >= 200)
-            this.#watch(controller);
-        this.#handler.onResponseStart?.(controller, status, headers, message);
-    }
-    onResponseData(controller, chunk) {
-        this.#bytes += chunk.length;
-        this.#handler.onResponseData?.(controller, chunk);
-    }
-    onResponseEnd(controller, trailers) {
-        clearInterval(this.#timer);
-        this.#handler.onResponseEnd?.(controller, trailers);
-    }
-    onResponseError(controller, error) {
-        clearInterval(this.#timer);
-        this.#handler.onResponseError?.(controller, error);
-    }
-    onBodySent(chunk) {
-        this.#handler.onBodySent?.(chunk);
-    }
-    onRequestSent() {
-        this.#handler.onRequestSent?.();
-    }
-    #watch(controller) {
-        const { within, least = Number.POSITIVE_INFINITY } = this.#pace;
-        let before = this.#bytes;
-        this.#timer = setInterval(() => {
-            const moved = this.#bytes - before;
-            before = this.#bytes;
-            if (moved < least && !controller.paused)
-                controller.abort(new SlowBody(moved, within));
-        }, within);
-        this.#timer.unref();
-    }
-}
-
-;// CONCATENATED MODULE: ./src/oci/transport.ts
-
-
-
-
-
-
-/** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
-const connectTimeout = 10_000;
-/**
- * Longest silence before the answer's headers, in milliseconds. While a body is being sent, undici starts the time anew
- * with each part that the other side takes. A registry checks the digest of a whole layer before it answers the last PUT.
- */
-const defaultHeadersTimeout = 120_000;
-/** Longest silence inside an answer's body, in milliseconds: a stall that lasts longer is a broken connection. */
-const defaultBodyTimeout = 30_000;
-/** How long an idle connection is kept for the next request, in milliseconds; registries close theirs after 60 s or more. */
-const keepAliveTimeout = 20_000;
-/** Most redirects in a row. Registries need one, to their blob storage. */
-const redirectLimit = 5;
-/** Sent with every request: Docker Hub may answer 403 to a client without a name. */
-const userAgent = "harbor-release-mirror";
-/**
- * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would
- * share one connection and so one window, which caps the rate over a long link.
- */
-function createTransport(log, options = {}) {
-    const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
-    const { paces = defaultPaces } = options;
-    const { addresses = { lookup: external_node_dns_.lookup, isLocal: isLocalAddress } } = options;
-    const connectors = createConnectors(addresses, connectTimeout);
-    // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
-    const agents = (connect) => {
-        const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
-        return {
-            shared: withPaces(new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 1, keepAliveTimeout })),
-            // Without pipelining, undici closes each connection after its request.
-            own: withPaces(new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 0 })),
-        };
+function terminalLog(terminal, { debug, paint, live }) {
+    let indent = "";
+    let drawn = [];
+    const draw = (lines) => {
+        // Up to the first of the lines that stand there, and away with all from there on (ECMA-48, CUU and ED).
+        const erase = drawn.length === 0 ? "" : `\u001b[${drawn.length}A\u001b[J`;
+        drawn = lines;
+        const text = erase + lines.map((line) => `${paint.faint(line)}\n`).join("");
+        if (text !== "")
+            terminal.write(text);
     };
-    const withPaces = (agent) => ({
-        agent,
-        document: agent.compose(paced(paces.document)),
-        blob: agent.compose(paced(paces.blob)),
-    });
-    const anywhere = agents(connectors.anywhere);
-    // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
-    const publicOnly = agents(connectors.publicOnly);
-    const requests = new Map();
-    async function sendOnce(request) {
-        const started = performance.now();
-        const foreign = foreignSource(request);
-        const isChecked = foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
-        requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
-        const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
-        const told = (end) => log.debug(`${request.method} ${redacted(request.url)} ${end} ${Math.round(performance.now() - started)} ms`);
-        const answer = await (0,undici/* request */.Em)(request.url, {
-            dispatcher: connections[request.answer ?? "document"],
-            method: request.method,
-            headers: { "user-agent": userAgent, ...request.headers },
-            // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
-            body: (request.body ?? null),
-            ...(request.signal === undefined ? {} : { signal: request.signal }),
-            // undici closes the connection after each HEAD, for servers that send a body all the same. Here a mirror mostly asks
-            // by HEAD, and a new connection costs three round trips each time. Such a body breaks the next request, which is
-            // sent again. https://github.com/nodejs/undici/issues/258
-            ...(request.method === "HEAD" && request.connection !== "own" ? { reset: false } : {}),
-        }).catch((error) => {
-            told("failed after");
-            throw error;
-        });
-        told(`${answer.statusCode}`);
-        return {
-            status: answer.statusCode,
-            url: request.url,
-            header: (name) => transport_all(answer.headers[name])[0],
-            headers: (name) => transport_all(answer.headers[name]),
-            body: answer.body,
-        };
-    }
-    async function send(request) {
-        let current = request;
-        for (let hops = 0;; hops += 1) {
-            const response = await sendOnce(current);
-            if (request.redirect !== "follow" || !isRedirect(response.status))
-                return response;
-            await discard(response);
-            if (hops >= redirectLimit)
-                throw new Error(`more than ${redirectLimit} redirects`);
-            current = redirected(current, response.header("location"));
-        }
-    }
-    async function close() {
-        const all = [anywhere, publicOnly].flatMap(({ shared, own }) => [shared, own]);
-        await Promise.all(all.map(({ agent }) => agent.destroy()));
-    }
-    return { send, dispatcher: anywhere.shared.document, requests, close };
-}
-/** The server that named the request's URL, if the URL leads away from it. */
-function foreignSource({ url, namedBy }) {
-    return namedBy === undefined || namedBy.origin === url.origin ? undefined : namedBy;
-}
-function transport_all(value) {
-    if (value === undefined)
-        return [];
-    return Array.isArray(value) ? value : [value];
-}
-function isRedirect(status) {
-    return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
-}
-/**
- * The request that follows a redirect. Once the origin changes, `authorization` stays behind (P7): blob storage signs
- * its own URLs and even refuses a second authentication.
- */
-function redirected(request, location) {
-    if (request.method !== "GET" && request.method !== "HEAD")
-        throw new Error(`a ${request.method} was redirected`);
-    if (location === undefined || !URL.canParse(location, request.url.href))
-        throw new Error("a redirect without a usable Location");
-    const url = new URL(location, request.url);
-    if (url.protocol !== "https:" && url.protocol !== "http:")
-        throw new Error(`a redirect to ${url.protocol}`);
-    if (request.url.protocol === "https:" && url.protocol !== "https:")
-        throw new Error("a redirect from https to http");
-    if (url.username !== "" || url.password !== "")
-        throw new Error("a redirect to a URL with a login in it");
-    if (url.origin === request.url.origin)
-        return { ...request, url };
-    const { authorization: _staysBehind, ...headers } = request.headers ?? {};
-    return { ...request, url, headers, namedBy: request.url };
-}
-/** A URL for the debug log: queries carry signatures and upload state. */
-function redacted(url) {
-    return `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`;
+    const print = (text, format = (line) => line) => {
+        const below = drawn;
+        draw([]);
+        for (const line of withoutSecrets(text).split("\n"))
+            terminal.write(`${indent}${format(line)}\n`);
+        draw(below);
+    };
+    // A line that is broken at the edge would be two, and only one of them would be drawn anew.
+    const fitting = (line) => withoutSecrets(`${indent}${line}`).slice(0, terminal.columns || usualWidth);
+    return {
+        paint,
+        info: (message) => print(message),
+        debug: (message) => {
+            if (debug)
+                print(message, paint.faint);
+        },
+        warning: (message) => print(`⚠ ${message}`, paint.warn),
+        error: (message) => print(`✖ ${message}`, paint.bad),
+        group: async (title, body) => {
+            print(`▸ ${title}`, paint.strong);
+            indent = "  ";
+            try {
+                return await body();
+            }
+            finally {
+                indent = "";
+            }
+        },
+        progress: (lines) => {
+            if (!live) {
+                return atIntervals(() => {
+                    for (const line of lines())
+                        print(line, paint.faint);
+                });
+            }
+            const stop = atIntervals(() => draw(lines().map(fitting)), liveInterval);
+            return () => {
+                stop();
+                draw([]);
+            };
+        },
+        mask: (secret) => {
+            for (const line of [secret, ...secret.split(/\r?\n/)]) {
+                if (line.trim().length >= terminal_log_shortestSecret)
+                    rememberSecret(line);
+            }
+        },
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/plan/holding.ts
@@ -62329,258 +62403,6 @@ function dispatchTrigger(payload) {
     return { kind: "workflow_dispatch", version: text === "" ? undefined : text };
 }
 
-;// CONCATENATED MODULE: ./src/github/harbor-components.ts
-
-
-
-/** Whose releases count when nothing else is said, and for whose images a list is built in. */
-const harbor = { owner: "goharbor", name: "harbor" };
-/** Whether two names are of the same repository: GitHub does not tell small letters from capitals. */
-function sameRepository(one, other) {
-    return `${one.owner}/${one.name}`.toLowerCase() === `${other.owner}/${other.name}`.toLowerCase();
-}
-/**
- * The images that make up a Harbor release, from what the offline installer saves: DOCKERSAVE_PARA of
- * https://github.com/goharbor/harbor/blob/main/Makefile, at every tag from v1.6.0 to v2.15.2. Before 1.6.0 images were
- * in the namespace `vmware`. `harbor-migrator` is left out: it was not released with every version (goharbor/harbor#12441).
- */
-const harborImages = [
-    { image: "prepare", since: "1.8.0" },
-    { image: "harbor-core", since: "1.7.0" },
-    { image: "harbor-portal", since: "1.7.0" },
-    { image: "harbor-jobservice", since: "1.6.0" },
-    { image: "harbor-log", since: "1.6.0" },
-    { image: "harbor-db", since: "1.6.0" },
-    { image: "harbor-registryctl", since: "1.7.0" },
-    { image: "harbor-exporter", since: "2.2.0" },
-    { image: "nginx-photon", since: "1.6.0" },
-    { image: "registry-photon", since: "1.6.0" },
-    { image: "redis-photon", since: "1.6.0", until: "2.15.1" },
-    { image: "valkey-photon", since: "2.15.2" },
-    { image: "trivy-adapter-photon", since: "2.0.0" },
-    { image: "chartmuseum-photon", since: "1.6.0", until: "2.7.4" },
-    { image: "notary-server-photon", since: "1.6.0", until: "2.8.6" },
-    { image: "notary-signer-photon", since: "1.6.0", until: "2.8.6" },
-    { image: "clair-photon", since: "1.6.0", until: "2.1.6" },
-    { image: "clair-adapter-photon", since: "1.10.0", until: "2.1.6" },
-    { image: "harbor-adminserver", since: "1.6.0", until: "1.7.8" },
-    { image: "harbor-ui", since: "1.6.0", until: "1.6.3" },
-];
-/** The names of all images that were ever part of a Harbor release: where tags of old versions may be found. */
-const everyHarborImage = harborImages.map(({ image }) => image);
-/** Up to 1.10.1 the Makefile put the upstream's version in front of the tags of these images, by these variables. */
-const upstreamVariables = new Map([
-    ["registry-photon", "REGISTRYVERSION"],
-    ["notary-server-photon", "NOTARYVERSION"],
-    ["notary-signer-photon", "NOTARYVERSION"],
-    ["clair-photon", "CLAIRVERSION"],
-    ["clair-adapter-photon", "CLAIRADAPTERVERSION"],
-    ["chartmuseum-photon", "CHARTMUSEUMVERSION"],
-]);
-/** What the Makefile says at the tags up to v1.10.1: from which `major.minor.patch` on, which value. Ascending. */
-const upstreamVersions = new Map([
-    [
-        "REGISTRYVERSION",
-        [
-            ["1.6.0", "v2.6.2"],
-            ["1.8.0", "v2.7.1-patch-2819"],
-            ["1.9.1", "v2.7.1-patch-2819-2553"],
-        ],
-    ],
-    [
-        "NOTARYVERSION",
-        [
-            ["1.6.0", "v0.5.1"],
-            ["1.7.0", "v0.6.1"],
-        ],
-    ],
-    [
-        "CLAIRVERSION",
-        [
-            ["1.6.0", "v2.0.5"],
-            ["1.6.1", "v2.0.6"],
-            ["1.7.0", "v2.0.7"],
-            ["1.7.5", "v2.0.8"],
-            ["1.8.6", "v2.1.0"],
-            ["1.9.0", "v2.0.9"],
-            ["1.9.3", "v2.1.0"],
-            ["1.10.0", "v2.1.1"],
-        ],
-    ],
-    ["CLAIRADAPTERVERSION", [["1.10.0", "v1.0.1"]]],
-    [
-        "CHARTMUSEUMVERSION",
-        [
-            ["1.6.0", "v0.7.1"],
-            ["1.7.4", "v0.8.1"],
-            ["1.8.2", "v0.9.0"],
-        ],
-    ],
-]);
-/** The names of the images of a version by the built-in list. Prereleases have those of the version they lead to. */
-function harborTableImages(version) {
-    const number = releaseNumber(version);
-    return harborImages
-        .filter(({ since, until }) => semver_default().gte(number, since) && (until === undefined || semver_default().lte(number, until)))
-        .map(({ image }) => image);
-}
-/** The components of a version by the built-in list alone; none before 1.6.0, where it begins. */
-function harborTableComponents(version) {
-    return harborTableImages(version).flatMap((image) => {
-        const component = componentOf(image, version, (variable) => knownUpstreamVersion(variable, version));
-        return component === undefined ? [] : [component];
-    });
-}
-/** Whether some of these images carry an upstream version in front of their tag, which the Makefile tells best. */
-function needsMakefile(images, version) {
-    return hasUpstreamTags(version) && images.some((image) => upstreamVariables.has(image));
-}
-/**
- * Images and their tags in that version.
- * @param makefile the Makefile of that version, where it was needed and found; else the built-in list serves.
- * @throws InputError when there is no image, or an upstream version in a tag is known from neither.
- */
-function componentsOf(images, version, makefile = "") {
-    if (images.length === 0) {
-        throw new InputError(`The images of Harbor ${printable(version.tag)} are not known; list them in the input "images", ` +
-            "for example harbor-core:{{tag}}");
-    }
-    return images.map((image) => {
-        const component = componentOf(image, version, (variable) => upstreamVersion(variable, version, makefile));
-        if (component !== undefined)
-            return component;
-        throw new InputError(`The tag of ${image} in Harbor ${printable(version.tag)} begins with an upstream version, and the Makefile ` +
-            'there could not be read for it; list the images with their tags in the input "images"');
-    });
-}
-/** An image of a version with its tag; undefined when that needs an upstream version that is not known. */
-function componentOf(image, version, upstream) {
-    const variable = hasUpstreamTags(version) ? upstreamVariables.get(image) : undefined;
-    const prefix = variable === undefined ? "" : upstream(variable);
-    if (prefix === undefined)
-        return undefined;
-    const tag = prefix === "" ? version.tag : `${prefix}-${version.tag}`;
-    return { from: image, fromTag: tag, to: image, toTag: tag };
-}
-/** By the Makefile; else, for releases only, by the built-in list: release candidates had other values at times. */
-function upstreamVersion(variable, version, makefile) {
-    const written = new RegExp(`^${variable}\\s*[:?]?=\\s*(\\w[\\w.-]*)\\s*$`, "m").exec(makefile)?.[1];
-    return written ?? (version.prerelease ? undefined : knownUpstreamVersion(variable, version));
-}
-function knownUpstreamVersion(variable, version) {
-    const number = releaseNumber(version);
-    return upstreamVersions.get(variable)?.findLast(([since]) => semver_default().gte(number, since))?.[1];
-}
-/** From 1.10.2, its release candidates included, every image has the plain tag of the release. */
-function hasUpstreamTags(version) {
-    return semver_default().lt(releaseNumber(version), "1.10.2");
-}
-function releaseNumber(version) {
-    return `${version.major}.${version.minor}.${version.patch}`;
-}
-
-;// CONCATENATED MODULE: ./src/github/selection.ts
-
-
-
-
-/** Actions of a `release` event after which the release is there for everyone. */
-const publishingActions = ["published", "released", "prereleased"];
-/**
- * Decides from inputs and event what is wanted. The input `version` wins over the event.
- * @throws InputError when neither says it, saying what to set; or when the event is of a failed run, a draft, or a
- *   release that was not just published.
- */
-function resolveSelection(inputs, trigger) {
-    const ofEvent = trigger.kind === "release" ? trigger.repository : harbor;
-    const repository = inputs.repository ?? ofEvent;
-    const wanted = inputs.version ?? selectionOf(inputs, trigger);
-    if (typeof wanted === "string")
-        return { kind: "nothing", reason: wanted };
-    return { kind: "mirror", repository, selection: wanted, eventRelease: eventRelease(trigger, repository) };
-}
-/** What the event asks for; or, as a text, why it asks for nothing. */
-function selectionOf(inputs, trigger) {
-    switch (trigger.kind) {
-        case "release":
-            return ofRelease(inputs, trigger);
-        case "workflow_run":
-            return ofTag(inputs, workflowRunTag(trigger));
-        case "push":
-            if (trigger.tag === undefined)
-                throw noVersion("a push event of a branch names no version");
-            return ofTag(inputs, trigger.tag);
-        case "schedule":
-            return newestKept(inputs);
-        case "workflow_dispatch":
-            if (trigger.version === undefined) {
-                throw noVersion('the workflow_dispatch event has no value for an input "version"');
-            }
-            return dispatchSelection(trigger.version);
-        case "other":
-            throw noVersion(trigger.name === "" ? "there is no event" : `the event ${printable(trigger.name)} names no version`);
-    }
-}
-function ofRelease(inputs, trigger) {
-    const tag = printable(trigger.tag);
-    if (trigger.draft) {
-        throw new InputError(`The release ${tag} is a draft; run on "release: types: [published]".`);
-    }
-    if (!publishingActions.includes(trigger.action)) {
-        throw new InputError(`The release event says "${printable(trigger.action)}"; only ${publishingActions.join(", ")} start a mirror run: ` +
-            'use "release: types: [published]".');
-    }
-    return ofTag(inputs, trigger.tag, trigger.prerelease);
-}
-/** One tag; nothing when it is of an unwanted prerelease, since those are tagged and published as other versions are. */
-function ofTag(inputs, tag, flagged = false) {
-    const prerelease = flagged || versionOf({ tag, prerelease: false, publishedAt: 0 })?.prerelease === true;
-    if (!prerelease || inputs.prereleases)
-        return { kind: "tags", tags: [tag] };
-    return `${printable(tag)} is a prerelease, and the input "prereleases" is false`;
-}
-/** The release that was just published, if it is one of the repository whose releases count. */
-function eventRelease(trigger, repository) {
-    if (trigger.kind !== "release" || !publishingActions.includes(trigger.action))
-        return undefined;
-    const { tag, prerelease, publishedAt } = trigger;
-    if (trigger.draft || publishedAt === undefined)
-        return undefined;
-    return sameRepository(repository, trigger.repository) ? { tag, prerelease, publishedAt } : undefined;
-}
-function workflowRunTag(trigger) {
-    const workflow = `The run of the workflow "${printable(trigger.workflow)}"`;
-    if (trigger.conclusion !== "success") {
-        const outcome = trigger.conclusion === undefined ? "has not ended" : `ended with ${printable(trigger.conclusion)}`;
-        throw new InputError(`${workflow} ${outcome}, so its images may not be there; run it again, set the input "version", or give the job ` +
-            "if: github.event.workflow_run.conclusion == 'success'.");
-    }
-    if (trigger.tag === undefined)
-        throw noVersion(`${workflow} was not of a version's tag`);
-    return trigger.tag;
-}
-function newestKept(inputs) {
-    const { keep } = inputs.retention;
-    if (keep !== "all")
-        return { kind: "newest", count: keep };
-    throw noVersion('on a schedule the newest "keep" versions are mirrored, but keep is all');
-}
-function dispatchSelection(text) {
-    try {
-        return parseSelection(text);
-    }
-    catch (error) {
-        if (!(error instanceof InputError))
-            throw error;
-        throw new InputError(`The input "version" of the workflow_dispatch event: ${printable(error.message)}`, {
-            cause: error,
-        });
-    }
-}
-function noVersion(reason) {
-    return new InputError(`No version to mirror: ${reason}. Set the input "version", for example v2.15.2 or newest:3.`);
-}
-
 ;// CONCATENATED MODULE: ./src/report/grouping.ts
 /**
  * Items of the same key together, groups and items in the order in which they come.
@@ -62947,191 +62769,51 @@ function shortened(lines) {
     return [...lines.slice(0, fitting), `- … and ${lines.length - fitting} more, in the summary of the run`];
 }
 
-;// CONCATENATED MODULE: ./src/copy/blob-needs.ts
+;// CONCATENATED MODULE: ./src/check/check.ts
 
-/** The blobs that the images of a destination need, each once, the largest first. */
-function blobNeeds(steps, destination, contents, sourceRepositories) {
-    const users = new Map();
-    for (const step of steps) {
-        const content = contents.get(step.source);
-        if (content === undefined || content instanceof Error)
-            continue;
-        for (const descriptor of content.blobs) {
-            const user = users.get(descriptor.digest) ?? {
-                descriptor,
-                repositories: new Set(),
-                sources: new Set(),
-                others: new Set(),
-            };
-            user.repositories.add(repositoryOf(destination, step.image));
-            const [source, ...others] = sourceRepositories(step.source);
-            user.sources.add(source);
-            for (const other of others)
-                user.others.add(other);
-            users.set(descriptor.digest, user);
-        }
-    }
-    const needs = [...users.values()].map(({ descriptor, repositories, sources, others }) => ({
-        descriptor,
-        repositories: [...repositories],
-        mountable: [...sources]
-            .filter((source) => source.registry.registry === destination.registry)
-            .map((source) => source.name),
-        sources: [...sources, ...others],
-    }));
-    return needs.sort((one, other) => other.descriptor.size - one.descriptor.size);
-}
 
-;// CONCATENATED MODULE: ./src/copy/budget.ts
+/** Time for one check, in milliseconds: all tries of a request to a registry that cuts connections take half a minute. */
+const checkTime = 60_000;
 /**
- * The bytes that all spool files together may take. Who does not fit waits, the largest first; it is never refused.
- * Something larger than the whole budget goes when nothing else is there, so it cannot wait for ever.
+ * Tries one thing, in a bounded time. A failure is its result, and nobody else's.
+ * @throws the signal's reason when it aborted, and nothing else.
  */
-class Budget {
-    #limit;
-    #waiting = [];
-    #taken = 0;
-    /** @param limit in bytes. */
-    constructor(limit) {
-        this.#limit = limit;
+async function attempt(row, examine, signal, time = checkTime) {
+    const limit = AbortSignal.timeout(time);
+    try {
+        const { outcome, finding, remedy } = await examine(AbortSignal.any([signal, limit]));
+        return { ...row, needed: true, outcome, finding, remedy };
     }
-    /** Waits until `size` bytes are free, and takes them. */
-    take(size, signal) {
-        return new Promise((resolve, reject) => {
-            if (signal.aborted) {
-                reject(signal.reason);
-                return;
-            }
-            const leave = () => {
-                const index = this.#waiting.indexOf(waiting);
-                if (index >= 0)
-                    this.#waiting.splice(index, 1);
-                waiting.refuse(signal.reason);
-                this.#admit();
-            };
-            const waiting = {
-                size,
-                enter: () => {
-                    signal.removeEventListener("abort", leave);
-                    resolve();
-                },
-                refuse: reject,
-            };
-            signal.addEventListener("abort", leave, { once: true });
-            const behind = this.#waiting.findIndex((other) => other.size < size);
-            this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
-            this.#admit();
-        });
-    }
-    give(size) {
-        this.#taken -= size;
-        this.#admit();
-    }
-    /** In order, without passing anyone: small ones that slip by would keep a large one out for ever. */
-    #admit() {
-        for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-            if (this.#taken > 0 && this.#taken + next.size > this.#limit)
-                return;
-            this.#waiting.shift();
-            this.#taken += next.size;
-            next.enter();
-        }
+    catch (error) {
+        signal.throwIfAborted();
+        return { ...row, needed: true, ...(limit.aborted ? tooLate(time) : findingOf(error)) };
     }
 }
-
-;// CONCATENATED MODULE: ./src/oci/challenge.ts
-/** Longest header that is looked at, in characters; real ones have some hundred. */
-const headerLimit = 8 * 1024;
-/** One step of the header: a parameter `name=value`, or a bare word, which starts a new challenge. */
-const step = /\s*,?\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/y;
-/** The challenges of a `WWW-Authenticate` header, as far as they can be read: a malformed rest is ignored. */
-function parseChallenges(header) {
-    const challenges = [];
-    const text = header.slice(0, headerLimit);
-    step.lastIndex = 0;
-    for (let match = step.exec(text); match !== null; match = step.exec(text)) {
-        const [, name = "", quoted, bare] = match;
-        const value = quoted === undefined ? bare : quoted.replace(/\\(.)/g, "$1");
-        if (value === undefined)
-            challenges.push({ scheme: name.toLowerCase(), parameters: new Map() });
-        else
-            challenges.at(-1)?.parameters.set(name.toLowerCase(), value);
-    }
-    return challenges;
-}
-/**
- * The scopes of a refused request, with the actions that the challenge names beside, for the request's own repository
- * only: so registries are met that have actions of their own (Azure's `metadata_read`). `*`, `push` and `delete` are never
- * asked for at a server's word: to some, asking for `push` is enough to make a repository.
- * https://distribution.github.io/distribution/spec/auth/token/
- */
-function addChallenged(scopes, headers) {
-    const [first, ...rest] = scopes;
-    const named = headers
-        .flatMap(parseChallenges)
-        .flatMap(({ parameters }) => (parameters.get("scope") ?? "").split(" "))
-        .filter((scope) => scope.startsWith(`repository:${first.repository}:`))
-        .flatMap((scope) => scope.slice(`repository:${first.repository}:`.length).split(","))
-        .filter((action) => /^[a-z_]{1,32}$/.test(action) && action !== "push" && action !== "delete")
-        .filter((action) => !first.actions.includes(action));
-    return named.length === 0
-        ? scopes
-        : [{ ...first, actions: [...first.actions, ...new Set(named)] }, ...rest];
-}
-
-;// CONCATENATED MODULE: ./src/oci/credentials.ts
-/** No login: public content only. */
-const anonymous = () => Promise.resolve(undefined);
-/** The header of Basic authentication (RFC 7617). */
-function basicHeader(credential) {
-    return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
-}
-
-;// CONCATENATED MODULE: ./src/oci/lease.ts
-/**
- * Shares a leased value: callers at the same moment wait for one request instead of making one each.
- * @param obtain gets a new value; called with the signal of the caller that needed it first.
- */
-function leased(clock, obtain) {
-    let current;
-    let flight;
-    async function land(signal) {
-        try {
-            current = await obtain(signal);
-            return current;
-        }
-        finally {
-            flight = undefined;
-        }
-    }
-    async function get(signal) {
-        if (current !== undefined && clock.now() < current.until)
-            return current.value;
-        const joined = flight;
-        if (joined === undefined) {
-            flight = { lease: land(signal), signal };
-            return (await flight.lease).value;
-        }
-        try {
-            return (await joined.lease).value;
-        }
-        catch (error) {
-            // The one who started the request gave up; that is no reason for those who only joined it.
-            if (joined.signal?.aborted === true && signal?.aborted !== true)
-                return get(signal);
-            throw error;
-        }
-    }
+function tooLate(time) {
     return {
-        get,
-        drop: (value) => {
-            if (current?.value === value)
-                current = undefined;
-        },
+        outcome: "missing",
+        finding: `No answer came within ${time / 1000} seconds.`,
+        remedy: "Check that the runner can reach it: firewalls and allowlists often drop what they refuse.",
     };
 }
+/** A failure as something that is missing: what went wrong, and apart from it what to do. */
+function findingOf(error) {
+    const outcome = "missing";
+    if (!(error instanceof OperationError))
+        return { outcome, finding: textOf(error) };
+    const { advice: remedy, ...details } = error.details;
+    return { outcome, finding: new OperationError(details).message, remedy };
+}
+/** Mistakes in inputs are our own words, whatever their length. */
+function textOf(error) {
+    return error instanceof InputError ? error.message : printable(messageOf(error));
+}
+/** Whether a run has all that it needs, as far as that can be told. */
+function isReady(results) {
+    return !results.some(({ outcome, needed }) => outcome === "missing" && needed);
+}
 
-;// CONCATENATED MODULE: ./src/oci/permission-advice.ts
+;// CONCATENATED MODULE: ./src/vendors/permission-advice.ts
 
 const rights = [
     {
@@ -63212,44 +62894,201 @@ function shutOutAdvice(registry) {
         "`tcr-open-access`.");
 }
 
-;// CONCATENATED MODULE: ./src/oci/refused-login.ts
+;// CONCATENATED MODULE: ./src/check/destination.ts
 
 
 
 
-/** Largest reason of a refused login that is read, in bytes; what is useful in one fits a line. */
-const reasonLimit = 64 * 1024;
-/** The form of Docker Hub and of Harbor; the words of others are not worth a guess. */
-const reasonSchema = object({ details: string() });
-/** What it means that a token server gives no token. Reads, and so frees, its answer. */
-async function refusedLogin(response, hasLogin, at) {
-    const { status } = response;
-    const reason = await readJson(response, reasonSchema, reasonLimit).catch(() => undefined);
-    const words = printable(reason?.details ?? "");
-    const said = words === "" ? "" : ` (${words})`;
-    if (status !== 401 && status !== 403) {
-        const problem = `no token was given${said}`;
-        return { status, problem, advice: "Try again later.", temporary: true, lacksScopes: false };
+/** Time to give an upload up, in milliseconds: one request, and a runner kills a cancelled job seconds later. */
+const cancelTime = 5000;
+/** Where to try when no version is known: the name of an image that every Harbor has. */
+const usualImage = "harbor-core";
+/**
+ * Signs in, tries to push and, where it prunes, to delete. Nothing is left behind: uploads are given up, and none is opened
+ * where that could make a repository.
+ * @param components those of the wanted version; none, if no version is known.
+ * @throws the signal's reason when it aborted, and nothing else.
+ */
+async function checkDestination(checked, components, signal) {
+    const row = (subject) => ({ place: checked.name, subject });
+    const names = components.length === 0 ? [usualImage] : components.map(({ to }) => to);
+    const repositories = names.map((name) => repositoryOf(checked, name));
+    let target = { repository: repositories[0] ?? "", exists: false };
+    const signIn = await attempt(row("sign in"), async (until) => {
+        target = await findTarget(checked, repositories, until);
+        return signedIn(target, (await checked.destination.credentials(until)) !== undefined);
+    }, signal);
+    if (signIn.outcome !== "ok")
+        return [signIn, ...notTried(checked, row)];
+    const previews = await previewOf(checked, target.repository, row("namespace"), signal);
+    const there = previews.every((preview) => preview.outcome !== "missing" && preview.there);
+    const push = attempt(row("push"), (until) => tryPush(checked, target, there, until), signal);
+    const deletion = checked.retention.keep === "all"
+        ? []
+        : [attempt(row("delete"), (until) => tryDeletion(checked, target, until), signal)];
+    const results = await Promise.all([push, ...deletion]);
+    return [signIn, ...previews.map(({ there: _, ...result }) => result), ...results];
+}
+/** The first repository that has tags, else the first. */
+async function findTarget(checked, repositories, signal) {
+    const held = await Promise.all(repositories.map(async (name) => (await checked.repository(name).tags(signal)).length > 0));
+    const repository = repositories[held.indexOf(true)];
+    return { repository: repository ?? repositories[0] ?? "", exists: repository !== undefined };
+}
+function signedIn({ repository, exists }, hasLogin) {
+    const how = hasLogin ? "It answers with this login" : "It answers, and no login is known for it";
+    const what = exists ? `${repository} is there` : "none of the images of the release is there yet";
+    return { outcome: "ok", finding: `${how}; ${what}.` };
+}
+function notTried(checked, row) {
+    const subjects = checked.retention.keep === "all" ? ["push"] : ["push", "delete"];
+    const finding = "Not tried, because signing in failed.";
+    return subjects.map((subject) => ({ ...row(subject), outcome: "unknown", finding, needed: true }));
+}
+/** What `prepare` would find; nothing where a destination has nothing to prepare. */
+async function previewOf({ destination: { preview } }, repository, row, signal) {
+    if (preview === undefined)
+        return [];
+    let seen;
+    const result = await attempt(row, async (until) => {
+        seen = await preview(until, repository);
+        return seen;
+    }, signal);
+    return [{ ...result, subject: seen?.subject ?? row.subject, there: seen?.there ?? false }];
+}
+/** Opens an upload and gives it up where that leaves nothing behind; else asks the token. */
+async function tryPush(checked, { repository, exists }, there, signal) {
+    const { client } = checked;
+    if (!there)
+        return { outcome: "unknown", finding: "Not tried, because the place to push to is not there yet." };
+    const { name, uploadGivenUp } = client.vendor;
+    if (!exists && uploadGivenUp === undefined)
+        return askToken(checked, { repository, exists }, `${name} may make the repository, which is not there yet, for it`, signal);
+    const place = checked.repository(repository);
+    if (!(await place.mayCancelUploads(signal)))
+        return askToken(checked, { repository, exists }, "this login may not give one up again", signal);
+    const upload = await place.startUpload(signal);
+    // Also when the check is over by now, or the job cancelled.
+    const gone = await upload.cancel(AbortSignal.timeout(cancelTime));
+    const end = gone
+        ? "was opened and given up again"
+        : "was opened; the registry does not say that it is given up, and has to drop it by itself";
+    return { outcome: "ok", finding: `An upload to ${repository}, without a byte, ${end}.` };
+}
+/**
+ * What the token says of pushing. It says nothing about a project or namespace that has to be there first.
+ * @param why no upload is opened, in the middle of a sentence.
+ */
+async function askToken({ client }, { repository, exists }, why, signal) {
+    const { vendor, registry } = client;
+    const { madeBy, text: remedy } = vendor.repositories;
+    const findingBeside = `No upload was opened, because ${why}`;
+    // Where destinations are not even asked what they hold with such a token, one makes a repository.
+    const harmless = exists || mannersOf(vendor).reading.includes("push");
+    const granted = harmless
+        ? await client.granted({ repository, actions: ["pull", "push"] }, signal)
+        : undefined;
+    if (granted === undefined)
+        return {
+            outcome: "unknown",
+            finding: `${findingBeside}; and no token says what the login may do.`,
+            remedy,
+        };
+    if (!granted.includes("push")) {
+        const finding = `The token that the login gets is not good for pushing to ${repository}.`;
+        return { outcome: "missing", finding, remedy: pushAdvice(registry) };
     }
-    // Docker Hub gives an access token nothing at all when more is asked for than it may, where others give less:
-    // https://github.com/docker/cli/pull/4511
-    const lacksScopes = /insufficient scope/i.test(words);
-    const advice = lacksScopes ? scopeAdvice(at) : loginAdvice(hasLogin);
-    return { status, problem: `the login was refused${said}`, advice, temporary: false, lacksScopes };
+    const outcome = exists || madeBy === "push" ? "ok" : "unknown";
+    const finding = `The token that the login gets is good for pushing to ${repository}. ${findingBeside}.`;
+    return { outcome, finding, remedy };
 }
-/** A destination is asked with one scope for reading and writing, so it is the right to write that counts there. */
-function scopeAdvice({ registry, side }) {
-    return side === "destination" ? pushAdvice(registry) : pullAdvice(registry);
+async function tryDeletion(checked, { repository, exists }, signal) {
+    const { deletion, deletionUnavailable, whyNoDeletion } = checked;
+    const reason = deletion === "unavailable" ? (deletionUnavailable ?? "") : await whyNoDeletion?.(signal);
+    if (reason !== undefined) {
+        const remedy = "Or set `keep=all` for this destination: then nothing is pruned there.";
+        return { outcome: "missing", finding: reason, remedy };
+    }
+    const tried = await checked.destination.tryDeletion?.(signal, repository, exists);
+    return (tried ?? {
+        outcome: "unknown",
+        finding: "Whether the login may delete tags shows only when one is deleted.",
+    });
 }
-function loginAdvice(hasLogin) {
-    return hasLogin
-        ? "Check the user name and the token, that the token is still valid, and that it may reach this repository."
-        : "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step.";
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tencent-advice.ts
+/**
+ * What a user can do about an error code of the TCR API. The `AuthFailure` ones are common to all products of Tencent
+ * Cloud; codes of single actions are in the comments of the vendor's SDKs (package tcr, 2019-09-24).
+ * @param skew how far our clock is ahead of the server's, in milliseconds.
+ */
+function tencentAdvice(code, action, skew) {
+    const known = exact.get(code);
+    if (known !== undefined)
+        return known;
+    if (code === "AuthFailure.SignatureExpire")
+        return clockAdvice(skew);
+    if (code.startsWith("RequestLimitExceeded")) {
+        return "Other programs use up the API's rate limit with this account: run again when there are fewer of them.";
+    }
+    if (/^(?:AuthFailure|UnauthorizedOperation)|Unauthori[sz]ed/.test(code)) {
+        return `The key is not allowed to do this: grant its user or role the CAM action \`tcr:${action}\` on this instance.`;
+    }
+    if (/^LimitExceeded|OverLimit|QuotaExceeded/.test(code)) {
+        return "A quota of this account or instance is used up: free some of it, or have it raised by Tencent Cloud.";
+    }
+    if (code.startsWith("OperationDenied")) {
+        return "TCR does not allow this on the instance now: look in the TCR console whether it is running and not in arrears.";
+    }
+    return undefined;
+}
+const unknownKey = "Tencent Cloud does not know the key: check `tcr-secret-id`, and that the key is enabled. A key of the " +
+    "international site needs the attribute `api=https://tcr.intl.tencentcloudapi.com`.";
+const exact = new Map([
+    ["AuthFailure.SecretIdNotFound", unknownKey],
+    ["AuthFailure.InvalidSecretId", unknownKey],
+    [
+        "AuthFailure.SignatureFailure",
+        "`tcr-secret-key` does not belong to `tcr-secret-id`: set both from the same key.",
+    ],
+    [
+        "AuthFailure.TokenFailure",
+        "`tcr-session-token` has expired or belongs to another key: get temporary keys anew, or leave it empty for a permanent key.",
+    ],
+    [
+        "ResourceInsufficient.ErrorInstanceNotRunning",
+        "The TCR instance is not running: look in the TCR console whether it is being made or in arrears.",
+    ],
+    [
+        "InvalidParameter.ErrNamespaceExist",
+        "Namespaces of the Personal edition are shared by all its users, and another account has this name: choose another.",
+    ],
+    [
+        "InvalidParameter.ErrNamespaceReserved",
+        "This name is reserved by Tencent Cloud: choose another namespace.",
+    ],
+    [
+        "LimitExceeded.ErrNamespaceMaxLimit",
+        "The Personal edition allows this account no further namespace: delete one that is not needed, or use one that exists.",
+    ],
+    [
+        "LimitExceeded.ErrRepoMaxLimit",
+        "The Personal edition allows this account no further repository: delete some that are not needed.",
+    ],
+    [
+        "UnsupportedOperation.ErrNoUserInitialized",
+        "The Personal edition is not in use yet in this region: set its password once in the TCR console.",
+    ],
+]);
+function clockAdvice(skew) {
+    const minutes = Math.round(Math.abs(skew) / 60_000);
+    const difference = minutes === 0 ? "differs from" : `is ${minutes} minutes ${skew > 0 ? "ahead of" : "behind"}`;
+    return `The clock of this machine ${difference} that of Tencent Cloud, which accepts a difference of 5 minutes: set the runner's clock.`;
 }
 
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: ./src/oci/pull-limit.ts
+;// CONCATENATED MODULE: ./src/http/pull-limit.ts
 
 
 /**
@@ -63261,13 +63100,13 @@ function isPullLimit(text) {
     return /pull rate limit|\/increase-rate-limit/i.test(text);
 }
 /** Largest reason for a 429 that is read, in bytes; what is useful in one fits a line. */
-const pull_limit_reasonLimit = 64 * 1024;
+const reasonLimit = 64 * 1024;
 /** Looks into the body of a 429, and gives back an answer whose body can be read all the same. */
 async function judgePullLimit(response) {
     if (response.status !== 429)
         return { response, isPullLimit: false };
     // A reason that breaks off or does not end is none.
-    const bytes = await readBytes(response, pull_limit_reasonLimit).catch(() => Buffer.alloc(0));
+    const bytes = await readBytes(response, reasonLimit).catch(() => Buffer.alloc(0));
     const { status, url } = response;
     const again = {
         status,
@@ -63299,7 +63138,7 @@ function quotaIn(header) {
     return { pulls: Number(pulls), windowMs: seconds === undefined ? undefined : Number(seconds) * 1000 };
 }
 
-;// CONCATENATED MODULE: ./src/oci/retry.ts
+;// CONCATENATED MODULE: ./src/http/retry.ts
 
 
 
@@ -63475,6 +63314,2057 @@ function canBeSentAgain(request) {
     return request.body === undefined || typeof request.body === "string" || request.body instanceof Uint8Array;
 }
 
+;// CONCATENATED MODULE: ./src/destinations/vendor-api.ts
+
+
+
+
+
+/** Largest answer that is read of a vendor's API, in bytes: a page of a list takes tens of kilobytes. */
+const answerLimit = 1024 * 1024;
+/** An URL below the base URL of an API, whose own path, if it has one, stays in front. */
+function apiUrl(base, path) {
+    return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
+}
+/**
+ * Sends a request to a vendor's API.
+ * @throws OperationError when no answer comes; the signal's reason when it aborted.
+ */
+async function sendToVendor(transport, request, operation) {
+    try {
+        return await transport.send(request);
+    }
+    catch (error) {
+        request.signal?.throwIfAborted();
+        if (error instanceof OperationError)
+            throw error;
+        throw vendorFailure(operation, {
+            problem: printable(messageOf(error)),
+            advice: "Check that the runner can reach this host, and the `api` attribute of the destination.",
+            temporary: true,
+        }, error);
+    }
+}
+/**
+ * Reads an answer as text, within the size limit.
+ * @throws OperationError when it is too large or breaks off; the signal's reason when it aborted.
+ */
+async function readAnswer(response, operation, signal) {
+    try {
+        return (await readBytes(response, answerLimit)).toString("utf8");
+    }
+    catch (error) {
+        signal?.throwIfAborted();
+        throw vendorFailure(operation, { status: response.status, problem: printable(messageOf(error)) }, error);
+    }
+}
+/**
+ * Checks the text of an answer against a schema.
+ * @throws OperationError when it is not of that form.
+ */
+function checkAnswer(text, schema, operation, status) {
+    try {
+        return http_parseJson(text, schema);
+    }
+    catch (error) {
+        if (!(error instanceof BodyError))
+            throw error;
+        throw vendorFailure(operation, { status, problem: printable(error.message) }, error);
+    }
+}
+/** The failure of a call to a vendor's API. */
+function vendorFailure(operation, details, cause) {
+    const all = { side: "destination", ...operation, ...details };
+    return new OperationError(all, cause === undefined ? undefined : { cause });
+}
+/** Error bodies as GitHub (`message`), Harbor and Artifactory (`errors`) and AWS (`__type`, `message` or `Message`) write them. */
+const refusalSchema = object({
+    message: optional(string()),
+    Message: optional(string()),
+    __type: optional(string()),
+    errors: optional(array(object({ code: optional(string()), message: optional(string()) }))),
+});
+/**
+ * The failure that an answer means, in the service's own words. Reads, and so frees, the response.
+ * @param advice what the user can do where the service refused.
+ */
+async function vendorRefusal(response, operation, signal, advice) {
+    const { status } = response;
+    const text = await readAnswer(response, operation, signal);
+    const { code, problem } = refusalIn(text);
+    const temporary = isTemporaryStatus(status);
+    return vendorFailure(operation, {
+        status,
+        code,
+        problem: problem === "" ? "the service gave no reason" : problem,
+        advice: temporary ? "Run again later." : advice,
+        temporary,
+    });
+}
+function refusalIn(text) {
+    try {
+        const { message, Message, __type, errors } = http_parseJson(text, refusalSchema);
+        const [first] = errors ?? [];
+        const code = first?.code ?? __type?.split("#").at(-1);
+        const problem = printable(first?.message ?? message ?? Message ?? "");
+        return { code: code !== undefined && /^\w{1,64}$/.test(code) ? code : undefined, problem };
+    }
+    catch (error) {
+        if (!(error instanceof BodyError))
+            throw error;
+        // A proxy's page, most of the time, of which the status says all.
+        return { code: undefined, problem: "" };
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tencent-call.ts
+
+
+
+
+/** Must be sent as it was signed, byte for byte. */
+const contentType = "application/json; charset=utf-8";
+/** Longest request id worth printing, in characters: they are UUIDs of 36. */
+const requestIdLimit = 64;
+const errorSchema = object({
+    Response: object({
+        RequestId: optional(string(), "unknown"),
+        Error: optional(object({ Code: string(), Message: optional(string(), "") })),
+    }),
+});
+/**
+ * Calls an action once and checks what lies inside `Response`.
+ * https://www.tencentcloud.com/document/product/1051/41100
+ * @throws OperationError with the service's code and RequestId; the signal's reason when it aborted.
+ */
+async function sendTencentCall(product, call, schema) {
+    const { transport, clock, url } = product;
+    const operation = {
+        host: url.host,
+        repository: call.repository,
+        operation: call.operation,
+    };
+    const body = JSON.stringify(call.parameters);
+    const headers = headersOf(product, call, body);
+    const request = { method: "POST", url: new URL("/", url), headers, body, signal: call.signal };
+    const response = await sendToVendor(transport, request, operation);
+    if (response.status !== 200) {
+        await discard(response);
+        throw vendorFailure(operation, {
+            status: response.status,
+            problem: "the Tencent Cloud API answers every call with 200, so this came from something else",
+            advice: "Check the `api` attribute of the destination, and any proxy on the way.",
+        });
+    }
+    const text = await readAnswer(response, operation, call.signal);
+    const skew = clock.now() - serverTime(response, clock);
+    return resultOf(text, schema, operation, (code) => product.advise(code, call.action, skew));
+}
+/** What an answer holds: a result of this schema, or an error. */
+function resultOf(text, schema, operation, advise) {
+    const { Error: error, RequestId } = checkAnswer(text, errorSchema, operation, 200).Response;
+    const requestId = `(RequestId ${printable(RequestId, requestIdLimit)})`;
+    if (error !== undefined) {
+        throw vendorFailure(operation, {
+            code: printable(error.Code),
+            problem: `${printable(error.Message)} ${requestId}`,
+            advice: advise(error.Code),
+            temporary: error.Code.startsWith("RequestLimitExceeded"),
+        });
+    }
+    const named = { ...operation, operation: `${operation.operation} ${requestId}` };
+    return checkAnswer(text, object({ Response: schema }), named, 200).Response;
+}
+function headersOf(product, call, body) {
+    const timestamp = Math.floor(product.clock.now() / 1000);
+    const headers = { "content-type": contentType, host: product.url.host, "x-tc-action": call.action };
+    return {
+        "content-type": contentType,
+        "x-tc-action": call.action,
+        "x-tc-version": product.version,
+        "x-tc-region": call.region,
+        "x-tc-timestamp": String(timestamp),
+        ...product.authorize({ headers, body, timestamp }),
+    };
+}
+/** Time of the server in milliseconds since the epoch, by its `Date` header; ours, where it sent none. */
+function serverTime(response, clock) {
+    const time = Date.parse(response.header("date") ?? "");
+    return Number.isNaN(time) ? clock.now() : time;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tencent-signature.ts
+
+/**
+ * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query, which is
+ * the only kind of request that this Action makes.
+ * https://www.tencentcloud.com/document/product/267/37447
+ */
+const algorithm = "TC3-HMAC-SHA256";
+/** The request in canonical form: method, path, query, headers by name, names of the headers, hash of the body. */
+function canonicalRequest(request) {
+    // Values are lowered too: the documented example signs `x-tc-action:describeinstances` for `DescribeInstances`.
+    const headers = Object.entries(request.headers)
+        .map(([name, value]) => `${name}:${value.trim().toLowerCase()}\n`)
+        .sort();
+    return ["POST", "/", "", headers.join(""), signedHeaders(request), sha256(request.body)].join("\n");
+}
+/** What is signed: algorithm, time, scope and the hash of the canonical request. */
+function stringToSign(request) {
+    const hashed = sha256(canonicalRequest(request));
+    return [algorithm, String(request.timestamp), credentialScope(request), hashed].join("\n");
+}
+/** The signature in hexadecimal. The key is narrowed to the day and the service before it signs anything. */
+function signatureOf(request, secretKey) {
+    const dayKey = hmac(`TC3${secretKey}`, dayOf(request.timestamp));
+    const serviceKey = hmac(dayKey, request.service);
+    const signingKey = hmac(serviceKey, "tc3_request");
+    return hmac(signingKey, stringToSign(request)).toString("hex");
+}
+/** Value of the `Authorization` header for a request. */
+function authorizationOf(request, key) {
+    return (`${algorithm} Credential=${key.secretId}/${credentialScope(request)}, ` +
+        `SignedHeaders=${signedHeaders(request)}, Signature=${signatureOf(request, key.secretKey)}`);
+}
+function signedHeaders(request) {
+    return Object.keys(request.headers).sort().join(";");
+}
+function credentialScope(request) {
+    return `${dayOf(request.timestamp)}/${request.service}/tc3_request`;
+}
+/** The day of a timestamp in UTC: a local date would be refused for some hours of each day. */
+function dayOf(timestamp) {
+    return new Date(timestamp * 1000).toISOString().slice(0, 10);
+}
+function sha256(text) {
+    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
+}
+function hmac(key, text) {
+    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tencent-api.ts
+
+
+
+
+
+/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41100 */
+const apiVersion = "2019-09-24";
+/**
+ * Least time between two requests, in milliseconds: 9 a second, so that no jitter on the way makes it more than 10. TCR allows 20 a second for most actions and 10 for some
+ * (https://www.tencentcloud.com/document/product/1051/41098); Harbor's own TCR adapter keeps to 10 as well.
+ */
+const requestInterval = 110;
+/** Tries of a call that is over the rate limit. With the pauses below they span 15 seconds, many windows of the limit. */
+const limitAttempts = 5;
+/** First pause after `RequestLimitExceeded`, in milliseconds: the limit counts per second. Doubled each time. */
+const limitPause = 1000;
+/** A client for the TCR API (Tencent Cloud API 3.0), signed with an API key. */
+function createTencentApi(options) {
+    const waitForTurn = turns(options.clock);
+    return {
+        url: options.url,
+        async signIn(signal) {
+            await options.keys.get(signal);
+        },
+        async call(call, schema) {
+            let renewed = false;
+            for (let attempt = 1;; attempt++) {
+                const key = await options.keys.get(call.signal);
+                await waitForTurn(call.signal);
+                try {
+                    return await callOnce(options, key, call, schema);
+                }
+                catch (error) {
+                    if (!renewed && isKeyRefused(error) && options.keys.drop(key)) {
+                        renewed = true;
+                        continue;
+                    }
+                    if (!isOverLimit(error) || attempt >= limitAttempts)
+                        throw error;
+                    await options.clock.sleep(limitPause * 2 ** (attempt - 1), call.signal);
+                }
+            }
+        },
+    };
+}
+/** Spaces requests by `requestInterval`, in the order in which they ask. */
+function turns(clock) {
+    let next = 0;
+    return async (signal) => {
+        signal?.throwIfAborted();
+        const now = clock.now();
+        const start = Math.max(now, next);
+        next = start + requestInterval;
+        if (start > now)
+            await clock.sleep(start - now, signal);
+    };
+}
+/** Whether a failure carries this error code or one below it: `ResourceNotFound` covers `ResourceNotFound.ErrNoTag`. */
+function hasCode(error, code) {
+    if (!(error instanceof OperationError))
+        return false;
+    return error.details.code === code || (error.details.code?.startsWith(`${code}.`) ?? false);
+}
+function isOverLimit(error) {
+    return hasCode(error, "RequestLimitExceeded");
+}
+/** A temporary key that is refused before its time: its role was changed, or it was revoked. */
+function isKeyRefused(error) {
+    return hasCode(error, "AuthFailure.TokenFailure") || hasCode(error, "AuthFailure.SecretIdNotFound");
+}
+function callOnce({ transport, clock, url }, key, call, schema) {
+    const product = {
+        transport,
+        clock,
+        url,
+        version: apiVersion,
+        authorize: (request) => ({
+            authorization: authorizationOf({ ...request, service: serviceOf(url) }, key),
+            ...(key.sessionToken === undefined ? {} : { "x-tc-token": key.sessionToken }),
+        }),
+        advise: tencentAdvice,
+    };
+    return sendTencentCall(product, call, schema);
+}
+/** The service is the first label of the host name, except on a local stand-in, whose host name says nothing. */
+function serviceOf(url) {
+    return isLoopback(url.host) ? "tcr" : (url.hostname.split(".")[0] ?? "tcr");
+}
+
+;// CONCATENATED MODULE: ./src/http/lease.ts
+/**
+ * Shares a leased value: callers at the same moment wait for one request instead of making one each.
+ * @param obtain gets a new value; called with the signal of the caller that needed it first.
+ */
+function leased(clock, obtain) {
+    let current;
+    let flight;
+    async function land(signal) {
+        try {
+            current = await obtain(signal);
+            return current;
+        }
+        finally {
+            flight = undefined;
+        }
+    }
+    async function get(signal) {
+        if (current !== undefined && clock.now() < current.until)
+            return current.value;
+        const joined = flight;
+        if (joined === undefined) {
+            flight = { lease: land(signal), signal };
+            return (await flight.lease).value;
+        }
+        try {
+            return (await joined.lease).value;
+        }
+        catch (error) {
+            // The one who started the request gave up; that is no reason for those who only joined it.
+            if (joined.signal?.aborted === true && signal?.aborted !== true)
+                return get(signal);
+            throw error;
+        }
+    }
+    return {
+        get,
+        drop: (value) => {
+            if (current?.value === value)
+                current = undefined;
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tencent-keys.ts
+
+
+
+/** The one key that the user gave. */
+function fixedKey(key) {
+    return { get: () => Promise.resolve(key), drop: () => false };
+}
+/** Version of the Security Token Service's API: https://www.tencentcloud.com/document/product/1150/49454 */
+const stsVersion = "2018-08-13";
+/** Needs no right of its own: the role's trust policy says who may assume it. */
+const action = "AssumeRoleWithWebIdentity";
+/** The identity decides, not a region; the service wants one named. The same that instances are looked up in. */
+const stsRegion = "ap-guangzhou";
+/**
+ * How long before its end a temporary key is replaced, in milliseconds: its end is a time of Tencent Cloud's clock, which
+ * may differ from ours by 5 minutes.
+ */
+const keyMargin = 5 * 60_000;
+/** The last second that a `Date` can hold. */
+const latestTime = 8.64e12;
+const answerSchema = object({
+    Credentials: object({
+        Token: pipe(string(), minLength(1)),
+        TmpSecretId: pipe(string(), minLength(1)),
+        TmpSecretKey: pipe(string(), minLength(1)),
+    }),
+    /** Seconds since the epoch. */
+    ExpiredTime: pipe(number(), minValue(0), maxValue(latestTime)),
+});
+/**
+ * Temporary keys of a CAM role, for which GitHub vouches: its id token is exchanged by `AssumeRoleWithWebIdentity`, which
+ * is not signed. So no secret of Tencent Cloud is stored at GitHub.
+ */
+function roleKeys(options) {
+    const { role, idTokens, transport, clock, log, url } = options;
+    const product = {
+        transport,
+        clock,
+        url,
+        version: stsVersion,
+        // In place of a signature, says the documentation of the action.
+        authorize: () => ({ authorization: "SKIP" }),
+        advise: (code) => roleAdvice(code, role),
+    };
+    const keys = leased(clock, async (signal) => {
+        const token = await idTokens(role.audience, signal);
+        const answer = await sendTencentCall(product, {
+            action,
+            operation: `assuming the role ${role.arn} with GitHub's id token`,
+            region: stsRegion,
+            parameters: {
+                ProviderId: role.providerId,
+                WebIdentityToken: token,
+                RoleArn: role.arn,
+                RoleSessionName: role.sessionName,
+                DurationSeconds: role.durationSeconds,
+            },
+            signal,
+        }, answerSchema);
+        const { TmpSecretId: secretId, TmpSecretKey: secretKey, Token: sessionToken } = answer.Credentials;
+        for (const secret of [secretId, secretKey, sessionToken])
+            log.mask(secret);
+        const until = answer.ExpiredTime * 1000 - keyMargin;
+        log.info(`Assumed the CAM role ${role.arn} until ${new Date(answer.ExpiredTime * 1000).toISOString()}.`);
+        return { value: { secretId, secretKey, sessionToken }, until };
+    });
+    return {
+        get: (signal) => keys.get(signal),
+        drop: (key) => {
+            keys.drop(key);
+            return true;
+        },
+    };
+}
+/** What a user can do about an error code of the exchange: https://www.tencentcloud.com/document/product/1150/49454 */
+function roleAdvice(code, { arn, providerId, audience }) {
+    if (code === "InvalidParameter.WebIdentityTokenError") {
+        return (`Tencent Cloud does not take GitHub's id token: the identity provider \`${providerId}\` in CAM needs the issuer ` +
+            `https://token.actions.githubusercontent.com, GitHub's present signing keys and the client id \`${audience}\`.`);
+    }
+    if (code === "InvalidParameter.OverLimit") {
+        return "The role allows no session of this length: lower `tcr-role-duration`, or raise the role's longest session in CAM.";
+    }
+    if (code === "InternalError.GetRoleError") {
+        return `Check \`tcr-role-arn\`: there is perhaps no role ${arn}.`;
+    }
+    if (code.startsWith("UnauthorizedOperation") || code.startsWith("AuthFailure")) {
+        return (`The trust policy of ${arn} does not let this workflow in: compare its conditions \`oidc:aud\` (${audience}) and ` +
+            "`oidc:sub` with repository, branch, tag or environment of this job.");
+    }
+    if (code.startsWith("InvalidParameter"))
+        return "Check `tcr-role-arn` and `tcr-provider-id`.";
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tencent-cloud.ts
+
+
+/** The clients of a run, one for each URL: destinations on one API share its rate limit, as they share the account. */
+function createTencentCloud(options) {
+    const { transport, clock } = options;
+    const clients = new Map();
+    return (url) => {
+        const known = clients.get(url.href);
+        const keys = known === undefined ? keysFor(url, options) : undefined;
+        if (keys === undefined)
+            return known;
+        const client = createTencentApi({ transport, clock, url, keys });
+        clients.set(url.href, client);
+        return client;
+    };
+}
+function keysFor(url, options) {
+    const { tencentCloudKey: key, tencentRole: role, ...rest } = options;
+    if (role !== undefined)
+        return roleKeys({ ...rest, role, url: securityTokenUrl(url) });
+    return key === undefined ? undefined : fixedKey(key);
+}
+/**
+ * The Security Token Service beside a TCR API: `sts.intl.tencentcloudapi.com` beside `tcr.intl.tencentcloudapi.com`. A
+ * stand-in under any other name answers for both.
+ * https://www.tencentcloud.com/document/product/1150/49452
+ */
+function securityTokenUrl(api) {
+    const url = new URL(api);
+    url.hostname = url.hostname.replace(/^tcr(?=\.([a-z0-9-]+\.)?tencentcloudapi\.com$)/, "sts");
+    return url;
+}
+
+;// CONCATENATED MODULE: ./src/check/logins.ts
+
+
+/**
+ * Exchanges GitHub's id token wherever the inputs ask for that.
+ * @throws the signal's reason when it aborted, and nothing else.
+ */
+async function checkKeyless({ dockerHubConnection, tencentRole, keylessHub, tencentApis }, signal) {
+    const subject = "keyless login";
+    const checks = [];
+    if (dockerHubConnection !== undefined && keylessHub !== undefined) {
+        const row = { place: dockerHubConnection.identityUrl.host, subject };
+        const exchange = async (until) => {
+            await keylessHub(until);
+            const finding = `GitHub's id token was exchanged for a login of ${dockerHubConnection.organisation}.`;
+            return { outcome: "ok", finding };
+        };
+        checks.push(attempt(row, exchange, signal));
+    }
+    for (const api of tencentRole === undefined ? [] : tencentApis) {
+        const exchange = async (until) => {
+            await api.signIn(until);
+            return {
+                outcome: "ok",
+                finding: `GitHub's id token was exchanged for a key of ${tencentRole?.arn}.`,
+            };
+        };
+        checks.push(attempt({ place: securityTokenUrl(api.url).host, subject }, exchange, signal));
+    }
+    return Promise.all(checks);
+}
+
+;// CONCATENATED MODULE: ./src/spool/spool-folder.ts
+
+
+
+
+/**
+ * Makes a folder for the spool below the runner's temporary folder.
+ * @throws OperationError when there is none, or it cannot be written to.
+ */
+function makeSpoolFolder(temporaryFolder) {
+    return onDisk(temporaryFolder, "making a folder for blobs on their way", () => (0,promises_.mkdtemp)((0,external_node_path_.join)(temporaryFolder, "spool-")));
+}
+/**
+ * Does something with a file of the spool.
+ * @param operation as a gerund, for the message.
+ * @throws OperationError of the side "runner": neither a registry nor another try is of any help then.
+ */
+async function onDisk(folder, operation, work) {
+    try {
+        return await work();
+    }
+    catch (error) {
+        const code = error.code ?? "";
+        throw new OperationError({
+            side: "runner",
+            host: printable(folder),
+            operation,
+            problem: printable(messageOf(error)),
+            advice: adviceFor(code),
+        }, { cause: error });
+    }
+}
+function adviceFor(code) {
+    if (code === "ENOSPC" || code === "EDQUOT") {
+        return ("The disk of the runner is full: lower `spool-limit`, make room in an earlier step, or take a runner with a larger " +
+            "disk. At the least, the largest layer has to fit.");
+    }
+    return "The runner's temporary folder (`RUNNER_TEMP`) has to exist, and the user of the job has to be able to write there.";
+}
+
+;// CONCATENATED MODULE: ./src/check/runner.ts
+
+
+
+
+
+const freeSpaceOf = async (folder) => {
+    const { bavail, bsize } = await (0,promises_.statfs)(folder);
+    return bavail * bsize;
+};
+/**
+ * Whether blobs on their way have a place: makes the folder, writes a file into it, takes both away.
+ * @param spoolLimit in bytes.
+ * @throws OperationError when the folder cannot be written to.
+ */
+async function checkSpool(temporaryFolder, spoolLimit, freeSpace = freeSpaceOf) {
+    const folder = await makeSpoolFolder(temporaryFolder);
+    try {
+        const free = await onDisk(folder, "trying the folder for blobs on their way", async () => {
+            await (0,promises_.writeFile)((0,external_node_path_.join)(folder, "check"), "x");
+            return freeSpace(folder);
+        });
+        return spoolFinding(free, spoolLimit);
+    }
+    finally {
+        await (0,promises_.rm)(folder, { recursive: true, force: true });
+    }
+}
+function spoolFinding(free, limit) {
+    const room = `${formatBytes(free)} are free, and \`spool-limit\` is ${formatBytes(limit)}.`;
+    if (free >= limit)
+        return { outcome: "ok", finding: `It can be written to; ${room}` };
+    const remedy = "Lower `spool-limit`, make room in an earlier step, or take a runner with a larger disk.";
+    return { outcome: "missing", finding: `It can be written to, but only ${room}`, remedy };
+}
+/** Greatest difference of clocks, in milliseconds, with which Tencent Cloud takes a signed request (`AuthFailure.SignatureExpire`). */
+const clockTolerance = 5 * 60_000;
+/**
+ * Whether the clock goes as others do, by the `Date` of an answer; whatever its status, and without a login.
+ * @param url of a server whose clock is right.
+ */
+async function checkClock(network, url, clock, signal) {
+    const response = await network.send({ method: "GET", url, signal });
+    await discard(response);
+    const there = Date.parse(response.header("date") ?? "");
+    // An answer of a cache tells the time of its making.
+    if (Number.isNaN(there) || response.header("age") !== undefined)
+        return { outcome: "unknown", finding: `${url.host} does not say what time it is.` };
+    const difference = Math.abs(clock.now() - there);
+    const finding = `It and the clock of ${url.host} are ${Math.round(difference / 1000)} s apart.`;
+    if (difference <= clockTolerance)
+        return { outcome: "ok", finding };
+    const remedy = "Have the runner's clock set by NTP: Tencent Cloud refuses what is signed more than 5 minutes off, and tokens seem to " +
+        "have run out, or to last too long.";
+    return { outcome: "missing", finding, remedy };
+}
+
+;// CONCATENATED MODULE: ./src/check/sources.ts
+
+
+/**
+ * Looks for one image of the wanted version at every source, by HEAD. What one of them lacks is needed only if no other has
+ * the image.
+ * @param component undefined: no version is known.
+ */
+async function checkSources(sources, component, signal) {
+    const results = await Promise.all(sources.map((source) => attempt({ place: printNamespace(source), subject: "read" }, (until) => readOne(source, component, until), signal)));
+    const served = results.some(({ outcome }) => outcome === "ok");
+    return results.map((result) => ({ ...result, needed: !served }));
+}
+async function readOne(source, component, signal) {
+    if (component === undefined)
+        return { outcome: "unknown", finding: "No version is known, and so no image that could be looked for." };
+    const name = `${component.from}:${component.fromTag}`;
+    const repository = source.repository(repositoryOf(source, component.from));
+    const found = await repository.resolve(component.fromTag, signal);
+    if (found !== undefined)
+        return { outcome: "ok", finding: `${name} is there and can be read.${findingOfPulls(source)}` };
+    return {
+        outcome: "missing",
+        finding: `It answers, but ${name} is not there.`,
+        remedy: "Check `source` and `images`. If the version was released just now, a run waits for it as long as `wait` says.",
+    };
+}
+function findingOfPulls({ client: { pullBudget } }) {
+    return pullBudget === undefined ? "" : ` ${pullBudget.remaining} of ${pullBudget.limit} pulls are left.`;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-instance.ts
+
+
+
+
+
+
+/**
+ * Region that the lookup is sent to. Any one answers for all with `AllRegion`; Harbor's TCR adapter asks this one.
+ * https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/tencentcr/adapter.go
+ */
+const lookupRegion = "ap-guangzhou";
+/** Largest page of `DescribeInstances`. The filter leaves one instance, or the few whose names contain it. */
+const instancePage = 100;
+const instancesSchema = object({
+    Registries: nullish(array(object({ RegistryId: string(), RegistryName: string(), RegionName: string() })), []),
+});
+/**
+ * The instance of a destination, by its attributes or its host name: `<instance>.tencentcloudcr.com`, or
+ * `<instance>-vpc.tencentcloudcr.com` inside a private network.
+ * @throws InputError when neither tells it.
+ */
+function instanceTarget(input) {
+    const { registryId, region } = input;
+    if (registryId !== undefined && region !== undefined)
+        return { kind: "identified", registryId, region };
+    const place = printNamespace(input);
+    if (registryId !== undefined || region !== undefined) {
+        throw new InputError(`${place}: \`registry-id\` and \`region\` go together: give both or neither`);
+    }
+    const name = instanceNameOf(input.registry);
+    if (name !== undefined)
+        return { kind: "named", name };
+    throw new InputError(`${place}: the host name does not tell the TCR instance: add its id and region, ` +
+        `for example \`${place},registry-id=tcr-xxxxxxxx,region=ap-guangzhou\``);
+}
+/** The instance that a default domain names, with or without the `-vpc` of its private form; undefined for other hosts. */
+function instanceNameOf(registry) {
+    return /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(registry)?.[1];
+}
+/** A TCR instance behind an API client. Nothing is asked before the first call. */
+function createTcrInstance(api, target, clock) {
+    const identity = leased(clock, async (signal) => {
+        const value = target.kind === "identified" ? target : await findInstance(api, target.name, signal);
+        return { value, until: Number.POSITIVE_INFINITY };
+    });
+    return {
+        host: api.url.host,
+        async call(call, schema) {
+            const { registryId, region } = await identity.get(call.signal);
+            const parameters = { RegistryId: registryId, ...call.parameters };
+            return api.call({ ...call, region, parameters }, schema);
+        },
+    };
+}
+async function findInstance(api, name, signal) {
+    const operation = `looking for the TCR instance ${name}`;
+    const answer = await api.call({
+        action: "DescribeInstances",
+        operation,
+        region: lookupRegion,
+        parameters: {
+            AllRegion: true,
+            Limit: instancePage,
+            Filters: [{ Name: "RegistryName", Values: [name] }],
+        },
+        signal,
+    }, instancesSchema);
+    // The filter is not documented to be exact: `harbor` must not end up in the instance `harbor-test`.
+    const found = answer.Registries.find((registry) => registry.RegistryName === name);
+    if (found !== undefined)
+        return { registryId: found.RegistryId, region: found.RegionName };
+    const others = answer.Registries.map((registry) => printable(registry.RegistryName));
+    throw vendorFailure({ host: api.url.host, operation }, {
+        problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
+        advice: "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
+            "`registry-id=` and `region=`. For an instance of the international site add " +
+            "`api=https://tcr.intl.tencentcloudapi.com`.",
+    });
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-login.ts
+
+
+
+
+/**
+ * How long before its end a temporary login is replaced, in milliseconds. Its end is a time of Tencent Cloud's clock, which
+ * may differ from ours by up to 5 minutes: with a greater difference it would not have accepted the signed request.
+ */
+const loginMargin = 5 * 60_000;
+/** Of a time without a unit: seconds stay below this number for 30,000 years, milliseconds have been above it since 2001. */
+const millisecondsFrom = 1e12;
+const loginSchema = object({
+    Username: string(),
+    Token: pipe(string(), minLength(1)),
+    ExpTime: number(),
+});
+/** A login for the registry that TCR makes for an hour, and anew before that has passed. Masked before anyone gets it. */
+function temporaryLogin(instance, clock, log) {
+    return leased(clock, async (signal) => {
+        const answer = await instance.call({
+            action: "CreateInstanceToken",
+            operation: "getting a temporary registry login",
+            parameters: { TokenType: "temp" },
+            signal,
+        }, loginSchema);
+        const value = { username: answer.Username, password: answer.Token };
+        log.mask(value.password);
+        log.mask(Buffer.from(`${value.username}:${value.password}`).toString("base64"));
+        const end = answer.ExpTime < millisecondsFrom ? answer.ExpTime * 1000 : answer.ExpTime;
+        return { value, until: end - loginMargin };
+    });
+}
+/**
+ * Whose a registry login is, by the form of its user name: a service account's begins with `tcr$`, that of an account's or
+ * a sub-account's access credential is the account's number.
+ * https://www.tencentcloud.com/document/product/1051/41829
+ */
+function loginKind(username) {
+    if (username.startsWith("tcr$"))
+        return "service-account";
+    return /^[0-9]{5,20}$/.test(username) ? "access-credential" : "unknown";
+}
+/** Why tags cannot be deleted with a registry login alone, and what can. */
+function noDeletionReason(username) {
+    const kind = username === undefined ? "unknown" : loginKind(username);
+    const name = printable(username ?? "", 60);
+    const why = {
+        "service-account": `the login ${name} is a service account, for which TCR has no right to delete`,
+        "access-credential": `the login ${name} is an access credential, which is for the registry alone`,
+        unknown: "which takes no registry login",
+    }[kind];
+    const means = "TCR deletes tags by its API only";
+    return (`${means}${kind === "unknown" ? `, ${why}` : `: ${why}`}. ` +
+        "Set `tcr-secret-id` and `tcr-secret-key`, or `tcr-role-arn` and `tcr-provider-id`.");
+}
+const claimsSchema = object({ exp: optional(number()) });
+/**
+ * When a password runs out, in milliseconds since the epoch, where it says so itself: TCR's are JSON Web Tokens (RFC 7519).
+ * Undefined where it does not.
+ */
+function passwordEnd(password) {
+    const [, claims] = /^[\w-]+\.([\w-]+)\.[\w-]+$/.exec(password) ?? [];
+    if (claims === undefined)
+        return undefined;
+    try {
+        const { exp } = http_parseJson(Buffer.from(claims, "base64url").toString("utf8"), claimsSchema);
+        return exp === undefined ? undefined : exp * 1000;
+    }
+    catch {
+        // Anything else of that form is a password like others; the registry judges it.
+        return undefined;
+    }
+}
+/** A day, in milliseconds: whatever ends sooner is a temporary login, which lives for an hour. */
+const day = 24 * 60 * 60_000;
+/** Says early that a login given by the user will end, perhaps in the middle of the run: nothing renews it. */
+function warnOfEnd(login, name, clock, log) {
+    const end = passwordEnd(login.password);
+    if (end === undefined || end > clock.now() + day)
+        return;
+    const minutes = Math.round((end - clock.now()) / 60_000);
+    const when = minutes > 0 ? `ends in ${minutes} minutes` : "has ended";
+    log.warning(`${name}: the password of this TCR login is a temporary one and ${when}. Give an API key or a role, with which a ` +
+        "login is made here and renewed, or a long-term access credential.");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-pages.ts
+/**
+ * Page size for lists of the TCR API. The default of every action; a larger one is documented for some of them only.
+ * https://www.tencentcloud.com/document/product/1051/41098
+ */
+const pageSize = 20;
+/** Most pages that are read of one list: 10,000 entries, and an end to a server that invents new ones for ever. */
+const pageLimit = 500;
+/**
+ * The entries of a TCR list, page by page, as far as the caller reads.
+ *
+ * In these lists `Offset` is the number of a page and starts at 1. Neither `TotalCount`, which changes while others write,
+ * nor a short page is taken for the end, but a page that brings nothing new. Harbor's adapter compares with `TotalCount`.
+ * @param read gets the page of that number.
+ * @param nameOf tells entries apart.
+ */
+async function* tcr_pages_entries(read, nameOf) {
+    const seen = new Set();
+    for (let page = 1; page <= pageLimit; page++) {
+        const fresh = (await read(page)).filter((entry) => !seen.has(nameOf(entry)));
+        if (fresh.length === 0)
+            return;
+        for (const entry of fresh)
+            seen.add(nameOf(entry));
+        yield* fresh;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-namespace.ts
+
+
+
+const namespacesSchema = object({
+    NamespaceList: nullish(array(object({ Name: string(), Public: nullish(dist_boolean()) })), []),
+});
+/**
+ * Creates a namespace unless it exists: TCR makes repositories on a push, but not namespaces.
+ * @throws OperationError
+ */
+async function ensureNamespace(instance, namespace, input, log, signal) {
+    const existing = await findNamespace(instance, namespace, signal);
+    if (existing === undefined)
+        return createNamespace(instance, namespace, input, log, signal);
+    if (input.public && existing.Public === false) {
+        log.warning(`The TCR namespace ${input.registry}/${namespace} exists and is private; \`public=true\` only counts when the ` +
+            "namespace is created. Make it public in the TCR console if others are to pull from it.");
+    }
+}
+/**
+ * What `ensureNamespace` would find, and do.
+ * @throws OperationError
+ */
+async function previewNamespace(instance, namespace, input, signal) {
+    const found = await findNamespace(instance, namespace, signal);
+    const subject = "namespace";
+    const kind = (isPublic) => (isPublic ? "public" : "private");
+    if (found === undefined) {
+        return {
+            subject,
+            there: false,
+            outcome: "unknown",
+            finding: `There is no namespace ${namespace} yet; a run makes it, ${kind(input.public)}.`,
+            remedy: "The key needs `tcr:CreateNamespace` for that; or make the namespace in the TCR console.",
+        };
+    }
+    const visibility = found.Public == null ? "" : `, and is ${kind(found.Public)}`;
+    return {
+        subject,
+        there: true,
+        outcome: "ok",
+        finding: `The namespace ${namespace} is there${visibility}.`,
+    };
+}
+async function findNamespace(instance, namespace, signal) {
+    const operation = `looking for the namespace ${namespace}`;
+    const read = async (page) => {
+        const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
+        const call = { action: "DescribeNamespaces", operation, parameters, signal };
+        return (await instance.call(call, namespacesSchema)).NamespaceList;
+    };
+    // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
+    for await (const entry of tcr_pages_entries(read, ({ Name }) => Name)) {
+        if (entry.Name === namespace)
+            return entry;
+    }
+    return undefined;
+}
+async function createNamespace(instance, namespace, input, log, signal) {
+    const operation = `creating the namespace ${namespace}`;
+    const parameters = { NamespaceName: namespace, IsPublic: input.public };
+    try {
+        await instance.call({ action: "CreateNamespace", operation, parameters, signal }, object({}));
+    }
+    catch (error) {
+        if (isConflict(error))
+            return;
+        throw error;
+    }
+    log.info(`Created the ${input.public ? "public" : "private"} TCR namespace ${input.registry}/${namespace}.`);
+}
+/** "Exists already", below several parents: `FailedOperation.`, `InternalError.`. Someone else was faster. */
+function isConflict(error) {
+    return error instanceof OperationError && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tag-confirmation.ts
+
+/**
+ * Pauses before the second and third look at a tag that is still listed, in milliseconds. The API does not say that a
+ * deletion is complete when it answers; a few seconds tell a slow list from a deletion that did not happen.
+ */
+const confirmationPauses = [1000, 3000];
+/** Deletes tags and reads back that they are gone. Throws only the signal's reason. */
+function deleteInBatches(deletion, tags, signal) {
+    return inTurn(batches(tags, deletion.batchSize), (batch) => deleteBatch(deletion, batch, signal));
+}
+async function deleteBatch(deletion, tags, signal) {
+    try {
+        await deletion.request(tags, signal);
+    }
+    catch (error) {
+        const meaning = deletion.judge(error);
+        // One tag that is missing or protected may fail the whole batch; the others must not stay for it.
+        if (tags.length > 1 && meaning !== "failed") {
+            return inTurn(tags, async (tag) => deleteBatch(deletion, [tag], signal));
+        }
+        if (meaning !== "gone")
+            return tags.map((tag) => failed(tag, deletion.explain(error), signal));
+    }
+    return inTurn(tags, async (tag) => [await tag_confirmation_confirm(deletion, tag, signal)]);
+}
+async function tag_confirmation_confirm(deletion, tag, signal) {
+    try {
+        if (!(await staysListed(deletion, tag, signal)))
+            return { tag, failure: undefined };
+    }
+    catch (error) {
+        return failed(tag, error, signal);
+    }
+    return {
+        tag,
+        failure: `TCR still lists ${deletion.path}:${tag} after its deletion. Run again, or delete it in the TCR console.`,
+    };
+}
+async function staysListed(deletion, tag, signal) {
+    for (const pause of [0, ...confirmationPauses]) {
+        if (pause > 0)
+            await deletion.clock.sleep(pause, signal);
+        if (!(await deletion.isListed(tag, signal)))
+            return false;
+    }
+    return true;
+}
+/** Works through items one after the other: the API's rate limit leaves nothing to gain by doing more at once. */
+async function inTurn(items, work) {
+    const results = [];
+    for (const item of items)
+        results.push(...(await work(item)));
+    return results;
+}
+function batches(tags, size) {
+    const count = Math.ceil(tags.length / size);
+    return Array.from({ length: count }, (_, batch) => tags.slice(batch * size, (batch + 1) * size));
+}
+/** @throws the signal's reason when it aborted: then the whole run ends, not this tag. */
+function failed(tag, error, signal) {
+    signal.throwIfAborted();
+    return { tag, failure: messageOf(error) };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-tags.ts
+
+
+
+
+
+/** Most tags in one `DeleteRepositoryTags`, by the vendor's SDK (`DeleteRepositoryTagsRequest` of package tcr, 2019-09-24). */
+const batchSize = 20;
+const imagesSchema = object({
+    ImageInfoList: nullish(array(object({ ImageVersion: string() })), []),
+});
+/** The tags of one repository of a TCR instance. */
+function tcrTags(instance, clock, repository) {
+    const path = `${repository.namespace}/${repository.name}`;
+    const names = { NamespaceName: repository.namespace, RepositoryName: repository.name };
+    async function request(tags, signal) {
+        const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
+        const parameters = { ...names, Tags: tags };
+        const call = { action: "DeleteRepositoryTags", operation, repository: path, parameters, signal };
+        await instance.call(call, object({}));
+    }
+    async function isListed(tag, signal) {
+        const operation = `reading back the tag ${tag}`;
+        const read = async (page) => {
+            const parameters = { ...names, ImageVersion: tag, ExactMatch: true, Limit: pageSize, Offset: page };
+            const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
+            return (await instance.call(call, imagesSchema)).ImageInfoList;
+        };
+        try {
+            for await (const image of tcr_pages_entries(read, ({ ImageVersion }) => ImageVersion)) {
+                if (image.ImageVersion === tag)
+                    return true;
+            }
+            return false;
+        }
+        catch (error) {
+            // The repository went away with its last tag.
+            if (hasCode(error, "ResourceNotFound"))
+                return false;
+            throw error;
+        }
+    }
+    async function tryDeletion(signal) {
+        const parameters = { ...names, Limit: 1, Offset: 1 };
+        const operation = "listing images";
+        const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
+        try {
+            await instance.call(call, imagesSchema);
+        }
+        catch (error) {
+            // A repository that is not there: the key was let that far.
+            if (!hasCode(error, "ResourceNotFound"))
+                throw error;
+        }
+        return {
+            outcome: "unknown",
+            finding: "The key may list images (`tcr:DescribeImages`); whether it may delete tags, TCR tells only when one is deleted.",
+            remedy: "See that the policy of the key or role has `tcr:DeleteRepositoryTags` on this namespace.",
+        };
+    }
+    const deletion = { path, batchSize, clock, request, isListed, judge, explain };
+    return { tryDeletion, delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
+}
+function judge(error) {
+    if (hasCode(error, "ResourceNotFound"))
+        return "gone";
+    return isProtected(error) ? "single" : "failed";
+}
+/** Harbor, which TCR is built on, refuses to delete a tag that an immutability rule covers with this code. */
+function isProtected(error) {
+    return hasCode(error, "FailedOperation.PreconditionFailed");
+}
+function explain(error) {
+    if (!isProtected(error))
+        return error;
+    const advice = "An immutable tag rule of the namespace protects this tag: exclude it from the rule in the TCR console, or keep it.";
+    return new OperationError({ ...error.details, advice }, { cause: error });
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr.ts
+
+
+
+
+
+/** API of the mainland site; the international one is chosen by the `api` attribute. */
+const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
+/**
+ * A namespace of a Tencent Container Registry (Enterprise) instance. Sends nothing.
+ * @throws InputError when nothing tells which instance it is.
+ */
+function createTcrDestination(options) {
+    const { input, api, login, clock, log } = options;
+    const place = { registry: input.registry, path: input.path, name: printNamespace(input) };
+    if (login !== undefined)
+        warnOfEnd(login, place.name, clock, log);
+    const instance = tcrInstanceOf(input, api, clock);
+    const temporary = temporaryLogin(instance, clock, log);
+    return {
+        ...place,
+        credentials: login === undefined ? (signal) => temporary.get(signal) : () => Promise.resolve(login),
+        // Tencent does not document whether a deleted tag takes others of its digest along.
+        deletion: "shared-digest-unsafe",
+        prepare: (signal) => ensureNamespace(instance, tcrRepository(input.path).namespace, input, log, signal),
+        preview: (signal) => previewNamespace(instance, tcrRepository(input.path).namespace, input, signal),
+        tryDeletion: (signal, repository) => tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
+        deleteTags: (repository, tags, signal) => {
+            const names = tags.map(({ tag }) => tag);
+            return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
+        },
+    };
+}
+/**
+ * The instance that a destination is on.
+ * @throws InputError when nothing tells which it is.
+ */
+function tcrInstanceOf(input, api, clock) {
+    return createTcrInstance(api, instanceTarget(input), clock);
+}
+/**
+ * A namespace of TCR with a registry login alone: it can be pushed to, but nothing be created or deleted. Asks for the
+ * login once, to say early what it is; sends nothing.
+ */
+async function tcrWithoutApi({ registry, path }, credentials, clock, log) {
+    const name = printNamespace({ registry, path });
+    // A credential helper that fails is reported where the login is needed.
+    const login = await credentials().catch(() => undefined);
+    if (login !== undefined)
+        warnOfEnd(login, name, clock, log);
+    const reason = noDeletionReason(login?.username);
+    return {
+        registry,
+        path,
+        name,
+        credentials,
+        deletion: "unavailable",
+        deletionUnavailable: reason,
+        // Creating a namespace needs the API as well; a missing one shows with the first push.
+        prepare: () => Promise.resolve(),
+        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
+    };
+}
+/** Splits a path at its first slash: a TCR namespace has one part, a repository below it may have several. */
+function tcrRepository(path) {
+    const [namespace = "", ...name] = path.split("/");
+    return { namespace, name: name.join("/") };
+}
+
+;// CONCATENATED MODULE: ./src/github/failure.ts
+
+
+
+
+/** What Octokit throws: an answer of 400 or more, or, without `response`, a request that got none. */
+const requestErrorSchema = object({
+    name: literal("HttpError"),
+    status: number(),
+    message: string(),
+    cause: optional(unknown()),
+    response: optional(object({ headers: record(string(), optional(union([string(), number()]))) })),
+});
+/**
+ * What a failed request to GitHub means and what the user can do, as an OperationError to throw. An abort stays what it is.
+ * @param operation what was tried, as a gerund.
+ * @param advise what the user can do about a status. Default: what helps where contents are read.
+ */
+function githubFailure(client, repository, operation, thrown, advise = failure_adviceFor) {
+    if (thrown instanceof OperationError)
+        return thrown;
+    if (thrown instanceof Error && thrown.name === "AbortError")
+        return thrown;
+    const parsed = safeParse(requestErrorSchema, thrown);
+    const diagnosis = parsed.success
+        ? diagnose(parsed.output, client, advise)
+        : { problem: printable(messageOf(thrown)) };
+    const { host } = client;
+    const name = printable(`${repository.owner}/${repository.name}`);
+    const details = { side: "GitHub", host, repository: name, operation, ...diagnosis };
+    return new OperationError(details, { cause: thrown });
+}
+function diagnose(error, client, advise) {
+    const { status, response } = error;
+    if (response === undefined)
+        return noAnswer(error);
+    const header = (name) => response.headers[name]?.toString();
+    const problem = problemOf(error.message, header("content-type"));
+    if (isRateLimit(error, header))
+        return { status, ...rateLimit(client, header) };
+    if (status >= 500) {
+        return {
+            status,
+            problem,
+            temporary: true,
+            advice: "GitHub has trouble, see githubstatus.com; run again later.",
+        };
+    }
+    return { status, problem, advice: advise(status, client) };
+}
+/** No answer, or one that was given up. The reason is one or two causes down, where fetch and Octokit leave it. */
+function noAnswer(error) {
+    if (error.cause instanceof BodyError)
+        return { problem: error.cause.message };
+    const reason = error.cause === undefined ? error.message : messageOf(error.cause);
+    return {
+        problem: printable(reason),
+        advice: 'Check "github-api-url", the network and the proxy of the runner.',
+        temporary: true,
+    };
+}
+/** A proxy in between answers with a page for people; it is of no use in a log. */
+function problemOf(message, contentType) {
+    if (contentType?.startsWith("text/html"))
+        return "the answer is a web page instead of JSON";
+    return printable(message);
+}
+/** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
+function isRateLimit(error, header) {
+    if (error.status === 429)
+        return true;
+    const limited = header("x-ratelimit-remaining") === "0" || header("retry-after") !== undefined;
+    return error.status === 403 && (limited || /rate limit/i.test(error.message));
+}
+function rateLimit(client, header) {
+    const resetAt = Number(header("x-ratelimit-reset") ?? Number.NaN) * 1000;
+    const retryAfterMs = Number(header("retry-after") ?? Number.NaN) * 1000;
+    // A moment beyond what a Date holds would throw in toISOString; the header is foreign text.
+    const reset = new Date(resetAt);
+    const until = Number.isNaN(reset.getTime()) ? "" : ` until ${reset.toISOString()}`;
+    return {
+        problem: `the rate limit of GitHub is used up${until}`,
+        advice: client.authenticated
+            ? "Run again after that, or give a github-token of its own to this step."
+            : "Set github-token: it raises the limit from 60 to at least 1000 requests an hour.",
+        temporary: true,
+        retryAfterMs: Number.isFinite(retryAfterMs) && retryAfterMs >= 0 ? retryAfterMs : undefined,
+    };
+}
+function failure_adviceFor(status, client) {
+    if (status === 401)
+        return "The github-token is not valid here or has run out; renew it, or leave it out.";
+    if (status === 403)
+        return 'The github-token needs the permission "contents: read" on this repository.';
+    if (status !== 404)
+        return undefined;
+    const access = client.authenticated
+        ? "that the github-token may read it"
+        : "set github-token if it is private";
+    return `Check that the name in "repository" is right, and ${access}.`;
+}
+
+;// CONCATENATED MODULE: ./src/github/releases.ts
+
+
+
+
+/** Most releases on a page: https://docs.github.com/en/rest/releases/releases#list-releases */
+const releasesPerPage = 100;
+/** 10,000 releases, many times those of any real repository: a list with more pages is one that never ends. */
+const mostPages = 100;
+/** Largest file read from a release's source, in bytes. GitHub itself serves larger ones in other ways only. */
+const fileLimit = 1024 * 1024;
+/** The parts in use of https://docs.github.com/en/rest/releases/releases#list-releases--status-codes */
+const releaseSchema = object({
+    tag_name: pipe(string(), nonEmpty()),
+    draft: dist_boolean(),
+    prerelease: dist_boolean(),
+    published_at: nullish(pipe(string(), isoTimestamp())),
+});
+const pageSchema = array(releaseSchema);
+/**
+ * All published releases of a repository, in GitHub's order. Drafts are left out: only people with write access see them.
+ *
+ * Pages are asked for by number. The addresses in `Link` come from the server and would be sent the token; only
+ * whether there is a next page is taken from there.
+ * @throws OperationError
+ */
+async function listReleases(client, repository) {
+    const operation = "listing the releases";
+    // By tag, because a release published meanwhile moves another one onto the next page a second time.
+    const releases = new Map();
+    for (let page = 1; page <= mostPages; page += 1) {
+        const { data, link } = await readPage(client, repository, page, operation);
+        for (const release of checkedPage(client, repository, operation, data))
+            releases.set(release.tag, release);
+        if (!/;\s*rel="?next"?/.test(link))
+            return [...releases.values()];
+    }
+    throw failure(client, repository, operation, `there are more than ${mostPages} pages`);
+}
+async function readPage(client, repository, page, operation) {
+    try {
+        const response = await client.octokit.rest.repos.listReleases({
+            owner: repository.owner,
+            repo: repository.name,
+            per_page: releasesPerPage,
+            page,
+        });
+        return { data: response.data, link: response.headers.link ?? "" };
+    }
+    catch (error) {
+        throw githubFailure(client, repository, operation, error);
+    }
+}
+function checkedPage(client, repository, operation, data) {
+    // Octokit hands on text where the answer was no JSON, whatever its status.
+    if (typeof data !== "object")
+        throw failure(client, repository, operation, "the answer is not JSON", apiUrlAdvice);
+    const result = safeParse(pageSchema, data);
+    if (!result.success) {
+        const [issue] = result.issues;
+        const problem = `the answer is not a list of releases (${getDotPath(issue) ?? "top level"}: ${issue.message})`;
+        throw failure(client, repository, operation, problem, apiUrlAdvice);
+    }
+    return result.output.flatMap(({ tag_name: tag, draft, prerelease, published_at: publishedAt }) => {
+        if (draft)
+            return [];
+        if (typeof publishedAt === "string")
+            return [{ tag, prerelease, publishedAt: Date.parse(publishedAt) }];
+        throw failure(client, repository, operation, `the release ${printable(tag)} has no date of publication`);
+    });
+}
+const apiUrlAdvice = 'Check that "github-api-url" is the base URL of the API and that no proxy answers in its place.';
+/**
+ * The text of a file in the repository at a tag; undefined when the tag has no such file.
+ * @param path from the root of the repository, without a leading slash.
+ * @throws OperationError, also when the file is larger than 1 MiB.
+ */
+async function readFileAtTag(client, repository, path, tag) {
+    const operation = `reading ${path} at ${printable(tag)}`;
+    const data = await readRaw(client, repository, path, tag).catch((error) => {
+        const found = githubFailure(client, repository, operation, error);
+        if (found instanceof OperationError && found.status === 404)
+            return undefined;
+        throw found;
+    });
+    if (data === undefined || typeof data === "string")
+        return data;
+    // Without `charset=utf-8` in the answer Octokit gives bytes; anything else is JSON, as for a folder.
+    if (data instanceof ArrayBuffer)
+        return Buffer.from(data).toString("utf8");
+    throw failure(client, repository, operation, "the answer is not the text of a file");
+}
+async function readRaw(client, repository, path, tag) {
+    // `{+path}` keeps the slashes of the path as GitHub's documentation writes them; Octokit's own method encodes them.
+    const response = await client.octokit.request("GET /repos/{owner}/{repo}/contents/{+path}", {
+        owner: repository.owner,
+        repo: repository.name,
+        path,
+        ref: tag,
+        headers: { accept: "application/vnd.github.raw" },
+        request: { fetch: client.fetchUpTo(fileLimit) },
+    });
+    return response.data;
+}
+function failure(client, repository, operation, problem, advice) {
+    const name = printable(`${repository.owner}/${repository.name}`);
+    return new OperationError({
+        side: "GitHub",
+        host: client.host,
+        repository: name,
+        operation,
+        problem,
+        advice,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/harbor/harbor-components.ts
+
+
+
+/** Whose releases count when nothing else is said, and for whose images a list is built in. */
+const harbor = { owner: "goharbor", name: "harbor" };
+/** Whether two names are of the same repository: GitHub does not tell small letters from capitals. */
+function sameRepository(one, other) {
+    return `${one.owner}/${one.name}`.toLowerCase() === `${other.owner}/${other.name}`.toLowerCase();
+}
+/**
+ * The images that make up a Harbor release, from what the offline installer saves: DOCKERSAVE_PARA of
+ * https://github.com/goharbor/harbor/blob/main/Makefile, at every tag from v1.6.0 to v2.15.2. Before 1.6.0 images were
+ * in the namespace `vmware`. `harbor-migrator` is left out: it was not released with every version (goharbor/harbor#12441).
+ */
+const harborImages = [
+    { image: "prepare", since: "1.8.0" },
+    { image: "harbor-core", since: "1.7.0" },
+    { image: "harbor-portal", since: "1.7.0" },
+    { image: "harbor-jobservice", since: "1.6.0" },
+    { image: "harbor-log", since: "1.6.0" },
+    { image: "harbor-db", since: "1.6.0" },
+    { image: "harbor-registryctl", since: "1.7.0" },
+    { image: "harbor-exporter", since: "2.2.0" },
+    { image: "nginx-photon", since: "1.6.0" },
+    { image: "registry-photon", since: "1.6.0" },
+    { image: "redis-photon", since: "1.6.0", until: "2.15.1" },
+    { image: "valkey-photon", since: "2.15.2" },
+    { image: "trivy-adapter-photon", since: "2.0.0" },
+    { image: "chartmuseum-photon", since: "1.6.0", until: "2.7.4" },
+    { image: "notary-server-photon", since: "1.6.0", until: "2.8.6" },
+    { image: "notary-signer-photon", since: "1.6.0", until: "2.8.6" },
+    { image: "clair-photon", since: "1.6.0", until: "2.1.6" },
+    { image: "clair-adapter-photon", since: "1.10.0", until: "2.1.6" },
+    { image: "harbor-adminserver", since: "1.6.0", until: "1.7.8" },
+    { image: "harbor-ui", since: "1.6.0", until: "1.6.3" },
+];
+/** The names of all images that were ever part of a Harbor release: where tags of old versions may be found. */
+const everyHarborImage = harborImages.map(({ image }) => image);
+/** Up to 1.10.1 the Makefile put the upstream's version in front of the tags of these images, by these variables. */
+const upstreamVariables = new Map([
+    ["registry-photon", "REGISTRYVERSION"],
+    ["notary-server-photon", "NOTARYVERSION"],
+    ["notary-signer-photon", "NOTARYVERSION"],
+    ["clair-photon", "CLAIRVERSION"],
+    ["clair-adapter-photon", "CLAIRADAPTERVERSION"],
+    ["chartmuseum-photon", "CHARTMUSEUMVERSION"],
+]);
+/** What the Makefile says at the tags up to v1.10.1: from which `major.minor.patch` on, which value. Ascending. */
+const upstreamVersions = new Map([
+    [
+        "REGISTRYVERSION",
+        [
+            ["1.6.0", "v2.6.2"],
+            ["1.8.0", "v2.7.1-patch-2819"],
+            ["1.9.1", "v2.7.1-patch-2819-2553"],
+        ],
+    ],
+    [
+        "NOTARYVERSION",
+        [
+            ["1.6.0", "v0.5.1"],
+            ["1.7.0", "v0.6.1"],
+        ],
+    ],
+    [
+        "CLAIRVERSION",
+        [
+            ["1.6.0", "v2.0.5"],
+            ["1.6.1", "v2.0.6"],
+            ["1.7.0", "v2.0.7"],
+            ["1.7.5", "v2.0.8"],
+            ["1.8.6", "v2.1.0"],
+            ["1.9.0", "v2.0.9"],
+            ["1.9.3", "v2.1.0"],
+            ["1.10.0", "v2.1.1"],
+        ],
+    ],
+    ["CLAIRADAPTERVERSION", [["1.10.0", "v1.0.1"]]],
+    [
+        "CHARTMUSEUMVERSION",
+        [
+            ["1.6.0", "v0.7.1"],
+            ["1.7.4", "v0.8.1"],
+            ["1.8.2", "v0.9.0"],
+        ],
+    ],
+]);
+/** The names of the images of a version by the built-in list. Prereleases have those of the version they lead to. */
+function harborTableImages(version) {
+    const number = releaseNumber(version);
+    return harborImages
+        .filter(({ since, until }) => semver_default().gte(number, since) && (until === undefined || semver_default().lte(number, until)))
+        .map(({ image }) => image);
+}
+/** The components of a version by the built-in list alone; none before 1.6.0, where it begins. */
+function harborTableComponents(version) {
+    return harborTableImages(version).flatMap((image) => {
+        const component = componentOf(image, version, (variable) => knownUpstreamVersion(variable, version));
+        return component === undefined ? [] : [component];
+    });
+}
+/** Whether some of these images carry an upstream version in front of their tag, which the Makefile tells best. */
+function needsMakefile(images, version) {
+    return hasUpstreamTags(version) && images.some((image) => upstreamVariables.has(image));
+}
+/**
+ * Images and their tags in that version.
+ * @param makefile the Makefile of that version, where it was needed and found; else the built-in list serves.
+ * @throws InputError when there is no image, or an upstream version in a tag is known from neither.
+ */
+function componentsOf(images, version, makefile = "") {
+    if (images.length === 0) {
+        throw new InputError(`The images of Harbor ${printable(version.tag)} are not known; list them in the input "images", ` +
+            "for example harbor-core:{{tag}}");
+    }
+    return images.map((image) => {
+        const component = componentOf(image, version, (variable) => upstreamVersion(variable, version, makefile));
+        if (component !== undefined)
+            return component;
+        throw new InputError(`The tag of ${image} in Harbor ${printable(version.tag)} begins with an upstream version, and the Makefile ` +
+            'there could not be read for it; list the images with their tags in the input "images"');
+    });
+}
+/** An image of a version with its tag; undefined when that needs an upstream version that is not known. */
+function componentOf(image, version, upstream) {
+    const variable = hasUpstreamTags(version) ? upstreamVariables.get(image) : undefined;
+    const prefix = variable === undefined ? "" : upstream(variable);
+    if (prefix === undefined)
+        return undefined;
+    const tag = prefix === "" ? version.tag : `${prefix}-${version.tag}`;
+    return { from: image, fromTag: tag, to: image, toTag: tag };
+}
+/** By the Makefile; else, for releases only, by the built-in list: release candidates had other values at times. */
+function upstreamVersion(variable, version, makefile) {
+    const written = new RegExp(`^${variable}\\s*[:?]?=\\s*(\\w[\\w.-]*)\\s*$`, "m").exec(makefile)?.[1];
+    return written ?? (version.prerelease ? undefined : knownUpstreamVersion(variable, version));
+}
+function knownUpstreamVersion(variable, version) {
+    const number = releaseNumber(version);
+    return upstreamVersions.get(variable)?.findLast(([since]) => semver_default().gte(number, since))?.[1];
+}
+/** From 1.10.2, its release candidates included, every image has the plain tag of the release. */
+function hasUpstreamTags(version) {
+    return semver_default().lt(releaseNumber(version), "1.10.2");
+}
+function releaseNumber(version) {
+    return `${version.major}.${version.minor}.${version.patch}`;
+}
+
+;// CONCATENATED MODULE: ./src/harbor/components.ts
+
+
+
+
+/** Where Harbor's installer makes its docker-compose.yml from, since v1.8.0. */
+const composeTemplatePath = "make/photon/prepare/templates/docker_compose/docker-compose.yml.jinja";
+/** More images than this is no compose template of Harbor's: the largest release had 16. */
+const mostImages = 100;
+/**
+ * The images that a compose template of Harbor names, and `prepare`, which makes the file from the template and so is
+ * not in it. Undefined when the text is not readable as one: no image, far too many, or an image line that is not
+ * `goharbor/<name>:{{variable}}`, as then a list of the others would not be whole.
+ *
+ * Read by line, not as YAML: Jinja's blocks make the text invalid YAML.
+ */
+function parseComposeTemplate(text) {
+    const images = new Set();
+    for (const [, reference = ""] of text.matchAll(/^[ \t]*image:[ \t]*(.*?)\s*$/gm)) {
+        const name = /^["']?(?:[^\s"'#]+\/)?goharbor\/([^\s"':/]+):\{\{\s*\w+\s*\}\}["']?$/.exec(reference)?.[1];
+        if (name === undefined || !isRepository(name))
+            return undefined;
+        images.add(name);
+    }
+    if (images.size === 0 || images.size > mostImages)
+        return undefined;
+    return ["prepare", ...[...images].filter((image) => image !== "prepare")];
+}
+/**
+ * The components of a Harbor version: what the release's own source says, since the set has changed even between two
+ * patch releases (goharbor/harbor#23157). If that cannot be read, the built-in list serves, and the log says so.
+ * @throws InputError when neither knows them; the message asks for the input `images`.
+ * @throws OperationError when the repository is not Harbor's own, so that no list is built in, and GitHub fails.
+ */
+async function harborComponents(version, source, log) {
+    const template = await readOrWarn(composeTemplatePath, source, log);
+    const images = template === undefined ? undefined : parseComposeTemplate(template);
+    if (images === undefined && !sameRepository(source.repository, harbor)) {
+        const name = printable(`${source.repository.owner}/${source.repository.name}`);
+        throw new InputError(`${name} has no readable ${composeTemplatePath} at ${printable(version.tag)}, so its images are not known: ` +
+            'list them in the input "images", for example app:{{tag}}');
+    }
+    if (images === undefined)
+        logFallback(version, template, log);
+    const names = images ?? harborTableImages(version);
+    const makefile = needsMakefile(names, version) ? await readOrWarn("Makefile", source, log) : undefined;
+    return componentsOf(names, version, makefile);
+}
+/** A file of the release; for Harbor itself a failure is a warning, because the built-in list can take its place. */
+async function readOrWarn(path, source, log) {
+    try {
+        return await source.readFile(path);
+    }
+    catch (error) {
+        if (!(error instanceof OperationError) || !sameRepository(source.repository, harbor))
+            throw error;
+        log.warning(messageOf(error));
+        return undefined;
+    }
+}
+function logFallback(version, template, log) {
+    const what = template === undefined ? "could not be read" : "is not of the known form";
+    log.warning(`${composeTemplatePath} at ${printable(version.tag)} ${what}; the built-in list of Harbor's images is used instead`);
+}
+
+;// CONCATENATED MODULE: ./src/harbor/catalogue.ts
+
+
+
+/**
+ * The built-in list was compared with Harbor's own files at every release before this day. A later release may have
+ * other images, even a patch of an old line.
+ */
+const listedUntil = Date.UTC(2026, 7, 21);
+/** The catalogue that the `images` input asks for. */
+function createCatalogue(images, repository, readAtTag, log) {
+    if (images !== "auto") {
+        return {
+            images: [...new Set(images.map(({ to }) => to))],
+            known: (version) => applyRules(images, version),
+            read: (version) => Promise.resolve(applyRules(images, version)),
+        };
+    }
+    const isHarbor = sameRepository(repository, harbor);
+    return {
+        images: isHarbor ? everyHarborImage : [],
+        known: (version) => isHarbor && version.publishedAt < listedUntil ? harborTableComponents(version) : undefined,
+        read: (version) => {
+            const readFile = (path) => readAtTag(path, version.tag);
+            return harborComponents(version, { repository, readFile }, log);
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/plan/selection.ts
+
+
+
+
+/**
+ * The wanted versions, newest first, of all that the repository has released.
+ * @param universe published versions; prereleases are among them only by the user's choice, or as the event's own release.
+ * @throws InputError when a wanted version does not exist, or nothing fits.
+ */
+function selection_select(selection, universe, repository) {
+    const ordered = [...universe].sort(bySemver);
+    const chosen = chosenOf(selection, ordered, repository);
+    if (chosen.length === 0) {
+        throw new InputError(`No release of ${repository} fits version "${printable(describe(selection))}". ${newestKnown(ordered)}`);
+    }
+    return chosen;
+}
+function chosenOf(selection, ordered, repository) {
+    if (selection.kind === "newest")
+        return ordered.slice(0, selection.count);
+    if (selection.kind === "range") {
+        // Whether prereleases count was decided with the universe; the range must not leave them out a second time.
+        return ordered.filter((version) => semver_default().satisfies(version.number, selection.range, { includePrerelease: true }));
+    }
+    const unknown = selection.tags.filter((tag) => !ordered.some((version) => version.tag === tag));
+    if (unknown.length > 0) {
+        throw new InputError(`${repository} has no published release ${printable(unknown.join(", "))}: a draft, a tag without a release, a prerelease without prereleases: true, or a typing error. ${newestKnown(ordered)}`);
+    }
+    return ordered.filter((version) => selection.tags.includes(version.tag));
+}
+function describe(selection) {
+    if (selection.kind === "newest")
+        return `newest:${selection.count}`;
+    return selection.kind === "range" ? selection.range : selection.tags.join(", ");
+}
+function newestKnown(ordered) {
+    const tags = ordered.slice(0, 3).map((version) => version.tag);
+    return tags.length === 0 ? "It has no published releases." : `Its newest are ${tags.join(", ")}.`;
+}
+
+;// CONCATENATED MODULE: ./src/report/check-report.ts
+
+
+
+
+
+
+/** The outcomes in words; what no run needs as another place has it is told apart. */
+const outcomes = {
+    ok: { icon: "✅", word: "ok" },
+    missing: { icon: "❌", word: "missing" },
+    unknown: { icon: "❔", word: "cannot be told" },
+};
+const dispensable = { icon: "⚠️", word: "missing, but not needed" };
+/**
+ * Writes every form of report of a check: log, annotations, JSON file, outputs, summary, closing line. A file or summary that
+ * cannot be written is a warning.
+ * @throws what `setOutput` throws.
+ */
+async function writeCheckReport(report, sink) {
+    for (const result of report.results)
+        tell(result, sink);
+    const path = await writeJson(report, sink);
+    sink.setOutput("versions", "[]");
+    for (const name of ["copied", "skipped", "pruned"])
+        sink.setOutput(name, 0);
+    sink.setOutput("failed", missing(report).length);
+    sink.setOutput("images", "[]");
+    sink.setOutput("report", path);
+    try {
+        await sink.appendSummary(checkSummary(report));
+    }
+    catch (error) {
+        sink.log.warning(`The job summary could not be written: ${messageOf(error)}`);
+    }
+    sink.log.info(closing(report));
+}
+function tell(result, { log }) {
+    const { place, subject, outcome, finding, needed } = result;
+    const line = `${place}, ${subject}: ${looks(result).word}. ${finding}${remedyOf(result)}`;
+    if (outcome !== "missing")
+        log.info(line);
+    else if (needed)
+        log.error(line);
+    else
+        log.warning(line);
+}
+function remedyOf({ outcome, remedy }) {
+    return remedy === undefined || outcome === "ok" ? "" : ` ${remedy}`;
+}
+function looks({ outcome, needed }) {
+    return outcome === "missing" && !needed ? dispensable : outcomes[outcome];
+}
+function missing({ results }) {
+    return results.filter(({ outcome, needed }) => outcome === "missing" && needed);
+}
+/** The path of the written file; empty when it could not be written. */
+async function writeJson(report, { writeFile, reportPath, log }) {
+    try {
+        await writeFile(reportPath, withoutSecrets(`${JSON.stringify(checkDocument(report), undefined, 2)}\n`));
+        return reportPath;
+    }
+    catch (error) {
+        log.warning(`The report could not be written to ${reportPath}: ${messageOf(error)}`);
+        return "";
+    }
+}
+/** The report of a check, as data: `JSON.stringify` gives the document. */
+function checkDocument({ results, startedAt, milliseconds }) {
+    return {
+        schemaVersion: 1,
+        check: true,
+        startedAt: new Date(startedAt).toISOString(),
+        seconds: milliseconds / 1000,
+        succeeded: isReady(results),
+        checks: results,
+    };
+}
+/** The job summary of a check: GitHub Markdown. */
+function checkSummary(report) {
+    const rows = report.results.map((result) => {
+        const { icon, word } = looks(result);
+        const { place, subject, finding } = result;
+        return [
+            code(place),
+            escapeMarkdown(subject),
+            `${icon} ${word}`,
+            escapeMarkdown(finding),
+            escapeMarkdown(remedyOf(result)),
+        ];
+    });
+    const head = ["Where", "What", "Result", "What was seen", "What to do"].map((title) => ({ title }));
+    const box = missing(report).length === 0
+        ? []
+        : [
+            markdown_alert("CAUTION", [
+                "**A run would fail**",
+                "",
+                `${countOf(missing(report).length, "thing")} missing, see below.`,
+            ]),
+        ];
+    return [`## ⚓ Check of the configuration`, closing(report), ...box, table(head, rows), ""].join("\n\n");
+}
+function closing(report) {
+    const count = (outcome) => report.results.filter((result) => result.outcome === outcome).length;
+    const verdict = isReady(report.results)
+        ? "Nothing that is needed is missing"
+        : "Something that is needed is missing";
+    return (`${verdict}: ${count("ok")} checks ok, ${count("missing")} missing, ${count("unknown")} that cannot be told, ` +
+        `in ${formatDuration(report.milliseconds)}. No image, tag or repository was touched.`);
+}
+
+;// CONCATENATED MODULE: ./src/spool/budget.ts
+/**
+ * The bytes that all spool files together may take. Who does not fit waits, the largest first; it is never refused.
+ * Something larger than the whole budget goes when nothing else is there, so it cannot wait for ever.
+ */
+class Budget {
+    #limit;
+    #waiting = [];
+    #taken = 0;
+    /** @param limit in bytes. */
+    constructor(limit) {
+        this.#limit = limit;
+    }
+    /** Waits until `size` bytes are free, and takes them. */
+    take(size, signal) {
+        return new Promise((resolve, reject) => {
+            if (signal.aborted) {
+                reject(signal.reason);
+                return;
+            }
+            const leave = () => {
+                const index = this.#waiting.indexOf(waiting);
+                if (index >= 0)
+                    this.#waiting.splice(index, 1);
+                waiting.refuse(signal.reason);
+                this.#admit();
+            };
+            const waiting = {
+                size,
+                enter: () => {
+                    signal.removeEventListener("abort", leave);
+                    resolve();
+                },
+                refuse: reject,
+            };
+            signal.addEventListener("abort", leave, { once: true });
+            const behind = this.#waiting.findIndex((other) => other.size < size);
+            this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
+            this.#admit();
+        });
+    }
+    give(size) {
+        this.#taken -= size;
+        this.#admit();
+    }
+    /** In order, without passing anyone: small ones that slip by would keep a large one out for ever. */
+    #admit() {
+        for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+            if (this.#taken > 0 && this.#taken + next.size > this.#limit)
+                return;
+            this.#waiting.shift();
+            this.#taken += next.size;
+            next.enter();
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/http/slots.ts
+/**
+ * How long measured slots gather who wants a place before they give the first ones away, in milliseconds: answers that
+ * arrive together are queued one after the other, and the largest of them should come first, not the luckiest.
+ */
+const gathering = 25;
+/**
+ * Places for work against one host, by the rules of TCP (RFC 5681): while nothing speaks against it, each piece of work
+ * that went well opens one more; when the host says that it is too much, half of them close, and from then on it takes a
+ * whole round of good work to open one. Nothing new starts before the time that the host names.
+ *
+ * Work that lasts long and fills a link tells nothing by ending well. For it, growth by success is off (`measured`), and
+ * whoever watches the link says when one more place helps.
+ */
+class Slots {
+    #clock;
+    #ceiling;
+    #growsBySuccess;
+    #waiting = [];
+    #limit;
+    #taken = 0;
+    #closedUntil = 0;
+    #halvedAt = Number.NEGATIVE_INFINITY;
+    #waking = false;
+    #admitting = false;
+    constructor(limits, clock) {
+        this.#clock = clock;
+        this.#limit = limits.start;
+        this.#ceiling = limits.ceiling;
+        this.#growsBySuccess = limits.growth !== "measured";
+    }
+    /** Places at the moment, taken or not. */
+    get limit() {
+        return Math.floor(this.#limit);
+    }
+    /** Whether all places are taken and somebody waits for one. */
+    get isCrowded() {
+        return this.#waiting.length > 0 && this.#taken >= this.limit && this.#closedUntil <= this.#clock.now();
+    }
+    /** Whether there is a place that nobody has taken or waits for. */
+    get hasRoom() {
+        return this.#taken + this.#waiting.length < this.limit;
+    }
+    /** When the host last said that it was too much, in milliseconds since the epoch; long ago if never. */
+    get throttledAt() {
+        return this.#halvedAt;
+    }
+    /** Opens more places, or closes some as soon as they are free; within one and the ceiling. */
+    resize(by) {
+        this.#limit = Math.min(this.#ceiling, Math.max(1, this.#limit + by));
+        this.#admit();
+    }
+    /**
+     * Runs work in a place of its own; of those that wait, the highest priority comes first, then the longest waiting.
+     * @param work gets a function that gives the place back before the work is done, when all that is left is waiting.
+     * @throws what the work throws, or the signal's reason while it waits.
+     */
+    async run(priority, signal, work) {
+        await this.#enter(priority, signal);
+        let isHere = true;
+        const leave = () => {
+            if (!isHere)
+                return;
+            isHere = false;
+            this.#taken -= 1;
+            this.#admitSoon();
+        };
+        try {
+            const result = await work(leave);
+            if (this.#growsBySuccess)
+                this.#open();
+            return result;
+        }
+        finally {
+            leave();
+        }
+    }
+    /**
+     * The host said that it is too much. Answers to one burst arrive together and halve the number once.
+     * @param retryAfter pause that the host named, in milliseconds.
+     */
+    throttled(retryAfter = 0) {
+        const now = this.#clock.now();
+        this.#closedUntil = Math.max(this.#closedUntil, now + retryAfter);
+        // Longer than a burst takes to come back over a long link, shorter than the first pause before a second try.
+        if (now - this.#halvedAt < 400)
+            return;
+        this.#halvedAt = now;
+        this.#limit = Math.max(1, this.#limit / 2);
+    }
+    #open() {
+        const wasThrottled = this.#halvedAt > Number.NEGATIVE_INFINITY;
+        this.#limit = Math.min(this.#ceiling, this.#limit + (wasThrottled ? 1 / this.#limit : 1));
+    }
+    #enter(priority, signal) {
+        return new Promise((resolve, reject) => {
+            if (signal?.aborted === true) {
+                reject(signal.reason);
+                return;
+            }
+            const leave = () => {
+                const index = this.#waiting.indexOf(waiting);
+                if (index >= 0)
+                    this.#waiting.splice(index, 1);
+                reject(signal?.reason);
+            };
+            const waiting = {
+                priority,
+                enter: () => {
+                    signal?.removeEventListener("abort", leave);
+                    resolve();
+                },
+            };
+            signal?.addEventListener("abort", leave, { once: true });
+            const behind = this.#waiting.findIndex((other) => other.priority < priority);
+            this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
+            if (this.#growsBySuccess)
+                this.#admitSoon();
+            else
+                this.#wakeIn(gathering);
+        });
+    }
+    /** Not at once: what matters most may ask for a place only after others, or follow from the work that just ended. */
+    #admitSoon() {
+        if (this.#admitting)
+            return;
+        this.#admitting = true;
+        setImmediate(() => {
+            this.#admitting = false;
+            this.#admit();
+        });
+    }
+    #admit() {
+        const pause = this.#closedUntil - this.#clock.now();
+        if (pause > 0) {
+            this.#wakeIn(pause);
+            return;
+        }
+        while (this.#taken < this.limit) {
+            const next = this.#waiting.shift();
+            if (next === undefined)
+                return;
+            this.#taken += 1;
+            next.enter();
+        }
+    }
+    #wakeIn(ms) {
+        if (this.#waking || this.#waiting.length === 0)
+            return;
+        this.#waking = true;
+        void this.#clock.sleep(ms).then(() => {
+            this.#waking = false;
+            this.#admit();
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/oci/challenge.ts
+/** Longest header that is looked at, in characters; real ones have some hundred. */
+const headerLimit = 8 * 1024;
+/** One step of the header: a parameter `name=value`, or a bare word, which starts a new challenge. */
+const step = /\s*,?\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/y;
+/** The challenges of a `WWW-Authenticate` header, as far as they can be read: a malformed rest is ignored. */
+function parseChallenges(header) {
+    const challenges = [];
+    const text = header.slice(0, headerLimit);
+    step.lastIndex = 0;
+    for (let match = step.exec(text); match !== null; match = step.exec(text)) {
+        const [, name = "", quoted, bare] = match;
+        const value = quoted === undefined ? bare : quoted.replace(/\\(.)/g, "$1");
+        if (value === undefined)
+            challenges.push({ scheme: name.toLowerCase(), parameters: new Map() });
+        else
+            challenges.at(-1)?.parameters.set(name.toLowerCase(), value);
+    }
+    return challenges;
+}
+/**
+ * The scopes of a refused request, with the actions that the challenge names beside, for the request's own repository
+ * only: so registries are met that have actions of their own (Azure's `metadata_read`). `*`, `push` and `delete` are never
+ * asked for at a server's word: to some, asking for `push` is enough to make a repository.
+ * https://distribution.github.io/distribution/spec/auth/token/
+ */
+function addChallenged(scopes, headers) {
+    const [first, ...rest] = scopes;
+    const named = headers
+        .flatMap(parseChallenges)
+        .flatMap(({ parameters }) => (parameters.get("scope") ?? "").split(" "))
+        .filter((scope) => scope.startsWith(`repository:${first.repository}:`))
+        .flatMap((scope) => scope.slice(`repository:${first.repository}:`.length).split(","))
+        .filter((action) => /^[a-z_]{1,32}$/.test(action) && action !== "push" && action !== "delete")
+        .filter((action) => !first.actions.includes(action));
+    return named.length === 0
+        ? scopes
+        : [{ ...first, actions: [...first.actions, ...new Set(named)] }, ...rest];
+}
+
+;// CONCATENATED MODULE: ./src/oci/credentials.ts
+/** No login: public content only. */
+const anonymous = () => Promise.resolve(undefined);
+/** The header of Basic authentication (RFC 7617). */
+function basicHeader(credential) {
+    return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+}
+
+;// CONCATENATED MODULE: ./src/oci/refused-login.ts
+
+
+
+
+/** Largest reason of a refused login that is read, in bytes; what is useful in one fits a line. */
+const refused_login_reasonLimit = 64 * 1024;
+/** The form of Docker Hub and of Harbor; the words of others are not worth a guess. */
+const reasonSchema = object({ details: string() });
+/** What it means that a token server gives no token. Reads, and so frees, its answer. */
+async function refusedLogin(response, hasLogin, at) {
+    const { status } = response;
+    const reason = await readJson(response, reasonSchema, refused_login_reasonLimit).catch(() => undefined);
+    const words = printable(reason?.details ?? "");
+    const said = words === "" ? "" : ` (${words})`;
+    if (status !== 401 && status !== 403) {
+        const problem = `no token was given${said}`;
+        return { status, problem, advice: "Try again later.", temporary: true, lacksScopes: false };
+    }
+    // Docker Hub gives an access token nothing at all when more is asked for than it may, where others give less:
+    // https://github.com/docker/cli/pull/4511
+    const lacksScopes = /insufficient scope/i.test(words);
+    const advice = lacksScopes ? scopeAdvice(at) : loginAdvice(hasLogin);
+    return { status, problem: `the login was refused${said}`, advice, temporary: false, lacksScopes };
+}
+/** A destination is asked with one scope for reading and writing, so it is the right to write that counts there. */
+function scopeAdvice({ registry, side }) {
+    return side === "destination" ? pushAdvice(registry) : pullAdvice(registry);
+}
+function loginAdvice(hasLogin) {
+    return hasLogin
+        ? "Check the user name and the token, that the token is still valid, and that it may reach this repository."
+        : "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step.";
+}
+
 ;// CONCATENATED MODULE: ./src/oci/registry-error.ts
 
 
@@ -63490,7 +65380,7 @@ function canBeSentAgain(request) {
 const problemLimit = 1000;
 /** Largest error body that is read, in bytes; what is useful in one fits a line. */
 const errorBodyLimit = 64 * 1024;
-const errorSchema = object({
+const registry_error_errorSchema = object({
     errors: array(object({ code: optional(string(), ""), message: optional(nullable(string()), "") })),
 });
 /** The failure that a registry's answer means. Reads, and so frees, the response. */
@@ -63506,7 +65396,7 @@ async function refusal(response, of, clock) {
         status: response.status,
         code,
         problem: text,
-        advice: adviceFor(response.status, text, of),
+        advice: registry_error_adviceFor(response.status, text, of),
         temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
         // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
         retryAfterMs: worthWaiting ? pause : undefined,
@@ -63519,7 +65409,7 @@ async function errorIn(response) {
     if (body.trim() === "")
         return nothing;
     try {
-        const [first] = http_parseJson(body, errorSchema).errors;
+        const [first] = http_parseJson(body, registry_error_errorSchema).errors;
         if (first === undefined)
             return nothing;
         const code = /^[A-Z][A-Z0-9_]{0,63}$/.test(first.code) ? first.code : undefined;
@@ -63534,7 +65424,7 @@ async function errorIn(response) {
         };
     }
 }
-function adviceFor(status, text, { side, registry }) {
+function registry_error_adviceFor(status, text, { side, registry }) {
     if (isPullLimit(text)) {
         return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
     }
@@ -63837,7 +65727,7 @@ function tokenRequest(scheme, scopes, credential) {
         : { method: "GET", url, headers: { authorization: basicHeader(credential) } };
 }
 
-;// CONCATENATED MODULE: ./src/oci/json-web-token.ts
+;// CONCATENATED MODULE: ./src/http/json-web-token.ts
 
 /** Longest part of a token that is looked into, in characters: those of registries and clouds have a few thousand. */
 const claimsLimit = 64 * 1024;
@@ -63864,7 +65754,7 @@ function readClaims(token, schema) {
 
 
 /** https://distribution.github.io/distribution/spec/auth/jwt/ ("Claim Set") */
-const claimsSchema = object({
+const granted_actions_claimsSchema = object({
     access: array(object({ type: string(), name: string(), actions: nullish(array(string()), []) })),
 });
 /**
@@ -63876,167 +65766,10 @@ function grantedActions(header, { repository }) {
     const token = /^Bearer (.+)$/.exec(header ?? "")?.[1];
     if (token === undefined)
         return undefined;
-    const claims = readClaims(token, claimsSchema);
+    const claims = readClaims(token, granted_actions_claimsSchema);
     return claims?.access
         .filter(({ type, name }) => type === "repository" && name === repository)
         .flatMap(({ actions }) => actions);
-}
-
-;// CONCATENATED MODULE: ./src/oci/slots.ts
-/**
- * How long measured slots gather who wants a place before they give the first ones away, in milliseconds: answers that
- * arrive together are queued one after the other, and the largest of them should come first, not the luckiest.
- */
-const gathering = 25;
-/**
- * Places for work against one host, by the rules of TCP (RFC 5681): while nothing speaks against it, each piece of work
- * that went well opens one more; when the host says that it is too much, half of them close, and from then on it takes a
- * whole round of good work to open one. Nothing new starts before the time that the host names.
- *
- * Work that lasts long and fills a link tells nothing by ending well. For it, growth by success is off (`measured`), and
- * whoever watches the link says when one more place helps.
- */
-class Slots {
-    #clock;
-    #ceiling;
-    #growsBySuccess;
-    #waiting = [];
-    #limit;
-    #taken = 0;
-    #closedUntil = 0;
-    #halvedAt = Number.NEGATIVE_INFINITY;
-    #waking = false;
-    #admitting = false;
-    constructor(limits, clock) {
-        this.#clock = clock;
-        this.#limit = limits.start;
-        this.#ceiling = limits.ceiling;
-        this.#growsBySuccess = limits.growth !== "measured";
-    }
-    /** Places at the moment, taken or not. */
-    get limit() {
-        return Math.floor(this.#limit);
-    }
-    /** Whether all places are taken and somebody waits for one. */
-    get isCrowded() {
-        return this.#waiting.length > 0 && this.#taken >= this.limit && this.#closedUntil <= this.#clock.now();
-    }
-    /** Whether there is a place that nobody has taken or waits for. */
-    get hasRoom() {
-        return this.#taken + this.#waiting.length < this.limit;
-    }
-    /** When the host last said that it was too much, in milliseconds since the epoch; long ago if never. */
-    get throttledAt() {
-        return this.#halvedAt;
-    }
-    /** Opens more places, or closes some as soon as they are free; within one and the ceiling. */
-    resize(by) {
-        this.#limit = Math.min(this.#ceiling, Math.max(1, this.#limit + by));
-        this.#admit();
-    }
-    /**
-     * Runs work in a place of its own; of those that wait, the highest priority comes first, then the longest waiting.
-     * @param work gets a function that gives the place back before the work is done, when all that is left is waiting.
-     * @throws what the work throws, or the signal's reason while it waits.
-     */
-    async run(priority, signal, work) {
-        await this.#enter(priority, signal);
-        let isHere = true;
-        const leave = () => {
-            if (!isHere)
-                return;
-            isHere = false;
-            this.#taken -= 1;
-            this.#admitSoon();
-        };
-        try {
-            const result = await work(leave);
-            if (this.#growsBySuccess)
-                this.#open();
-            return result;
-        }
-        finally {
-            leave();
-        }
-    }
-    /**
-     * The host said that it is too much. Answers to one burst arrive together and halve the number once.
-     * @param retryAfter pause that the host named, in milliseconds.
-     */
-    throttled(retryAfter = 0) {
-        const now = this.#clock.now();
-        this.#closedUntil = Math.max(this.#closedUntil, now + retryAfter);
-        // Longer than a burst takes to come back over a long link, shorter than the first pause before a second try.
-        if (now - this.#halvedAt < 400)
-            return;
-        this.#halvedAt = now;
-        this.#limit = Math.max(1, this.#limit / 2);
-    }
-    #open() {
-        const wasThrottled = this.#halvedAt > Number.NEGATIVE_INFINITY;
-        this.#limit = Math.min(this.#ceiling, this.#limit + (wasThrottled ? 1 / this.#limit : 1));
-    }
-    #enter(priority, signal) {
-        return new Promise((resolve, reject) => {
-            if (signal?.aborted === true) {
-                reject(signal.reason);
-                return;
-            }
-            const leave = () => {
-                const index = this.#waiting.indexOf(waiting);
-                if (index >= 0)
-                    this.#waiting.splice(index, 1);
-                reject(signal?.reason);
-            };
-            const waiting = {
-                priority,
-                enter: () => {
-                    signal?.removeEventListener("abort", leave);
-                    resolve();
-                },
-            };
-            signal?.addEventListener("abort", leave, { once: true });
-            const behind = this.#waiting.findIndex((other) => other.priority < priority);
-            this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
-            if (this.#growsBySuccess)
-                this.#admitSoon();
-            else
-                this.#wakeIn(gathering);
-        });
-    }
-    /** Not at once: what matters most may ask for a place only after others, or follow from the work that just ended. */
-    #admitSoon() {
-        if (this.#admitting)
-            return;
-        this.#admitting = true;
-        setImmediate(() => {
-            this.#admitting = false;
-            this.#admit();
-        });
-    }
-    #admit() {
-        const pause = this.#closedUntil - this.#clock.now();
-        if (pause > 0) {
-            this.#wakeIn(pause);
-            return;
-        }
-        while (this.#taken < this.limit) {
-            const next = this.#waiting.shift();
-            if (next === undefined)
-                return;
-            this.#taken += 1;
-            next.enter();
-        }
-    }
-    #wakeIn(ms) {
-        if (this.#waking || this.#waiting.length === 0)
-            return;
-        this.#waking = true;
-        void this.#clock.sleep(ms).then(() => {
-            this.#waking = false;
-            this.#admit();
-        });
-    }
 }
 
 ;// CONCATENATED MODULE: ./src/oci/registry.ts
@@ -64207,12 +65940,739 @@ function isStream(body) {
     return body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
 }
 
+;// CONCATENATED MODULE: ./src/spool/spool-file.ts
+
+
+
+/**
+ * Bytes read from a file at a time: large enough that the disk is not asked too often, small beside the memory. More than
+ * the 64 KiB that a stream of Node.js takes before it says "wait", see `SpoolFile.reader`.
+ */
+const readSize = 128 * 1024;
+/**
+ * Bytes that may wait for a file, in bytes. A disk that hesitates must not hold up the link; more than that would only be
+ * memory, of which every blob on its way may take as much.
+ */
+const waitingLimit = 256 * 1024;
+/**
+ * The file of a blob in the spool. What is appended is written behind, as many chunks at a time as have come meanwhile: who
+ * appends and who follows in memory need not wait for the disk.
+ */
+class SpoolFile {
+    #path;
+    #handle;
+    #waiting = [];
+    #waitingBytes = 0;
+    #writing;
+    #failure;
+    #end = 0;
+    constructor(path, handle) {
+        this.#path = path;
+        this.#handle = handle;
+    }
+    /** @throws OperationError of the side "runner". */
+    static async open(folder, name) {
+        const path = (0,external_node_path_.join)(folder, name);
+        const operation = "opening the file of a blob on its way";
+        return new SpoolFile(path, await onDisk(folder, operation, () => (0,promises_.open)(path, "w+", 0o600)));
+    }
+    /** Bytes that the file has from the start without a gap. */
+    get end() {
+        return this.#end;
+    }
+    /**
+     * Has a chunk written behind those before. Waits only when the disk falls behind.
+     * @param onWritten called when the file has it.
+     * @throws OperationError of the side "runner", also for a chunk before.
+     */
+    async append(bytes, onWritten) {
+        this.#waiting.push({ bytes, onWritten });
+        this.#waitingBytes += bytes.length;
+        this.#writing ??= this.#writeBehind();
+        if (this.#waitingBytes > waitingLimit || this.#failure !== undefined)
+            await this.settle();
+    }
+    /**
+     * Waits until the file has all that was appended.
+     * @throws OperationError of the side "runner".
+     */
+    async settle() {
+        await this.#writing;
+        if (this.#failure !== undefined)
+            throw this.#failure.error;
+    }
+    /**
+     * Writes bytes somewhere beyond the end.
+     * @throws OperationError of the side "runner".
+     */
+    write(position, bytes) {
+        return this.#write(position, [bytes]);
+    }
+    /** Says that bytes which were written beyond the end now follow it without a gap. */
+    extendTo(end) {
+        this.#end = end;
+    }
+    /**
+     * A way to read the file, for one reader. What it gives is the reader's until it asks for more: full chunks all use the
+     * same buffer, or whoever sends a blob from the disk would leave its size in garbage behind. Smaller ones have buffers of
+     * their own, as a stream may ask for more while it still holds them; it does not with one larger than its limit.
+     * Reading throws OperationError of the side "runner".
+     */
+    reader() {
+        let shared;
+        return async (from, to) => {
+            if (to - from < readSize)
+                return this.#read(from, Buffer.allocUnsafe(to - from));
+            shared ??= Buffer.allocUnsafeSlow(readSize);
+            const bytes = await this.#read(from, shared);
+            return bytes.length < readSize ? Buffer.from(bytes) : bytes;
+        };
+    }
+    /** Removes the file. Nobody may use it any more. */
+    async remove() {
+        await this.#writing;
+        await this.#handle.close();
+        await (0,promises_.rm)(this.#path, { force: true });
+    }
+    async #read(from, buffer) {
+        const operation = "reading the file of a blob on its way";
+        const { bytesRead } = await onDisk((0,external_node_path_.dirname)(this.#path), operation, () => this.#handle.read(buffer, 0, buffer.length, from));
+        return buffer.subarray(0, bytesRead);
+    }
+    async #writeBehind() {
+        try {
+            while (this.#waiting.length > 0) {
+                const batch = this.#waiting;
+                this.#waiting = [];
+                await this.#write(this.#end, batch.map(({ bytes }) => bytes));
+                for (const { bytes, onWritten } of batch) {
+                    this.#end += bytes.length;
+                    this.#waitingBytes -= bytes.length;
+                    onWritten();
+                }
+            }
+        }
+        catch (error) {
+            this.#failure = { error };
+        }
+        finally {
+            this.#writing = undefined;
+        }
+    }
+    async #write(position, chunks) {
+        const operation = "writing the file of a blob on its way";
+        let rest = chunks;
+        for (let at = position; rest.length > 0;) {
+            const { bytesWritten } = await onDisk((0,external_node_path_.dirname)(this.#path), operation, () => this.#handle.writev(rest, at));
+            at += bytesWritten;
+            rest = withoutFirst(rest, bytesWritten);
+        }
+    }
+}
+/** What is left of chunks when their first bytes are written. */
+function withoutFirst(chunks, count) {
+    let left = count;
+    return chunks.flatMap((chunk) => {
+        const taken = Math.min(left, chunk.length);
+        left -= taken;
+        return taken === chunk.length ? [] : [chunk.subarray(taken)];
+    });
+}
+
+;// CONCATENATED MODULE: ./src/spool/spool.ts
+
+
+/** The bytes of a blob were not what its descriptor says. */
+class ContentError extends Error {
+    name = "ContentError";
+}
+/**
+ * A blob on its way: one download writes the file, any number of uploads follow it while it grows, each at its own pace
+ * and as often as it has to.
+ */
+class SpooledBlob {
+    descriptor;
+    #file;
+    #hash;
+    #recent;
+    /** The newest chunks, in order and without gaps up to the last byte received; all that the file does not have yet. */
+    #chunks = [];
+    /** Parts in the file that the received bytes do not reach yet: first byte, and the byte after the last one. */
+    #ahead = new Map();
+    #absorbing = false;
+    #received = 0;
+    #state = "growing";
+    #changed = Promise.withResolvers();
+    constructor(descriptor, file, recent) {
+        this.descriptor = descriptor;
+        this.#file = file;
+        this.#hash = hashFor(descriptor.digest);
+        this.#recent = recent;
+    }
+    /** @throws OperationError of the side "runner". */
+    static async create(folder, descriptor, recent) {
+        // The digest is checked by grammar, so it makes a safe file name.
+        const file = await SpoolFile.open(folder, descriptor.digest.replace(":", "-"));
+        return new SpooledBlob(descriptor, file, recent);
+    }
+    /** Bytes received so far without a gap. */
+    get received() {
+        return this.#received;
+    }
+    /** Why the download ended without success; undefined while it runs or when it went well. */
+    get failure() {
+        return typeof this.#state === "object" ? this.#state.failure : undefined;
+    }
+    /**
+     * Takes what a download brought for a position: the next bytes, or bytes further on that another connection brings. The
+     * next bytes are there for readers at once, whatever the disk does.
+     * @throws ContentError when it goes beyond what the descriptor says; OperationError when the disk takes no more.
+     */
+    async write(position, chunk) {
+        if (position + chunk.length > this.descriptor.size) {
+            throw new ContentError(`the blob is longer than the ${this.descriptor.size} bytes of its descriptor`);
+        }
+        if (position === this.#received) {
+            const next = { start: position, bytes: chunk };
+            this.#hash.update(chunk);
+            this.#chunks.push(next);
+            this.#received += chunk.length;
+            this.#announce();
+            await this.#file.append(chunk, () => this.#recent.add(chunk.length, () => this.#forget(next)));
+        }
+        else {
+            await this.#file.write(position, chunk);
+            this.#ahead.set(position, position + chunk.length);
+        }
+        await this.#absorb();
+    }
+    /** Drops the oldest chunk, which the file has. */
+    #forget(chunk) {
+        if (this.#chunks[0] === chunk)
+            this.#chunks.shift();
+    }
+    /** Takes up what is in the file beyond the received bytes as soon as it follows them without a gap. */
+    async #absorb() {
+        if (this.#absorbing || !this.#ahead.has(this.#received))
+            return;
+        this.#absorbing = true;
+        const read = this.#file.reader();
+        try {
+            await this.#file.settle();
+            for (let end = this.#ahead.get(this.#received); end !== undefined; end = this.#ahead.get(this.#received)) {
+                this.#ahead.delete(this.#received);
+                this.#file.extendTo(end);
+                // What is kept in memory must reach up to the last byte received, and these bytes are only in the file.
+                this.#chunks.length = 0;
+                while (this.#received < end) {
+                    const bytes = await read(this.#received, end);
+                    this.#hash.update(bytes);
+                    this.#received += bytes.length;
+                    this.#announce();
+                }
+            }
+        }
+        finally {
+            this.#absorbing = false;
+        }
+    }
+    /**
+     * Ends the download, once the file has all of it. Only now do readers get the last byte, so no upload can be completed
+     * with wrong content (P1).
+     * @throws ContentError when the size or the digest is wrong; OperationError when the disk takes no more.
+     */
+    async complete() {
+        const { size, digest } = this.descriptor;
+        if (this.#received !== size) {
+            throw new ContentError(`the blob has ${this.#received} bytes, its descriptor says ${size}`);
+        }
+        if (!matchesDigest(this.#hash, digest))
+            throw new ContentError(`the bytes of the blob do not have the digest ${digest}`);
+        await this.#file.settle();
+        this.#state = "complete";
+        this.#announce();
+    }
+    /** Ends the download without success: every reader gets this failure. */
+    fail(failure) {
+        this.#state = { failure };
+        this.#announce();
+    }
+    /**
+     * The bytes from one offset up to another, as they arrive. A chunk is the reader's until it asks for the next one.
+     * @throws the failure of the download.
+     */
+    async *follow(from = 0, to = this.descriptor.size) {
+        const read = this.#file.reader();
+        let position = from;
+        while (position < to) {
+            if (typeof this.#state === "object")
+                throw this.#state.failure;
+            const visible = Math.min(this.#visible(), to);
+            if (position >= visible) {
+                await this.#changed.promise;
+                continue;
+            }
+            // What is not in memory any more is in the file, which may not reach as far yet.
+            const chunk = this.#fromMemory(position, visible) ?? (await read(position, Math.min(visible, this.#file.end)));
+            position += chunk.length;
+            yield chunk;
+        }
+        // An empty blob has no last byte to hold back: wait for its verdict instead.
+        if (to < this.descriptor.size)
+            return;
+        while (this.#state === "growing")
+            await this.#changed.promise;
+        if (typeof this.#state === "object")
+            throw this.#state.failure;
+    }
+    /** Who keeps up with the download sends the very bytes that came, without asking the disk. */
+    #fromMemory(position, visible) {
+        const first = this.#chunks[0];
+        if (first === undefined || position < first.start)
+            return undefined;
+        const chunk = this.#chunks.findLast(({ start }) => start <= position);
+        return chunk?.bytes.subarray(position - chunk.start, visible - chunk.start);
+    }
+    /** Removes the file. Nobody may read any more. */
+    remove() {
+        return this.#file.remove();
+    }
+    #visible() {
+        return this.#state === "complete" ? this.#received : Math.min(this.#received, this.descriptor.size - 1);
+    }
+    #announce() {
+        const changed = this.#changed;
+        this.#changed = Promise.withResolvers();
+        changed.resolve();
+    }
+}
+
+;// CONCATENATED MODULE: ./src/spool/download.ts
+
+
+
+
+/** Least rest of a part that is worth a second connection, in bytes: half a minute at a megabyte a second. */
+const defaultSplitLimit = 32 * 1024 * 1024;
+/** A break after this many further bytes is not counted as a failed try: the download does get on, if slowly. */
+const progressThatCounts = 1024 * 1024;
+/**
+ * The downloads of a run: each blob is read at most once, when the first destination turns out to lack it, and stays in
+ * the spool until the last destination is done with it (P2).
+ */
+class Downloads {
+    #context;
+    #planned = new Map();
+    #active = new Set();
+    #bytesRead = 0;
+    constructor(context) {
+        this.#context = context;
+    }
+    /** Bytes read from sources so far. */
+    get bytesRead() {
+        return this.#bytesRead;
+    }
+    /** Connections that read large blobs. */
+    get lanes() {
+        return [...this.#active].reduce((sum, { lanes }) => sum + lanes.filter(isOpen).length, 0);
+    }
+    /** Whether some blob has enough left for one more connection. */
+    get canSplit() {
+        return this.#largestRest() !== undefined;
+    }
+    /** Has one more connection read the second half of the largest part that is left. */
+    split() {
+        const largest = this.#largestRest();
+        if (largest === undefined)
+            return;
+        const { active, lane } = largest;
+        const middle = lane.position + Math.ceil((lane.end - lane.position) / 2);
+        const second = { position: middle, end: lane.end };
+        lane.end = middle;
+        active.add(second);
+    }
+    #largestRest() {
+        const { splitLimit = defaultSplitLimit } = this.#context;
+        const rests = [...this.#active]
+            .filter(({ givesRanges }) => givesRanges)
+            .flatMap((active) => active.lanes.map((lane) => ({ active, lane, rest: lane.end - lane.position })))
+            .filter(({ rest }) => rest >= splitLimit)
+            .sort((one, other) => other.rest - one.rest);
+        return rests[0];
+    }
+    /**
+     * Says that a destination may need a blob. All destinations do so before the first of them opens any: what nobody
+     * claims any more is gone.
+     * @param sources repositories that hold it; the first that gives it serves it.
+     */
+    claim(descriptor, sources) {
+        const known = this.#planned.get(descriptor.digest);
+        if (known !== undefined) {
+            known.claims += 1;
+            return;
+        }
+        const cancel = new AbortController();
+        const vacated = Promise.resolve();
+        const planned = { descriptor, sources, claims: 1, spooled: undefined, vacated, cancel };
+        this.#planned.set(descriptor.digest, planned);
+    }
+    /**
+     * The blob in the spool, for following; its download runs or has run. Waits for room in the spool.
+     * @throws the signal's reason
+     */
+    open(digest) {
+        const planned = this.#planned.get(digest);
+        if (planned === undefined)
+            return Promise.reject(new Error(`${digest} is not claimed`));
+        planned.spooled ??= this.#start(planned);
+        return planned.spooled;
+    }
+    /**
+     * The blob once more, from the next source, after its bytes turned out wrong in the one that was opened. The only case
+     * beside a loss at a destination in which a blob is read again: what the first source gave is not that blob (P1).
+     * @returns undefined where there is no other source, or where it failed for another reason.
+     */
+    async another(digest, failed) {
+        if (!this.#planned.has(digest))
+            return undefined;
+        const current = await this.open(digest);
+        return current === failed ? undefined : current;
+    }
+    /** One destination is done with the blob; with the last, its file goes away. */
+    release(digest) {
+        const planned = this.#planned.get(digest);
+        if (planned === undefined)
+            return;
+        planned.claims -= 1;
+        if (planned.claims > 0)
+            return;
+        this.#planned.delete(digest);
+        planned.cancel.abort(new Error("no destination needs the blob any more"));
+    }
+    async #start(planned) {
+        const { folder, budget, recent } = this.#context;
+        const signal = AbortSignal.any([this.#context.signal, planned.cancel.signal]);
+        const { size } = planned.descriptor;
+        await planned.vacated;
+        await budget.take(size, signal);
+        let spooled;
+        try {
+            spooled = await SpooledBlob.create(folder, planned.descriptor, recent);
+        }
+        catch (error) {
+            budget.give(size);
+            throw error;
+        }
+        const running = this.#download(spooled, planned, signal).catch((error) => {
+            if (isContentError(error) && planned.sources.length > 1) {
+                planned.sources = planned.sources.slice(1);
+                planned.spooled = undefined;
+            }
+            spooled.fail(error);
+        });
+        planned.vacated = running
+            // Of a blob that failed nobody reads any more, and its room is of use to others.
+            .then(() => (spooled.failure === undefined ? aborted(signal) : undefined))
+            .then(() => spooled.remove())
+            .catch((error) => this.#context.log.debug(`a spool file could not be removed: ${messageOf(error)}`))
+            .finally(() => budget.give(size));
+        return spooled;
+    }
+    /** Reads until all is there, by one connection; by more where `look` finds that they help. */
+    async #download(spooled, planned, signal) {
+        const stop = new AbortController();
+        const until = AbortSignal.any([signal, stop.signal]);
+        const first = { position: 0, end: spooled.descriptor.size };
+        const active = { planned, lanes: [first], givesRanges: false, add: () => undefined };
+        let running = 0;
+        const done = Promise.withResolvers();
+        const start = (lane) => {
+            running += 1;
+            this.#readLane(lane, active, spooled, until).then(() => {
+                running -= 1;
+                if (running === 0)
+                    done.resolve();
+            }, done.reject);
+        };
+        active.add = (lane) => {
+            active.lanes.push(lane);
+            start(lane);
+        };
+        this.#active.add(active);
+        try {
+            start(first);
+            await done.promise;
+            await spooled.complete();
+        }
+        catch (error) {
+            stop.abort(error);
+            // What is wrong with the whole is the fault of whoever gave it.
+            const [source] = planned.sources;
+            throw source === undefined ? error : this.#failure(error, source, planned.descriptor);
+        }
+        finally {
+            this.#active.delete(active);
+        }
+    }
+    /** Reads a part, going on where it broke; each source in turn when one does not give it. */
+    async #readLane(lane, active, spooled, signal) {
+        const { clock, log, policy = defaultRetryPolicy } = this.#context;
+        const { descriptor } = spooled;
+        let sources = active.planned.sources;
+        let told;
+        for (let attempt = 1; lane.position < lane.end || descriptor.size === 0; attempt += 1) {
+            const [source] = sources;
+            if (source === undefined)
+                throw new Error(`no source is known for ${descriptor.digest}`);
+            const before = lane.position;
+            try {
+                const read = () => this.#readInto(lane, active, spooled, source, signal);
+                if (descriptor.size > smallTransfer) {
+                    await this.#context.slotsOf(source.registry.registry).run(descriptor.size, signal, read);
+                }
+                else
+                    await read();
+                if (descriptor.size === 0)
+                    return;
+            }
+            catch (thrown) {
+                const error = this.#failure(thrown, source, descriptor);
+                // Neither another try nor another source helps where the runner's disk does not take it.
+                if (signal.aborted || thrown instanceof ContentError || error.details.side === "runner")
+                    throw error;
+                if (lane.position - before >= progressThatCounts)
+                    attempt = 0;
+                if (!error.temporary || attempt >= policy.attempts) {
+                    told = worthTelling(told, error);
+                    sources = afterFailure(sources, error);
+                    if (sources.length === 0)
+                        throw told;
+                    attempt = 0;
+                }
+                log.debug(`${messageOf(error)} Going on at byte ${lane.position}.`);
+                await clock.sleep(delayBefore(Math.max(attempt, 1), policy, error.details.retryAfterMs), signal);
+            }
+        }
+    }
+    async #readInto(lane, active, spooled, source, signal) {
+        const range = { from: lane.position, to: lane.end };
+        const { body, start, givesRanges } = await source.readBlob(spooled.descriptor, range, signal);
+        active.givesRanges = givesRanges;
+        if (start < range.from && giveBack(lane, active)) {
+            body.destroy();
+            return;
+        }
+        // A registry that sends the whole blob instead of a part: what is there already is passed over.
+        let toSkip = range.from - start;
+        for await (const chunk of body) {
+            this.#bytesRead += chunk.length;
+            this.#context.garbage.received(chunk.length);
+            const skipped = Math.min(toSkip, chunk.length);
+            toSkip -= skipped;
+            // The end of a part comes nearer when another connection takes over the rest of it.
+            const wanted = chunk.subarray(skipped, skipped + this.#wanted(lane, spooled));
+            if (wanted.length > 0)
+                await spooled.write(lane.position, wanted);
+            lane.position += wanted.length;
+            const isCutOff = lane.end < range.to && lane.position >= lane.end;
+            if (isCutOff || skipped + wanted.length < chunk.length)
+                return;
+        }
+        if (lane.position < lane.end)
+            throw new CutShort();
+    }
+    /** Bytes that a part may still take. One that reaches to the end takes all that comes: too much is an error there. */
+    #wanted(lane, { descriptor }) {
+        return lane.end === descriptor.size ? Number.POSITIVE_INFINITY : lane.end - lane.position;
+    }
+    #failure(thrown, source, descriptor) {
+        if (thrown instanceof OperationError) {
+            if (thrown.status === 429 || thrown.status === 503) {
+                this.#context.slotsOf(source.registry.registry).throttled(thrown.details.retryAfterMs);
+            }
+            return thrown;
+        }
+        const request = {
+            scopes: [{ repository: source.name, actions: ["pull"] }],
+            operation: `reading the blob ${descriptor.digest}`,
+        };
+        return source.registry.failure(request, {
+            problem: messageOf(thrown),
+            temporary: thrown instanceof CutShort || isBrokenConnection(thrown),
+            cause: thrown,
+        });
+    }
+}
+function isOpen(lane) {
+    return lane.position < lane.end;
+}
+/** The sources that are left after the first of them failed: where its registry is in trouble, none of that registry. */
+function afterFailure(sources, failure) {
+    const [failed, ...rest] = sources;
+    return failure.temporary ? rest.filter(({ registry }) => registry !== failed?.registry) : rest;
+}
+/** Of what several sources said, the last; that one does not have the blob explains nothing where another fails to give it. */
+function worthTelling(before, last) {
+    return before !== undefined && last.status === 404 ? before : last;
+}
+/**
+ * Gives a part back to the connection that it was taken from, if that one is still on its way there: for a source that
+ * turns out to send the whole blob instead, which would then be read twice (P2).
+ */
+function giveBack(lane, { lanes }) {
+    const before = lanes.find((other) => isOpen(other) && other.end === lane.position);
+    if (before === undefined)
+        return false;
+    before.end = lane.end;
+    lane.end = lane.position;
+    return true;
+}
+function isContentError(error) {
+    return error instanceof ContentError || (error instanceof Error && error.cause instanceof ContentError);
+}
+/** The body ended cleanly, but before the size that the descriptor names. */
+class CutShort extends Error {
+    name = "CutShort";
+    constructor() {
+        super("the registry ended the blob too early");
+    }
+}
+function aborted(signal) {
+    return new Promise((resolve) => {
+        if (signal.aborted)
+            resolve();
+        else
+            signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+}
+
+;// CONCATENATED MODULE: external "node:v8"
+const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
+;// CONCATENATED MODULE: external "node:vm"
+const external_node_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:vm");
+;// CONCATENATED MODULE: ./src/spool/garbage-collection.ts
+
+
+/**
+ * Bytes received between two collections. A collection of what is young takes 1 or 2 ms, and a link of 100 MB/s costs six
+ * of them a second. Of 8 to 32 MiB, 16 took the least time and memory in the benchmark without links.
+ */
+const receivedLimit = 16 * 1024 * 1024;
+/**
+ * Of so many collections, one is of the whole heap: each 128 MiB received, which takes about 20 ms. Every fourth took
+ * more CPU time; without any, three releases at once took more than 200 MiB of memory.
+ */
+const wholeEvery = 8;
+/**
+ * Has the garbage of downloads collected in time. Each read of a socket gives a new buffer of up to 64 KiB, dead a few
+ * milliseconds later, of which V8's young heap holds only a small object. So V8 waits until dozens of megabytes of them have
+ * piled up, and then marks the whole heap. To collect the young heap now and then costs less and keeps the memory flat; what
+ * lived long enough to be no longer young goes with the whole heap, more rarely.
+ */
+class GarbageCollection {
+    #collect;
+    #received = 0;
+    #collections = 0;
+    constructor(collect = collectorForTransfers()) {
+        this.#collect = collect;
+    }
+    /** Counts bytes that came from a socket. */
+    received(bytes) {
+        this.#received += bytes;
+        if (this.#received < receivedLimit)
+            return;
+        this.#received = 0;
+        this.#collections += 1;
+        this.#collect(this.#collections % wholeEvery === 0 ? "major" : "minor");
+    }
+}
+/**
+ * Sets V8's collector up for moving bytes. The runner starts Node.js without flags, so they are set here, and hold for the
+ * process. They save memory and time; nothing depends on them.
+ * - The whole heap is marked in one go: fifteen megabytes or so, and nobody waits for an answer meanwhile. V8 would mark in
+ *   small steps with threads of its own beside, for which one layer of 2 GiB in the benchmark without links took a quarter
+ *   more CPU time.
+ * - The collector is uncovered: a context made after the flag was set has it.
+ *
+ * https://nodejs.org/api/v8.html#v8setflagsfromstringflags
+ * @returns the collector; what does nothing, where it cannot be had.
+ */
+function collectorForTransfers() {
+    (0,external_node_v8_namespaceObject.setFlagsFromString)("--no-incremental-marking");
+    (0,external_node_v8_namespaceObject.setFlagsFromString)("--expose-gc");
+    const collect = (0,external_node_vm_namespaceObject.runInNewContext)("globalThis.gc");
+    return typeof collect === "function" ? (which) => collect({ type: which }) : () => undefined;
+}
+
+;// CONCATENATED MODULE: ./src/spool/recent-chunks.ts
+/**
+ * Bounds the memory for bytes that were just downloaded and that uploads are about to send: all blobs together keep so
+ * many bytes, and the oldest chunk of any of them goes first. What is gone from memory is read from the spool file.
+ */
+class RecentChunks {
+    #limit;
+    /** Oldest first. Each `forget` holds its chunk, so nothing may stay here once it was called. */
+    #kept = [];
+    #size = 0;
+    /** @param limit in bytes. */
+    constructor(limit) {
+        this.#limit = limit;
+    }
+    /** Counts a chunk that was just kept; calls `forget` of the oldest ones until the limit holds again. */
+    add(size, forget) {
+        this.#kept.push({ size, forget });
+        this.#size += size;
+        while (this.#size > this.#limit) {
+            const oldest = this.#kept.shift();
+            if (oldest === undefined)
+                return;
+            this.#size -= oldest.size;
+            oldest.forget();
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/copy/blob-needs.ts
+
+/** The blobs that the images of a destination need, each once, the largest first. */
+function blobNeeds(steps, destination, contents, sourceRepositories) {
+    const users = new Map();
+    for (const step of steps) {
+        const content = contents.get(step.source);
+        if (content === undefined || content instanceof Error)
+            continue;
+        for (const descriptor of content.blobs) {
+            const user = users.get(descriptor.digest) ?? {
+                descriptor,
+                repositories: new Set(),
+                sources: new Set(),
+                others: new Set(),
+            };
+            user.repositories.add(repositoryOf(destination, step.image));
+            const [source, ...others] = sourceRepositories(step.source);
+            user.sources.add(source);
+            for (const other of others)
+                user.others.add(other);
+            users.set(descriptor.digest, user);
+        }
+    }
+    const needs = [...users.values()].map(({ descriptor, repositories, sources, others }) => ({
+        descriptor,
+        repositories: [...repositories],
+        mountable: [...sources]
+            .filter((source) => source.registry.registry === destination.registry)
+            .map((source) => source.name),
+        sources: [...sources, ...others],
+    }));
+    return needs.sort((one, other) => other.descriptor.size - one.descriptor.size);
+}
+
 ;// CONCATENATED MODULE: ./src/copy/upload.ts
 
 
 
 /** An upload that gets on by at least this many bytes between two breaks is not given up, in bytes. */
-const progressThatCounts = 64 * 1024;
+const upload_progressThatCounts = 64 * 1024;
 /**
  * How long a connection may take nothing before it counts as broken, in milliseconds. Within that, TCP has sent a lost
  * segment again six or seven times; a link that is still silent then has gone.
@@ -64259,7 +66719,7 @@ async function uploadBlob(repository, spooled, opened, target) {
             }
             else if ((await findPosition(position, repository, spooled, target)) === "complete")
                 return;
-            if (position.received >= furthest + progressThatCounts)
+            if (position.received >= furthest + upload_progressThatCounts)
                 attempt = 0;
             furthest = Math.max(furthest, position.received);
             if (attempt >= defaultRetryPolicy.attempts)
@@ -65324,710 +67784,6 @@ async function deliverAgain(blobs, sources, repository, target, downloads) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/copy/spool-folder.ts
-
-
-
-
-/**
- * Makes a folder for the spool below the runner's temporary folder.
- * @throws OperationError when there is none, or it cannot be written to.
- */
-function makeSpoolFolder(temporaryFolder) {
-    return onDisk(temporaryFolder, "making a folder for blobs on their way", () => (0,promises_.mkdtemp)((0,external_node_path_.join)(temporaryFolder, "spool-")));
-}
-/**
- * Does something with a file of the spool.
- * @param operation as a gerund, for the message.
- * @throws OperationError of the side "runner": neither a registry nor another try is of any help then.
- */
-async function onDisk(folder, operation, work) {
-    try {
-        return await work();
-    }
-    catch (error) {
-        const code = error.code ?? "";
-        throw new OperationError({
-            side: "runner",
-            host: printable(folder),
-            operation,
-            problem: printable(messageOf(error)),
-            advice: spool_folder_adviceFor(code),
-        }, { cause: error });
-    }
-}
-function spool_folder_adviceFor(code) {
-    if (code === "ENOSPC" || code === "EDQUOT") {
-        return ("The disk of the runner is full: lower `spool-limit`, make room in an earlier step, or take a runner with a larger " +
-            "disk. At the least, the largest layer has to fit.");
-    }
-    return "The runner's temporary folder (`RUNNER_TEMP`) has to exist, and the user of the job has to be able to write there.";
-}
-
-;// CONCATENATED MODULE: ./src/copy/spool-file.ts
-
-
-
-/**
- * Bytes read from a file at a time: large enough that the disk is not asked too often, small beside the memory. More than
- * the 64 KiB that a stream of Node.js takes before it says "wait", see `SpoolFile.reader`.
- */
-const readSize = 128 * 1024;
-/**
- * Bytes that may wait for a file, in bytes. A disk that hesitates must not hold up the link; more than that would only be
- * memory, of which every blob on its way may take as much.
- */
-const waitingLimit = 256 * 1024;
-/**
- * The file of a blob in the spool. What is appended is written behind, as many chunks at a time as have come meanwhile: who
- * appends and who follows in memory need not wait for the disk.
- */
-class SpoolFile {
-    #path;
-    #handle;
-    #waiting = [];
-    #waitingBytes = 0;
-    #writing;
-    #failure;
-    #end = 0;
-    constructor(path, handle) {
-        this.#path = path;
-        this.#handle = handle;
-    }
-    /** @throws OperationError of the side "runner". */
-    static async open(folder, name) {
-        const path = (0,external_node_path_.join)(folder, name);
-        const operation = "opening the file of a blob on its way";
-        return new SpoolFile(path, await onDisk(folder, operation, () => (0,promises_.open)(path, "w+", 0o600)));
-    }
-    /** Bytes that the file has from the start without a gap. */
-    get end() {
-        return this.#end;
-    }
-    /**
-     * Has a chunk written behind those before. Waits only when the disk falls behind.
-     * @param onWritten called when the file has it.
-     * @throws OperationError of the side "runner", also for a chunk before.
-     */
-    async append(bytes, onWritten) {
-        this.#waiting.push({ bytes, onWritten });
-        this.#waitingBytes += bytes.length;
-        this.#writing ??= this.#writeBehind();
-        if (this.#waitingBytes > waitingLimit || this.#failure !== undefined)
-            await this.settle();
-    }
-    /**
-     * Waits until the file has all that was appended.
-     * @throws OperationError of the side "runner".
-     */
-    async settle() {
-        await this.#writing;
-        if (this.#failure !== undefined)
-            throw this.#failure.error;
-    }
-    /**
-     * Writes bytes somewhere beyond the end.
-     * @throws OperationError of the side "runner".
-     */
-    write(position, bytes) {
-        return this.#write(position, [bytes]);
-    }
-    /** Says that bytes which were written beyond the end now follow it without a gap. */
-    extendTo(end) {
-        this.#end = end;
-    }
-    /**
-     * A way to read the file, for one reader. What it gives is the reader's until it asks for more: full chunks all use the
-     * same buffer, or whoever sends a blob from the disk would leave its size in garbage behind. Smaller ones have buffers of
-     * their own, as a stream may ask for more while it still holds them; it does not with one larger than its limit.
-     * Reading throws OperationError of the side "runner".
-     */
-    reader() {
-        let shared;
-        return async (from, to) => {
-            if (to - from < readSize)
-                return this.#read(from, Buffer.allocUnsafe(to - from));
-            shared ??= Buffer.allocUnsafeSlow(readSize);
-            const bytes = await this.#read(from, shared);
-            return bytes.length < readSize ? Buffer.from(bytes) : bytes;
-        };
-    }
-    /** Removes the file. Nobody may use it any more. */
-    async remove() {
-        await this.#writing;
-        await this.#handle.close();
-        await (0,promises_.rm)(this.#path, { force: true });
-    }
-    async #read(from, buffer) {
-        const operation = "reading the file of a blob on its way";
-        const { bytesRead } = await onDisk((0,external_node_path_.dirname)(this.#path), operation, () => this.#handle.read(buffer, 0, buffer.length, from));
-        return buffer.subarray(0, bytesRead);
-    }
-    async #writeBehind() {
-        try {
-            while (this.#waiting.length > 0) {
-                const batch = this.#waiting;
-                this.#waiting = [];
-                await this.#write(this.#end, batch.map(({ bytes }) => bytes));
-                for (const { bytes, onWritten } of batch) {
-                    this.#end += bytes.length;
-                    this.#waitingBytes -= bytes.length;
-                    onWritten();
-                }
-            }
-        }
-        catch (error) {
-            this.#failure = { error };
-        }
-        finally {
-            this.#writing = undefined;
-        }
-    }
-    async #write(position, chunks) {
-        const operation = "writing the file of a blob on its way";
-        let rest = chunks;
-        for (let at = position; rest.length > 0;) {
-            const { bytesWritten } = await onDisk((0,external_node_path_.dirname)(this.#path), operation, () => this.#handle.writev(rest, at));
-            at += bytesWritten;
-            rest = withoutFirst(rest, bytesWritten);
-        }
-    }
-}
-/** What is left of chunks when their first bytes are written. */
-function withoutFirst(chunks, count) {
-    let left = count;
-    return chunks.flatMap((chunk) => {
-        const taken = Math.min(left, chunk.length);
-        left -= taken;
-        return taken === chunk.length ? [] : [chunk.subarray(taken)];
-    });
-}
-
-;// CONCATENATED MODULE: ./src/copy/spool.ts
-
-
-/** The bytes of a blob were not what its descriptor says. */
-class ContentError extends Error {
-    name = "ContentError";
-}
-/**
- * A blob on its way: one download writes the file, any number of uploads follow it while it grows, each at its own pace
- * and as often as it has to.
- */
-class SpooledBlob {
-    descriptor;
-    #file;
-    #hash;
-    #recent;
-    /** The newest chunks, in order and without gaps up to the last byte received; all that the file does not have yet. */
-    #chunks = [];
-    /** Parts in the file that the received bytes do not reach yet: first byte, and the byte after the last one. */
-    #ahead = new Map();
-    #absorbing = false;
-    #received = 0;
-    #state = "growing";
-    #changed = Promise.withResolvers();
-    constructor(descriptor, file, recent) {
-        this.descriptor = descriptor;
-        this.#file = file;
-        this.#hash = hashFor(descriptor.digest);
-        this.#recent = recent;
-    }
-    /** @throws OperationError of the side "runner". */
-    static async create(folder, descriptor, recent) {
-        // The digest is checked by grammar, so it makes a safe file name.
-        const file = await SpoolFile.open(folder, descriptor.digest.replace(":", "-"));
-        return new SpooledBlob(descriptor, file, recent);
-    }
-    /** Bytes received so far without a gap. */
-    get received() {
-        return this.#received;
-    }
-    /** Why the download ended without success; undefined while it runs or when it went well. */
-    get failure() {
-        return typeof this.#state === "object" ? this.#state.failure : undefined;
-    }
-    /**
-     * Takes what a download brought for a position: the next bytes, or bytes further on that another connection brings. The
-     * next bytes are there for readers at once, whatever the disk does.
-     * @throws ContentError when it goes beyond what the descriptor says; OperationError when the disk takes no more.
-     */
-    async write(position, chunk) {
-        if (position + chunk.length > this.descriptor.size) {
-            throw new ContentError(`the blob is longer than the ${this.descriptor.size} bytes of its descriptor`);
-        }
-        if (position === this.#received) {
-            const next = { start: position, bytes: chunk };
-            this.#hash.update(chunk);
-            this.#chunks.push(next);
-            this.#received += chunk.length;
-            this.#announce();
-            await this.#file.append(chunk, () => this.#recent.add(chunk.length, () => this.#forget(next)));
-        }
-        else {
-            await this.#file.write(position, chunk);
-            this.#ahead.set(position, position + chunk.length);
-        }
-        await this.#absorb();
-    }
-    /** Drops the oldest chunk, which the file has. */
-    #forget(chunk) {
-        if (this.#chunks[0] === chunk)
-            this.#chunks.shift();
-    }
-    /** Takes up what is in the file beyond the received bytes as soon as it follows them without a gap. */
-    async #absorb() {
-        if (this.#absorbing || !this.#ahead.has(this.#received))
-            return;
-        this.#absorbing = true;
-        const read = this.#file.reader();
-        try {
-            await this.#file.settle();
-            for (let end = this.#ahead.get(this.#received); end !== undefined; end = this.#ahead.get(this.#received)) {
-                this.#ahead.delete(this.#received);
-                this.#file.extendTo(end);
-                // What is kept in memory must reach up to the last byte received, and these bytes are only in the file.
-                this.#chunks.length = 0;
-                while (this.#received < end) {
-                    const bytes = await read(this.#received, end);
-                    this.#hash.update(bytes);
-                    this.#received += bytes.length;
-                    this.#announce();
-                }
-            }
-        }
-        finally {
-            this.#absorbing = false;
-        }
-    }
-    /**
-     * Ends the download, once the file has all of it. Only now do readers get the last byte, so no upload can be completed
-     * with wrong content (P1).
-     * @throws ContentError when the size or the digest is wrong; OperationError when the disk takes no more.
-     */
-    async complete() {
-        const { size, digest } = this.descriptor;
-        if (this.#received !== size) {
-            throw new ContentError(`the blob has ${this.#received} bytes, its descriptor says ${size}`);
-        }
-        if (!matchesDigest(this.#hash, digest))
-            throw new ContentError(`the bytes of the blob do not have the digest ${digest}`);
-        await this.#file.settle();
-        this.#state = "complete";
-        this.#announce();
-    }
-    /** Ends the download without success: every reader gets this failure. */
-    fail(failure) {
-        this.#state = { failure };
-        this.#announce();
-    }
-    /**
-     * The bytes from one offset up to another, as they arrive. A chunk is the reader's until it asks for the next one.
-     * @throws the failure of the download.
-     */
-    async *follow(from = 0, to = this.descriptor.size) {
-        const read = this.#file.reader();
-        let position = from;
-        while (position < to) {
-            if (typeof this.#state === "object")
-                throw this.#state.failure;
-            const visible = Math.min(this.#visible(), to);
-            if (position >= visible) {
-                await this.#changed.promise;
-                continue;
-            }
-            // What is not in memory any more is in the file, which may not reach as far yet.
-            const chunk = this.#fromMemory(position, visible) ?? (await read(position, Math.min(visible, this.#file.end)));
-            position += chunk.length;
-            yield chunk;
-        }
-        // An empty blob has no last byte to hold back: wait for its verdict instead.
-        if (to < this.descriptor.size)
-            return;
-        while (this.#state === "growing")
-            await this.#changed.promise;
-        if (typeof this.#state === "object")
-            throw this.#state.failure;
-    }
-    /** Who keeps up with the download sends the very bytes that came, without asking the disk. */
-    #fromMemory(position, visible) {
-        const first = this.#chunks[0];
-        if (first === undefined || position < first.start)
-            return undefined;
-        const chunk = this.#chunks.findLast(({ start }) => start <= position);
-        return chunk?.bytes.subarray(position - chunk.start, visible - chunk.start);
-    }
-    /** Removes the file. Nobody may read any more. */
-    remove() {
-        return this.#file.remove();
-    }
-    #visible() {
-        return this.#state === "complete" ? this.#received : Math.min(this.#received, this.descriptor.size - 1);
-    }
-    #announce() {
-        const changed = this.#changed;
-        this.#changed = Promise.withResolvers();
-        changed.resolve();
-    }
-}
-
-;// CONCATENATED MODULE: ./src/copy/download.ts
-
-
-
-
-/** Least rest of a part that is worth a second connection, in bytes: half a minute at a megabyte a second. */
-const defaultSplitLimit = 32 * 1024 * 1024;
-/** A break after this many further bytes is not counted as a failed try: the download does get on, if slowly. */
-const download_progressThatCounts = 1024 * 1024;
-/**
- * The downloads of a run: each blob is read at most once, when the first destination turns out to lack it, and stays in
- * the spool until the last destination is done with it (P2).
- */
-class Downloads {
-    #context;
-    #planned = new Map();
-    #active = new Set();
-    #bytesRead = 0;
-    constructor(context) {
-        this.#context = context;
-    }
-    /** Bytes read from sources so far. */
-    get bytesRead() {
-        return this.#bytesRead;
-    }
-    /** Connections that read large blobs. */
-    get lanes() {
-        return [...this.#active].reduce((sum, { lanes }) => sum + lanes.filter(isOpen).length, 0);
-    }
-    /** Whether some blob has enough left for one more connection. */
-    get canSplit() {
-        return this.#largestRest() !== undefined;
-    }
-    /** Has one more connection read the second half of the largest part that is left. */
-    split() {
-        const largest = this.#largestRest();
-        if (largest === undefined)
-            return;
-        const { active, lane } = largest;
-        const middle = lane.position + Math.ceil((lane.end - lane.position) / 2);
-        const second = { position: middle, end: lane.end };
-        lane.end = middle;
-        active.add(second);
-    }
-    #largestRest() {
-        const { splitLimit = defaultSplitLimit } = this.#context;
-        const rests = [...this.#active]
-            .filter(({ givesRanges }) => givesRanges)
-            .flatMap((active) => active.lanes.map((lane) => ({ active, lane, rest: lane.end - lane.position })))
-            .filter(({ rest }) => rest >= splitLimit)
-            .sort((one, other) => other.rest - one.rest);
-        return rests[0];
-    }
-    /**
-     * Says that a destination may need a blob. All destinations do so before the first of them opens any: what nobody
-     * claims any more is gone.
-     * @param sources repositories that hold it; the first that gives it serves it.
-     */
-    claim(descriptor, sources) {
-        const known = this.#planned.get(descriptor.digest);
-        if (known !== undefined) {
-            known.claims += 1;
-            return;
-        }
-        const cancel = new AbortController();
-        const vacated = Promise.resolve();
-        const planned = { descriptor, sources, claims: 1, spooled: undefined, vacated, cancel };
-        this.#planned.set(descriptor.digest, planned);
-    }
-    /**
-     * The blob in the spool, for following; its download runs or has run. Waits for room in the spool.
-     * @throws the signal's reason
-     */
-    open(digest) {
-        const planned = this.#planned.get(digest);
-        if (planned === undefined)
-            return Promise.reject(new Error(`${digest} is not claimed`));
-        planned.spooled ??= this.#start(planned);
-        return planned.spooled;
-    }
-    /**
-     * The blob once more, from the next source, after its bytes turned out wrong in the one that was opened. The only case
-     * beside a loss at a destination in which a blob is read again: what the first source gave is not that blob (P1).
-     * @returns undefined where there is no other source, or where it failed for another reason.
-     */
-    async another(digest, failed) {
-        if (!this.#planned.has(digest))
-            return undefined;
-        const current = await this.open(digest);
-        return current === failed ? undefined : current;
-    }
-    /** One destination is done with the blob; with the last, its file goes away. */
-    release(digest) {
-        const planned = this.#planned.get(digest);
-        if (planned === undefined)
-            return;
-        planned.claims -= 1;
-        if (planned.claims > 0)
-            return;
-        this.#planned.delete(digest);
-        planned.cancel.abort(new Error("no destination needs the blob any more"));
-    }
-    async #start(planned) {
-        const { folder, budget, recent } = this.#context;
-        const signal = AbortSignal.any([this.#context.signal, planned.cancel.signal]);
-        const { size } = planned.descriptor;
-        await planned.vacated;
-        await budget.take(size, signal);
-        let spooled;
-        try {
-            spooled = await SpooledBlob.create(folder, planned.descriptor, recent);
-        }
-        catch (error) {
-            budget.give(size);
-            throw error;
-        }
-        const running = this.#download(spooled, planned, signal).catch((error) => {
-            if (isContentError(error) && planned.sources.length > 1) {
-                planned.sources = planned.sources.slice(1);
-                planned.spooled = undefined;
-            }
-            spooled.fail(error);
-        });
-        planned.vacated = running
-            // Of a blob that failed nobody reads any more, and its room is of use to others.
-            .then(() => (spooled.failure === undefined ? aborted(signal) : undefined))
-            .then(() => spooled.remove())
-            .catch((error) => this.#context.log.debug(`a spool file could not be removed: ${messageOf(error)}`))
-            .finally(() => budget.give(size));
-        return spooled;
-    }
-    /** Reads until all is there, by one connection; by more where `look` finds that they help. */
-    async #download(spooled, planned, signal) {
-        const stop = new AbortController();
-        const until = AbortSignal.any([signal, stop.signal]);
-        const first = { position: 0, end: spooled.descriptor.size };
-        const active = { planned, lanes: [first], givesRanges: false, add: () => undefined };
-        let running = 0;
-        const done = Promise.withResolvers();
-        const start = (lane) => {
-            running += 1;
-            this.#readLane(lane, active, spooled, until).then(() => {
-                running -= 1;
-                if (running === 0)
-                    done.resolve();
-            }, done.reject);
-        };
-        active.add = (lane) => {
-            active.lanes.push(lane);
-            start(lane);
-        };
-        this.#active.add(active);
-        try {
-            start(first);
-            await done.promise;
-            await spooled.complete();
-        }
-        catch (error) {
-            stop.abort(error);
-            // What is wrong with the whole is the fault of whoever gave it.
-            const [source] = planned.sources;
-            throw source === undefined ? error : this.#failure(error, source, planned.descriptor);
-        }
-        finally {
-            this.#active.delete(active);
-        }
-    }
-    /** Reads a part, going on where it broke; each source in turn when one does not give it. */
-    async #readLane(lane, active, spooled, signal) {
-        const { clock, log, policy = defaultRetryPolicy } = this.#context;
-        const { descriptor } = spooled;
-        let sources = active.planned.sources;
-        let told;
-        for (let attempt = 1; lane.position < lane.end || descriptor.size === 0; attempt += 1) {
-            const [source] = sources;
-            if (source === undefined)
-                throw new Error(`no source is known for ${descriptor.digest}`);
-            const before = lane.position;
-            try {
-                const read = () => this.#readInto(lane, active, spooled, source, signal);
-                if (descriptor.size > smallTransfer) {
-                    await this.#context.slotsOf(source.registry.registry).run(descriptor.size, signal, read);
-                }
-                else
-                    await read();
-                if (descriptor.size === 0)
-                    return;
-            }
-            catch (thrown) {
-                const error = this.#failure(thrown, source, descriptor);
-                // Neither another try nor another source helps where the runner's disk does not take it.
-                if (signal.aborted || thrown instanceof ContentError || error.details.side === "runner")
-                    throw error;
-                if (lane.position - before >= download_progressThatCounts)
-                    attempt = 0;
-                if (!error.temporary || attempt >= policy.attempts) {
-                    told = worthTelling(told, error);
-                    sources = afterFailure(sources, error);
-                    if (sources.length === 0)
-                        throw told;
-                    attempt = 0;
-                }
-                log.debug(`${messageOf(error)} Going on at byte ${lane.position}.`);
-                await clock.sleep(delayBefore(Math.max(attempt, 1), policy, error.details.retryAfterMs), signal);
-            }
-        }
-    }
-    async #readInto(lane, active, spooled, source, signal) {
-        const range = { from: lane.position, to: lane.end };
-        const { body, start, givesRanges } = await source.readBlob(spooled.descriptor, range, signal);
-        active.givesRanges = givesRanges;
-        if (start < range.from && giveBack(lane, active)) {
-            body.destroy();
-            return;
-        }
-        // A registry that sends the whole blob instead of a part: what is there already is passed over.
-        let toSkip = range.from - start;
-        for await (const chunk of body) {
-            this.#bytesRead += chunk.length;
-            this.#context.garbage.received(chunk.length);
-            const skipped = Math.min(toSkip, chunk.length);
-            toSkip -= skipped;
-            // The end of a part comes nearer when another connection takes over the rest of it.
-            const wanted = chunk.subarray(skipped, skipped + this.#wanted(lane, spooled));
-            if (wanted.length > 0)
-                await spooled.write(lane.position, wanted);
-            lane.position += wanted.length;
-            const isCutOff = lane.end < range.to && lane.position >= lane.end;
-            if (isCutOff || skipped + wanted.length < chunk.length)
-                return;
-        }
-        if (lane.position < lane.end)
-            throw new CutShort();
-    }
-    /** Bytes that a part may still take. One that reaches to the end takes all that comes: too much is an error there. */
-    #wanted(lane, { descriptor }) {
-        return lane.end === descriptor.size ? Number.POSITIVE_INFINITY : lane.end - lane.position;
-    }
-    #failure(thrown, source, descriptor) {
-        if (thrown instanceof OperationError) {
-            if (thrown.status === 429 || thrown.status === 503) {
-                this.#context.slotsOf(source.registry.registry).throttled(thrown.details.retryAfterMs);
-            }
-            return thrown;
-        }
-        const request = {
-            scopes: [{ repository: source.name, actions: ["pull"] }],
-            operation: `reading the blob ${descriptor.digest}`,
-        };
-        return source.registry.failure(request, {
-            problem: messageOf(thrown),
-            temporary: thrown instanceof CutShort || isBrokenConnection(thrown),
-            cause: thrown,
-        });
-    }
-}
-function isOpen(lane) {
-    return lane.position < lane.end;
-}
-/** The sources that are left after the first of them failed: where its registry is in trouble, none of that registry. */
-function afterFailure(sources, failure) {
-    const [failed, ...rest] = sources;
-    return failure.temporary ? rest.filter(({ registry }) => registry !== failed?.registry) : rest;
-}
-/** Of what several sources said, the last; that one does not have the blob explains nothing where another fails to give it. */
-function worthTelling(before, last) {
-    return before !== undefined && last.status === 404 ? before : last;
-}
-/**
- * Gives a part back to the connection that it was taken from, if that one is still on its way there: for a source that
- * turns out to send the whole blob instead, which would then be read twice (P2).
- */
-function giveBack(lane, { lanes }) {
-    const before = lanes.find((other) => isOpen(other) && other.end === lane.position);
-    if (before === undefined)
-        return false;
-    before.end = lane.end;
-    lane.end = lane.position;
-    return true;
-}
-function isContentError(error) {
-    return error instanceof ContentError || (error instanceof Error && error.cause instanceof ContentError);
-}
-/** The body ended cleanly, but before the size that the descriptor names. */
-class CutShort extends Error {
-    name = "CutShort";
-    constructor() {
-        super("the registry ended the blob too early");
-    }
-}
-function aborted(signal) {
-    return new Promise((resolve) => {
-        if (signal.aborted)
-            resolve();
-        else
-            signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-}
-
-;// CONCATENATED MODULE: external "node:v8"
-const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
-;// CONCATENATED MODULE: external "node:vm"
-const external_node_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:vm");
-;// CONCATENATED MODULE: ./src/copy/garbage-collection.ts
-
-
-/**
- * Bytes received between two collections. A collection of what is young takes 1 or 2 ms, and a link of 100 MB/s costs six
- * of them a second. Of 8 to 32 MiB, 16 took the least time and memory in the benchmark without links.
- */
-const receivedLimit = 16 * 1024 * 1024;
-/**
- * Of so many collections, one is of the whole heap: each 128 MiB received, which takes about 20 ms. Every fourth took
- * more CPU time; without any, three releases at once took more than 200 MiB of memory.
- */
-const wholeEvery = 8;
-/**
- * Has the garbage of downloads collected in time. Each read of a socket gives a new buffer of up to 64 KiB, dead a few
- * milliseconds later, of which V8's young heap holds only a small object. So V8 waits until dozens of megabytes of them have
- * piled up, and then marks the whole heap. To collect the young heap now and then costs less and keeps the memory flat; what
- * lived long enough to be no longer young goes with the whole heap, more rarely.
- */
-class GarbageCollection {
-    #collect;
-    #received = 0;
-    #collections = 0;
-    constructor(collect = collectorForTransfers()) {
-        this.#collect = collect;
-    }
-    /** Counts bytes that came from a socket. */
-    received(bytes) {
-        this.#received += bytes;
-        if (this.#received < receivedLimit)
-            return;
-        this.#received = 0;
-        this.#collections += 1;
-        this.#collect(this.#collections % wholeEvery === 0 ? "major" : "minor");
-    }
-}
-/**
- * Sets V8's collector up for moving bytes. The runner starts Node.js without flags, so they are set here, and hold for the
- * process. They save memory and time; nothing depends on them.
- * - The whole heap is marked in one go: fifteen megabytes or so, and nobody waits for an answer meanwhile. V8 would mark in
- *   small steps with threads of its own beside, for which one layer of 2 GiB in the benchmark without links took a quarter
- *   more CPU time.
- * - The collector is uncovered: a context made after the flag was set has it.
- *
- * https://nodejs.org/api/v8.html#v8setflagsfromstringflags
- * @returns the collector; what does nothing, where it cannot be had.
- */
-function collectorForTransfers() {
-    (0,external_node_v8_namespaceObject.setFlagsFromString)("--no-incremental-marking");
-    (0,external_node_v8_namespaceObject.setFlagsFromString)("--expose-gc");
-    const collect = (0,external_node_vm_namespaceObject.runInNewContext)("globalThis.gc");
-    return typeof collect === "function" ? (which) => collect({ type: which }) : () => undefined;
-}
-
 ;// CONCATENATED MODULE: ./src/copy/progress.ts
 
 
@@ -66132,34 +67888,6 @@ function reportProgress(destinations, log) {
         const now = performance.now();
         return progressLines(look(now), now - started);
     });
-}
-
-;// CONCATENATED MODULE: ./src/copy/recent-chunks.ts
-/**
- * Bounds the memory for bytes that were just downloaded and that uploads are about to send: all blobs together keep so
- * many bytes, and the oldest chunk of any of them goes first. What is gone from memory is read from the spool file.
- */
-class RecentChunks {
-    #limit;
-    /** Oldest first. Each `forget` holds its chunk, so nothing may stay here once it was called. */
-    #kept = [];
-    #size = 0;
-    /** @param limit in bytes. */
-    constructor(limit) {
-        this.#limit = limit;
-    }
-    /** Counts a chunk that was just kept; calls `forget` of the oldest ones until the limit holds again. */
-    add(size, forget) {
-        this.#kept.push({ size, forget });
-        this.#size += size;
-        while (this.#size > this.#limit) {
-            const oldest = this.#kept.shift();
-            if (oldest === undefined)
-                return;
-            this.#size -= oldest.size;
-            oldest.forget();
-        }
-    }
 }
 
 ;// CONCATENATED MODULE: ./src/oci/blob-upload.ts
@@ -66360,7 +68088,7 @@ const tagPageSize = 1000;
 /** Largest page of tags, in bytes: 1000 tags of 128 characters are 130 kB; some registries send all tags as one page. */
 const tagPageLimit = 8 * 1024 * 1024;
 /** Most pages of one list: a hundred thousand tags. A list that goes on is broken. */
-const pageLimit = 100;
+const repository_pageLimit = 100;
 /** Most entries of one list, however large its pages are: what is kept of them has to fit in memory. */
 const repository_entryLimit = 100_000;
 /** One repository of a registry, with the operations of the distribution specification that a mirror needs. */
@@ -66631,8 +68359,8 @@ class Repository {
         let target = new URL(request.target, this.registry.origin);
         while (target !== undefined && !visited.has(target.href)) {
             // Not just the end of reading: what prunes must not take a part of the tags for all of them.
-            if (visited.size >= pageLimit)
-                throw this.registry.failure(request, { problem: `the list goes on after ${pageLimit} pages` });
+            if (visited.size >= repository_pageLimit)
+                throw this.registry.failure(request, { problem: `the list goes on after ${repository_pageLimit} pages` });
             visited.add(target.href);
             const page = target;
             target = await this.registry.read({ ...request, target: page }, async (response) => (await read(response, visited.size === 1))
@@ -67113,110 +68841,7 @@ async function pruneRepository(image, steps, destination, signal) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/destinations/vendor-api.ts
-
-
-
-
-
-/** Largest answer that is read of a vendor's API, in bytes: a page of a list takes tens of kilobytes. */
-const answerLimit = 1024 * 1024;
-/** An URL below the base URL of an API, whose own path, if it has one, stays in front. */
-function apiUrl(base, path) {
-    return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
-}
-/**
- * Sends a request to a vendor's API.
- * @throws OperationError when no answer comes; the signal's reason when it aborted.
- */
-async function sendToVendor(transport, request, operation) {
-    try {
-        return await transport.send(request);
-    }
-    catch (error) {
-        request.signal?.throwIfAborted();
-        if (error instanceof OperationError)
-            throw error;
-        throw vendorFailure(operation, {
-            problem: printable(messageOf(error)),
-            advice: "Check that the runner can reach this host, and the `api` attribute of the destination.",
-            temporary: true,
-        }, error);
-    }
-}
-/**
- * Reads an answer as text, within the size limit.
- * @throws OperationError when it is too large or breaks off; the signal's reason when it aborted.
- */
-async function readAnswer(response, operation, signal) {
-    try {
-        return (await readBytes(response, answerLimit)).toString("utf8");
-    }
-    catch (error) {
-        signal?.throwIfAborted();
-        throw vendorFailure(operation, { status: response.status, problem: printable(messageOf(error)) }, error);
-    }
-}
-/**
- * Checks the text of an answer against a schema.
- * @throws OperationError when it is not of that form.
- */
-function checkAnswer(text, schema, operation, status) {
-    try {
-        return http_parseJson(text, schema);
-    }
-    catch (error) {
-        if (!(error instanceof BodyError))
-            throw error;
-        throw vendorFailure(operation, { status, problem: printable(error.message) }, error);
-    }
-}
-/** The failure of a call to a vendor's API. */
-function vendorFailure(operation, details, cause) {
-    const all = { side: "destination", ...operation, ...details };
-    return new OperationError(all, cause === undefined ? undefined : { cause });
-}
-/** Error bodies as GitHub (`message`), Harbor and Artifactory (`errors`) and AWS (`__type`, `message` or `Message`) write them. */
-const refusalSchema = object({
-    message: optional(string()),
-    Message: optional(string()),
-    __type: optional(string()),
-    errors: optional(array(object({ code: optional(string()), message: optional(string()) }))),
-});
-/**
- * The failure that an answer means, in the service's own words. Reads, and so frees, the response.
- * @param advice what the user can do where the service refused.
- */
-async function vendorRefusal(response, operation, signal, advice) {
-    const { status } = response;
-    const text = await readAnswer(response, operation, signal);
-    const { code, problem } = refusalIn(text);
-    const temporary = isTemporaryStatus(status);
-    return vendorFailure(operation, {
-        status,
-        code,
-        problem: problem === "" ? "the service gave no reason" : problem,
-        advice: temporary ? "Run again later." : advice,
-        temporary,
-    });
-}
-function refusalIn(text) {
-    try {
-        const { message, Message, __type, errors } = http_parseJson(text, refusalSchema);
-        const [first] = errors ?? [];
-        const code = first?.code ?? __type?.split("#").at(-1);
-        const problem = printable(first?.message ?? message ?? Message ?? "");
-        return { code: code !== undefined && /^\w{1,64}$/.test(code) ? code : undefined, problem };
-    }
-    catch (error) {
-        if (!(error instanceof BodyError))
-            throw error;
-        // A proxy's page, most of the time, of which the status says all.
-        return { code: undefined, problem: "" };
-    }
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub-identity.ts
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-identity.ts
 
 
 
@@ -67230,7 +68855,7 @@ function refusalIn(text) {
 const tokenLife = 300;
 /** A token is exchanged anew this long before its end, in seconds, so that what begins with it also ends with it. */
 const docker_hub_identity_renewalMargin = 60;
-const answerSchema = object({ access_token: pipe(string(), minLength(1)) });
+const docker_hub_identity_answerSchema = object({ access_token: pipe(string(), minLength(1)) });
 /** An error of OAuth 2.0 (RFC 6749, section 5.2), or whatever comes. */
 const docker_hub_identity_errorSchema = object({
     error: optional(string()),
@@ -67285,7 +68910,7 @@ async function exchange(options, signal) {
     const text = await readAnswer(response, operation, signal);
     const { status } = response;
     if (status === 200)
-        return checkAnswer(text, answerSchema, operation, status).access_token;
+        return checkAnswer(text, docker_hub_identity_answerSchema, operation, status).access_token;
     throw exchangeFailure(operation, status, text, idToken);
 }
 function exchangeFailure(operation, status, text, idToken) {
@@ -67314,516 +68939,6 @@ function errorWords(text) {
 function subjectOf(idToken) {
     const claims = readClaims(idToken, object({ sub: string() }));
     return claims === undefined ? "`repo:owner/name:…`" : `\`${printable(claims.sub)}\``;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-advice.ts
-/**
- * What a user can do about an error code of the TCR API. The `AuthFailure` ones are common to all products of Tencent
- * Cloud; codes of single actions are in the comments of the vendor's SDKs (package tcr, 2019-09-24).
- * @param skew how far our clock is ahead of the server's, in milliseconds.
- */
-function tencentAdvice(code, action, skew) {
-    const known = exact.get(code);
-    if (known !== undefined)
-        return known;
-    if (code === "AuthFailure.SignatureExpire")
-        return clockAdvice(skew);
-    if (code.startsWith("RequestLimitExceeded")) {
-        return "Other programs use up the API's rate limit with this account: run again when there are fewer of them.";
-    }
-    if (/^(?:AuthFailure|UnauthorizedOperation)|Unauthori[sz]ed/.test(code)) {
-        return `The key is not allowed to do this: grant its user or role the CAM action \`tcr:${action}\` on this instance.`;
-    }
-    if (/^LimitExceeded|OverLimit|QuotaExceeded/.test(code)) {
-        return "A quota of this account or instance is used up: free some of it, or have it raised by Tencent Cloud.";
-    }
-    if (code.startsWith("OperationDenied")) {
-        return "TCR does not allow this on the instance now: look in the TCR console whether it is running and not in arrears.";
-    }
-    return undefined;
-}
-const unknownKey = "Tencent Cloud does not know the key: check `tcr-secret-id`, and that the key is enabled. A key of the " +
-    "international site needs the attribute `api=https://tcr.intl.tencentcloudapi.com`.";
-const exact = new Map([
-    ["AuthFailure.SecretIdNotFound", unknownKey],
-    ["AuthFailure.InvalidSecretId", unknownKey],
-    [
-        "AuthFailure.SignatureFailure",
-        "`tcr-secret-key` does not belong to `tcr-secret-id`: set both from the same key.",
-    ],
-    [
-        "AuthFailure.TokenFailure",
-        "`tcr-session-token` has expired or belongs to another key: get temporary keys anew, or leave it empty for a permanent key.",
-    ],
-    [
-        "ResourceInsufficient.ErrorInstanceNotRunning",
-        "The TCR instance is not running: look in the TCR console whether it is being made or in arrears.",
-    ],
-    [
-        "InvalidParameter.ErrNamespaceExist",
-        "Namespaces of the Personal edition are shared by all its users, and another account has this name: choose another.",
-    ],
-    [
-        "InvalidParameter.ErrNamespaceReserved",
-        "This name is reserved by Tencent Cloud: choose another namespace.",
-    ],
-    [
-        "LimitExceeded.ErrNamespaceMaxLimit",
-        "The Personal edition allows this account no further namespace: delete one that is not needed, or use one that exists.",
-    ],
-    [
-        "LimitExceeded.ErrRepoMaxLimit",
-        "The Personal edition allows this account no further repository: delete some that are not needed.",
-    ],
-    [
-        "UnsupportedOperation.ErrNoUserInitialized",
-        "The Personal edition is not in use yet in this region: set its password once in the TCR console.",
-    ],
-]);
-function clockAdvice(skew) {
-    const minutes = Math.round(Math.abs(skew) / 60_000);
-    const difference = minutes === 0 ? "differs from" : `is ${minutes} minutes ${skew > 0 ? "ahead of" : "behind"}`;
-    return `The clock of this machine ${difference} that of Tencent Cloud, which accepts a difference of 5 minutes: set the runner's clock.`;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-call.ts
-
-
-
-
-/** Must be sent as it was signed, byte for byte. */
-const contentType = "application/json; charset=utf-8";
-/** Longest request id worth printing, in characters: they are UUIDs of 36. */
-const requestIdLimit = 64;
-const tencent_call_errorSchema = object({
-    Response: object({
-        RequestId: optional(string(), "unknown"),
-        Error: optional(object({ Code: string(), Message: optional(string(), "") })),
-    }),
-});
-/**
- * Calls an action once and checks what lies inside `Response`.
- * https://www.tencentcloud.com/document/product/1051/41100
- * @throws OperationError with the service's code and RequestId; the signal's reason when it aborted.
- */
-async function sendTencentCall(product, call, schema) {
-    const { transport, clock, url } = product;
-    const operation = {
-        host: url.host,
-        repository: call.repository,
-        operation: call.operation,
-    };
-    const body = JSON.stringify(call.parameters);
-    const headers = headersOf(product, call, body);
-    const request = { method: "POST", url: new URL("/", url), headers, body, signal: call.signal };
-    const response = await sendToVendor(transport, request, operation);
-    if (response.status !== 200) {
-        await discard(response);
-        throw vendorFailure(operation, {
-            status: response.status,
-            problem: "the Tencent Cloud API answers every call with 200, so this came from something else",
-            advice: "Check the `api` attribute of the destination, and any proxy on the way.",
-        });
-    }
-    const text = await readAnswer(response, operation, call.signal);
-    const skew = clock.now() - serverTime(response, clock);
-    return resultOf(text, schema, operation, (code) => product.advise(code, call.action, skew));
-}
-/** What an answer holds: a result of this schema, or an error. */
-function resultOf(text, schema, operation, advise) {
-    const { Error: error, RequestId } = checkAnswer(text, tencent_call_errorSchema, operation, 200).Response;
-    const requestId = `(RequestId ${printable(RequestId, requestIdLimit)})`;
-    if (error !== undefined) {
-        throw vendorFailure(operation, {
-            code: printable(error.Code),
-            problem: `${printable(error.Message)} ${requestId}`,
-            advice: advise(error.Code),
-            temporary: error.Code.startsWith("RequestLimitExceeded"),
-        });
-    }
-    const named = { ...operation, operation: `${operation.operation} ${requestId}` };
-    return checkAnswer(text, object({ Response: schema }), named, 200).Response;
-}
-function headersOf(product, call, body) {
-    const timestamp = Math.floor(product.clock.now() / 1000);
-    const headers = { "content-type": contentType, host: product.url.host, "x-tc-action": call.action };
-    return {
-        "content-type": contentType,
-        "x-tc-action": call.action,
-        "x-tc-version": product.version,
-        "x-tc-region": call.region,
-        "x-tc-timestamp": String(timestamp),
-        ...product.authorize({ headers, body, timestamp }),
-    };
-}
-/** Time of the server in milliseconds since the epoch, by its `Date` header; ours, where it sent none. */
-function serverTime(response, clock) {
-    const time = Date.parse(response.header("date") ?? "");
-    return Number.isNaN(time) ? clock.now() : time;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-signature.ts
-
-/**
- * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query, which is
- * the only kind of request that this Action makes.
- * https://www.tencentcloud.com/document/product/267/37447
- */
-const algorithm = "TC3-HMAC-SHA256";
-/** The request in canonical form: method, path, query, headers by name, names of the headers, hash of the body. */
-function canonicalRequest(request) {
-    // Values are lowered too: the documented example signs `x-tc-action:describeinstances` for `DescribeInstances`.
-    const headers = Object.entries(request.headers)
-        .map(([name, value]) => `${name}:${value.trim().toLowerCase()}\n`)
-        .sort();
-    return ["POST", "/", "", headers.join(""), signedHeaders(request), sha256(request.body)].join("\n");
-}
-/** What is signed: algorithm, time, scope and the hash of the canonical request. */
-function stringToSign(request) {
-    const hashed = sha256(canonicalRequest(request));
-    return [algorithm, String(request.timestamp), credentialScope(request), hashed].join("\n");
-}
-/** The signature in hexadecimal. The key is narrowed to the day and the service before it signs anything. */
-function signatureOf(request, secretKey) {
-    const dayKey = hmac(`TC3${secretKey}`, dayOf(request.timestamp));
-    const serviceKey = hmac(dayKey, request.service);
-    const signingKey = hmac(serviceKey, "tc3_request");
-    return hmac(signingKey, stringToSign(request)).toString("hex");
-}
-/** Value of the `Authorization` header for a request. */
-function authorizationOf(request, key) {
-    return (`${algorithm} Credential=${key.secretId}/${credentialScope(request)}, ` +
-        `SignedHeaders=${signedHeaders(request)}, Signature=${signatureOf(request, key.secretKey)}`);
-}
-function signedHeaders(request) {
-    return Object.keys(request.headers).sort().join(";");
-}
-function credentialScope(request) {
-    return `${dayOf(request.timestamp)}/${request.service}/tc3_request`;
-}
-/** The day of a timestamp in UTC: a local date would be refused for some hours of each day. */
-function dayOf(timestamp) {
-    return new Date(timestamp * 1000).toISOString().slice(0, 10);
-}
-function sha256(text) {
-    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
-}
-function hmac(key, text) {
-    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-api.ts
-
-
-
-
-
-/** Version of the TCR API, and its common parameters: https://www.tencentcloud.com/document/product/1051/41100 */
-const apiVersion = "2019-09-24";
-/**
- * Least time between two requests, in milliseconds: 9 a second, so that no jitter on the way makes it more than 10. TCR allows 20 a second for most actions and 10 for some
- * (https://www.tencentcloud.com/document/product/1051/41098); Harbor's own TCR adapter keeps to 10 as well.
- */
-const requestInterval = 110;
-/** Tries of a call that is over the rate limit. With the pauses below they span 15 seconds, many windows of the limit. */
-const limitAttempts = 5;
-/** First pause after `RequestLimitExceeded`, in milliseconds: the limit counts per second. Doubled each time. */
-const limitPause = 1000;
-/** A client for the TCR API (Tencent Cloud API 3.0), signed with an API key. */
-function createTencentApi(options) {
-    const waitForTurn = turns(options.clock);
-    return {
-        url: options.url,
-        async signIn(signal) {
-            await options.keys.get(signal);
-        },
-        async call(call, schema) {
-            let renewed = false;
-            for (let attempt = 1;; attempt++) {
-                const key = await options.keys.get(call.signal);
-                await waitForTurn(call.signal);
-                try {
-                    return await callOnce(options, key, call, schema);
-                }
-                catch (error) {
-                    if (!renewed && isKeyRefused(error) && options.keys.drop(key)) {
-                        renewed = true;
-                        continue;
-                    }
-                    if (!isOverLimit(error) || attempt >= limitAttempts)
-                        throw error;
-                    await options.clock.sleep(limitPause * 2 ** (attempt - 1), call.signal);
-                }
-            }
-        },
-    };
-}
-/** Spaces requests by `requestInterval`, in the order in which they ask. */
-function turns(clock) {
-    let next = 0;
-    return async (signal) => {
-        signal?.throwIfAborted();
-        const now = clock.now();
-        const start = Math.max(now, next);
-        next = start + requestInterval;
-        if (start > now)
-            await clock.sleep(start - now, signal);
-    };
-}
-/** Whether a failure carries this error code or one below it: `ResourceNotFound` covers `ResourceNotFound.ErrNoTag`. */
-function hasCode(error, code) {
-    if (!(error instanceof OperationError))
-        return false;
-    return error.details.code === code || (error.details.code?.startsWith(`${code}.`) ?? false);
-}
-function isOverLimit(error) {
-    return hasCode(error, "RequestLimitExceeded");
-}
-/** A temporary key that is refused before its time: its role was changed, or it was revoked. */
-function isKeyRefused(error) {
-    return hasCode(error, "AuthFailure.TokenFailure") || hasCode(error, "AuthFailure.SecretIdNotFound");
-}
-function callOnce({ transport, clock, url }, key, call, schema) {
-    const product = {
-        transport,
-        clock,
-        url,
-        version: apiVersion,
-        authorize: (request) => ({
-            authorization: authorizationOf({ ...request, service: serviceOf(url) }, key),
-            ...(key.sessionToken === undefined ? {} : { "x-tc-token": key.sessionToken }),
-        }),
-        advise: tencentAdvice,
-    };
-    return sendTencentCall(product, call, schema);
-}
-/** The service is the first label of the host name, except on a local stand-in, whose host name says nothing. */
-function serviceOf(url) {
-    return isLoopback(url.host) ? "tcr" : (url.hostname.split(".")[0] ?? "tcr");
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-keys.ts
-
-
-
-/** The one key that the user gave. */
-function fixedKey(key) {
-    return { get: () => Promise.resolve(key), drop: () => false };
-}
-/** Version of the Security Token Service's API: https://www.tencentcloud.com/document/product/1150/49454 */
-const stsVersion = "2018-08-13";
-/** Needs no right of its own: the role's trust policy says who may assume it. */
-const action = "AssumeRoleWithWebIdentity";
-/** The identity decides, not a region; the service wants one named. The same that instances are looked up in. */
-const stsRegion = "ap-guangzhou";
-/**
- * How long before its end a temporary key is replaced, in milliseconds: its end is a time of Tencent Cloud's clock, which
- * may differ from ours by 5 minutes.
- */
-const keyMargin = 5 * 60_000;
-/** The last second that a `Date` can hold. */
-const latestTime = 8.64e12;
-const tencent_keys_answerSchema = object({
-    Credentials: object({
-        Token: pipe(string(), minLength(1)),
-        TmpSecretId: pipe(string(), minLength(1)),
-        TmpSecretKey: pipe(string(), minLength(1)),
-    }),
-    /** Seconds since the epoch. */
-    ExpiredTime: pipe(number(), minValue(0), maxValue(latestTime)),
-});
-/**
- * Temporary keys of a CAM role, for which GitHub vouches: its id token is exchanged by `AssumeRoleWithWebIdentity`, which
- * is not signed. So no secret of Tencent Cloud is stored at GitHub.
- */
-function roleKeys(options) {
-    const { role, idTokens, transport, clock, log, url } = options;
-    const product = {
-        transport,
-        clock,
-        url,
-        version: stsVersion,
-        // In place of a signature, says the documentation of the action.
-        authorize: () => ({ authorization: "SKIP" }),
-        advise: (code) => roleAdvice(code, role),
-    };
-    const keys = leased(clock, async (signal) => {
-        const token = await idTokens(role.audience, signal);
-        const answer = await sendTencentCall(product, {
-            action,
-            operation: `assuming the role ${role.arn} with GitHub's id token`,
-            region: stsRegion,
-            parameters: {
-                ProviderId: role.providerId,
-                WebIdentityToken: token,
-                RoleArn: role.arn,
-                RoleSessionName: role.sessionName,
-                DurationSeconds: role.durationSeconds,
-            },
-            signal,
-        }, tencent_keys_answerSchema);
-        const { TmpSecretId: secretId, TmpSecretKey: secretKey, Token: sessionToken } = answer.Credentials;
-        for (const secret of [secretId, secretKey, sessionToken])
-            log.mask(secret);
-        const until = answer.ExpiredTime * 1000 - keyMargin;
-        log.info(`Assumed the CAM role ${role.arn} until ${new Date(answer.ExpiredTime * 1000).toISOString()}.`);
-        return { value: { secretId, secretKey, sessionToken }, until };
-    });
-    return {
-        get: (signal) => keys.get(signal),
-        drop: (key) => {
-            keys.drop(key);
-            return true;
-        },
-    };
-}
-/** What a user can do about an error code of the exchange: https://www.tencentcloud.com/document/product/1150/49454 */
-function roleAdvice(code, { arn, providerId, audience }) {
-    if (code === "InvalidParameter.WebIdentityTokenError") {
-        return (`Tencent Cloud does not take GitHub's id token: the identity provider \`${providerId}\` in CAM needs the issuer ` +
-            `https://token.actions.githubusercontent.com, GitHub's present signing keys and the client id \`${audience}\`.`);
-    }
-    if (code === "InvalidParameter.OverLimit") {
-        return "The role allows no session of this length: lower `tcr-role-duration`, or raise the role's longest session in CAM.";
-    }
-    if (code === "InternalError.GetRoleError") {
-        return `Check \`tcr-role-arn\`: there is perhaps no role ${arn}.`;
-    }
-    if (code.startsWith("UnauthorizedOperation") || code.startsWith("AuthFailure")) {
-        return (`The trust policy of ${arn} does not let this workflow in: compare its conditions \`oidc:aud\` (${audience}) and ` +
-            "`oidc:sub` with repository, branch, tag or environment of this job.");
-    }
-    if (code.startsWith("InvalidParameter"))
-        return "Check `tcr-role-arn` and `tcr-provider-id`.";
-    return undefined;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent-cloud.ts
-
-
-/** The clients of a run, one for each URL: destinations on one API share its rate limit, as they share the account. */
-function createTencentCloud(options) {
-    const { transport, clock } = options;
-    const clients = new Map();
-    return (url) => {
-        const known = clients.get(url.href);
-        const keys = known === undefined ? keysFor(url, options) : undefined;
-        if (keys === undefined)
-            return known;
-        const client = createTencentApi({ transport, clock, url, keys });
-        clients.set(url.href, client);
-        return client;
-    };
-}
-function keysFor(url, { inputs, ...rest }) {
-    if (inputs.tencentRole !== undefined) {
-        return roleKeys({ ...rest, role: inputs.tencentRole, url: securityTokenUrl(url) });
-    }
-    return inputs.tencentCloudKey === undefined ? undefined : fixedKey(inputs.tencentCloudKey);
-}
-/**
- * The Security Token Service beside a TCR API: `sts.intl.tencentcloudapi.com` beside `tcr.intl.tencentcloudapi.com`. A
- * stand-in under any other name answers for both.
- * https://www.tencentcloud.com/document/product/1150/49452
- */
-function securityTokenUrl(api) {
-    const url = new URL(api);
-    url.hostname = url.hostname.replace(/^tcr(?=\.([a-z0-9-]+\.)?tencentcloudapi\.com$)/, "sts");
-    return url;
-}
-
-;// CONCATENATED MODULE: ./src/github/components.ts
-
-
-
-
-/** Where Harbor's installer makes its docker-compose.yml from, since v1.8.0. */
-const composeTemplatePath = "make/photon/prepare/templates/docker_compose/docker-compose.yml.jinja";
-/** More images than this is no compose template of Harbor's: the largest release had 16. */
-const mostImages = 100;
-/**
- * The images that a compose template of Harbor names, and `prepare`, which makes the file from the template and so is
- * not in it. Undefined when the text is not readable as one: no image, far too many, or an image line that is not
- * `goharbor/<name>:{{variable}}`, as then a list of the others would not be whole.
- *
- * Read by line, not as YAML: Jinja's blocks make the text invalid YAML.
- */
-function parseComposeTemplate(text) {
-    const images = new Set();
-    for (const [, reference = ""] of text.matchAll(/^[ \t]*image:[ \t]*(.*?)\s*$/gm)) {
-        const name = /^["']?(?:[^\s"'#]+\/)?goharbor\/([^\s"':/]+):\{\{\s*\w+\s*\}\}["']?$/.exec(reference)?.[1];
-        if (name === undefined || !isRepository(name))
-            return undefined;
-        images.add(name);
-    }
-    if (images.size === 0 || images.size > mostImages)
-        return undefined;
-    return ["prepare", ...[...images].filter((image) => image !== "prepare")];
-}
-/**
- * The components of a Harbor version: what the release's own source says, since the set has changed even between two
- * patch releases (goharbor/harbor#23157). If that cannot be read, the built-in list serves, and the log says so.
- * @throws InputError when neither knows them; the message asks for the input `images`.
- * @throws OperationError when the repository is not Harbor's own, so that no list is built in, and GitHub fails.
- */
-async function harborComponents(version, source, log) {
-    const template = await readOrWarn(composeTemplatePath, source, log);
-    const images = template === undefined ? undefined : parseComposeTemplate(template);
-    if (images === undefined && !sameRepository(source.repository, harbor)) {
-        const name = printable(`${source.repository.owner}/${source.repository.name}`);
-        throw new InputError(`${name} has no readable ${composeTemplatePath} at ${printable(version.tag)}, so its images are not known: ` +
-            'list them in the input "images", for example app:{{tag}}');
-    }
-    if (images === undefined)
-        logFallback(version, template, log);
-    const names = images ?? harborTableImages(version);
-    const makefile = needsMakefile(names, version) ? await readOrWarn("Makefile", source, log) : undefined;
-    return componentsOf(names, version, makefile);
-}
-/** A file of the release; for Harbor itself a failure is a warning, because the built-in list can take its place. */
-async function readOrWarn(path, source, log) {
-    try {
-        return await source.readFile(path);
-    }
-    catch (error) {
-        if (!(error instanceof OperationError) || !sameRepository(source.repository, harbor))
-            throw error;
-        log.warning(messageOf(error));
-        return undefined;
-    }
-}
-function logFallback(version, template, log) {
-    const what = template === undefined ? "could not be read" : "is not of the known form";
-    log.warning(`${composeTemplatePath} at ${printable(version.tag)} ${what}; the built-in list of Harbor's images is used instead`);
-}
-
-;// CONCATENATED MODULE: ./src/github/catalogue.ts
-
-
-
-/**
- * The built-in list was compared with Harbor's own files at every release before this day. A later release may have
- * other images, even a patch of an old line.
- */
-const listedUntil = Date.UTC(2026, 7, 21);
-/** The catalogue that the `images` input asks for. */
-function createCatalogue(images, repository, readAtTag, log) {
-    if (images !== "auto") {
-        return {
-            images: [...new Set(images.map(({ to }) => to))],
-            known: (version) => applyRules(images, version),
-            read: (version) => Promise.resolve(applyRules(images, version)),
-        };
-    }
-    const isHarbor = sameRepository(repository, harbor);
-    return {
-        images: isHarbor ? everyHarborImage : [],
-        known: (version) => isHarbor && version.publishedAt < listedUntil ? harborTableComponents(version) : undefined,
-        read: (version) => {
-            const readFile = (path) => readAtTag(path, version.tag);
-            return harborComponents(version, { repository, readFile }, log);
-        },
-    };
 }
 
 ;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
@@ -72819,7 +73934,7 @@ async function fetchFollowing(input, init) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/github/oidc.ts
+;// CONCATENATED MODULE: ./src/github/id-token.ts
 
 
 
@@ -72828,8 +73943,8 @@ async function fetchFollowing(input, init) {
 /** Time for a token to come, in milliseconds: a service next to the runner answers within a second, unless it is in trouble. */
 const usualTimeLimit = 60_000;
 /** Largest answer, in bytes: a token of GitHub has about two kilobytes, more with custom claims. */
-const oidc_answerLimit = 64 * 1024;
-const oidc_answerSchema = object({ value: string() });
+const id_token_answerLimit = 64 * 1024;
+const id_token_answerSchema = object({ value: string() });
 /** Header, claims and signature, each in base64url (RFC 7519, section 3): nothing that could end a header line or a form field. */
 const jsonWebToken = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 /**
@@ -72884,231 +73999,13 @@ async function readToken(response, url) {
             temporary: !refused,
         });
     }
-    const { value } = await readJson(response, oidc_answerSchema, oidc_answerLimit);
+    const { value } = await readJson(response, id_token_answerSchema, id_token_answerLimit);
     if (jsonWebToken.test(value))
         return value;
     throw idTokenFailure(url, { status, problem: "the answer holds no usable id token" });
 }
 function idTokenFailure(url, details, cause) {
     return new OperationError({ side: "GitHub", host: url.host, operation: "asking for an id token", ...details }, cause === undefined ? undefined : { cause });
-}
-
-;// CONCATENATED MODULE: ./src/github/failure.ts
-
-
-
-
-/** What Octokit throws: an answer of 400 or more, or, without `response`, a request that got none. */
-const requestErrorSchema = object({
-    name: literal("HttpError"),
-    status: number(),
-    message: string(),
-    cause: optional(unknown()),
-    response: optional(object({ headers: record(string(), optional(union([string(), number()]))) })),
-});
-/**
- * What a failed request to GitHub means and what the user can do, as an OperationError to throw. An abort stays what it is.
- * @param operation what was tried, as a gerund.
- * @param advise what the user can do about a status. Default: what helps where contents are read.
- */
-function githubFailure(client, repository, operation, thrown, advise = failure_adviceFor) {
-    if (thrown instanceof OperationError)
-        return thrown;
-    if (thrown instanceof Error && thrown.name === "AbortError")
-        return thrown;
-    const parsed = safeParse(requestErrorSchema, thrown);
-    const diagnosis = parsed.success
-        ? diagnose(parsed.output, client, advise)
-        : { problem: printable(messageOf(thrown)) };
-    const { host } = client;
-    const name = printable(`${repository.owner}/${repository.name}`);
-    const details = { side: "GitHub", host, repository: name, operation, ...diagnosis };
-    return new OperationError(details, { cause: thrown });
-}
-function diagnose(error, client, advise) {
-    const { status, response } = error;
-    if (response === undefined)
-        return noAnswer(error);
-    const header = (name) => response.headers[name]?.toString();
-    const problem = problemOf(error.message, header("content-type"));
-    if (isRateLimit(error, header))
-        return { status, ...rateLimit(client, header) };
-    if (status >= 500) {
-        return {
-            status,
-            problem,
-            temporary: true,
-            advice: "GitHub has trouble, see githubstatus.com; run again later.",
-        };
-    }
-    return { status, problem, advice: advise(status, client) };
-}
-/** No answer, or one that was given up. The reason is one or two causes down, where fetch and Octokit leave it. */
-function noAnswer(error) {
-    if (error.cause instanceof BodyError)
-        return { problem: error.cause.message };
-    const reason = error.cause === undefined ? error.message : messageOf(error.cause);
-    return {
-        problem: printable(reason),
-        advice: 'Check "github-api-url", the network and the proxy of the runner.',
-        temporary: true,
-    };
-}
-/** A proxy in between answers with a page for people; it is of no use in a log. */
-function problemOf(message, contentType) {
-    if (contentType?.startsWith("text/html"))
-        return "the answer is a web page instead of JSON";
-    return printable(message);
-}
-/** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
-function isRateLimit(error, header) {
-    if (error.status === 429)
-        return true;
-    const limited = header("x-ratelimit-remaining") === "0" || header("retry-after") !== undefined;
-    return error.status === 403 && (limited || /rate limit/i.test(error.message));
-}
-function rateLimit(client, header) {
-    const resetAt = Number(header("x-ratelimit-reset") ?? Number.NaN) * 1000;
-    const retryAfterMs = Number(header("retry-after") ?? Number.NaN) * 1000;
-    // A moment beyond what a Date holds would throw in toISOString; the header is foreign text.
-    const reset = new Date(resetAt);
-    const until = Number.isNaN(reset.getTime()) ? "" : ` until ${reset.toISOString()}`;
-    return {
-        problem: `the rate limit of GitHub is used up${until}`,
-        advice: client.authenticated
-            ? "Run again after that, or give a github-token of its own to this step."
-            : "Set github-token: it raises the limit from 60 to at least 1000 requests an hour.",
-        temporary: true,
-        retryAfterMs: Number.isFinite(retryAfterMs) && retryAfterMs >= 0 ? retryAfterMs : undefined,
-    };
-}
-function failure_adviceFor(status, client) {
-    if (status === 401)
-        return "The github-token is not valid here or has run out; renew it, or leave it out.";
-    if (status === 403)
-        return 'The github-token needs the permission "contents: read" on this repository.';
-    if (status !== 404)
-        return undefined;
-    const access = client.authenticated
-        ? "that the github-token may read it"
-        : "set github-token if it is private";
-    return `Check that the name in "repository" is right, and ${access}.`;
-}
-
-;// CONCATENATED MODULE: ./src/github/releases.ts
-
-
-
-
-/** Most releases on a page: https://docs.github.com/en/rest/releases/releases#list-releases */
-const releasesPerPage = 100;
-/** 10,000 releases, many times those of any real repository: a list with more pages is one that never ends. */
-const mostPages = 100;
-/** Largest file read from a release's source, in bytes. GitHub itself serves larger ones in other ways only. */
-const fileLimit = 1024 * 1024;
-/** The parts in use of https://docs.github.com/en/rest/releases/releases#list-releases--status-codes */
-const releaseSchema = object({
-    tag_name: pipe(string(), nonEmpty()),
-    draft: dist_boolean(),
-    prerelease: dist_boolean(),
-    published_at: nullish(pipe(string(), isoTimestamp())),
-});
-const pageSchema = array(releaseSchema);
-/**
- * All published releases of a repository, in GitHub's order. Drafts are left out: only people with write access see them.
- *
- * Pages are asked for by number. The addresses in `Link` come from the server and would be sent the token; only
- * whether there is a next page is taken from there.
- * @throws OperationError
- */
-async function listReleases(client, repository) {
-    const operation = "listing the releases";
-    // By tag, because a release published meanwhile moves another one onto the next page a second time.
-    const releases = new Map();
-    for (let page = 1; page <= mostPages; page += 1) {
-        const { data, link } = await readPage(client, repository, page, operation);
-        for (const release of checkedPage(client, repository, operation, data))
-            releases.set(release.tag, release);
-        if (!/;\s*rel="?next"?/.test(link))
-            return [...releases.values()];
-    }
-    throw failure(client, repository, operation, `there are more than ${mostPages} pages`);
-}
-async function readPage(client, repository, page, operation) {
-    try {
-        const response = await client.octokit.rest.repos.listReleases({
-            owner: repository.owner,
-            repo: repository.name,
-            per_page: releasesPerPage,
-            page,
-        });
-        return { data: response.data, link: response.headers.link ?? "" };
-    }
-    catch (error) {
-        throw githubFailure(client, repository, operation, error);
-    }
-}
-function checkedPage(client, repository, operation, data) {
-    // Octokit hands on text where the answer was no JSON, whatever its status.
-    if (typeof data !== "object")
-        throw failure(client, repository, operation, "the answer is not JSON", apiUrlAdvice);
-    const result = safeParse(pageSchema, data);
-    if (!result.success) {
-        const [issue] = result.issues;
-        const problem = `the answer is not a list of releases (${getDotPath(issue) ?? "top level"}: ${issue.message})`;
-        throw failure(client, repository, operation, problem, apiUrlAdvice);
-    }
-    return result.output.flatMap(({ tag_name: tag, draft, prerelease, published_at: publishedAt }) => {
-        if (draft)
-            return [];
-        if (typeof publishedAt === "string")
-            return [{ tag, prerelease, publishedAt: Date.parse(publishedAt) }];
-        throw failure(client, repository, operation, `the release ${printable(tag)} has no date of publication`);
-    });
-}
-const apiUrlAdvice = 'Check that "github-api-url" is the base URL of the API and that no proxy answers in its place.';
-/**
- * The text of a file in the repository at a tag; undefined when the tag has no such file.
- * @param path from the root of the repository, without a leading slash.
- * @throws OperationError, also when the file is larger than 1 MiB.
- */
-async function readFileAtTag(client, repository, path, tag) {
-    const operation = `reading ${path} at ${printable(tag)}`;
-    const data = await readRaw(client, repository, path, tag).catch((error) => {
-        const found = githubFailure(client, repository, operation, error);
-        if (found instanceof OperationError && found.status === 404)
-            return undefined;
-        throw found;
-    });
-    if (data === undefined || typeof data === "string")
-        return data;
-    // Without `charset=utf-8` in the answer Octokit gives bytes; anything else is JSON, as for a folder.
-    if (data instanceof ArrayBuffer)
-        return Buffer.from(data).toString("utf8");
-    throw failure(client, repository, operation, "the answer is not the text of a file");
-}
-async function readRaw(client, repository, path, tag) {
-    // `{+path}` keeps the slashes of the path as GitHub's documentation writes them; Octokit's own method encodes them.
-    const response = await client.octokit.request("GET /repos/{owner}/{repo}/contents/{+path}", {
-        owner: repository.owner,
-        repo: repository.name,
-        path,
-        ref: tag,
-        headers: { accept: "application/vnd.github.raw" },
-        request: { fetch: client.fetchUpTo(fileLimit) },
-    });
-    return response.data;
-}
-function failure(client, repository, operation, problem, advice) {
-    const name = printable(`${repository.owner}/${repository.name}`);
-    return new OperationError({
-        side: "GitHub",
-        host: client.host,
-        repository: name,
-        operation,
-        problem,
-        advice,
-    });
 }
 
 ;// CONCATENATED MODULE: ./src/inventory/platforms.ts
@@ -73736,2560 +74633,6 @@ function runProgram(program, input) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/destinations/egress.ts
-
-
-
-
-
-/**
- * Services that answer with the address of who asks, over IPv4 only, as TCR's allowlist has it. No action of Tencent Cloud
- * tells a caller the address, nor is one in any of its errors, and a closed instance does not answer at all. Several are
- * asked because one may be down, and because a runner may be seen under more than one address.
- */
-const usualServices = [
-    new URL("https://checkip.amazonaws.com/"),
-    new URL("https://api.ipify.org/"),
-    new URL("https://ipv4.icanhazip.com/"),
-];
-/** Time for one service to answer, in milliseconds. */
-const answerTime = 10_000;
-/** Largest answer that is read, in bytes: an address has 15 at most, and a line end. */
-const egress_answerLimit = 256;
-/**
- * The addresses that the runner is seen under: those that the user gave, and those that the services say.
- * @param transport tries once: another service is as good as another try.
- */
-function createEgress(input, transport, log) {
-    const services = input.services ?? (input.blocks.length > 0 ? [] : usualServices);
-    return async (signal) => {
-        const answers = await Promise.all(services.map((url) => askAddress(url, transport, log, signal)));
-        const found = answers.flatMap((address) => (address === undefined ? [] : [`${address}/32`]));
-        const blocks = [...new Set([...input.blocks, ...found])];
-        if (blocks.length > 0)
-            return blocks;
-        throw new OperationError({
-            side: "destination",
-            host: services.map(({ host }) => host).join(", "),
-            operation: "asking for the address that this runner is seen under",
-            problem: "no service gave one",
-            advice: "Give the addresses in `tcr-egress`.",
-            temporary: true,
-        });
-    };
-}
-/** What one service says; undefined where it says nothing usable. */
-async function askAddress(url, transport, log, signal) {
-    const until = AbortSignal.any([signal, AbortSignal.timeout(answerTime)]);
-    try {
-        const response = await transport.send({ method: "GET", url, signal: until, once: true });
-        const text = (await readBytes(response, egress_answerLimit)).toString("utf8").trim();
-        // Never a private address, nor a text that would become a network: a service may be somebody else's by now.
-        if (response.status === 200 && (0,external_node_net_.isIPv4)(text) && !isLocalAddress(text))
-            return text;
-        log.debug(`${url.host} answered ${response.status} "${printable(text, 60)}" instead of an address`);
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        log.debug(`${url.host} gave no address: ${printable(messageOf(error))}`);
-    }
-    return undefined;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-instance.ts
-
-
-
-
-
-
-/**
- * Region that the lookup is sent to. Any one answers for all with `AllRegion`; Harbor's TCR adapter asks this one.
- * https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/tencentcr/adapter.go
- */
-const lookupRegion = "ap-guangzhou";
-/** Largest page of `DescribeInstances`. The filter leaves one instance, or the few whose names contain it. */
-const instancePage = 100;
-const instancesSchema = object({
-    Registries: nullish(array(object({ RegistryId: string(), RegistryName: string(), RegionName: string() })), []),
-});
-/**
- * The instance of a destination, by its attributes or its host name: `<instance>.tencentcloudcr.com`, or
- * `<instance>-vpc.tencentcloudcr.com` inside a private network.
- * @throws InputError when neither tells it.
- */
-function instanceTarget(input) {
-    const { registryId, region } = input;
-    if (registryId !== undefined && region !== undefined)
-        return { kind: "identified", registryId, region };
-    const place = printNamespace(input);
-    if (registryId !== undefined || region !== undefined) {
-        throw new InputError(`${place}: \`registry-id\` and \`region\` go together: give both or neither`);
-    }
-    const name = instanceNameOf(input.registry);
-    if (name !== undefined)
-        return { kind: "named", name };
-    throw new InputError(`${place}: the host name does not tell the TCR instance: add its id and region, ` +
-        `for example \`${place},registry-id=tcr-xxxxxxxx,region=ap-guangzhou\``);
-}
-/** The instance that a default domain names, with or without the `-vpc` of its private form; undefined for other hosts. */
-function instanceNameOf(registry) {
-    return /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(registry)?.[1];
-}
-/** A TCR instance behind an API client. Nothing is asked before the first call. */
-function createTcrInstance(api, target, clock) {
-    const identity = leased(clock, async (signal) => {
-        const value = target.kind === "identified" ? target : await findInstance(api, target.name, signal);
-        return { value, until: Number.POSITIVE_INFINITY };
-    });
-    return {
-        host: api.url.host,
-        async call(call, schema) {
-            const { registryId, region } = await identity.get(call.signal);
-            const parameters = { RegistryId: registryId, ...call.parameters };
-            return api.call({ ...call, region, parameters }, schema);
-        },
-    };
-}
-async function findInstance(api, name, signal) {
-    const operation = `looking for the TCR instance ${name}`;
-    const answer = await api.call({
-        action: "DescribeInstances",
-        operation,
-        region: lookupRegion,
-        parameters: {
-            AllRegion: true,
-            Limit: instancePage,
-            Filters: [{ Name: "RegistryName", Values: [name] }],
-        },
-        signal,
-    }, instancesSchema);
-    // The filter is not documented to be exact: `harbor` must not end up in the instance `harbor-test`.
-    const found = answer.Registries.find((registry) => registry.RegistryName === name);
-    if (found !== undefined)
-        return { registryId: found.RegistryId, region: found.RegionName };
-    const others = answer.Registries.map((registry) => printable(registry.RegistryName));
-    throw vendorFailure({ host: api.url.host, operation }, {
-        problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
-        advice: "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
-            "`registry-id=` and `region=`. For an instance of the international site add " +
-            "`api=https://tcr.intl.tencentcloudapi.com`.",
-    });
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-login.ts
-
-
-
-
-/**
- * How long before its end a temporary login is replaced, in milliseconds. Its end is a time of Tencent Cloud's clock, which
- * may differ from ours by up to 5 minutes: with a greater difference it would not have accepted the signed request.
- */
-const loginMargin = 5 * 60_000;
-/** Of a time without a unit: seconds stay below this number for 30,000 years, milliseconds have been above it since 2001. */
-const millisecondsFrom = 1e12;
-const loginSchema = object({
-    Username: string(),
-    Token: pipe(string(), minLength(1)),
-    ExpTime: number(),
-});
-/** A login for the registry that TCR makes for an hour, and anew before that has passed. Masked before anyone gets it. */
-function temporaryLogin(instance, clock, log) {
-    return leased(clock, async (signal) => {
-        const answer = await instance.call({
-            action: "CreateInstanceToken",
-            operation: "getting a temporary registry login",
-            parameters: { TokenType: "temp" },
-            signal,
-        }, loginSchema);
-        const value = { username: answer.Username, password: answer.Token };
-        log.mask(value.password);
-        log.mask(Buffer.from(`${value.username}:${value.password}`).toString("base64"));
-        const end = answer.ExpTime < millisecondsFrom ? answer.ExpTime * 1000 : answer.ExpTime;
-        return { value, until: end - loginMargin };
-    });
-}
-/**
- * Whose a registry login is, by the form of its user name: a service account's begins with `tcr$`, that of an account's or
- * a sub-account's access credential is the account's number.
- * https://www.tencentcloud.com/document/product/1051/41829
- */
-function loginKind(username) {
-    if (username.startsWith("tcr$"))
-        return "service-account";
-    return /^[0-9]{5,20}$/.test(username) ? "access-credential" : "unknown";
-}
-/** Why tags cannot be deleted with a registry login alone, and what can. */
-function noDeletionReason(username) {
-    const kind = username === undefined ? "unknown" : loginKind(username);
-    const name = printable(username ?? "", 60);
-    const why = {
-        "service-account": `the login ${name} is a service account, for which TCR has no right to delete`,
-        "access-credential": `the login ${name} is an access credential, which is for the registry alone`,
-        unknown: "which takes no registry login",
-    }[kind];
-    const means = "TCR deletes tags by its API only";
-    return (`${means}${kind === "unknown" ? `, ${why}` : `: ${why}`}. ` +
-        "Set `tcr-secret-id` and `tcr-secret-key`, or `tcr-role-arn` and `tcr-provider-id`.");
-}
-const tcr_login_claimsSchema = object({ exp: optional(number()) });
-/**
- * When a password runs out, in milliseconds since the epoch, where it says so itself: TCR's are JSON Web Tokens (RFC 7519).
- * Undefined where it does not.
- */
-function passwordEnd(password) {
-    const [, claims] = /^[\w-]+\.([\w-]+)\.[\w-]+$/.exec(password) ?? [];
-    if (claims === undefined)
-        return undefined;
-    try {
-        const { exp } = http_parseJson(Buffer.from(claims, "base64url").toString("utf8"), tcr_login_claimsSchema);
-        return exp === undefined ? undefined : exp * 1000;
-    }
-    catch {
-        // Anything else of that form is a password like others; the registry judges it.
-        return undefined;
-    }
-}
-/** A day, in milliseconds: whatever ends sooner is a temporary login, which lives for an hour. */
-const day = 24 * 60 * 60_000;
-/** Says early that a login given by the user will end, perhaps in the middle of the run: nothing renews it. */
-function warnOfEnd(login, name, clock, log) {
-    const end = passwordEnd(login.password);
-    if (end === undefined || end > clock.now() + day)
-        return;
-    const minutes = Math.round((end - clock.now()) / 60_000);
-    const when = minutes > 0 ? `ends in ${minutes} minutes` : "has ended";
-    log.warning(`${name}: the password of this TCR login is a temporary one and ${when}. Give an API key or a role, with which a ` +
-        "login is made here and renewed, or a long-term access credential.");
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-pages.ts
-/**
- * Page size for lists of the TCR API. The default of every action; a larger one is documented for some of them only.
- * https://www.tencentcloud.com/document/product/1051/41098
- */
-const pageSize = 20;
-/** Most pages that are read of one list: 10,000 entries, and an end to a server that invents new ones for ever. */
-const tcr_pages_pageLimit = 500;
-/**
- * The entries of a TCR list, page by page, as far as the caller reads.
- *
- * In these lists `Offset` is the number of a page and starts at 1. Neither `TotalCount`, which changes while others write,
- * nor a short page is taken for the end, but a page that brings nothing new. Harbor's adapter compares with `TotalCount`.
- * @param read gets the page of that number.
- * @param nameOf tells entries apart.
- */
-async function* tcr_pages_entries(read, nameOf) {
-    const seen = new Set();
-    for (let page = 1; page <= tcr_pages_pageLimit; page++) {
-        const fresh = (await read(page)).filter((entry) => !seen.has(nameOf(entry)));
-        if (fresh.length === 0)
-            return;
-        for (const entry of fresh)
-            seen.add(nameOf(entry));
-        yield* fresh;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-namespace.ts
-
-
-
-const namespacesSchema = object({
-    NamespaceList: nullish(array(object({ Name: string(), Public: nullish(dist_boolean()) })), []),
-});
-/**
- * Creates a namespace unless it exists: TCR makes repositories on a push, but not namespaces.
- * @throws OperationError
- */
-async function ensureNamespace(instance, namespace, input, log, signal) {
-    const existing = await findNamespace(instance, namespace, signal);
-    if (existing === undefined)
-        return createNamespace(instance, namespace, input, log, signal);
-    if (input.public && existing.Public === false) {
-        log.warning(`The TCR namespace ${input.registry}/${namespace} exists and is private; \`public=true\` only counts when the ` +
-            "namespace is created. Make it public in the TCR console if others are to pull from it.");
-    }
-}
-/**
- * What `ensureNamespace` would find, and do.
- * @throws OperationError
- */
-async function previewNamespace(instance, namespace, input, signal) {
-    const found = await findNamespace(instance, namespace, signal);
-    const subject = "namespace";
-    const kind = (isPublic) => (isPublic ? "public" : "private");
-    if (found === undefined) {
-        return {
-            subject,
-            there: false,
-            outcome: "unknown",
-            finding: `There is no namespace ${namespace} yet; a run makes it, ${kind(input.public)}.`,
-            remedy: "The key needs `tcr:CreateNamespace` for that; or make the namespace in the TCR console.",
-        };
-    }
-    const visibility = found.Public == null ? "" : `, and is ${kind(found.Public)}`;
-    return {
-        subject,
-        there: true,
-        outcome: "ok",
-        finding: `The namespace ${namespace} is there${visibility}.`,
-    };
-}
-async function findNamespace(instance, namespace, signal) {
-    const operation = `looking for the namespace ${namespace}`;
-    const read = async (page) => {
-        const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
-        const call = { action: "DescribeNamespaces", operation, parameters, signal };
-        return (await instance.call(call, namespacesSchema)).NamespaceList;
-    };
-    // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
-    for await (const entry of tcr_pages_entries(read, ({ Name }) => Name)) {
-        if (entry.Name === namespace)
-            return entry;
-    }
-    return undefined;
-}
-async function createNamespace(instance, namespace, input, log, signal) {
-    const operation = `creating the namespace ${namespace}`;
-    const parameters = { NamespaceName: namespace, IsPublic: input.public };
-    try {
-        await instance.call({ action: "CreateNamespace", operation, parameters, signal }, object({}));
-    }
-    catch (error) {
-        if (isConflict(error))
-            return;
-        throw error;
-    }
-    log.info(`Created the ${input.public ? "public" : "private"} TCR namespace ${input.registry}/${namespace}.`);
-}
-/** "Exists already", below several parents: `FailedOperation.`, `InternalError.`. Someone else was faster. */
-function isConflict(error) {
-    return error instanceof OperationError && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tag-confirmation.ts
-
-/**
- * Pauses before the second and third look at a tag that is still listed, in milliseconds. The API does not say that a
- * deletion is complete when it answers; a few seconds tell a slow list from a deletion that did not happen.
- */
-const confirmationPauses = [1000, 3000];
-/** Deletes tags and reads back that they are gone. Throws only the signal's reason. */
-function deleteInBatches(deletion, tags, signal) {
-    return inTurn(batches(tags, deletion.batchSize), (batch) => deleteBatch(deletion, batch, signal));
-}
-async function deleteBatch(deletion, tags, signal) {
-    try {
-        await deletion.request(tags, signal);
-    }
-    catch (error) {
-        const meaning = deletion.judge(error);
-        // One tag that is missing or protected may fail the whole batch; the others must not stay for it.
-        if (tags.length > 1 && meaning !== "failed") {
-            return inTurn(tags, async (tag) => deleteBatch(deletion, [tag], signal));
-        }
-        if (meaning !== "gone")
-            return tags.map((tag) => failed(tag, deletion.explain(error), signal));
-    }
-    return inTurn(tags, async (tag) => [await tag_confirmation_confirm(deletion, tag, signal)]);
-}
-async function tag_confirmation_confirm(deletion, tag, signal) {
-    try {
-        if (!(await staysListed(deletion, tag, signal)))
-            return { tag, failure: undefined };
-    }
-    catch (error) {
-        return failed(tag, error, signal);
-    }
-    return {
-        tag,
-        failure: `TCR still lists ${deletion.path}:${tag} after its deletion. Run again, or delete it in the TCR console.`,
-    };
-}
-async function staysListed(deletion, tag, signal) {
-    for (const pause of [0, ...confirmationPauses]) {
-        if (pause > 0)
-            await deletion.clock.sleep(pause, signal);
-        if (!(await deletion.isListed(tag, signal)))
-            return false;
-    }
-    return true;
-}
-/** Works through items one after the other: the API's rate limit leaves nothing to gain by doing more at once. */
-async function inTurn(items, work) {
-    const results = [];
-    for (const item of items)
-        results.push(...(await work(item)));
-    return results;
-}
-function batches(tags, size) {
-    const count = Math.ceil(tags.length / size);
-    return Array.from({ length: count }, (_, batch) => tags.slice(batch * size, (batch + 1) * size));
-}
-/** @throws the signal's reason when it aborted: then the whole run ends, not this tag. */
-function failed(tag, error, signal) {
-    signal.throwIfAborted();
-    return { tag, failure: messageOf(error) };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-tags.ts
-
-
-
-
-
-/** Most tags in one `DeleteRepositoryTags`, by the vendor's SDK (`DeleteRepositoryTagsRequest` of package tcr, 2019-09-24). */
-const batchSize = 20;
-const imagesSchema = object({
-    ImageInfoList: nullish(array(object({ ImageVersion: string() })), []),
-});
-/** The tags of one repository of a TCR instance. */
-function tcrTags(instance, clock, repository) {
-    const path = `${repository.namespace}/${repository.name}`;
-    const names = { NamespaceName: repository.namespace, RepositoryName: repository.name };
-    async function request(tags, signal) {
-        const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
-        const parameters = { ...names, Tags: tags };
-        const call = { action: "DeleteRepositoryTags", operation, repository: path, parameters, signal };
-        await instance.call(call, object({}));
-    }
-    async function isListed(tag, signal) {
-        const operation = `reading back the tag ${tag}`;
-        const read = async (page) => {
-            const parameters = { ...names, ImageVersion: tag, ExactMatch: true, Limit: pageSize, Offset: page };
-            const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
-            return (await instance.call(call, imagesSchema)).ImageInfoList;
-        };
-        try {
-            for await (const image of tcr_pages_entries(read, ({ ImageVersion }) => ImageVersion)) {
-                if (image.ImageVersion === tag)
-                    return true;
-            }
-            return false;
-        }
-        catch (error) {
-            // The repository went away with its last tag.
-            if (hasCode(error, "ResourceNotFound"))
-                return false;
-            throw error;
-        }
-    }
-    async function tryDeletion(signal) {
-        const parameters = { ...names, Limit: 1, Offset: 1 };
-        const operation = "listing images";
-        const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
-        try {
-            await instance.call(call, imagesSchema);
-        }
-        catch (error) {
-            // A repository that is not there: the key was let that far.
-            if (!hasCode(error, "ResourceNotFound"))
-                throw error;
-        }
-        return {
-            outcome: "unknown",
-            finding: "The key may list images (`tcr:DescribeImages`); whether it may delete tags, TCR tells only when one is deleted.",
-            remedy: "See that the policy of the key or role has `tcr:DeleteRepositoryTags` on this namespace.",
-        };
-    }
-    const deletion = { path, batchSize, clock, request, isListed, judge, explain };
-    return { tryDeletion, delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
-}
-function judge(error) {
-    if (hasCode(error, "ResourceNotFound"))
-        return "gone";
-    return isProtected(error) ? "single" : "failed";
-}
-/** Harbor, which TCR is built on, refuses to delete a tag that an immutability rule covers with this code. */
-function isProtected(error) {
-    return hasCode(error, "FailedOperation.PreconditionFailed");
-}
-function explain(error) {
-    if (!isProtected(error))
-        return error;
-    const advice = "An immutable tag rule of the namespace protects this tag: exclude it from the rule in the TCR console, or keep it.";
-    return new OperationError({ ...error.details, advice }, { cause: error });
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr.ts
-
-
-
-
-
-/** API of the mainland site; the international one is chosen by the `api` attribute. */
-const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
-/**
- * A namespace of a Tencent Container Registry (Enterprise) instance. Sends nothing.
- * @throws InputError when nothing tells which instance it is.
- */
-function createTcrDestination(options) {
-    const { input, api, login, clock, log } = options;
-    const place = { registry: input.registry, path: input.path, name: printNamespace(input) };
-    if (login !== undefined)
-        warnOfEnd(login, place.name, clock, log);
-    const instance = tcrInstanceOf(input, api, clock);
-    const temporary = temporaryLogin(instance, clock, log);
-    return {
-        ...place,
-        credentials: login === undefined ? (signal) => temporary.get(signal) : () => Promise.resolve(login),
-        // Tencent does not document whether a deleted tag takes others of its digest along.
-        deletion: "shared-digest-unsafe",
-        prepare: (signal) => ensureNamespace(instance, tcrRepository(input.path).namespace, input, log, signal),
-        preview: (signal) => previewNamespace(instance, tcrRepository(input.path).namespace, input, signal),
-        tryDeletion: (signal, repository) => tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
-        deleteTags: (repository, tags, signal) => {
-            const names = tags.map(({ tag }) => tag);
-            return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
-        },
-    };
-}
-/**
- * The instance that a destination is on.
- * @throws InputError when nothing tells which it is.
- */
-function tcrInstanceOf(input, api, clock) {
-    return createTcrInstance(api, instanceTarget(input), clock);
-}
-/**
- * A namespace of TCR with a registry login alone: it can be pushed to, but nothing be created or deleted. Asks for the
- * login once, to say early what it is; sends nothing.
- */
-async function tcrWithoutApi({ registry, path }, credentials, clock, log) {
-    const name = printNamespace({ registry, path });
-    // A credential helper that fails is reported where the login is needed.
-    const login = await credentials().catch(() => undefined);
-    if (login !== undefined)
-        warnOfEnd(login, name, clock, log);
-    const reason = noDeletionReason(login?.username);
-    return {
-        registry,
-        path,
-        name,
-        credentials,
-        deletion: "unavailable",
-        deletionUnavailable: reason,
-        // Creating a namespace needs the API as well; a missing one shows with the first push.
-        prepare: () => Promise.resolve(),
-        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
-    };
-}
-/** Splits a path at its first slash: a TCR namespace has one part, a repository below it may have several. */
-function tcrRepository(path) {
-    const [namespace = "", ...name] = path.split("/");
-    return { namespace, name: name.join("/") };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-access-mark.ts
-/** Longest description, in characters: that of a rule of a security group, which these entries are modelled on. */
-const longest = 100;
-const minute = 60_000;
-/** The mark as text. */
-function printMark(mark) {
-    // To the minute, rounded up: seconds are of no use here.
-    const until = new Date(Math.ceil(mark.until / minute) * minute).toISOString().replace(/:00\.000Z$/, "Z");
-    const flag = mark.endpoint ? "+endpoint" : "";
-    const text = `harbor-release-mirror ${mark.id}${flag} run ${mark.runId}/${mark.attempt} until ${until}`;
-    const named = `${text} ${mark.repository ?? ""}`.trim();
-    return named.length <= longest ? named : text;
-}
-const tcr_access_mark_form = /^harbor-release-mirror ([0-9a-f]{8})(\+endpoint)? run ([0-9]{1,15})\/([0-9]{1,9}) until ([0-9T:-]{16}Z)(?: ([\w.-]+\/[\w.-]+))?$/;
-/** Reads a description; undefined when it is none of ours, in every detail. */
-function parseMark(description) {
-    const [, id, flag, runId, attempt, until = "", repository] = tcr_access_mark_form.exec(description) ?? [];
-    const time = Date.parse(until);
-    if (id === undefined || runId === undefined || Number.isNaN(time))
-        return undefined;
-    return { id, runId, attempt: Number(attempt), until: time, repository, endpoint: flag !== undefined };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-allowlist.ts
-
-
-
-/** https://cloud.tencent.com/document/product/1141/53906 */
-const policiesSchema = object({
-    SecurityPolicySet: nullish(array(object({
-        PolicyIndex: number(),
-        CidrBlock: nullish(string(), ""),
-        Description: nullish(string(), ""),
-        PolicyVersion: nullish(string(), ""),
-    })), []),
-});
-/** Tries of one change. Between them lie the pauses below; a list that others change at the same time settles meanwhile. */
-const attempts = 3;
-/** Pause between two tries, in milliseconds. */
-const pause = 2000;
-/** The allowlist of the public endpoint of an instance. Sends nothing yet. */
-function createAllowlist(instance, clock) {
-    async function list(signal) {
-        const operation = "reading the allowlist of the public endpoint";
-        const call = { action: "DescribeSecurityPolicies", operation, parameters: {}, signal };
-        const { SecurityPolicySet } = await instance.call(call, policiesSchema);
-        return SecurityPolicySet.map((policy) => ({
-            block: policy.CidrBlock,
-            description: policy.Description,
-            index: policy.PolicyIndex,
-            version: policy.PolicyVersion,
-        }));
-    }
-    async function add(block, description, signal) {
-        const operation = `putting ${block} on the allowlist of the public endpoint`;
-        const parameters = { CidrBlock: block, Description: description };
-        const call = { action: "CreateSecurityPolicy", operation, parameters, signal };
-        await settle(operation, signal, async () => {
-            const isThere = async () => (await list(signal)).some((entry) => entry.block === block && entry.description === description);
-            // A call whose answer was lost has done its work; a second one would make a second entry, or fail over the first.
-            if (await isThere())
-                return true;
-            await instance.call(call, object({}));
-            return isThere();
-        });
-    }
-    async function removeAll(isMeant, signal) {
-        const operation = "taking an entry off the allowlist of the public endpoint";
-        let found;
-        await settle(operation, signal, async () => {
-            const all = await list(signal);
-            const meant = all.filter(({ description }) => isMeant(description));
-            found ??= meant;
-            // The last first: the places of those before it stay what they are.
-            for (const entry of meant.toReversed())
-                await remove(entry, all, operation, signal);
-            return meant.length === 0 || !(await list(signal)).some(({ description }) => isMeant(description));
-        });
-        return found ?? [];
-    }
-    /**
-     * By its address, because places change; `CidrBlock` has precedence, says the action. Only where another entry has the
-     * same address is it by place and version: then an address would not say whose is meant.
-     * https://www.tencentcloud.com/document/product/1051/50737
-     */
-    async function remove(entry, all, operation, signal) {
-        const isAlone = all.filter(({ block }) => block === entry.block).length === 1;
-        const parameters = isAlone
-            ? { CidrBlock: entry.block }
-            : { PolicyIndex: entry.index, PolicyVersion: entry.version };
-        await instance.call({ action: "DeleteSecurityPolicy", operation, parameters, signal }, object({}));
-    }
-    async function settle(operation, signal, change) {
-        for (let attempt = 1;; attempt++) {
-            try {
-                if (await change())
-                    return;
-            }
-            catch (error) {
-                signal.throwIfAborted();
-                // Somebody else's change in between makes one fail; nothing else is told apart by the codes of these actions.
-                if (attempt === attempts)
-                    throw error;
-            }
-            if (attempt === attempts)
-                break;
-            await clock.sleep(pause, signal);
-        }
-        throw vendorFailure({ host: instance.host, operation }, { problem: "TCR took the request, but its allowlist does not show the change", advice: "Run again." });
-    }
-    return { list, add, removeAll };
-}
-/** Whether one of these entries lets every address of a network in. */
-function isCovered(block, entries) {
-    const [address = "", bits = 32] = parts(block);
-    return entries.some((entry) => {
-        const [network = "", prefix = 32] = parts(entry.block);
-        if (prefix > bits)
-            return false;
-        const list = new external_node_net_.BlockList();
-        try {
-            list.addSubnet(network, prefix, "ipv4");
-            return list.check(address, "ipv4");
-        }
-        catch {
-            // Not an IPv4 network: nothing that could cover one.
-            return false;
-        }
-    });
-}
-function parts(block) {
-    const [address = "", bits = "32"] = block.split("/");
-    return [address, Number(bits)];
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-endpoint.ts
-
-
-
-/** Longest wait for the endpoint to open, in milliseconds. Terraform's provider gives it 15 minutes; it takes one or two. */
-const openingTime = 10 * 60_000;
-/** Pause between two looks at its state, in milliseconds. */
-const tcr_endpoint_pause = 5000;
-const statusSchema = object({ Status: string(), Reason: nullish(string(), "") });
-/** https://www.tencentcloud.com/document/product/1051/41106 */
-function createPublicEndpoint(instance, clock) {
-    async function look(signal) {
-        const operation = "asking for the state of the public endpoint";
-        const call = { action: "DescribeExternalEndpointStatus", operation, parameters: {}, signal };
-        return instance.call(call, statusSchema);
-    }
-    async function manage(Operation, signal) {
-        const operation = `${Operation === "Create" ? "opening" : "closing"} the public endpoint`;
-        const call = { action: "ManageExternalEndpoint", operation, parameters: { Operation }, signal };
-        await instance.call(call, object({}));
-    }
-    return {
-        state: async (signal) => (await look(signal)).Status,
-        close: (signal) => manage("Delete", signal),
-        async open(signal) {
-            if ((await look(signal)).Status === "Closed")
-                await manage("Create", signal);
-            const end = clock.now() + openingTime;
-            for (;;) {
-                const { Status, Reason } = await look(signal);
-                if (Status === "Opened")
-                    return;
-                // It may be listed as closed for a moment after the request.
-                if ((Status !== "Opening" && Status !== "Closed") || clock.now() >= end) {
-                    throw vendorFailure({ host: instance.host, operation: "opening the public endpoint" }, {
-                        problem: `its state is ${printable(Status, 40)}${Reason === "" ? "" : ` (${printable(Reason)})`}`,
-                        advice: "Look at the access control of the instance in the TCR console, and run again.",
-                    });
-                }
-                await clock.sleep(tcr_endpoint_pause, signal);
-            }
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-access.ts
-
-
-
-
-
-
-
-/** Longest wait for the registry to answer once the entry is made, in milliseconds. Nobody documents how long it takes. */
-const longestWait = 3 * 60_000;
-/** Pause between two attempts to reach the registry, in milliseconds. */
-const tcr_access_pause = 5000;
-/**
- * Pause between two looks at the allowlist during the run, in milliseconds. An entry of another run of ours that covers this
- * runner as well goes away with that run, and tools that own the list (Terraform) may take ours away.
- */
-const keepingPause = 30_000;
-/**
- * Lets the runner into an instance: reads the state of its public endpoint, opens that where it is asked for, sweeps away
- * what dead runs left, and puts the runner's addresses on the allowlist, unless an entry covers them already.
- * @throws OperationError when the registry cannot be reached afterwards.
- */
-async function letIn(closed, how, signal) {
-    const { instance, clock, log, registry } = closed;
-    const opened = await openEndpoint(closed, how, createPublicEndpoint(instance, clock), signal);
-    if (opened === "not-needed")
-        return () => Promise.resolve();
-    const allowlist = createAllowlist(instance, clock);
-    const { all } = await sweep(closed, allowlist, signal);
-    // Whoever of ours is the last to leave closes what the first had opened.
-    const endpoint = opened === "opened" || all.some((mark) => mark.endpoint);
-    if (endpoint && opened !== "opened")
-        how.noteEndpoint();
-    const description = printMark({ ...how.mark, endpoint });
-    const blocks = new Set();
-    const cover = async (until) => {
-        for (const block of blocks) {
-            if (isCovered(block, await allowlist.list(until)))
-                continue;
-            await allowlist.add(block, description, until);
-            log.info(`Put ${block} on the allowlist of ${registry} until the end of this job.`);
-        }
-    };
-    const end = clock.now() + longestWait;
-    for (;;) {
-        // Anew each time: a runner may leave by one address now and by another the next moment.
-        for (const block of await how.egress(signal))
-            blocks.add(block);
-        await cover(signal);
-        if (await how.answers(signal))
-            break;
-        if (clock.now() >= end)
-            throw unreachable(registry, blocks);
-        await clock.sleep(tcr_access_pause, signal);
-    }
-    return (until) => keep(cover, clock, log, until);
-}
-/** Opens the public endpoint where it has to be. `not-needed`: the registry is reached without it, from a private network. */
-async function openEndpoint({ registry, log }, { mode, answers, noteEndpoint }, endpoint, signal) {
-    const state = await endpoint.state(signal);
-    if (state === "Opened")
-        return "open";
-    if (await answers(signal)) {
-        log.info(`The public endpoint of ${registry} is not open, and is not needed from here.`);
-        return "not-needed";
-    }
-    if (state === "Closed") {
-        if (mode !== "endpoint") {
-            throw vendorFailure({ host: registry, operation: "letting this runner in" }, {
-                problem: "the public endpoint of the TCR instance is closed",
-                advice: "Open it in the TCR console, or set `tcr-open-access: endpoint`, which opens it for the time of the job, or run " +
-                    "this job in a network that is linked to the instance.",
-            });
-        }
-        noteEndpoint();
-        log.info(`Opening the public endpoint of ${registry} until the end of this job.`);
-    }
-    await endpoint.open(signal);
-    return state === "Closed" ? "opened" : "open";
-}
-/** Goes on after failures: the copy itself tells when the registry does not answer. */
-async function keep(cover, clock, log, signal) {
-    while (!signal.aborted) {
-        try {
-            await clock.sleep(keepingPause, signal);
-            await cover(signal);
-        }
-        catch (error) {
-            if (!signal.aborted)
-                log.debug(`looking after the allowlist: ${printable(messageOf(error))}`);
-        }
-    }
-}
-function unreachable(registry, blocks) {
-    return vendorFailure({ host: registry, operation: "letting this runner in" }, {
-        problem: `the registry does not answer, though ${[...blocks].join(", ")} may come in since ${longestWait / 60_000} minutes`,
-        advice: "If this runner leaves its network under other addresses, give them in `tcr-egress`.",
-    });
-}
-/**
- * Takes the entries of dead runs off the allowlist.
- * @returns all marks that were on it, and those that stay.
- */
-async function sweep({ registry, isOver, log }, allowlist, signal) {
-    const all = (await allowlist.list(signal)).flatMap(({ description }) => parseMark(description) ?? []);
-    const dead = new Set();
-    for (const mark of all)
-        if (!dead.has(mark.id) && (await isOver(mark)))
-            dead.add(mark.id);
-    if (dead.size > 0) {
-        const removed = await allowlist.removeAll((text) => dead.has(parseMark(text)?.id ?? ""), signal);
-        for (const { block, description } of removed) {
-            log.info(`Took ${printable(block)} off the allowlist of ${registry}, left there by "${printable(description)}".`);
-        }
-    }
-    return { all, alive: all.filter(({ id }) => !dead.has(id)) };
-}
-/**
- * Takes away what a job put there: its entries and, where the job or one before it opened the public endpoint, and no other
- * run of ours is at work, that as well.
- * @param id of the job's mark.
- * @param closesEndpoint whether the job noted that the endpoint is to be closed.
- * @throws OperationError when something stays.
- */
-async function shutOut(closed, id, closesEndpoint, signal) {
-    const { instance, clock, log, registry } = closed;
-    const endpoint = createPublicEndpoint(instance, clock);
-    const allowlist = createAllowlist(instance, clock);
-    try {
-        const removed = await allowlist.removeAll((text) => parseMark(text)?.id === id, signal);
-        for (const { block } of removed)
-            log.info(`Took ${printable(block)} off the allowlist of ${registry}.`);
-        if (!closesEndpoint)
-            return;
-        const { alive } = await sweep(closed, allowlist, signal);
-        if (alive.length > 0) {
-            const runs = alive.map(({ runId }) => runId).join(", ");
-            log.info(`Left the public endpoint of ${registry} open for run ${runs}, which closes it.`);
-            return;
-        }
-    }
-    catch (error) {
-        // A closed endpoint has no allowlist to show: the job did not come as far as opening it.
-        const isClosed = hasCode(error, "ResourceNotFound") && (await endpoint.state(signal)) === "Closed";
-        if (isClosed)
-            return;
-        throw error;
-    }
-    if ((await endpoint.state(signal)) === "Closed")
-        return;
-    await endpoint.close(signal);
-    log.info(`Closed the public endpoint of ${registry} again.`);
-}
-
-;// CONCATENATED MODULE: ./src/github/workflow-runs.ts
-
-
-
-const runSchema = object({ status: nullish(string()), run_attempt: nullish(number(), 1) });
-/**
- * Whether an attempt of a workflow run has ended, as far as GitHub says so: a run that is gone, or that the token may not
- * see (`actions: read` in a private repository), counts as going on.
- * https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
- */
-async function isRunOver({ octokit }, { owner, name }, run, log) {
-    try {
-        const answer = await octokit.rest.actions.getWorkflowRun({ owner, repo: name, run_id: Number(run.id) });
-        const { status, run_attempt } = parse(runSchema, answer.data);
-        return status === "completed" || run_attempt > run.attempt;
-    }
-    catch (error) {
-        log.debug(`the state of run ${run.id} is not known: ${printable(messageOf(error))}`);
-        return false;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/open-access.ts
-
-
-
-
-
-
-
-
-
-
-/** Longest life of a job, in milliseconds: https://docs.github.com/en/actions/reference/limits */
-const jobTime = { githubHosted: 6 * 3_600_000, selfHosted: 5 * 24 * 3_600_000 };
-/** Added to it, in milliseconds: the post step and another clock. */
-const jobTimeMargin = 30 * 60_000;
-/** Time for a registry to say anything, in milliseconds. One that shuts us out often drops what is sent to it. */
-const open_access_answerTime = 10_000;
-/**
- * Lets the runner into every TCR instance that the user wants opened, one beside the other.
- * @param saveState hands a value on to the post step, before anything is changed that this has to undo.
- * @param ended aborts when the run is over; until then the entries are looked after.
- * @returns why an instance could not be opened, by its registry; the others go on without it (P4).
- */
-async function openAccess(inputs, context, saveState, signal, ended) {
-    const failures = new Map();
-    const mode = inputs.tcrOpenAccess;
-    if (mode === undefined)
-        return failures;
-    const mark = newMark(inputs, context.clock);
-    saveState(stateNames.accessId, mark.id);
-    const endpoints = new Set();
-    const egress = createEgress(inputs.tcrEgress, context.network, context.log);
-    await Promise.all(closedInstances(inputs, context).map(async (closed) => {
-        const how = {
-            mode,
-            mark,
-            egress,
-            answers: (until) => answers(closed.registry, context.network, until),
-            noteEndpoint: () => {
-                endpoints.add(closed.registry);
-                saveState(stateNames.endpoints, JSON.stringify([...endpoints]));
-            },
-        };
-        try {
-            const keeper = await letIn(closed, how, signal);
-            void keeper(AbortSignal.any([signal, ended]));
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            context.log.error(messageOf(error));
-            failures.set(closed.registry, error instanceof Error ? error : new Error(messageOf(error)));
-        }
-    }));
-    return failures;
-}
-/**
- * Takes away what the main step of this job has opened. Tries all before it fails.
- * @returns whether nothing is left behind.
- */
-async function closeAccess(inputs, { accessId, endpoints }, context, signal) {
-    if (accessId === undefined)
-        return true;
-    const done = await Promise.all(closedInstances(inputs, context).map(async (closed) => {
-        try {
-            await shutOut(closed, accessId, endpoints.includes(closed.registry), signal);
-            return true;
-        }
-        catch (error) {
-            context.log.error(`${messageOf(error)} An entry may be left on the allowlist of ${closed.registry}: look in the TCR console for ` +
-                `"harbor-release-mirror ${accessId}", or let the next run take it away.`);
-            return false;
-        }
-    }));
-    return done.every(Boolean);
-}
-function newMark(inputs, clock) {
-    const { id: runId, attempt, githubHosted } = inputs.workflowRun;
-    const life = (githubHosted ? jobTime.githubHosted : jobTime.selfHosted) + jobTimeMargin;
-    return {
-        id: (0,external_node_crypto_.randomBytes)(4).toString("hex"),
-        runId,
-        attempt,
-        until: clock.now() + life,
-        repository: inputs.event.repository,
-        endpoint: false,
-    };
-}
-/** The instances, each once, of which the destinations are namespaces. A line that is wrong is reported where it is opened. */
-function closedInstances(inputs, context) {
-    const { tencentCloud, clock, log } = context;
-    const byRegistry = new Map();
-    for (const input of inputs.destinations) {
-        // The private domain leads past the public endpoint.
-        if (input.type !== "tcr" || /-vpc\.tencentcloudcr\.com(?::[0-9]+)?$/.test(input.registry))
-            continue;
-        if (!byRegistry.has(input.registry))
-            byRegistry.set(input.registry, input);
-    }
-    return [...byRegistry.values()].flatMap((input) => {
-        const api = tencentCloud(input.api ?? mainlandApi);
-        if (api === undefined)
-            return [];
-        try {
-            const instance = tcrInstanceOf(input, api, clock);
-            return { registry: input.registry, instance, clock, log, isOver: overTeller(inputs, context) };
-        }
-        catch (error) {
-            if (error instanceof InputError)
-                return [];
-            throw error;
-        }
-    });
-}
-/** Tells whether the job of a mark has ended: by its time, by a later attempt of its run, or by what GitHub says. */
-function overTeller(inputs, { github, clock, log }) {
-    const { repository } = inputs.event;
-    const { id, attempt } = inputs.workflowRun;
-    return async (mark) => {
-        if (mark.until < clock.now())
-            return true;
-        // The token is for this repository; of others, it knows nothing.
-        const known = repository === undefined ? undefined : repositoryIdOf(repository);
-        if (known === undefined || mark.repository !== repository)
-            return false;
-        // Another job of our own run may be at work; an earlier attempt cannot.
-        if (mark.runId === id)
-            return mark.attempt < attempt;
-        return isRunOver(github, known, { id: mark.runId, attempt: mark.attempt }, log);
-    };
-}
-/** Whether a registry answers as one: with 200, or with the 401 that asks for a login. */
-async function answers(registry, network, signal) {
-    const url = new URL("/v2/", registryOrigin(registry));
-    const until = AbortSignal.any([signal, AbortSignal.timeout(open_access_answerTime)]);
-    try {
-        const response = await network.send({ method: "GET", url, signal: until, once: true, connection: "own" });
-        await discard(response);
-        return response.status === 200 || response.status === 401;
-    }
-    catch {
-        signal.throwIfAborted();
-        return false;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/plan/selection.ts
-
-
-
-
-/**
- * The wanted versions, newest first, of all that the repository has released.
- * @param universe published versions; prereleases are among them only by the user's choice, or as the event's own release.
- * @throws InputError when a wanted version does not exist, or nothing fits.
- */
-function selection_select(selection, universe, repository) {
-    const ordered = [...universe].sort(bySemver);
-    const chosen = chosenOf(selection, ordered, repository);
-    if (chosen.length === 0) {
-        throw new InputError(`No release of ${repository} fits version "${printable(describe(selection))}". ${newestKnown(ordered)}`);
-    }
-    return chosen;
-}
-function chosenOf(selection, ordered, repository) {
-    if (selection.kind === "newest")
-        return ordered.slice(0, selection.count);
-    if (selection.kind === "range") {
-        // Whether prereleases count was decided with the universe; the range must not leave them out a second time.
-        return ordered.filter((version) => semver_default().satisfies(version.number, selection.range, { includePrerelease: true }));
-    }
-    const unknown = selection.tags.filter((tag) => !ordered.some((version) => version.tag === tag));
-    if (unknown.length > 0) {
-        throw new InputError(`${repository} has no published release ${printable(unknown.join(", "))}: a draft, a tag without a release, a prerelease without prereleases: true, or a typing error. ${newestKnown(ordered)}`);
-    }
-    return ordered.filter((version) => selection.tags.includes(version.tag));
-}
-function describe(selection) {
-    if (selection.kind === "newest")
-        return `newest:${selection.count}`;
-    return selection.kind === "range" ? selection.range : selection.tags.join(", ");
-}
-function newestKnown(ordered) {
-    const tags = ordered.slice(0, 3).map((version) => version.tag);
-    return tags.length === 0 ? "It has no published releases." : `Its newest are ${tags.join(", ")}.`;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub-login.ts
-
-
-/** The kind of a secret that a user gave. */
-function hubLoginKind(secret) {
-    if (secret.startsWith("dckr_pat_"))
-        return "personal token";
-    return secret.startsWith("dckr_oat_") ? "organisation token" : "password";
-}
-/** Whether a login is known on the routes below `/v2/namespaces` only; the older ones refuse it with 403. */
-function needsNamespaceRoutes(kind) {
-    return kind === "organisation token" || kind === "keyless";
-}
-/** What a user can do about a login that may not delete tags. */
-function deletionAdvice(kind) {
-    switch (kind) {
-        case "personal token":
-            return 'Use a personal access token with the permission "Read, Write, Delete".';
-        case "organisation token":
-            return "Give the organisation access token the scope `scope-tag-admin` on this repository.";
-        case "password":
-            return 'The user needs the right to delete here; a personal access token needs "Read, Write, Delete".';
-        case "keyless":
-            return ("Docker does not say whether a token of an OIDC connection may delete tags: give `dockerhub-token`, an organisation " +
-                "access token with `scope-tag-admin`, or set `keep=all` for this destination.");
-    }
-}
-const hubClaims = object({ scope: string() });
-/** What the API's token of a personal access token with the permission "Read, Write, Delete" says; it includes the lesser ones. */
-const deletionScope = "repo:admin";
-/**
- * Why a login cannot delete tags, as far as the Hub API's own token for it says so: that of a personal access token lists
- * its permission in the claim `scope` (https://github.com/mongodb/kingfisher/issues/202). Undefined: it can, or nothing is
- * said. The names are those of https://docs.docker.com/reference/api/hub/latest/ ("Create personal access token").
- */
-function whyNoDeletion(kind, apiToken) {
-    if (mayDelete(kind, apiToken) !== false)
-        return undefined;
-    return `The personal access token has no permission to delete. ${deletionAdvice(kind)}`;
-}
-/** Whether a login may delete tags, as far as the Hub API's own token for it says so; undefined: nothing is said. */
-function mayDelete(kind, apiToken) {
-    if (kind !== "personal token")
-        return undefined;
-    const scopes = readClaims(apiToken, hubClaims)?.scope.split(" ") ?? [];
-    const own = scopes.filter((scope) => scope.startsWith("repo:"));
-    return own.length === 0 ? undefined : own.includes(deletionScope);
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub-rate-limit.ts
-
-
-
-/** Longest wait for the rate limit, in milliseconds. A job costs money while it waits; the next run prunes as well. */
-const docker_hub_rate_limit_longestWait = 5 * 60_000;
-/** Shortest wait, in milliseconds: the time to wait for is in whole seconds, of another clock. */
-const shortestWait = 1000;
-/** How often one request is sent while Docker Hub answers 429. */
-const rateLimitAttempts = 3;
-/** Sends a request, at the pace and after the pauses that Docker Hub asks for. */
-async function sendPatiently(transport, rate, request, operation) {
-    for (let attempt = 1;; attempt++) {
-        await rate.pace(request.signal);
-        const response = await sendToVendor(transport, request, operation);
-        rate.note(response);
-        if (response.status !== 429)
-            return response;
-        await discard(response);
-        const wait = rate.waitAfter(response);
-        if (wait === undefined || wait > docker_hub_rate_limit_longestWait || attempt === rateLimitAttempts) {
-            throw rateLimitFailure(operation, wait);
-        }
-        await rate.sleep(wait, request.signal);
-    }
-}
-/**
- * The Hub API's limit on requests a minute, which each of its answers tells; it has nothing to do with pulls.
- * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
- */
-class RateLimit {
-    #clock;
-    /** When requests are counted anew, in milliseconds since the epoch; 0 while some are left. */
-    #usedUpUntil = 0;
-    constructor(clock) {
-        this.#clock = clock;
-    }
-    /** Remembers whether this was the last request for now. */
-    note(response) {
-        const reset = unixTime(response.header("x-ratelimit-reset"));
-        const isLast = response.header("x-ratelimit-remaining") === "0" && reset !== undefined;
-        this.#usedUpUntil = isLast ? reset : 0;
-    }
-    /** Waits while no request is left, instead of provoking the 429; a wait that is too long is left to the 429. */
-    async pace(signal) {
-        const wait = this.#usedUpUntil - this.#clock.now();
-        if (wait > 0 && wait <= docker_hub_rate_limit_longestWait)
-            await this.sleep(Math.max(wait, shortestWait), signal);
-        this.#usedUpUntil = 0;
-    }
-    /**
-     * Milliseconds that an answer of 429 asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the
-     * usual `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
-     */
-    waitAfter(response) {
-        const now = this.#clock.now();
-        const time = unixTime(response.header("x-retry-after"));
-        const wait = time === undefined ? parseRetryAfter(response.header("retry-after"), now) : time - now;
-        return wait === undefined ? undefined : Math.max(wait, shortestWait);
-    }
-    sleep(wait, signal) {
-        this.#usedUpUntil = 0;
-        return this.#clock.sleep(wait, signal);
-    }
-}
-/** A Unix timestamp in a header, as milliseconds since the epoch. */
-function unixTime(header) {
-    return header !== undefined && /^[0-9]{1,12}$/.test(header) ? Number(header) * 1000 : undefined;
-}
-function rateLimitFailure(operation, wait) {
-    const minutes = wait === undefined ? "" : `, and asks to wait ${Math.ceil(wait / 60_000)} minutes`;
-    return vendorFailure(operation, {
-        status: 429,
-        problem: `the Docker Hub API's rate limit is used up${minutes}`,
-        advice: "The next run deletes what is left.",
-        temporary: true,
-        retryAfterMs: wait,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub-api.ts
-
-
-
-
-
-
-
-
-/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
-const docker_hub_api_tokenLife = 9 * 60_000;
-/** Largest answer to a refused request that is read, in bytes: a reason is one line. */
-const errorLimit = 64 * 1024;
-const docker_hub_api_tokenSchema = object({ access_token: pipe(string(), minLength(1)) });
-/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
-function createHubApi(options) {
-    const { clock, log, url, kind } = options;
-    const rate = new RateLimit(clock);
-    let refused;
-    const token = leased(clock, async (signal) => {
-        // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
-        if (refused !== undefined)
-            throw refused;
-        try {
-            const value = await logIn(options, rate, signal);
-            log.mask(value);
-            return { value, until: clock.now() + docker_hub_api_tokenLife };
-        }
-        catch (error) {
-            if (error instanceof OperationError && (error.status === 401 || error.status === 403))
-                refused = error;
-            throw error;
-        }
-    });
-    async function send(path, operation, signal) {
-        const attempt = async (bearer) => {
-            const headers = { authorization: `Bearer ${bearer}` };
-            const request = { method: "DELETE", url: apiUrl(url, path), headers, signal };
-            const response = await sendPatiently(options.transport, rate, request, operation);
-            return { status: response.status, words: await wordsOf(response) };
-        };
-        const bearer = await token.get(signal);
-        const answer = await attempt(bearer);
-        if (answer.status !== 401)
-            return answer;
-        token.drop(bearer);
-        return attempt(await token.get(signal));
-    }
-    return {
-        async deleteTag(repository, tag, signal) {
-            const routes = deletionRoutes(repository, tag, kind);
-            const path = `${repository.namespace}/${repository.name}`;
-            const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
-            const answer = await firstServed(routes, (route) => send(route, operation, signal));
-            if (isSuccess(answer.status) || answer.status === 404)
-                return;
-            throw deletionFailure(operation, answer, kind);
-        },
-        whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
-        tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
-    };
-}
-function deletionFinding(kind, may) {
-    const remedy = deletionAdvice(kind);
-    if (may === true)
-        return { outcome: "ok", finding: "The Hub API says that this token may delete." };
-    if (may === false)
-        return { outcome: "missing", finding: "The Hub API says that this token may not delete.", remedy };
-    const finding = "The Hub API takes the login; whether it may delete tags, it tells only when one is deleted.";
-    return { outcome: "unknown", finding, remedy };
-}
-/**
- * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
- * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
- * needs its last slash.
- */
-function deletionRoutes(repository, tag, kind) {
-    const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
-    const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
-    const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
-    return needsNamespaceRoutes(kind) ? [current] : [current, legacy];
-}
-/** Tries routes until one knows the method and the tag; gives the last status otherwise. */
-async function firstServed(routes, send) {
-    let answer = { status: 404, words: "" };
-    for (const route of routes) {
-        answer = await send(route);
-        if (answer.status !== 404 && answer.status !== 405)
-            return answer;
-    }
-    return answer;
-}
-async function logIn(options, rate, signal) {
-    const { transport, url } = options;
-    const credential = await options.credentials(signal);
-    const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
-    const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
-    const headers = { "content-type": "application/json" };
-    const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal };
-    const response = await sendPatiently(transport, rate, request, operation);
-    const { status } = response;
-    if (isSuccess(status)) {
-        const text = await readAnswer(response, operation, signal);
-        return checkAnswer(text, docker_hub_api_tokenSchema, operation, status).access_token;
-    }
-    await discard(response);
-    if (status === 401 || status === 403)
-        throw loginRefused(operation, status, options.kind);
-    throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
-}
-function loginRefused(operation, status, kind) {
-    return vendorFailure(operation, {
-        status,
-        problem: "Docker Hub does not accept the user name and the token",
-        advice: kind === "keyless" ? deletionAdvice(kind) : docker_hub_api_loginAdvice,
-    });
-}
-const docker_hub_api_loginAdvice = "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
-    "organisation access token the user name is the organisation.";
-const wordsSchema = object({ message: optional(string()), detail: optional(string()) });
-/** The reason in an answer's body. Reads, and so frees, the response. */
-async function wordsOf(response) {
-    if (isSuccess(response.status)) {
-        await discard(response);
-        return "";
-    }
-    const words = await readJson(response, wordsSchema, errorLimit).catch(() => undefined);
-    return printable(words?.message ?? words?.detail ?? "");
-}
-function deletionFailure(operation, { status, words }, kind) {
-    const said = words === "" ? "" : ` (${words})`;
-    if (status === 401) {
-        return vendorFailure(operation, {
-            status,
-            problem: `Docker Hub does not accept its own fresh token${said}`,
-            advice: "Check that the access token in `dockerhub-token` is still active.",
-        });
-    }
-    if (/immutable/i.test(words)) {
-        return vendorFailure(operation, {
-            status,
-            problem: `the tag is immutable${said}`,
-            advice: "Immutable tags cannot be deleted: change the tag mutability settings of the repository on Docker Hub, or set " +
-                "`keep=all` for this destination.",
-        });
-    }
-    // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
-    if (status === 403 || status === 500) {
-        return vendorFailure(operation, {
-            status,
-            problem: `Docker Hub does not let this token delete the tag${said}`,
-            advice: `${deletionAdvice(kind)} Also see that the tag is not immutable by the repository's settings.`,
-        });
-    }
-    return vendorFailure(operation, { status, problem: `Docker Hub did not delete the tag${said}` });
-}
-function isSuccess(status) {
-    return status >= 200 && status < 300;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub.ts
-
-
-
-
-
-const hubApi = new URL("https://hub.docker.com");
-/**
- * A namespace of Docker Hub. Asks for the login once, to tell whether tags can be deleted; sends nothing.
- * @throws InputError when the namespace has more than one part.
- */
-async function createDockerHubDestination(options) {
-    const { input, login, transport, clock, log } = options;
-    const name = printNamespace(input);
-    if (input.path.includes("/")) {
-        throw new InputError(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
-    }
-    const given = login === undefined ? options.keyless : () => Promise.resolve(login);
-    const credentials = given ?? options.dockerCredentials;
-    const place = { registry: input.registry, path: input.path, name, credentials };
-    // Repositories are made by the first push, so there is nothing to prepare.
-    const prepare = () => Promise.resolve();
-    // A keyless login is exchanged when it is needed; whatever comes of it then has its own words.
-    const kind = given !== undefined && login === undefined ? "keyless" : await hubLogin(credentials);
-    if (typeof kind !== "string") {
-        const { unusable } = kind;
-        return {
-            ...place,
-            prepare,
-            deletion: "unavailable",
-            deletionUnavailable: unusable,
-            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: unusable })),
-        };
-    }
-    const url = input.api ?? hubApi;
-    const api = createHubApi({ transport, clock, log, url, kind, credentials: presentLogin(credentials) });
-    return {
-        ...place,
-        prepare,
-        deletion: "by-tag",
-        whyNoDeletion: (signal) => api.whyNoDeletion(signal),
-        tryDeletion: (signal) => api.tryDeletion(signal),
-        deleteTags: (repository, tags, signal) => deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
-    };
-}
-/** What kind of login there is for the Hub API, or why there is none that it takes. */
-async function hubLogin(credentials) {
-    const advice = "set `dockerhub-username` and `dockerhub-token`.";
-    try {
-        const credential = await credentials();
-        if (credential === undefined)
-            return { unusable: `Deleting tags on Docker Hub needs a login: ${advice}` };
-        if (credential.identityToken === undefined)
-            return hubLoginKind(credential.password);
-        const unusable = `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
-        return { unusable };
-    }
-    catch (error) {
-        // The same error meets the first push; here it must not take other destinations along.
-        const why = printable(messageOf(error));
-        return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
-    }
-}
-/** Credentials that have been there before: a configuration does not lose its login on the way. */
-function presentLogin(credentials) {
-    return async (signal) => {
-        const credential = await credentials(signal);
-        if (credential === undefined)
-            throw new InputError("The login for Docker Hub is not there any more.");
-        return credential;
-    };
-}
-async function deleteTags(api, repository, tags, signal) {
-    const [namespace = "", name = ""] = repository.split("/");
-    const deletions = [];
-    // One after the other: the Hub API counts requests per minute.
-    for (const tag of tags) {
-        try {
-            await api.deleteTag({ namespace, name }, tag, signal);
-            deletions.push({ tag, failure: undefined });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            deletions.push({ tag, failure: messageOf(error) });
-        }
-    }
-    return deletions;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/deletion/route.ts
-
-
-/** One tag after the other, so that tags of one digest meet a settled registry. A failure is that of its tag only. */
-function oneByOne(deleteTag) {
-    return async (repository, tags, signal) => {
-        const deletions = [];
-        for (const tag of tags) {
-            try {
-                deletions.push({ tag: tag.tag, failure: await deleteTag(repository, tag, signal) });
-            }
-            catch (error) {
-                signal.throwIfAborted();
-                deletions.push({ tag: tag.tag, failure: messageOf(error) });
-            }
-        }
-        return deletions;
-    };
-}
-/**
- * No way to delete tags. The plan leaves them with this reason: what is wanted is copied all the same, because nothing of it
- * depends on old versions going.
- */
-function noRoute(reason) {
-    return {
-        deletion: "unavailable",
-        deletionUnavailable: reason,
-        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
-    };
-}
-/** The login for a vendor's own API, which takes user name and password, or in words why there is none. */
-async function apiCredential(credentials, api) {
-    try {
-        const credential = await credentials();
-        if (credential === undefined)
-            return `${api} needs a login: log in to this registry in an earlier step.`;
-        if (credential.password !== "")
-            return credential;
-        return `${api} takes no identity token, which is what the Docker configuration holds: log in with user and password.`;
-    }
-    catch (error) {
-        // The same error meets the first push; here it must not take other destinations along.
-        return `${api} needs a login, which could not be read: ${printable(messageOf(error))}`;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/destinations/deletion/artifactory.ts
-
-
-
-
-/**
- * Tag deletion by Artifactory's API: a tag is a folder there, which goes alone. Its registry API answers 406
- * (https://github.com/containers/image/issues/1009).
- * https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories
- */
-async function artifactoryRoute(options) {
-    const usable = await apiCredential(options.credentials, "Deleting tags by Artifactory's API");
-    if (typeof usable === "string")
-        return noRoute(usable);
-    return {
-        deletion: "by-tag",
-        deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
-    };
-}
-async function deleteTag({ url, credentials, transport, resolve }, repository, tag, signal) {
-    const operation = { host: url.host, repository, operation: `deleting the tag ${tag}` };
-    const credential = await credentials(signal);
-    const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
-    const request = {
-        method: "DELETE",
-        url: apiUrl(url, `/artifactory/${repository}/${tag}`),
-        headers,
-        signal,
-    };
-    const response = await sendToVendor(transport, request, operation);
-    const { status } = response;
-    if (status === 200 || status === 204)
-        return discard(response).then(() => undefined);
-    if (status !== 404) {
-        const advice = "The user needs the permission Delete on this repository.";
-        throw await vendorRefusal(response, operation, signal, advice);
-    }
-    await discard(response);
-    // The path of the API is that of the registry only where the repository is the first part of it.
-    if ((await resolve(repository, tag, signal)) === undefined)
-        return undefined;
-    return (`Artifactory's API does not know ${repository}/${tag}: name the destination with its Docker repository as the first ` +
-        "part of the path, or set `keep=all` for it.");
-}
-
-;// CONCATENATED MODULE: ./src/destinations/deletion/azure.ts
-
-
-
-/**
- * Azure's own deletion of a tag, on the registry's host and with its tokens: the tag goes alone, its manifest stays.
- * https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag
- */
-function azureRoute(client) {
-    return {
-        deletion: "by-tag",
-        deleteTags: oneByOne(async (repository, { tag }, signal) => {
-            const response = await client.expect({
-                method: "DELETE",
-                target: `/acr/v1/${repository}/_tags/${tag}`,
-                scopes: [{ repository, actions: mannersOf(client.vendor).deleting }],
-                operation: `deleting the tag ${tag}`,
-                signal,
-            }, 200, 202, 404);
-            await discard(response);
-            return undefined;
-        }),
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/aws-signature.ts
-
-/**
- * Signature Version 4 of AWS, for a request to the path `/` without a query, which is the only kind that is made here.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
- */
-const aws_signature_algorithm = "AWS4-HMAC-SHA256";
-/** The headers to send: those given, the time, the token of a temporary key, and the signature over all of them. */
-function aws_signature_signedHeaders(request, key) {
-    const time = new Date(request.now).toISOString().replace(/[-:]|\.[0-9]{3}/g, "");
-    const headers = {
-        ...request.headers,
-        "x-amz-date": time,
-        ...(key.sessionToken === undefined ? {} : { "x-amz-security-token": key.sessionToken }),
-    };
-    const names = Object.keys(headers).sort();
-    const lines = names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/ +/g, " ")}\n`);
-    const canonical = [request.method, "/", "", lines.join(""), names.join(";"), aws_signature_sha256(request.body)];
-    const day = time.slice(0, 8);
-    const scope = [day, request.region, request.service, "aws4_request"];
-    const toSign = [aws_signature_algorithm, time, scope.join("/"), aws_signature_sha256(canonical.join("\n"))].join("\n");
-    // The key is narrowed to the day, the region and the service before it signs anything.
-    const signingKey = scope.reduce(aws_signature_hmac, `AWS4${key.secretAccessKey}`);
-    const signature = aws_signature_hmac(signingKey, toSign).toString("hex");
-    const credential = `${key.accessKeyId}/${scope.join("/")}`;
-    return {
-        ...headers,
-        authorization: `${aws_signature_algorithm} Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
-    };
-}
-function aws_signature_sha256(text) {
-    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
-}
-function aws_signature_hmac(key, text) {
-    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
-}
-
-;// CONCATENATED MODULE: ./src/destinations/ecr-api.ts
-
-
-
-
-
-/** Most images of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html */
-const deletionLimit = 100;
-const deletionSchema = object({
-    failures: optional(array(object({
-        imageId: optional(object({ imageTag: optional(string()) })),
-        failureCode: optional(string(), ""),
-        failureReason: optional(string(), ""),
-    })), []),
-});
-const registryHost = /^([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)$/;
-/** Account, region and API of a private registry, by its host; undefined for another host. */
-function ecrRegistry(host) {
-    const [, account, region, domain] = registryHost.exec(host) ?? [];
-    if (account === undefined || region === undefined)
-        return undefined;
-    return { account, region, url: new URL(`https://api.ecr.${region}.${domain}`) };
-}
-function createEcrApi(options) {
-    const { account: registryId } = options;
-    return {
-        deleteTags: async (repository, tags, signal) => {
-            const operation = naming(options, repository, "deleting tags");
-            const imageIds = tags.map((imageTag) => ({ imageTag }));
-            const body = { registryId, repositoryName: repository, imageIds };
-            const response = await call(options, "BatchDeleteImage", body, operation, signal);
-            if (response.status !== 200) {
-                const failure = await ecr_api_refusal(response, operation, "ecr:BatchDeleteImage", signal);
-                if (failure.details.code === "RepositoryNotFoundException")
-                    return new Map();
-                throw failure;
-            }
-            const text = await readAnswer(response, operation, signal);
-            const { failures } = checkAnswer(text, deletionSchema, operation, response.status);
-            const left = failures.filter(({ failureCode }) => failureCode !== "ImageNotFound");
-            return new Map(left.map(({ imageId, failureCode, failureReason }) => [
-                imageId?.imageTag ?? "",
-                printable(`Amazon ECR did not delete it: ${failureCode} ${failureReason}`),
-            ]));
-        },
-        createRepository: async (repository, signal) => {
-            const operation = naming(options, repository, "making the repository");
-            const body = { registryId, repositoryName: repository };
-            const response = await call(options, "CreateRepository", body, operation, signal);
-            if (response.status === 200)
-                return discard(response).then(() => true);
-            const failure = await ecr_api_refusal(response, operation, "ecr:CreateRepository", signal);
-            if (failure.details.code === "RepositoryAlreadyExistsException")
-                return true;
-            if (failure.details.code === "AccessDeniedException")
-                return false;
-            throw failure;
-        },
-        hasRepository: async (repository, signal) => {
-            const operation = naming(options, repository, "looking for the repository");
-            const body = { registryId, repositoryNames: [repository] };
-            const response = await call(options, "DescribeRepositories", body, operation, signal);
-            if (response.status === 200)
-                return discard(response).then(() => true);
-            const failure = await ecr_api_refusal(response, operation, "ecr:DescribeRepositories", signal);
-            if (failure.details.code === "RepositoryNotFoundException")
-                return false;
-            throw failure;
-        },
-    };
-}
-function naming({ url }, repository, operation) {
-    return { host: url.host, repository, operation };
-}
-/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html (JSON protocol, version 2015-09-21) */
-function call({ key, region, url, transport, clock }, action, input, operation, signal) {
-    const body = JSON.stringify(input);
-    const signed = aws_signature_signedHeaders({
-        method: "POST",
-        region,
-        service: "ecr",
-        headers: {
-            "content-type": "application/x-amz-json-1.1",
-            host: url.host,
-            "x-amz-target": `AmazonEC2ContainerRegistry_V20150921.${action}`,
-        },
-        body,
-        now: clock.now(),
-    }, key);
-    // The transport writes this one itself, from the URL.
-    const { host: _host, ...headers } = signed;
-    return sendToVendor(transport, { method: "POST", url: new URL("/", url), headers, body, signal }, operation);
-}
-function ecr_api_refusal(response, operation, action, signal) {
-    const advice = `The AWS key of the environment needs \`${action}\` on this repository.`;
-    return vendorRefusal(response, operation, signal, advice);
-}
-
-;// CONCATENATED MODULE: ./src/destinations/deletion/ecr.ts
-
-
-/** Tag deletion by the API of Amazon ECR: a tag goes alone, and with the last one its image. */
-function ecrRoute(api) {
-    return {
-        deletion: "by-tag",
-        deleteTags: async (repository, tags, signal) => {
-            const deletions = [];
-            for (let start = 0; start < tags.length; start += deletionLimit) {
-                const some = tags.slice(start, start + deletionLimit);
-                deletions.push(...(await deleteSome(api, repository, some, signal)));
-            }
-            return deletions;
-        },
-    };
-}
-async function deleteSome(api, repository, tags, signal) {
-    const names = tags.map(({ tag }) => tag);
-    try {
-        const left = await api.deleteTags(repository, names, signal);
-        return names.map((tag) => ({ tag, failure: left.get(tag) }));
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        return names.map((tag) => ({ tag, failure: messageOf(error) }));
-    }
-}
-
-;// CONCATENATED MODULE: ./src/destinations/deletion/harbor.ts
-
-
-
-
-
-
-const artifactSchema = object({
-    digest: pipe(string(), regex(/^sha256:[0-9a-f]{64}$/)),
-    tags: optional(nullable(array(object({ name: string() })))),
-});
-const harbor_advice = 'The robot needs "Delete Tag", "Read Artifact" and "Delete Artifact" on this project.';
-/**
- * Tag deletion by Harbor's API, with the login of the registry by Basic: its tokens for the registry are not taken there
- * (https://github.com/goharbor/harbor/issues/20738). By the registry API, Harbor deletes by digest only, with all tags.
- * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
- */
-async function harborRoute(options) {
-    const usable = await apiCredential(options.credentials, "Deleting tags by Harbor's API");
-    if (typeof usable === "string")
-        return noRoute(usable);
-    return {
-        deletion: "by-tag",
-        tryDeletion: (signal, repository) => tryDeletion(options, repository, signal),
-        deleteTags: oneByOne((repository, { tag }, signal) => harbor_deleteTag(options, repository, tag, signal)),
-    };
-}
-/** Deletes the tag, and its artifact where no tag is left on it: else the space would never be free again. */
-async function harbor_deleteTag(options, repository, tag, signal) {
-    const artifacts = artifactsPath(repository);
-    const call = harborCalls(options, repository, signal);
-    const artifact = await call.artifact(`${artifacts}/${tag}`, `looking up the tag ${tag}`);
-    if (artifact === undefined)
-        return undefined;
-    await call.remove(`${artifacts}/${tag}/tags/${tag}`, `deleting the tag ${tag}`);
-    try {
-        const left = await call.artifact(`${artifacts}/${artifact.digest}`, `looking up ${artifact.digest}`);
-        if (left !== undefined && (left.tags ?? []).length === 0)
-            await call.remove(`${artifacts}/${artifact.digest}`, `deleting ${artifact.digest}`);
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        // The tag is gone, which is what was asked for. An artifact that an index holds, for one, has to stay.
-        options.log.warning(`The tag ${repository}:${tag} is gone, but what it pointed to stays: ${messageOf(error)}`);
-    }
-    return undefined;
-}
-/** Looks for an artifact, as a deletion begins; a tag of this name is hardly there, and only looked at if it is. */
-async function tryDeletion(options, repository, signal) {
-    const path = `${artifactsPath(repository)}/latest`;
-    await harborCalls(options, repository, signal).artifact(path, "looking up the tag latest");
-    const finding = "Harbor's API takes the login and lets it read artifacts; whether it may delete, it tells only when a tag is deleted.";
-    return { outcome: "unknown", finding, remedy: harbor_advice };
-}
-function harborCalls(options, repository, signal) {
-    const { url, transport, credentials } = options;
-    const send = async (method, path, operation) => {
-        const credential = await credentials(signal);
-        const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
-        return sendToVendor(transport, { method, url: apiUrl(url, path), headers, signal }, operation);
-    };
-    const naming = (operation) => ({ host: url.host, repository, operation });
-    return {
-        artifact: async (path, operation) => {
-            const named = naming(operation);
-            const response = await send("GET", `${path}?with_tag=true`, named);
-            if (response.status === 404)
-                return discard(response).then(() => undefined);
-            if (response.status !== 200)
-                throw await harborRefusal(response, named, signal);
-            const text = await readAnswer(response, named, signal);
-            return checkAnswer(text, artifactSchema, named, response.status);
-        },
-        remove: async (path, operation) => {
-            const named = naming(operation);
-            const response = await send("DELETE", path, named);
-            if (response.status !== 200 && response.status !== 404)
-                throw await harborRefusal(response, named, signal);
-            await discard(response);
-        },
-    };
-}
-/** 412: an immutable tag, or an artifact that an index holds; Harbor says which. */
-function harborRefusal(response, operation, signal) {
-    const mayNot = response.status === 401 || response.status === 403;
-    return vendorRefusal(response, operation, signal, mayNot ? harbor_advice : undefined);
-}
-/** The project is the first part; the slashes of the rest are encoded twice, as the API wants them. */
-function artifactsPath(path) {
-    const slash = path.indexOf("/");
-    const repository = encodeURIComponent(encodeURIComponent(path.slice(slash + 1)));
-    return `/api/v2.0/projects/${path.slice(0, slash)}/repositories/${repository}/artifacts`;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/deletion/packages.ts
-
-
-
-
-/** A version of a package is a manifest: its name is the digest, its tags are all that point to it. */
-const versionSchema = object({
-    id: pipe(number(), integer()),
-    name: string(),
-    metadata: optional(object({ container: optional(object({ tags: array(string()) }), { tags: [] }) }), { container: { tags: [] } }),
-});
-/** Versions asked for at a time: the most that the API gives. */
-const packages_pageSize = 100;
-/** Most pages that are read: ten thousand manifests of one image. */
-const packages_pageLimit = 100;
-const packages_advice = "The token that is logged in to this registry needs `packages: write` and the role Admin on the package (a classic token: " +
-    "`delete:packages` and `read:packages`).";
-/**
- * Tag deletion at GitHub's registry, which has none of its own: the packages API deletes a version, with all its tags.
- * https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package
- */
-async function packagesRoute(options) {
-    const usable = await apiCredential(options.credentials, "Deleting tags by GitHub's packages API");
-    if (typeof usable === "string")
-        return noRoute(usable);
-    return {
-        deletion: "shared-digest-unsafe",
-        deleteTags: (repository, tags, signal) => packages_deleteTags(options, repository, tags, signal),
-    };
-}
-async function packages_deleteTags(options, repository, tags, signal) {
-    const api = packageApi(options, repository, signal);
-    const versions = await api.versions();
-    const going = new Set(tags.map(({ tag }) => tag));
-    const deleted = new Set();
-    const deleteTag = async ({ tag, digest }) => {
-        const version = versions.find(({ metadata }) => metadata.container.tags.includes(tag));
-        if (version === undefined || deleted.has(version.id))
-            return undefined;
-        if (digest !== undefined && version.name !== digest)
-            return `The tag ${repository}:${tag} has moved since the plan was made: it was left alone. Run again.`;
-        const other = version.metadata.container.tags.find((name) => !going.has(name));
-        if (other !== undefined)
-            return `The packages API deletes ${repository}:${tag} only together with the tag ${other}, which stays.`;
-        await api.remove(version, tag);
-        deleted.add(version.id);
-        return undefined;
-    };
-    return oneByOne((_repository, tag) => deleteTag(tag))(repository, tags, signal);
-}
-function packageApi(options, repository, signal) {
-    const { url, credentials, transport } = options;
-    const slash = repository.indexOf("/");
-    const owner = repository.slice(0, slash);
-    const name = encodeURIComponent(repository.slice(slash + 1));
-    // An owner is an organisation or a user, and its name does not say which.
-    const places = [`/orgs/${owner}`, `/users/${owner}`];
-    let place = places[0] ?? "";
-    const naming = (operation) => ({ host: url.host, repository, operation });
-    async function send(method, path, operation) {
-        const credential = await credentials(signal);
-        const headers = {
-            accept: "application/vnd.github+json",
-            "x-github-api-version": "2022-11-28",
-            ...(credential === undefined ? {} : { authorization: `Bearer ${credential.password}` }),
-        };
-        const target = apiUrl(url, `${place}/packages/container/${name}/versions${path}`);
-        return sendToVendor(transport, { method, url: target, headers, signal }, operation);
-    }
-    async function page(number) {
-        const operation = naming("listing the versions of the package");
-        const response = await send("GET", `?per_page=${packages_pageSize}&page=${number}`, operation);
-        if (response.status === 404)
-            return discard(response).then(() => undefined);
-        if (response.status !== 200)
-            throw await vendorRefusal(response, operation, signal, packages_advice);
-        const text = await readAnswer(response, operation, signal);
-        return checkAnswer(text, array(versionSchema), operation, response.status);
-    }
-    return {
-        versions: async () => {
-            let first;
-            for (const candidate of places) {
-                place = candidate;
-                first = await page(1);
-                if (first !== undefined)
-                    break;
-            }
-            const versions = [...(first ?? [])];
-            for (let number = 2; versions.length === (number - 1) * packages_pageSize; number += 1) {
-                if (number > packages_pageLimit) {
-                    const problem = `the package has more than ${packages_pageLimit * packages_pageSize} versions`;
-                    throw vendorFailure(naming("listing the versions of the package"), { problem });
-                }
-                versions.push(...((await page(number)) ?? []));
-            }
-            return versions;
-        },
-        remove: async ({ id }, tag) => {
-            const operation = naming(`deleting the tag ${tag}`);
-            const response = await send("DELETE", `/${id}`, operation);
-            if (response.status !== 204 && response.status !== 404)
-                throw await vendorRefusal(response, operation, signal, packages_advice);
-            await discard(response);
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/deletion/registry-api.ts
-
-
-
-/**
- * The registry's own API. Where a registry does not delete by tag, it is done by digest, which takes every tag of that
- * digest along.
- * @param alone whether the registry is known to delete a tag by its name, and no other with it. Then no digests are looked up
- * for the plan, and where it turns out not to, nothing is deleted.
- */
-function registryRoute(deleter, alone = false) {
-    return {
-        deletion: alone ? "by-tag" : "shared-digest-unsafe",
-        tryDeletion: (signal, repository, exists) => registry_api_tryDeletion(deleter, { repository, exists, alone }, signal),
-        deleteTags: oneByOne((repository, tag, signal) => registry_api_deleteTag(deleter, repository, tag, signal)),
-    };
-}
-/**
- * Asks for a token for deleting, and has a manifest deleted that nobody has: its digest is that of random bytes. The
- * specification has 404 for it where manifests can be deleted, and another status where not.
- */
-async function registry_api_tryDeletion(deleter, { repository, exists, alone, }, signal) {
-    const remedy = `Check that the login may delete: its token needs ${deleter.needed.join(", ")} on ${repository}.`;
-    if (!exists) {
-        const finding = "There is no repository of this release yet, so nothing that deleting could be tried on.";
-        return { outcome: "unknown", finding, remedy };
-    }
-    const granted = await deleter.granted(repository, signal);
-    const denied = deleter.needed.filter((action) => granted?.includes(action) === false);
-    if (denied.length > 0)
-        return {
-            outcome: "missing",
-            finding: `The token that the login gets lacks ${denied.join(", ")}.`,
-            remedy,
-        };
-    const nobodys = digestOf((0,external_node_crypto_.randomBytes)(32));
-    if ((await deleter.deleteManifest(repository, nobodys, signal)) !== "unsupported")
-        return {
-            outcome: "ok",
-            finding: "The registry lets this login delete: tried with a digest that nobody has.",
-        };
-    // Where a tag goes by its name, no digest has to.
-    if (alone)
-        return { outcome: "unknown", finding: "The registry deletes by tag only; nothing was tried.", remedy };
-    return { outcome: "missing", finding: "The registry does not delete manifests.", remedy: settingAdvice };
-}
-const settingAdvice = "Allow deletion in its settings (distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.";
-/**
- * Deletes a tag by its name, or else by its digest.
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
- * @returns why the tag is still there, or undefined when it is gone.
- */
-async function registry_api_deleteTag(deleter, repository, { tag, digest }, signal) {
-    if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported")
-        return undefined;
-    const current = await deleter.resolve(repository, tag, signal);
-    if (current === undefined)
-        return undefined;
-    if (digest === undefined) {
-        return `The registry does not delete ${repository}:${tag} by its tag, and its digest was not looked up for the plan.`;
-    }
-    if (current !== digest) {
-        return (`The tag ${repository}:${tag} has moved to ${current} since the plan was made, and the registry deletes by digest ` +
-            "only: it was left alone. Run again.");
-    }
-    if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported")
-        return undefined;
-    return `The registry deletes ${repository}:${tag} neither by tag nor by digest. ${settingAdvice}`;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry.ts
-
-
-
-
-
-
-
-
-
-
-
-
-/** GitHub's REST API, which also serves the packages of its registry. */
-const githubApi = new URL("https://api.github.com");
-/**
- * A namespace of any registry that is logged in to by the Docker configuration. Asks for the login where the deletion of
- * tags depends on it; sends nothing.
- */
-async function createRegistryDestination(options) {
-    const { input, credentials, log } = options;
-    const api = ecrApiOf(options);
-    const { route } = options.client.vendor.deletion;
-    return {
-        registry: input.registry,
-        path: input.path,
-        name: printNamespace(input),
-        credentials,
-        ...(await deletionRoute(route, api, options)),
-        ...(api === undefined
-            ? {}
-            : { preview: (signal, repository) => previewRepository(api, repository, signal) }),
-        prepare: async (signal, repositories = []) => {
-            if (api !== undefined)
-                await makeRepositories(api, repositories, log, signal);
-        },
-    };
-}
-/** How tags are deleted, for each route of the table of registries. */
-async function deletionRoute(route, ecr, { input, client, credentials, transport, log }) {
-    const { vendor, origin: url } = client;
-    const deleter = tagDeleterOf(client);
-    switch (route) {
-        case "harbor":
-            return harborRoute({ url, credentials, transport, log });
-        case "acr":
-            return azureRoute(client);
-        case "artifactory":
-            return artifactoryRoute({ url, credentials, transport, resolve: deleter.resolve });
-        case "packages":
-            return packagesRoute({ url: input.api ?? githubApi, credentials, transport });
-        case "ecr":
-            return ecr === undefined ? noRoute(withoutAwsKey) : ecrRoute(ecr);
-        case "none":
-            return noRoute(`${vendor.name}: ${vendor.deletion.text}`);
-        // Docker Hub and TCR have destinations of their own; who asks for `type=registry` there means this.
-        case "docker-hub":
-        case "tcr":
-        case "registry":
-            return registryRoute(deleter, vendor.deletion.alone);
-    }
-}
-const withoutAwsKey = "Amazon ECR deletes tags by its own API only, which takes no Docker login: set `AWS_ACCESS_KEY_ID` and " +
-    "`AWS_SECRET_ACCESS_KEY` in the environment, as aws-actions/configure-aws-credentials does.";
-/** The API of a private Amazon registry; undefined elsewhere, and without a key for it. */
-function ecrApiOf(options) {
-    const { input, awsKey: key, client, transport, clock } = options;
-    if (client.vendor.deletion.route !== "ecr" || key === undefined)
-        return undefined;
-    const found = ecrRegistry(input.registry);
-    const url = input.api ?? found?.url;
-    // Another host than Amazon's names no region; the one that signs is then the first of AWS.
-    const { account, region = "us-east-1" } = found ?? {};
-    return url === undefined ? undefined : createEcrApi({ key, account, region, url, transport, clock });
-}
-/**
- * Whether `makeRepositories` has something to do; whether it may, nobody tells before. A key that may not ask is no reason not
- * to push.
- */
-async function previewRepository(api, repository, signal) {
-    const subject = "repository";
-    try {
-        if (await api.hasRepository(repository, signal))
-            return { subject, there: true, outcome: "ok", finding: `The repository ${repository} is there.` };
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        return { subject, there: true, outcome: "unknown", finding: messageOf(error) };
-    }
-    return {
-        subject,
-        there: false,
-        outcome: "unknown",
-        finding: `There is no repository ${repository} yet; a run makes it.`,
-        remedy: "The AWS key of the environment needs `ecr:CreateRepository` for that.",
-    };
-}
-/**
- * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else altogether, is
- * no reason not to push: the repositories can be there, and where one is not, the push tells.
- */
-async function makeRepositories(api, repositories, log, signal) {
-    for (const repository of repositories) {
-        try {
-            if (await api.createRepository(repository, signal))
-                continue;
-            log.warning("The AWS key of the environment has no right to make repositories (`ecr:CreateRepository`); those that are there are used.");
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            log.warning(`The repositories that are there are used: ${messageOf(error)}`);
-        }
-        return;
-    }
-}
-/** Deletion by the registry's own API. */
-function tagDeleterOf(client) {
-    const { deleting: needed } = mannersOf(client.vendor);
-    return {
-        deleteManifest: (repository, reference, signal) => new Repository(client, repository).deleteManifest(reference, signal),
-        resolve: async (repository, tag, signal) => (await new Repository(client, repository).resolve(tag, signal))?.digest,
-        granted: (repository, signal) => client.granted({ repository, actions: needed }, signal),
-        needed,
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-personal-tags.ts
-
-
-
-/** Tags in one `BatchDeleteImagePersonal`. No limit is documented; that of the Enterprise edition's action is kept to. */
-const tcr_personal_tags_batchSize = 20;
-/** Largest page of `DescribeImagePersonal`. */
-const tcr_personal_tags_pageLimit = 100;
-/** Most pages that are read for one tag: 10,000 tags whose names contain it, and an end to a server that invents new ones. */
-const tcr_personal_tags_mostPages = 100;
-const tcr_personal_tags_imagesSchema = object({
-    Data: object({ TagInfo: nullish(array(object({ TagName: string() })), []) }),
-});
-/**
- * The tags of one repository of the Personal edition.
- * @param path `namespace/repository`.
- */
-function personalTags({ api, region }, clock, path) {
-    async function request(tags, signal) {
-        const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
-        const parameters = { RepoName: path, Tags: tags };
-        const call = {
-            action: "BatchDeleteImagePersonal",
-            operation,
-            repository: path,
-            region,
-            parameters,
-            signal,
-        };
-        await api.call(call, object({}));
-    }
-    /** The tag is a search text here; offsets are true ones, unlike the Enterprise edition's. */
-    async function isListed(tag, signal) {
-        const operation = `reading back the tag ${tag}`;
-        const seen = new Set();
-        for (let page = 0; page < tcr_personal_tags_mostPages; page++) {
-            const parameters = { RepoName: path, Tag: tag, Limit: tcr_personal_tags_pageLimit, Offset: page * tcr_personal_tags_pageLimit };
-            const call = {
-                action: "DescribeImagePersonal",
-                operation,
-                repository: path,
-                region,
-                parameters,
-                signal,
-            };
-            const names = (await api.call(call, tcr_personal_tags_imagesSchema)).Data.TagInfo.map(({ TagName }) => TagName);
-            if (names.includes(tag))
-                return true;
-            if (names.every((name) => seen.has(name)))
-                return false;
-            for (const name of names)
-                seen.add(name);
-        }
-        return false;
-    }
-    async function isListedAtAll(tag, signal) {
-        try {
-            return await isListed(tag, signal);
-        }
-        catch (error) {
-            // The repository went away with its last tag.
-            if (hasCode(error, "ResourceNotFound"))
-                return false;
-            throw error;
-        }
-    }
-    const judge = (error) => (hasCode(error, "ResourceNotFound") ? "gone" : "failed");
-    const explain = (error) => error;
-    const deletion = { path, batchSize: tcr_personal_tags_batchSize, clock, request, isListed: isListedAtAll, judge, explain };
-    return { delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-personal.ts
-
-
-
-
-
-
-
-/**
- * Regions of the Personal edition by the first label of their hosts. The eight regions of the mainland share one host, and
- * an account's content there is one.
- * https://github.com/tkestack/image-transfer/blob/main/pkg/apis/ccrapis/ccrapi.go
- */
-const regions = new Map([
-    ["ccr", "ap-guangzhou"],
-    ["hkccr", "ap-hongkong"],
-    ["sgccr", "ap-singapore"],
-    ["jpccr", "ap-tokyo"],
-    ["krccr", "ap-seoul"],
-    ["inccr", "ap-mumbai"],
-    ["thccr", "ap-bangkok"],
-    ["caccr", "na-toronto"],
-    ["uswccr", "na-siliconvalley"],
-    ["useccr", "na-ashburn"],
-    ["deccr", "eu-frankfurt"],
-    ["ruccr", "eu-moscow"],
-    ["szjrccr", "ap-shenzhen-fsi"],
-    ["shjrccr", "ap-shanghai-fsi"],
-    ["bjjrccr", "ap-beijing-fsi"],
-]);
-/**
- * The region of a Personal edition, by its attribute or its host.
- * @throws InputError when neither tells it.
- */
-function personalRegion(input) {
-    const [, prefix = ""] = /^([a-z]+)\.ccs\.tencentyun\.com(?::[0-9]+)?$/.exec(input.registry) ?? [];
-    const region = input.region ?? regions.get(prefix);
-    if (region !== undefined)
-        return region;
-    const place = printNamespace(input);
-    throw new InputError(`${place}: the host does not tell the region: add it, for example \`${place},region=ap-guangzhou\``);
-}
-/**
- * A namespace of Tencent Container Registry, Personal edition. Its API makes no registry logins, so there is a login beside
- * the key. Asks for the login once, to say early what it cannot do; sends nothing.
- * @throws InputError when the region is not known.
- */
-async function createTcrPersonalDestination(options) {
-    const { input, api, credentials, clock, log } = options;
-    const place = { registry: input.registry, path: input.path, name: printNamespace(input), credentials };
-    const region = personalRegion(input);
-    if (input.path.includes("/")) {
-        throw new InputError(`${place.name}: a namespace of TCR Personal has one part, as in ccr.ccs.tencentyun.com/goharbor`);
-    }
-    if (api === undefined) {
-        // A credential helper that fails is reported where the login is needed.
-        const reason = noDeletionReason((await credentials().catch(() => undefined))?.username);
-        return {
-            ...place,
-            deletion: "unavailable",
-            deletionUnavailable: reason,
-            prepare: () => Promise.resolve(),
-            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
-        };
-    }
-    const personal = { api, region };
-    return {
-        ...place,
-        // As with the Enterprise edition: whether other tags of the digest stay, Tencent does not document.
-        deletion: "shared-digest-unsafe",
-        prepare: async (signal) => {
-            await needLogin(credentials, input.registry, signal);
-            await tcr_personal_ensureNamespace(personal, input, log, signal);
-        },
-        preview: (signal) => tcr_personal_previewNamespace(personal, input.path, signal),
-        deleteTags: (repository, tags, signal) => {
-            const names = tags.map(({ tag }) => tag);
-            return personalTags(personal, clock, repository).delete(names, signal);
-        },
-    };
-}
-/** Says before the first push what else a key is taken for: the Personal edition has no action that makes a login. */
-async function needLogin(credentials, registry, signal) {
-    if ((await credentials(signal)) !== undefined)
-        return;
-    throw vendorFailure({ host: registry, operation: "signing in" }, {
-        problem: "TCR Personal makes no registry login from an API key",
-        advice: "Set `tcr-username` and `tcr-password`, or log in to this registry in an earlier step.",
-    });
-}
-/** Most namespaces on a page, of which an account has ten or so. Offsets are true ones here, not page numbers. */
-const tcr_personal_pageLimit = 100;
-const tcr_personal_namespacesSchema = object({
-    Data: object({ NamespaceInfo: nullish(array(object({ Namespace: string() })), []) }),
-});
-/** Whether this account has a namespace. */
-async function hasNamespace({ api, region }, path, signal) {
-    const found = await api.call({
-        action: "DescribeNamespacePersonal",
-        operation: `looking for the namespace ${path}`,
-        region,
-        parameters: { Namespace: path, Limit: tcr_personal_pageLimit, Offset: 0 },
-        signal,
-    }, tcr_personal_namespacesSchema);
-    return found.Data.NamespaceInfo.some(({ Namespace }) => Namespace === path);
-}
-async function tcr_personal_previewNamespace(personal, path, signal) {
-    const subject = "namespace";
-    if (await hasNamespace(personal, path, signal))
-        return { subject, there: true, outcome: "ok", finding: `The namespace ${path} is there.` };
-    return {
-        subject,
-        there: false,
-        outcome: "unknown",
-        finding: `There is no namespace ${path} of this account yet; a run makes it, unless another account has that name.`,
-        remedy: "The key needs `tcr:CreateNamespacePersonal` for that; or make the namespace in the TCR console.",
-    };
-}
-/** Creates the namespace unless this account has it. Repositories are made by a push, and are private then. */
-async function tcr_personal_ensureNamespace(personal, { registry, path }, log, signal) {
-    if (await hasNamespace(personal, path, signal))
-        return;
-    const { api, region } = personal;
-    try {
-        await api.call({
-            action: "CreateNamespacePersonal",
-            operation: `creating the namespace ${path}`,
-            region,
-            parameters: { Namespace: path },
-            signal,
-        }, object({}));
-    }
-    catch (error) {
-        // Another run of ours, or another account: the first push tells, and the failure would say the same as this one.
-        if (hasCode(error, "InvalidParameter.ErrNamespaceExist")) {
-            log.warning(error.message);
-            return;
-        }
-        throw error;
-    }
-    log.info(`Created the TCR Personal namespace ${registry}/${path}.`);
-}
-
-;// CONCATENATED MODULE: ./src/destinations/select.ts
-
-
-
-
-/**
- * The destination that one line of the `destinations` input describes. Sends nothing.
- * @throws InputError when the line cannot be used as it is.
- */
-async function createDestination(input, inputs, context) {
-    const { transport, clock, log } = context;
-    const dockerCredentials = context.dockerConfiguration(input.registry);
-    switch (input.type) {
-        case "docker-hub": {
-            const login = inputs.dockerHubLogin;
-            const keyless = context.keylessHub;
-            return createDockerHubDestination({ input, login, keyless, dockerCredentials, transport, clock, log });
-        }
-        case "tcr": {
-            const { tcrLogin: login } = inputs;
-            const api = context.tencentCloud(input.api ?? mainlandApi);
-            if (api !== undefined)
-                return createTcrDestination({ input, api, login, clock, log });
-            return tcrWithoutApi(input, tcrCredentials(inputs, dockerCredentials), clock, log);
-        }
-        case "tcr-personal": {
-            const api = context.tencentCloud(input.api ?? mainlandApi);
-            const credentials = tcrCredentials(inputs, dockerCredentials);
-            return createTcrPersonalDestination({ input, api, credentials, log, clock });
-        }
-        case "registry": {
-            const client = context.openRegistry(input, dockerCredentials);
-            const { awsKey } = inputs;
-            return createRegistryDestination({
-                input,
-                credentials: dockerCredentials,
-                awsKey,
-                client,
-                transport,
-                clock,
-                log,
-            });
-        }
-    }
-}
-/** The login for the registry that the user gave by inputs, else by the Docker configuration. */
-function tcrCredentials({ tcrLogin }, dockerCredentials) {
-    return tcrLogin === undefined ? dockerCredentials : () => Promise.resolve(tcrLogin);
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tcr-source.ts
-
-
-
-
-/**
- * The login for a TCR registry that images are read from and that is no destination: the `tcr-` login, unless it belongs to
- * a destination; for an Enterprise instance under its default domain, a temporary one made with the API. Else, and for
- * every other registry, the Docker configuration's.
- */
-function tcrSource(registry, { tcrLogin, destinations }, dockerCredentials, { tencentCloud, clock, log, }) {
-    const instance = instanceNameOf(registry);
-    if (instance === undefined && !/\.ccs\.tencentyun\.com(?::[0-9]+)?$/.test(registry))
-        return dockerCredentials;
-    // A password goes to one place only (P7): to the destinations of TCR, if there are any.
-    const isFree = !destinations.some(({ type }) => type === "tcr" || type === "tcr-personal");
-    if (tcrLogin !== undefined && isFree)
-        return () => Promise.resolve(tcrLogin);
-    const api = instance === undefined ? undefined : tencentCloud(mainlandApi);
-    if (instance === undefined || api === undefined)
-        return dockerCredentials;
-    const login = temporaryLogin(createTcrInstance(api, { kind: "named", name: instance }, clock), clock, log);
-    return async (signal) => {
-        try {
-            return await login.get(signal);
-        }
-        catch (error) {
-            signal?.throwIfAborted();
-            // The key may be of another account, and the images public all the same.
-            log.debug(`${registry}: ${messageOf(error)}`);
-            return dockerCredentials(signal);
-        }
-    };
-}
-
-;// CONCATENATED MODULE: ./src/registries.ts
-
-
-
-
-
-
-
-/**
- * The destinations of a run. Sends nothing.
- * @throws InputError that lists all lines that cannot be used.
- */
-async function openDestinations(inputs, fromDocker, context) {
-    const openRegistry = (input, credentials) => openClient(input, credentials, context);
-    const mistakes = [];
-    const opened = [];
-    for (const input of inputs.destinations) {
-        try {
-            const destination = await createDestination(input, inputs, {
-                ...context,
-                dockerConfiguration: fromDocker,
-                openRegistry,
-            });
-            opened.push(openDestination(destination, input, context));
-        }
-        catch (error) {
-            if (!(error instanceof InputError))
-                throw error;
-            mistakes.push(`destinations: ${printNamespace(input)}: ${error.message}`);
-        }
-    }
-    if (mistakes.length > 0)
-        throw new InputError(mistakes.join("\n"));
-    return opened;
-}
-function openDestination(destination, input, context) {
-    const { name, registry, path, credentials, deletion, deletionUnavailable, whyNoDeletion } = destination;
-    const { retention } = input;
-    const client = openClient(input, credentials, context);
-    const repository = (of) => new Repository(client, of);
-    const stocked = {
-        name,
-        registry,
-        path,
-        retention,
-        deletion,
-        deletionUnavailable,
-        whyNoDeletion,
-        repository,
-    };
-    return { ...stocked, destination, client };
-}
-/** The sources of a run, one client for each registry among them. */
-function openSources(inputs, destinations, dockerConfiguration, context) {
-    const clients = new Map();
-    const repositories = new Map();
-    return inputs.sources.map((namespace) => {
-        const { registry } = namespace;
-        const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
-        const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
-        const client = clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
-        clients.set(registry, client);
-        return {
-            ...namespace,
-            client,
-            repository: (name) => {
-                const known = repositories.get(`${registry}/${name}`) ?? new Repository(client, name);
-                repositories.set(`${registry}/${name}`, known);
-                return known;
-            },
-        };
-    });
-}
-/**
- * The repositories that an image can be read from: where it was found, then those of the same name at the other sources,
- * in their order.
- */
-function repositoriesOf(image, sources) {
-    const first = sources.find((source) => sameNamespace(source, image.source));
-    if (first === undefined)
-        throw new Error(`${printNamespace(image.source)} is not a source of this run`);
-    const name = image.repository.slice(image.source.path.length + 1);
-    const others = sources.filter((source) => source !== first);
-    return [
-        first.repository(image.repository),
-        ...others.map((source) => source.repository(repositoryOf(source, name))),
-    ];
-}
-/** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
-function sourceCredentials(registry, inputs, destinations, dockerConfiguration, context) {
-    const destination = destinations.find((candidate) => candidate.registry === registry);
-    if (destination !== undefined)
-        return destination.destination.credentials;
-    const { dockerHubLogin } = inputs;
-    if (registry === "docker.io" && dockerHubLogin !== undefined)
-        return () => Promise.resolve(dockerHubLogin);
-    if (registry === "docker.io" && context.keylessHub !== undefined)
-        return context.keylessHub;
-    return tcrSource(registry, inputs, dockerConfiguration(registry), context);
-}
-function openClient({ registry, vendor }, credentials, context) {
-    return new Registry({
-        registry,
-        vendor: vendorOf(registry, vendor),
-        side: "destination",
-        credentials,
-        ...context,
-    });
-}
-
 ;// CONCATENATED MODULE: ./src/github/issues.ts
 
 
@@ -76316,7 +74659,7 @@ async function openIssuesWith(client, repository, label) {
     const operation = `listing the issues with the label ${label}`;
     const issues = [];
     for (let page = 1; page <= issues_mostPages; page += 1) {
-        const { data, headers } = await attempt(client, repository, operation, () => client.octokit.rest.issues.listForRepo({
+        const { data, headers } = await issues_attempt(client, repository, operation, () => client.octokit.rest.issues.listForRepo({
             ...target(repository),
             labels: label,
             state: "open",
@@ -76339,7 +74682,7 @@ async function openIssuesWith(client, repository, label) {
  */
 async function openIssue(client, repository, { title, body, label }) {
     const operation = "opening an issue";
-    const { data } = await attempt(client, repository, operation, () => client.octokit.rest.issues.create({ ...target(repository), title, body, labels: [label] }));
+    const { data } = await issues_attempt(client, repository, operation, () => client.octokit.rest.issues.create({ ...target(repository), title, body, labels: [label] }));
     const { number, labels } = checked(client, repository, operation, issueSchema, data);
     const names = labels.map((each) => (typeof each === "string" ? each : each.name));
     return { number, isLabelled: names.includes(label) };
@@ -76349,7 +74692,7 @@ async function openIssue(client, repository, { title, body, label }) {
  * @throws OperationError
  */
 async function rewriteIssue(client, repository, { number, body }) {
-    await attempt(client, repository, `updating issue ${number}`, () => client.octokit.rest.issues.update({ ...target(repository), issue_number: number, body }));
+    await issues_attempt(client, repository, `updating issue ${number}`, () => client.octokit.rest.issues.update({ ...target(repository), issue_number: number, body }));
 }
 /**
  * Closes an issue as completed, after a comment that says why.
@@ -76357,8 +74700,8 @@ async function rewriteIssue(client, repository, { number, body }) {
  */
 async function closeIssue(client, repository, number, comment) {
     const issue = { ...target(repository), issue_number: number };
-    await attempt(client, repository, `adding a comment to issue ${number}`, () => client.octokit.rest.issues.createComment({ ...issue, body: comment }));
-    await attempt(client, repository, `closing issue ${number}`, () => client.octokit.rest.issues.update({ ...issue, state: "closed", state_reason: "completed" }));
+    await issues_attempt(client, repository, `adding a comment to issue ${number}`, () => client.octokit.rest.issues.createComment({ ...issue, body: comment }));
+    await issues_attempt(client, repository, `closing issue ${number}`, () => client.octokit.rest.issues.update({ ...issue, state: "closed", state_reason: "completed" }));
 }
 function target({ owner, name }) {
     return { owner, repo: name };
@@ -76366,7 +74709,7 @@ function target({ owner, name }) {
 function issueOf({ number, body }) {
     return { number, body: body ?? "" };
 }
-async function attempt(client, repository, operation, send) {
+async function issues_attempt(client, repository, operation, send) {
     try {
         return await send();
     }
@@ -76404,7 +74747,7 @@ function issues_failure({ host }, { owner, name }, operation, problem) {
 const issue_label = "harbor-release-mirror";
 /** Tries in all, and milliseconds before another one: what a busy GitHub refuses is mostly taken seconds later. */
 const tries = 3;
-const issue_pause = 5_000;
+const pause = 5_000;
 /**
  * Keeps one issue about a workflow: opened by the first run that fails, brought up to date by the next ones, closed by the
  * first that succeeds. What goes wrong with it is a warning: the images are where they are, with or without an issue.
@@ -76424,7 +74767,7 @@ async function keepIssue(news, reporting, context) {
                 return;
             }
             log.debug(`${messageOf(error)} Trying again.`);
-            await clock.sleep(issue_pause);
+            await clock.sleep(pause);
         }
     }
 }
@@ -76532,7 +74875,7 @@ function align(rows) {
     return [0, 1, 2].map((column) => Math.max(0, ...rows.map(({ cells }) => cells[column]?.length ?? 0)));
 }
 /** How each action looks: what changes something stands out. */
-const looks = {
+const plan_table_looks = {
     copy: "change",
     skip: "faint",
     fail: "bad",
@@ -76542,7 +74885,7 @@ const looks = {
 };
 function printRow({ cells, reason, images }, widths, paint) {
     const [action = "", ...others] = cells.map((cell, column) => cell.padEnd(widths[column] ?? 0));
-    const look = paint[looks[cells[0]]];
+    const look = paint[plan_table_looks[cells[0]]];
     const names = images.join(", ");
     const below = names === "" ? [] : [`  ${" ".repeat(widths[0] ?? 0)}  ${paint.faint(names)}`];
     return [
@@ -76621,7 +74964,7 @@ const annotations_namedLimit = 12;
 function annotationsOf(result) {
     const steps = reportedSteps(result);
     return {
-        warnings: fold([...replaced(steps, result.dryRun), ...notTried(steps), ...left(steps)], "warning"),
+        warnings: fold([...replaced(steps, result.dryRun), ...annotations_notTried(steps), ...left(steps)], "warning"),
         errors: fold(failures(steps), "failure"),
     };
 }
@@ -76650,7 +74993,7 @@ function replaced(steps, dryRun) {
         return [`${reference} ${dryRun ? "would be" : "was"} replaced: ${digests}`];
     });
 }
-function notTried(steps) {
+function annotations_notTried(steps) {
     const givenUp = steps.filter(({ outcome }) => outcome === "not-tried");
     return groupsOf(givenUp, ({ step, reason }) => [step.destination, reason]).map(({ first, all }) => `Not pruned at ${first.step.destination}, ${tags(all)}: ${first.reason}`);
 }
@@ -77070,7 +75413,7 @@ function retentionSection(result) {
         reason,
     ]);
     const rows = groups.map(({ first, all }) => [
-        retention_section_wordsOf(first),
+        wordsOf(first),
         code(first.step.destination),
         escapeMarkdown(first.step.version),
         imagesOf(all),
@@ -77078,7 +75421,7 @@ function retentionSection(result) {
     ]);
     return [{ name: "retention", rank: 4, markdown: `### Kept and pruned\n\n${table(columns, rows)}` }];
 }
-function retention_section_wordsOf({ outcome }) {
+function wordsOf({ outcome }) {
     switch (outcome) {
         case "kept":
             return "✅&nbsp;kept";
@@ -77651,7 +75994,7 @@ async function writeReport(result, sink) {
         sink.log.warning(warning);
     for (const error of errors)
         sink.log.error(error);
-    const report = await writeJson(result, sink);
+    const report = await write_writeJson(result, sink);
     setOutputs(result, report, sink);
     try {
         await sink.appendSummary(summaryOf(result));
@@ -77662,7 +76005,7 @@ async function writeReport(result, sink) {
     sink.log.info(closingParagraph(result, sink.log.paint));
 }
 /** The path of the written file; empty when it could not be written. */
-async function writeJson(result, sink) {
+async function write_writeJson(result, sink) {
     const { reportPath } = sink;
     try {
         await sink.writeFile(reportPath, `${JSON.stringify(reportOf(result), undefined, 2)}\n`);
@@ -77692,7 +76035,2033 @@ function imagesOutput(result, log) {
     return "[]";
 }
 
-;// CONCATENATED MODULE: ./src/stages.ts
+;// CONCATENATED MODULE: ./src/access/access-mark.ts
+/** Longest description, in characters: that of a rule of a security group, which these entries are modelled on. */
+const longest = 100;
+const minute = 60_000;
+/** The mark as text. */
+function printMark(mark) {
+    // To the minute, rounded up: seconds are of no use here.
+    const until = new Date(Math.ceil(mark.until / minute) * minute).toISOString().replace(/:00\.000Z$/, "Z");
+    const flag = mark.endpoint ? "+endpoint" : "";
+    const text = `harbor-release-mirror ${mark.id}${flag} run ${mark.runId}/${mark.attempt} until ${until}`;
+    const named = `${text} ${mark.repository ?? ""}`.trim();
+    return named.length <= longest ? named : text;
+}
+const access_mark_form = /^harbor-release-mirror ([0-9a-f]{8})(\+endpoint)? run ([0-9]{1,15})\/([0-9]{1,9}) until ([0-9T:-]{16}Z)(?: ([\w.-]+\/[\w.-]+))?$/;
+/** Reads a description; undefined when it is none of ours, in every detail. */
+function parseMark(description) {
+    const [, id, flag, runId, attempt, until = "", repository] = access_mark_form.exec(description) ?? [];
+    const time = Date.parse(until);
+    if (id === undefined || runId === undefined || Number.isNaN(time))
+        return undefined;
+    return { id, runId, attempt: Number(attempt), until: time, repository, endpoint: flag !== undefined };
+}
+
+;// CONCATENATED MODULE: ./src/access/allowlist.ts
+
+
+
+/** https://cloud.tencent.com/document/product/1141/53906 */
+const policiesSchema = object({
+    SecurityPolicySet: nullish(array(object({
+        PolicyIndex: number(),
+        CidrBlock: nullish(string(), ""),
+        Description: nullish(string(), ""),
+        PolicyVersion: nullish(string(), ""),
+    })), []),
+});
+/** Tries of one change. Between them lie the pauses below; a list that others change at the same time settles meanwhile. */
+const attempts = 3;
+/** Pause between two tries, in milliseconds. */
+const allowlist_pause = 2000;
+/** The allowlist of the public endpoint of an instance. Sends nothing yet. */
+function createAllowlist(instance, clock) {
+    async function list(signal) {
+        const operation = "reading the allowlist of the public endpoint";
+        const call = { action: "DescribeSecurityPolicies", operation, parameters: {}, signal };
+        const { SecurityPolicySet } = await instance.call(call, policiesSchema);
+        return SecurityPolicySet.map((policy) => ({
+            block: policy.CidrBlock,
+            description: policy.Description,
+            index: policy.PolicyIndex,
+            version: policy.PolicyVersion,
+        }));
+    }
+    async function add(block, description, signal) {
+        const operation = `putting ${block} on the allowlist of the public endpoint`;
+        const parameters = { CidrBlock: block, Description: description };
+        const call = { action: "CreateSecurityPolicy", operation, parameters, signal };
+        await settle(operation, signal, async () => {
+            const isThere = async () => (await list(signal)).some((entry) => entry.block === block && entry.description === description);
+            // A call whose answer was lost has done its work; a second one would make a second entry, or fail over the first.
+            if (await isThere())
+                return true;
+            await instance.call(call, object({}));
+            return isThere();
+        });
+    }
+    async function removeAll(isMeant, signal) {
+        const operation = "taking an entry off the allowlist of the public endpoint";
+        let found;
+        await settle(operation, signal, async () => {
+            const all = await list(signal);
+            const meant = all.filter(({ description }) => isMeant(description));
+            found ??= meant;
+            // The last first: the places of those before it stay what they are.
+            for (const entry of meant.toReversed())
+                await remove(entry, all, operation, signal);
+            return meant.length === 0 || !(await list(signal)).some(({ description }) => isMeant(description));
+        });
+        return found ?? [];
+    }
+    /**
+     * By its address, because places change; `CidrBlock` has precedence, says the action. Only where another entry has the
+     * same address is it by place and version: then an address would not say whose is meant.
+     * https://www.tencentcloud.com/document/product/1051/50737
+     */
+    async function remove(entry, all, operation, signal) {
+        const isAlone = all.filter(({ block }) => block === entry.block).length === 1;
+        const parameters = isAlone
+            ? { CidrBlock: entry.block }
+            : { PolicyIndex: entry.index, PolicyVersion: entry.version };
+        await instance.call({ action: "DeleteSecurityPolicy", operation, parameters, signal }, object({}));
+    }
+    async function settle(operation, signal, change) {
+        for (let attempt = 1;; attempt++) {
+            try {
+                if (await change())
+                    return;
+            }
+            catch (error) {
+                signal.throwIfAborted();
+                // Somebody else's change in between makes one fail; nothing else is told apart by the codes of these actions.
+                if (attempt === attempts)
+                    throw error;
+            }
+            if (attempt === attempts)
+                break;
+            await clock.sleep(allowlist_pause, signal);
+        }
+        throw vendorFailure({ host: instance.host, operation }, { problem: "TCR took the request, but its allowlist does not show the change", advice: "Run again." });
+    }
+    return { list, add, removeAll };
+}
+/** Whether one of these entries lets every address of a network in. */
+function isCovered(block, entries) {
+    const [address = "", bits = 32] = parts(block);
+    return entries.some((entry) => {
+        const [network = "", prefix = 32] = parts(entry.block);
+        if (prefix > bits)
+            return false;
+        const list = new external_node_net_.BlockList();
+        try {
+            list.addSubnet(network, prefix, "ipv4");
+            return list.check(address, "ipv4");
+        }
+        catch {
+            // Not an IPv4 network: nothing that could cover one.
+            return false;
+        }
+    });
+}
+function parts(block) {
+    const [address = "", bits = "32"] = block.split("/");
+    return [address, Number(bits)];
+}
+
+;// CONCATENATED MODULE: ./src/access/endpoint.ts
+
+
+
+/** Longest wait for the endpoint to open, in milliseconds. Terraform's provider gives it 15 minutes; it takes one or two. */
+const openingTime = 10 * 60_000;
+/** Pause between two looks at its state, in milliseconds. */
+const endpoint_pause = 5000;
+const statusSchema = object({ Status: string(), Reason: nullish(string(), "") });
+/** https://www.tencentcloud.com/document/product/1051/41106 */
+function createPublicEndpoint(instance, clock) {
+    async function look(signal) {
+        const operation = "asking for the state of the public endpoint";
+        const call = { action: "DescribeExternalEndpointStatus", operation, parameters: {}, signal };
+        return instance.call(call, statusSchema);
+    }
+    async function manage(Operation, signal) {
+        const operation = `${Operation === "Create" ? "opening" : "closing"} the public endpoint`;
+        const call = { action: "ManageExternalEndpoint", operation, parameters: { Operation }, signal };
+        await instance.call(call, object({}));
+    }
+    return {
+        state: async (signal) => (await look(signal)).Status,
+        close: (signal) => manage("Delete", signal),
+        async open(signal) {
+            if ((await look(signal)).Status === "Closed")
+                await manage("Create", signal);
+            const end = clock.now() + openingTime;
+            for (;;) {
+                const { Status, Reason } = await look(signal);
+                if (Status === "Opened")
+                    return;
+                // It may be listed as closed for a moment after the request.
+                if ((Status !== "Opening" && Status !== "Closed") || clock.now() >= end) {
+                    throw vendorFailure({ host: instance.host, operation: "opening the public endpoint" }, {
+                        problem: `its state is ${printable(Status, 40)}${Reason === "" ? "" : ` (${printable(Reason)})`}`,
+                        advice: "Look at the access control of the instance in the TCR console, and run again.",
+                    });
+                }
+                await clock.sleep(endpoint_pause, signal);
+            }
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/access/access.ts
+
+
+
+
+
+
+
+/** Longest wait for the registry to answer once the entry is made, in milliseconds. Nobody documents how long it takes. */
+const longestWait = 3 * 60_000;
+/** Pause between two attempts to reach the registry, in milliseconds. */
+const access_pause = 5000;
+/**
+ * Pause between two looks at the allowlist during the run, in milliseconds. An entry of another run of ours that covers this
+ * runner as well goes away with that run, and tools that own the list (Terraform) may take ours away.
+ */
+const keepingPause = 30_000;
+/**
+ * Lets the runner into an instance: reads the state of its public endpoint, opens that where it is asked for, sweeps away
+ * what dead runs left, and puts the runner's addresses on the allowlist, unless an entry covers them already.
+ * @throws OperationError when the registry cannot be reached afterwards.
+ */
+async function letIn(closed, how, signal) {
+    const { instance, clock, log, registry } = closed;
+    const opened = await openEndpoint(closed, how, createPublicEndpoint(instance, clock), signal);
+    if (opened === "not-needed")
+        return () => Promise.resolve();
+    const allowlist = createAllowlist(instance, clock);
+    const { all } = await sweep(closed, allowlist, signal);
+    // Whoever of ours is the last to leave closes what the first had opened.
+    const endpoint = opened === "opened" || all.some((mark) => mark.endpoint);
+    if (endpoint && opened !== "opened")
+        how.noteEndpoint();
+    const description = printMark({ ...how.mark, endpoint });
+    const blocks = new Set();
+    const cover = async (until) => {
+        for (const block of blocks) {
+            if (isCovered(block, await allowlist.list(until)))
+                continue;
+            await allowlist.add(block, description, until);
+            log.info(`Put ${block} on the allowlist of ${registry} until the end of this job.`);
+        }
+    };
+    const end = clock.now() + longestWait;
+    for (;;) {
+        // Anew each time: a runner may leave by one address now and by another the next moment.
+        for (const block of await how.egress(signal))
+            blocks.add(block);
+        await cover(signal);
+        if (await how.answers(signal))
+            break;
+        if (clock.now() >= end)
+            throw unreachable(registry, blocks);
+        await clock.sleep(access_pause, signal);
+    }
+    return (until) => keep(cover, clock, log, until);
+}
+/** Opens the public endpoint where it has to be. `not-needed`: the registry is reached without it, from a private network. */
+async function openEndpoint({ registry, log }, { mode, answers, noteEndpoint }, endpoint, signal) {
+    const state = await endpoint.state(signal);
+    if (state === "Opened")
+        return "open";
+    if (await answers(signal)) {
+        log.info(`The public endpoint of ${registry} is not open, and is not needed from here.`);
+        return "not-needed";
+    }
+    if (state === "Closed") {
+        if (mode !== "endpoint") {
+            throw vendorFailure({ host: registry, operation: "letting this runner in" }, {
+                problem: "the public endpoint of the TCR instance is closed",
+                advice: "Open it in the TCR console, or set `tcr-open-access: endpoint`, which opens it for the time of the job, or run " +
+                    "this job in a network that is linked to the instance.",
+            });
+        }
+        noteEndpoint();
+        log.info(`Opening the public endpoint of ${registry} until the end of this job.`);
+    }
+    await endpoint.open(signal);
+    return state === "Closed" ? "opened" : "open";
+}
+/** Goes on after failures: the copy itself tells when the registry does not answer. */
+async function keep(cover, clock, log, signal) {
+    while (!signal.aborted) {
+        try {
+            await clock.sleep(keepingPause, signal);
+            await cover(signal);
+        }
+        catch (error) {
+            if (!signal.aborted)
+                log.debug(`looking after the allowlist: ${printable(messageOf(error))}`);
+        }
+    }
+}
+function unreachable(registry, blocks) {
+    return vendorFailure({ host: registry, operation: "letting this runner in" }, {
+        problem: `the registry does not answer, though ${[...blocks].join(", ")} may come in since ${longestWait / 60_000} minutes`,
+        advice: "If this runner leaves its network under other addresses, give them in `tcr-egress`.",
+    });
+}
+/**
+ * Takes the entries of dead runs off the allowlist.
+ * @returns all marks that were on it, and those that stay.
+ */
+async function sweep({ registry, isOver, log }, allowlist, signal) {
+    const all = (await allowlist.list(signal)).flatMap(({ description }) => parseMark(description) ?? []);
+    const dead = new Set();
+    for (const mark of all)
+        if (!dead.has(mark.id) && (await isOver(mark)))
+            dead.add(mark.id);
+    if (dead.size > 0) {
+        const removed = await allowlist.removeAll((text) => dead.has(parseMark(text)?.id ?? ""), signal);
+        for (const { block, description } of removed) {
+            log.info(`Took ${printable(block)} off the allowlist of ${registry}, left there by "${printable(description)}".`);
+        }
+    }
+    return { all, alive: all.filter(({ id }) => !dead.has(id)) };
+}
+/**
+ * Takes away what a job put there: its entries and, where the job or one before it opened the public endpoint, and no other
+ * run of ours is at work, that as well.
+ * @param id of the job's mark.
+ * @param closesEndpoint whether the job noted that the endpoint is to be closed.
+ * @throws OperationError when something stays.
+ */
+async function shutOut(closed, id, closesEndpoint, signal) {
+    const { instance, clock, log, registry } = closed;
+    const endpoint = createPublicEndpoint(instance, clock);
+    const allowlist = createAllowlist(instance, clock);
+    try {
+        const removed = await allowlist.removeAll((text) => parseMark(text)?.id === id, signal);
+        for (const { block } of removed)
+            log.info(`Took ${printable(block)} off the allowlist of ${registry}.`);
+        if (!closesEndpoint)
+            return;
+        const { alive } = await sweep(closed, allowlist, signal);
+        if (alive.length > 0) {
+            const runs = alive.map(({ runId }) => runId).join(", ");
+            log.info(`Left the public endpoint of ${registry} open for run ${runs}, which closes it.`);
+            return;
+        }
+    }
+    catch (error) {
+        // A closed endpoint has no allowlist to show: the job did not come as far as opening it.
+        const isClosed = hasCode(error, "ResourceNotFound") && (await endpoint.state(signal)) === "Closed";
+        if (isClosed)
+            return;
+        throw error;
+    }
+    if ((await endpoint.state(signal)) === "Closed")
+        return;
+    await endpoint.close(signal);
+    log.info(`Closed the public endpoint of ${registry} again.`);
+}
+
+;// CONCATENATED MODULE: ./src/access/egress.ts
+
+
+
+
+
+/**
+ * Services that answer with the address of who asks, over IPv4 only, as TCR's allowlist has it. No action of Tencent Cloud
+ * tells a caller the address, nor is one in any of its errors, and a closed instance does not answer at all. Several are
+ * asked because one may be down, and because a runner may be seen under more than one address.
+ */
+const usualServices = [
+    new URL("https://checkip.amazonaws.com/"),
+    new URL("https://api.ipify.org/"),
+    new URL("https://ipv4.icanhazip.com/"),
+];
+/** Time for one service to answer, in milliseconds. */
+const answerTime = 10_000;
+/** Largest answer that is read, in bytes: an address has 15 at most, and a line end. */
+const egress_answerLimit = 256;
+/**
+ * The addresses that the runner is seen under: those that the user gave, and those that the services say.
+ * @param transport tries once: another service is as good as another try.
+ */
+function createEgress(input, transport, log) {
+    const services = input.services ?? (input.blocks.length > 0 ? [] : usualServices);
+    return async (signal) => {
+        const answers = await Promise.all(services.map((url) => askAddress(url, transport, log, signal)));
+        const found = answers.flatMap((address) => (address === undefined ? [] : [`${address}/32`]));
+        const blocks = [...new Set([...input.blocks, ...found])];
+        if (blocks.length > 0)
+            return blocks;
+        throw new OperationError({
+            side: "destination",
+            host: services.map(({ host }) => host).join(", "),
+            operation: "asking for the address that this runner is seen under",
+            problem: "no service gave one",
+            advice: "Give the addresses in `tcr-egress`.",
+            temporary: true,
+        });
+    };
+}
+/** What one service says; undefined where it says nothing usable. */
+async function askAddress(url, transport, log, signal) {
+    const until = AbortSignal.any([signal, AbortSignal.timeout(answerTime)]);
+    try {
+        const response = await transport.send({ method: "GET", url, signal: until, once: true });
+        const text = (await readBytes(response, egress_answerLimit)).toString("utf8").trim();
+        // Never a private address, nor a text that would become a network: a service may be somebody else's by now.
+        if (response.status === 200 && (0,external_node_net_.isIPv4)(text) && !isLocalAddress(text))
+            return text;
+        log.debug(`${url.host} answered ${response.status} "${printable(text, 60)}" instead of an address`);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        log.debug(`${url.host} gave no address: ${printable(messageOf(error))}`);
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/github/workflow-runs.ts
+
+
+
+const runSchema = object({ status: nullish(string()), run_attempt: nullish(number(), 1) });
+/**
+ * Whether an attempt of a workflow run has ended, as far as GitHub says so: a run that is gone, or that the token may not
+ * see (`actions: read` in a private repository), counts as going on.
+ * https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
+ */
+async function isRunOver({ octokit }, { owner, name }, run, log) {
+    try {
+        const answer = await octokit.rest.actions.getWorkflowRun({ owner, repo: name, run_id: Number(run.id) });
+        const { status, run_attempt } = parse(runSchema, answer.data);
+        return status === "completed" || run_attempt > run.attempt;
+    }
+    catch (error) {
+        log.debug(`the state of run ${run.id} is not known: ${printable(messageOf(error))}`);
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/run/open-access.ts
+
+
+
+
+
+
+
+
+
+
+/** Longest life of a job, in milliseconds: https://docs.github.com/en/actions/reference/limits */
+const jobTime = { githubHosted: 6 * 3_600_000, selfHosted: 5 * 24 * 3_600_000 };
+/** Added to it, in milliseconds: the post step and another clock. */
+const jobTimeMargin = 30 * 60_000;
+/** Time for a registry to say anything, in milliseconds. One that shuts us out often drops what is sent to it. */
+const open_access_answerTime = 10_000;
+/**
+ * Lets the runner into every TCR instance that the user wants opened, one beside the other.
+ * @param saveState hands a value on to the post step, before anything is changed that this has to undo.
+ * @param ended aborts when the run is over; until then the entries are looked after.
+ * @returns why an instance could not be opened, by its registry; the others go on without it (P4).
+ */
+async function openAccess(inputs, context, saveState, signal, ended) {
+    const failures = new Map();
+    const mode = inputs.tcrOpenAccess;
+    if (mode === undefined)
+        return failures;
+    const mark = newMark(inputs, context.clock);
+    saveState(stateNames.accessId, mark.id);
+    const endpoints = new Set();
+    const egress = createEgress(inputs.tcrEgress, context.network, context.log);
+    await Promise.all(closedInstances(inputs, context).map(async (closed) => {
+        const how = {
+            mode,
+            mark,
+            egress,
+            answers: (until) => answers(closed.registry, context.network, until),
+            noteEndpoint: () => {
+                endpoints.add(closed.registry);
+                saveState(stateNames.endpoints, JSON.stringify([...endpoints]));
+            },
+        };
+        try {
+            const keeper = await letIn(closed, how, signal);
+            void keeper(AbortSignal.any([signal, ended]));
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            context.log.error(messageOf(error));
+            failures.set(closed.registry, error instanceof Error ? error : new Error(messageOf(error)));
+        }
+    }));
+    return failures;
+}
+/**
+ * Takes away what the main step of this job has opened. Tries all before it fails.
+ * @returns whether nothing is left behind.
+ */
+async function closeAccess(inputs, { accessId, endpoints }, context, signal) {
+    if (accessId === undefined)
+        return true;
+    const done = await Promise.all(closedInstances(inputs, context).map(async (closed) => {
+        try {
+            await shutOut(closed, accessId, endpoints.includes(closed.registry), signal);
+            return true;
+        }
+        catch (error) {
+            context.log.error(`${messageOf(error)} An entry may be left on the allowlist of ${closed.registry}: look in the TCR console for ` +
+                `"harbor-release-mirror ${accessId}", or let the next run take it away.`);
+            return false;
+        }
+    }));
+    return done.every(Boolean);
+}
+function newMark(inputs, clock) {
+    const { id: runId, attempt, githubHosted } = inputs.workflowRun;
+    const life = (githubHosted ? jobTime.githubHosted : jobTime.selfHosted) + jobTimeMargin;
+    return {
+        id: (0,external_node_crypto_.randomBytes)(4).toString("hex"),
+        runId,
+        attempt,
+        until: clock.now() + life,
+        repository: inputs.event.repository,
+        endpoint: false,
+    };
+}
+/** The instances, each once, of which the destinations are namespaces. A line that is wrong is reported where it is opened. */
+function closedInstances(inputs, context) {
+    const { tencentCloud, clock, log } = context;
+    const byRegistry = new Map();
+    for (const input of inputs.destinations) {
+        // The private domain leads past the public endpoint.
+        if (input.type !== "tcr" || /-vpc\.tencentcloudcr\.com(?::[0-9]+)?$/.test(input.registry))
+            continue;
+        if (!byRegistry.has(input.registry))
+            byRegistry.set(input.registry, input);
+    }
+    return [...byRegistry.values()].flatMap((input) => {
+        const api = tencentCloud(input.api ?? mainlandApi);
+        if (api === undefined)
+            return [];
+        try {
+            const instance = tcrInstanceOf(input, api, clock);
+            return { registry: input.registry, instance, clock, log, isOver: overTeller(inputs, context) };
+        }
+        catch (error) {
+            if (error instanceof InputError)
+                return [];
+            throw error;
+        }
+    });
+}
+/** Tells whether the job of a mark has ended: by its time, by a later attempt of its run, or by what GitHub says. */
+function overTeller(inputs, { github, clock, log }) {
+    const { repository } = inputs.event;
+    const { id, attempt } = inputs.workflowRun;
+    return async (mark) => {
+        if (mark.until < clock.now())
+            return true;
+        // The token is for this repository; of others, it knows nothing.
+        const known = repository === undefined ? undefined : repositoryIdOf(repository);
+        if (known === undefined || mark.repository !== repository)
+            return false;
+        // Another job of our own run may be at work; an earlier attempt cannot.
+        if (mark.runId === id)
+            return mark.attempt < attempt;
+        return isRunOver(github, known, { id: mark.runId, attempt: mark.attempt }, log);
+    };
+}
+/** Whether a registry answers as one: with 200, or with the 401 that asks for a login. */
+async function answers(registry, network, signal) {
+    const url = new URL("/v2/", registryOrigin(registry));
+    const until = AbortSignal.any([signal, AbortSignal.timeout(open_access_answerTime)]);
+    try {
+        const response = await network.send({ method: "GET", url, signal: until, once: true, connection: "own" });
+        await discard(response);
+        return response.status === 200 || response.status === 401;
+    }
+    catch {
+        signal.throwIfAborted();
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-login.ts
+
+
+/** The kind of a secret that a user gave. */
+function hubLoginKind(secret) {
+    if (secret.startsWith("dckr_pat_"))
+        return "personal token";
+    return secret.startsWith("dckr_oat_") ? "organisation token" : "password";
+}
+/** Whether a login is known on the routes below `/v2/namespaces` only; the older ones refuse it with 403. */
+function needsNamespaceRoutes(kind) {
+    return kind === "organisation token" || kind === "keyless";
+}
+/** What a user can do about a login that may not delete tags. */
+function deletionAdvice(kind) {
+    switch (kind) {
+        case "personal token":
+            return 'Use a personal access token with the permission "Read, Write, Delete".';
+        case "organisation token":
+            return "Give the organisation access token the scope `scope-tag-admin` on this repository.";
+        case "password":
+            return 'The user needs the right to delete here; a personal access token needs "Read, Write, Delete".';
+        case "keyless":
+            return ("Docker does not say whether a token of an OIDC connection may delete tags: give `dockerhub-token`, an organisation " +
+                "access token with `scope-tag-admin`, or set `keep=all` for this destination.");
+    }
+}
+const hubClaims = object({ scope: string() });
+/** What the API's token of a personal access token with the permission "Read, Write, Delete" says; it includes the lesser ones. */
+const deletionScope = "repo:admin";
+/**
+ * Why a login cannot delete tags, as far as the Hub API's own token for it says so: that of a personal access token lists
+ * its permission in the claim `scope` (https://github.com/mongodb/kingfisher/issues/202). Undefined: it can, or nothing is
+ * said. The names are those of https://docs.docker.com/reference/api/hub/latest/ ("Create personal access token").
+ */
+function whyNoDeletion(kind, apiToken) {
+    if (mayDelete(kind, apiToken) !== false)
+        return undefined;
+    return `The personal access token has no permission to delete. ${deletionAdvice(kind)}`;
+}
+/** Whether a login may delete tags, as far as the Hub API's own token for it says so; undefined: nothing is said. */
+function mayDelete(kind, apiToken) {
+    if (kind !== "personal token")
+        return undefined;
+    const scopes = readClaims(apiToken, hubClaims)?.scope.split(" ") ?? [];
+    const own = scopes.filter((scope) => scope.startsWith("repo:"));
+    return own.length === 0 ? undefined : own.includes(deletionScope);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-rate-limit.ts
+
+
+
+/** Longest wait for the rate limit, in milliseconds. A job costs money while it waits; the next run prunes as well. */
+const docker_hub_rate_limit_longestWait = 5 * 60_000;
+/** Shortest wait, in milliseconds: the time to wait for is in whole seconds, of another clock. */
+const shortestWait = 1000;
+/** How often one request is sent while Docker Hub answers 429. */
+const rateLimitAttempts = 3;
+/** Sends a request, at the pace and after the pauses that Docker Hub asks for. */
+async function sendPatiently(transport, rate, request, operation) {
+    for (let attempt = 1;; attempt++) {
+        await rate.pace(request.signal);
+        const response = await sendToVendor(transport, request, operation);
+        rate.note(response);
+        if (response.status !== 429)
+            return response;
+        await discard(response);
+        const wait = rate.waitAfter(response);
+        if (wait === undefined || wait > docker_hub_rate_limit_longestWait || attempt === rateLimitAttempts) {
+            throw rateLimitFailure(operation, wait);
+        }
+        await rate.sleep(wait, request.signal);
+    }
+}
+/**
+ * The Hub API's limit on requests a minute, which each of its answers tells; it has nothing to do with pulls.
+ * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
+ */
+class RateLimit {
+    #clock;
+    /** When requests are counted anew, in milliseconds since the epoch; 0 while some are left. */
+    #usedUpUntil = 0;
+    constructor(clock) {
+        this.#clock = clock;
+    }
+    /** Remembers whether this was the last request for now. */
+    note(response) {
+        const reset = unixTime(response.header("x-ratelimit-reset"));
+        const isLast = response.header("x-ratelimit-remaining") === "0" && reset !== undefined;
+        this.#usedUpUntil = isLast ? reset : 0;
+    }
+    /** Waits while no request is left, instead of provoking the 429; a wait that is too long is left to the 429. */
+    async pace(signal) {
+        const wait = this.#usedUpUntil - this.#clock.now();
+        if (wait > 0 && wait <= docker_hub_rate_limit_longestWait)
+            await this.sleep(Math.max(wait, shortestWait), signal);
+        this.#usedUpUntil = 0;
+    }
+    /**
+     * Milliseconds that an answer of 429 asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the
+     * usual `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
+     */
+    waitAfter(response) {
+        const now = this.#clock.now();
+        const time = unixTime(response.header("x-retry-after"));
+        const wait = time === undefined ? parseRetryAfter(response.header("retry-after"), now) : time - now;
+        return wait === undefined ? undefined : Math.max(wait, shortestWait);
+    }
+    sleep(wait, signal) {
+        this.#usedUpUntil = 0;
+        return this.#clock.sleep(wait, signal);
+    }
+}
+/** A Unix timestamp in a header, as milliseconds since the epoch. */
+function unixTime(header) {
+    return header !== undefined && /^[0-9]{1,12}$/.test(header) ? Number(header) * 1000 : undefined;
+}
+function rateLimitFailure(operation, wait) {
+    const minutes = wait === undefined ? "" : `, and asks to wait ${Math.ceil(wait / 60_000)} minutes`;
+    return vendorFailure(operation, {
+        status: 429,
+        problem: `the Docker Hub API's rate limit is used up${minutes}`,
+        advice: "The next run deletes what is left.",
+        temporary: true,
+        retryAfterMs: wait,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-api.ts
+
+
+
+
+
+
+
+
+/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
+const docker_hub_api_tokenLife = 9 * 60_000;
+/** Largest answer to a refused request that is read, in bytes: a reason is one line. */
+const errorLimit = 64 * 1024;
+const docker_hub_api_tokenSchema = object({ access_token: pipe(string(), minLength(1)) });
+/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
+function createHubApi(options) {
+    const { clock, log, url, kind } = options;
+    const rate = new RateLimit(clock);
+    let refused;
+    const token = leased(clock, async (signal) => {
+        // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
+        if (refused !== undefined)
+            throw refused;
+        try {
+            const value = await logIn(options, rate, signal);
+            log.mask(value);
+            return { value, until: clock.now() + docker_hub_api_tokenLife };
+        }
+        catch (error) {
+            if (error instanceof OperationError && (error.status === 401 || error.status === 403))
+                refused = error;
+            throw error;
+        }
+    });
+    async function send(path, operation, signal) {
+        const attempt = async (bearer) => {
+            const headers = { authorization: `Bearer ${bearer}` };
+            const request = { method: "DELETE", url: apiUrl(url, path), headers, signal };
+            const response = await sendPatiently(options.transport, rate, request, operation);
+            return { status: response.status, words: await docker_hub_api_wordsOf(response) };
+        };
+        const bearer = await token.get(signal);
+        const answer = await attempt(bearer);
+        if (answer.status !== 401)
+            return answer;
+        token.drop(bearer);
+        return attempt(await token.get(signal));
+    }
+    return {
+        async deleteTag(repository, tag, signal) {
+            const routes = deletionRoutes(repository, tag, kind);
+            const path = `${repository.namespace}/${repository.name}`;
+            const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
+            const answer = await firstServed(routes, (route) => send(route, operation, signal));
+            if (isSuccess(answer.status) || answer.status === 404)
+                return;
+            throw deletionFailure(operation, answer, kind);
+        },
+        whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
+        tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
+    };
+}
+function deletionFinding(kind, may) {
+    const remedy = deletionAdvice(kind);
+    if (may === true)
+        return { outcome: "ok", finding: "The Hub API says that this token may delete." };
+    if (may === false)
+        return { outcome: "missing", finding: "The Hub API says that this token may not delete.", remedy };
+    const finding = "The Hub API takes the login; whether it may delete tags, it tells only when one is deleted.";
+    return { outcome: "unknown", finding, remedy };
+}
+/**
+ * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
+ * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
+ * needs its last slash.
+ */
+function deletionRoutes(repository, tag, kind) {
+    const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
+    const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
+    const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
+    return needsNamespaceRoutes(kind) ? [current] : [current, legacy];
+}
+/** Tries routes until one knows the method and the tag; gives the last status otherwise. */
+async function firstServed(routes, send) {
+    let answer = { status: 404, words: "" };
+    for (const route of routes) {
+        answer = await send(route);
+        if (answer.status !== 404 && answer.status !== 405)
+            return answer;
+    }
+    return answer;
+}
+async function logIn(options, rate, signal) {
+    const { transport, url } = options;
+    const credential = await options.credentials(signal);
+    const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
+    const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
+    const headers = { "content-type": "application/json" };
+    const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal };
+    const response = await sendPatiently(transport, rate, request, operation);
+    const { status } = response;
+    if (isSuccess(status)) {
+        const text = await readAnswer(response, operation, signal);
+        return checkAnswer(text, docker_hub_api_tokenSchema, operation, status).access_token;
+    }
+    await discard(response);
+    if (status === 401 || status === 403)
+        throw loginRefused(operation, status, options.kind);
+    throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
+}
+function loginRefused(operation, status, kind) {
+    return vendorFailure(operation, {
+        status,
+        problem: "Docker Hub does not accept the user name and the token",
+        advice: kind === "keyless" ? deletionAdvice(kind) : docker_hub_api_loginAdvice,
+    });
+}
+const docker_hub_api_loginAdvice = "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
+    "organisation access token the user name is the organisation.";
+const wordsSchema = object({ message: optional(string()), detail: optional(string()) });
+/** The reason in an answer's body. Reads, and so frees, the response. */
+async function docker_hub_api_wordsOf(response) {
+    if (isSuccess(response.status)) {
+        await discard(response);
+        return "";
+    }
+    const words = await readJson(response, wordsSchema, errorLimit).catch(() => undefined);
+    return printable(words?.message ?? words?.detail ?? "");
+}
+function deletionFailure(operation, { status, words }, kind) {
+    const said = words === "" ? "" : ` (${words})`;
+    if (status === 401) {
+        return vendorFailure(operation, {
+            status,
+            problem: `Docker Hub does not accept its own fresh token${said}`,
+            advice: "Check that the access token in `dockerhub-token` is still active.",
+        });
+    }
+    if (/immutable/i.test(words)) {
+        return vendorFailure(operation, {
+            status,
+            problem: `the tag is immutable${said}`,
+            advice: "Immutable tags cannot be deleted: change the tag mutability settings of the repository on Docker Hub, or set " +
+                "`keep=all` for this destination.",
+        });
+    }
+    // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
+    if (status === 403 || status === 500) {
+        return vendorFailure(operation, {
+            status,
+            problem: `Docker Hub does not let this token delete the tag${said}`,
+            advice: `${deletionAdvice(kind)} Also see that the tag is not immutable by the repository's settings.`,
+        });
+    }
+    return vendorFailure(operation, { status, problem: `Docker Hub did not delete the tag${said}` });
+}
+function isSuccess(status) {
+    return status >= 200 && status < 300;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub.ts
+
+
+
+
+
+const hubApi = new URL("https://hub.docker.com");
+/**
+ * A namespace of Docker Hub. Asks for the login once, to tell whether tags can be deleted; sends nothing.
+ * @throws InputError when the namespace has more than one part.
+ */
+async function createDockerHubDestination(options) {
+    const { input, login, transport, clock, log } = options;
+    const name = printNamespace(input);
+    if (input.path.includes("/")) {
+        throw new InputError(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
+    }
+    const given = login === undefined ? options.keyless : () => Promise.resolve(login);
+    const credentials = given ?? options.dockerCredentials;
+    const place = { registry: input.registry, path: input.path, name, credentials };
+    // Repositories are made by the first push, so there is nothing to prepare.
+    const prepare = () => Promise.resolve();
+    // A keyless login is exchanged when it is needed; whatever comes of it then has its own words.
+    const kind = given !== undefined && login === undefined ? "keyless" : await hubLogin(credentials);
+    if (typeof kind !== "string") {
+        const { unusable } = kind;
+        return {
+            ...place,
+            prepare,
+            deletion: "unavailable",
+            deletionUnavailable: unusable,
+            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: unusable })),
+        };
+    }
+    const url = input.api ?? hubApi;
+    const api = createHubApi({ transport, clock, log, url, kind, credentials: presentLogin(credentials) });
+    return {
+        ...place,
+        prepare,
+        deletion: "by-tag",
+        whyNoDeletion: (signal) => api.whyNoDeletion(signal),
+        tryDeletion: (signal) => api.tryDeletion(signal),
+        deleteTags: (repository, tags, signal) => deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
+    };
+}
+/** What kind of login there is for the Hub API, or why there is none that it takes. */
+async function hubLogin(credentials) {
+    const advice = "set `dockerhub-username` and `dockerhub-token`.";
+    try {
+        const credential = await credentials();
+        if (credential === undefined)
+            return { unusable: `Deleting tags on Docker Hub needs a login: ${advice}` };
+        if (credential.identityToken === undefined)
+            return hubLoginKind(credential.password);
+        const unusable = `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
+        return { unusable };
+    }
+    catch (error) {
+        // The same error meets the first push; here it must not take other destinations along.
+        const why = printable(messageOf(error));
+        return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
+    }
+}
+/** Credentials that have been there before: a configuration does not lose its login on the way. */
+function presentLogin(credentials) {
+    return async (signal) => {
+        const credential = await credentials(signal);
+        if (credential === undefined)
+            throw new InputError("The login for Docker Hub is not there any more.");
+        return credential;
+    };
+}
+async function deleteTags(api, repository, tags, signal) {
+    const [namespace = "", name = ""] = repository.split("/");
+    const deletions = [];
+    // One after the other: the Hub API counts requests per minute.
+    for (const tag of tags) {
+        try {
+            await api.deleteTag({ namespace, name }, tag, signal);
+            deletions.push({ tag, failure: undefined });
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            deletions.push({ tag, failure: messageOf(error) });
+        }
+    }
+    return deletions;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/deletion-route.ts
+
+
+/** One tag after the other, so that tags of one digest meet a settled registry. A failure is that of its tag only. */
+function oneByOne(deleteTag) {
+    return async (repository, tags, signal) => {
+        const deletions = [];
+        for (const tag of tags) {
+            try {
+                deletions.push({ tag: tag.tag, failure: await deleteTag(repository, tag, signal) });
+            }
+            catch (error) {
+                signal.throwIfAborted();
+                deletions.push({ tag: tag.tag, failure: messageOf(error) });
+            }
+        }
+        return deletions;
+    };
+}
+/**
+ * No way to delete tags. The plan leaves them with this reason: what is wanted is copied all the same, because nothing of it
+ * depends on old versions going.
+ */
+function noRoute(reason) {
+    return {
+        deletion: "unavailable",
+        deletionUnavailable: reason,
+        deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
+    };
+}
+/** The login for a vendor's own API, which takes user name and password, or in words why there is none. */
+async function apiCredential(credentials, api) {
+    try {
+        const credential = await credentials();
+        if (credential === undefined)
+            return `${api} needs a login: log in to this registry in an earlier step.`;
+        if (credential.password !== "")
+            return credential;
+        return `${api} takes no identity token, which is what the Docker configuration holds: log in with user and password.`;
+    }
+    catch (error) {
+        // The same error meets the first push; here it must not take other destinations along.
+        return `${api} needs a login, which could not be read: ${printable(messageOf(error))}`;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/artifactory-deletion.ts
+
+
+
+
+/**
+ * Tag deletion by Artifactory's API: a tag is a folder there, which goes alone. Its registry API answers 406
+ * (https://github.com/containers/image/issues/1009).
+ * https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories
+ */
+async function artifactoryRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by Artifactory's API");
+    if (typeof usable === "string")
+        return noRoute(usable);
+    return {
+        deletion: "by-tag",
+        deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
+    };
+}
+async function deleteTag({ url, credentials, transport, resolve }, repository, tag, signal) {
+    const operation = { host: url.host, repository, operation: `deleting the tag ${tag}` };
+    const credential = await credentials(signal);
+    const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
+    const request = {
+        method: "DELETE",
+        url: apiUrl(url, `/artifactory/${repository}/${tag}`),
+        headers,
+        signal,
+    };
+    const response = await sendToVendor(transport, request, operation);
+    const { status } = response;
+    if (status === 200 || status === 204)
+        return discard(response).then(() => undefined);
+    if (status !== 404) {
+        const advice = "The user needs the permission Delete on this repository.";
+        throw await vendorRefusal(response, operation, signal, advice);
+    }
+    await discard(response);
+    // The path of the API is that of the registry only where the repository is the first part of it.
+    if ((await resolve(repository, tag, signal)) === undefined)
+        return undefined;
+    return (`Artifactory's API does not know ${repository}/${tag}: name the destination with its Docker repository as the first ` +
+        "part of the path, or set `keep=all` for it.");
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/azure-deletion.ts
+
+
+
+/**
+ * Azure's own deletion of a tag, on the registry's host and with its tokens: the tag goes alone, its manifest stays.
+ * https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag
+ */
+function azureRoute(client) {
+    return {
+        deletion: "by-tag",
+        deleteTags: oneByOne(async (repository, { tag }, signal) => {
+            const response = await client.expect({
+                method: "DELETE",
+                target: `/acr/v1/${repository}/_tags/${tag}`,
+                scopes: [{ repository, actions: mannersOf(client.vendor).deleting }],
+                operation: `deleting the tag ${tag}`,
+                signal,
+            }, 200, 202, 404);
+            await discard(response);
+            return undefined;
+        }),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/aws-signature.ts
+
+/**
+ * Signature Version 4 of AWS, for a request to the path `/` without a query, which is the only kind that is made here.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
+const aws_signature_algorithm = "AWS4-HMAC-SHA256";
+/** The headers to send: those given, the time, the token of a temporary key, and the signature over all of them. */
+function aws_signature_signedHeaders(request, key) {
+    const time = new Date(request.now).toISOString().replace(/[-:]|\.[0-9]{3}/g, "");
+    const headers = {
+        ...request.headers,
+        "x-amz-date": time,
+        ...(key.sessionToken === undefined ? {} : { "x-amz-security-token": key.sessionToken }),
+    };
+    const names = Object.keys(headers).sort();
+    const lines = names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/ +/g, " ")}\n`);
+    const canonical = [request.method, "/", "", lines.join(""), names.join(";"), aws_signature_sha256(request.body)];
+    const day = time.slice(0, 8);
+    const scope = [day, request.region, request.service, "aws4_request"];
+    const toSign = [aws_signature_algorithm, time, scope.join("/"), aws_signature_sha256(canonical.join("\n"))].join("\n");
+    // The key is narrowed to the day, the region and the service before it signs anything.
+    const signingKey = scope.reduce(aws_signature_hmac, `AWS4${key.secretAccessKey}`);
+    const signature = aws_signature_hmac(signingKey, toSign).toString("hex");
+    const credential = `${key.accessKeyId}/${scope.join("/")}`;
+    return {
+        ...headers,
+        authorization: `${aws_signature_algorithm} Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
+    };
+}
+function aws_signature_sha256(text) {
+    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
+}
+function aws_signature_hmac(key, text) {
+    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/ecr-api.ts
+
+
+
+
+
+/** Most images of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html */
+const deletionLimit = 100;
+const deletionSchema = object({
+    failures: optional(array(object({
+        imageId: optional(object({ imageTag: optional(string()) })),
+        failureCode: optional(string(), ""),
+        failureReason: optional(string(), ""),
+    })), []),
+});
+const registryHost = /^([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)$/;
+/** Account, region and API of a private registry, by its host; undefined for another host. */
+function ecrRegistry(host) {
+    const [, account, region, domain] = registryHost.exec(host) ?? [];
+    if (account === undefined || region === undefined)
+        return undefined;
+    return { account, region, url: new URL(`https://api.ecr.${region}.${domain}`) };
+}
+function createEcrApi(options) {
+    const { account: registryId } = options;
+    return {
+        deleteTags: async (repository, tags, signal) => {
+            const operation = naming(options, repository, "deleting tags");
+            const imageIds = tags.map((imageTag) => ({ imageTag }));
+            const body = { registryId, repositoryName: repository, imageIds };
+            const response = await call(options, "BatchDeleteImage", body, operation, signal);
+            if (response.status !== 200) {
+                const failure = await ecr_api_refusal(response, operation, "ecr:BatchDeleteImage", signal);
+                if (failure.details.code === "RepositoryNotFoundException")
+                    return new Map();
+                throw failure;
+            }
+            const text = await readAnswer(response, operation, signal);
+            const { failures } = checkAnswer(text, deletionSchema, operation, response.status);
+            const left = failures.filter(({ failureCode }) => failureCode !== "ImageNotFound");
+            return new Map(left.map(({ imageId, failureCode, failureReason }) => [
+                imageId?.imageTag ?? "",
+                printable(`Amazon ECR did not delete it: ${failureCode} ${failureReason}`),
+            ]));
+        },
+        createRepository: async (repository, signal) => {
+            const operation = naming(options, repository, "making the repository");
+            const body = { registryId, repositoryName: repository };
+            const response = await call(options, "CreateRepository", body, operation, signal);
+            if (response.status === 200)
+                return discard(response).then(() => true);
+            const failure = await ecr_api_refusal(response, operation, "ecr:CreateRepository", signal);
+            if (failure.details.code === "RepositoryAlreadyExistsException")
+                return true;
+            if (failure.details.code === "AccessDeniedException")
+                return false;
+            throw failure;
+        },
+        hasRepository: async (repository, signal) => {
+            const operation = naming(options, repository, "looking for the repository");
+            const body = { registryId, repositoryNames: [repository] };
+            const response = await call(options, "DescribeRepositories", body, operation, signal);
+            if (response.status === 200)
+                return discard(response).then(() => true);
+            const failure = await ecr_api_refusal(response, operation, "ecr:DescribeRepositories", signal);
+            if (failure.details.code === "RepositoryNotFoundException")
+                return false;
+            throw failure;
+        },
+    };
+}
+function naming({ url }, repository, operation) {
+    return { host: url.host, repository, operation };
+}
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html (JSON protocol, version 2015-09-21) */
+function call({ key, region, url, transport, clock }, action, input, operation, signal) {
+    const body = JSON.stringify(input);
+    const signed = aws_signature_signedHeaders({
+        method: "POST",
+        region,
+        service: "ecr",
+        headers: {
+            "content-type": "application/x-amz-json-1.1",
+            host: url.host,
+            "x-amz-target": `AmazonEC2ContainerRegistry_V20150921.${action}`,
+        },
+        body,
+        now: clock.now(),
+    }, key);
+    // The transport writes this one itself, from the URL.
+    const { host: _host, ...headers } = signed;
+    return sendToVendor(transport, { method: "POST", url: new URL("/", url), headers, body, signal }, operation);
+}
+function ecr_api_refusal(response, operation, action, signal) {
+    const advice = `The AWS key of the environment needs \`${action}\` on this repository.`;
+    return vendorRefusal(response, operation, signal, advice);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/ecr-deletion.ts
+
+
+/** Tag deletion by the API of Amazon ECR: a tag goes alone, and with the last one its image. */
+function ecrRoute(api) {
+    return {
+        deletion: "by-tag",
+        deleteTags: async (repository, tags, signal) => {
+            const deletions = [];
+            for (let start = 0; start < tags.length; start += deletionLimit) {
+                const some = tags.slice(start, start + deletionLimit);
+                deletions.push(...(await deleteSome(api, repository, some, signal)));
+            }
+            return deletions;
+        },
+    };
+}
+async function deleteSome(api, repository, tags, signal) {
+    const names = tags.map(({ tag }) => tag);
+    try {
+        const left = await api.deleteTags(repository, names, signal);
+        return names.map((tag) => ({ tag, failure: left.get(tag) }));
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return names.map((tag) => ({ tag, failure: messageOf(error) }));
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/harbor-deletion.ts
+
+
+
+
+
+
+const artifactSchema = object({
+    digest: pipe(string(), regex(/^sha256:[0-9a-f]{64}$/)),
+    tags: optional(nullable(array(object({ name: string() })))),
+});
+const harbor_deletion_advice = 'The robot needs "Delete Tag", "Read Artifact" and "Delete Artifact" on this project.';
+/**
+ * Tag deletion by Harbor's API, with the login of the registry by Basic: its tokens for the registry are not taken there
+ * (https://github.com/goharbor/harbor/issues/20738). By the registry API, Harbor deletes by digest only, with all tags.
+ * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
+ */
+async function harborRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by Harbor's API");
+    if (typeof usable === "string")
+        return noRoute(usable);
+    return {
+        deletion: "by-tag",
+        tryDeletion: (signal, repository) => harbor_deletion_tryDeletion(options, repository, signal),
+        deleteTags: oneByOne((repository, { tag }, signal) => harbor_deletion_deleteTag(options, repository, tag, signal)),
+    };
+}
+/** Deletes the tag, and its artifact where no tag is left on it: else the space would never be free again. */
+async function harbor_deletion_deleteTag(options, repository, tag, signal) {
+    const artifacts = artifactsPath(repository);
+    const call = harborCalls(options, repository, signal);
+    const artifact = await call.artifact(`${artifacts}/${tag}`, `looking up the tag ${tag}`);
+    if (artifact === undefined)
+        return undefined;
+    await call.remove(`${artifacts}/${tag}/tags/${tag}`, `deleting the tag ${tag}`);
+    try {
+        const left = await call.artifact(`${artifacts}/${artifact.digest}`, `looking up ${artifact.digest}`);
+        if (left !== undefined && (left.tags ?? []).length === 0)
+            await call.remove(`${artifacts}/${artifact.digest}`, `deleting ${artifact.digest}`);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        // The tag is gone, which is what was asked for. An artifact that an index holds, for one, has to stay.
+        options.log.warning(`The tag ${repository}:${tag} is gone, but what it pointed to stays: ${messageOf(error)}`);
+    }
+    return undefined;
+}
+/** Looks for an artifact, as a deletion begins; a tag of this name is hardly there, and only looked at if it is. */
+async function harbor_deletion_tryDeletion(options, repository, signal) {
+    const path = `${artifactsPath(repository)}/latest`;
+    await harborCalls(options, repository, signal).artifact(path, "looking up the tag latest");
+    const finding = "Harbor's API takes the login and lets it read artifacts; whether it may delete, it tells only when a tag is deleted.";
+    return { outcome: "unknown", finding, remedy: harbor_deletion_advice };
+}
+function harborCalls(options, repository, signal) {
+    const { url, transport, credentials } = options;
+    const send = async (method, path, operation) => {
+        const credential = await credentials(signal);
+        const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
+        return sendToVendor(transport, { method, url: apiUrl(url, path), headers, signal }, operation);
+    };
+    const naming = (operation) => ({ host: url.host, repository, operation });
+    return {
+        artifact: async (path, operation) => {
+            const named = naming(operation);
+            const response = await send("GET", `${path}?with_tag=true`, named);
+            if (response.status === 404)
+                return discard(response).then(() => undefined);
+            if (response.status !== 200)
+                throw await harborRefusal(response, named, signal);
+            const text = await readAnswer(response, named, signal);
+            return checkAnswer(text, artifactSchema, named, response.status);
+        },
+        remove: async (path, operation) => {
+            const named = naming(operation);
+            const response = await send("DELETE", path, named);
+            if (response.status !== 200 && response.status !== 404)
+                throw await harborRefusal(response, named, signal);
+            await discard(response);
+        },
+    };
+}
+/** 412: an immutable tag, or an artifact that an index holds; Harbor says which. */
+function harborRefusal(response, operation, signal) {
+    const mayNot = response.status === 401 || response.status === 403;
+    return vendorRefusal(response, operation, signal, mayNot ? harbor_deletion_advice : undefined);
+}
+/** The project is the first part; the slashes of the rest are encoded twice, as the API wants them. */
+function artifactsPath(path) {
+    const slash = path.indexOf("/");
+    const repository = encodeURIComponent(encodeURIComponent(path.slice(slash + 1)));
+    return `/api/v2.0/projects/${path.slice(0, slash)}/repositories/${repository}/artifacts`;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/packages-deletion.ts
+
+
+
+
+/** A version of a package is a manifest: its name is the digest, its tags are all that point to it. */
+const versionSchema = object({
+    id: pipe(number(), integer()),
+    name: string(),
+    metadata: optional(object({ container: optional(object({ tags: array(string()) }), { tags: [] }) }), { container: { tags: [] } }),
+});
+/** Versions asked for at a time: the most that the API gives. */
+const packages_deletion_pageSize = 100;
+/** Most pages that are read: ten thousand manifests of one image. */
+const packages_deletion_pageLimit = 100;
+const packages_deletion_advice = "The token that is logged in to this registry needs `packages: write` and the role Admin on the package (a classic token: " +
+    "`delete:packages` and `read:packages`).";
+/**
+ * Tag deletion at GitHub's registry, which has none of its own: the packages API deletes a version, with all its tags.
+ * https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package
+ */
+async function packagesRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by GitHub's packages API");
+    if (typeof usable === "string")
+        return noRoute(usable);
+    return {
+        deletion: "shared-digest-unsafe",
+        deleteTags: (repository, tags, signal) => packages_deletion_deleteTags(options, repository, tags, signal),
+    };
+}
+async function packages_deletion_deleteTags(options, repository, tags, signal) {
+    const api = packageApi(options, repository, signal);
+    const versions = await api.versions();
+    const going = new Set(tags.map(({ tag }) => tag));
+    const deleted = new Set();
+    const deleteTag = async ({ tag, digest }) => {
+        const version = versions.find(({ metadata }) => metadata.container.tags.includes(tag));
+        if (version === undefined || deleted.has(version.id))
+            return undefined;
+        if (digest !== undefined && version.name !== digest)
+            return `The tag ${repository}:${tag} has moved since the plan was made: it was left alone. Run again.`;
+        const other = version.metadata.container.tags.find((name) => !going.has(name));
+        if (other !== undefined)
+            return `The packages API deletes ${repository}:${tag} only together with the tag ${other}, which stays.`;
+        await api.remove(version, tag);
+        deleted.add(version.id);
+        return undefined;
+    };
+    return oneByOne((_repository, tag) => deleteTag(tag))(repository, tags, signal);
+}
+function packageApi(options, repository, signal) {
+    const { url, credentials, transport } = options;
+    const slash = repository.indexOf("/");
+    const owner = repository.slice(0, slash);
+    const name = encodeURIComponent(repository.slice(slash + 1));
+    // An owner is an organisation or a user, and its name does not say which.
+    const places = [`/orgs/${owner}`, `/users/${owner}`];
+    let place = places[0] ?? "";
+    const naming = (operation) => ({ host: url.host, repository, operation });
+    async function send(method, path, operation) {
+        const credential = await credentials(signal);
+        const headers = {
+            accept: "application/vnd.github+json",
+            "x-github-api-version": "2022-11-28",
+            ...(credential === undefined ? {} : { authorization: `Bearer ${credential.password}` }),
+        };
+        const target = apiUrl(url, `${place}/packages/container/${name}/versions${path}`);
+        return sendToVendor(transport, { method, url: target, headers, signal }, operation);
+    }
+    async function page(number) {
+        const operation = naming("listing the versions of the package");
+        const response = await send("GET", `?per_page=${packages_deletion_pageSize}&page=${number}`, operation);
+        if (response.status === 404)
+            return discard(response).then(() => undefined);
+        if (response.status !== 200)
+            throw await vendorRefusal(response, operation, signal, packages_deletion_advice);
+        const text = await readAnswer(response, operation, signal);
+        return checkAnswer(text, array(versionSchema), operation, response.status);
+    }
+    return {
+        versions: async () => {
+            let first;
+            for (const candidate of places) {
+                place = candidate;
+                first = await page(1);
+                if (first !== undefined)
+                    break;
+            }
+            const versions = [...(first ?? [])];
+            for (let number = 2; versions.length === (number - 1) * packages_deletion_pageSize; number += 1) {
+                if (number > packages_deletion_pageLimit) {
+                    const problem = `the package has more than ${packages_deletion_pageLimit * packages_deletion_pageSize} versions`;
+                    throw vendorFailure(naming("listing the versions of the package"), { problem });
+                }
+                versions.push(...((await page(number)) ?? []));
+            }
+            return versions;
+        },
+        remove: async ({ id }, tag) => {
+            const operation = naming(`deleting the tag ${tag}`);
+            const response = await send("DELETE", `/${id}`, operation);
+            if (response.status !== 204 && response.status !== 404)
+                throw await vendorRefusal(response, operation, signal, packages_deletion_advice);
+            await discard(response);
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/registry-deletion.ts
+
+
+
+/**
+ * The registry's own API. Where a registry does not delete by tag, it is done by digest, which takes every tag of that
+ * digest along.
+ * @param alone whether the registry is known to delete a tag by its name, and no other with it. Then no digests are looked up
+ * for the plan, and where it turns out not to, nothing is deleted.
+ */
+function registryRoute(deleter, alone = false) {
+    return {
+        deletion: alone ? "by-tag" : "shared-digest-unsafe",
+        tryDeletion: (signal, repository, exists) => registry_deletion_tryDeletion(deleter, { repository, exists, alone }, signal),
+        deleteTags: oneByOne((repository, tag, signal) => registry_deletion_deleteTag(deleter, repository, tag, signal)),
+    };
+}
+/**
+ * Asks for a token for deleting, and has a manifest deleted that nobody has: its digest is that of random bytes. The
+ * specification has 404 for it where manifests can be deleted, and another status where not.
+ */
+async function registry_deletion_tryDeletion(deleter, { repository, exists, alone, }, signal) {
+    const remedy = `Check that the login may delete: its token needs ${deleter.needed.join(", ")} on ${repository}.`;
+    if (!exists) {
+        const finding = "There is no repository of this release yet, so nothing that deleting could be tried on.";
+        return { outcome: "unknown", finding, remedy };
+    }
+    const granted = await deleter.granted(repository, signal);
+    const denied = deleter.needed.filter((action) => granted?.includes(action) === false);
+    if (denied.length > 0)
+        return {
+            outcome: "missing",
+            finding: `The token that the login gets lacks ${denied.join(", ")}.`,
+            remedy,
+        };
+    const nobodys = digestOf((0,external_node_crypto_.randomBytes)(32));
+    if ((await deleter.deleteManifest(repository, nobodys, signal)) !== "unsupported")
+        return {
+            outcome: "ok",
+            finding: "The registry lets this login delete: tried with a digest that nobody has.",
+        };
+    // Where a tag goes by its name, no digest has to.
+    if (alone)
+        return { outcome: "unknown", finding: "The registry deletes by tag only; nothing was tried.", remedy };
+    return { outcome: "missing", finding: "The registry does not delete manifests.", remedy: settingAdvice };
+}
+const settingAdvice = "Allow deletion in its settings (distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.";
+/**
+ * Deletes a tag by its name, or else by its digest.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ * @returns why the tag is still there, or undefined when it is gone.
+ */
+async function registry_deletion_deleteTag(deleter, repository, { tag, digest }, signal) {
+    if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported")
+        return undefined;
+    const current = await deleter.resolve(repository, tag, signal);
+    if (current === undefined)
+        return undefined;
+    if (digest === undefined) {
+        return `The registry does not delete ${repository}:${tag} by its tag, and its digest was not looked up for the plan.`;
+    }
+    if (current !== digest) {
+        return (`The tag ${repository}:${tag} has moved to ${current} since the plan was made, and the registry deletes by digest ` +
+            "only: it was left alone. Run again.");
+    }
+    if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported")
+        return undefined;
+    return `The registry deletes ${repository}:${tag} neither by tag nor by digest. ${settingAdvice}`;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/registry-destination.ts
+
+
+
+
+
+
+
+
+
+
+
+
+/** GitHub's REST API, which also serves the packages of its registry. */
+const githubApi = new URL("https://api.github.com");
+/**
+ * A namespace of any registry that is logged in to by the Docker configuration. Asks for the login where the deletion of
+ * tags depends on it; sends nothing.
+ */
+async function createRegistryDestination(options) {
+    const { input, credentials, log } = options;
+    const api = ecrApiOf(options);
+    const { route } = options.client.vendor.deletion;
+    return {
+        registry: input.registry,
+        path: input.path,
+        name: printNamespace(input),
+        credentials,
+        ...(await deletionRoute(route, api, options)),
+        ...(api === undefined
+            ? {}
+            : { preview: (signal, repository) => previewRepository(api, repository, signal) }),
+        prepare: async (signal, repositories = []) => {
+            if (api !== undefined)
+                await makeRepositories(api, repositories, log, signal);
+        },
+    };
+}
+/** How tags are deleted, for each route of the table of registries. */
+async function deletionRoute(route, ecr, { input, client, credentials, transport, log }) {
+    const { vendor, origin: url } = client;
+    const deleter = tagDeleterOf(client);
+    switch (route) {
+        case "harbor":
+            return harborRoute({ url, credentials, transport, log });
+        case "acr":
+            return azureRoute(client);
+        case "artifactory":
+            return artifactoryRoute({ url, credentials, transport, resolve: deleter.resolve });
+        case "packages":
+            return packagesRoute({ url: input.api ?? githubApi, credentials, transport });
+        case "ecr":
+            return ecr === undefined ? noRoute(withoutAwsKey) : ecrRoute(ecr);
+        case "none":
+            return noRoute(`${vendor.name}: ${vendor.deletion.text}`);
+        // Docker Hub and TCR have destinations of their own; who asks for `type=registry` there means this.
+        case "docker-hub":
+        case "tcr":
+        case "registry":
+            return registryRoute(deleter, vendor.deletion.alone);
+    }
+}
+const withoutAwsKey = "Amazon ECR deletes tags by its own API only, which takes no Docker login: set `AWS_ACCESS_KEY_ID` and " +
+    "`AWS_SECRET_ACCESS_KEY` in the environment, as aws-actions/configure-aws-credentials does.";
+/** The API of a private Amazon registry; undefined elsewhere, and without a key for it. */
+function ecrApiOf(options) {
+    const { input, awsKey: key, client, transport, clock } = options;
+    if (client.vendor.deletion.route !== "ecr" || key === undefined)
+        return undefined;
+    const found = ecrRegistry(input.registry);
+    const url = input.api ?? found?.url;
+    // Another host than Amazon's names no region; the one that signs is then the first of AWS.
+    const { account, region = "us-east-1" } = found ?? {};
+    return url === undefined ? undefined : createEcrApi({ key, account, region, url, transport, clock });
+}
+/**
+ * Whether `makeRepositories` has something to do; whether it may, nobody tells before. A key that may not ask is no reason not
+ * to push.
+ */
+async function previewRepository(api, repository, signal) {
+    const subject = "repository";
+    try {
+        if (await api.hasRepository(repository, signal))
+            return { subject, there: true, outcome: "ok", finding: `The repository ${repository} is there.` };
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return { subject, there: true, outcome: "unknown", finding: messageOf(error) };
+    }
+    return {
+        subject,
+        there: false,
+        outcome: "unknown",
+        finding: `There is no repository ${repository} yet; a run makes it.`,
+        remedy: "The AWS key of the environment needs `ecr:CreateRepository` for that.",
+    };
+}
+/**
+ * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else altogether, is
+ * no reason not to push: the repositories can be there, and where one is not, the push tells.
+ */
+async function makeRepositories(api, repositories, log, signal) {
+    for (const repository of repositories) {
+        try {
+            if (await api.createRepository(repository, signal))
+                continue;
+            log.warning("The AWS key of the environment has no right to make repositories (`ecr:CreateRepository`); those that are there are used.");
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            log.warning(`The repositories that are there are used: ${messageOf(error)}`);
+        }
+        return;
+    }
+}
+/** Deletion by the registry's own API. */
+function tagDeleterOf(client) {
+    const { deleting: needed } = mannersOf(client.vendor);
+    return {
+        deleteManifest: (repository, reference, signal) => new Repository(client, repository).deleteManifest(reference, signal),
+        resolve: async (repository, tag, signal) => (await new Repository(client, repository).resolve(tag, signal))?.digest,
+        granted: (repository, signal) => client.granted({ repository, actions: needed }, signal),
+        needed,
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-personal-tags.ts
+
+
+
+/** Tags in one `BatchDeleteImagePersonal`. No limit is documented; that of the Enterprise edition's action is kept to. */
+const tcr_personal_tags_batchSize = 20;
+/** Largest page of `DescribeImagePersonal`. */
+const tcr_personal_tags_pageLimit = 100;
+/** Most pages that are read for one tag: 10,000 tags whose names contain it, and an end to a server that invents new ones. */
+const tcr_personal_tags_mostPages = 100;
+const tcr_personal_tags_imagesSchema = object({
+    Data: object({ TagInfo: nullish(array(object({ TagName: string() })), []) }),
+});
+/**
+ * The tags of one repository of the Personal edition.
+ * @param path `namespace/repository`.
+ */
+function personalTags({ api, region }, clock, path) {
+    async function request(tags, signal) {
+        const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
+        const parameters = { RepoName: path, Tags: tags };
+        const call = {
+            action: "BatchDeleteImagePersonal",
+            operation,
+            repository: path,
+            region,
+            parameters,
+            signal,
+        };
+        await api.call(call, object({}));
+    }
+    /** The tag is a search text here; offsets are true ones, unlike the Enterprise edition's. */
+    async function isListed(tag, signal) {
+        const operation = `reading back the tag ${tag}`;
+        const seen = new Set();
+        for (let page = 0; page < tcr_personal_tags_mostPages; page++) {
+            const parameters = { RepoName: path, Tag: tag, Limit: tcr_personal_tags_pageLimit, Offset: page * tcr_personal_tags_pageLimit };
+            const call = {
+                action: "DescribeImagePersonal",
+                operation,
+                repository: path,
+                region,
+                parameters,
+                signal,
+            };
+            const names = (await api.call(call, tcr_personal_tags_imagesSchema)).Data.TagInfo.map(({ TagName }) => TagName);
+            if (names.includes(tag))
+                return true;
+            if (names.every((name) => seen.has(name)))
+                return false;
+            for (const name of names)
+                seen.add(name);
+        }
+        return false;
+    }
+    async function isListedAtAll(tag, signal) {
+        try {
+            return await isListed(tag, signal);
+        }
+        catch (error) {
+            // The repository went away with its last tag.
+            if (hasCode(error, "ResourceNotFound"))
+                return false;
+            throw error;
+        }
+    }
+    const judge = (error) => (hasCode(error, "ResourceNotFound") ? "gone" : "failed");
+    const explain = (error) => error;
+    const deletion = { path, batchSize: tcr_personal_tags_batchSize, clock, request, isListed: isListedAtAll, judge, explain };
+    return { delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-personal.ts
+
+
+
+
+
+
+
+/**
+ * Regions of the Personal edition by the first label of their hosts. The eight regions of the mainland share one host, and
+ * an account's content there is one.
+ * https://github.com/tkestack/image-transfer/blob/main/pkg/apis/ccrapis/ccrapi.go
+ */
+const regions = new Map([
+    ["ccr", "ap-guangzhou"],
+    ["hkccr", "ap-hongkong"],
+    ["sgccr", "ap-singapore"],
+    ["jpccr", "ap-tokyo"],
+    ["krccr", "ap-seoul"],
+    ["inccr", "ap-mumbai"],
+    ["thccr", "ap-bangkok"],
+    ["caccr", "na-toronto"],
+    ["uswccr", "na-siliconvalley"],
+    ["useccr", "na-ashburn"],
+    ["deccr", "eu-frankfurt"],
+    ["ruccr", "eu-moscow"],
+    ["szjrccr", "ap-shenzhen-fsi"],
+    ["shjrccr", "ap-shanghai-fsi"],
+    ["bjjrccr", "ap-beijing-fsi"],
+]);
+/**
+ * The region of a Personal edition, by its attribute or its host.
+ * @throws InputError when neither tells it.
+ */
+function personalRegion(input) {
+    const [, prefix = ""] = /^([a-z]+)\.ccs\.tencentyun\.com(?::[0-9]+)?$/.exec(input.registry) ?? [];
+    const region = input.region ?? regions.get(prefix);
+    if (region !== undefined)
+        return region;
+    const place = printNamespace(input);
+    throw new InputError(`${place}: the host does not tell the region: add it, for example \`${place},region=ap-guangzhou\``);
+}
+/**
+ * A namespace of Tencent Container Registry, Personal edition. Its API makes no registry logins, so there is a login beside
+ * the key. Asks for the login once, to say early what it cannot do; sends nothing.
+ * @throws InputError when the region is not known.
+ */
+async function createTcrPersonalDestination(options) {
+    const { input, api, credentials, clock, log } = options;
+    const place = { registry: input.registry, path: input.path, name: printNamespace(input), credentials };
+    const region = personalRegion(input);
+    if (input.path.includes("/")) {
+        throw new InputError(`${place.name}: a namespace of TCR Personal has one part, as in ccr.ccs.tencentyun.com/goharbor`);
+    }
+    if (api === undefined) {
+        // A credential helper that fails is reported where the login is needed.
+        const reason = noDeletionReason((await credentials().catch(() => undefined))?.username);
+        return {
+            ...place,
+            deletion: "unavailable",
+            deletionUnavailable: reason,
+            prepare: () => Promise.resolve(),
+            deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
+        };
+    }
+    const personal = { api, region };
+    return {
+        ...place,
+        // As with the Enterprise edition: whether other tags of the digest stay, Tencent does not document.
+        deletion: "shared-digest-unsafe",
+        prepare: async (signal) => {
+            await needLogin(credentials, input.registry, signal);
+            await tcr_personal_ensureNamespace(personal, input, log, signal);
+        },
+        preview: (signal) => tcr_personal_previewNamespace(personal, input.path, signal),
+        deleteTags: (repository, tags, signal) => {
+            const names = tags.map(({ tag }) => tag);
+            return personalTags(personal, clock, repository).delete(names, signal);
+        },
+    };
+}
+/** Says before the first push what else a key is taken for: the Personal edition has no action that makes a login. */
+async function needLogin(credentials, registry, signal) {
+    if ((await credentials(signal)) !== undefined)
+        return;
+    throw vendorFailure({ host: registry, operation: "signing in" }, {
+        problem: "TCR Personal makes no registry login from an API key",
+        advice: "Set `tcr-username` and `tcr-password`, or log in to this registry in an earlier step.",
+    });
+}
+/** Most namespaces on a page, of which an account has ten or so. Offsets are true ones here, not page numbers. */
+const tcr_personal_pageLimit = 100;
+const tcr_personal_namespacesSchema = object({
+    Data: object({ NamespaceInfo: nullish(array(object({ Namespace: string() })), []) }),
+});
+/** Whether this account has a namespace. */
+async function hasNamespace({ api, region }, path, signal) {
+    const found = await api.call({
+        action: "DescribeNamespacePersonal",
+        operation: `looking for the namespace ${path}`,
+        region,
+        parameters: { Namespace: path, Limit: tcr_personal_pageLimit, Offset: 0 },
+        signal,
+    }, tcr_personal_namespacesSchema);
+    return found.Data.NamespaceInfo.some(({ Namespace }) => Namespace === path);
+}
+async function tcr_personal_previewNamespace(personal, path, signal) {
+    const subject = "namespace";
+    if (await hasNamespace(personal, path, signal))
+        return { subject, there: true, outcome: "ok", finding: `The namespace ${path} is there.` };
+    return {
+        subject,
+        there: false,
+        outcome: "unknown",
+        finding: `There is no namespace ${path} of this account yet; a run makes it, unless another account has that name.`,
+        remedy: "The key needs `tcr:CreateNamespacePersonal` for that; or make the namespace in the TCR console.",
+    };
+}
+/** Creates the namespace unless this account has it. Repositories are made by a push, and are private then. */
+async function tcr_personal_ensureNamespace(personal, { registry, path }, log, signal) {
+    if (await hasNamespace(personal, path, signal))
+        return;
+    const { api, region } = personal;
+    try {
+        await api.call({
+            action: "CreateNamespacePersonal",
+            operation: `creating the namespace ${path}`,
+            region,
+            parameters: { Namespace: path },
+            signal,
+        }, object({}));
+    }
+    catch (error) {
+        // Another run of ours, or another account: the first push tells, and the failure would say the same as this one.
+        if (hasCode(error, "InvalidParameter.ErrNamespaceExist")) {
+            log.warning(error.message);
+            return;
+        }
+        throw error;
+    }
+    log.info(`Created the TCR Personal namespace ${registry}/${path}.`);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/select.ts
+
+
+
+
+/**
+ * The destination that one line of the `destinations` input describes. Sends nothing.
+ * @throws InputError when the line cannot be used as it is.
+ */
+async function createDestination(input, logins, context) {
+    const { transport, clock, log } = context;
+    const dockerCredentials = context.dockerConfiguration(input.registry);
+    switch (input.type) {
+        case "docker-hub": {
+            const login = logins.dockerHubLogin;
+            const keyless = context.keylessHub;
+            return createDockerHubDestination({ input, login, keyless, dockerCredentials, transport, clock, log });
+        }
+        case "tcr": {
+            const { tcrLogin: login } = logins;
+            const api = context.tencentCloud(input.api ?? mainlandApi);
+            if (api !== undefined)
+                return createTcrDestination({ input, api, login, clock, log });
+            return tcrWithoutApi(input, tcrCredentials(logins, dockerCredentials), clock, log);
+        }
+        case "tcr-personal": {
+            const api = context.tencentCloud(input.api ?? mainlandApi);
+            const credentials = tcrCredentials(logins, dockerCredentials);
+            return createTcrPersonalDestination({ input, api, credentials, log, clock });
+        }
+        case "registry": {
+            const client = context.openRegistry(input, dockerCredentials);
+            return createRegistryDestination({
+                input,
+                credentials: dockerCredentials,
+                awsKey: logins.awsKey,
+                client,
+                transport,
+                clock,
+                log,
+            });
+        }
+    }
+}
+/** The login for the registry that the user gave by inputs, else by the Docker configuration. */
+function tcrCredentials({ tcrLogin }, dockerCredentials) {
+    return tcrLogin === undefined ? dockerCredentials : () => Promise.resolve(tcrLogin);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-source.ts
+
+
+
+
+/**
+ * The login for a TCR registry that images are read from and that is no destination: the `tcr-` login, unless it belongs to
+ * a destination; for an Enterprise instance under its default domain, a temporary one made with the API. Else, and for
+ * every other registry, the Docker configuration's.
+ */
+function tcrSource(registry, { tcrLogin, destinations, }, dockerCredentials, { tencentCloud, clock, log, }) {
+    const instance = instanceNameOf(registry);
+    if (instance === undefined && !/\.ccs\.tencentyun\.com(?::[0-9]+)?$/.test(registry))
+        return dockerCredentials;
+    // A password goes to one place only (P7): to the destinations of TCR, if there are any.
+    const isFree = !destinations.some(({ type }) => type === "tcr" || type === "tcr-personal");
+    if (tcrLogin !== undefined && isFree)
+        return () => Promise.resolve(tcrLogin);
+    const api = instance === undefined ? undefined : tencentCloud(mainlandApi);
+    if (instance === undefined || api === undefined)
+        return dockerCredentials;
+    const login = temporaryLogin(createTcrInstance(api, { kind: "named", name: instance }, clock), clock, log);
+    return async (signal) => {
+        try {
+            return await login.get(signal);
+        }
+        catch (error) {
+            signal?.throwIfAborted();
+            // The key may be of another account, and the images public all the same.
+            log.debug(`${registry}: ${messageOf(error)}`);
+            return dockerCredentials(signal);
+        }
+    };
+}
+
+;// CONCATENATED MODULE: ./src/run/registries.ts
+
+
+
+
+
+
+
+/**
+ * The destinations of a run. Sends nothing.
+ * @throws InputError that lists all lines that cannot be used.
+ */
+async function openDestinations(inputs, fromDocker, context) {
+    const openRegistry = (input, credentials) => openClient(input, credentials, context);
+    const mistakes = [];
+    const opened = [];
+    for (const input of inputs.destinations) {
+        try {
+            const destination = await createDestination(input, inputs, {
+                ...context,
+                dockerConfiguration: fromDocker,
+                openRegistry,
+            });
+            opened.push(openDestination(destination, input, context));
+        }
+        catch (error) {
+            if (!(error instanceof InputError))
+                throw error;
+            mistakes.push(`destinations: ${printNamespace(input)}: ${error.message}`);
+        }
+    }
+    if (mistakes.length > 0)
+        throw new InputError(mistakes.join("\n"));
+    return opened;
+}
+function openDestination(destination, input, context) {
+    const { name, registry, path, credentials, deletion, deletionUnavailable, whyNoDeletion } = destination;
+    const { retention } = input;
+    const client = openClient(input, credentials, context);
+    const repository = (of) => new Repository(client, of);
+    const stocked = {
+        name,
+        registry,
+        path,
+        retention,
+        deletion,
+        deletionUnavailable,
+        whyNoDeletion,
+        repository,
+    };
+    return { ...stocked, destination, client };
+}
+/** The sources of a run, one client for each registry among them. */
+function openSources(inputs, destinations, dockerConfiguration, context) {
+    const clients = new Map();
+    const repositories = new Map();
+    return inputs.sources.map((namespace) => {
+        const { registry } = namespace;
+        const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
+        const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
+        const client = clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
+        clients.set(registry, client);
+        return {
+            ...namespace,
+            client,
+            repository: (name) => {
+                const known = repositories.get(`${registry}/${name}`) ?? new Repository(client, name);
+                repositories.set(`${registry}/${name}`, known);
+                return known;
+            },
+        };
+    });
+}
+/**
+ * The repositories that an image can be read from: where it was found, then those of the same name at the other sources,
+ * in their order.
+ */
+function repositoriesOf(image, sources) {
+    const first = sources.find((source) => sameNamespace(source, image.source));
+    if (first === undefined)
+        throw new Error(`${printNamespace(image.source)} is not a source of this run`);
+    const name = image.repository.slice(image.source.path.length + 1);
+    const others = sources.filter((source) => source !== first);
+    return [
+        first.repository(image.repository),
+        ...others.map((source) => source.repository(repositoryOf(source, name))),
+    ];
+}
+/** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
+function sourceCredentials(registry, inputs, destinations, dockerConfiguration, context) {
+    const destination = destinations.find((candidate) => candidate.registry === registry);
+    if (destination !== undefined)
+        return destination.destination.credentials;
+    const { dockerHubLogin } = inputs;
+    if (registry === "docker.io" && dockerHubLogin !== undefined)
+        return () => Promise.resolve(dockerHubLogin);
+    if (registry === "docker.io" && context.keylessHub !== undefined)
+        return context.keylessHub;
+    return tcrSource(registry, inputs, dockerConfiguration(registry), context);
+}
+function openClient({ registry, vendor }, credentials, context) {
+    return new Registry({
+        registry,
+        vendor: vendorOf(registry, vendor),
+        side: "destination",
+        credentials,
+        ...context,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/run/stages.ts
 
 
 
@@ -77750,7 +78119,7 @@ function registryContext(inputs, { network, clock, log }) {
         clock,
         log,
         keylessHub: connection && keylessHubCredentials({ connection, idTokens, transport, clock, log }),
-        tencentCloud: createTencentCloud({ inputs, idTokens, transport, clock, log }),
+        tencentCloud: createTencentCloud({ ...inputs, idTokens, transport, clock, log }),
     };
 }
 /** A client of GitHub, with the inputs' token. Sends nothing. */
@@ -77918,405 +78287,7 @@ async function tellByIssue(news, reporting, context) {
     });
 }
 
-;// CONCATENATED MODULE: ./src/check/check.ts
-
-
-/** Time for one check, in milliseconds: all tries of a request to a registry that cuts connections take half a minute. */
-const checkTime = 60_000;
-/**
- * Tries one thing, in a bounded time. A failure is its result, and nobody else's.
- * @throws the signal's reason when it aborted, and nothing else.
- */
-async function check_attempt(row, examine, signal, time = checkTime) {
-    const limit = AbortSignal.timeout(time);
-    try {
-        const { outcome, finding, remedy } = await examine(AbortSignal.any([signal, limit]));
-        return { ...row, needed: true, outcome, finding, remedy };
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        return { ...row, needed: true, ...(limit.aborted ? tooLate(time) : findingOf(error)) };
-    }
-}
-function tooLate(time) {
-    return {
-        outcome: "missing",
-        finding: `No answer came within ${time / 1000} seconds.`,
-        remedy: "Check that the runner can reach it: firewalls and allowlists often drop what they refuse.",
-    };
-}
-/** A failure as something that is missing: what went wrong, and apart from it what to do. */
-function findingOf(error) {
-    const outcome = "missing";
-    if (!(error instanceof OperationError))
-        return { outcome, finding: textOf(error) };
-    const { advice: remedy, ...details } = error.details;
-    return { outcome, finding: new OperationError(details).message, remedy };
-}
-/** Mistakes in inputs are our own words, whatever their length. */
-function textOf(error) {
-    return error instanceof InputError ? error.message : printable(messageOf(error));
-}
-/** Whether a run has all that it needs, as far as that can be told. */
-function isReady(results) {
-    return !results.some(({ outcome, needed }) => outcome === "missing" && needed);
-}
-
-;// CONCATENATED MODULE: ./src/check/destination.ts
-
-
-
-
-/** Time to give an upload up, in milliseconds: one request, and a runner kills a cancelled job seconds later. */
-const cancelTime = 5000;
-/** Where to try when no version is known: the name of an image that every Harbor has. */
-const usualImage = "harbor-core";
-/**
- * Signs in, tries to push and, where it prunes, to delete. Nothing is left behind: uploads are given up, and none is opened
- * where that could make a repository.
- * @param components those of the wanted version; none, if no version is known.
- * @throws the signal's reason when it aborted, and nothing else.
- */
-async function checkDestination(checked, components, signal) {
-    const row = (subject) => ({ place: checked.name, subject });
-    const names = components.length === 0 ? [usualImage] : components.map(({ to }) => to);
-    const repositories = names.map((name) => repositoryOf(checked, name));
-    let target = { repository: repositories[0] ?? "", exists: false };
-    const signIn = await check_attempt(row("sign in"), async (until) => {
-        target = await findTarget(checked, repositories, until);
-        return signedIn(target, (await checked.destination.credentials(until)) !== undefined);
-    }, signal);
-    if (signIn.outcome !== "ok")
-        return [signIn, ...destination_notTried(checked, row)];
-    const previews = await previewOf(checked, target.repository, row("namespace"), signal);
-    const there = previews.every((preview) => preview.outcome !== "missing" && preview.there);
-    const push = check_attempt(row("push"), (until) => tryPush(checked, target, there, until), signal);
-    const deletion = checked.retention.keep === "all"
-        ? []
-        : [check_attempt(row("delete"), (until) => destination_tryDeletion(checked, target, until), signal)];
-    const results = await Promise.all([push, ...deletion]);
-    return [signIn, ...previews.map(({ there: _, ...result }) => result), ...results];
-}
-/** The first repository that has tags, else the first. */
-async function findTarget(checked, repositories, signal) {
-    const held = await Promise.all(repositories.map(async (name) => (await checked.repository(name).tags(signal)).length > 0));
-    const repository = repositories[held.indexOf(true)];
-    return { repository: repository ?? repositories[0] ?? "", exists: repository !== undefined };
-}
-function signedIn({ repository, exists }, hasLogin) {
-    const how = hasLogin ? "It answers with this login" : "It answers, and no login is known for it";
-    const what = exists ? `${repository} is there` : "none of the images of the release is there yet";
-    return { outcome: "ok", finding: `${how}; ${what}.` };
-}
-function destination_notTried(checked, row) {
-    const subjects = checked.retention.keep === "all" ? ["push"] : ["push", "delete"];
-    const finding = "Not tried, because signing in failed.";
-    return subjects.map((subject) => ({ ...row(subject), outcome: "unknown", finding, needed: true }));
-}
-/** What `prepare` would find; nothing where a destination has nothing to prepare. */
-async function previewOf({ destination: { preview } }, repository, row, signal) {
-    if (preview === undefined)
-        return [];
-    let seen;
-    const result = await check_attempt(row, async (until) => {
-        seen = await preview(until, repository);
-        return seen;
-    }, signal);
-    return [{ ...result, subject: seen?.subject ?? row.subject, there: seen?.there ?? false }];
-}
-/** Opens an upload and gives it up where that leaves nothing behind; else asks the token. */
-async function tryPush(checked, { repository, exists }, there, signal) {
-    const { client } = checked;
-    if (!there)
-        return { outcome: "unknown", finding: "Not tried, because the place to push to is not there yet." };
-    const { name, uploadGivenUp } = client.vendor;
-    if (!exists && uploadGivenUp === undefined)
-        return askToken(checked, { repository, exists }, `${name} may make the repository, which is not there yet, for it`, signal);
-    const place = checked.repository(repository);
-    if (!(await place.mayCancelUploads(signal)))
-        return askToken(checked, { repository, exists }, "this login may not give one up again", signal);
-    const upload = await place.startUpload(signal);
-    // Also when the check is over by now, or the job cancelled.
-    const gone = await upload.cancel(AbortSignal.timeout(cancelTime));
-    const end = gone
-        ? "was opened and given up again"
-        : "was opened; the registry does not say that it is given up, and has to drop it by itself";
-    return { outcome: "ok", finding: `An upload to ${repository}, without a byte, ${end}.` };
-}
-/**
- * What the token says of pushing. It says nothing about a project or namespace that has to be there first.
- * @param why no upload is opened, in the middle of a sentence.
- */
-async function askToken({ client }, { repository, exists }, why, signal) {
-    const { vendor, registry } = client;
-    const { madeBy, text: remedy } = vendor.repositories;
-    const findingBeside = `No upload was opened, because ${why}`;
-    // Where destinations are not even asked what they hold with such a token, one makes a repository.
-    const harmless = exists || mannersOf(vendor).reading.includes("push");
-    const granted = harmless
-        ? await client.granted({ repository, actions: ["pull", "push"] }, signal)
-        : undefined;
-    if (granted === undefined)
-        return {
-            outcome: "unknown",
-            finding: `${findingBeside}; and no token says what the login may do.`,
-            remedy,
-        };
-    if (!granted.includes("push")) {
-        const finding = `The token that the login gets is not good for pushing to ${repository}.`;
-        return { outcome: "missing", finding, remedy: pushAdvice(registry) };
-    }
-    const outcome = exists || madeBy === "push" ? "ok" : "unknown";
-    const finding = `The token that the login gets is good for pushing to ${repository}. ${findingBeside}.`;
-    return { outcome, finding, remedy };
-}
-async function destination_tryDeletion(checked, { repository, exists }, signal) {
-    const { deletion, deletionUnavailable, whyNoDeletion } = checked;
-    const reason = deletion === "unavailable" ? (deletionUnavailable ?? "") : await whyNoDeletion?.(signal);
-    if (reason !== undefined) {
-        const remedy = "Or set `keep=all` for this destination: then nothing is pruned there.";
-        return { outcome: "missing", finding: reason, remedy };
-    }
-    const tried = await checked.destination.tryDeletion?.(signal, repository, exists);
-    return (tried ?? {
-        outcome: "unknown",
-        finding: "Whether the login may delete tags shows only when one is deleted.",
-    });
-}
-
-;// CONCATENATED MODULE: ./src/check/logins.ts
-
-
-/**
- * Exchanges GitHub's id token wherever the inputs ask for that.
- * @throws the signal's reason when it aborted, and nothing else.
- */
-async function checkKeyless({ dockerHubConnection, tencentRole }, { keylessHub, tencentApis }, signal) {
-    const subject = "keyless login";
-    const checks = [];
-    if (dockerHubConnection !== undefined && keylessHub !== undefined) {
-        const row = { place: dockerHubConnection.identityUrl.host, subject };
-        const exchange = async (until) => {
-            await keylessHub(until);
-            const finding = `GitHub's id token was exchanged for a login of ${dockerHubConnection.organisation}.`;
-            return { outcome: "ok", finding };
-        };
-        checks.push(check_attempt(row, exchange, signal));
-    }
-    for (const api of tencentRole === undefined ? [] : tencentApis) {
-        const exchange = async (until) => {
-            await api.signIn(until);
-            return {
-                outcome: "ok",
-                finding: `GitHub's id token was exchanged for a key of ${tencentRole?.arn}.`,
-            };
-        };
-        checks.push(check_attempt({ place: securityTokenUrl(api.url).host, subject }, exchange, signal));
-    }
-    return Promise.all(checks);
-}
-
-;// CONCATENATED MODULE: ./src/check/runner.ts
-
-
-
-
-
-const freeSpaceOf = async (folder) => {
-    const { bavail, bsize } = await (0,promises_.statfs)(folder);
-    return bavail * bsize;
-};
-/**
- * Whether blobs on their way have a place: makes the folder, writes a file into it, takes both away.
- * @param spoolLimit in bytes.
- * @throws OperationError when the folder cannot be written to.
- */
-async function checkSpool(temporaryFolder, spoolLimit, freeSpace = freeSpaceOf) {
-    const folder = await makeSpoolFolder(temporaryFolder);
-    try {
-        const free = await onDisk(folder, "trying the folder for blobs on their way", async () => {
-            await (0,promises_.writeFile)((0,external_node_path_.join)(folder, "check"), "x");
-            return freeSpace(folder);
-        });
-        return spoolFinding(free, spoolLimit);
-    }
-    finally {
-        await (0,promises_.rm)(folder, { recursive: true, force: true });
-    }
-}
-function spoolFinding(free, limit) {
-    const room = `${formatBytes(free)} are free, and \`spool-limit\` is ${formatBytes(limit)}.`;
-    if (free >= limit)
-        return { outcome: "ok", finding: `It can be written to; ${room}` };
-    const remedy = "Lower `spool-limit`, make room in an earlier step, or take a runner with a larger disk.";
-    return { outcome: "missing", finding: `It can be written to, but only ${room}`, remedy };
-}
-/** Greatest difference of clocks, in milliseconds, with which Tencent Cloud takes a signed request (`AuthFailure.SignatureExpire`). */
-const clockTolerance = 5 * 60_000;
-/**
- * Whether the clock goes as others do, by the `Date` of an answer; whatever its status, and without a login.
- * @param url of a server whose clock is right.
- */
-async function checkClock(network, url, clock, signal) {
-    const response = await network.send({ method: "GET", url, signal });
-    await discard(response);
-    const there = Date.parse(response.header("date") ?? "");
-    // An answer of a cache tells the time of its making.
-    if (Number.isNaN(there) || response.header("age") !== undefined)
-        return { outcome: "unknown", finding: `${url.host} does not say what time it is.` };
-    const difference = Math.abs(clock.now() - there);
-    const finding = `It and the clock of ${url.host} are ${Math.round(difference / 1000)} s apart.`;
-    if (difference <= clockTolerance)
-        return { outcome: "ok", finding };
-    const remedy = "Have the runner's clock set by NTP: Tencent Cloud refuses what is signed more than 5 minutes off, and tokens seem to " +
-        "have run out, or to last too long.";
-    return { outcome: "missing", finding, remedy };
-}
-
-;// CONCATENATED MODULE: ./src/check/sources.ts
-
-
-/**
- * Looks for one image of the wanted version at every source, by HEAD. What one of them lacks is needed only if no other has
- * the image.
- * @param component undefined: no version is known.
- */
-async function checkSources(sources, component, signal) {
-    const results = await Promise.all(sources.map((source) => check_attempt({ place: printNamespace(source), subject: "read" }, (until) => readOne(source, component, until), signal)));
-    const served = results.some(({ outcome }) => outcome === "ok");
-    return results.map((result) => ({ ...result, needed: !served }));
-}
-async function readOne(source, component, signal) {
-    if (component === undefined)
-        return { outcome: "unknown", finding: "No version is known, and so no image that could be looked for." };
-    const name = `${component.from}:${component.fromTag}`;
-    const repository = source.repository(repositoryOf(source, component.from));
-    const found = await repository.resolve(component.fromTag, signal);
-    if (found !== undefined)
-        return { outcome: "ok", finding: `${name} is there and can be read.${findingOfPulls(source)}` };
-    return {
-        outcome: "missing",
-        finding: `It answers, but ${name} is not there.`,
-        remedy: "Check `source` and `images`. If the version was released just now, a run waits for it as long as `wait` says.",
-    };
-}
-function findingOfPulls({ client: { pullBudget } }) {
-    return pullBudget === undefined ? "" : ` ${pullBudget.remaining} of ${pullBudget.limit} pulls are left.`;
-}
-
-;// CONCATENATED MODULE: ./src/report/check-report.ts
-
-
-
-
-
-
-/** The outcomes in words; what no run needs as another place has it is told apart. */
-const outcomes = {
-    ok: { icon: "✅", word: "ok" },
-    missing: { icon: "❌", word: "missing" },
-    unknown: { icon: "❔", word: "cannot be told" },
-};
-const dispensable = { icon: "⚠️", word: "missing, but not needed" };
-/**
- * Writes every form of report of a check: log, annotations, JSON file, outputs, summary, closing line. A file or summary that
- * cannot be written is a warning.
- * @throws what `setOutput` throws.
- */
-async function writeCheckReport(report, sink) {
-    for (const result of report.results)
-        tell(result, sink);
-    const path = await check_report_writeJson(report, sink);
-    sink.setOutput("versions", "[]");
-    for (const name of ["copied", "skipped", "pruned"])
-        sink.setOutput(name, 0);
-    sink.setOutput("failed", missing(report).length);
-    sink.setOutput("images", "[]");
-    sink.setOutput("report", path);
-    try {
-        await sink.appendSummary(checkSummary(report));
-    }
-    catch (error) {
-        sink.log.warning(`The job summary could not be written: ${messageOf(error)}`);
-    }
-    sink.log.info(closing(report));
-}
-function tell(result, { log }) {
-    const { place, subject, outcome, finding, needed } = result;
-    const line = `${place}, ${subject}: ${check_report_looks(result).word}. ${finding}${remedyOf(result)}`;
-    if (outcome !== "missing")
-        log.info(line);
-    else if (needed)
-        log.error(line);
-    else
-        log.warning(line);
-}
-function remedyOf({ outcome, remedy }) {
-    return remedy === undefined || outcome === "ok" ? "" : ` ${remedy}`;
-}
-function check_report_looks({ outcome, needed }) {
-    return outcome === "missing" && !needed ? dispensable : outcomes[outcome];
-}
-function missing({ results }) {
-    return results.filter(({ outcome, needed }) => outcome === "missing" && needed);
-}
-/** The path of the written file; empty when it could not be written. */
-async function check_report_writeJson(report, { writeFile, reportPath, log }) {
-    try {
-        await writeFile(reportPath, withoutSecrets(`${JSON.stringify(checkDocument(report), undefined, 2)}\n`));
-        return reportPath;
-    }
-    catch (error) {
-        log.warning(`The report could not be written to ${reportPath}: ${messageOf(error)}`);
-        return "";
-    }
-}
-/** The report of a check, as data: `JSON.stringify` gives the document. */
-function checkDocument({ results, startedAt, milliseconds }) {
-    return {
-        schemaVersion: 1,
-        check: true,
-        startedAt: new Date(startedAt).toISOString(),
-        seconds: milliseconds / 1000,
-        succeeded: isReady(results),
-        checks: results,
-    };
-}
-/** The job summary of a check: GitHub Markdown. */
-function checkSummary(report) {
-    const rows = report.results.map((result) => {
-        const { icon, word } = check_report_looks(result);
-        const { place, subject, finding } = result;
-        return [
-            code(place),
-            escapeMarkdown(subject),
-            `${icon} ${word}`,
-            escapeMarkdown(finding),
-            escapeMarkdown(remedyOf(result)),
-        ];
-    });
-    const head = ["Where", "What", "Result", "What was seen", "What to do"].map((title) => ({ title }));
-    const box = missing(report).length === 0
-        ? []
-        : [
-            markdown_alert("CAUTION", [
-                "**A run would fail**",
-                "",
-                `${countOf(missing(report).length, "thing")} missing, see below.`,
-            ]),
-        ];
-    return [`## ⚓ Check of the configuration`, closing(report), ...box, table(head, rows), ""].join("\n\n");
-}
-function closing(report) {
-    const count = (outcome) => report.results.filter((result) => result.outcome === outcome).length;
-    const verdict = isReady(report.results)
-        ? "Nothing that is needed is missing"
-        : "Something that is needed is missing";
-    return (`${verdict}: ${count("ok")} checks ok, ${count("missing")} missing, ${count("unknown")} that cannot be told, ` +
-        `in ${formatDuration(report.milliseconds)}. No image, tag or repository was touched.`);
-}
-
-;// CONCATENATED MODULE: ./src/stages-check.ts
+;// CONCATENATED MODULE: ./src/run/check.ts
 
 
 
@@ -78335,12 +78306,16 @@ function closing(report) {
 async function checkRunner(inputs, context) {
     const { clock, network, signal } = context;
     const registries = registryContext(inputs, context);
-    const keyless = { keylessHub: registries.keylessHub, tencentApis: tencentApis(inputs, registries) };
+    const keyless = {
+        ...inputs,
+        keylessHub: registries.keylessHub,
+        tencentApis: tencentApis(inputs, registries),
+    };
     const place = "this runner";
     const [spool, time, logins] = await Promise.all([
-        check_attempt({ place, subject: "spool folder" }, () => checkSpool(inputs.runner.temporaryFolder, inputs.spoolLimit), signal),
-        check_attempt({ place, subject: "clock" }, (until) => checkClock(network, inputs.githubApiUrl, clock, until), signal),
-        checkKeyless(inputs, keyless, signal),
+        attempt({ place, subject: "spool folder" }, () => checkSpool(inputs.runner.temporaryFolder, inputs.spoolLimit), signal),
+        attempt({ place, subject: "clock" }, (until) => checkClock(network, inputs.githubApiUrl, clock, until), signal),
+        checkKeyless(keyless, signal),
     ]);
     return [spool, time, ...logins];
 }
@@ -78373,7 +78348,7 @@ async function checkReleases(wanted, inputs, context) {
     const name = `${repository.owner}/${repository.name}`;
     const github = githubClient(inputs, context);
     let components = [];
-    const result = await check_attempt({ place: github.host, subject: `releases of ${name}` }, async () => {
+    const result = await attempt({ place: github.host, subject: `releases of ${name}` }, async () => {
         const universe = await stages_versionsOf(github, wanted, inputs.prereleases);
         const [newest] = selection_select(wanted.selection, universe, name);
         const read = (path, tag) => readFileAtTag(github, repository, path, tag);
@@ -78452,7 +78427,7 @@ function needOf(steps, images, sizeOf, countsPulls) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/stages-estimate.ts
+;// CONCATENATED MODULE: ./src/run/estimate.ts
 
 
 
@@ -78769,31 +78744,6 @@ function compare(one, other) {
     return one < other ? -1 : 1;
 }
 
-;// CONCATENATED MODULE: ./src/fan-out/inputs-digest.ts
-
-/**
- * A digest of the inputs that decide what is mirrored and pruned, so that a job with other inputs than the plan's is found
- * out. Logins are left out: the digest is for all to see, and a short secret could be guessed from it. So is what may differ
- * from runner to runner: waiting time, disk, connections.
- */
-function digestOfInputs(inputs) {
-    const { version, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers } = inputs;
-    const destinations = inputs.destinations.map(({ api, ...each }) => ({ ...each, api: api?.href }));
-    const deciding = {
-        destinations,
-        version,
-        repository,
-        sources,
-        images,
-        pruneLimit,
-        prereleases,
-        overwrite,
-        platforms,
-        referrers,
-    };
-    return digestOf(JSON.stringify(deciding));
-}
-
 ;// CONCATENATED MODULE: ./src/fan-out/matrix.ts
 const typeNames = {
     "docker-hub": "Docker Hub",
@@ -78900,7 +78850,32 @@ async function share_plan_look({ image, tag, from, fromTag, digest }, source, co
     }
 }
 
-;// CONCATENATED MODULE: ./src/stages-fan-out.ts
+;// CONCATENATED MODULE: ./src/inputs/digest.ts
+
+/**
+ * A digest of the inputs that decide what is mirrored and pruned, so that a job with other inputs than the plan's is found
+ * out. Logins are left out: the digest is for all to see, and a short secret could be guessed from it. So is what may differ
+ * from runner to runner: waiting time, disk, connections.
+ */
+function digestOfInputs(inputs) {
+    const { version, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers } = inputs;
+    const destinations = inputs.destinations.map(({ api, ...each }) => ({ ...each, api: api?.href }));
+    const deciding = {
+        destinations,
+        version,
+        repository,
+        sources,
+        images,
+        pruneLimit,
+        prereleases,
+        overwrite,
+        platforms,
+        referrers,
+    };
+    return digestOf(JSON.stringify(deciding));
+}
+
+;// CONCATENATED MODULE: ./src/run/fan-out.ts
 
 
 
@@ -78968,7 +78943,109 @@ async function publishAll(plan, places, { log, signal }) {
     return log.group("Publish", () => publishConfirmed(steps, { destinations, sourceRepositories, attachments, log, signal }));
 }
 
-;// CONCATENATED MODULE: ./src/run.ts
+;// CONCATENATED MODULE: ./src/run/wanted.ts
+
+
+
+
+/** Actions of a `release` event after which the release is there for everyone. */
+const publishingActions = ["published", "released", "prereleased"];
+/**
+ * Decides from inputs and event what is wanted. The input `version` wins over the event.
+ * @throws InputError when neither says it, saying what to set; or when the event is of a failed run, a draft, or a
+ *   release that was not just published.
+ */
+function resolveSelection(inputs, trigger) {
+    const ofEvent = trigger.kind === "release" ? trigger.repository : harbor;
+    const repository = inputs.repository ?? ofEvent;
+    const wanted = inputs.version ?? selectionOf(inputs, trigger);
+    if (typeof wanted === "string")
+        return { kind: "nothing", reason: wanted };
+    return { kind: "mirror", repository, selection: wanted, eventRelease: eventRelease(trigger, repository) };
+}
+/** What the event asks for; or, as a text, why it asks for nothing. */
+function selectionOf(inputs, trigger) {
+    switch (trigger.kind) {
+        case "release":
+            return ofRelease(inputs, trigger);
+        case "workflow_run":
+            return ofTag(inputs, workflowRunTag(trigger));
+        case "push":
+            if (trigger.tag === undefined)
+                throw noVersion("a push event of a branch names no version");
+            return ofTag(inputs, trigger.tag);
+        case "schedule":
+            return newestKept(inputs);
+        case "workflow_dispatch":
+            if (trigger.version === undefined) {
+                throw noVersion('the workflow_dispatch event has no value for an input "version"');
+            }
+            return dispatchSelection(trigger.version);
+        case "other":
+            throw noVersion(trigger.name === "" ? "there is no event" : `the event ${printable(trigger.name)} names no version`);
+    }
+}
+function ofRelease(inputs, trigger) {
+    const tag = printable(trigger.tag);
+    if (trigger.draft) {
+        throw new InputError(`The release ${tag} is a draft; run on "release: types: [published]".`);
+    }
+    if (!publishingActions.includes(trigger.action)) {
+        throw new InputError(`The release event says "${printable(trigger.action)}"; only ${publishingActions.join(", ")} start a mirror run: ` +
+            'use "release: types: [published]".');
+    }
+    return ofTag(inputs, trigger.tag, trigger.prerelease);
+}
+/** One tag; nothing when it is of an unwanted prerelease, since those are tagged and published as other versions are. */
+function ofTag(inputs, tag, flagged = false) {
+    const prerelease = flagged || versionOf({ tag, prerelease: false, publishedAt: 0 })?.prerelease === true;
+    if (!prerelease || inputs.prereleases)
+        return { kind: "tags", tags: [tag] };
+    return `${printable(tag)} is a prerelease, and the input "prereleases" is false`;
+}
+/** The release that was just published, if it is one of the repository whose releases count. */
+function eventRelease(trigger, repository) {
+    if (trigger.kind !== "release" || !publishingActions.includes(trigger.action))
+        return undefined;
+    const { tag, prerelease, publishedAt } = trigger;
+    if (trigger.draft || publishedAt === undefined)
+        return undefined;
+    return sameRepository(repository, trigger.repository) ? { tag, prerelease, publishedAt } : undefined;
+}
+function workflowRunTag(trigger) {
+    const workflow = `The run of the workflow "${printable(trigger.workflow)}"`;
+    if (trigger.conclusion !== "success") {
+        const outcome = trigger.conclusion === undefined ? "has not ended" : `ended with ${printable(trigger.conclusion)}`;
+        throw new InputError(`${workflow} ${outcome}, so its images may not be there; run it again, set the input "version", or give the job ` +
+            "if: github.event.workflow_run.conclusion == 'success'.");
+    }
+    if (trigger.tag === undefined)
+        throw noVersion(`${workflow} was not of a version's tag`);
+    return trigger.tag;
+}
+function newestKept(inputs) {
+    const { keep } = inputs.retention;
+    if (keep !== "all")
+        return { kind: "newest", count: keep };
+    throw noVersion('on a schedule the newest "keep" versions are mirrored, but keep is all');
+}
+function dispatchSelection(text) {
+    try {
+        return parseSelection(text);
+    }
+    catch (error) {
+        if (!(error instanceof InputError))
+            throw error;
+        throw new InputError(`The input "version" of the workflow_dispatch event: ${printable(error.message)}`, {
+            cause: error,
+        });
+    }
+}
+function noVersion(reason) {
+    return new InputError(`No version to mirror: ${reason}. Set the input "version", for example v2.15.2 or newest:3.`);
+}
+
+;// CONCATENATED MODULE: ./src/run/run.ts
 
 
 
@@ -79109,79 +79186,6 @@ async function tellOfStop(thrown, reporting, context) {
 /** Says what made a run impossible, for the log and the annotation. */
 function run_explain(thrown) {
     return thrown instanceof InputError ? thrown.message : `The run stopped: ${messageOf(thrown)}`;
-}
-
-;// CONCATENATED MODULE: ./src/terminal-log.ts
-
-/** Time between two looks at progress that is shown in place, in milliseconds. */
-const liveInterval = 1_000;
-/** Characters in a line of a terminal that does not know its width, such as that of a program that records one. */
-const usualWidth = 80;
-/** Shorter texts are not taken for secrets: hiding every "on" or "1" would make a log unreadable. */
-const terminal_log_shortestSecret = 4;
-/**
- * A log for people who run this on their own machine: no workflow commands, groups by indentation. On a terminal, progress
- * stays below the last line and is drawn anew in place.
- */
-function terminalLog(terminal, { debug, paint, live }) {
-    let indent = "";
-    let drawn = [];
-    const draw = (lines) => {
-        // Up to the first of the lines that stand there, and away with all from there on (ECMA-48, CUU and ED).
-        const erase = drawn.length === 0 ? "" : `\u001b[${drawn.length}A\u001b[J`;
-        drawn = lines;
-        const text = erase + lines.map((line) => `${paint.faint(line)}\n`).join("");
-        if (text !== "")
-            terminal.write(text);
-    };
-    const print = (text, format = (line) => line) => {
-        const below = drawn;
-        draw([]);
-        for (const line of withoutSecrets(text).split("\n"))
-            terminal.write(`${indent}${format(line)}\n`);
-        draw(below);
-    };
-    // A line that is broken at the edge would be two, and only one of them would be drawn anew.
-    const fitting = (line) => withoutSecrets(`${indent}${line}`).slice(0, terminal.columns || usualWidth);
-    return {
-        paint,
-        info: (message) => print(message),
-        debug: (message) => {
-            if (debug)
-                print(message, paint.faint);
-        },
-        warning: (message) => print(`⚠ ${message}`, paint.warn),
-        error: (message) => print(`✖ ${message}`, paint.bad),
-        group: async (title, body) => {
-            print(`▸ ${title}`, paint.strong);
-            indent = "  ";
-            try {
-                return await body();
-            }
-            finally {
-                indent = "";
-            }
-        },
-        progress: (lines) => {
-            if (!live) {
-                return atIntervals(() => {
-                    for (const line of lines())
-                        print(line, paint.faint);
-                });
-            }
-            const stop = atIntervals(() => draw(lines().map(fitting)), liveInterval);
-            return () => {
-                stop();
-                draw([]);
-            };
-        },
-        mask: (secret) => {
-            for (const line of [secret, ...secret.split(/\r?\n/)]) {
-                if (line.trim().length >= terminal_log_shortestSecret)
-                    rememberSecret(line);
-            }
-        },
-    };
 }
 
 ;// CONCATENATED MODULE: ./src/main.ts

@@ -1,5 +1,5 @@
-import { vendors } from "../src/oci/quirks.ts";
-import type { Fact, UploadForm, Vendor } from "../src/oci/vendors/vendor.ts";
+import type { Fact, UploadForm, Vendor } from "../src/vendors/vendor.ts";
+import { vendors } from "../src/vendors/vendors.ts";
 
 /** Who makes a repository, in a few words. */
 const makers: Readonly<Record<Vendor["repositories"]["madeBy"], string>> = {

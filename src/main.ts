@@ -1,14 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import * as core from "@actions/core";
-import { actionsLog } from "./actions-log.ts";
 import { systemClock } from "./clock.ts";
-import { givenSecrets, loadInputs, loadIssueReporting } from "./inputs.ts";
-import { isPostStep, loadState } from "./inputs-state.ts";
-import type { Log } from "./log.ts";
-import { createTransport } from "./oci/transport.ts";
-import { paintFor } from "./paint.ts";
-import { run as carryOut, cleanUp, explain, tellOfStop } from "./run.ts";
-import { terminalLog } from "./terminal-log.ts";
+import { createTransport } from "./http/transport.ts";
+import { givenSecrets, loadInputs, loadIssueReporting } from "./inputs/inputs.ts";
+import { isPostStep, loadState } from "./inputs/state.ts";
+import { actionsLog } from "./log/actions-log.ts";
+import type { Log } from "./log/log.ts";
+import { paintFor } from "./log/paint.ts";
+import { terminalLog } from "./log/terminal-log.ts";
+import { run as carryOut, cleanUp, explain, tellOfStop } from "./run/run.ts";
 
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
 const postTime = 5 * 60_000;

@@ -7,14 +7,14 @@ import { systemClock } from "../../src/clock.ts";
 import { type CopyContext, type CopyResult, copy } from "../../src/copy/copy.ts";
 import type { CopyOutcome } from "../../src/copy/outcome.ts";
 import { publishConfirmed } from "../../src/copy/publish-confirmed.ts";
+import { retrying } from "../../src/http/retry.ts";
+import { createTransport, type NetworkTransport } from "../../src/http/transport.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { parseDigest } from "../../src/oci/digest.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
-import { retrying } from "../../src/oci/retry.ts";
-import { createTransport, type NetworkTransport } from "../../src/oci/transport.ts";
 import type { CopyStep } from "../../src/plan/plan.ts";
 import type { Attachment, SourceImage } from "../../src/plan/snapshot.ts";
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { blobsOf, buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
 import { readSizes } from "../../src/copy/sizes.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { repositoryOf } from "../../src/oci/reference.ts";
 import type { CopyStep } from "../../src/plan/plan.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { randomBytes } from "../../sandbox/images.ts";
-import { RecentChunks } from "../../src/copy/recent-chunks.ts";
-import type { SpooledBlob } from "../../src/copy/spool.ts";
+import { RecentChunks } from "../../src/spool/recent-chunks.ts";
+import type { SpooledBlob } from "../../src/spool/spool.ts";
 import { collectGarbage } from "./garbage.ts";
 import { all, plenty, settled, spooledFor } from "./spooling.ts";
 

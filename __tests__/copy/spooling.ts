@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { randomBytes } from "../../sandbox/images.ts";
-import { RecentChunks } from "../../src/copy/recent-chunks.ts";
-import { SpooledBlob } from "../../src/copy/spool.ts";
 import { digestOf } from "../../src/oci/digest.ts";
+import { RecentChunks } from "../../src/spool/recent-chunks.ts";
+import { SpooledBlob } from "../../src/spool/spool.ts";
 
 /** Where the spool files of a test file are. */
 export const folder = await mkdtemp(join(tmpdir(), "spool-test-"));

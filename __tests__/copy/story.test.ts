@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { noBytes } from "../../src/copy/outcome.ts";
 import { imageLine, type Told, versionLine } from "../../src/copy/story.ts";
-import { colourPaint, plainPaint } from "../../src/paint.ts";
+import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import { copyStep, dockerHub } from "../report/result-builder.ts";
 
 const step = copyStep({ image: "harbor-core", destination: dockerHub });

@@ -4,19 +4,19 @@ import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { DestinationProgress } from "../../src/copy/progress.ts";
-import { RecentChunks } from "../../src/copy/recent-chunks.ts";
-import { SpooledBlob } from "../../src/copy/spool.ts";
 import { Target, type TargetOptions } from "../../src/copy/target.ts";
 import { uploadBlob } from "../../src/copy/upload.ts";
-import { silentLog } from "../../src/log.ts";
+import { retrying } from "../../src/http/retry.ts";
+import { Slots } from "../../src/http/slots.ts";
+import { createTransport } from "../../src/http/transport.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { anonymous, type Credentials } from "../../src/oci/credentials.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { vendorOf } from "../../src/oci/quirks.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import type { Repository } from "../../src/oci/repository.ts";
-import { retrying } from "../../src/oci/retry.ts";
-import { Slots } from "../../src/oci/slots.ts";
-import { createTransport } from "../../src/oci/transport.ts";
+import { RecentChunks } from "../../src/spool/recent-chunks.ts";
+import { SpooledBlob } from "../../src/spool/spool.ts";
+import { vendorOf } from "../../src/vendors/vendors.ts";
 import { hastyClock } from "./harness.ts";
 
 export interface UploadWorldOptions {

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
+import type { DestinationInput } from "../../src/destinations/destination-input.ts";
 import { createDestination } from "../../src/destinations/select.ts";
-import { createTencentApi } from "../../src/destinations/tencent-api.ts";
-import { fixedKey } from "../../src/destinations/tencent-keys.ts";
-import type { DestinationInput, DestinationType, TencentCloudKey } from "../../src/inputs.ts";
-import { silentLog } from "../../src/log.ts";
+import { createTencentApi } from "../../src/destinations/tencent/tencent-api.ts";
+import type { TencentCloudKey } from "../../src/destinations/tencent/tencent-keys.ts";
+import { fixedKey } from "../../src/destinations/tencent/tencent-keys.ts";
+import { silentLog } from "../../src/log/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { printNamespace } from "../../src/oci/reference.ts";
 import { Registry } from "../../src/oci/registry.ts";
+import type { DestinationType } from "../../src/vendors/vendor.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { scriptedTransport } from "../scripted-transport.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { colourPaint } from "../../src/paint.ts";
+import { colourPaint } from "../../src/log/paint.ts";
 import { act, startSandboxWorld, version } from "./world.ts";
 
 /** The log of a run that copies two images to both destinations and prunes an old version, with this environment. */

@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { type ProfileName, profileNames } from "../../sandbox/profiles.ts";
-import { vendorOf } from "../../src/oci/quirks.ts";
+import { vendorOf } from "../../src/vendors/vendors.ts";
 import { imageOf, images, seed, startWorld, versions, type World } from "./world.ts";
 
 /** What becomes of an old version, one of whose tags shares its digest with a tag that stays. */

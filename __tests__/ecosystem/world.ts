@@ -8,8 +8,8 @@ import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/ima
 import { type ProfileName, type StandIn, startProfile } from "../../sandbox/profiles.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { systemClock } from "../../src/clock.ts";
-import { givenSecrets, loadInputs } from "../../src/inputs.ts";
-import { explain, run } from "../../src/run.ts";
+import { givenSecrets, loadInputs } from "../../src/inputs/inputs.ts";
+import { explain, run } from "../../src/run/run.ts";
 import { openNetwork } from "../hostile/clients.ts";
 import { recordingLog } from "../recording-log.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { handOut } from "../../src/fan-out/hand-out.ts";
-import { digestOfInputs } from "../../src/fan-out/inputs-digest.ts";
 import { matrixOf } from "../../src/fan-out/matrix.ts";
+import { digestOfInputs } from "../../src/inputs/digest.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { type Given, load } from "../given-inputs.ts";
 import {

@@ -15,10 +15,10 @@ import {
 } from "../../sandbox/registry.ts";
 import type { SandboxServer } from "../../sandbox/server.ts";
 import { startTcr, type Tcr, tcrKey } from "../../sandbox/tcr.ts";
-import { loadInputs } from "../../src/inputs.ts";
-import { type Log, silentLog } from "../../src/log.ts";
-import { createTransport, type TransportOptions } from "../../src/oci/transport.ts";
-import { explain, run } from "../../src/run.ts";
+import { createTransport, type TransportOptions } from "../../src/http/transport.ts";
+import { loadInputs } from "../../src/inputs/inputs.ts";
+import { type Log, silentLog } from "../../src/log/log.ts";
+import { explain, run } from "../../src/run/run.ts";
 import { type VirtualClock, virtualClock } from "./virtual-clock.ts";
 
 /** What is mirrored. Both destinations hold the two versions before, and keep two: the oldest has to go. */

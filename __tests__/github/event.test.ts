@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
+import type { EventInput } from "../../src/github/event.ts";
 import { readEventFile, readTrigger, type Trigger } from "../../src/github/event.ts";
-import { resolveSelection, type SelectionInputs } from "../../src/github/selection.ts";
-import type { EventInput } from "../../src/inputs.ts";
+import { resolveSelection, type SelectionInputs } from "../../src/run/wanted.ts";
 
 function event(name: string, more: Partial<EventInput> = {}): EventInput {
   return {

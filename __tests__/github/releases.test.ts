@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { OperationError } from "../../src/errors.ts";
 import { createGitHubClient } from "../../src/github/client.ts";
 import { listReleases, readFileAtTag } from "../../src/github/releases.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { type ScriptedAnswer, scriptedFetch } from "./scripted-fetch.ts";
 
 const repository = { owner: "goharbor", name: "harbor" };

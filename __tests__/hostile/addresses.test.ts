@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { hubAccount } from "../../sandbox/docker-hub.ts";
+import { discard } from "../../src/http/http.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { discard } from "../../src/oci/http.ts";
 import { act, startSandboxWorld, version } from "../e2e/world.ts";
 import { failureOf } from "../oci/failure-of.ts";
 import { networkWithNames, openNetwork, repositoryOver } from "./clients.ts";

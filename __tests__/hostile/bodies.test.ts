@@ -6,7 +6,7 @@ import { systemClock } from "../../src/clock.ts";
 import { createGitHubClient } from "../../src/github/client.ts";
 import { followingFetch, retryingFetch } from "../../src/github/fetch.ts";
 import { listReleases } from "../../src/github/releases.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseManifest } from "../../src/oci/manifest.ts";
 import { ociManifest } from "../../src/oci/media-types.ts";

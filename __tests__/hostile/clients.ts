@@ -1,12 +1,12 @@
 import { lookup as systemLookup } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { afterEach } from "vitest";
-import { silentLog } from "../../src/log.ts";
+import { retrying } from "../../src/http/retry.ts";
+import { createTransport, type NetworkTransport, type TransportOptions } from "../../src/http/transport.ts";
+import { silentLog } from "../../src/log/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
-import { retrying } from "../../src/oci/retry.ts";
-import { createTransport, type NetworkTransport, type TransportOptions } from "../../src/oci/transport.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { repositoryName } from "../oci/clients.ts";
 

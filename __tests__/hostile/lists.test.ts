@@ -4,7 +4,7 @@ import type { RegistryOptions } from "../../sandbox/registry.ts";
 import { createGitHubClient } from "../../src/github/client.ts";
 import { followingFetch, retryingFetch } from "../../src/github/fetch.ts";
 import { listReleases } from "../../src/github/releases.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { ociIndex, ociManifest } from "../../src/oci/media-types.ts";
 import { fakeClock } from "../fake-clock.ts";

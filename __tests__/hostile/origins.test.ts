@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Artifact, Blob } from "../../sandbox/images.ts";
 import { mediaTypes, randomBytes } from "../../sandbox/images.ts";
 import { messageOf } from "../../src/errors.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import type { Repository } from "../../src/oci/repository.ts";
 import { startWorld } from "../copy/harness.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { type Artifact, buildImage, pushTo } from "../../sandbox/images.ts";
 import { fullAccess, startRegistry } from "../../sandbox/registry.ts";
-import { createHubApi } from "../../src/destinations/docker-hub-api.ts";
-import { silentLog } from "../../src/log.ts";
-import { retrying } from "../../src/oci/retry.ts";
+import { createHubApi } from "../../src/destinations/docker-hub/docker-hub-api.ts";
+import { retrying } from "../../src/http/retry.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { failureOf } from "../oci/failure-of.ts";
 import { login, loginForms, openNetwork, repositoryOver } from "./clients.ts";

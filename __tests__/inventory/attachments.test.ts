@@ -4,7 +4,7 @@ import type { RegistryServer } from "../../sandbox/registry.ts";
 import { OperationError } from "../../src/errors.ts";
 import { AttachmentFinder, referrersTag } from "../../src/inventory/attachments.ts";
 import { imageFor, locate } from "../../src/inventory/sources.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
 import { asked, component, never, openWorld, searching, type World } from "./harness.ts";
 

@@ -12,7 +12,7 @@ import {
   withHeldDigests,
 } from "../../src/inventory/destinations.ts";
 import { imageFor, locate } from "../../src/inventory/sources.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { imageKey, type Snapshot, type SourceImage } from "../../src/plan/snapshot.ts";
 import { version } from "../plan/versions.ts";
 import { recordingLog } from "../recording-log.ts";

@@ -1,13 +1,13 @@
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { retrying } from "../../src/http/retry.ts";
+import { createTransport } from "../../src/http/transport.ts";
 import type { StockedDestination } from "../../src/inventory/destinations.ts";
 import type { Source, SourceOptions } from "../../src/inventory/sources.ts";
-import { type Log, silentLog } from "../../src/log.ts";
+import { type Log, silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
-import { retrying } from "../../src/oci/retry.ts";
-import { createTransport } from "../../src/oci/transport.ts";
 import type { Component } from "../../src/plan/component.ts";
 import { fakeClock } from "../fake-clock.ts";
 

@@ -3,7 +3,7 @@ import { buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import { fullAccess } from "../../sandbox/registry.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import { imageFor, isThere, locate, whyMissing } from "../../src/inventory/sources.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import type { DescriptorPlatform } from "../../src/oci/manifest.ts";
 import { asked, component, listeningLog, never, openWorld, place, searching, type World } from "./harness.ts";

@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
+import type { HttpResponse } from "../../src/http/http.ts";
 import { Authenticator, type Scope } from "../../src/oci/auth.ts";
 import { anonymous, type Credential, type Credentials } from "../../src/oci/credentials.ts";
-import type { HttpResponse } from "../../src/oci/http.ts";
 import { refusedLogin } from "../../src/oci/refused-login.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { recordingLog } from "../recording-log.ts";

@@ -1,10 +1,10 @@
 import { afterAll } from "vitest";
-import { silentLog } from "../../src/log.ts";
+import { retrying } from "../../src/http/retry.ts";
+import { createTransport } from "../../src/http/transport.ts";
+import { silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { Registry, type RegistryOptions } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
-import { retrying } from "../../src/oci/retry.ts";
-import { createTransport } from "../../src/oci/transport.ts";
 import { fakeClock } from "../fake-clock.ts";
 
 const network = createTransport(silentLog);

@@ -5,8 +5,8 @@ import {
   buildSchema1,
   mediaTypes,
 } from "../../sandbox/images.ts";
+import { BodyError } from "../../src/http/http.ts";
 import { digestOf, parseDigest } from "../../src/oci/digest.ts";
-import { BodyError } from "../../src/oci/http.ts";
 import { buildIndex, type Manifest, parseManifest, selectChildren } from "../../src/oci/manifest.ts";
 import {
   acceptedManifests,

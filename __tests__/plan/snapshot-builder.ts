@@ -1,6 +1,6 @@
 import harborTags from "../../sandbox/data/harbor-tags.json" with { type: "json" };
 import { harborReleases } from "../../sandbox/harbor.ts";
-import { harborTableComponents } from "../../src/github/harbor-components.ts";
+import { harborTableComponents } from "../../src/harbor/harbor-components.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { dockerManifest } from "../../src/oci/media-types.ts";
 import { parseNamespace } from "../../src/oci/reference.ts";

@@ -4,15 +4,15 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
-import { parseComposeTemplate } from "../../src/github/components.ts";
 import { readTrigger } from "../../src/github/event.ts";
-import { resolveSelection } from "../../src/github/selection.ts";
+import { parseComposeTemplate } from "../../src/harbor/components.ts";
+import { BodyError } from "../../src/http/http.ts";
 import { hasDigest } from "../../src/oci/digest.ts";
 import { dockerConfiguration } from "../../src/oci/docker-config.ts";
-import { BodyError } from "../../src/oci/http.ts";
 import { parseManifest } from "../../src/oci/manifest.ts";
 import * as mediaTypes from "../../src/oci/media-types.ts";
 import { isRepository } from "../../src/oci/reference.ts";
+import { resolveSelection } from "../../src/run/wanted.ts";
 import { component, digest, hang, label, longLength, longTextsOf, runs, textOf } from "./arbitraries.ts";
 
 const types = [

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseDestinations } from "../../src/inputs-destinations.ts";
-import { parseImages } from "../../src/inputs-images.ts";
-import * as values from "../../src/inputs-values.ts";
+import { parseDestinations } from "../../src/inputs/destinations.ts";
+import { parseImages } from "../../src/inputs/images.ts";
+import * as values from "../../src/inputs/values.ts";
 import { isRepository } from "../../src/oci/reference.ts";
 import { renderTemplate } from "../../src/plan/component.ts";
 import { versionOf } from "../../src/plan/version.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { colourPaint, plainPaint } from "../../src/paint.ts";
+import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import { closingParagraph } from "../../src/report/closing.ts";
 import { copyStep, dockerHub, failStep, pruneStep, run, skipStep, tcr } from "./result-builder.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { colourPaint, plainPaint } from "../../src/paint.ts";
+import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import type { Step } from "../../src/plan/plan.ts";
 import { planLines } from "../../src/report/plan-table.ts";
 import {

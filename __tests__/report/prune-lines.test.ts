@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PruneOutcome } from "../../src/copy/outcome.ts";
-import { plainPaint } from "../../src/paint.ts";
+import { plainPaint } from "../../src/log/paint.ts";
 import { pruneLines } from "../../src/report/prune-lines.ts";
 import { pruneStep, tcr } from "./result-builder.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { plainPaint } from "../../src/paint.ts";
+import { plainPaint } from "../../src/log/paint.ts";
 import { snapshotLines } from "../../src/report/snapshot-lines.ts";
 import { snapshotOf } from "../plan/snapshot-builder.ts";
 

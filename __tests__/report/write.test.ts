@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Log, silentLog } from "../../src/log.ts";
+import { type Log, silentLog } from "../../src/log/log.ts";
 import type { RunResult } from "../../src/report/result.ts";
 import { imagesOutputLimit, type ReportSink, writeReport } from "../../src/report/write.ts";
 import { copyStep, leaveStep, pruneStep, run, skipStep, tcr } from "./result-builder.ts";

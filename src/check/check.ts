@@ -1,6 +1,6 @@
 import type { Finding } from "../destinations/destination.ts";
 import { InputError, messageOf, OperationError } from "../errors.ts";
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 
 /** One thing that was checked: a row of the report. */
 export interface CheckResult extends Finding {

@@ -1,10 +1,10 @@
 import type { Destination, Finding, Preview } from "../destinations/destination.ts";
 import type { StockedDestination } from "../inventory/destinations.ts";
-import { pushAdvice } from "../oci/permission-advice.ts";
-import { mannersOf } from "../oci/quirks.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import type { Component } from "../plan/component.ts";
+import { pushAdvice } from "../vendors/permission-advice.ts";
+import { mannersOf } from "../vendors/vendors.ts";
 import { attempt, type CheckResult } from "./check.ts";
 
 /** A destination, with what is asked of it here. */

@@ -1,11 +1,14 @@
-import type { TencentApi } from "../destinations/tencent-api.ts";
-import { securityTokenUrl } from "../destinations/tencent-cloud.ts";
-import type { Inputs } from "../inputs.ts";
+import type { HubConnection } from "../destinations/docker-hub/docker-hub-identity.ts";
+import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
+import { securityTokenUrl } from "../destinations/tencent/tencent-cloud.ts";
+import type { TencentRole } from "../destinations/tencent/tencent-keys.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import { attempt, type CheckResult } from "./check.ts";
 
 /** The logins without a stored secret, as a run has them. */
 export interface KeylessLogins {
+  readonly dockerHubConnection: HubConnection | undefined;
+  readonly tencentRole: TencentRole | undefined;
   /** Undefined: no OIDC connection was given. */
   readonly keylessHub: Credentials | undefined;
   /** The API of every TCR destination, each once. */
@@ -17,8 +20,7 @@ export interface KeylessLogins {
  * @throws the signal's reason when it aborted, and nothing else.
  */
 export async function checkKeyless(
-  { dockerHubConnection, tencentRole }: Pick<Inputs, "dockerHubConnection" | "tencentRole">,
-  { keylessHub, tencentApis }: KeylessLogins,
+  { dockerHubConnection, tencentRole, keylessHub, tencentApis }: KeylessLogins,
   signal: AbortSignal,
 ): Promise<readonly CheckResult[]> {
   const subject = "keyless login";

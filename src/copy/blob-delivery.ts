@@ -3,8 +3,8 @@ import type { BlobUpload } from "../oci/blob-upload.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { smallTransfer } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
+import type { Downloads } from "../spool/download.ts";
 import type { BlobNeed } from "./blob-needs.ts";
-import type { Downloads } from "./download.ts";
 import type { Target } from "./target.ts";
 import { uploadBlob } from "./upload.ts";
 

@@ -1,5 +1,5 @@
 import { messageOf } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { type Namespace, repositoryOf } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";

@@ -1,5 +1,5 @@
-import { printable } from "../log.ts";
-import type { Paint } from "../paint.ts";
+import { printable } from "../log/log.ts";
+import type { Paint } from "../log/paint.ts";
 import { formatBytes } from "./format-bytes.ts";
 import { formatDuration } from "./format-duration.ts";
 import type { CopyOutcome, MovedBytes } from "./outcome.ts";

@@ -1,10 +1,10 @@
 import type { Clock } from "../clock.ts";
 import { OperationError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Slots } from "../http/slots.ts";
+import type { Log } from "../log/log.ts";
 import type { Namespace } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
-import type { Slots } from "../oci/slots.ts";
 import type { DestinationProgress } from "./progress.ts";
 
 /** A destination as the engine sees it. */

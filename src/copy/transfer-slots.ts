@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
-import { type SlotLimits, Slots } from "../oci/slots.ts";
-import type { Downloads } from "./download.ts";
+import { type SlotLimits, Slots } from "../http/slots.ts";
+import type { Downloads } from "../spool/download.ts";
 import type { DestinationProgress } from "./progress.ts";
 import { RateSearch, rateInterval } from "./rate-search.ts";
 

@@ -1,9 +1,9 @@
 import { messageOf, OperationError } from "../errors.ts";
+import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "../http/retry.ts";
 import type { BlobUpload } from "../oci/blob-upload.ts";
 import { smallTransfer } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
-import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "../oci/retry.ts";
-import type { SpooledBlob } from "./spool.ts";
+import type { SpooledBlob } from "../spool/spool.ts";
 import type { Chunk, Target } from "./target.ts";
 
 /** An upload that gets on by at least this many bytes between two breaks is not given up, in bytes. */

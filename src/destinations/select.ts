@@ -1,15 +1,23 @@
 import type { Clock } from "../clock.ts";
-import type { DestinationInput, Inputs } from "../inputs.ts";
-import type { Log } from "../log.ts";
-import type { Credentials } from "../oci/credentials.ts";
-import type { Transport } from "../oci/http.ts";
+import type { Transport } from "../http/http.ts";
+import type { Log } from "../log/log.ts";
+import type { Credentials, Login } from "../oci/credentials.ts";
 import type { Registry } from "../oci/registry.ts";
 import type { Destination } from "./destination.ts";
-import { createDockerHubDestination } from "./docker-hub.ts";
-import { createRegistryDestination } from "./registry.ts";
-import { createTcrDestination, mainlandApi, tcrWithoutApi } from "./tcr.ts";
-import { createTcrPersonalDestination } from "./tcr-personal.ts";
-import type { TencentCloud } from "./tencent-cloud.ts";
+import type { DestinationInput } from "./destination-input.ts";
+import { createDockerHubDestination } from "./docker-hub/docker-hub.ts";
+import type { AwsKey } from "./registry/aws-signature.ts";
+import { createRegistryDestination } from "./registry/registry-destination.ts";
+import { createTcrDestination, mainlandApi, tcrWithoutApi } from "./tencent/tcr.ts";
+import { createTcrPersonalDestination } from "./tencent/tcr-personal.ts";
+import type { TencentCloud } from "./tencent/tencent-cloud.ts";
+
+/** The logins that the user gave by inputs or in the environment, one for each vendor. */
+export interface VendorLogins {
+  readonly dockerHubLogin: Login | undefined;
+  readonly tcrLogin: Login | undefined;
+  readonly awsKey: AwsKey | undefined;
+}
 
 /** What destinations are made with. */
 export interface DestinationContext {
@@ -32,35 +40,34 @@ export interface DestinationContext {
  */
 export async function createDestination(
   input: DestinationInput,
-  inputs: Pick<Inputs, "dockerHubLogin" | "tcrLogin" | "awsKey">,
+  logins: VendorLogins,
   context: DestinationContext,
 ): Promise<Destination> {
   const { transport, clock, log } = context;
   const dockerCredentials = context.dockerConfiguration(input.registry);
   switch (input.type) {
     case "docker-hub": {
-      const login = inputs.dockerHubLogin;
+      const login = logins.dockerHubLogin;
       const keyless = context.keylessHub;
       return createDockerHubDestination({ input, login, keyless, dockerCredentials, transport, clock, log });
     }
     case "tcr": {
-      const { tcrLogin: login } = inputs;
+      const { tcrLogin: login } = logins;
       const api = context.tencentCloud(input.api ?? mainlandApi);
       if (api !== undefined) return createTcrDestination({ input, api, login, clock, log });
-      return tcrWithoutApi(input, tcrCredentials(inputs, dockerCredentials), clock, log);
+      return tcrWithoutApi(input, tcrCredentials(logins, dockerCredentials), clock, log);
     }
     case "tcr-personal": {
       const api = context.tencentCloud(input.api ?? mainlandApi);
-      const credentials = tcrCredentials(inputs, dockerCredentials);
+      const credentials = tcrCredentials(logins, dockerCredentials);
       return createTcrPersonalDestination({ input, api, credentials, log, clock });
     }
     case "registry": {
       const client = context.openRegistry(input, dockerCredentials);
-      const { awsKey } = inputs;
       return createRegistryDestination({
         input,
         credentials: dockerCredentials,
-        awsKey,
+        awsKey: logins.awsKey,
         client,
         transport,
         clock,
@@ -71,6 +78,9 @@ export async function createDestination(
 }
 
 /** The login for the registry that the user gave by inputs, else by the Docker configuration. */
-function tcrCredentials({ tcrLogin }: Pick<Inputs, "tcrLogin">, dockerCredentials: Credentials): Credentials {
+function tcrCredentials(
+  { tcrLogin }: Pick<VendorLogins, "tcrLogin">,
+  dockerCredentials: Credentials,
+): Credentials {
   return tcrLogin === undefined ? dockerCredentials : () => Promise.resolve(tcrLogin);
 }

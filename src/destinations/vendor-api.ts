@@ -1,6 +1,5 @@
 import * as v from "valibot";
 import { type FailureDetails, messageOf, OperationError } from "../errors.ts";
-import { printable } from "../log.ts";
 import {
   BodyError,
   type HttpRequest,
@@ -8,8 +7,9 @@ import {
   parseJson,
   readBytes,
   type Transport,
-} from "../oci/http.ts";
-import { isTemporaryStatus } from "../oci/retry.ts";
+} from "../http/http.ts";
+import { isTemporaryStatus } from "../http/retry.ts";
+import { printable } from "../log/log.ts";
 
 /** What a message about a failed call says of the call. */
 export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation">;

@@ -1,8 +1,8 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import * as v from "valibot";
 import { InputError, messageOf } from "../errors.ts";
+import { BodyError, parseJson } from "../http/http.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
-import { BodyError, parseJson } from "../oci/http.ts";
 import { isRepository, isTag, parseNamespace, printNamespace } from "../oci/reference.ts";
 
 /**

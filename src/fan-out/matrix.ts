@@ -1,5 +1,8 @@
-import type { DestinationType, RunnerLabels } from "../inputs.ts";
+import type { DestinationType } from "../vendors/vendor.ts";
 import type { PlanDocument } from "./document.ts";
+
+/** The value of `runs-on` of a job: a runner with this label, or with all of these. */
+export type RunnerLabels = string | readonly string[];
 
 /** A destination as the matrix needs it. */
 export interface MatrixDestination {

@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Version } from "../plan/version.ts";
 import type { PlanDocument } from "./document.ts";

@@ -1,7 +1,7 @@
 import { Octokit } from "@octokit/rest";
 import { Response, type fetch as undiciFetch } from "undici";
-import { type Log, printable } from "../log.ts";
-import { BodyError } from "../oci/http.ts";
+import { BodyError } from "../http/http.ts";
+import { type Log, printable } from "../log/log.ts";
 
 /** `fetch` as undici has it: proxies and time limits are its maker's business. */
 export type Fetch = typeof undiciFetch;

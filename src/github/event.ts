@@ -1,11 +1,22 @@
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { InputError, messageOf } from "../errors.ts";
-import type { EventInput, RepositoryId } from "../inputs.ts";
-import { repositoryIdOf } from "../inputs-values.ts";
-import { printable } from "../log.ts";
-import { BodyError, parseJson } from "../oci/http.ts";
+import { BodyError, parseJson } from "../http/http.ts";
+import { printable } from "../log/log.ts";
 import { type Release, versionOf } from "../plan/version.ts";
+import { type RepositoryId, repositoryIdOf } from "./repository-id.ts";
+
+/** What the runner says about the event that started the run. */
+export interface EventInput {
+  readonly name: string;
+  /** Path of the event's JSON file; undefined outside a runner. */
+  readonly path: string | undefined;
+  /** `owner/name` of the repository that the workflow runs in. */
+  readonly repository: string | undefined;
+  /** Short name and kind of the ref, for tag pushes. */
+  readonly refName: string | undefined;
+  readonly refType: string | undefined;
+}
 
 /** What the event that started the run says about versions. */
 export type Trigger =

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { type FailureDetails, messageOf, OperationError } from "../errors.ts";
-import type { RepositoryId } from "../inputs.ts";
-import { printable } from "../log.ts";
-import { BodyError } from "../oci/http.ts";
+import { BodyError } from "../http/http.ts";
+import { printable } from "../log/log.ts";
 import type { GitHubClient } from "./client.ts";
+import type { RepositoryId } from "./repository-id.ts";
 
 /** What Octokit throws: an answer of 400 or more, or, without `response`, a request that got none. */
 const requestErrorSchema = v.object({

@@ -1,5 +1,5 @@
 import { type Dispatcher, fetch, type Response } from "undici";
-import { type RetryContext, sendAgain } from "../oci/retry.ts";
+import { type RetryContext, sendAgain } from "../http/retry.ts";
 import type { Fetch } from "./client.ts";
 
 /** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { OperationError } from "../errors.ts";
-import type { RepositoryId } from "../inputs.ts";
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 import type { GitHubClient } from "./client.ts";
 import { githubFailure } from "./failure.ts";
+import type { RepositoryId } from "./repository-id.ts";
 
 /** An open issue, as far as it matters here. */
 export interface Issue {

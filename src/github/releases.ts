@@ -1,10 +1,10 @@
 import * as v from "valibot";
 import { OperationError } from "../errors.ts";
-import type { RepositoryId } from "../inputs.ts";
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 import type { Release } from "../plan/version.ts";
 import type { GitHubClient } from "./client.ts";
 import { githubFailure } from "./failure.ts";
+import type { RepositoryId } from "./repository-id.ts";
 
 /** Most releases on a page: https://docs.github.com/en/rest/releases/releases#list-releases */
 const releasesPerPage = 100;

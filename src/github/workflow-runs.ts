@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { messageOf } from "../errors.ts";
-import type { RepositoryId } from "../inputs.ts";
-import { type Log, printable } from "../log.ts";
+import { type Log, printable } from "../log/log.ts";
 import type { GitHubClient } from "./client.ts";
+import type { RepositoryId } from "./repository-id.ts";
 
 const runSchema = v.object({ status: v.nullish(v.string()), run_attempt: v.nullish(v.number(), 1) });
 

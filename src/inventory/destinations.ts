@@ -1,5 +1,5 @@
 import { messageOf, OperationError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Namespace, repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";

@@ -1,5 +1,5 @@
-import type { Platform } from "../inputs.ts";
 import type { DescriptorPlatform } from "../oci/manifest.ts";
+import type { Platform } from "../oci/platform.ts";
 
 /** Which platforms of an index are wanted; undefined: all. A platform without a variant stands for all its variants. */
 export function platformFilter(

@@ -1,6 +1,6 @@
 import { messageOf, OperationError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { PullBudget } from "../oci/pull-limit.ts";
+import type { PullBudget } from "../http/pull-limit.ts";
+import type { Log } from "../log/log.ts";
 import { repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { makePlan } from "../plan/plan.ts";

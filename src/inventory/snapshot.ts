@@ -1,4 +1,4 @@
-import type { Catalogue } from "../github/catalogue.ts";
+import type { Catalogue } from "../harbor/catalogue.ts";
 import type { Component } from "../plan/component.ts";
 import {
   type DestinationSnapshot,

@@ -1,5 +1,5 @@
 import { messageOf, OperationError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
 import { isIndexType, isManifestType } from "../oci/media-types.ts";
 import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";

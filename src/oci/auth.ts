@@ -1,16 +1,16 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
-import { type Log, printable } from "../log.ts";
+import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "../http/http.ts";
+import { type Lease, type Leased, leased } from "../http/lease.ts";
+import { isBrokenConnection } from "../http/retry.ts";
+import { type Log, printable } from "../log/log.ts";
+import { shutOutAdvice } from "../vendors/permission-advice.ts";
 import { parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, type Credentials } from "./credentials.ts";
-import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "./http.ts";
-import { type Lease, type Leased, leased } from "./lease.ts";
-import { shutOutAdvice } from "./permission-advice.ts";
 import { registryOrigin } from "./reference.ts";
 import { refusedLogin } from "./refused-login.ts";
 import { problemLimit } from "./registry-error.ts";
-import { isBrokenConnection } from "./retry.ts";
 import { trustedRealm } from "./token-server.ts";
 
 /** What a request needs to be allowed: actions on a repository. */

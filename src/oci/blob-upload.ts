@@ -1,8 +1,8 @@
 import { OperationError } from "../errors.ts";
+import { discard, type HttpResponse } from "../http/http.ts";
+import { mannersOf } from "../vendors/vendors.ts";
 import type { Scope } from "./auth.ts";
-import { discard, type HttpResponse } from "./http.ts";
 import type { Descriptor } from "./manifest.ts";
-import { mannersOf } from "./quirks.ts";
 import { type Registry, type RegistryRequest, smallTransfer } from "./registry.ts";
 
 /** How a part of a blob is sent. */

@@ -1,3 +1,8 @@
+export interface Login {
+  readonly username: string;
+  readonly password: string;
+}
+
 /** A user name and a password, or what a registry takes for them. */
 export interface Credential {
   readonly username: string;

@@ -3,9 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { InputError, messageOf } from "../errors.ts";
-import { printable } from "../log.ts";
+import { BodyError, parseJson } from "../http/http.ts";
+import { printable } from "../log/log.ts";
 import type { Credential, Credentials } from "./credentials.ts";
-import { BodyError, parseJson } from "./http.ts";
 import { canonicalRegistry } from "./reference.ts";
 
 const entrySchema = v.object({

@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import { printable } from "../log.ts";
+import { BodyError, parseJson } from "../http/http.ts";
+import { printable } from "../log/log.ts";
 import { type Digest, digestOf, hasDigest, parseDigest } from "./digest.ts";
-import { BodyError, parseJson } from "./http.ts";
 import { isIndexType, isManifestType, isNonDistributable, isSchema1Type, ociIndex } from "./media-types.ts";
 
 /** What points to content: its type, digest and size. */

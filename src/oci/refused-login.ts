@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { FailureDetails, Side } from "../errors.ts";
-import { printable } from "../log.ts";
-import { type HttpResponse, readJson } from "./http.ts";
-import { pullAdvice, pushAdvice } from "./permission-advice.ts";
+import { type HttpResponse, readJson } from "../http/http.ts";
+import { printable } from "../log/log.ts";
+import { pullAdvice, pushAdvice } from "../vendors/permission-advice.ts";
 
 /** Largest reason of a refused login that is read, in bytes; what is useful in one fits a line. */
 const reasonLimit = 64 * 1024;

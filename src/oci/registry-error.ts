@@ -1,11 +1,11 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { OperationError, type Side } from "../errors.ts";
-import { printable } from "../log.ts";
-import { type HttpResponse, parseJson, readBytes } from "./http.ts";
-import { createAdvice, pullAdvice, pushAdvice } from "./permission-advice.ts";
-import { isPullLimit } from "./pull-limit.ts";
-import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "./retry.ts";
+import { type HttpResponse, parseJson, readBytes } from "../http/http.ts";
+import { isPullLimit } from "../http/pull-limit.ts";
+import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "../http/retry.ts";
+import { printable } from "../log/log.ts";
+import { createAdvice, pullAdvice, pushAdvice } from "../vendors/permission-advice.ts";
 
 /**
  * Longest problem that a failure tells, in characters: some name a dozen digests. What a broken connection says may quote

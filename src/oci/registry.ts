@@ -1,17 +1,17 @@
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
-import { printable } from "../log.ts";
+import { discard, type HttpRequest, type HttpResponse } from "../http/http.ts";
+import { type PullBudget, pullBudgetIn } from "../http/pull-limit.ts";
+import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "../http/retry.ts";
+import { Slots } from "../http/slots.ts";
+import { printable } from "../log/log.ts";
+import type { Vendor } from "../vendors/vendor.ts";
+import { vendorOf } from "../vendors/vendors.ts";
 import { Authenticator, type AuthenticatorOptions, type Scope } from "./auth.ts";
 import { addChallenged } from "./challenge.ts";
 import { grantedActions } from "./granted-actions.ts";
-import { discard, type HttpRequest, type HttpResponse } from "./http.ts";
-import { type PullBudget, pullBudgetIn } from "./pull-limit.ts";
-import { vendorOf } from "./quirks.ts";
 import { registryOrigin } from "./reference.ts";
 import { problemLimit, refusal } from "./registry-error.ts";
-import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "./retry.ts";
-import { Slots } from "./slots.ts";
-import type { Vendor } from "./vendors/vendor.ts";
 
 /** A registry needs what its logins need. */
 export interface RegistryOptions extends AuthenticatorOptions {

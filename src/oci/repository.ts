@@ -2,17 +2,17 @@ import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import * as v from "valibot";
 import { OperationError } from "../errors.ts";
+import { discard, type HttpResponse, readBytes, readJson } from "../http/http.ts";
+import { isTemporaryStatus } from "../http/retry.ts";
+import { mannersOf } from "../vendors/vendors.ts";
 import type { Scope } from "./auth.ts";
 import { BlobUpload } from "./blob-upload.ts";
 import { type Digest, parseDigest } from "./digest.ts";
-import { discard, type HttpResponse, readBytes, readJson } from "./http.ts";
 import { type Descriptor, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
 import { acceptedManifests, ociIndex } from "./media-types.ts";
 import { nextPage } from "./pages.ts";
-import { mannersOf } from "./quirks.ts";
 import { isTag } from "./reference.ts";
 import { type Registry, type RegistryRequest, smallTransfer } from "./registry.ts";
-import { isTemporaryStatus } from "./retry.ts";
 
 /** What a tag or digest stands for at a registry. */
 export interface ResolvedManifest {

@@ -1,4 +1,4 @@
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 
 /**
  * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise

@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 import { isTag } from "../oci/reference.ts";
 import type { Version } from "./version.ts";
 

@@ -1,6 +1,6 @@
 import semver from "semver";
 import { InputError } from "../errors.ts";
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 import { bySemver, type Selection, type Version } from "./version.ts";
 
 /**

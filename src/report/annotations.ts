@@ -1,4 +1,4 @@
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 import { shortDigest } from "../oci/digest.ts";
 import { failureGroups } from "./failures.ts";
 import { groupsOf } from "./grouping.ts";

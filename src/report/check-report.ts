@@ -1,7 +1,7 @@
 import { type CheckResult, isReady } from "../check/check.ts";
 import { formatDuration } from "../copy/format-duration.ts";
 import { messageOf } from "../errors.ts";
-import { withoutSecrets } from "../log.ts";
+import { withoutSecrets } from "../log/log.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
 import { countOf } from "./wording.ts";
 import type { ReportSink } from "./write.ts";

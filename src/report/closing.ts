@@ -1,5 +1,5 @@
-import { printable } from "../log.ts";
-import type { Paint } from "../paint.ts";
+import { printable } from "../log/log.ts";
+import type { Paint } from "../log/paint.ts";
 import { failureGroups } from "./failures.ts";
 import { groupsOf } from "./grouping.ts";
 import { isComplete, type Reported, reportedImages, reportedSteps } from "./reported-step.ts";

@@ -1,5 +1,5 @@
 import { formatBytes } from "../copy/format-bytes.ts";
-import type { PullBudget } from "../oci/pull-limit.ts";
+import type { PullBudget } from "../http/pull-limit.ts";
 import type { Estimate, Need } from "../plan/estimate.ts";
 import { code, table } from "./markdown.ts";
 import type { RunResult } from "./result.ts";

@@ -1,4 +1,4 @@
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 import { failureGroups } from "./failures.ts";
 import { code } from "./markdown.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";

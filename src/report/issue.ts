@@ -2,9 +2,23 @@ import type { Clock } from "../clock.ts";
 import { messageOf, OperationError } from "../errors.ts";
 import type { GitHubClient } from "../github/client.ts";
 import { closeIssue, type Issue, openIssue, openIssuesWith, rewriteIssue } from "../github/issues.ts";
-import type { IssueReporting } from "../inputs.ts";
-import type { Log } from "../log.ts";
+import type { RepositoryId } from "../github/repository-id.ts";
+import type { Log } from "../log/log.ts";
 import { closingComment, failuresAfter, hasKey, issueBody, issueTitle, type News } from "./issue-text.ts";
+
+/** Where and about what an issue tells of a failure. */
+export interface IssueReporting {
+  /** The repository that the workflow runs in. */
+  readonly repository: RepositoryId;
+  /** Name of the workflow, for people. */
+  readonly workflow: string;
+  /** The same in every run of this workflow to these destinations, and in no other. */
+  readonly key: string;
+  /** The page of this run; undefined where the runner does not tell it. */
+  readonly runUrl: string | undefined;
+  readonly githubApiUrl: URL;
+  readonly githubToken: string;
+}
 
 /** The label by which the issue is found. */
 const label = "harbor-release-mirror";

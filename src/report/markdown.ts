@@ -1,4 +1,4 @@
-import { printable } from "../log.ts";
+import { printable } from "../log/log.ts";
 
 /** Most characters of a foreign text in the summary: a whole failure with its advice. */
 const textLimit = 600;

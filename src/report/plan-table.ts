@@ -1,5 +1,5 @@
-import { printable } from "../log.ts";
-import type { Paint } from "../paint.ts";
+import { printable } from "../log/log.ts";
+import type { Paint } from "../log/paint.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import { groupsOf } from "./grouping.ts";
 import type { ImageStep, RetentionStep } from "./reported-step.ts";

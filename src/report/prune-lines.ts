@@ -1,6 +1,6 @@
 import type { PruneOutcome } from "../copy/outcome.ts";
-import { printable } from "../log.ts";
-import type { Paint } from "../paint.ts";
+import { printable } from "../log/log.ts";
+import type { Paint } from "../log/paint.ts";
 import { groupsOf } from "./grouping.ts";
 import { countOf } from "./wording.ts";
 

@@ -1,5 +1,5 @@
-import { printable } from "../log.ts";
-import type { Paint } from "../paint.ts";
+import { printable } from "../log/log.ts";
+import type { Paint } from "../log/paint.ts";
 import type { DestinationSnapshot, Snapshot, WantedVersion } from "../plan/snapshot.ts";
 import { countOf, listOf } from "./wording.ts";
 

@@ -1,5 +1,5 @@
 import { messageOf } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { annotationsOf } from "./annotations.ts";
 import { closingParagraph } from "./closing.ts";
 import { reportOf } from "./json-report.ts";

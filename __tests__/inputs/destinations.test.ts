@@ -1,0 +1,117 @@
+import { describe, expect, test } from "vitest";
+import { load, mistakeLines, mistakesOf } from "../given-inputs.ts";
+
+describe("destinations", () => {
+  const keep3 = { keep: 3, keepBy: "semver" };
+  test.each([
+    [
+      "docker.io/goharbor",
+      { registry: "docker.io", type: "docker-hub", retention: { keep: "all", keepBy: "semver" } },
+    ],
+    ["docker.io/goharbor,keep=5", { type: "docker-hub", retention: { keep: 5, keepBy: "semver" } }],
+    ["registry-1.docker.io/goharbor", { registry: "docker.io", type: "docker-hub" }],
+    ["registry.hub.docker.com/goharbor", { registry: "docker.io", type: "docker-hub" }],
+    [
+      "Acme.TencentCloudCR.com/goharbor",
+      { registry: "acme.tencentcloudcr.com", type: "tcr", retention: keep3 },
+    ],
+    ["acme-vpc.tencentcloudcr.com:443/goharbor", { type: "tcr" }],
+    ["tencentcloudcr.com.evil.example/goharbor", { type: "registry" }],
+    ["eviltencentcloudcr.com/goharbor", { type: "registry" }],
+    [
+      "quay.io/a/b/c , keep-by = minor , keep=all",
+      { path: "a/b/c", retention: { keep: "all", keepBy: "minor" } },
+    ],
+    [
+      "localhost:5000/x,type=docker-hub,api=http://localhost:5001",
+      { type: "docker-hub", api: new URL("http://localhost:5001") },
+    ],
+    [
+      "images.acme.example/x,type=tcr,registry-id=tcr-abc123,region=ap-guangzhou,public=true",
+      {
+        type: "tcr",
+        registryId: "tcr-abc123",
+        region: "ap-guangzhou",
+        public: true,
+      },
+    ],
+    [
+      "a.tencentcloudcr.com/x,api=https://tcr.intl.tencentcloudapi.com",
+      {
+        api: new URL("https://tcr.intl.tencentcloudapi.com"),
+        public: false,
+      },
+    ],
+    ["# mirror in China\n\na.tencentcloudcr.com/x # paid by us", { registry: "a.tencentcloudcr.com" }],
+  ])("%j", (line, expected) => {
+    const { destinations } = load({ destinations: line });
+    expect(destinations).toHaveLength(1);
+    expect(destinations[0]).toMatchObject(expected);
+  });
+
+  test("Docker Hub keeps all whatever the keep input says, and inherits keep-by", () => {
+    const { destinations, retention } = load({
+      destinations: "docker.io/a\nquay.io/a",
+      keep: "2",
+      "keep-by": "published",
+    });
+    expect(destinations.map((one) => one.retention)).toEqual([
+      { keep: "all", keepBy: "published" },
+      { keep: 2, keepBy: "published" },
+    ]);
+    expect(retention).toEqual({ keep: 2, keepBy: "published" });
+  });
+
+  test("a name of the table of registries says what a domain of one's own is", () => {
+    const [harbor, hub, plain] = load({
+      destinations: "registry.example.com/a,type=harbor\nregistry.example.com/b,type=tcr\nquay.io/a",
+    }).destinations;
+    expect(harbor).toMatchObject({ type: "registry", vendor: "harbor" });
+    expect(hub).toMatchObject({ type: "tcr", vendor: "tcr" });
+    expect(plain).toMatchObject({ type: "registry", vendor: undefined });
+  });
+
+  test("an API of its own can be named for a registry that has one elsewhere", () => {
+    const api = "https://api.example.com";
+    const [ghcr, ecr] = load({
+      destinations: `ghcr.io/a,api=${api}\nregistry.example.com/a,type=ecr,api=${api}`,
+    }).destinations;
+    expect([ghcr?.api?.href, ecr?.api?.href]).toEqual([`${api}/`, `${api}/`]);
+  });
+
+  test("the same path on two registries, and two paths on one, are different places", () => {
+    expect(load({ destinations: "docker.io/a\nquay.io/a\nquay.io/b" }).destinations).toHaveLength(3);
+  });
+
+  test.each([
+    ["", "is empty"],
+    ["# nothing", "is empty"],
+    ["goharbor", "not of the form"],
+    ["https://docker.io/goharbor", "not of the form"],
+    ["docker.io/GoHarbor", "not of the form"],
+    ["docker.io/a/b", "no namespaces inside"],
+    ["docker.io/a\nindex.docker.io/a,keep=3", "more than once"],
+    ["quay.io/a,keep", "name=value"],
+    ["quay.io/a,", "name=value"],
+    ["quay.io/a,keep=", "name=value"],
+    ["quay.io/a,kep=3", "no attribute"],
+    ["quay.io/a,__proto__=3", "no attribute"],
+    ["quay.io/a,keep=3,keep=4", "more than once"],
+    ["quay.io/a,keep=0", "whole number"],
+    ["quay.io/a,keep-by=age", "none of"],
+    ["quay.io/a,type=quai", "none of"],
+    ["quay.io/a,public=true", "means nothing"],
+    ["quay.io/a,api=https://quay.io", "means nothing"],
+    ["docker.io/a,region=ap-guangzhou", "means nothing"],
+    ["a.tencentcloudcr.com/x,public=yes", "neither true nor false"],
+    ["a.tencentcloudcr.com/x,api=http://tcr.tencentcloudapi.com", "needs https://"],
+    ["a.tencentcloudcr.com/x,api=tcr.tencentcloudapi.com", "https://"],
+    ["a.tencentcloudcr.com/x,region=ap/../x", "small letters"],
+    ["a.tencentcloudcr.com/x,registry-id=a.b", "small letters"],
+  ])("%j is a mistake: %s", (line, problem) => {
+    const lines = mistakeLines(mistakesOf({ destinations: line }));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(problem);
+    expect(lines[0]).toMatch(/^- destinations: .*Example: .*tencentcloudcr\.com/);
+  });
+});

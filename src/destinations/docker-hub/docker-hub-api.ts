@@ -1,0 +1,234 @@
+import * as v from "valibot";
+import type { Clock } from "../../clock.ts";
+import { OperationError } from "../../errors.ts";
+import { discard, type HttpResponse, readJson, type Transport } from "../../http/http.ts";
+import { leased } from "../../http/lease.ts";
+import { type Log, printable } from "../../log/log.ts";
+import type { Credential } from "../../oci/credentials.ts";
+import type { Finding } from "../destination.ts";
+import { apiUrl, checkAnswer, readAnswer, type VendorOperation, vendorFailure } from "../vendor-api.ts";
+import {
+  deletionAdvice,
+  type HubLoginKind,
+  mayDelete,
+  needsNamespaceRoutes,
+  whyNoDeletion,
+} from "./docker-hub-login.ts";
+import { RateLimit, sendPatiently } from "./docker-hub-rate-limit.ts";
+
+/** What the Action needs of the Docker Hub API: the registry API of Docker Hub refuses to delete a tag (405). */
+export interface HubApi {
+  /**
+   * Deletes one tag; one that does not exist is gone already.
+   * @throws OperationError when it is still there.
+   */
+  deleteTag(repository: HubRepository, tag: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Why this login cannot delete tags, found out by logging in and nothing else. Undefined: it can, or Docker Hub does
+   * not say so before it is tried.
+   * @throws OperationError when the login is refused, or Docker Hub does not answer.
+   */
+  whyNoDeletion(signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Whether this login may delete tags, found out in the same way.
+   * @throws OperationError when the login is refused, or Docker Hub does not answer.
+   */
+  tryDeletion(signal: AbortSignal): Promise<Finding>;
+}
+
+/** Docker Hub knows no deeper paths. */
+export interface HubRepository {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface HubApiOptions {
+  /** Repeats what failed in HTTP (broken connections, 5xx) by itself. */
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly url: URL;
+  readonly kind: HubLoginKind;
+  /** User and access token or password; organisation and organisation access token. Asked for each login anew. */
+  readonly credentials: (signal: AbortSignal | undefined) => Promise<Credential>;
+}
+
+/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
+const tokenLife = 9 * 60_000;
+
+/** Largest answer to a refused request that is read, in bytes: a reason is one line. */
+const errorLimit = 64 * 1024;
+
+const tokenSchema = v.object({ access_token: v.pipe(v.string(), v.minLength(1)) });
+
+/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
+export function createHubApi(options: HubApiOptions): HubApi {
+  const { clock, log, url, kind } = options;
+  const rate = new RateLimit(clock);
+  let refused: OperationError | undefined;
+
+  const token = leased(clock, async (signal) => {
+    // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
+    if (refused !== undefined) throw refused;
+    try {
+      const value = await logIn(options, rate, signal);
+      log.mask(value);
+      return { value, until: clock.now() + tokenLife };
+    } catch (error) {
+      if (error instanceof OperationError && (error.status === 401 || error.status === 403)) refused = error;
+      throw error;
+    }
+  });
+
+  async function send(path: string, operation: VendorOperation, signal: AbortSignal): Promise<HubAnswer> {
+    const attempt = async (bearer: string): Promise<HubAnswer> => {
+      const headers = { authorization: `Bearer ${bearer}` };
+      const request = { method: "DELETE", url: apiUrl(url, path), headers, signal } as const;
+      const response = await sendPatiently(options.transport, rate, request, operation);
+      return { status: response.status, words: await wordsOf(response) };
+    };
+    const bearer = await token.get(signal);
+    const answer = await attempt(bearer);
+    if (answer.status !== 401) return answer;
+    token.drop(bearer);
+    return attempt(await token.get(signal));
+  }
+
+  return {
+    async deleteTag(repository, tag, signal) {
+      const routes = deletionRoutes(repository, tag, kind);
+      const path = `${repository.namespace}/${repository.name}`;
+      const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
+      const answer = await firstServed(routes, (route) => send(route, operation, signal));
+      if (isSuccess(answer.status) || answer.status === 404) return;
+      throw deletionFailure(operation, answer, kind);
+    },
+    whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
+    tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
+  };
+}
+
+function deletionFinding(kind: HubLoginKind, may: boolean | undefined): Finding {
+  const remedy = deletionAdvice(kind);
+  if (may === true) return { outcome: "ok", finding: "The Hub API says that this token may delete." };
+  if (may === false)
+    return { outcome: "missing", finding: "The Hub API says that this token may not delete.", remedy };
+  const finding =
+    "The Hub API takes the login; whether it may delete tags, it tells only when one is deleted.";
+  return { outcome: "unknown", finding, remedy };
+}
+
+/**
+ * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
+ * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
+ * needs its last slash.
+ */
+function deletionRoutes(repository: HubRepository, tag: string, kind: HubLoginKind): readonly string[] {
+  const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
+  const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
+  const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
+  return needsNamespaceRoutes(kind) ? [current] : [current, legacy];
+}
+
+/** Tries routes until one knows the method and the tag; gives the last status otherwise. */
+async function firstServed(
+  routes: readonly string[],
+  send: (route: string) => Promise<HubAnswer>,
+): Promise<HubAnswer> {
+  let answer: HubAnswer = { status: 404, words: "" };
+  for (const route of routes) {
+    answer = await send(route);
+    if (answer.status !== 404 && answer.status !== 405) return answer;
+  }
+  return answer;
+}
+
+async function logIn(
+  options: HubApiOptions,
+  rate: RateLimit,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { transport, url } = options;
+  const credential = await options.credentials(signal);
+  const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
+  const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
+  const headers = { "content-type": "application/json" };
+  const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal } as const;
+  const response = await sendPatiently(transport, rate, request, operation);
+  const { status } = response;
+  if (isSuccess(status)) {
+    const text = await readAnswer(response, operation, signal);
+    return checkAnswer(text, tokenSchema, operation, status).access_token;
+  }
+  await discard(response);
+  if (status === 401 || status === 403) throw loginRefused(operation, status, options.kind);
+  throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
+}
+
+function loginRefused(operation: VendorOperation, status: number, kind: HubLoginKind): OperationError {
+  return vendorFailure(operation, {
+    status,
+    problem: "Docker Hub does not accept the user name and the token",
+    advice: kind === "keyless" ? deletionAdvice(kind) : loginAdvice,
+  });
+}
+
+const loginAdvice =
+  "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
+  "organisation access token the user name is the organisation.";
+
+/** What a refused request was answered. */
+interface HubAnswer {
+  readonly status: number;
+  /** Docker Hub's own words, fit for a log; empty for none. */
+  readonly words: string;
+}
+
+const wordsSchema = v.object({ message: v.optional(v.string()), detail: v.optional(v.string()) });
+
+/** The reason in an answer's body. Reads, and so frees, the response. */
+async function wordsOf(response: HttpResponse): Promise<string> {
+  if (isSuccess(response.status)) {
+    await discard(response);
+    return "";
+  }
+  const words = await readJson(response, wordsSchema, errorLimit).catch(() => undefined);
+  return printable(words?.message ?? words?.detail ?? "");
+}
+
+function deletionFailure(
+  operation: VendorOperation,
+  { status, words }: HubAnswer,
+  kind: HubLoginKind,
+): OperationError {
+  const said = words === "" ? "" : ` (${words})`;
+  if (status === 401) {
+    return vendorFailure(operation, {
+      status,
+      problem: `Docker Hub does not accept its own fresh token${said}`,
+      advice: "Check that the access token in `dockerhub-token` is still active.",
+    });
+  }
+  if (/immutable/i.test(words)) {
+    return vendorFailure(operation, {
+      status,
+      problem: `the tag is immutable${said}`,
+      advice:
+        "Immutable tags cannot be deleted: change the tag mutability settings of the repository on Docker Hub, or set " +
+        "`keep=all` for this destination.",
+    });
+  }
+  // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
+  if (status === 403 || status === 500) {
+    return vendorFailure(operation, {
+      status,
+      problem: `Docker Hub does not let this token delete the tag${said}`,
+      advice: `${deletionAdvice(kind)} Also see that the tag is not immutable by the repository's settings.`,
+    });
+  }
+  return vendorFailure(operation, { status, problem: `Docker Hub did not delete the tag${said}` });
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}

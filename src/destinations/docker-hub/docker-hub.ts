@@ -1,0 +1,116 @@
+import type { Clock } from "../../clock.ts";
+import { InputError, messageOf } from "../../errors.ts";
+import type { Transport } from "../../http/http.ts";
+import { type Log, printable } from "../../log/log.ts";
+import type { Credential, Credentials, Login } from "../../oci/credentials.ts";
+import { printNamespace } from "../../oci/reference.ts";
+import type { Destination, TagDeletion } from "../destination.ts";
+import type { DestinationInput } from "../destination-input.ts";
+import { createHubApi, type HubApi } from "./docker-hub-api.ts";
+import { type HubLoginKind, hubLoginKind } from "./docker-hub-login.ts";
+
+export interface DockerHubOptions {
+  readonly input: DestinationInput;
+  /** The `dockerhub-username` and `dockerhub-token` inputs. */
+  readonly login: Login | undefined;
+  /** The login of an OIDC connection, which stands in for a token. */
+  readonly keyless?: Credentials | undefined;
+  /** Login of the Docker configuration, for when there are no inputs. */
+  readonly dockerCredentials: Credentials;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const hubApi = new URL("https://hub.docker.com");
+
+/**
+ * A namespace of Docker Hub. Asks for the login once, to tell whether tags can be deleted; sends nothing.
+ * @throws InputError when the namespace has more than one part.
+ */
+export async function createDockerHubDestination(options: DockerHubOptions): Promise<Destination> {
+  const { input, login, transport, clock, log } = options;
+  const name = printNamespace(input);
+  if (input.path.includes("/")) {
+    throw new InputError(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
+  }
+  const given = login === undefined ? options.keyless : () => Promise.resolve(login);
+  const credentials = given ?? options.dockerCredentials;
+  const place = { registry: input.registry, path: input.path, name, credentials };
+  // Repositories are made by the first push, so there is nothing to prepare.
+  const prepare = () => Promise.resolve();
+  // A keyless login is exchanged when it is needed; whatever comes of it then has its own words.
+  const kind = given !== undefined && login === undefined ? "keyless" : await hubLogin(credentials);
+  if (typeof kind !== "string") {
+    const { unusable } = kind;
+    return {
+      ...place,
+      prepare,
+      deletion: "unavailable",
+      deletionUnavailable: unusable,
+      deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: unusable })),
+    };
+  }
+  const url = input.api ?? hubApi;
+  const api = createHubApi({ transport, clock, log, url, kind, credentials: presentLogin(credentials) });
+  return {
+    ...place,
+    prepare,
+    deletion: "by-tag",
+    whyNoDeletion: (signal) => api.whyNoDeletion(signal),
+    tryDeletion: (signal) => api.tryDeletion(signal),
+    deleteTags: (repository, tags, signal) =>
+      deleteTags(
+        api,
+        repository,
+        tags.map(({ tag }) => tag),
+        signal,
+      ),
+  };
+}
+
+/** What kind of login there is for the Hub API, or why there is none that it takes. */
+async function hubLogin(credentials: Credentials): Promise<HubLoginKind | { readonly unusable: string }> {
+  const advice = "set `dockerhub-username` and `dockerhub-token`.";
+  try {
+    const credential = await credentials();
+    if (credential === undefined) return { unusable: `Deleting tags on Docker Hub needs a login: ${advice}` };
+    if (credential.identityToken === undefined) return hubLoginKind(credential.password);
+    const unusable = `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
+    return { unusable };
+  } catch (error) {
+    // The same error meets the first push; here it must not take other destinations along.
+    const why = printable(messageOf(error));
+    return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
+  }
+}
+
+/** Credentials that have been there before: a configuration does not lose its login on the way. */
+function presentLogin(credentials: Credentials): (signal: AbortSignal | undefined) => Promise<Credential> {
+  return async (signal) => {
+    const credential = await credentials(signal);
+    if (credential === undefined) throw new InputError("The login for Docker Hub is not there any more.");
+    return credential;
+  };
+}
+
+async function deleteTags(
+  api: HubApi,
+  repository: string,
+  tags: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly TagDeletion[]> {
+  const [namespace = "", name = ""] = repository.split("/");
+  const deletions: TagDeletion[] = [];
+  // One after the other: the Hub API counts requests per minute.
+  for (const tag of tags) {
+    try {
+      await api.deleteTag({ namespace, name }, tag, signal);
+      deletions.push({ tag, failure: undefined });
+    } catch (error) {
+      signal.throwIfAborted();
+      deletions.push({ tag, failure: messageOf(error) });
+    }
+  }
+  return deletions;
+}

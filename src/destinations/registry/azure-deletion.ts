@@ -1,0 +1,30 @@
+import { discard } from "../../http/http.ts";
+import type { Registry } from "../../oci/registry.ts";
+import { mannersOf } from "../../vendors/vendors.ts";
+import { oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
+
+/**
+ * Azure's own deletion of a tag, on the registry's host and with its tokens: the tag goes alone, its manifest stays.
+ * https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag
+ */
+export function azureRoute(client: Pick<Registry, "expect" | "vendor">): TagDeletionRoute {
+  return {
+    deletion: "by-tag",
+    deleteTags: oneByOne(async (repository, { tag }, signal) => {
+      const response = await client.expect(
+        {
+          method: "DELETE",
+          target: `/acr/v1/${repository}/_tags/${tag}`,
+          scopes: [{ repository, actions: mannersOf(client.vendor).deleting }],
+          operation: `deleting the tag ${tag}`,
+          signal,
+        },
+        200,
+        202,
+        404,
+      );
+      await discard(response);
+      return undefined;
+    }),
+  };
+}

@@ -1,0 +1,61 @@
+import { messageOf } from "../../errors.ts";
+import { printable } from "../../log/log.ts";
+import type { Credential, Credentials } from "../../oci/credentials.ts";
+import type { Destination, TagDeletion, TagToDelete } from "../destination.ts";
+
+/** How tags are deleted at a destination: what a destination says of itself, and the deletion. */
+export type TagDeletionRoute = Pick<
+  Destination,
+  "deletion" | "deletionUnavailable" | "deleteTags" | "tryDeletion"
+>;
+
+/**
+ * Deletes one tag.
+ * @returns why the tag is still there, or undefined when it is gone.
+ */
+export type DeleteTag = (
+  repository: string,
+  tag: TagToDelete,
+  signal: AbortSignal,
+) => Promise<string | undefined>;
+
+/** One tag after the other, so that tags of one digest meet a settled registry. A failure is that of its tag only. */
+export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
+  return async (repository, tags, signal) => {
+    const deletions: TagDeletion[] = [];
+    for (const tag of tags) {
+      try {
+        deletions.push({ tag: tag.tag, failure: await deleteTag(repository, tag, signal) });
+      } catch (error) {
+        signal.throwIfAborted();
+        deletions.push({ tag: tag.tag, failure: messageOf(error) });
+      }
+    }
+    return deletions;
+  };
+}
+
+/**
+ * No way to delete tags. The plan leaves them with this reason: what is wanted is copied all the same, because nothing of it
+ * depends on old versions going.
+ */
+export function noRoute(reason: string): TagDeletionRoute {
+  return {
+    deletion: "unavailable",
+    deletionUnavailable: reason,
+    deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
+  };
+}
+
+/** The login for a vendor's own API, which takes user name and password, or in words why there is none. */
+export async function apiCredential(credentials: Credentials, api: string): Promise<Credential | string> {
+  try {
+    const credential = await credentials();
+    if (credential === undefined) return `${api} needs a login: log in to this registry in an earlier step.`;
+    if (credential.password !== "") return credential;
+    return `${api} takes no identity token, which is what the Docker configuration holds: log in with user and password.`;
+  } catch (error) {
+    // The same error meets the first push; here it must not take other destinations along.
+    return `${api} needs a login, which could not be read: ${printable(messageOf(error))}`;
+  }
+}

@@ -1,0 +1,161 @@
+import * as v from "valibot";
+import type { Clock } from "../../clock.ts";
+import type { OperationError } from "../../errors.ts";
+import { discard, type HttpResponse, type Transport } from "../../http/http.ts";
+import { printable } from "../../log/log.ts";
+import { checkAnswer, readAnswer, sendToVendor, type VendorOperation, vendorRefusal } from "../vendor-api.ts";
+import type { AwsKey } from "./aws-signature.ts";
+import { signedHeaders } from "./aws-signature.ts";
+
+/** The calls of Amazon ECR that the registry API has no counterpart of. */
+export interface EcrApi {
+  /**
+   * Takes tags from their images; an image that has none left goes with the last one.
+   * @param tags at most `deletionLimit` of them.
+   * @returns the tags that are still there, each with the reason.
+   * @throws OperationError
+   */
+  deleteTags(
+    repository: string,
+    tags: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string>>;
+  /**
+   * @returns whether the repository is there now; false when this key may not make one.
+   * @throws OperationError
+   */
+  createRepository(repository: string, signal: AbortSignal): Promise<boolean>;
+  /**
+   * @returns whether the repository is there.
+   * @throws OperationError, also when this key may not ask.
+   */
+  hasRepository(repository: string, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface EcrOptions {
+  readonly key: AwsKey;
+  /** Number of the account that the registry belongs to; undefined: the key's own. */
+  readonly account: string | undefined;
+  readonly region: string;
+  /** Base URL of the API. */
+  readonly url: URL;
+  readonly transport: Transport;
+  readonly clock: Clock;
+}
+
+/** Most images of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html */
+export const deletionLimit = 100;
+
+const deletionSchema = v.object({
+  failures: v.optional(
+    v.array(
+      v.object({
+        imageId: v.optional(v.object({ imageTag: v.optional(v.string()) })),
+        failureCode: v.optional(v.string(), ""),
+        failureReason: v.optional(v.string(), ""),
+      }),
+    ),
+    [],
+  ),
+});
+
+const registryHost = /^([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)$/;
+
+/** Account, region and API of a private registry, by its host; undefined for another host. */
+export function ecrRegistry(host: string): { account: string; region: string; url: URL } | undefined {
+  const [, account, region, domain] = registryHost.exec(host) ?? [];
+  if (account === undefined || region === undefined) return undefined;
+  return { account, region, url: new URL(`https://api.ecr.${region}.${domain}`) };
+}
+
+export function createEcrApi(options: EcrOptions): EcrApi {
+  const { account: registryId } = options;
+  return {
+    deleteTags: async (repository, tags, signal) => {
+      const operation = naming(options, repository, "deleting tags");
+      const imageIds = tags.map((imageTag) => ({ imageTag }));
+      const body = { registryId, repositoryName: repository, imageIds };
+      const response = await call(options, "BatchDeleteImage", body, operation, signal);
+      if (response.status !== 200) {
+        const failure = await refusal(response, operation, "ecr:BatchDeleteImage", signal);
+        if (failure.details.code === "RepositoryNotFoundException") return new Map();
+        throw failure;
+      }
+      const text = await readAnswer(response, operation, signal);
+      const { failures } = checkAnswer(text, deletionSchema, operation, response.status);
+      const left = failures.filter(({ failureCode }) => failureCode !== "ImageNotFound");
+      return new Map(
+        left.map(({ imageId, failureCode, failureReason }) => [
+          imageId?.imageTag ?? "",
+          printable(`Amazon ECR did not delete it: ${failureCode} ${failureReason}`),
+        ]),
+      );
+    },
+    createRepository: async (repository, signal) => {
+      const operation = naming(options, repository, "making the repository");
+      const body = { registryId, repositoryName: repository };
+      const response = await call(options, "CreateRepository", body, operation, signal);
+      if (response.status === 200) return discard(response).then(() => true);
+      const failure = await refusal(response, operation, "ecr:CreateRepository", signal);
+      if (failure.details.code === "RepositoryAlreadyExistsException") return true;
+      if (failure.details.code === "AccessDeniedException") return false;
+      throw failure;
+    },
+    hasRepository: async (repository, signal) => {
+      const operation = naming(options, repository, "looking for the repository");
+      const body = { registryId, repositoryNames: [repository] };
+      const response = await call(options, "DescribeRepositories", body, operation, signal);
+      if (response.status === 200) return discard(response).then(() => true);
+      const failure = await refusal(response, operation, "ecr:DescribeRepositories", signal);
+      if (failure.details.code === "RepositoryNotFoundException") return false;
+      throw failure;
+    },
+  };
+}
+
+function naming({ url }: EcrOptions, repository: string, operation: string): VendorOperation {
+  return { host: url.host, repository, operation };
+}
+
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html (JSON protocol, version 2015-09-21) */
+function call(
+  { key, region, url, transport, clock }: EcrOptions,
+  action: string,
+  input: unknown,
+  operation: VendorOperation,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const body = JSON.stringify(input);
+  const signed = signedHeaders(
+    {
+      method: "POST",
+      region,
+      service: "ecr",
+      headers: {
+        "content-type": "application/x-amz-json-1.1",
+        host: url.host,
+        "x-amz-target": `AmazonEC2ContainerRegistry_V20150921.${action}`,
+      },
+      body,
+      now: clock.now(),
+    },
+    key,
+  );
+  // The transport writes this one itself, from the URL.
+  const { host: _host, ...headers } = signed;
+  return sendToVendor(
+    transport,
+    { method: "POST", url: new URL("/", url), headers, body, signal },
+    operation,
+  );
+}
+
+function refusal(
+  response: HttpResponse,
+  operation: VendorOperation,
+  action: string,
+  signal: AbortSignal,
+): Promise<OperationError> {
+  const advice = `The AWS key of the environment needs \`${action}\` on this repository.`;
+  return vendorRefusal(response, operation, signal, advice);
+}

@@ -1,0 +1,35 @@
+import { messageOf } from "../../errors.ts";
+import type { TagDeletion, TagToDelete } from "../destination.ts";
+import type { TagDeletionRoute } from "./deletion-route.ts";
+import { deletionLimit, type EcrApi } from "./ecr-api.ts";
+
+/** Tag deletion by the API of Amazon ECR: a tag goes alone, and with the last one its image. */
+export function ecrRoute(api: Pick<EcrApi, "deleteTags">): TagDeletionRoute {
+  return {
+    deletion: "by-tag",
+    deleteTags: async (repository, tags, signal) => {
+      const deletions: TagDeletion[] = [];
+      for (let start = 0; start < tags.length; start += deletionLimit) {
+        const some = tags.slice(start, start + deletionLimit);
+        deletions.push(...(await deleteSome(api, repository, some, signal)));
+      }
+      return deletions;
+    },
+  };
+}
+
+async function deleteSome(
+  api: Pick<EcrApi, "deleteTags">,
+  repository: string,
+  tags: readonly TagToDelete[],
+  signal: AbortSignal,
+): Promise<readonly TagDeletion[]> {
+  const names = tags.map(({ tag }) => tag);
+  try {
+    const left = await api.deleteTags(repository, names, signal);
+    return names.map((tag) => ({ tag, failure: left.get(tag) }));
+  } catch (error) {
+    signal.throwIfAborted();
+    return names.map((tag) => ({ tag, failure: messageOf(error) }));
+  }
+}

@@ -1,0 +1,140 @@
+import * as v from "valibot";
+import { messageOf, type OperationError } from "../../errors.ts";
+import { discard, type HttpRequest, type HttpResponse, type Transport } from "../../http/http.ts";
+import type { Log } from "../../log/log.ts";
+import { basicHeader, type Credentials } from "../../oci/credentials.ts";
+import type { Finding } from "../destination.ts";
+import {
+  apiUrl,
+  checkAnswer,
+  readAnswer,
+  sendToVendor,
+  type VendorOperation,
+  vendorRefusal,
+} from "../vendor-api.ts";
+import { apiCredential, noRoute, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
+
+export interface HarborOptions {
+  /** Base URL of the Harbor: the registry's own. */
+  readonly url: URL;
+  readonly credentials: Credentials;
+  readonly transport: Transport;
+  readonly log: Log;
+}
+
+const artifactSchema = v.object({
+  digest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/)),
+  tags: v.optional(v.nullable(v.array(v.object({ name: v.string() })))),
+});
+
+type Artifact = v.InferOutput<typeof artifactSchema>;
+
+const advice = 'The robot needs "Delete Tag", "Read Artifact" and "Delete Artifact" on this project.';
+
+/**
+ * Tag deletion by Harbor's API, with the login of the registry by Basic: its tokens for the registry are not taken there
+ * (https://github.com/goharbor/harbor/issues/20738). By the registry API, Harbor deletes by digest only, with all tags.
+ * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
+ */
+export async function harborRoute(options: HarborOptions): Promise<TagDeletionRoute> {
+  const usable = await apiCredential(options.credentials, "Deleting tags by Harbor's API");
+  if (typeof usable === "string") return noRoute(usable);
+  return {
+    deletion: "by-tag",
+    tryDeletion: (signal, repository) => tryDeletion(options, repository, signal),
+    deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
+  };
+}
+
+/** Deletes the tag, and its artifact where no tag is left on it: else the space would never be free again. */
+async function deleteTag(
+  options: HarborOptions,
+  repository: string,
+  tag: string,
+  signal: AbortSignal,
+): Promise<undefined> {
+  const artifacts = artifactsPath(repository);
+  const call = harborCalls(options, repository, signal);
+  const artifact = await call.artifact(`${artifacts}/${tag}`, `looking up the tag ${tag}`);
+  if (artifact === undefined) return undefined;
+  await call.remove(`${artifacts}/${tag}/tags/${tag}`, `deleting the tag ${tag}`);
+  try {
+    const left = await call.artifact(`${artifacts}/${artifact.digest}`, `looking up ${artifact.digest}`);
+    if (left !== undefined && (left.tags ?? []).length === 0)
+      await call.remove(`${artifacts}/${artifact.digest}`, `deleting ${artifact.digest}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    // The tag is gone, which is what was asked for. An artifact that an index holds, for one, has to stay.
+    options.log.warning(
+      `The tag ${repository}:${tag} is gone, but what it pointed to stays: ${messageOf(error)}`,
+    );
+  }
+  return undefined;
+}
+
+/** Looks for an artifact, as a deletion begins; a tag of this name is hardly there, and only looked at if it is. */
+async function tryDeletion(
+  options: HarborOptions,
+  repository: string,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const path = `${artifactsPath(repository)}/latest`;
+  await harborCalls(options, repository, signal).artifact(path, "looking up the tag latest");
+  const finding =
+    "Harbor's API takes the login and lets it read artifacts; whether it may delete, it tells only when a tag is deleted.";
+  return { outcome: "unknown", finding, remedy: advice };
+}
+
+interface HarborCalls {
+  /** Undefined: not there. */
+  artifact(path: string, operation: string): Promise<Artifact | undefined>;
+  remove(path: string, operation: string): Promise<void>;
+}
+
+function harborCalls(options: HarborOptions, repository: string, signal: AbortSignal): HarborCalls {
+  const { url, transport, credentials } = options;
+  const send = async (
+    method: HttpRequest["method"],
+    path: string,
+    operation: VendorOperation,
+  ): Promise<HttpResponse> => {
+    const credential = await credentials(signal);
+    const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
+    return sendToVendor(transport, { method, url: apiUrl(url, path), headers, signal }, operation);
+  };
+  const naming = (operation: string): VendorOperation => ({ host: url.host, repository, operation });
+  return {
+    artifact: async (path, operation) => {
+      const named = naming(operation);
+      const response = await send("GET", `${path}?with_tag=true`, named);
+      if (response.status === 404) return discard(response).then(() => undefined);
+      if (response.status !== 200) throw await harborRefusal(response, named, signal);
+      const text = await readAnswer(response, named, signal);
+      return checkAnswer(text, artifactSchema, named, response.status);
+    },
+    remove: async (path, operation) => {
+      const named = naming(operation);
+      const response = await send("DELETE", path, named);
+      if (response.status !== 200 && response.status !== 404)
+        throw await harborRefusal(response, named, signal);
+      await discard(response);
+    },
+  };
+}
+
+/** 412: an immutable tag, or an artifact that an index holds; Harbor says which. */
+function harborRefusal(
+  response: HttpResponse,
+  operation: VendorOperation,
+  signal: AbortSignal,
+): Promise<OperationError> {
+  const mayNot = response.status === 401 || response.status === 403;
+  return vendorRefusal(response, operation, signal, mayNot ? advice : undefined);
+}
+
+/** The project is the first part; the slashes of the rest are encoded twice, as the API wants them. */
+function artifactsPath(path: string): string {
+  const slash = path.indexOf("/");
+  const repository = encodeURIComponent(encodeURIComponent(path.slice(slash + 1)));
+  return `/api/v2.0/projects/${path.slice(0, slash)}/repositories/${repository}/artifacts`;
+}

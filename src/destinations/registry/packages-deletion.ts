@@ -1,0 +1,149 @@
+import * as v from "valibot";
+import { discard, type HttpRequest, type HttpResponse, type Transport } from "../../http/http.ts";
+import type { Credentials } from "../../oci/credentials.ts";
+import type { TagDeletion, TagToDelete } from "../destination.ts";
+import {
+  apiUrl,
+  checkAnswer,
+  readAnswer,
+  sendToVendor,
+  type VendorOperation,
+  vendorFailure,
+  vendorRefusal,
+} from "../vendor-api.ts";
+import { apiCredential, noRoute, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
+
+export interface PackagesOptions {
+  /** Base URL of GitHub's REST API. */
+  readonly url: URL;
+  /** Of the registry: the password is a token of GitHub's. */
+  readonly credentials: Credentials;
+  readonly transport: Transport;
+}
+
+/** A version of a package is a manifest: its name is the digest, its tags are all that point to it. */
+const versionSchema = v.object({
+  id: v.pipe(v.number(), v.integer()),
+  name: v.string(),
+  metadata: v.optional(
+    v.object({ container: v.optional(v.object({ tags: v.array(v.string()) }), { tags: [] }) }),
+    { container: { tags: [] } },
+  ),
+});
+
+type PackageVersion = v.InferOutput<typeof versionSchema>;
+
+/** Versions asked for at a time: the most that the API gives. */
+const pageSize = 100;
+/** Most pages that are read: ten thousand manifests of one image. */
+const pageLimit = 100;
+
+const advice =
+  "The token that is logged in to this registry needs `packages: write` and the role Admin on the package (a classic token: " +
+  "`delete:packages` and `read:packages`).";
+
+/**
+ * Tag deletion at GitHub's registry, which has none of its own: the packages API deletes a version, with all its tags.
+ * https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package
+ */
+export async function packagesRoute(options: PackagesOptions): Promise<TagDeletionRoute> {
+  const usable = await apiCredential(options.credentials, "Deleting tags by GitHub's packages API");
+  if (typeof usable === "string") return noRoute(usable);
+  return {
+    deletion: "shared-digest-unsafe",
+    deleteTags: (repository, tags, signal) => deleteTags(options, repository, tags, signal),
+  };
+}
+
+async function deleteTags(
+  options: PackagesOptions,
+  repository: string,
+  tags: readonly TagToDelete[],
+  signal: AbortSignal,
+): Promise<readonly TagDeletion[]> {
+  const api = packageApi(options, repository, signal);
+  const versions = await api.versions();
+  const going = new Set(tags.map(({ tag }) => tag));
+  const deleted = new Set<number>();
+  const deleteTag = async ({ tag, digest }: TagToDelete): Promise<string | undefined> => {
+    const version = versions.find(({ metadata }) => metadata.container.tags.includes(tag));
+    if (version === undefined || deleted.has(version.id)) return undefined;
+    if (digest !== undefined && version.name !== digest)
+      return `The tag ${repository}:${tag} has moved since the plan was made: it was left alone. Run again.`;
+    const other = version.metadata.container.tags.find((name) => !going.has(name));
+    if (other !== undefined)
+      return `The packages API deletes ${repository}:${tag} only together with the tag ${other}, which stays.`;
+    await api.remove(version, tag);
+    deleted.add(version.id);
+    return undefined;
+  };
+  return oneByOne((_repository, tag) => deleteTag(tag))(repository, tags, signal);
+}
+
+interface PackageApi {
+  /** None where there is no such package. */
+  versions(): Promise<readonly PackageVersion[]>;
+  remove(version: PackageVersion, tag: string): Promise<void>;
+}
+
+function packageApi(options: PackagesOptions, repository: string, signal: AbortSignal): PackageApi {
+  const { url, credentials, transport } = options;
+  const slash = repository.indexOf("/");
+  const owner = repository.slice(0, slash);
+  const name = encodeURIComponent(repository.slice(slash + 1));
+  // An owner is an organisation or a user, and its name does not say which.
+  const places = [`/orgs/${owner}`, `/users/${owner}`];
+  let place = places[0] ?? "";
+  const naming = (operation: string): VendorOperation => ({ host: url.host, repository, operation });
+
+  async function send(
+    method: HttpRequest["method"],
+    path: string,
+    operation: VendorOperation,
+  ): Promise<HttpResponse> {
+    const credential = await credentials(signal);
+    const headers = {
+      accept: "application/vnd.github+json",
+      "x-github-api-version": "2022-11-28",
+      ...(credential === undefined ? {} : { authorization: `Bearer ${credential.password}` }),
+    };
+    const target = apiUrl(url, `${place}/packages/container/${name}/versions${path}`);
+    return sendToVendor(transport, { method, url: target, headers, signal }, operation);
+  }
+
+  async function page(number: number): Promise<readonly PackageVersion[] | undefined> {
+    const operation = naming("listing the versions of the package");
+    const response = await send("GET", `?per_page=${pageSize}&page=${number}`, operation);
+    if (response.status === 404) return discard(response).then(() => undefined);
+    if (response.status !== 200) throw await vendorRefusal(response, operation, signal, advice);
+    const text = await readAnswer(response, operation, signal);
+    return checkAnswer(text, v.array(versionSchema), operation, response.status);
+  }
+
+  return {
+    versions: async () => {
+      let first: readonly PackageVersion[] | undefined;
+      for (const candidate of places) {
+        place = candidate;
+        first = await page(1);
+        if (first !== undefined) break;
+      }
+      const versions = [...(first ?? [])];
+      for (let number = 2; versions.length === (number - 1) * pageSize; number += 1) {
+        if (number > pageLimit) {
+          const problem = `the package has more than ${pageLimit * pageSize} versions`;
+          throw vendorFailure(naming("listing the versions of the package"), { problem });
+        }
+        versions.push(...((await page(number)) ?? []));
+      }
+      return versions;
+    },
+    remove: async ({ id }, tag) => {
+      const operation = naming(`deleting the tag ${tag}`);
+      const response = await send("DELETE", `/${id}`, operation);
+      if (response.status !== 204 && response.status !== 404)
+        throw await vendorRefusal(response, operation, signal, advice);
+      await discard(response);
+    },
+  };
+}

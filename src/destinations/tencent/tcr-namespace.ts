@@ -1,0 +1,106 @@
+import * as v from "valibot";
+import { OperationError } from "../../errors.ts";
+import type { Log } from "../../log/log.ts";
+import type { Preview } from "../destination.ts";
+import type { DestinationInput } from "../destination-input.ts";
+import type { TcrInstance } from "./tcr-instance.ts";
+import { entries, pageSize } from "./tcr-pages.ts";
+
+const namespacesSchema = v.object({
+  NamespaceList: v.nullish(v.array(v.object({ Name: v.string(), Public: v.nullish(v.boolean()) })), []),
+});
+
+/**
+ * Creates a namespace unless it exists: TCR makes repositories on a push, but not namespaces.
+ * @throws OperationError
+ */
+export async function ensureNamespace(
+  instance: TcrInstance,
+  namespace: string,
+  input: Pick<DestinationInput, "registry" | "public">,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const existing = await findNamespace(instance, namespace, signal);
+  if (existing === undefined) return createNamespace(instance, namespace, input, log, signal);
+  if (input.public && existing.Public === false) {
+    log.warning(
+      `The TCR namespace ${input.registry}/${namespace} exists and is private; \`public=true\` only counts when the ` +
+        "namespace is created. Make it public in the TCR console if others are to pull from it.",
+    );
+  }
+}
+
+/**
+ * What `ensureNamespace` would find, and do.
+ * @throws OperationError
+ */
+export async function previewNamespace(
+  instance: TcrInstance,
+  namespace: string,
+  input: Pick<DestinationInput, "public">,
+  signal: AbortSignal,
+): Promise<Preview> {
+  const found = await findNamespace(instance, namespace, signal);
+  const subject = "namespace";
+  const kind = (isPublic: boolean): string => (isPublic ? "public" : "private");
+  if (found === undefined) {
+    return {
+      subject,
+      there: false,
+      outcome: "unknown",
+      finding: `There is no namespace ${namespace} yet; a run makes it, ${kind(input.public)}.`,
+      remedy: "The key needs `tcr:CreateNamespace` for that; or make the namespace in the TCR console.",
+    };
+  }
+  const visibility = found.Public == null ? "" : `, and is ${kind(found.Public)}`;
+  return {
+    subject,
+    there: true,
+    outcome: "ok",
+    finding: `The namespace ${namespace} is there${visibility}.`,
+  };
+}
+
+async function findNamespace(
+  instance: TcrInstance,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<v.InferOutput<typeof namespacesSchema>["NamespaceList"][number] | undefined> {
+  const operation = `looking for the namespace ${namespace}`;
+  const read = async (page: number) => {
+    const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
+    const call = { action: "DescribeNamespaces", operation, parameters, signal };
+    return (await instance.call(call, namespacesSchema)).NamespaceList;
+  };
+  // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
+  for await (const entry of entries(read, ({ Name }) => Name)) {
+    if (entry.Name === namespace) return entry;
+  }
+  return undefined;
+}
+
+async function createNamespace(
+  instance: TcrInstance,
+  namespace: string,
+  input: Pick<DestinationInput, "registry" | "public">,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const operation = `creating the namespace ${namespace}`;
+  const parameters = { NamespaceName: namespace, IsPublic: input.public };
+  try {
+    await instance.call({ action: "CreateNamespace", operation, parameters, signal }, v.object({}));
+  } catch (error) {
+    if (isConflict(error)) return;
+    throw error;
+  }
+  log.info(
+    `Created the ${input.public ? "public" : "private"} TCR namespace ${input.registry}/${namespace}.`,
+  );
+}
+
+/** "Exists already", below several parents: `FailedOperation.`, `InternalError.`. Someone else was faster. */
+function isConflict(error: unknown): boolean {
+  return error instanceof OperationError && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
+}

@@ -1,0 +1,91 @@
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log/log.ts";
+import type { Credentials, Login } from "../../oci/credentials.ts";
+import { type Namespace, printNamespace } from "../../oci/reference.ts";
+import type { Destination } from "../destination.ts";
+import type { DestinationInput } from "../destination-input.ts";
+import { createTcrInstance, instanceTarget, type TcrInstance } from "./tcr-instance.ts";
+import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
+import { ensureNamespace, previewNamespace } from "./tcr-namespace.ts";
+import { type TcrRepository, tcrTags } from "./tcr-tags.ts";
+import type { TencentApi } from "./tencent-api.ts";
+
+export interface TcrOptions {
+  readonly input: DestinationInput;
+  readonly api: TencentApi;
+  /** Login for the registry; without it, a temporary one is made with the API. */
+  readonly login: Login | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** API of the mainland site; the international one is chosen by the `api` attribute. */
+export const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
+
+/**
+ * A namespace of a Tencent Container Registry (Enterprise) instance. Sends nothing.
+ * @throws InputError when nothing tells which instance it is.
+ */
+export function createTcrDestination(options: TcrOptions): Destination {
+  const { input, api, login, clock, log } = options;
+  const place = { registry: input.registry, path: input.path, name: printNamespace(input) };
+  if (login !== undefined) warnOfEnd(login, place.name, clock, log);
+  const instance = tcrInstanceOf(input, api, clock);
+  const temporary = temporaryLogin(instance, clock, log);
+  return {
+    ...place,
+    credentials: login === undefined ? (signal) => temporary.get(signal) : () => Promise.resolve(login),
+    // Tencent does not document whether a deleted tag takes others of its digest along.
+    deletion: "shared-digest-unsafe",
+    prepare: (signal) => ensureNamespace(instance, tcrRepository(input.path).namespace, input, log, signal),
+    preview: (signal) => previewNamespace(instance, tcrRepository(input.path).namespace, input, signal),
+    tryDeletion: (signal, repository) =>
+      tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
+    deleteTags: (repository, tags, signal) => {
+      const names = tags.map(({ tag }) => tag);
+      return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
+    },
+  };
+}
+
+/**
+ * The instance that a destination is on.
+ * @throws InputError when nothing tells which it is.
+ */
+export function tcrInstanceOf(input: DestinationInput, api: TencentApi, clock: Clock): TcrInstance {
+  return createTcrInstance(api, instanceTarget(input), clock);
+}
+
+/**
+ * A namespace of TCR with a registry login alone: it can be pushed to, but nothing be created or deleted. Asks for the
+ * login once, to say early what it is; sends nothing.
+ */
+export async function tcrWithoutApi(
+  { registry, path }: Namespace,
+  credentials: Credentials,
+  clock: Clock,
+  log: Log,
+): Promise<Destination> {
+  const name = printNamespace({ registry, path });
+  // A credential helper that fails is reported where the login is needed.
+  const login = await credentials().catch(() => undefined);
+  if (login !== undefined) warnOfEnd(login, name, clock, log);
+  const reason = noDeletionReason(login?.username);
+  return {
+    registry,
+    path,
+    name,
+    credentials,
+    deletion: "unavailable",
+    deletionUnavailable: reason,
+    // Creating a namespace needs the API as well; a missing one shows with the first push.
+    prepare: () => Promise.resolve(),
+    deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
+  };
+}
+
+/** Splits a path at its first slash: a TCR namespace has one part, a repository below it may have several. */
+function tcrRepository(path: string): TcrRepository {
+  const [namespace = "", ...name] = path.split("/");
+  return { namespace, name: name.join("/") };
+}

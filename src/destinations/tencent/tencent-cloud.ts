@@ -1,0 +1,57 @@
+import type { Clock } from "../../clock.ts";
+import type { IdTokens } from "../../github/id-token.ts";
+import type { Transport } from "../../http/http.ts";
+import type { Log } from "../../log/log.ts";
+import { createTencentApi, type TencentApi } from "./tencent-api.ts";
+import {
+  fixedKey,
+  roleKeys,
+  type TencentCloudKey,
+  type TencentKeys,
+  type TencentRole,
+} from "./tencent-keys.ts";
+
+/** The API of TCR at a URL; undefined where the user gave neither key nor role. */
+export type TencentCloud = (url: URL) => TencentApi | undefined;
+
+export interface TencentCloudOptions {
+  readonly tencentCloudKey: TencentCloudKey | undefined;
+  /** A role that is assumed with GitHub's id token, in place of a key. */
+  readonly tencentRole: TencentRole | undefined;
+  readonly idTokens: IdTokens;
+  /** Repeats broken connections and temporary statuses by itself. */
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The clients of a run, one for each URL: destinations on one API share its rate limit, as they share the account. */
+export function createTencentCloud(options: TencentCloudOptions): TencentCloud {
+  const { transport, clock } = options;
+  const clients = new Map<string, TencentApi>();
+  return (url) => {
+    const known = clients.get(url.href);
+    const keys = known === undefined ? keysFor(url, options) : undefined;
+    if (keys === undefined) return known;
+    const client = createTencentApi({ transport, clock, url, keys });
+    clients.set(url.href, client);
+    return client;
+  };
+}
+
+function keysFor(url: URL, options: TencentCloudOptions): TencentKeys | undefined {
+  const { tencentCloudKey: key, tencentRole: role, ...rest } = options;
+  if (role !== undefined) return roleKeys({ ...rest, role, url: securityTokenUrl(url) });
+  return key === undefined ? undefined : fixedKey(key);
+}
+
+/**
+ * The Security Token Service beside a TCR API: `sts.intl.tencentcloudapi.com` beside `tcr.intl.tencentcloudapi.com`. A
+ * stand-in under any other name answers for both.
+ * https://www.tencentcloud.com/document/product/1150/49452
+ */
+export function securityTokenUrl(api: URL): URL {
+  const url = new URL(api);
+  url.hostname = url.hostname.replace(/^tcr(?=\.([a-z0-9-]+\.)?tencentcloudapi\.com$)/, "sts");
+  return url;
+}

@@ -1,0 +1,54 @@
+import type { RepositoryId } from "../github/repository-id.ts";
+import type { Log } from "../log/log.ts";
+import { applyRules, type Component, type ImageRule } from "../plan/component.ts";
+import type { Version } from "../plan/version.ts";
+import { harborComponents } from "./components.ts";
+import { everyHarborImage, harbor, harborTableComponents, sameRepository } from "./harbor-components.ts";
+
+/** Which images each version of the mirrored repository has. */
+export interface Catalogue {
+  /** Names at destinations under which images of any version may be. */
+  readonly images: readonly string[];
+  /** The images of a version as far as they are known without asking anybody. */
+  known(version: Version): readonly Component[] | undefined;
+  /**
+   * The images of a version by the best knowledge there is, which may mean reading the release's source.
+   * @throws InputError or OperationError
+   */
+  read(version: Version): Promise<readonly Component[]>;
+}
+
+/** Reads a file of the mirrored repository at a tag; undefined when there is none. */
+export type ReadAtTag = (path: string, tag: string) => Promise<string | undefined>;
+
+/**
+ * The built-in list was compared with Harbor's own files at every release before this day. A later release may have
+ * other images, even a patch of an old line.
+ */
+const listedUntil = Date.UTC(2026, 7, 21);
+
+/** The catalogue that the `images` input asks for. */
+export function createCatalogue(
+  images: "auto" | readonly ImageRule[],
+  repository: RepositoryId,
+  readAtTag: ReadAtTag,
+  log: Log,
+): Catalogue {
+  if (images !== "auto") {
+    return {
+      images: [...new Set(images.map(({ to }) => to))],
+      known: (version) => applyRules(images, version),
+      read: (version) => Promise.resolve(applyRules(images, version)),
+    };
+  }
+  const isHarbor = sameRepository(repository, harbor);
+  return {
+    images: isHarbor ? everyHarborImage : [],
+    known: (version) =>
+      isHarbor && version.publishedAt < listedUntil ? harborTableComponents(version) : undefined,
+    read: (version) => {
+      const readFile = (path: string): Promise<string | undefined> => readAtTag(path, version.tag);
+      return harborComponents(version, { repository, readFile }, log);
+    },
+  };
+}

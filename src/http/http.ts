@@ -1,0 +1,113 @@
+import type { Readable } from "node:stream";
+import * as v from "valibot";
+import { printable } from "../log/log.ts";
+import type { AnswerKind } from "./pace.ts";
+
+/** One HTTP request, as every part of the Action makes it: registries, token servers, vendor APIs. */
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly url: URL;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A sequence of chunks can be sent once only, so a request with one is never retried here. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * `follow`: redirects of GET and HEAD are followed, without `authorization` once the origin changes.
+   * `refuse` (the default): a redirect is an answer like any other.
+   */
+  readonly redirect?: "follow" | "refuse";
+  /**
+   * Where this URL was named, if a server on another origin did: a token server's by its registry. Such a request does not
+   * leave the public internet unless that server is not there itself. Redirects that are followed need no word of it.
+   */
+  readonly namedBy?: URL | undefined;
+  /** The caller tries again by itself, with what it knows about how far it got. Default: false. */
+  readonly once?: boolean;
+  /** What the body of the answer is: a document, which comes at once, or a blob, which takes its time. Default: `document`. */
+  readonly answer?: AnswerKind;
+  /** `own`: a new connection for this request alone, for links that cut connections after a while. Default: `shared`. */
+  readonly connection?: "shared" | "own";
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** URL that answered, after redirects. */
+  readonly url: URL;
+  /** A header by its lower-case name; of several with one name, the first. */
+  header(name: string): string | undefined;
+  /** All headers of one name. */
+  headers(name: string): readonly string[];
+  /** The body. Read it to its end or destroy it, else its connection stays taken. */
+  readonly body: Readable;
+}
+
+/** Sends requests. Throws on a broken connection; every HTTP status is an answer. */
+export interface Transport {
+  send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+/** A body was larger than the reader allows, or is not what it should be. */
+export class BodyError extends Error {
+  override readonly name = "BodyError";
+}
+
+/**
+ * Reads a whole body into memory.
+ * @param limit largest size in bytes; the claimed length is never trusted for an allocation.
+ * @throws BodyError when the body is larger.
+ */
+export async function readBytes(response: HttpResponse, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limit) {
+      response.body.destroy();
+      throw new BodyError(`the answer is larger than ${limit} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/**
+ * Reads a JSON body and checks it.
+ * @throws BodyError when it is too large, no JSON, or not of the schema.
+ */
+export async function readJson<T>(
+  response: HttpResponse,
+  schema: v.GenericSchema<unknown, T>,
+  limit: number,
+): Promise<T> {
+  const bytes = await readBytes(response, limit);
+  return parseJson(bytes.toString("utf8"), schema);
+}
+
+/**
+ * Checks JSON text against a schema.
+ * @param subject what the text is, for the message: an answer, unless it came from elsewhere.
+ * @throws BodyError when it is no JSON, or not of the schema.
+ */
+export function parseJson<T>(text: string, schema: v.GenericSchema<unknown, T>, subject = "the answer"): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new BodyError(`${subject} is not JSON`);
+  }
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  // Both the path and the message quote the text: keys, and values of another type than expected.
+  const where = printable(`${v.getDotPath(issue) ?? "top level"}: ${issue.message}`);
+  throw new BodyError(`${subject} is not of the expected form (${where})`);
+}
+
+/** Most bytes that are read of a body only to free its connection; beyond, dropping the connection is cheaper. */
+const discardLimit = 64 * 1024;
+
+/** Frees the connection of a response whose body is of no interest. */
+export async function discard(response: HttpResponse): Promise<void> {
+  await readBytes(response, discardLimit).catch(() => response.body.destroy());
+}

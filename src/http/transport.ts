@@ -1,0 +1,169 @@
+import { lookup } from "node:dns";
+import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from "undici";
+import type { Log } from "../log/log.ts";
+import { isLocalAddress, needsPublicAddress } from "./addresses.ts";
+import { type AddressRules, createConnectors } from "./connector.ts";
+import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+import { type AnswerKind, defaultPaces, type Pace, paced } from "./pace.ts";
+
+/** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
+const connectTimeout = 10_000;
+
+/**
+ * Longest silence before the answer's headers, in milliseconds. While a body is being sent, undici starts the time anew
+ * with each part that the other side takes. A registry checks the digest of a whole layer before it answers the last PUT.
+ */
+const defaultHeadersTimeout = 120_000;
+
+/** Longest silence inside an answer's body, in milliseconds: a stall that lasts longer is a broken connection. */
+const defaultBodyTimeout = 30_000;
+
+/** How long an idle connection is kept for the next request, in milliseconds; registries close theirs after 60 s or more. */
+const keepAliveTimeout = 20_000;
+
+/** Most redirects in a row. Registries need one, to their blob storage. */
+const redirectLimit = 5;
+
+/** Sent with every request: Docker Hub may answer 403 to a client without a name. */
+export const userAgent = "harbor-release-mirror";
+
+/** What a test has otherwise. */
+export interface TransportOptions {
+  /** Longest silence inside an answer's body, in milliseconds. Default: 30 s. */
+  readonly bodyTimeout?: number;
+  /** Longest silence before an answer's headers, in milliseconds. Default: 120 s. */
+  readonly headersTimeout?: number;
+  /** How fast an answer's body has to come. Default: `defaultPaces`. */
+  readonly paces?: Readonly<Record<AnswerKind, Pace>>;
+  /** Default: the system's lookup, and the registries of special addresses. */
+  readonly addresses?: AddressRules;
+}
+
+export interface NetworkTransport extends Transport {
+  /** The one dispatcher of the run, for Octokit: one proxy rule, one place for time-outs. */
+  readonly dispatcher: Dispatcher;
+  /** Requests sent so far, by host. */
+  readonly requests: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+/**
+ * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would
+ * share one connection and so one window, which caps the rate over a long link.
+ */
+export function createTransport(log: Log, options: TransportOptions = {}): NetworkTransport {
+  const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
+  const { paces = defaultPaces } = options;
+  const { addresses = { lookup, isLocal: isLocalAddress } } = options;
+  const connectors = createConnectors(addresses, connectTimeout);
+  // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
+  const agents = (connect: typeof connectors.anywhere) => {
+    const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
+    return {
+      shared: withPaces(new EnvHttpProxyAgent({ ...shared, pipelining: 1, keepAliveTimeout })),
+      // Without pipelining, undici closes each connection after its request.
+      own: withPaces(new EnvHttpProxyAgent({ ...shared, pipelining: 0 })),
+    };
+  };
+  const withPaces = (agent: EnvHttpProxyAgent) => ({
+    agent,
+    document: agent.compose(paced(paces.document)),
+    blob: agent.compose(paced(paces.blob)),
+  });
+  const anywhere = agents(connectors.anywhere);
+  // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
+  const publicOnly = agents(connectors.publicOnly);
+  const requests = new Map<string, number>();
+
+  async function sendOnce(request: HttpRequest): Promise<HttpResponse> {
+    const started = performance.now();
+    const foreign = foreignSource(request);
+    const isChecked =
+      foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
+    requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
+    const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
+    const told = (end: string): void =>
+      log.debug(
+        `${request.method} ${redacted(request.url)} ${end} ${Math.round(performance.now() - started)} ms`,
+      );
+    const answer = await undiciRequest(request.url, {
+      dispatcher: connections[request.answer ?? "document"],
+      method: request.method,
+      headers: { "user-agent": userAgent, ...request.headers },
+      // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
+      body: (request.body ?? null) as Buffer | string | null,
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+      // undici closes the connection after each HEAD, for servers that send a body all the same. Here a mirror mostly asks
+      // by HEAD, and a new connection costs three round trips each time. Such a body breaks the next request, which is
+      // sent again. https://github.com/nodejs/undici/issues/258
+      ...(request.method === "HEAD" && request.connection !== "own" ? { reset: false } : {}),
+    }).catch((error: unknown) => {
+      told("failed after");
+      throw error;
+    });
+    told(`${answer.statusCode}`);
+    return {
+      status: answer.statusCode,
+      url: request.url,
+      header: (name) => all(answer.headers[name])[0],
+      headers: (name) => all(answer.headers[name]),
+      body: answer.body,
+    };
+  }
+
+  async function send(request: HttpRequest): Promise<HttpResponse> {
+    let current = request;
+    for (let hops = 0; ; hops += 1) {
+      const response = await sendOnce(current);
+      if (request.redirect !== "follow" || !isRedirect(response.status)) return response;
+      await discard(response);
+      if (hops >= redirectLimit) throw new Error(`more than ${redirectLimit} redirects`);
+      current = redirected(current, response.header("location"));
+    }
+  }
+
+  async function close(): Promise<void> {
+    const all = [anywhere, publicOnly].flatMap(({ shared, own }) => [shared, own]);
+    await Promise.all(all.map(({ agent }) => agent.destroy()));
+  }
+
+  return { send, dispatcher: anywhere.shared.document, requests, close };
+}
+
+/** The server that named the request's URL, if the URL leads away from it. */
+function foreignSource({ url, namedBy }: HttpRequest): URL | undefined {
+  return namedBy === undefined || namedBy.origin === url.origin ? undefined : namedBy;
+}
+
+function all(value: string | string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/**
+ * The request that follows a redirect. Once the origin changes, `authorization` stays behind (P7): blob storage signs
+ * its own URLs and even refuses a second authentication.
+ */
+function redirected(request: HttpRequest, location: string | undefined): HttpRequest {
+  if (request.method !== "GET" && request.method !== "HEAD")
+    throw new Error(`a ${request.method} was redirected`);
+  if (location === undefined || !URL.canParse(location, request.url.href))
+    throw new Error("a redirect without a usable Location");
+  const url = new URL(location, request.url);
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw new Error(`a redirect to ${url.protocol}`);
+  if (request.url.protocol === "https:" && url.protocol !== "https:")
+    throw new Error("a redirect from https to http");
+  if (url.username !== "" || url.password !== "") throw new Error("a redirect to a URL with a login in it");
+  if (url.origin === request.url.origin) return { ...request, url };
+  const { authorization: _staysBehind, ...headers } = request.headers ?? {};
+  return { ...request, url, headers, namedBy: request.url };
+}
+
+/** A URL for the debug log: queries carry signatures and upload state. */
+function redacted(url: URL): string {
+  return `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`;
+}

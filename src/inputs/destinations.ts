@@ -1,0 +1,166 @@
+import type { DestinationInput } from "../destinations/destination-input.ts";
+import { parseNamespace, printNamespace } from "../oci/reference.ts";
+import type { Retention } from "../plan/retention.ts";
+import { type DestinationType, destinationTypes, type VendorId, vendorIds } from "../vendors/vendor.ts";
+import { vendorOf } from "../vendors/vendors.ts";
+import {
+  linesOf,
+  type Mistake,
+  parseApiUrl,
+  parseBoolean,
+  parseKeep,
+  parseKeepBy,
+  quoted,
+  repeated,
+} from "./values.ts";
+
+/** Attributes after the commas of a line, and the types of destination that each has a meaning for. */
+const attributeTypes: ReadonlyMap<string, readonly DestinationType[]> = new Map<
+  string,
+  readonly DestinationType[]
+>([
+  ["keep", destinationTypes],
+  ["keep-by", destinationTypes],
+  ["type", destinationTypes],
+  ["api", destinationTypes],
+  ["registry-id", ["tcr"]],
+  ["region", ["tcr", "tcr-personal"]],
+  ["public", ["tcr"]],
+]);
+
+/**
+ * The lines of the `destinations` input.
+ * @param defaults the `keep` and `keep-by` inputs, for lines that say nothing of their own.
+ */
+export function parseDestinations(
+  text: string,
+  defaults: Retention,
+  mistake: Mistake,
+): readonly DestinationInput[] {
+  const lines = linesOf(text);
+  if (lines.length === 0) mistake("is empty");
+  const destinations: DestinationInput[] = [];
+  for (const line of lines) {
+    const destination = parseDestination(line, defaults, mistake);
+    if (destination !== undefined) destinations.push(destination);
+  }
+  for (const name of repeated(destinations.map(printNamespace))) mistake(`${name} is given more than once`);
+  return destinations;
+}
+
+function parseDestination(line: string, defaults: Retention, mistake: Mistake): DestinationInput | undefined {
+  const [place = "", ...rest] = line.split(",").map((item) => item.trim());
+  const namespace = parseNamespace(place);
+  if (namespace === undefined) {
+    mistake(`${quoted(place)} is not of the form <registry>/<namespace>`);
+    return undefined;
+  }
+  const inLine: Mistake = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
+  const attributes = parseAttributes(rest, inLine);
+  const { type, vendor } = parseType(attributes.get("type"), namespace.registry, inLine);
+  refuseForeignAttributes(attributes, type, inLine);
+  if (type === "registry" && attributes.has("api") && !hasOwnApi(namespace.registry, vendor))
+    inLine("api means nothing for this registry: what it needs is on the registry's own host");
+  if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
+    inLine("Docker Hub has no namespaces inside namespaces");
+  }
+  const api = attributes.get("api");
+  return {
+    ...namespace,
+    type,
+    vendor,
+    retention: parseRetention(attributes, type, defaults, inLine),
+    api: api === undefined ? undefined : parseApiUrl(api, inLine),
+    registryId: parseIdentifier(attributes, "registry-id", inLine),
+    region: parseIdentifier(attributes, "region", inLine),
+    public: parseBoolean(attributes.get("public") ?? "false", inLine),
+  };
+}
+
+function parseAttributes(items: readonly string[], mistake: Mistake): ReadonlyMap<string, string> {
+  const attributes = new Map<string, string>();
+  for (const item of items) {
+    const [, name = "", value = ""] = /^([^=]*?)\s*=\s*(.*)$/.exec(item) ?? [];
+    if (value === "") mistake(`${quoted(item)} is not an attribute of the form name=value`);
+    else if (!attributeTypes.has(name)) {
+      mistake(`${quoted(name)} is no attribute; there are ${[...attributeTypes.keys()].join(", ")}`);
+    } else if (attributes.has(name)) mistake(`${name} is given more than once`);
+    else attributes.set(name, value);
+  }
+  return attributes;
+}
+
+/** The type, and the row of the table of registries where the user names one: on a domain of one's own no host name tells. */
+function parseType(
+  text: string | undefined,
+  registry: string,
+  mistake: Mistake,
+): { type: DestinationType; vendor: VendorId | undefined } {
+  const type = destinationTypes.find((candidate) => candidate === text);
+  const vendor = vendorIds.find((candidate) => candidate === text);
+  if (text === undefined) return { type: typeOfRegistry(registry), vendor: undefined };
+  if (type !== undefined) return { type, vendor };
+  if (vendor !== undefined) return { type: "registry", vendor };
+  const all = new Set<string>([...destinationTypes, ...vendorIds]);
+  mistake(`type ${quoted(text)} is none of ${[...all].join(", ")}`);
+  return { type: typeOfRegistry(registry), vendor: undefined };
+}
+
+/** Whether a registry is asked for something at an API on another host. */
+function hasOwnApi(registry: string, vendor: VendorId | undefined): boolean {
+  const { route } = vendorOf(registry, vendor).deletion;
+  return route === "ecr" || route === "packages";
+}
+
+/**
+ * The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`; the Personal
+ * edition has a host for each region below `ccs.tencentyun.com`.
+ */
+function typeOfRegistry(registry: string): DestinationType {
+  if (registry === "docker.io") return "docker-hub";
+  const host = registry.replace(/:[0-9]+$/, "");
+  if (host.endsWith(".ccs.tencentyun.com")) return "tcr-personal";
+  return host.endsWith(".tencentcloudcr.com") ? "tcr" : "registry";
+}
+
+/** An attribute that would be passed over without a word is a mistake: the user expects something of it. */
+function refuseForeignAttributes(
+  attributes: ReadonlyMap<string, string>,
+  type: DestinationType,
+  mistake: Mistake,
+): void {
+  for (const name of attributes.keys()) {
+    const types = attributeTypes.get(name) ?? [];
+    if (!types.includes(type)) {
+      mistake(`${name} means nothing for a destination of type ${type}, only for ${types.join(" and ")}`);
+    }
+  }
+}
+
+/** Docker Hub is the home of every old version, not a mirror: it is pruned only where its own line says so. */
+function parseRetention(
+  attributes: ReadonlyMap<string, string>,
+  type: DestinationType,
+  defaults: Retention,
+  mistake: Mistake,
+): Retention {
+  const keep = attributes.get("keep");
+  const keepBy = attributes.get("keep-by");
+  const keepUnsaid = type === "docker-hub" ? "all" : defaults.keep;
+  return {
+    keep: keep === undefined ? keepUnsaid : parseKeep(keep, mistake),
+    keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, mistake),
+  };
+}
+
+/** `tcr-xxxxxxxx` or `ap-guangzhou`: letters, digits and hyphens, as they end in headers and host names. */
+function parseIdentifier(
+  attributes: ReadonlyMap<string, string>,
+  name: "registry-id" | "region",
+  mistake: Mistake,
+): string | undefined {
+  const value = attributes.get(name);
+  if (value === undefined || /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(value)) return value;
+  mistake(`${name} ${quoted(value)} is not made of small letters, digits and hyphens`);
+  return undefined;
+}

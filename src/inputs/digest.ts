@@ -1,0 +1,26 @@
+import { type Digest, digestOf } from "../oci/digest.ts";
+import type { Inputs } from "./inputs.ts";
+
+/**
+ * A digest of the inputs that decide what is mirrored and pruned, so that a job with other inputs than the plan's is found
+ * out. Logins are left out: the digest is for all to see, and a short secret could be guessed from it. So is what may differ
+ * from runner to runner: waiting time, disk, connections.
+ */
+export function digestOfInputs(inputs: Inputs): Digest {
+  const { version, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers } =
+    inputs;
+  const destinations = inputs.destinations.map(({ api, ...each }) => ({ ...each, api: api?.href }));
+  const deciding = {
+    destinations,
+    version,
+    repository,
+    sources,
+    images,
+    pruneLimit,
+    prereleases,
+    overwrite,
+    platforms,
+    referrers,
+  };
+  return digestOf(JSON.stringify(deciding));
+}

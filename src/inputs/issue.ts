@@ -1,0 +1,61 @@
+import { repositoryIdOf } from "../github/repository-id.ts";
+import { printable } from "../log/log.ts";
+import { digestOf } from "../oci/digest.ts";
+import type { IssueReporting } from "../report/issue.ts";
+import { linesOf, type Mistake, parseBoolean } from "./values.ts";
+
+/** The inputs that say whether a failure is told by an issue, and about what. */
+type IssueInputName = "report-issue" | "dry-run" | "check" | "mode" | "destinations";
+
+interface IssueSources {
+  readonly text: (name: IssueInputName) => string;
+  readonly mistake: Mistake;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly githubApiUrl: URL;
+  readonly githubToken: string | undefined;
+}
+
+/** Longest name of a workflow that is told, in characters. */
+const nameLimit = 100;
+
+/**
+ * How a failure is told by an issue; undefined where it is not. That is so in what writes nothing, and in a job that copies a
+ * share: the job that publishes tells what became of it. Reads single inputs as they were given, so that it can be told too
+ * that the inputs as a whole have mistakes.
+ */
+export function readIssueReporting(sources: IssueSources): IssueReporting | undefined {
+  const { text, mistake, environment, githubApiUrl, githubToken } = sources;
+  const isTrue = (name: IssueInputName) => parseBoolean(text(name), () => undefined);
+  if (!parseBoolean(text("report-issue"), mistake)) return undefined;
+  const repository = repositoryIdOf(environment.GITHUB_REPOSITORY ?? "");
+  if (repository === undefined) mistake("needs a workflow on GitHub: GITHUB_REPOSITORY names no repository");
+  if (githubToken === undefined) mistake("needs a github-token that may write issues");
+  if (repository === undefined || githubToken === undefined) return undefined;
+  if (isTrue("dry-run") || isTrue("check") || text("mode") === "copy") return undefined;
+  return {
+    repository,
+    workflow: printable(environment.GITHUB_WORKFLOW ?? "", nameLimit),
+    key: keyOf(environment, text("destinations")),
+    runUrl: runUrlOf(environment),
+    githubApiUrl,
+    githubToken,
+  };
+}
+
+/**
+ * Tells the issue of one workflow from another's: by the workflow's file, whatever branch it runs on, and by what it mirrors
+ * to, because the jobs of one workflow may each have a destination of their own.
+ * https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables
+ */
+function keyOf(environment: IssueSources["environment"], destinations: string): string {
+  const [file = ""] = (environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || "").split("@");
+  const names = linesOf(destinations).map((line) => line.replace(/,.*$/, "").trim());
+  return digestOf(JSON.stringify([file, names.toSorted()]));
+}
+
+function runUrlOf(environment: IssueSources["environment"]): string | undefined {
+  const { GITHUB_SERVER_URL: server = "", GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: id } = environment;
+  const attempt = environment.GITHUB_RUN_ATTEMPT ?? "1";
+  const url = `${server}/${repository}/actions/runs/${id}/attempts/${attempt}`;
+  return /^https?:\/\/[\w.:-]+\/[\w./-]+$/.test(url) ? url : undefined;
+}

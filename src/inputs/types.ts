@@ -1,0 +1,100 @@
+import type { OpenAccess } from "../access/access.ts";
+import type { EgressInput } from "../access/egress.ts";
+import type { DestinationInput } from "../destinations/destination-input.ts";
+import type { HubConnection } from "../destinations/docker-hub/docker-hub-identity.ts";
+import type { AwsKey } from "../destinations/registry/aws-signature.ts";
+import type { TencentCloudKey, TencentRole } from "../destinations/tencent/tencent-keys.ts";
+import type { RunnerLabels } from "../fan-out/matrix.ts";
+import type { EventInput } from "../github/event.ts";
+import type { IdTokenRequest } from "../github/id-token.ts";
+import type { RepositoryId } from "../github/repository-id.ts";
+import type { Login } from "../oci/credentials.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { Namespace } from "../oci/reference.ts";
+import type { ImageRule } from "../plan/component.ts";
+import type { Retention } from "../plan/retention.ts";
+import type { Selection } from "../plan/version.ts";
+import type { IssueReporting } from "../report/issue.ts";
+
+/** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
+export interface Inputs {
+  readonly destinations: readonly DestinationInput[];
+  /** Undefined: the event decides. */
+  readonly version: Selection | undefined;
+  /** Undefined: the event's repository for a `release` event, else `goharbor/harbor`. */
+  readonly repository: RepositoryId | undefined;
+  /** In order of preference. */
+  readonly sources: readonly Namespace[];
+  readonly images: "auto" | readonly ImageRule[];
+  /** The `keep` and `keep-by` inputs, for schedules: each destination has its own in `destinations`. */
+  readonly retention: Retention;
+  /** Most versions that are deleted at a destination in one run. */
+  readonly pruneLimit: number | "all";
+  readonly prereleases: boolean;
+  readonly overwrite: boolean;
+  readonly platforms: "all" | readonly Platform[];
+  readonly referrers: boolean;
+  /** How long to wait for missing images, in milliseconds. */
+  readonly wait: number;
+  /** Most bytes of blobs on the runner's disk at a time. */
+  readonly spoolLimit: number;
+  /** Connections with blobs from each source registry; undefined: found by measuring. */
+  readonly downloadConnections: number | undefined;
+  /** Connections with blobs to each destination; undefined: found by measuring. */
+  readonly uploadConnections: number | undefined;
+  readonly dryRun: boolean;
+  /** Whether the configuration is checked, and nothing else done. */
+  readonly check: boolean;
+  readonly mode: Mode;
+  /** How a failure is told by an issue; undefined: not at all. */
+  readonly issueReporting: IssueReporting | undefined;
+  readonly dockerHubLogin: Login | undefined;
+  /** Undefined: no keyless login. Never together with `dockerHubLogin`. */
+  readonly dockerHubConnection: HubConnection | undefined;
+  readonly tencentCloudKey: TencentCloudKey | undefined;
+  /** A role that is assumed with GitHub's id token, in place of a key. */
+  readonly tencentRole: TencentRole | undefined;
+  readonly tcrLogin: Login | undefined;
+  readonly awsKey: AwsKey | undefined;
+  /** How far closed TCR instances are opened for the time of the job; undefined: not at all. */
+  readonly tcrOpenAccess: OpenAccess | undefined;
+  readonly tcrEgress: EgressInput;
+  readonly workflowRun: WorkflowRun;
+  readonly githubToken: string | undefined;
+  readonly githubApiUrl: URL;
+  /** Undefined: the job may not have id tokens. */
+  readonly idTokenRequest: IdTokenRequest | undefined;
+  readonly event: EventInput;
+  readonly runner: RunnerPaths;
+}
+
+export type ModeName = "all" | "plan" | "copy" | "publish";
+
+/** Which part of a run this job has: all of it, or one of the three that a matrix of jobs shares. */
+export type Mode =
+  | { readonly kind: "all" }
+  | {
+      readonly kind: "plan";
+      /** Most shares, and so copy jobs, for each destination. */
+      readonly shares: number;
+      /** By the name of each destination. */
+      readonly runners: ReadonlyMap<string, RunnerLabels>;
+    }
+  /** The plan is as another job gave it out, unread. */
+  | { readonly kind: "copy"; readonly plan: string; readonly share: number }
+  | { readonly kind: "publish"; readonly plan: string };
+
+/** The run of the workflow that this job belongs to. */
+export interface WorkflowRun {
+  readonly id: string;
+  readonly attempt: number;
+  /** Whether GitHub's own machines run it: they end a job after six hours, others after five days. */
+  readonly githubHosted: boolean;
+}
+
+export interface RunnerPaths {
+  /** Folder for files that live as long as the job: the spool and the report. */
+  readonly temporaryFolder: string;
+  /** Folder of Docker's `config.json`. */
+  readonly dockerConfigFolder: string;
+}

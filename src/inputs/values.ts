@@ -1,0 +1,189 @@
+import { InputError, messageOf } from "../errors.ts";
+import type { RepositoryId } from "../github/repository-id.ts";
+import { repositoryIdOf } from "../github/repository-id.ts";
+import { printable } from "../log/log.ts";
+import type { Platform } from "../oci/platform.ts";
+import { isLoopback, type Namespace, parseNamespace, printNamespace } from "../oci/reference.ts";
+import { type KeepBy, keepByChoices } from "../plan/retention.ts";
+import { parseSelection, type Selection } from "../plan/version.ts";
+
+/**
+ * The values of single inputs. Each parser notes what is wrong instead of throwing, so that all mistakes of all inputs
+ * are reported together; what it returns after a mistake is only a placeholder of the right type.
+ */
+
+/** Notes one mistake in the input at hand. */
+export type Mistake = (problem: string) => void;
+
+/** Foreign text in quotation marks, fit for a message. */
+export function quoted(text: string): string {
+  return `"${printable(text, 100)}"`;
+}
+
+/** The lines of an input, trimmed, without blank ones and without `#` comments. */
+export function linesOf(text: string): readonly string[] {
+  return text
+    .split("\n")
+    .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
+    .filter((line) => line !== "");
+}
+
+/** The items that occur more than once, each once. */
+export function repeated(items: readonly string[]): readonly string[] {
+  return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
+}
+
+/** A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them. */
+export function parseBoolean(text: string, mistake: Mistake): boolean {
+  if (["true", "True", "TRUE"].includes(text)) return true;
+  if (!["false", "False", "FALSE"].includes(text)) mistake(`${quoted(text)} is neither true nor false`);
+  return false;
+}
+
+const millisecondsPerUnit: ReadonlyMap<string, number> = new Map([
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+]);
+
+/** Longest wait, in hours: a job on a self-hosted runner may run five days, none longer (GitHub docs, "Actions limits"). */
+const longestWaitHours = 120;
+
+/** A duration such as `90s`, `60m`, `2h` or `0`, in milliseconds. */
+export function parseDuration(text: string, mistake: Mistake): number {
+  if (text === "0") return 0;
+  const match = /^([0-9]{1,9})([smh])$/.exec(text);
+  const duration = Number(match?.[1]) * (millisecondsPerUnit.get(match?.[2] ?? "") ?? Number.NaN);
+  if (Number.isNaN(duration)) {
+    mistake(`${quoted(text)} is not a whole number of seconds (s), minutes (m) or hours (h), nor 0`);
+    return 0;
+  }
+  if (duration > longestWaitHours * 3_600_000) mistake(`${quoted(text)} is longer than ${longestWaitHours}h`);
+  return duration;
+}
+
+/** Least room for the spool, in bytes; with less, every download would wait for the slowest destination. */
+const leastSpool = 100 * 1000 ** 2;
+
+const sizeUnits: ReadonlyMap<string, number> = new Map([
+  ["MB", 1000 ** 2],
+  ["GB", 1000 ** 3],
+  ["TB", 1000 ** 4],
+]);
+
+/** An amount of disk, as `500MB` or `8GB`, in bytes. */
+export function parseSize(text: string, mistake: Mistake): number {
+  const [, number, unit = ""] = /^([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([MGT]B)$/.exec(text) ?? [];
+  const size = Math.round(Number(number) * (sizeUnits.get(unit) ?? Number.NaN));
+  if (Number.isNaN(size)) {
+    mistake(`${quoted(text)} is not a number with MB, GB or TB`);
+    return leastSpool;
+  }
+  if (size < leastSpool) mistake(`${quoted(text)} is less than 100MB`);
+  return size;
+}
+
+/** More connections than this to one registry are a slip of the keyboard, or an attack on it. */
+const mostConnections = 64;
+
+/** A fixed number of connections; undefined for `auto`. */
+export function parseConnections(text: string, mistake: Mistake): number | undefined {
+  if (text === "auto") return undefined;
+  const connections = Number(text);
+  if (/^[0-9]{1,2}$/.test(text) && connections >= 1 && connections <= mostConnections) return connections;
+  mistake(`${quoted(text)} is neither a whole number from 1 to ${mostConnections} nor auto`);
+  return undefined;
+}
+
+/** Most versions that `keep` may name: more is surely a slip of the keyboard, and `all` exists. */
+const mostKept = 1000;
+
+/** How many versions are kept, or deleted at the most: a whole number from 1 on, or `all`. */
+export function parseKeep(text: string, mistake: Mistake): number | "all" {
+  if (text === "all") return "all";
+  const keep = Number(text);
+  if (!/^[0-9]{1,4}$/.test(text) || keep < 1 || keep > mostKept) {
+    mistake(`${quoted(text)} is neither a whole number from 1 to ${mostKept} nor all`);
+    return "all";
+  }
+  return keep;
+}
+
+/** Which versions count as newest. */
+export function parseKeepBy(text: string, mistake: Mistake): KeepBy {
+  const choice = keepByChoices.find((candidate) => candidate === text);
+  if (choice === undefined) mistake(`${quoted(text)} is none of ${keepByChoices.join(", ")}`);
+  return choice ?? "semver";
+}
+
+/** The wanted versions; undefined when the input is empty and the event decides. */
+export function parseVersionInput(text: string, mistake: Mistake): Selection | undefined {
+  if (text === "") return undefined;
+  try {
+    return parseSelection(text);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    mistake(printable(messageOf(error)));
+    return undefined;
+  }
+}
+
+/** The `repository` input; undefined when it is empty. */
+export function parseRepository(text: string, mistake: Mistake): RepositoryId | undefined {
+  if (text === "") return undefined;
+  const repository = repositoryIdOf(text);
+  if (repository === undefined) mistake(`${quoted(text)} is not of the form owner/name`);
+  return repository;
+}
+
+/** Places to read images from, in order, each once. */
+export function parseSources(text: string, mistake: Mistake): readonly Namespace[] {
+  const sources: Namespace[] = [];
+  for (const line of linesOf(text)) {
+    const source = parseNamespace(line);
+    if (source === undefined) mistake(`${quoted(line)} is not of the form <registry>/<namespace>`);
+    else sources.push(source);
+  }
+  for (const name of repeated(sources.map(printNamespace))) mistake(`${name} is given more than once`);
+  if (linesOf(text).length === 0) mistake("holds nothing but comments");
+  return sources;
+}
+
+/** Platforms, by comma or line, each once; or `all`. */
+export function parsePlatforms(text: string, mistake: Mistake): "all" | readonly Platform[] {
+  const items = linesOf(text.replaceAll(",", "\n"));
+  if (items.length === 1 && items[0] === "all") return "all";
+  if (items.length === 0) mistake("holds no platform");
+  const platforms: Platform[] = [];
+  for (const item of new Set(items)) {
+    const match = /^([a-z0-9]+)\/([a-z0-9]+)(?:\/([a-z0-9.]+))?$/.exec(item);
+    const [, os, architecture, variant] = match ?? [];
+    if (os === undefined || architecture === undefined) {
+      mistake(`${quoted(item)} is not of the form os/architecture or os/architecture/variant`);
+    } else {
+      platforms.push({ os, architecture, variant });
+    }
+  }
+  return platforms;
+}
+
+/**
+ * The base URL of an API. Plain HTTP only on loopback, because a login goes there; and no user, query or fragment,
+ * which a path put after it would fall into. Undefined after a mistake.
+ */
+export function parseApiUrl(text: string, mistake: Mistake): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    mistake("an API is named by a whole URL that begins with https://");
+    return undefined;
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    mistake(`the URL of the API at ${printable(url.host)} must not hold a user, a query or a fragment`);
+    return undefined;
+  }
+  if (url.protocol === "http:" && !isLoopback(url.host)) {
+    mistake(`the API at ${printable(url.host)} needs https://; plain http:// is for loopback addresses`);
+    return undefined;
+  }
+  return url;
+}

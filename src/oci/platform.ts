@@ -1,0 +1,6 @@
+/** `os/architecture[/variant]`, as in `--platform` of Docker. */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant: string | undefined;
+}

@@ -1,0 +1,126 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { attempt, type CheckResult, isReady } from "../check/check.ts";
+import { checkDestination } from "../check/destination.ts";
+import { checkKeyless } from "../check/logins.ts";
+import { checkClock, checkSpool } from "../check/runner.ts";
+import { checkSources } from "../check/sources.ts";
+import { mainlandApi } from "../destinations/tencent/tcr.ts";
+import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
+import { readFileAtTag } from "../github/releases.ts";
+import { createCatalogue } from "../harbor/catalogue.ts";
+import type { Inputs } from "../inputs/inputs.ts";
+import type { Component } from "../plan/component.ts";
+import { select } from "../plan/selection.ts";
+import { writeCheckReport } from "../report/check-report.ts";
+import type { RegistryContext } from "./registries.ts";
+import {
+  githubClient,
+  openPlaces,
+  type RunContext,
+  registryContext,
+  versionsOf,
+  type Wanted,
+} from "./stages.ts";
+
+/** The stages that only a check of the configuration has. */
+
+/** The runner and the logins that it exchanges for itself: nothing of this depends on a registry. */
+export async function checkRunner(inputs: Inputs, context: RunContext): Promise<readonly CheckResult[]> {
+  const { clock, network, signal } = context;
+  const registries = registryContext(inputs, context);
+  const keyless = {
+    ...inputs,
+    keylessHub: registries.keylessHub,
+    tencentApis: tencentApis(inputs, registries),
+  };
+  const place = "this runner";
+  const [spool, time, logins] = await Promise.all([
+    attempt(
+      { place, subject: "spool folder" },
+      () => checkSpool(inputs.runner.temporaryFolder, inputs.spoolLimit),
+      signal,
+    ),
+    attempt(
+      { place, subject: "clock" },
+      (until) => checkClock(network, inputs.githubApiUrl, clock, until),
+      signal,
+    ),
+    checkKeyless(keyless, signal),
+  ]);
+  return [spool, time, ...logins];
+}
+
+/** The API of each TCR destination, those of one address as one. */
+function tencentApis({ destinations }: Inputs, { tencentCloud }: RegistryContext): readonly TencentApi[] {
+  const apis = destinations
+    .filter(({ type }) => type === "tcr" || type === "tcr-personal")
+    .flatMap(({ api }) => tencentCloud(api ?? mainlandApi) ?? []);
+  return [...new Set(apis)];
+}
+
+/**
+ * GitHub, and then every source and every destination, of which none waits for another.
+ * @throws InputError when a destination cannot be used as it was given.
+ */
+export async function checkReleasesAndPlaces(
+  wanted: Wanted,
+  inputs: Inputs,
+  context: RunContext,
+): Promise<readonly CheckResult[]> {
+  const [places, { result, components }] = await Promise.all([
+    openPlaces(inputs, context),
+    checkReleases(wanted, inputs, context),
+  ]);
+  const { signal } = context;
+  const results = await Promise.all([
+    checkSources(places.sources, components[0], signal),
+    ...places.destinations.map((destination) => checkDestination(destination, components, signal)),
+  ]);
+  return [result, ...results.flat()];
+}
+
+/** Whether GitHub tells the wanted version and its images; and the images, none if it does not. */
+async function checkReleases(
+  wanted: Wanted,
+  inputs: Inputs,
+  context: RunContext,
+): Promise<{ readonly result: CheckResult; readonly components: readonly Component[] }> {
+  const { repository } = wanted;
+  const name = `${repository.owner}/${repository.name}`;
+  const github = githubClient(inputs, context);
+  let components: readonly Component[] = [];
+  const result = await attempt(
+    { place: github.host, subject: `releases of ${name}` },
+    async () => {
+      const universe = await versionsOf(github, wanted, inputs.prereleases);
+      const [newest] = select(wanted.selection, universe, name);
+      const read = (path: string, tag: string) => readFileAtTag(github, repository, path, tag);
+      const catalogue = createCatalogue(inputs.images, repository, read, context.log);
+      components = newest === undefined ? [] : await catalogue.read(newest);
+      const findingBeside = github.authenticated
+        ? ""
+        : " Without `github-token`, GitHub takes 60 requests an hour.";
+      const finding = `${universe.length} versions can be read; ${newest?.tag} has ${components.length} images.${findingBeside}`;
+      return { outcome: "ok", finding };
+    },
+    context.signal,
+  );
+  return { result, components };
+}
+
+/**
+ * Writes every form of report of a check.
+ * @returns whether a run has all that it needs.
+ */
+export async function reportChecks(
+  results: readonly CheckResult[],
+  startedAt: number,
+  inputs: Inputs,
+  { clock, log, sink }: RunContext,
+): Promise<boolean> {
+  const reportPath = join(inputs.runner.temporaryFolder, `harbor-release-mirror-${randomUUID()}.json`);
+  const milliseconds = clock.now() - startedAt;
+  await writeCheckReport({ results, startedAt, milliseconds }, { ...sink, log, reportPath });
+  return isReady(results);
+}

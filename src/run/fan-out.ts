@@ -1,0 +1,95 @@
+import type { SourceRepositories } from "../copy/blob-needs.ts";
+import type { CopyOutcome } from "../copy/outcome.ts";
+import { publishConfirmed } from "../copy/publish-confirmed.ts";
+import { type PlanDocument, readPlan, writePlan } from "../fan-out/document.ts";
+import { handOut } from "../fan-out/hand-out.ts";
+import { matrixOf } from "../fan-out/matrix.ts";
+import { refuseOtherInputs } from "../fan-out/selection.ts";
+import { planOfShare } from "../fan-out/share-plan.ts";
+import { digestOfInputs } from "../inputs/digest.ts";
+import type { Inputs, Mode } from "../inputs/inputs.ts";
+import { printNamespace } from "../oci/reference.ts";
+import type { CopyStep, Plan } from "../plan/plan.ts";
+import type { Sizes } from "./estimate.ts";
+import { repositoriesOf } from "./registries.ts";
+import { type Places, type RunContext, searchOptions } from "./stages.ts";
+
+/** The stages that only a run over several jobs has. */
+
+/**
+ * Gives the plan and the matrix of copy jobs to the jobs that come after.
+ * @param sizes of the images, for even shares; an image without one makes them less even, and nothing else.
+ * @throws InputError when the plan is too large for them; what `setOutput` throws.
+ */
+export function giveOut(
+  plan: Plan,
+  mode: Extract<Mode, { kind: "plan" }>,
+  inputs: Inputs,
+  places: Places,
+  sizes: Sizes,
+  { log, sink }: RunContext,
+): void {
+  const steps = plan.steps.filter((step) => step.kind === "copy");
+  const blobsOf = ({ source }: CopyStep) => sizes.get(source)?.blobs ?? [];
+  const document = handOut(plan, digestOfInputs(inputs), mode.shares, blobsOf);
+  const text = writePlan(document);
+  const destinations = inputs.destinations.map(({ type }, index) => {
+    const name = places.destinations[index]?.name ?? "";
+    return { name, type, runner: mode.runners.get(name) ?? [] };
+  });
+  const matrix = matrixOf(document, destinations);
+  sink.setOutput("plan", text);
+  sink.setOutput("matrix", matrix === undefined ? "" : JSON.stringify(matrix));
+  const jobs = matrix?.include.length ?? 0;
+  log.info(`Given out: a plan of ${text.length} characters, ${steps.length} images in ${jobs} shares`);
+}
+
+/**
+ * Reads the plan of another job.
+ * @throws InputError when it is none, or was not made from these inputs.
+ */
+export function takePlan(text: string, inputs: Inputs): PlanDocument {
+  const document = readPlan(text);
+  refuseOtherInputs(document, digestOfInputs(inputs));
+  return document;
+}
+
+/** The inputs of a copy job with the destination of its share alone: no other is opened, or logged in to. */
+export function inputsOfShare(inputs: Inputs, document: PlanDocument, share: number): Inputs {
+  const names = new Set(document.copies.flatMap((copy) => (copy.share === share ? [copy.destination] : [])));
+  return {
+    ...inputs,
+    destinations: inputs.destinations.filter((destination) => names.has(printNamespace(destination))),
+  };
+}
+
+/**
+ * What a copy job has to do, after a look at the sources.
+ * @throws InputError when the plan has no such share, or leads to places that the inputs do not name.
+ */
+export function planShare(
+  document: PlanDocument,
+  share: number,
+  inputs: Inputs,
+  places: Places,
+  { log, signal }: RunContext,
+): Promise<Plan> {
+  const { destinations } = places;
+  const search = { ...searchOptions(places, inputs, log), destinations, signal };
+  return log.group("Look at the sources", () => planOfShare(document, share, search));
+}
+
+/** Publishes what the copy jobs have brought, each version that is complete at its destination. */
+export async function publishAll(
+  plan: Plan,
+  places: Places,
+  { log, signal }: RunContext,
+): Promise<readonly CopyOutcome[]> {
+  const steps = plan.steps.filter((step) => step.kind === "copy");
+  if (steps.length === 0) return [];
+  const { destinations, sources, attachments } = places;
+  const sourceRepositories: SourceRepositories = (image) => repositoriesOf(image, sources);
+  return log.group("Publish", () =>
+    publishConfirmed(steps, { destinations, sourceRepositories, attachments, log, signal }),
+  );
+}

@@ -1,0 +1,166 @@
+import type { Clock } from "../clock.ts";
+import type { Destination } from "../destinations/destination.ts";
+import type { DestinationInput } from "../destinations/destination-input.ts";
+import { createDestination } from "../destinations/select.ts";
+import { tcrSource } from "../destinations/tencent/tcr-source.ts";
+import type { TencentCloud } from "../destinations/tencent/tencent-cloud.ts";
+import { InputError } from "../errors.ts";
+import type { Transport } from "../http/http.ts";
+import type { Inputs } from "../inputs/inputs.ts";
+import type { StockedDestination } from "../inventory/destinations.ts";
+import type { Source } from "../inventory/sources.ts";
+import type { Log } from "../log/log.ts";
+import type { Credentials } from "../oci/credentials.ts";
+import { printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
+import { Registry } from "../oci/registry.ts";
+import { Repository } from "../oci/repository.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
+import { vendorOf } from "../vendors/vendors.ts";
+
+export interface RegistryContext {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Logins without stored secrets; absent where no input asks for one. */
+  readonly keylessHub?: Credentials | undefined;
+  readonly tencentCloud: TencentCloud;
+}
+
+/** A source with its client. */
+export interface OpenSource extends Source {
+  readonly client: Registry;
+}
+
+/** A destination with its client and how it was asked for. */
+export interface OpenDestination extends StockedDestination {
+  readonly destination: Destination;
+  readonly client: Registry;
+}
+
+/**
+ * The destinations of a run. Sends nothing.
+ * @throws InputError that lists all lines that cannot be used.
+ */
+export async function openDestinations(
+  inputs: Inputs,
+  fromDocker: (registry: string) => Credentials,
+  context: RegistryContext,
+): Promise<readonly OpenDestination[]> {
+  const openRegistry = (input: DestinationInput, credentials: Credentials): Registry =>
+    openClient(input, credentials, context);
+  const mistakes: string[] = [];
+  const opened: OpenDestination[] = [];
+  for (const input of inputs.destinations) {
+    try {
+      const destination = await createDestination(input, inputs, {
+        ...context,
+        dockerConfiguration: fromDocker,
+        openRegistry,
+      });
+      opened.push(openDestination(destination, input, context));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      mistakes.push(`destinations: ${printNamespace(input)}: ${error.message}`);
+    }
+  }
+  if (mistakes.length > 0) throw new InputError(mistakes.join("\n"));
+  return opened;
+}
+
+function openDestination(
+  destination: Destination,
+  input: DestinationInput,
+  context: RegistryContext,
+): OpenDestination {
+  const { name, registry, path, credentials, deletion, deletionUnavailable, whyNoDeletion } = destination;
+  const { retention } = input;
+  const client = openClient(input, credentials, context);
+  const repository = (of: string): Repository => new Repository(client, of);
+  const stocked = {
+    name,
+    registry,
+    path,
+    retention,
+    deletion,
+    deletionUnavailable,
+    whyNoDeletion,
+    repository,
+  };
+  return { ...stocked, destination, client };
+}
+
+/** The sources of a run, one client for each registry among them. */
+export function openSources(
+  inputs: Pick<Inputs, "sources" | "dockerHubLogin" | "tcrLogin" | "destinations">,
+  destinations: readonly OpenDestination[],
+  dockerConfiguration: (registry: string) => Credentials,
+  context: RegistryContext,
+): readonly OpenSource[] {
+  const clients = new Map<string, Registry>();
+  const repositories = new Map<string, Repository>();
+  return inputs.sources.map((namespace) => {
+    const { registry } = namespace;
+    const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
+    const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
+    const client =
+      clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
+    clients.set(registry, client);
+    return {
+      ...namespace,
+      client,
+      repository: (name) => {
+        const known = repositories.get(`${registry}/${name}`) ?? new Repository(client, name);
+        repositories.set(`${registry}/${name}`, known);
+        return known;
+      },
+    };
+  });
+}
+
+/**
+ * The repositories that an image can be read from: where it was found, then those of the same name at the other sources,
+ * in their order.
+ */
+export function repositoriesOf(
+  image: SourceImage,
+  sources: readonly Source[],
+): readonly [Repository, ...Repository[]] {
+  const first = sources.find((source) => sameNamespace(source, image.source));
+  if (first === undefined) throw new Error(`${printNamespace(image.source)} is not a source of this run`);
+  const name = image.repository.slice(image.source.path.length + 1);
+  const others = sources.filter((source) => source !== first);
+  return [
+    first.repository(image.repository),
+    ...others.map((source) => source.repository(repositoryOf(source, name))),
+  ];
+}
+
+/** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
+function sourceCredentials(
+  registry: string,
+  inputs: Pick<Inputs, "dockerHubLogin" | "tcrLogin" | "destinations">,
+  destinations: readonly OpenDestination[],
+  dockerConfiguration: (registry: string) => Credentials,
+  context: RegistryContext,
+): Credentials {
+  const destination = destinations.find((candidate) => candidate.registry === registry);
+  if (destination !== undefined) return destination.destination.credentials;
+  const { dockerHubLogin } = inputs;
+  if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
+  if (registry === "docker.io" && context.keylessHub !== undefined) return context.keylessHub;
+  return tcrSource(registry, inputs, dockerConfiguration(registry), context);
+}
+
+function openClient(
+  { registry, vendor }: DestinationInput,
+  credentials: Credentials,
+  context: RegistryContext,
+): Registry {
+  return new Registry({
+    registry,
+    vendor: vendorOf(registry, vendor),
+    side: "destination",
+    credentials,
+    ...context,
+  });
+}

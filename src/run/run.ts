@@ -1,0 +1,182 @@
+import { InputError, messageOf } from "../errors.ts";
+import { bindPlan } from "../fan-out/bind.ts";
+import { plannedVersions } from "../fan-out/selection.ts";
+import { readEventFile, readTrigger } from "../github/event.ts";
+import type { Inputs, Mode } from "../inputs/inputs.ts";
+import type { StepState } from "../inputs/state.ts";
+import type { Estimate } from "../plan/estimate.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Version } from "../plan/version.ts";
+import type { IssueReporting } from "../report/issue.ts";
+import { newsOfStop } from "../report/issue-text.ts";
+import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
+import { noSizes, showEstimate, sizeUp } from "./estimate.ts";
+import { giveOut, inputsOfShare, planShare, publishAll, takePlan } from "./fan-out.ts";
+import {
+  closeOpened,
+  copyAll,
+  makePlanFor,
+  openPlaces,
+  type Places,
+  pruneAll,
+  type RunContext,
+  report,
+  type StepContext,
+  showPlan,
+  tellByIssue,
+  type Wanted,
+} from "./stages.ts";
+import { resolveSelection } from "./wanted.ts";
+
+type ModeOf<Kind extends Mode["kind"]> = Extract<Mode, { kind: Kind }>;
+
+const dryRunTitle = "Plan (dry run: nothing is written)";
+
+/** What a dry run copies and prunes. */
+const nothing = { copies: [], prunes: [], bytesRead: 0 } as const;
+
+/**
+ * One run, or the part of one that this job has: trigger, versions, snapshot, plan, copy and publish, prune, report.
+ * @returns whether everything that was planned is done.
+ * @throws InputError or OperationError when no plan can be made or read; nothing was written anywhere then.
+ */
+export async function run(inputs: Inputs, context: RunContext): Promise<boolean> {
+  const { mode } = inputs;
+  if (inputs.check) return check(inputs, context);
+  if (mode.kind === "copy") return copyShare(mode, inputs, context);
+  const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
+  if (resolution.kind === "nothing") {
+    context.log.info(`Nothing to do: ${resolution.reason}`);
+    return true;
+  }
+  if (mode.kind === "plan") return planOnly(resolution, mode, inputs, context);
+  if (mode.kind === "publish") return publish(resolution, mode, inputs, context);
+  return mirror(resolution, inputs, context);
+}
+
+/**
+ * The post step of the job: what the run has opened for itself is closed again.
+ * @returns whether nothing is left behind.
+ */
+export async function cleanUp(inputs: Inputs, state: StepState, context: StepContext): Promise<boolean> {
+  return closeOpened(inputs, state, context);
+}
+
+/**
+ * Tries out what a run needs, in place of one. The event may name no version: then it is about the newest.
+ * @returns whether nothing that is needed is missing.
+ */
+async function check(inputs: Inputs, context: RunContext): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const version = inputs.version ?? { kind: "newest", count: 1 };
+  const wanted = resolveSelection({ ...inputs, version }, await readTrigger(inputs.event, readEventFile));
+  if (wanted.kind === "nothing") throw new InputError(wanted.reason);
+  const [ofRunner, ofPlaces] = await Promise.all([
+    checkRunner(inputs, context),
+    checkReleasesAndPlaces(wanted, inputs, context),
+  ]);
+  return reportChecks([...ofRunner, ...ofPlaces], startedAt, inputs, context);
+}
+
+/** The whole story in one job. */
+async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const { dryRun } = inputs;
+  const places = await openPlaces(inputs, context);
+  // Who only wants to see the plan is told what is missing now, instead of an hour later.
+  const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
+  await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+  const estimate = dryRun ? await estimated(plan, places, context) : undefined;
+  const { copies, bytesRead } = dryRun ? nothing : await copyAll(plan, inputs, places, true, context);
+  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
+  return report({ plan, dryRun, estimate, copies, prunes, bytesRead, startedAt }, places, inputs, context);
+}
+
+/** What a run needs for the plan, told in a dry run: nothing is read for it where that costs a pull. */
+async function estimated(plan: Plan, places: Places, context: RunContext): Promise<Estimate> {
+  return showEstimate(plan, await sizeUp(plan, places, true, context), places, context);
+}
+
+/**
+ * The first of several jobs: waits, plans, and gives out the plan in shares. What cannot be mirrored does not fail this job,
+ * or nothing else would be: it fails the last one.
+ */
+async function planOnly(
+  wanted: Wanted,
+  mode: ModeOf<"plan">,
+  inputs: Inputs,
+  context: RunContext,
+): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const { dryRun } = inputs;
+  const places = await openPlaces(inputs, context);
+  const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
+  await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+  const estimate = dryRun ? await estimated(plan, places, context) : undefined;
+  if (!dryRun) {
+    // Only who cuts needs sizes, and then all of them: pulls at Docker Hub as well.
+    const sizes = mode.shares > 1 ? await sizeUp(plan, places, false, context) : noSizes;
+    giveOut(plan, mode, inputs, places, sizes, context);
+  }
+  const result = {
+    plan,
+    dryRun: true,
+    job: dryRun ? undefined : "plan",
+    estimate,
+    ...nothing,
+    startedAt,
+  } as const;
+  const done = await report(result, places, inputs, context);
+  return done || (!dryRun && !context.signal.aborted);
+}
+
+/** One of the jobs in the middle: copies its share, and moves no tag. */
+async function copyShare(mode: ModeOf<"copy">, inputs: Inputs, context: RunContext): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const { dryRun } = inputs;
+  const document = takePlan(mode.plan, inputs);
+  const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context);
+  const plan = await planShare(document, mode.share, inputs, places, context);
+  await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
+  const copied = dryRun ? nothing : await copyAll(plan, inputs, places, false, context);
+  return report({ plan, dryRun, job: "copy", ...copied, prunes: [], startedAt }, places, inputs, context);
+}
+
+/**
+ * The last job: plans again, carries out what both plans have, each version that is complete at a destination, and prunes.
+ * A destination that a copy job has left incomplete is neither published nor pruned.
+ */
+async function publish(
+  wanted: Wanted,
+  mode: ModeOf<"publish">,
+  inputs: Inputs,
+  context: RunContext,
+): Promise<boolean> {
+  const startedAt = context.clock.now();
+  const { dryRun } = inputs;
+  const document = takePlan(mode.plan, inputs);
+  const places = await openPlaces(inputs, context);
+  const only = (versions: readonly Version[]): readonly Version[] => plannedVersions(document, versions);
+  // The job that planned has waited.
+  const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
+  const plan = bindPlan(document, now);
+  await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
+  const copies = dryRun ? [] : await publishAll(plan, places, context);
+  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
+  const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;
+  return report(result, places, inputs, context);
+}
+
+/** Tells by an issue that a run stopped before it could report anything, where that is wanted. Throws nothing. */
+export async function tellOfStop(
+  thrown: unknown,
+  reporting: IssueReporting | undefined,
+  context: StepContext,
+): Promise<void> {
+  if (reporting !== undefined) await tellByIssue(newsOfStop(explain(thrown)), reporting, context);
+}
+
+/** Says what made a run impossible, for the log and the annotation. */
+export function explain(thrown: unknown): string {
+  return thrown instanceof InputError ? thrown.message : `The run stopped: ${messageOf(thrown)}`;
+}

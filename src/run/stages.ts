@@ -1,0 +1,334 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { Clock } from "../clock.ts";
+import { copy } from "../copy/copy.ts";
+import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
+import { prune } from "../copy/prune.ts";
+import { keylessHubCredentials } from "../destinations/docker-hub/docker-hub-identity.ts";
+import { createTencentCloud } from "../destinations/tencent/tencent-cloud.ts";
+import { createGitHubClient, type GitHubClient } from "../github/client.ts";
+import { followingFetch, retryingFetch } from "../github/fetch.ts";
+import { createIdTokens } from "../github/id-token.ts";
+import { listReleases, readFileAtTag } from "../github/releases.ts";
+import { createCatalogue } from "../harbor/catalogue.ts";
+import { retrying } from "../http/retry.ts";
+import { type NetworkTransport, userAgent } from "../http/transport.ts";
+import type { Inputs } from "../inputs/inputs.ts";
+import type { StepState } from "../inputs/state.ts";
+import { AttachmentFinder } from "../inventory/attachments.ts";
+import { platformFilter } from "../inventory/platforms.ts";
+import { takeSnapshot } from "../inventory/snapshot.ts";
+import type { SourceOptions } from "../inventory/sources.ts";
+import type { Log } from "../log/log.ts";
+import { dockerConfiguration } from "../oci/docker-config.ts";
+import { makePlan, type Plan } from "../plan/plan.ts";
+import { select } from "../plan/selection.ts";
+import type { Snapshot } from "../plan/snapshot.ts";
+import { type Version, versionOf } from "../plan/version.ts";
+import type { IssueReporting } from "../report/issue.ts";
+import { keepIssue } from "../report/issue.ts";
+import { type News, newsOfRun } from "../report/issue-text.ts";
+import { planLines } from "../report/plan-table.ts";
+import { pruneLines } from "../report/prune-lines.ts";
+import type { RunResult } from "../report/result.ts";
+import { snapshotLines } from "../report/snapshot-lines.ts";
+import { succeeded } from "../report/tally.ts";
+import { type ReportSink, writeReport } from "../report/write.ts";
+import { closeAccess, openAccess } from "./open-access.ts";
+import {
+  type OpenDestination,
+  type OpenSource,
+  openDestinations,
+  openSources,
+  type RegistryContext,
+  repositoriesOf,
+} from "./registries.ts";
+import type { Resolution } from "./wanted.ts";
+
+/** The stages that `run.ts` puts together to the story of a run, whichever part of it this job has. */
+
+/** What every step of the Action is given beside its inputs. */
+export interface StepContext {
+  readonly network: NetworkTransport;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborts when the job is cancelled. */
+  readonly signal: AbortSignal;
+}
+
+/** What a run is given beside its inputs. */
+export interface RunContext extends StepContext {
+  /** Takes outputs, summary and report. */
+  readonly sink: Omit<ReportSink, "log" | "reportPath">;
+  /** Hands a value on to the post step. */
+  readonly saveState: (name: string, value: string) => void;
+  /** Aborts when the run is over, whatever its end: for what goes on beside it. */
+  readonly ended: AbortSignal;
+}
+
+/** What the inputs ask for, once the event has been read. */
+export type Wanted = Extract<Resolution, { kind: "mirror" }>;
+
+/** The registries of a run. */
+export interface Places {
+  readonly destinations: readonly OpenDestination[];
+  readonly sources: readonly OpenSource[];
+  /** Undefined: signatures and the like are not copied. */
+  readonly attachments: AttachmentFinder | undefined;
+}
+
+/**
+ * Makes the clients of all registries.
+ * @throws InputError that lists all destinations that cannot be used.
+ */
+export async function openPlaces(inputs: Inputs, context: RunContext): Promise<Places> {
+  const { log, network, signal } = context;
+  const registries = registryContext(inputs, context);
+  const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
+  const opened = await openDestinations(inputs, logins, registries);
+  const access = { ...registries, network, github: githubClient(inputs, context) };
+  const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
+  const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
+  const sources = openSources(inputs, destinations, logins, registries);
+  // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
+  for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
+  return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
+}
+
+/** What the clients of registries and their vendors are made with. Sends nothing. */
+export function registryContext(inputs: Inputs, { network, clock, log }: StepContext): RegistryContext {
+  const transport = retrying(network, { clock, log });
+  const idTokens = createIdTokens({ request: inputs.idTokenRequest, transport, log });
+  const { dockerHubConnection: connection } = inputs;
+  return {
+    transport,
+    clock,
+    log,
+    keylessHub: connection && keylessHubCredentials({ connection, idTokens, transport, clock, log }),
+    tencentCloud: createTencentCloud({ ...inputs, idTokens, transport, clock, log }),
+  };
+}
+
+/** A client of GitHub, with the inputs' token. Sends nothing. */
+export function githubClient(
+  inputs: Pick<Inputs, "githubApiUrl" | "githubToken">,
+  { network, clock, log, signal }: StepContext,
+): GitHubClient {
+  return createGitHubClient({
+    fetch: followingFetch(network.dispatcher),
+    repeating: retryingFetch({ clock, log }),
+    apiUrl: inputs.githubApiUrl,
+    token: inputs.githubToken,
+    userAgent,
+    log,
+    signal,
+  });
+}
+
+/** A destination that the runner was not let into: whatever is asked of it fails for that reason. */
+function unlessShut(destination: OpenDestination, failure: Error | undefined): OpenDestination {
+  if (failure === undefined) return destination;
+  const repository = (): never => {
+    throw failure;
+  };
+  return { ...destination, repository };
+}
+
+/**
+ * The post step: takes away what the main step of this job has opened.
+ * @returns whether nothing is left behind.
+ */
+export async function closeOpened(inputs: Inputs, state: StepState, context: StepContext): Promise<boolean> {
+  const { network, signal } = context;
+  const access = { ...registryContext(inputs, context), network, github: githubClient(inputs, context) };
+  return closeAccess(inputs, state, access, signal);
+}
+
+export interface PlanOptions {
+  /** How long to wait for images that are at no source yet, in milliseconds. */
+  readonly wait: number;
+  /** Which of the versions that the inputs ask for the plan is to be about. Default: all. */
+  readonly only?: (versions: readonly Version[]) => readonly Version[];
+}
+
+/**
+ * Looks at GitHub, sources and destinations, and makes the plan.
+ * @throws InputError or OperationError when no plan can be made; nothing was written anywhere then.
+ */
+export function makePlanFor(
+  wanted: Wanted,
+  inputs: Inputs,
+  places: Places,
+  options: PlanOptions,
+  context: RunContext,
+): Promise<Plan> {
+  return context.log.group("Look at releases, sources and destinations", async () => {
+    const snapshot = await lookAround(wanted, inputs, places, options, context);
+    for (const line of snapshotLines(snapshot, context.log.paint)) context.log.info(line);
+    return makePlan(snapshot);
+  });
+}
+
+async function lookAround(
+  wanted: Wanted,
+  inputs: Inputs,
+  places: Places,
+  { wait, only = (versions) => versions }: PlanOptions,
+  context: RunContext,
+): Promise<Snapshot> {
+  const { clock, log, signal } = context;
+  const { repository } = wanted;
+  const name = `${repository.owner}/${repository.name}`;
+  const github = githubClient(inputs, context);
+  const universe = await versionsOf(github, wanted, inputs.prereleases);
+  const versions = only(select(wanted.selection, universe, name));
+  log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
+  const readAtTag = (path: string, tag: string): Promise<string | undefined> =>
+    readFileAtTag(github, repository, path, tag);
+  return takeSnapshot({
+    repository: name,
+    universe,
+    wanted: versions,
+    catalogue: createCatalogue(inputs.images, repository, readAtTag, log),
+    destinations: places.destinations,
+    overwrite: inputs.overwrite,
+    pruneLimit: inputs.pruneLimit,
+    wait: { ...searchOptions(places, inputs, log), clock, wait },
+    signal,
+  });
+}
+
+/** How images are looked for at the sources. */
+export function searchOptions({ sources, attachments }: Places, inputs: Inputs, log: Log): SourceOptions {
+  return { sources, wantsPlatform: platformFilter(inputs.platforms), attachments, log };
+}
+
+/** All versions that count: releases with a version as tag, prereleases only by choice. */
+export async function versionsOf(
+  github: GitHubClient,
+  { repository, eventRelease }: Wanted,
+  prereleases: boolean,
+): Promise<readonly Version[]> {
+  const listed = await listReleases(github, repository);
+  // The event of a release can be ahead of the list.
+  const unlisted =
+    eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag) ? [] : [eventRelease];
+  return [...unlisted, ...listed]
+    .flatMap((release) => versionOf(release) ?? [])
+    .filter((version) => prereleases || !version.prerelease);
+}
+
+/** Prints the plan. */
+export function showPlan(plan: Plan, title: string, { log }: RunContext): Promise<void> {
+  return log.group(title, async () => {
+    for (const line of planLines(plan, log.paint)) log.info(line);
+  });
+}
+
+/**
+ * Copies what is planned to all destinations at once, each version published when it is complete.
+ * @param moveTags false: publishing is another job's.
+ */
+export async function copyAll(
+  plan: Plan,
+  inputs: Inputs,
+  { destinations, sources, attachments }: Places,
+  moveTags: boolean,
+  { clock, log, signal }: RunContext,
+): Promise<{ copies: readonly CopyOutcome[]; bytesRead: number }> {
+  const steps = plan.steps.filter((step) => step.kind === "copy");
+  if (steps.length === 0) return { copies: [], bytesRead: 0 };
+  const { outcomes, bytesRead } = await log.group("Copy", () =>
+    copy(steps, {
+      destinations: destinations.map(({ name, registry, path, client, destination }) => ({
+        name,
+        registry,
+        path,
+        client,
+        prepare: (until, repositories) => destination.prepare(until, repositories),
+      })),
+      sourceRepositories: (image) => repositoriesOf(image, sources),
+      attachments,
+      temporaryFolder: inputs.runner.temporaryFolder,
+      spoolLimit: inputs.spoolLimit,
+      moveTags,
+      downloadConnections: inputs.downloadConnections,
+      uploadConnections: inputs.uploadConnections,
+      clock,
+      log,
+      signal,
+    }),
+  );
+  return { copies: outcomes, bytesRead };
+}
+
+/** Prunes each destination at which everything went well (P5). */
+export async function pruneAll(
+  plan: Plan,
+  copies: readonly CopyOutcome[],
+  { destinations }: Places,
+  { log, signal }: RunContext,
+): Promise<readonly PruneOutcome[]> {
+  const planned = plan.steps.filter((step) => step.kind === "prune");
+  if (planned.length === 0) return [];
+  return log.group("Prune", async () => {
+    const outcomes = await Promise.all(
+      destinations.map(async ({ name, destination }) => {
+        const steps = planned.filter((step) => step.destination === name);
+        const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
+        const broken = copies.filter(
+          ({ step, failure }) => step.destination === name && failure !== undefined,
+        ).length;
+        const own = await prune(steps, destination, failed + broken, signal);
+        for (const line of pruneLines(own, log.paint)) log.info(line);
+        return own;
+      }),
+    );
+    return outcomes.flat();
+  });
+}
+
+/**
+ * Writes every form of report.
+ * @returns whether everything that was planned is done.
+ */
+export async function report(
+  done: Omit<RunResult, "destinations" | "requests" | "milliseconds">,
+  { destinations }: Places,
+  inputs: Inputs,
+  { network, clock, log, signal, sink }: RunContext,
+): Promise<boolean> {
+  const result: RunResult = {
+    ...done,
+    destinations: destinations.map(({ name, registry, path }) => ({ name, registry, path })),
+    requests: network.requests,
+    milliseconds: clock.now() - done.startedAt,
+  };
+  const reportPath = join(inputs.runner.temporaryFolder, `harbor-release-mirror-${randomUUID()}.json`);
+  await writeReport(result, { ...sink, log, reportPath });
+  const { issueReporting } = inputs;
+  // What is only planned has neither failed nor succeeded yet.
+  if (issueReporting !== undefined && !result.dryRun)
+    await tellByIssue(newsOfRun(result), issueReporting, { network, clock, log, signal });
+  return succeeded(result) && !signal.aborted;
+}
+
+/** Longest time that goes into an issue, in milliseconds: the run is over, and somebody waits for its end. */
+const issueTime = 3 * 60_000;
+
+/** Tells by an issue how a run ended, but for one that was cancelled: who did that knows. Throws nothing. */
+export async function tellByIssue(
+  news: News,
+  reporting: IssueReporting,
+  context: StepContext,
+): Promise<void> {
+  if (context.signal.aborted) return;
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(issueTime)]);
+  const { clock, log } = context;
+  await keepIssue(news, reporting, {
+    github: githubClient(reporting, { ...context, signal }),
+    clock,
+    log,
+    signal,
+  });
+}

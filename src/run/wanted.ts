@@ -1,0 +1,129 @@
+import { InputError } from "../errors.ts";
+import type { Trigger } from "../github/event.ts";
+import type { RepositoryId } from "../github/repository-id.ts";
+import { harbor, sameRepository } from "../harbor/harbor-components.ts";
+import type { Inputs } from "../inputs/inputs.ts";
+import { printable } from "../log/log.ts";
+import { parseSelection, type Release, type Selection, versionOf } from "../plan/version.ts";
+
+/** Which versions of which repository this run is about; or, with the reason, that it is about none. */
+export type Resolution =
+  | {
+      readonly kind: "mirror";
+      readonly repository: RepositoryId;
+      readonly selection: Selection;
+      /** The release of the event, for when GitHub's list does not show it yet. */
+      readonly eventRelease: Release | undefined;
+    }
+  | { readonly kind: "nothing"; readonly reason: string };
+
+/** The inputs that have a say here. */
+export type SelectionInputs = Pick<Inputs, "version" | "repository" | "retention" | "prereleases">;
+
+/** Actions of a `release` event after which the release is there for everyone. */
+const publishingActions: readonly string[] = ["published", "released", "prereleased"];
+
+/**
+ * Decides from inputs and event what is wanted. The input `version` wins over the event.
+ * @throws InputError when neither says it, saying what to set; or when the event is of a failed run, a draft, or a
+ *   release that was not just published.
+ */
+export function resolveSelection(inputs: SelectionInputs, trigger: Trigger): Resolution {
+  const ofEvent = trigger.kind === "release" ? trigger.repository : harbor;
+  const repository = inputs.repository ?? ofEvent;
+  const wanted = inputs.version ?? selectionOf(inputs, trigger);
+  if (typeof wanted === "string") return { kind: "nothing", reason: wanted };
+  return { kind: "mirror", repository, selection: wanted, eventRelease: eventRelease(trigger, repository) };
+}
+
+/** What the event asks for; or, as a text, why it asks for nothing. */
+function selectionOf(inputs: SelectionInputs, trigger: Trigger): Selection | string {
+  switch (trigger.kind) {
+    case "release":
+      return ofRelease(inputs, trigger);
+    case "workflow_run":
+      return ofTag(inputs, workflowRunTag(trigger));
+    case "push":
+      if (trigger.tag === undefined) throw noVersion("a push event of a branch names no version");
+      return ofTag(inputs, trigger.tag);
+    case "schedule":
+      return newestKept(inputs);
+    case "workflow_dispatch":
+      if (trigger.version === undefined) {
+        throw noVersion('the workflow_dispatch event has no value for an input "version"');
+      }
+      return dispatchSelection(trigger.version);
+    case "other":
+      throw noVersion(
+        trigger.name === "" ? "there is no event" : `the event ${printable(trigger.name)} names no version`,
+      );
+  }
+}
+
+type ReleaseTrigger = Extract<Trigger, { kind: "release" }>;
+
+function ofRelease(inputs: SelectionInputs, trigger: ReleaseTrigger): Selection | string {
+  const tag = printable(trigger.tag);
+  if (trigger.draft) {
+    throw new InputError(`The release ${tag} is a draft; run on "release: types: [published]".`);
+  }
+  if (!publishingActions.includes(trigger.action)) {
+    throw new InputError(
+      `The release event says "${printable(trigger.action)}"; only ${publishingActions.join(", ")} start a mirror run: ` +
+        'use "release: types: [published]".',
+    );
+  }
+  return ofTag(inputs, trigger.tag, trigger.prerelease);
+}
+
+/** One tag; nothing when it is of an unwanted prerelease, since those are tagged and published as other versions are. */
+function ofTag(inputs: SelectionInputs, tag: string, flagged = false): Selection | string {
+  const prerelease = flagged || versionOf({ tag, prerelease: false, publishedAt: 0 })?.prerelease === true;
+  if (!prerelease || inputs.prereleases) return { kind: "tags", tags: [tag] };
+  return `${printable(tag)} is a prerelease, and the input "prereleases" is false`;
+}
+
+/** The release that was just published, if it is one of the repository whose releases count. */
+function eventRelease(trigger: Trigger, repository: RepositoryId): Release | undefined {
+  if (trigger.kind !== "release" || !publishingActions.includes(trigger.action)) return undefined;
+  const { tag, prerelease, publishedAt } = trigger;
+  if (trigger.draft || publishedAt === undefined) return undefined;
+  return sameRepository(repository, trigger.repository) ? { tag, prerelease, publishedAt } : undefined;
+}
+
+function workflowRunTag(trigger: Extract<Trigger, { kind: "workflow_run" }>): string {
+  const workflow = `The run of the workflow "${printable(trigger.workflow)}"`;
+  if (trigger.conclusion !== "success") {
+    const outcome =
+      trigger.conclusion === undefined ? "has not ended" : `ended with ${printable(trigger.conclusion)}`;
+    throw new InputError(
+      `${workflow} ${outcome}, so its images may not be there; run it again, set the input "version", or give the job ` +
+        "if: github.event.workflow_run.conclusion == 'success'.",
+    );
+  }
+  if (trigger.tag === undefined) throw noVersion(`${workflow} was not of a version's tag`);
+  return trigger.tag;
+}
+
+function newestKept(inputs: SelectionInputs): Selection {
+  const { keep } = inputs.retention;
+  if (keep !== "all") return { kind: "newest", count: keep };
+  throw noVersion('on a schedule the newest "keep" versions are mirrored, but keep is all');
+}
+
+function dispatchSelection(text: string): Selection {
+  try {
+    return parseSelection(text);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`The input "version" of the workflow_dispatch event: ${printable(error.message)}`, {
+      cause: error,
+    });
+  }
+}
+
+function noVersion(reason: string): InputError {
+  return new InputError(
+    `No version to mirror: ${reason}. Set the input "version", for example v2.15.2 or newest:3.`,
+  );
+}

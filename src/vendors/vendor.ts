@@ -1,0 +1,112 @@
+import type { SlotLimits } from "../http/slots.ts";
+
+export const destinationTypes = ["docker-hub", "tcr", "tcr-personal", "registry"] as const;
+export type DestinationType = (typeof destinationTypes)[number];
+
+/** The registries that are known by name. The name is also a value of the attribute `type`, for a domain of one's own. */
+export const vendorIds = [
+  "docker-hub",
+  "tcr",
+  "tcr-personal",
+  "ecr",
+  "ecr-public",
+  "acr",
+  "artifact-registry",
+  "ghcr",
+  "gitlab",
+  "quay",
+  "artifactory",
+  "alibaba",
+  "swr",
+  "volcengine",
+  "harbor",
+  "distribution",
+] as const;
+
+export type VendorId = (typeof vendorIds)[number];
+
+/** What is known of a registry, and where it was read. */
+export interface Fact {
+  /** One or two sentences for people. */
+  readonly text: string;
+  /** Public address of the page or code that says so; undefined where nothing was found, and the text says that. */
+  readonly source: string | undefined;
+}
+
+/**
+ * How blobs are sent. `any`: in one request, and in chunks after a connection broke. `whole`: several chunks break an
+ * upload, so one that broke starts over. `limited`: at most so many bytes a request. `patched`: bytes go by PATCH only, so
+ * many at a time, and the PUT at the end is empty.
+ */
+export type UploadForm =
+  | { readonly kind: "any" | "whole" }
+  | { readonly kind: "limited" | "patched"; readonly chunk: number };
+
+/**
+ * How tags are deleted. `docker-hub` and `tcr`: by destinations of their own. `registry`: DELETE by tag, and by digest where
+ * that is refused. `none`: not at all with the logins that there are. All others: a vendor's own API.
+ */
+export type DeletionRoute =
+  | "docker-hub"
+  | "tcr"
+  | "registry"
+  | "harbor"
+  | "acr"
+  | "ecr"
+  | "packages"
+  | "artifactory"
+  | "none";
+
+/** What the token server and the answers of a registry are like, where they are not as everywhere. */
+export interface Manners {
+  /** Actions of the token with which a destination is asked what it holds. */
+  readonly reading: readonly string[];
+  /** Actions of the token with which a manifest is deleted. */
+  readonly deleting: readonly string[];
+  /** Statuses beside 404 that a destination gives for what is not there. */
+  readonly absent: readonly number[];
+}
+
+/** One registry of the ecosystem: what the code goes by, and the same in words with its source. */
+export interface Vendor {
+  readonly id: VendorId;
+  readonly name: string;
+  /** Host names, for people; undefined where it runs anywhere. */
+  readonly hosts: string | undefined;
+  /** Matches its host names, the port aside; undefined where they say nothing. */
+  readonly host: RegExp | undefined;
+  readonly login: Fact;
+  /** `push`: the first push makes a repository. `api`: made here, by the vendor's API. `user`: must be there. */
+  readonly repositories: Fact & { readonly madeBy: "push" | "api" | "user" };
+  /** Whether a blob comes over from another repository. A refusal is always taken; `referenced`: once a manifest holds it. */
+  readonly mount: Fact & { readonly works: "yes" | "referenced" | "unknown" };
+  readonly upload: Fact & { readonly form: UploadForm };
+  /** `alone`: by the registry's own API, a tag that is deleted by its name leaves the others of its digest alone. */
+  readonly deletion: Fact & { readonly route: DeletionRoute; readonly alone?: true };
+  /** Small requests at a time. */
+  readonly limits: Fact & { readonly requests: SlotLimits };
+  /**
+   * Why an upload that is opened and given up leaves no repository behind where none was. Undefined: nobody says so, and
+   * none is opened there just to see whether it can be.
+   */
+  readonly uploadGivenUp?: Fact | undefined;
+  /** Undefined: as the specifications have it. */
+  readonly manners?: Fact & Manners;
+}
+
+/**
+ * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
+ * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
+ * requests a second at 200 ms, under every published limit.
+ */
+export const usualRequests: SlotLimits = { start: 12, ceiling: 16 };
+
+/** The manners of the specifications: one token for reading and writing, `delete` to delete, 404 for what is not there. */
+export const usualManners: Manners = {
+  reading: ["pull", "push"],
+  deleting: ["pull", "push", "delete"],
+  absent: [],
+};
+
+/** One mebibyte, in bytes. */
+export const mebibyte = 1024 * 1024;
