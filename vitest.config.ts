@@ -1,12 +1,31 @@
 import { defineConfig } from "vitest/config";
 
+/**
+ * What takes longer than a person waits before a commit: whole runs of many kinds, the matrix of faults, hostile servers,
+ * workflows in the runners of others, and real registries. `npm test` leaves these out; `npm run test:all` has them too.
+ */
+const thorough = [
+  "__tests__/faults/**/*.test.ts",
+  "__tests__/hostile/**/*.test.ts",
+  "__tests__/ecosystem/**/*.test.ts",
+  "__tests__/copy/{download-ranges,ranges}.test.ts",
+  "__tests__/e2e/{act,distribution,local-action,soak}.test.ts",
+  "__tests__/e2e/{check,examples,fan-out,fan-out-workflow,secrets,tcr-access,tcr-editions,tcr-keyless}.test.ts",
+];
+
 export default defineConfig({
   test: {
-    include: ["__tests__/**/*.test.ts"],
     // A child process of the Action takes seconds on a busy two-core machine; a test that hangs must still end.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Proxy variables of the machine would send loopback requests elsewhere.
     env: { HTTP_PROXY: "", HTTPS_PROXY: "", http_proxy: "", https_proxy: "" },
+    projects: [
+      {
+        extends: true,
+        test: { name: "quick", include: ["__tests__/**/*.test.ts"], exclude: thorough },
+      },
+      { extends: true, test: { name: "thorough", include: thorough } },
+    ],
   },
 });
