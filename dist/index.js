@@ -48737,7 +48737,7 @@ module.exports = {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4936);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1227);
 // What GitHub's runner starts. A file of its own, so that others can start `main.ts`, such as `@github/local-action`.
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
@@ -48747,7 +48747,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4936:
+/***/ 1227:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -51711,6 +51711,111 @@ const systemClock = {
     now: () => Date.now(),
     sleep: (ms, signal) => (0,external_node_timers_promises_namespaceObject.setTimeout)(ms, undefined, signal === undefined ? {} : { signal }),
 };
+
+;// CONCATENATED MODULE: ./src/errors.ts
+/** A mistake in what the user gave: inputs, event, wanted version. The message says what to change. */
+class InputError extends Error {
+    name = "InputError";
+}
+/** A failure at a registry, a vendor API or GitHub, told in one sentence (P8). */
+class OperationError extends Error {
+    name = "OperationError";
+    details;
+    constructor(details, options) {
+        super(describeFailure(details), options);
+        this.details = details;
+    }
+    get status() {
+        return this.details.status;
+    }
+    get temporary() {
+        return this.details.temporary ?? false;
+    }
+}
+/** One sentence: side, host, repository, operation, status, code, problem, advice. */
+function describeFailure(details) {
+    const where = details.repository === undefined ? details.host : `${details.host}/${details.repository}`;
+    const status = details.status === undefined ? "" : ` with status ${details.status}`;
+    const code = details.code === undefined ? "" : ` ${details.code}`;
+    const advice = details.advice === undefined ? "" : ` ${details.advice}`;
+    return `${details.side} ${where}: ${details.operation} failed${status}${code}: ${sentence(details.problem)}${advice}`;
+}
+function sentence(text) {
+    return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+/** The message of anything that was thrown, for people. Follows causes, because undici hides the reason there. */
+function messageOf(thrown) {
+    if (!(thrown instanceof Error))
+        return String(thrown);
+    if (thrown instanceof OperationError || thrown instanceof InputError)
+        return thrown.message;
+    const cause = thrown.cause === undefined ? "" : ` (${messageOf(thrown.cause)})`;
+    return `${thrown.message || thrown.name}${cause}`;
+}
+
+;// CONCATENATED MODULE: ./src/http/proxy.ts
+
+/**
+ * Reads the proxy variables, of which the lower-case form wins, as curl has it. What cannot be used is told here, before a
+ * client is made of it: the client's own error would quote the value, and the value holds a password.
+ * @param mask hides a secret from now on; called before anything is said.
+ * @throws InputError that names each variable that cannot be used, and no part of its value.
+ */
+function readProxies(environment, mask) {
+    const [httpProxy, httpsProxy] = ["http_proxy", "https_proxy"].map((lower) => {
+        const name = [lower, lower.toUpperCase()].find((candidate) => environment[candidate] !== undefined);
+        return { name: name ?? lower, value: environment[name ?? lower]?.trim() ?? "" };
+    });
+    const all = [httpProxy, httpsProxy].flatMap((variable) => variable ?? []);
+    for (const { value } of all)
+        for (const secret of secretsIn(value))
+            mask(secret);
+    const unusable = all.filter(({ value }) => value !== "" && proxyUrl(value) === undefined);
+    if (unusable.length > 0) {
+        throw new InputError(`${unusable.map(({ name }) => name).join(" and ")} of the environment ${unusable.length === 1 ? "is" : "are"} not the ` +
+            "address of an HTTP proxy, such as http://user:password@proxy.example.com:3128. In a user name or password, write each " +
+            "of the characters %, /, ?, # and @ as % and two digits: # as %23.");
+    }
+    return {
+        httpProxy: proxyUrl(httpProxy?.value ?? "") ?? "",
+        httpsProxy: proxyUrl(httpsProxy?.value ?? "") ?? "",
+        noProxy: environment.no_proxy ?? environment.NO_PROXY ?? "",
+    };
+}
+const scheme = /^[a-z][a-z0-9+.-]*:\/\//i;
+/** The URL of a proxy; undefined where the text is none. Without a scheme it is plain HTTP, as curl and Go take it. */
+function proxyUrl(text) {
+    const whole = scheme.test(text) ? text : `http://${text}`;
+    if (!URL.canParse(whole))
+        return undefined;
+    const { protocol, pathname, search, hash, username, password, href } = new URL(whole);
+    // A `/`, `?` or `#` in a password ends the host too early: what comes after it shows as one of these.
+    if (!["http:", "https:"].includes(protocol) || pathname !== "/" || search !== "" || hash !== "")
+        return undefined;
+    return [username, password].every(isDecodable) ? href : undefined;
+}
+function isDecodable(text) {
+    try {
+        decodeURIComponent(text);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+/** The password in a proxy's address, as it is written and as it is meant, and both parts as they travel in a header. */
+function secretsIn(text) {
+    const login = text.replace(scheme, "").match(/^(.*)@/s)?.[1];
+    if (login === undefined)
+        return [];
+    const user = login.replace(/:.*$/s, "");
+    const password = login.slice(user.length + 1);
+    if (password === "")
+        return [];
+    const meant = isDecodable(password) ? decodeURIComponent(password) : password;
+    const userMeant = isDecodable(user) ? decodeURIComponent(user) : user;
+    return [password, meant, Buffer.from(`${userMeant}:${meant}`).toString("base64")];
+}
 
 // EXTERNAL MODULE: external "node:dns"
 var external_node_dns_ = __nccwpck_require__(610);
@@ -59697,12 +59802,12 @@ const userAgent = "harbor-release-mirror";
  */
 function createTransport(log, options = {}) {
     const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
-    const { paces = defaultPaces } = options;
+    const { paces = defaultPaces, proxies } = options;
     const { addresses = { lookup: external_node_dns_.lookup, isLocal: isLocalAddress } } = options;
     const connectors = createConnectors(addresses, connectTimeout);
     // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
     const agents = (connect) => {
-        const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
+        const shared = { ...proxies, allowH2: false, connect, headersTimeout, bodyTimeout };
         return {
             shared: withPaces(new undici/* EnvHttpProxyAgent */.J2({ ...shared, pipelining: 1, keepAliveTimeout })),
             // Without pipelining, undici closes each connection after its request.
@@ -59809,47 +59914,6 @@ function redacted(url) {
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: ./src/errors.ts
-/** A mistake in what the user gave: inputs, event, wanted version. The message says what to change. */
-class InputError extends Error {
-    name = "InputError";
-}
-/** A failure at a registry, a vendor API or GitHub, told in one sentence (P8). */
-class OperationError extends Error {
-    name = "OperationError";
-    details;
-    constructor(details, options) {
-        super(describeFailure(details), options);
-        this.details = details;
-    }
-    get status() {
-        return this.details.status;
-    }
-    get temporary() {
-        return this.details.temporary ?? false;
-    }
-}
-/** One sentence: side, host, repository, operation, status, code, problem, advice. */
-function describeFailure(details) {
-    const where = details.repository === undefined ? details.host : `${details.host}/${details.repository}`;
-    const status = details.status === undefined ? "" : ` with status ${details.status}`;
-    const code = details.code === undefined ? "" : ` ${details.code}`;
-    const advice = details.advice === undefined ? "" : ` ${details.advice}`;
-    return `${details.side} ${where}: ${details.operation} failed${status}${code}: ${sentence(details.problem)}${advice}`;
-}
-function sentence(text) {
-    return /[.!?]$/.test(text) ? text : `${text}.`;
-}
-/** The message of anything that was thrown, for people. Follows causes, because undici hides the reason there. */
-function messageOf(thrown) {
-    if (!(thrown instanceof Error))
-        return String(thrown);
-    if (thrown instanceof OperationError || thrown instanceof InputError)
-        return thrown.message;
-    const cause = thrown.cause === undefined ? "" : ` (${messageOf(thrown.cause)})`;
-    return `${thrown.message || thrown.name}${cause}`;
-}
-
 ;// CONCATENATED MODULE: ./src/oci/reference.ts
 /**
  * Names of registries, repositories and tags, by the grammar of the distribution specification.
@@ -67564,14 +67628,54 @@ function selectChildren(index, wanted) {
  * Sets the tags of what belongs to the images: first, so that nobody sees an image without its signature. An image whose
  * signature cannot be published keeps the whole version from being published (P3).
  */
-function tagAttachments(images, signal) {
+function tagAttachments(images, { signal }) {
     return forEach(images, (image) => tagAttachmentsOf(image, signal));
 }
-/** Sets the images' own tags, all at once. */
-function tagImages(images, signal) {
-    return forEach(images, async ({ repository, tag, content }) => {
-        await repository.putManifest(tag, content.root.manifest, signal);
+/**
+ * Looks at the images' tags right before they are set: others push as well, and the plan can be hours old.
+ * @returns the images whose tag holds what nobody has agreed to replace.
+ */
+function lookAtTags(images, tagging) {
+    const { overwrite, log, signal } = tagging;
+    return forEach(images, async ({ repository, tag, content, replaces }) => {
+        const present = (await repository.resolve(tag, signal))?.digest;
+        if (present === undefined || present === replaces || present === content.root.manifest.digest)
+            return;
+        const moved = `the tag was moved to ${present} after the plan was made`;
+        if (!overwrite)
+            throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
+        log.warning(`${repository.reference}:${tag}: ${moved}; it is replaced`);
     });
+}
+/**
+ * Sets the images' own tags, all at once, and reads each back: a registry's 201 is a promise, and only what it then shows
+ * is called published (P6).
+ */
+function tagImages(images, { signal }) {
+    return forEach(images, ({ repository, tag, content }) => setTag(repository, tag, content.root.manifest, signal));
+}
+/**
+ * Sets a tag and reads it back. One that is not there afterwards is set once more.
+ * @throws OperationError when the tag does not lead to the manifest.
+ */
+async function setTag(repository, tag, manifest, signal) {
+    for (const again of [true, false]) {
+        await repository.putManifest(tag, manifest, signal);
+        const present = (await repository.resolve(tag, signal))?.digest;
+        if (present === manifest.digest)
+            return;
+        if (present !== undefined)
+            throw tagFailure(repository, tag, `the tag was set, and now leads to ${present}: another has moved it`);
+        if (!again)
+            throw tagFailure(repository, tag, "the registry said that it had set the tag, and does not have it");
+    }
+}
+function tagFailure(repository, tag, problem) {
+    const request = {
+        scopes: [{ repository: repository.name, actions: ["pull"] }],
+        operation: `setting the tag ${tag}`,
+    };
+    return repository.registry.failure(request, { problem });
 }
 async function forEach(images, work) {
     const failures = new Map();
@@ -67581,7 +67685,7 @@ async function forEach(images, work) {
 async function tagAttachmentsOf({ repository, content, untracked }, signal) {
     for (const { tag, root } of content.attachments) {
         if (tag !== undefined)
-            await repository.putManifest(tag, root.manifest, signal);
+            await setTag(repository, tag, root.manifest, signal);
     }
     const fallbackTags = new Set(content.attachments.map(({ tag }) => tag));
     const bySubject = Map.groupBy(untracked, (manifest) => manifest.subject);
@@ -67605,7 +67709,7 @@ async function addToFallbackIndex(repository, subject, manifests, signal) {
     if (missing.length === 0)
         return;
     const index = buildIndex([...present, ...missing]);
-    await repository.putManifest(tag, index, signal);
+    await setTag(repository, tag, index, signal);
 }
 function descriptorOf(manifest) {
     const { mediaType, digest, bytes, artifactType, annotations } = manifest;
@@ -67614,8 +67718,8 @@ function descriptorOf(manifest) {
 
 ;// CONCATENATED MODULE: ./src/copy/version.ts
 
-/** Sets the tags of all images of a version at one destination: all of them or none (P3). */
-async function publishVersion(results, signal) {
+/** Sets the tags of all images of a version at one destination: all of them or none (P3), but for one that the registry refuses or loses. */
+async function publishVersion(results, tagging) {
     const failed = results.find((result) => "failure" in result);
     if (failed !== undefined) {
         const reason = version_heldBack(failed.step);
@@ -67623,13 +67727,15 @@ async function publishVersion(results, signal) {
     }
     const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
     const images = ready.map((result) => result.ready);
-    const unsigned = await tagAttachments(images, signal);
-    const withoutSignature = ready.find((result) => unsigned.has(result.ready));
-    if (withoutSignature !== undefined) {
-        const reason = version_heldBack(withoutSignature.step);
-        return ready.map((result) => outcomeOf(result, unsigned.get(result.ready) ?? reason));
+    for (const prepare of [tagAttachments, lookAtTags]) {
+        const failures = await prepare(images, tagging);
+        const first = ready.find((result) => failures.has(result.ready));
+        if (first === undefined)
+            continue;
+        const reason = version_heldBack(first.step);
+        return ready.map((result) => outcomeOf(result, failures.get(result.ready) ?? reason));
     }
-    const failures = await tagImages(images, signal);
+    const failures = await tagImages(images, tagging);
     return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
 }
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */
@@ -67682,7 +67788,7 @@ async function copyToDestination(steps, needs, target, prepare, shared) {
             return result;
         }));
         const published = shared.moveTags
-            ? await publishVersion(results, target.signal)
+            ? await publishVersion(results, { overwrite: shared.overwrite, log, signal: target.signal })
             : results.map(untagged);
         log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
         return published;
@@ -67723,7 +67829,12 @@ async function copyImage(step, target, deliveries, shared) {
         begin ??= performance.now();
         const untracked = await complete(step, content, repository, placed, confirmations, target, shared);
         const moved = { begin, end: performance.now() };
-        return { step, bytes, moved, ready: { repository, tag: step.tag, content, untracked } };
+        return {
+            step,
+            bytes,
+            moved,
+            ready: { repository, tag: step.tag, replaces: step.replaces, content, untracked },
+        };
     }
     catch (error) {
         target.failed(error);
@@ -68766,8 +68877,8 @@ async function copyThrough(folder, steps, context) {
             const target = new Target({ ...destination, ...context, uploads, openings, smallUploads, progress });
             const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
             const prepare = (signal) => destination.prepare(signal, [...repositories]);
-            const { moveTags } = context;
-            const shared = { contents, downloads, sourceRepositories, moveTags };
+            const { moveTags, overwrite } = context;
+            const shared = { contents, downloads, sourceRepositories, moveTags, overwrite };
             return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
         }));
         const byStep = new Map(outcomes.flat().map((outcome) => [outcome.step, outcome]));
@@ -78226,6 +78337,7 @@ async function copyAll(plan, inputs, { destinations, sources, attachments }, mov
         temporaryFolder: inputs.runner.temporaryFolder,
         spoolLimit: inputs.spoolLimit,
         moveTags,
+        overwrite: inputs.overwrite,
         downloadConnections: inputs.downloadConnections,
         uploadConnections: inputs.uploadConnections,
         clock,
@@ -78488,7 +78600,7 @@ async function publishConfirmed(steps, context) {
                 if ("failure" in result)
                     log.info(imageLine(result, performance.now() - started, log.paint));
             }
-            const published = await publishVersion(results, context.signal);
+            const published = await publishVersion(results, context);
             log.info(versionLine(published, true, performance.now() - started, log.paint));
             return published;
         });
@@ -78507,7 +78619,7 @@ async function confirmImage(step, destination, contents, { log, signal }) {
     }
     const repository = new Repository(destination.client, repositoryOf(destination, step.image));
     try {
-        const ready = await publish_confirmed_confirm(step.tag, content, repository, log, signal);
+        const ready = await publish_confirmed_confirm(step, content, repository, log, signal);
         return { step, bytes: { ...noBytes, present: publish_confirmed_bytesOf(content.blobs) }, moved: undefined, ready };
     }
     catch (error) {
@@ -78520,7 +78632,7 @@ async function confirmImage(step, destination, contents, { log, signal }) {
  * subject are put in any case, because only the answer tells whether the registry keeps track of referrers.
  * @throws OperationError when the image is not complete.
  */
-async function publish_confirmed_confirm(tag, content, repository, log, signal) {
+async function publish_confirmed_confirm({ tag, replaces }, content, repository, log, signal) {
     const everyBlob = new Set(content.blobs.map(({ digest }) => digest));
     const missing = await findMissing(content, repository, everyBlob, signal);
     if (missing.blobs.length > 0)
@@ -78528,7 +78640,7 @@ async function publish_confirmed_confirm(tag, content, repository, log, signal) 
     const manifests = [content.root, ...content.attachments.map(({ root }) => root)].flatMap(manifestsInOrder);
     const toPut = missing.manifests.length > 0 || manifests.some(({ subject }) => subject !== undefined);
     if (!toPut)
-        return { repository, tag, content, untracked: [] };
+        return { repository, tag, replaces, content, untracked: [] };
     const bringBack = (blobs) => Promise.reject(incomplete(repository, blobs));
     const untracked = await putImage(content, repository, bringBack, signal);
     if (missing.manifests.length > 0) {
@@ -78537,7 +78649,7 @@ async function publish_confirmed_confirm(tag, content, repository, log, signal) 
         if (!confirm_isComplete(still))
             throw lossFailure(repository, still);
     }
-    return { repository, tag, content, untracked };
+    return { repository, tag, replaces, content, untracked };
 }
 /** Says that a copy job has not done its work, or that the registry has not kept it. */
 function incomplete(repository, blobs) {
@@ -78934,13 +79046,13 @@ function planShare(document, share, inputs, places, { log, signal }) {
     return log.group("Look at the sources", () => planOfShare(document, share, search));
 }
 /** Publishes what the copy jobs have brought, each version that is complete at its destination. */
-async function publishAll(plan, places, { log, signal }) {
+async function publishAll(plan, { overwrite }, places, { log, signal }) {
     const steps = plan.steps.filter((step) => step.kind === "copy");
     if (steps.length === 0)
         return [];
     const { destinations, sources, attachments } = places;
     const sourceRepositories = (image) => repositoriesOf(image, sources);
-    return log.group("Publish", () => publishConfirmed(steps, { destinations, sourceRepositories, attachments, log, signal }));
+    return log.group("Publish", () => publishConfirmed(steps, { destinations, sourceRepositories, attachments, overwrite, log, signal }));
 }
 
 ;// CONCATENATED MODULE: ./src/run/wanted.ts
@@ -79173,7 +79285,7 @@ async function publish(wanted, mode, inputs, context) {
     const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
     const plan = bindPlan(document, now);
     await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
-    const copies = dryRun ? [] : await publishAll(plan, places, context);
+    const copies = dryRun ? [] : await publishAll(plan, inputs, places, context);
     const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
     const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt };
     return stages_report(result, places, inputs, context);
@@ -79199,6 +79311,7 @@ function run_explain(thrown) {
 
 
 
+
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
 const postTime = 5 * 60_000;
 /** Every runner sets `GITHUB_ACTIONS`; without it, a person reads along. */
@@ -79209,6 +79322,16 @@ function logOf(environment) {
     if (environment.GITHUB_ACTIONS === "true")
         return actionsLog(options);
     return terminalLog(process.stdout, { ...options, live: isTerminal });
+}
+/** The transport of the run; undefined, and told, where a variable names a proxy that cannot be used. */
+function openNetwork(environment, log) {
+    try {
+        return createTransport(log, { proxies: readProxies(environment, log.mask) });
+    }
+    catch (error) {
+        log.error(run_explain(error));
+        return undefined;
+    }
 }
 /**
  * The process of the Action: signals in, exit status out. `@github/local-action`, GitHub's own program for trying out an
@@ -79222,14 +79345,18 @@ async function main_run() {
         process.on(signal, () => cancelled.abort(new Error(`the run was cancelled (${signal})`)));
     }
     const ended = new AbortController();
-    const network = createTransport(log);
-    const step = { network, clock: systemClock, log };
     const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
+    // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
+    if (isPost && state.accessId === undefined)
+        return;
+    const network = openNetwork(process.env, log);
+    if (network === undefined) {
+        process.exitCode = 1;
+        return;
+    }
+    const step = { network, clock: systemClock, log };
     const issueReporting = isPost ? undefined : loadIssueReporting(process.env);
     try {
-        // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
-        if (isPost && state.accessId === undefined)
-            return;
         // Before anything can be said about them, mistakes in them included.
         for (const secret of givenSecrets(process.env))
             log.mask(secret);

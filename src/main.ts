@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import * as core from "@actions/core";
 import { systemClock } from "./clock.ts";
-import { createTransport } from "./http/transport.ts";
+import { readProxies } from "./http/proxy.ts";
+import { createTransport, type NetworkTransport } from "./http/transport.ts";
 import { givenSecrets, loadInputs, loadIssueReporting } from "./inputs/inputs.ts";
 import { isPostStep, loadState } from "./inputs/state.ts";
 import { actionsLog } from "./log/actions-log.ts";
@@ -13,13 +14,25 @@ import { run as carryOut, cleanUp, explain, tellOfStop } from "./run/run.ts";
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
 const postTime = 5 * 60_000;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Every runner sets `GITHUB_ACTIONS`; without it, a person reads along. */
-function logOf(environment: Readonly<Record<string, string | undefined>>): Log {
+function logOf(environment: Environment): Log {
   // What calls itself dumb takes no codes, neither for colours nor for moving about.
   const isTerminal = process.stdout.isTTY && environment.TERM !== "dumb";
   const options = { debug: core.isDebug(), paint: paintFor(environment, isTerminal) };
   if (environment.GITHUB_ACTIONS === "true") return actionsLog(options);
   return terminalLog(process.stdout, { ...options, live: isTerminal });
+}
+
+/** The transport of the run; undefined, and told, where a variable names a proxy that cannot be used. */
+function openNetwork(environment: Environment, log: Log): NetworkTransport | undefined {
+  try {
+    return createTransport(log, { proxies: readProxies(environment, log.mask) });
+  } catch (error) {
+    log.error(explain(error));
+    return undefined;
+  }
 }
 
 /**
@@ -34,13 +47,17 @@ export async function run(): Promise<void> {
     process.on(signal, () => cancelled.abort(new Error(`the run was cancelled (${signal})`)));
   }
   const ended = new AbortController();
-  const network = createTransport(log);
-  const step = { network, clock: systemClock, log };
   const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
+  // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
+  if (isPost && state.accessId === undefined) return;
+  const network = openNetwork(process.env, log);
+  if (network === undefined) {
+    process.exitCode = 1;
+    return;
+  }
+  const step = { network, clock: systemClock, log };
   const issueReporting = isPost ? undefined : loadIssueReporting(process.env);
   try {
-    // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
-    if (isPost && state.accessId === undefined) return;
     // Before anything can be said about them, mistakes in them included.
     for (const secret of givenSecrets(process.env)) log.mask(secret);
     const inputs = loadInputs(process.env);

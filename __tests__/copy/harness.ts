@@ -39,7 +39,7 @@ export interface World extends AsyncDisposable {
 }
 
 export type RunOptions = Partial<
-  Pick<CopyContext, "spoolLimit" | "moveTags" | "signal" | "log" | "clock">
+  Pick<CopyContext, "spoolLimit" | "moveTags" | "overwrite" | "signal" | "log" | "clock">
 > & {
   /** What makes each destination ready. Default: nothing has to be done. */
   readonly prepare?: () => Promise<void>;
@@ -128,6 +128,7 @@ export async function startWorld(options: {
         temporaryFolder: folder,
         spoolLimit: 1e9,
         moveTags: true,
+        overwrite: true,
         downloadConnections: undefined,
         uploadConnections: undefined,
         clock: hastyClock,
@@ -146,6 +147,7 @@ export async function startWorld(options: {
         })),
         sourceRepositories: ({ repository }) => [repositoryAt(repository)],
         attachments: new AttachmentFinder(silentLog),
+        overwrite: true,
         log: silentLog,
         signal: new AbortController().signal,
       });

@@ -55,6 +55,20 @@ describe("mistakes in what the user gives", () => {
     expect(requests(world)).toBe(0);
   });
 
+  it.each([{}, { post: true }])(
+    "a proxy that cannot be used: told without its password, %o",
+    async ({ post }) => {
+      await using world = await startSandboxWorld();
+      const env = { HTTP_PROXY: "http://user:pa#ss-SECRET/word@127.0.0.1:9" };
+      const step = post ? { HARBOR_RELEASE_MIRROR_STEP: "post", "STATE_access-id": "0123abcd" } : {};
+      const { exitCode, log } = await act(world, { env: { ...env, ...step } });
+      expect(exitCode).toBe(1);
+      expect(log).toContain("HTTP_PROXY of the environment is not the address of an HTTP proxy");
+      expect(log.replaceAll(/::add-mask::.*/g, "")).not.toMatch(/SECRET|127\.0\.0\.1:9|\bat /);
+      expect(requests(world)).toBe(0);
+    },
+  );
+
   it("says all mistakes in one message", async () => {
     await using world = await startSandboxWorld();
     const inputs = { keep: "many", wait: "soon", overwrite: "perhaps", "tcr-secret-key": "" };

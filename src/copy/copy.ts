@@ -39,6 +39,8 @@ export interface CopyContext extends PinnedConnections {
   readonly spoolLimit: number;
   /** Whether tags are set once a version is complete; else another job does that. */
   readonly moveTags: boolean;
+  /** Whether a tag that another has set since the plan was made is replaced. */
+  readonly overwrite: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -113,8 +115,8 @@ async function copyThrough(
         const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
         const prepare = (signal: AbortSignal): Promise<void> =>
           destination.prepare(signal, [...repositories]);
-        const { moveTags } = context;
-        const shared = { contents, downloads, sourceRepositories, moveTags };
+        const { moveTags, overwrite } = context;
+        const shared = { contents, downloads, sourceRepositories, moveTags, overwrite };
         return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
       }),
     );

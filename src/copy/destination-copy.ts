@@ -22,6 +22,8 @@ export type Contents = ReadonlyMap<SourceImage, ImageContent | Error>;
 export interface SharedWork {
   /** Whether tags are set once a version is complete; else another job does that. */
   readonly moveTags: boolean;
+  /** Whether a tag that another has set meanwhile is replaced. */
+  readonly overwrite: boolean;
   readonly contents: Contents;
   readonly downloads: Downloads;
   readonly sourceRepositories: SourceRepositories;
@@ -67,7 +69,7 @@ export async function copyToDestination(
         }),
       );
       const published = shared.moveTags
-        ? await publishVersion(results, target.signal)
+        ? await publishVersion(results, { overwrite: shared.overwrite, log, signal: target.signal })
         : results.map(untagged);
       log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
       return published;
@@ -114,7 +116,12 @@ async function copyImage(
     begin ??= performance.now();
     const untracked = await complete(step, content, repository, placed, confirmations, target, shared);
     const moved = { begin, end: performance.now() };
-    return { step, bytes, moved, ready: { repository, tag: step.tag, content, untracked } };
+    return {
+      step,
+      bytes,
+      moved,
+      ready: { repository, tag: step.tag, replaces: step.replaces, content, untracked },
+    };
   } catch (error) {
     target.failed(error);
     const moved = begin === undefined ? undefined : { begin, end: performance.now() };

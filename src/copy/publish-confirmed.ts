@@ -24,7 +24,7 @@ export interface FilledDestination extends Namespace {
 }
 
 export interface PublishContext
-  extends Pick<CopyContext, "sourceRepositories" | "attachments" | "log" | "signal"> {
+  extends Pick<CopyContext, "sourceRepositories" | "attachments" | "overwrite" | "log" | "signal"> {
   readonly destinations: readonly FilledDestination[];
 }
 
@@ -50,7 +50,7 @@ export async function publishConfirmed(
         for (const result of results) {
           if ("failure" in result) log.info(imageLine(result, performance.now() - started, log.paint));
         }
-        const published = await publishVersion(results, context.signal);
+        const published = await publishVersion(results, context);
         log.info(versionLine(published, true, performance.now() - started, log.paint));
         return published;
       });
@@ -76,7 +76,7 @@ async function confirmImage(
   }
   const repository = new Repository(destination.client, repositoryOf(destination, step.image));
   try {
-    const ready = await confirm(step.tag, content, repository, log, signal);
+    const ready = await confirm(step, content, repository, log, signal);
     return { step, bytes: { ...noBytes, present: bytesOf(content.blobs) }, moved: undefined, ready };
   } catch (error) {
     return { step, bytes: noBytes, moved: undefined, failure: messageOf(error) };
@@ -90,7 +90,7 @@ async function confirmImage(
  * @throws OperationError when the image is not complete.
  */
 async function confirm(
-  tag: string,
+  { tag, replaces }: CopyStep,
   content: ImageContent,
   repository: Repository,
   log: Log,
@@ -101,7 +101,7 @@ async function confirm(
   if (missing.blobs.length > 0) throw incomplete(repository, missing.blobs);
   const manifests = [content.root, ...content.attachments.map(({ root }) => root)].flatMap(manifestsInOrder);
   const toPut = missing.manifests.length > 0 || manifests.some(({ subject }) => subject !== undefined);
-  if (!toPut) return { repository, tag, content, untracked: [] };
+  if (!toPut) return { repository, tag, replaces, content, untracked: [] };
   const bringBack = (blobs: readonly Descriptor[]): Promise<never> =>
     Promise.reject(incomplete(repository, blobs));
   const untracked = await putImage(content, repository, bringBack, signal);
@@ -112,7 +112,7 @@ async function confirm(
     const still = await findMissing(content, repository, new Set(), signal);
     if (!isComplete(still)) throw lossFailure(repository, still);
   }
-  return { repository, tag, content, untracked };
+  return { repository, tag, replaces, content, untracked };
 }
 
 /** Says that a copy job has not done its work, or that the registry has not kept it. */

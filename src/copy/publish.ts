@@ -1,5 +1,6 @@
 import { messageOf } from "../errors.ts";
 import { referrersTag } from "../inventory/attachments.ts";
+import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { buildIndex, type Descriptor, type Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
@@ -9,9 +10,19 @@ import type { ImageContent } from "./image-copy.ts";
 export interface ReadyImage {
   readonly repository: Repository;
   readonly tag: string;
+  /** What the tag led to when the plan was made; undefined: nothing, or the image's own digest. */
+  readonly replaces: Digest | undefined;
   readonly content: ImageContent;
   /** Manifests with a subject that the registry does not keep track of. */
   readonly untracked: readonly Manifest[];
+}
+
+/** How tags are set. */
+export interface Tagging {
+  /** Whether a tag that another has set since the plan was made is replaced; it is told then. */
+  readonly overwrite: boolean;
+  readonly log: Log;
+  readonly signal: AbortSignal;
 }
 
 /** Why a tag could not be set, by image; nothing for one that is set. */
@@ -21,15 +32,62 @@ export type TagFailures = ReadonlyMap<ReadyImage, string>;
  * Sets the tags of what belongs to the images: first, so that nobody sees an image without its signature. An image whose
  * signature cannot be published keeps the whole version from being published (P3).
  */
-export function tagAttachments(images: readonly ReadyImage[], signal: AbortSignal): Promise<TagFailures> {
+export function tagAttachments(images: readonly ReadyImage[], { signal }: Tagging): Promise<TagFailures> {
   return forEach(images, (image) => tagAttachmentsOf(image, signal));
 }
 
-/** Sets the images' own tags, all at once. */
-export function tagImages(images: readonly ReadyImage[], signal: AbortSignal): Promise<TagFailures> {
-  return forEach(images, async ({ repository, tag, content }) => {
-    await repository.putManifest(tag, content.root.manifest, signal);
+/**
+ * Looks at the images' tags right before they are set: others push as well, and the plan can be hours old.
+ * @returns the images whose tag holds what nobody has agreed to replace.
+ */
+export function lookAtTags(images: readonly ReadyImage[], tagging: Tagging): Promise<TagFailures> {
+  const { overwrite, log, signal } = tagging;
+  return forEach(images, async ({ repository, tag, content, replaces }) => {
+    const present = (await repository.resolve(tag, signal))?.digest;
+    if (present === undefined || present === replaces || present === content.root.manifest.digest) return;
+    const moved = `the tag was moved to ${present} after the plan was made`;
+    if (!overwrite) throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
+    log.warning(`${repository.reference}:${tag}: ${moved}; it is replaced`);
   });
+}
+
+/**
+ * Sets the images' own tags, all at once, and reads each back: a registry's 201 is a promise, and only what it then shows
+ * is called published (P6).
+ */
+export function tagImages(images: readonly ReadyImage[], { signal }: Tagging): Promise<TagFailures> {
+  return forEach(images, ({ repository, tag, content }) =>
+    setTag(repository, tag, content.root.manifest, signal),
+  );
+}
+
+/**
+ * Sets a tag and reads it back. One that is not there afterwards is set once more.
+ * @throws OperationError when the tag does not lead to the manifest.
+ */
+async function setTag(
+  repository: Repository,
+  tag: string,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const again of [true, false]) {
+    await repository.putManifest(tag, manifest, signal);
+    const present = (await repository.resolve(tag, signal))?.digest;
+    if (present === manifest.digest) return;
+    if (present !== undefined)
+      throw tagFailure(repository, tag, `the tag was set, and now leads to ${present}: another has moved it`);
+    if (!again)
+      throw tagFailure(repository, tag, "the registry said that it had set the tag, and does not have it");
+  }
+}
+
+function tagFailure(repository: Repository, tag: string, problem: string): Error {
+  const request = {
+    scopes: [{ repository: repository.name, actions: ["pull"] }] as const,
+    operation: `setting the tag ${tag}`,
+  };
+  return repository.registry.failure(request, { problem });
 }
 
 async function forEach(
@@ -48,7 +106,7 @@ async function tagAttachmentsOf(
   signal: AbortSignal,
 ): Promise<void> {
   for (const { tag, root } of content.attachments) {
-    if (tag !== undefined) await repository.putManifest(tag, root.manifest, signal);
+    if (tag !== undefined) await setTag(repository, tag, root.manifest, signal);
   }
   const fallbackTags = new Set(content.attachments.map(({ tag }) => tag));
   const bySubject = Map.groupBy(untracked, (manifest) => manifest.subject);
@@ -77,7 +135,7 @@ async function addToFallbackIndex(
   const missing = manifests.filter(({ digest }) => !known.has(digest)).map(descriptorOf);
   if (missing.length === 0) return;
   const index = buildIndex([...present, ...missing]);
-  await repository.putManifest(tag, index, signal);
+  await setTag(repository, tag, index, signal);
 }
 
 function descriptorOf(manifest: Manifest): Descriptor {

@@ -1,6 +1,6 @@
 import type { CopyStep } from "../plan/plan.ts";
 import type { CopyOutcome, MovedBytes, MovingTime } from "./outcome.ts";
-import { type ReadyImage, tagAttachments, tagImages } from "./publish.ts";
+import { lookAtTags, type ReadyImage, type Tagging, tagAttachments, tagImages } from "./publish.ts";
 
 /** One image at one destination, up to but without its tag. */
 export type ImageResult = {
@@ -13,10 +13,10 @@ export type ImageResult = {
 /** An outcome with the moment at which it was known; all its moments on the clock of `performance.now`. */
 export type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: number };
 
-/** Sets the tags of all images of a version at one destination: all of them or none (P3). */
+/** Sets the tags of all images of a version at one destination: all of them or none (P3), but for one that the registry refuses or loses. */
 export async function publishVersion(
   results: readonly ImageResult[],
-  signal: AbortSignal,
+  tagging: Tagging,
 ): Promise<readonly TimedOutcome[]> {
   const failed = results.find((result) => "failure" in result);
   if (failed !== undefined) {
@@ -25,13 +25,14 @@ export async function publishVersion(
   }
   const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
   const images = ready.map((result) => result.ready);
-  const unsigned = await tagAttachments(images, signal);
-  const withoutSignature = ready.find((result) => unsigned.has(result.ready));
-  if (withoutSignature !== undefined) {
-    const reason = heldBack(withoutSignature.step);
-    return ready.map((result) => outcomeOf(result, unsigned.get(result.ready) ?? reason));
+  for (const prepare of [tagAttachments, lookAtTags]) {
+    const failures = await prepare(images, tagging);
+    const first = ready.find((result) => failures.has(result.ready));
+    if (first === undefined) continue;
+    const reason = heldBack(first.step);
+    return ready.map((result) => outcomeOf(result, failures.get(result.ready) ?? reason));
   }
-  const failures = await tagImages(images, signal);
+  const failures = await tagImages(images, tagging);
   return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
 }
 

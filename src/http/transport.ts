@@ -5,6 +5,7 @@ import { isLocalAddress, needsPublicAddress } from "./addresses.ts";
 import { type AddressRules, createConnectors } from "./connector.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
 import { type AnswerKind, defaultPaces, type Pace, paced } from "./pace.ts";
+import type { Proxies } from "./proxy.ts";
 
 /** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
 const connectTimeout = 10_000;
@@ -27,8 +28,10 @@ const redirectLimit = 5;
 /** Sent with every request: Docker Hub may answer 403 to a client without a name. */
 export const userAgent = "harbor-release-mirror";
 
-/** What a test has otherwise. */
 export interface TransportOptions {
+  /** Default: undici reads the variables of the environment itself. */
+  readonly proxies?: Proxies;
+  // What a test has otherwise:
   /** Longest silence inside an answer's body, in milliseconds. Default: 30 s. */
   readonly bodyTimeout?: number;
   /** Longest silence before an answer's headers, in milliseconds. Default: 120 s. */
@@ -53,12 +56,12 @@ export interface NetworkTransport extends Transport {
  */
 export function createTransport(log: Log, options: TransportOptions = {}): NetworkTransport {
   const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
-  const { paces = defaultPaces } = options;
+  const { paces = defaultPaces, proxies } = options;
   const { addresses = { lookup, isLocal: isLocalAddress } } = options;
   const connectors = createConnectors(addresses, connectTimeout);
   // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
   const agents = (connect: typeof connectors.anywhere) => {
-    const shared = { allowH2: false, connect, headersTimeout, bodyTimeout };
+    const shared = { ...proxies, allowH2: false, connect, headersTimeout, bodyTimeout };
     return {
       shared: withPaces(new EnvHttpProxyAgent({ ...shared, pipelining: 1, keepAliveTimeout })),
       // Without pipelining, undici closes each connection after its request.

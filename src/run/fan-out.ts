@@ -82,6 +82,7 @@ export function planShare(
 /** Publishes what the copy jobs have brought, each version that is complete at its destination. */
 export async function publishAll(
   plan: Plan,
+  { overwrite }: Pick<Inputs, "overwrite">,
   places: Places,
   { log, signal }: RunContext,
 ): Promise<readonly CopyOutcome[]> {
@@ -90,6 +91,6 @@ export async function publishAll(
   const { destinations, sources, attachments } = places;
   const sourceRepositories: SourceRepositories = (image) => repositoriesOf(image, sources);
   return log.group("Publish", () =>
-    publishConfirmed(steps, { destinations, sourceRepositories, attachments, log, signal }),
+    publishConfirmed(steps, { destinations, sourceRepositories, attachments, overwrite, log, signal }),
   );
 }

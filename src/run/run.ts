@@ -161,7 +161,7 @@ async function publish(
   const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
   const plan = bindPlan(document, now);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
-  const copies = dryRun ? [] : await publishAll(plan, places, context);
+  const copies = dryRun ? [] : await publishAll(plan, inputs, places, context);
   const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
   const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;
   return report(result, places, inputs, context);

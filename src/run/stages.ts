@@ -252,6 +252,7 @@ export async function copyAll(
       temporaryFolder: inputs.runner.temporaryFolder,
       spoolLimit: inputs.spoolLimit,
       moveTags,
+      overwrite: inputs.overwrite,
       downloadConnections: inputs.downloadConnections,
       uploadConnections: inputs.uploadConnections,
       clock,

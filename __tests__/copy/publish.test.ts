@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { pushTo } from "../../sandbox/images.ts";
+import { recordingLog } from "../recording-log.ts";
+import { imageWithBase, requestsTo, startWorld } from "./harness.ts";
+
+const tagPath = /\/manifests\/v1\.0\.0$/;
+
+describe("a tag", () => {
+  it("is read back: one that the registry forgets once is set again", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const image = world.place("app", imageWithBase("app"));
+    destination?.fault({ when: { method: "PUT", path: tagPath }, effect: { status: 201, body: "" } });
+    const { outcomes } = await world.run(world.stepsFor(image));
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined]);
+    expect(destination?.tags("mirror/app").get("v1.0.0")).toBe(image.digest);
+    expect(destination && requestsTo(destination, "PUT", tagPath)).toBe(2);
+  });
+
+  it("that the registry promises and never shows is a failure, and the other image's is none", async () => {
+    await using world = await startWorld({ destinations: [{}, {}] });
+    const [forgetful] = world.destinations;
+    const image = world.place("app", imageWithBase("app"));
+    forgetful?.fault({
+      when: { method: "PUT", path: tagPath },
+      times: Number.POSITIVE_INFINITY,
+      effect: { status: 201, body: "" },
+    });
+    const { outcomes } = await world.run(world.stepsFor(image));
+    expect(outcomes[0]?.failure).toContain(
+      `${forgetful?.host}/mirror/app: setting the tag v1.0.0 failed: the registry said that it had set the tag, and does not`,
+    );
+    expect(outcomes[1]?.failure).toBeUndefined();
+  });
+
+  it("that another pushes while the run copies stays where overwrite is false, with its whole version", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    if (destination === undefined) throw new Error("no destination");
+    const images = ["app", "db"].map((name) => world.place(name, imageWithBase(name)));
+    const foreign = imageWithBase("foreign");
+    const { outcomes } = await world.run(
+      images.flatMap((image) => world.stepsFor(image)),
+      {
+        overwrite: false,
+        prepare: async () => void pushTo(destination, "mirror/app", foreign, "v1.0.0"),
+      },
+    );
+    expect(outcomes[0]?.failure).toContain(
+      `the tag was moved to ${foreign.digest} after the plan was made, and overwrite is false`,
+    );
+    expect(outcomes[1]?.failure).toContain("held back");
+    expect(destination.tags("mirror/app").get("v1.0.0")).toBe(foreign.digest);
+    expect(destination.tags("mirror/db").get("v1.0.0")).toBeUndefined();
+  });
+
+  it("that another pushes while the run copies is replaced where overwrite is true, and told", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    if (destination === undefined) throw new Error("no destination");
+    const image = world.place("app", imageWithBase("app"));
+    const foreign = imageWithBase("foreign");
+    const log = recordingLog();
+    const { outcomes } = await world.run(world.stepsFor(image), {
+      log,
+      prepare: async () => void pushTo(destination, "mirror/app", foreign, "v1.0.0"),
+    });
+    expect(outcomes[0]?.failure).toBeUndefined();
+    expect(log.warnings.join("\n")).toContain(
+      `the tag was moved to ${foreign.digest} after the plan was made; it is replaced`,
+    );
+    expect(destination.tags("mirror/app").get("v1.0.0")).toBe(image.digest);
+  });
+});
