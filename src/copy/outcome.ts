@@ -30,7 +30,8 @@ export interface CopyOutcome {
 /** What became of a prune step. */
 export interface PruneOutcome {
   readonly step: PruneStep;
-  readonly status: "pruned" | "failed" | "not-tried";
+  /** `left`: a look right before the deletion showed that it must stay, or did not prove that it may go. */
+  readonly status: "pruned" | "failed" | "not-tried" | "left";
   /** Why it is not pruned. */
   readonly reason: string | undefined;
 }

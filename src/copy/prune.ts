@@ -1,8 +1,19 @@
-import type { Destination } from "../destinations/destination.ts";
+import type { Destination, TagToDelete } from "../destinations/destination.ts";
 import { messageOf } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { PruneStep } from "../plan/plan.ts";
 import type { PruneOutcome } from "./outcome.ts";
+import { type LookedAt, reasonsToStay } from "./prune-proof.ts";
+
+/** A destination at which tags are deleted. */
+export interface PrunedDestination {
+  readonly destination: Destination;
+  /** @param name path on the registry, namespace included. */
+  readonly repository: (name: string) => LookedAt;
+}
+
+/** Most tags that are deleted on one look: few enough for all to be sent within a minute of it. */
+const tagsPerLook = 20;
 
 /**
  * Deletes the tags that a plan gives up at one destination, repository by repository.
@@ -10,7 +21,7 @@ import type { PruneOutcome } from "./outcome.ts";
  */
 export async function prune(
   steps: readonly PruneStep[],
-  destination: Destination,
+  place: PrunedDestination,
   failures: number,
   signal: AbortSignal,
 ): Promise<readonly PruneOutcome[]> {
@@ -20,28 +31,65 @@ export async function prune(
   }
   const outcomes: PruneOutcome[] = [];
   for (const [image, ofImage] of Map.groupBy(steps, (step) => step.image)) {
-    outcomes.push(...(await pruneRepository(image, ofImage, destination, signal)));
+    for (const portion of portionsOf(ofImage)) {
+      outcomes.push(...(await pruneRepository(image, portion, place, signal)));
+    }
   }
   return outcomes;
+}
+
+/** Steps in portions for one look each; tags of one digest stay together, because they go together. */
+function portionsOf(steps: readonly PruneStep[]): readonly (readonly PruneStep[])[] {
+  const portions: PruneStep[][] = [];
+  for (const group of Map.groupBy(steps, ({ digest, tag }) => digest ?? tag).values()) {
+    const last = portions.at(-1);
+    if (last !== undefined && last.length + group.length <= tagsPerLook) last.push(...group);
+    else portions.push([...group]);
+  }
+  return portions;
 }
 
 async function pruneRepository(
   image: string,
   steps: readonly PruneStep[],
-  destination: Destination,
+  { destination, repository }: PrunedDestination,
   signal: AbortSignal,
 ): Promise<readonly PruneOutcome[]> {
+  const name = repositoryOf(destination, image);
   const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
   try {
-    const deletions = await destination.deleteTags(repositoryOf(destination, image), tags, signal);
-    const failures = new Map(deletions.map(({ tag, failure }) => [tag, failure]));
+    // Where a tag goes alone, nothing else can lose anything by it.
+    const staying =
+      destination.deletion === "shared-digest-unsafe"
+        ? await reasonsToStay(tags, repository(name), signal)
+        : new Map<string, string>();
+    const deleted = await deleteTags(
+      tags.filter(({ tag }) => !staying.has(tag)),
+      name,
+      destination,
+      signal,
+    );
     return steps.map((step) => {
-      const reason = failures.has(step.tag)
-        ? failures.get(step.tag)
+      const reason = staying.get(step.tag);
+      if (reason !== undefined) return { step, status: "left", reason };
+      const failure = deleted.has(step.tag)
+        ? deleted.get(step.tag)
         : "the destination gave no answer for this tag";
-      return { step, status: reason === undefined ? "pruned" : "failed", reason };
+      return { step, status: failure === undefined ? "pruned" : "failed", reason: failure };
     });
   } catch (error) {
     return steps.map((step) => ({ step, status: "failed", reason: messageOf(error) }));
   }
+}
+
+/** Why each tag is still there; undefined for one that is gone. */
+async function deleteTags(
+  tags: readonly TagToDelete[],
+  repository: string,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string | undefined>> {
+  if (tags.length === 0) return new Map();
+  const deletions = await destination.deleteTags(repository, tags, signal);
+  return new Map(deletions.map(({ tag, failure }) => [tag, failure]));
 }

@@ -274,13 +274,13 @@ export async function pruneAll(
   if (planned.length === 0) return [];
   return log.group("Prune", async () => {
     const outcomes = await Promise.all(
-      destinations.map(async ({ name, destination }) => {
+      destinations.map(async ({ name, destination, repository }) => {
         const steps = planned.filter((step) => step.destination === name);
         const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
         const broken = copies.filter(
           ({ step, failure }) => step.destination === name && failure !== undefined,
         ).length;
-        const own = await prune(steps, destination, failed + broken, signal);
+        const own = await prune(steps, { destination, repository }, failed + broken, signal);
         for (const line of pruneLines(own, log.paint)) log.info(line);
         return own;
       }),

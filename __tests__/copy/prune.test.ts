@@ -1,0 +1,153 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
+import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { systemClock } from "../../src/clock.ts";
+import { prune } from "../../src/copy/prune.ts";
+import type { Destination } from "../../src/destinations/destination.ts";
+import { registryRoute } from "../../src/destinations/registry/registry-deletion.ts";
+import { createTransport } from "../../src/http/transport.ts";
+import { silentLog } from "../../src/log/log.ts";
+import { anonymous } from "../../src/oci/credentials.ts";
+import { parseDigest } from "../../src/oci/digest.ts";
+import { Registry } from "../../src/oci/registry.ts";
+import { Repository } from "../../src/oci/repository.ts";
+import type { PruneStep } from "../../src/plan/plan.ts";
+
+const signal = new AbortController().signal;
+
+/** A registry that deletes by digest, with what a test puts there, and the pruning of tags that hold what the plan saw. */
+async function startPlace() {
+  const server = await startRegistry({ deletion: "by-digest" });
+  onTestFinished(() => server.close());
+  const network = createTransport(silentLog);
+  onTestFinished(() => network.close());
+  const client = new Registry({
+    registry: server.host,
+    side: "destination",
+    credentials: anonymous,
+    transport: network,
+    clock: systemClock,
+    log: silentLog,
+  });
+  const repository = (name: string) => new Repository(client, name);
+  const destination: Destination = {
+    name: `${server.host}/mirror`,
+    registry: server.host,
+    path: "mirror",
+    credentials: anonymous,
+    prepare: () => Promise.resolve(),
+    ...registryRoute({
+      deleteManifest: (name, reference) => repository(name).deleteManifest(reference, signal),
+      resolve: async (name, tag) => (await repository(name).resolve(tag, signal))?.digest,
+      granted: () => Promise.resolve(undefined),
+      needed: [],
+    }),
+  };
+  const push = (artifact: Artifact, tag?: string) => pushTo(server, "mirror/app", artifact, tag);
+  /** Prunes tags; what the plan saw is what they hold now. */
+  const planned = (...tags: readonly string[]) => {
+    const steps = tags.map(
+      (tag): PruneStep => ({
+        kind: "prune",
+        destination: destination.name,
+        version: tag,
+        image: "app",
+        tag,
+        reason: "not among the newest",
+        digest: parseDigest(server.tags("mirror/app").get(tag) ?? ""),
+      }),
+    );
+    return () => prune(steps, { destination, repository }, 0, signal);
+  };
+  return { server, push, planned, tags: () => [...server.tags("mirror/app").keys()].sort() };
+}
+
+const deletions = (server: RegistryServer) =>
+  server.requests.filter(({ method }) => method === "DELETE").map(({ path }) => path);
+
+describe("pruning where a deletion takes the manifest along", () => {
+  it("deletes what nothing else needs", async () => {
+    const { push, planned, tags } = await startPlace();
+    push(buildImage({ seed: "old" }), "v1");
+    push(buildImage({ seed: "new" }), "v2");
+    expect(await planned("v1")()).toMatchObject([{ status: "pruned" }]);
+    expect(tags()).toEqual(["v2"]);
+  });
+
+  it("leaves a child of an index that stays, at any depth", async () => {
+    const { server, push, planned, tags } = await startPlace();
+    const old = buildImage({ seed: "old" });
+    push(old, "v1");
+    push(buildIndex([buildIndex([old, buildImage({ seed: "arm" })])]), "lts");
+    const [outcome] = await planned("v1")();
+    expect(outcome).toMatchObject({
+      status: "left",
+      reason: "its manifest is needed by lts, which stays",
+    });
+    expect(tags()).toEqual(["lts", "v1"]);
+    expect(deletions(server).filter((path) => path.includes("sha256:"))).toEqual([]);
+  });
+
+  it("leaves what is needed by a tag that itself has to stay", async () => {
+    const { push, planned, tags } = await startPlace();
+    const one = buildImage({ seed: "one" });
+    const two = buildIndex([one]);
+    push(one, "v1");
+    push(two, "v2");
+    push(buildIndex([two]), "lts");
+    expect((await planned("v1", "v2")()).map(({ status }) => status)).toEqual(["left", "left"]);
+    expect(tags()).toEqual(["lts", "v1", "v2"]);
+  });
+
+  it("leaves what another tag has come to hold while the run copied", async () => {
+    const { push, planned, tags } = await startPlace();
+    const old = buildImage({ seed: "old" });
+    push(old, "v1");
+    const carryOut = planned("v1");
+    push(old, "stable");
+    expect(await carryOut()).toMatchObject([
+      { status: "left", reason: "its manifest is needed by stable, which stays" },
+    ]);
+    expect(tags()).toEqual(["stable", "v1"]);
+  });
+
+  it("leaves a tag that was moved while the run copied, and deletes the others", async () => {
+    const { push, planned, tags } = await startPlace();
+    push(buildImage({ seed: "old" }), "v1");
+    push(buildImage({ seed: "older" }), "v0");
+    const carryOut = planned("v1", "v0");
+    const moved = buildImage({ seed: "moved" });
+    push(moved, "v1");
+    expect(await carryOut()).toMatchObject([
+      { status: "left", reason: `the tag was moved to ${moved.digest} since the plan was made` },
+      { status: "pruned" },
+    ]);
+    expect(tags()).toEqual(["v1"]);
+  });
+
+  it("deletes a subject although its own signature tag stays behind", async () => {
+    const { push, planned, tags } = await startPlace();
+    const old = buildImage({ seed: "old" });
+    push(old, "v1");
+    const fallback = `${old.digest.replace(":", "-")}`;
+    push(buildIndex([buildImage({ seed: "signature" })]), fallback);
+    expect(await planned("v1")()).toMatchObject([{ status: "pruned" }]);
+    expect(tags()).toEqual([fallback]);
+  });
+
+  it("leaves all where it cannot be proven that nothing needs it", async () => {
+    const { server, push, planned, tags } = await startPlace();
+    push(buildImage({ seed: "old" }), "v1");
+    push(buildImage({ seed: "new" }), "v2");
+    const carryOut = planned("v1");
+    server.fault({
+      when: { method: "GET", path: /\/manifests\/sha256:/ },
+      times: Number.POSITIVE_INFINITY,
+      effect: { status: 403, body: "" },
+    });
+    const [outcome] = await carryOut();
+    expect(outcome?.status).toBe("left");
+    expect(outcome?.reason).toMatch(/^it could not be proven that nothing else needs it: .* status 403/);
+    expect(tags()).toEqual(["v1", "v2"]);
+  });
+});
