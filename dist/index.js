@@ -48737,7 +48737,7 @@ module.exports = {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1227);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8890);
 // What GitHub's runner starts. A file of its own, so that others can start `main.ts`, such as `@github/local-action`.
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
@@ -48747,7 +48747,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 1227:
+/***/ 8890:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -68917,39 +68917,174 @@ async function readFromAny(image, context) {
     return failure ?? new Error("not read");
 }
 
+;// CONCATENATED MODULE: ./src/copy/prune-proof.ts
+
+
+/**
+ * Most manifests that are read in one repository to find out what they need. A thousand take about a minute at a far
+ * registry; a repository with more is looked through by its owner, not by a run that deletes.
+ */
+const prune_proof_manifestLimit = 1_000;
+/**
+ * Looks at a repository right before tags of it are deleted together with their manifests, and says which must stay after
+ * all: what no longer is what the plan saw, and what anything that stays needs, be it a tag of the same digest, an index at
+ * any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with the reason.
+ */
+async function reasonsToStay(going, repository, signal) {
+    try {
+        return await look(going, repository, signal);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof OperationError))
+            throw error;
+        const reason = `it could not be proven that nothing else needs it: ${error.message}`;
+        return new Map(going.map(({ tag }) => [tag, reason]));
+    }
+}
+async function look(going, repository, signal) {
+    const held = await heldDigests(repository, signal);
+    const reasons = new Map(going.flatMap((tag) => {
+        const reason = reasonOfItsOwn(tag, held);
+        return reason === undefined ? [] : [[tag.tag, reason]];
+    }));
+    const needs = neededBy(repository, signal);
+    // A tag that stays after all needs things in its turn: until nothing more has to stay.
+    for (;;) {
+        const leaving = going.filter(({ tag }) => held.has(tag) && !reasons.has(tag));
+        const staying = stayingTags(held, leaving);
+        if (new Set(staying.values()).size > prune_proof_manifestLimit) {
+            const reason = `the ${staying.size} other tags of its repository may need it, and at most ${prune_proof_manifestLimit} manifests are looked at`;
+            return new Map(going.map(({ tag }) => [tag, reason]));
+        }
+        const needed = await needs(staying);
+        const kept = leaving.flatMap(({ tag }) => {
+            const because = needed.get(held.get(tag));
+            return because === undefined ? [] : [[tag, because]];
+        });
+        if (kept.length === 0)
+            return reasons;
+        for (const [tag, because] of kept)
+            reasons.set(tag, `its manifest is needed by ${because}, which stays`);
+    }
+}
+async function heldDigests(repository, signal) {
+    const tags = await repository.tags(signal);
+    const resolved = await Promise.all(tags.map(async (tag) => [tag, (await repository.resolve(tag, signal))?.digest]));
+    return new Map(resolved.flatMap(([tag, digest]) => (digest === undefined ? [] : [[tag, digest]])));
+}
+function reasonOfItsOwn({ tag, digest }, held) {
+    const present = held.get(tag);
+    if (present === undefined || present === digest)
+        return undefined;
+    return digest === undefined
+        ? "its digest was not looked up for the plan"
+        : `the tag was moved to ${present} since the plan was made`;
+}
+/** The tags that stay; not those of signatures and the like of what goes, which mean nothing without it. */
+function stayingTags(held, leaving) {
+    const names = new Set(leaving.map(({ tag }) => tag));
+    const subjects = leaving.flatMap(({ tag }) => {
+        const digest = held.get(tag);
+        return digest === undefined ? [] : [referrersTag(digest)];
+    });
+    const isOfSubject = (tag) => subjects.some((subject) => tag === subject || tag.startsWith(`${subject}.`));
+    return new Map([...held].filter(([tag]) => !names.has(tag) && !isOfSubject(tag)));
+}
+/** Finds what tags need: for each digest, at any depth, the tag that leads to it. Each manifest is read once. */
+function neededBy(repository, signal) {
+    const below = new Map();
+    const read = async (digest) => {
+        try {
+            const { children, subject } = await repository.manifest(digest, signal);
+            return [...children.map((child) => child.digest), ...(subject === undefined ? [] : [subject])];
+        }
+        catch (error) {
+            // What is not there needs nothing more; an index may list what was never copied.
+            if (error instanceof OperationError && error.status === 404)
+                return [];
+            throw error;
+        }
+    };
+    return async (staying) => {
+        const needed = new Map();
+        const follow = async (digest, tag) => {
+            if (needed.has(digest))
+                return;
+            needed.set(digest, tag);
+            const reading = below.get(digest) ?? read(digest);
+            below.set(digest, reading);
+            await Promise.all((await reading).map((each) => follow(each, tag)));
+        };
+        await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag)));
+        return needed;
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/copy/prune.ts
 
 
+
+/** Most tags that are deleted on one look: few enough for all to be sent within a minute of it. */
+const tagsPerLook = 20;
 /**
  * Deletes the tags that a plan gives up at one destination, repository by repository.
  * @param failures how many images of this run failed there; with one, nothing is deleted (P5).
  */
-async function prune(steps, destination, failures, signal) {
+async function prune(steps, place, failures, signal) {
     if (failures > 0) {
         const reason = `${failures} image${failures === 1 ? "" : "s"} failed at this destination, so nothing is deleted there`;
         return steps.map((step) => ({ step, status: "not-tried", reason }));
     }
     const outcomes = [];
     for (const [image, ofImage] of Map.groupBy(steps, (step) => step.image)) {
-        outcomes.push(...(await pruneRepository(image, ofImage, destination, signal)));
+        for (const portion of portionsOf(ofImage)) {
+            outcomes.push(...(await pruneRepository(image, portion, place, signal)));
+        }
     }
     return outcomes;
 }
-async function pruneRepository(image, steps, destination, signal) {
+/** Steps in portions for one look each; tags of one digest stay together, because they go together. */
+function portionsOf(steps) {
+    const portions = [];
+    for (const group of Map.groupBy(steps, ({ digest, tag }) => digest ?? tag).values()) {
+        const last = portions.at(-1);
+        if (last !== undefined && last.length + group.length <= tagsPerLook)
+            last.push(...group);
+        else
+            portions.push([...group]);
+    }
+    return portions;
+}
+async function pruneRepository(image, steps, { destination, repository }, signal) {
+    const name = repositoryOf(destination, image);
     const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
     try {
-        const deletions = await destination.deleteTags(repositoryOf(destination, image), tags, signal);
-        const failures = new Map(deletions.map(({ tag, failure }) => [tag, failure]));
+        // Where a tag goes alone, nothing else can lose anything by it.
+        const staying = destination.deletion === "shared-digest-unsafe"
+            ? await reasonsToStay(tags, repository(name), signal)
+            : new Map();
+        const deleted = await deleteTags(tags.filter(({ tag }) => !staying.has(tag)), name, destination, signal);
         return steps.map((step) => {
-            const reason = failures.has(step.tag)
-                ? failures.get(step.tag)
+            const reason = staying.get(step.tag);
+            if (reason !== undefined)
+                return { step, status: "left", reason };
+            const failure = deleted.has(step.tag)
+                ? deleted.get(step.tag)
                 : "the destination gave no answer for this tag";
-            return { step, status: reason === undefined ? "pruned" : "failed", reason };
+            return { step, status: failure === undefined ? "pruned" : "failed", reason: failure };
         });
     }
     catch (error) {
         return steps.map((step) => ({ step, status: "failed", reason: messageOf(error) }));
     }
+}
+/** Why each tag is still there; undefined for one that is gone. */
+async function deleteTags(tags, repository, destination, signal) {
+    if (tags.length === 0)
+        return new Map();
+    const deletions = await destination.deleteTags(repository, tags, signal);
+    return new Map(deletions.map(({ tag, failure }) => [tag, failure]));
 }
 
 ;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-identity.ts
@@ -74478,7 +74613,7 @@ async function waitForImages(components, destinations, options, signal) {
     const found = new Map();
     let missing = components;
     for (let pause = firstPause;; pause = Math.min(pause * 2, longestPause)) {
-        await Promise.all(missing.map(async (component) => found.set(component, await look(component, destinations, options, signal))));
+        await Promise.all(missing.map(async (component) => found.set(component, await wait_look(component, destinations, options, signal))));
         missing = missing.filter((component) => !wait_isComplete(found.get(component)));
         const left = until - clock.now();
         if (missing.length === 0 || left <= 0)
@@ -74488,7 +74623,7 @@ async function waitForImages(components, destinations, options, signal) {
         await clock.sleep(Math.min(pause, left), signal);
     }
 }
-async function look(component, destinations, options, signal) {
+async function wait_look(component, destinations, options, signal) {
     try {
         return await locate(component, destinations, options, signal);
     }
@@ -77038,7 +77173,7 @@ async function createDockerHubDestination(options) {
         deletion: "by-tag",
         whyNoDeletion: (signal) => api.whyNoDeletion(signal),
         tryDeletion: (signal) => api.tryDeletion(signal),
-        deleteTags: (repository, tags, signal) => deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
+        deleteTags: (repository, tags, signal) => docker_hub_deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
     };
 }
 /** What kind of login there is for the Hub API, or why there is none that it takes. */
@@ -77068,7 +77203,7 @@ function presentLogin(credentials) {
         return credential;
     };
 }
-async function deleteTags(api, repository, tags, signal) {
+async function docker_hub_deleteTags(api, repository, tags, signal) {
     const [namespace = "", name = ""] = repository.split("/");
     const deletions = [];
     // One after the other: the Hub API counts requests per minute.
@@ -78352,11 +78487,11 @@ async function pruneAll(plan, copies, { destinations }, { log, signal }) {
     if (planned.length === 0)
         return [];
     return log.group("Prune", async () => {
-        const outcomes = await Promise.all(destinations.map(async ({ name, destination }) => {
+        const outcomes = await Promise.all(destinations.map(async ({ name, destination, repository }) => {
             const steps = planned.filter((step) => step.destination === name);
             const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
             const broken = copies.filter(({ step, failure }) => step.destination === name && failure !== undefined).length;
-            const own = await prune(steps, destination, failed + broken, signal);
+            const own = await prune(steps, { destination, repository }, failed + broken, signal);
             for (const line of pruneLines(own, log.paint))
                 log.info(line);
             return own;

@@ -37,6 +37,9 @@ describe("images", () => {
     ["a => c\nb => c", "two lines write the image c:{{tag}}"],
     ["auto\na", "auto stands alone"],
     ["# none", "nothing but comments"],
+    // These took minutes: each brace was a start that looked for its end.
+    [`a:${"{{".repeat(30_000)}`, "grammar of tags"],
+    [`a:${"{{ ".repeat(30_000)}}}`, "is unknown"],
   ])("%j is a mistake: %s", (line, problem, instead = line) => {
     const lines = mistakeLines(mistakesOf({ images: instead }));
     expect(lines).toHaveLength(1);

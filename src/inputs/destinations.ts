@@ -80,7 +80,8 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
 function parseAttributes(items: readonly string[], mistake: Mistake): ReadonlyMap<string, string> {
   const attributes = new Map<string, string>();
   for (const item of items) {
-    const [, name = "", value = ""] = /^([^=]*?)\s*=\s*(.*)$/.exec(item) ?? [];
+    const [before = "", ...rest] = item.split("=");
+    const [name, value] = [before.trim(), rest.join("=").trim()];
     if (value === "") mistake(`${quoted(item)} is not an attribute of the form name=value`);
     else if (!attributeTypes.has(name)) {
       mistake(`${quoted(name)} is no attribute; there are ${[...attributeTypes.keys()].join(", ")}`);

@@ -50,7 +50,8 @@ function parseSide(text: string, defaultTemplate: string, mistake: Mistake): Rul
 }
 
 function isTemplate(template: string, mistake: Mistake): boolean {
-  for (const [, name = ""] of template.matchAll(placeholderPattern)) {
+  for (const [, inner = ""] of template.matchAll(placeholderPattern)) {
+    const name = inner.trim();
     if (isPlaceholder(name)) continue;
     mistake(
       `${quoted(`{{${name}}}`)} is unknown; there are ${placeholderNames.map((known) => `{{${known}}}`).join(", ")}`,

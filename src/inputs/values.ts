@@ -30,7 +30,8 @@ export function linesOf(text: string): readonly string[] {
 
 /** The items that occur more than once, each once. */
 export function repeated(items: readonly string[]): readonly string[] {
-  return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
+  const counted = Map.groupBy(items, (item) => item);
+  return [...counted].flatMap(([item, all]) => (all.length > 1 ? [item] : []));
 }
 
 /** A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them. */

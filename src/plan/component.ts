@@ -23,8 +23,11 @@ export interface ImageRule {
 export const placeholderNames = ["tag", "version", "major", "minor", "patch"] as const;
 export type PlaceholderName = (typeof placeholderNames)[number];
 
-/** A placeholder; its first group is the name. Anything between the braces counts, so that a misspelt one is found. */
-export const placeholderPattern = /\{\{\s*(.*?)\s*\}\}/g;
+/**
+ * A placeholder; its first group is the name, blanks around it included. Anything without braces between them counts, so that
+ * a misspelt one is found. No brace inside: a text of nothing but `{{` is then read once, not once for each of them.
+ */
+export const placeholderPattern = /\{\{([^{}]*)\}\}/g;
 
 /** Whether a name is one that templates may use. */
 export function isPlaceholder(name: string): name is PlaceholderName {
@@ -43,7 +46,8 @@ export function renderTemplate(template: string, version: Version): string {
     minor: String(version.minor),
     patch: String(version.patch),
   };
-  const tag = template.replace(placeholderPattern, (whole, name: string) => {
+  const tag = template.replace(placeholderPattern, (whole, inner: string) => {
+    const name = inner.trim();
     if (!isPlaceholder(name)) throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
     return values[name];
   });
