@@ -71,4 +71,17 @@ describe("a tag", () => {
     );
     expect(destination.tags("mirror/app").get("v1.0.0")).toBe(image.digest);
   });
+
+  it.each([
+    ["withdrawn", () => Promise.resolve("the release v1.0.0 was withdrawn"), "was withdrawn"],
+    ["out of reach", () => Promise.reject(new Error("GitHub does not answer")), "GitHub does not answer"],
+  ])("is not moved where the release is %s by then", async (_what, mayPublish, words) => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const steps = ["app", "db"].flatMap((name) => world.stepsFor(world.place(name, imageWithBase(name))));
+    const { outcomes } = await world.run(steps, { mayPublish });
+    for (const { failure } of outcomes)
+      expect(failure).toMatch(new RegExp(`^no tag of this version is moved: .*${words}`));
+    expect(destination?.tagWrites).toEqual([]);
+  });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
-import { applyRules, renderTemplate } from "../../src/plan/component.ts";
+import { applyRules, hasTags, renderTemplate } from "../../src/plan/component.ts";
 import { version } from "./versions.ts";
 
 describe("renderTemplate", () => {
@@ -27,6 +27,15 @@ describe("renderTemplate", () => {
   test("what a tag brings in is not filled in again", () => {
     expect(renderTemplate("{{version}}", version("v1.0.0-major"))).toBe("1.0.0-major");
   });
+});
+
+test.each([
+  ["auto", "v1.0.0", true],
+  ["auto", "v1.0.0+x", false],
+  [[{ from: "a", fromTag: "{{tag}}", to: "a", toTag: "{{version}}" }], "v1.0.0+x", false],
+  [[{ from: "a", fromTag: "{{version}}", to: "a", toTag: "{{version}}" }], "v1.0.0+x", true],
+] as const)("whether the images %j of %s have tags: %s", (images, tag, expected) => {
+  expect(hasTags(images, version(tag))).toBe(expected);
 });
 
 test("applyRules fills both sides of each rule, in order", () => {

@@ -16,6 +16,7 @@ import { type Contents, copyToDestination } from "./destination-copy.ts";
 import { type ImageContent, readImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
+import type { PublicationCheck } from "./publish.ts";
 import { Target, type TargetOptions } from "./target.ts";
 import { type PinnedConnections, TransferSlots } from "./transfer-slots.ts";
 
@@ -41,6 +42,7 @@ export interface CopyContext extends PinnedConnections {
   readonly moveTags: boolean;
   /** Whether a tag that another has set since the plan was made is replaced. */
   readonly overwrite: boolean;
+  readonly mayPublish: PublicationCheck;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -115,8 +117,8 @@ async function copyThrough(
         const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
         const prepare = (signal: AbortSignal): Promise<void> =>
           destination.prepare(signal, [...repositories]);
-        const { moveTags, overwrite } = context;
-        const shared = { contents, downloads, sourceRepositories, moveTags, overwrite };
+        const { moveTags, overwrite, mayPublish } = context;
+        const shared = { contents, downloads, sourceRepositories, moveTags, overwrite, mayPublish };
         return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
       }),
     );

@@ -11,6 +11,7 @@ import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
 import { type Confirmations, confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
 import { type ImageContent, putImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
+import type { PublicationCheck } from "./publish.ts";
 import { imageLine, versionLine } from "./story.ts";
 import type { Target } from "./target.ts";
 import { type ImageResult, publishVersion, untagged } from "./version.ts";
@@ -24,6 +25,7 @@ export interface SharedWork {
   readonly moveTags: boolean;
   /** Whether a tag that another has set meanwhile is replaced. */
   readonly overwrite: boolean;
+  readonly mayPublish: PublicationCheck;
   readonly contents: Contents;
   readonly downloads: Downloads;
   readonly sourceRepositories: SourceRepositories;
@@ -69,7 +71,7 @@ export async function copyToDestination(
         }),
       );
       const published = shared.moveTags
-        ? await publishVersion(results, { overwrite: shared.overwrite, log, signal: target.signal })
+        ? await publishVersion(results, { ...shared, log, signal: target.signal })
         : results.map(untagged);
       log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
       return published;

@@ -24,7 +24,10 @@ export interface FilledDestination extends Namespace {
 }
 
 export interface PublishContext
-  extends Pick<CopyContext, "sourceRepositories" | "attachments" | "overwrite" | "log" | "signal"> {
+  extends Pick<
+    CopyContext,
+    "sourceRepositories" | "attachments" | "overwrite" | "mayPublish" | "log" | "signal"
+  > {
   readonly destinations: readonly FilledDestination[];
 }
 

@@ -17,8 +17,15 @@ export interface ReadyImage {
   readonly untracked: readonly Manifest[];
 }
 
+/**
+ * Asks, right before the first tag of a version moves, why the version must not be published; undefined: it may.
+ * @throws OperationError when nobody knows; then no tag moves either.
+ */
+export type PublicationCheck = (version: string) => Promise<string | undefined>;
+
 /** How tags are set. */
 export interface Tagging {
+  readonly mayPublish: PublicationCheck;
   /** Whether a tag that another has set since the plan was made is replaced; it is told then. */
   readonly overwrite: boolean;
   readonly log: Log;

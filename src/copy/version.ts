@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { CopyOutcome, MovedBytes, MovingTime } from "./outcome.ts";
 import { lookAtTags, type ReadyImage, type Tagging, tagAttachments, tagImages } from "./publish.ts";
@@ -23,6 +24,8 @@ export async function publishVersion(
     const reason = heldBack(failed.step);
     return results.map((result) => outcomeOf(result, "failure" in result ? result.failure : reason));
   }
+  const refusal = await whyNot(results, tagging);
+  if (refusal !== undefined) return results.map((result) => outcomeOf(result, refusal));
   const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
   const images = ready.map((result) => result.ready);
   for (const prepare of [tagAttachments, lookAtTags]) {
@@ -34,6 +37,14 @@ export async function publishVersion(
   }
   const failures = await tagImages(images, tagging);
   return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
+}
+
+/** Why a version that is complete must not be published after all. */
+async function whyNot(results: readonly ImageResult[], { mayPublish }: Tagging): Promise<string | undefined> {
+  const [first] = results;
+  if (first === undefined) return undefined;
+  const reason = await mayPublish(first.step.version).catch(messageOf);
+  return reason === undefined ? undefined : `no tag of this version is moved: ${reason}`;
 }
 
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */

@@ -88,6 +88,38 @@ function checkedPage(
   });
 }
 
+/**
+ * The published release of a tag, as it is right now; undefined where there is none, or only a draft.
+ * https://docs.github.com/en/rest/releases/releases#get-a-release-by-tag-name
+ * @throws OperationError
+ */
+export async function publishedRelease(
+  client: GitHubClient,
+  repository: RepositoryId,
+  tag: string,
+): Promise<Release | undefined> {
+  const operation = `looking up the release ${printable(tag)}`;
+  const data = await readRelease(client, repository, tag).catch((error: unknown) => {
+    const found = githubFailure(client, repository, operation, error);
+    if (found instanceof OperationError && found.status === 404) return undefined;
+    throw found;
+  });
+  if (data === undefined) return undefined;
+  const [release] = checkedPage(client, repository, operation, [data]);
+  if (release !== undefined && release.tag !== tag)
+    throw failure(client, repository, operation, "the answer is about another release", apiUrlAdvice);
+  return release;
+}
+
+async function readRelease(
+  client: GitHubClient,
+  { owner, name }: RepositoryId,
+  tag: string,
+): Promise<unknown> {
+  const response = await client.octokit.rest.repos.getReleaseByTag({ owner, repo: name, tag });
+  return response.data;
+}
+
 const apiUrlAdvice =
   'Check that "github-api-url" is the base URL of the API and that no proxy answers in its place.';
 

@@ -39,6 +39,23 @@ export function isPlaceholder(name: string): name is PlaceholderName {
  * @throws InputError when it holds an unknown placeholder, or what comes out is not a tag.
  */
 export function renderTemplate(template: string, version: Version): string {
+  const tag = filled(template, version);
+  if (isTag(tag)) return tag;
+  const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
+  throw new InputError(
+    `images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`,
+  );
+}
+
+/** Whether the images of a version have tags: a release may have a name that no tag can have. */
+export function hasTags(images: "auto" | readonly ImageRule[], version: Version): boolean {
+  const templates =
+    images === "auto" ? ["{{tag}}"] : images.flatMap(({ fromTag, toTag }) => [fromTag, toTag]);
+  return templates.every((template) => isTag(filled(template, version)));
+}
+
+/** @throws InputError when the template holds an unknown placeholder. */
+function filled(template: string, version: Version): string {
   const values: Readonly<Record<PlaceholderName, string>> = {
     tag: version.tag,
     version: version.number,
@@ -46,16 +63,11 @@ export function renderTemplate(template: string, version: Version): string {
     minor: String(version.minor),
     patch: String(version.patch),
   };
-  const tag = template.replace(placeholderPattern, (whole, inner: string) => {
+  return template.replace(placeholderPattern, (whole, inner: string) => {
     const name = inner.trim();
     if (!isPlaceholder(name)) throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
     return values[name];
   });
-  if (isTag(tag)) return tag;
-  const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
-  throw new InputError(
-    `images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`,
-  );
 }
 
 /**

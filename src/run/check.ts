@@ -93,7 +93,7 @@ async function checkReleases(
   const result = await attempt(
     { place: github.host, subject: `releases of ${name}` },
     async () => {
-      const universe = await versionsOf(github, wanted, inputs.prereleases);
+      const universe = await versionsOf(github, wanted, inputs, context.log);
       const [newest] = select(wanted.selection, universe, name);
       const read = (path: string, tag: string) => readFileAtTag(github, repository, path, tag);
       const catalogue = createCatalogue(inputs.images, repository, read, context.log);

@@ -1,5 +1,6 @@
 import type { SourceRepositories } from "../copy/blob-needs.ts";
 import type { CopyOutcome } from "../copy/outcome.ts";
+import type { PublicationCheck } from "../copy/publish.ts";
 import { publishConfirmed } from "../copy/publish-confirmed.ts";
 import { type PlanDocument, readPlan, writePlan } from "../fan-out/document.ts";
 import { handOut } from "../fan-out/hand-out.ts";
@@ -84,6 +85,7 @@ export async function publishAll(
   plan: Plan,
   { overwrite }: Pick<Inputs, "overwrite">,
   places: Places,
+  mayPublish: PublicationCheck,
   { log, signal }: RunContext,
 ): Promise<readonly CopyOutcome[]> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
@@ -91,6 +93,14 @@ export async function publishAll(
   const { destinations, sources, attachments } = places;
   const sourceRepositories: SourceRepositories = (image) => repositoriesOf(image, sources);
   return log.group("Publish", () =>
-    publishConfirmed(steps, { destinations, sourceRepositories, attachments, overwrite, log, signal }),
+    publishConfirmed(steps, {
+      destinations,
+      sourceRepositories,
+      attachments,
+      overwrite,
+      mayPublish,
+      log,
+      signal,
+    }),
   );
 }

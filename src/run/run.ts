@@ -19,6 +19,7 @@ import {
   openPlaces,
   type Places,
   pruneAll,
+  publicationCheck,
   type RunContext,
   report,
   type StepContext,
@@ -27,6 +28,9 @@ import {
   type Wanted,
 } from "./stages.ts";
 import { resolveSelection } from "./wanted.ts";
+
+/** Where another job sets the tags, that one asks. */
+const publishedElsewhere = (): Promise<undefined> => Promise.resolve(undefined);
 
 type ModeOf<Kind extends Mode["kind"]> = Extract<Mode, { kind: Kind }>;
 
@@ -87,7 +91,15 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
-  const { copies, bytesRead } = dryRun ? nothing : await copyAll(plan, inputs, places, true, context);
+  const { copies, bytesRead } = dryRun
+    ? nothing
+    : await copyAll(
+        plan,
+        inputs,
+        places,
+        { moveTags: true, mayPublish: publicationCheck(wanted, inputs, context) },
+        context,
+      );
   const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
   return report({ plan, dryRun, estimate, copies, prunes, bytesRead, startedAt }, places, inputs, context);
 }
@@ -138,7 +150,9 @@ async function copyShare(mode: ModeOf<"copy">, inputs: Inputs, context: RunConte
   const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context);
   const plan = await planShare(document, mode.share, inputs, places, context);
   await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
-  const copied = dryRun ? nothing : await copyAll(plan, inputs, places, false, context);
+  const copied = dryRun
+    ? nothing
+    : await copyAll(plan, inputs, places, { moveTags: false, mayPublish: publishedElsewhere }, context);
   return report({ plan, dryRun, job: "copy", ...copied, prunes: [], startedAt }, places, inputs, context);
 }
 
@@ -161,7 +175,9 @@ async function publish(
   const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
   const plan = bindPlan(document, now);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
-  const copies = dryRun ? [] : await publishAll(plan, inputs, places, context);
+  const copies = dryRun
+    ? []
+    : await publishAll(plan, inputs, places, publicationCheck(wanted, inputs, context), context);
   const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
   const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;
   return report(result, places, inputs, context);

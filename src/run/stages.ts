@@ -4,12 +4,13 @@ import type { Clock } from "../clock.ts";
 import { copy } from "../copy/copy.ts";
 import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
 import { prune } from "../copy/prune.ts";
+import type { PublicationCheck } from "../copy/publish.ts";
 import { keylessHubCredentials } from "../destinations/docker-hub/docker-hub-identity.ts";
 import { createTencentCloud } from "../destinations/tencent/tencent-cloud.ts";
 import { createGitHubClient, type GitHubClient } from "../github/client.ts";
 import { followingFetch, retryingFetch } from "../github/fetch.ts";
 import { createIdTokens } from "../github/id-token.ts";
-import { listReleases, readFileAtTag } from "../github/releases.ts";
+import { listReleases, publishedRelease, readFileAtTag } from "../github/releases.ts";
 import { createCatalogue } from "../harbor/catalogue.ts";
 import { retrying } from "../http/retry.ts";
 import { type NetworkTransport, userAgent } from "../http/transport.ts";
@@ -19,8 +20,9 @@ import { AttachmentFinder } from "../inventory/attachments.ts";
 import { platformFilter } from "../inventory/platforms.ts";
 import { takeSnapshot } from "../inventory/snapshot.ts";
 import type { SourceOptions } from "../inventory/sources.ts";
-import type { Log } from "../log/log.ts";
+import { type Log, printable } from "../log/log.ts";
 import { dockerConfiguration } from "../oci/docker-config.ts";
+import { hasTags } from "../plan/component.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
 import { select } from "../plan/selection.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
@@ -180,7 +182,7 @@ async function lookAround(
   const { repository } = wanted;
   const name = `${repository.owner}/${repository.name}`;
   const github = githubClient(inputs, context);
-  const universe = await versionsOf(github, wanted, inputs.prereleases);
+  const universe = await versionsOf(github, wanted, inputs, log);
   const versions = only(select(wanted.selection, universe, name));
   log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
   const readAtTag = (path: string, tag: string): Promise<string | undefined> =>
@@ -203,19 +205,46 @@ export function searchOptions({ sources, attachments }: Places, inputs: Inputs, 
   return { sources, wantsPlatform: platformFilter(inputs.platforms), attachments, log };
 }
 
-/** All versions that count: releases with a version as tag, prereleases only by choice. */
+/**
+ * All versions that count: releases with a version as tag, prereleases only by choice. One whose images could have no tag,
+ * such as `v1.0.0+x`, is passed over unless it was asked for by name: no registry can hold it.
+ */
 export async function versionsOf(
   github: GitHubClient,
-  { repository, eventRelease }: Wanted,
-  prereleases: boolean,
+  { repository, eventRelease, selection }: Wanted,
+  { prereleases, images }: Pick<Inputs, "prereleases" | "images">,
+  log: Log,
 ): Promise<readonly Version[]> {
   const listed = await listReleases(github, repository);
-  // The event of a release can be ahead of the list.
-  const unlisted =
-    eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag) ? [] : [eventRelease];
-  return [...unlisted, ...listed]
+  // The event of a release can be ahead of the list. It can also be of one that was withdrawn since.
+  const isListed = eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag);
+  const unlisted = isListed ? undefined : await publishedRelease(github, repository, eventRelease.tag);
+  const versions = [...(unlisted === undefined ? [] : [unlisted]), ...listed]
     .flatMap((release) => versionOf(release) ?? [])
     .filter((version) => prereleases || !version.prerelease);
+  const named = selection.kind === "tags" ? selection.tags : [];
+  const without = versions.filter((version) => !named.includes(version.tag) && !hasTags(images, version));
+  for (const { tag } of without) log.info(`${printable(tag)} is passed over: no image can have such a tag`);
+  return versions.filter((version) => !without.includes(version));
+}
+
+/**
+ * Asks GitHub, right before tags move, whether a version is still what the plan took it for.
+ * @returns asks of a version's tag why it must not be published; undefined: it may. What it throws means that nobody knows.
+ */
+export function publicationCheck(
+  { repository }: Pick<Wanted, "repository">,
+  inputs: Inputs,
+  context: RunContext,
+): PublicationCheck {
+  const github = githubClient(inputs, context);
+  return async (tag) => {
+    const release = await publishedRelease(github, repository, tag);
+    if (release === undefined)
+      return `the release ${printable(tag)} was withdrawn: GitHub has none of that tag any more`;
+    if (!release.prerelease || inputs.prereleases) return undefined;
+    return `the release ${printable(tag)} was made a prerelease, and the input "prereleases" is false`;
+  };
 }
 
 /** Prints the plan. */
@@ -227,13 +256,12 @@ export function showPlan(plan: Plan, title: string, { log }: RunContext): Promis
 
 /**
  * Copies what is planned to all destinations at once, each version published when it is complete.
- * @param moveTags false: publishing is another job's.
  */
 export async function copyAll(
   plan: Plan,
   inputs: Inputs,
   { destinations, sources, attachments }: Places,
-  moveTags: boolean,
+  publishing: { readonly moveTags: boolean; readonly mayPublish: PublicationCheck },
   { clock, log, signal }: RunContext,
 ): Promise<{ copies: readonly CopyOutcome[]; bytesRead: number }> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
@@ -251,7 +279,7 @@ export async function copyAll(
       attachments,
       temporaryFolder: inputs.runner.temporaryFolder,
       spoolLimit: inputs.spoolLimit,
-      moveTags,
+      ...publishing,
       overwrite: inputs.overwrite,
       downloadConnections: inputs.downloadConnections,
       uploadConnections: inputs.uploadConnections,
