@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Destination } from "../destinations/destination.ts";
 import type { DestinationInput } from "../destinations/destination-input.ts";
 import { createDestination } from "../destinations/select.ts";
+import { tcrLoginHost } from "../destinations/tencent/tcr-login-host.ts";
 import { tcrSource } from "../destinations/tencent/tcr-source.ts";
 import type { TencentCloud } from "../destinations/tencent/tencent-cloud.ts";
 import { InputError } from "../errors.ts";
@@ -10,7 +11,7 @@ import type { Inputs } from "../inputs/inputs.ts";
 import type { StockedDestination } from "../inventory/destinations.ts";
 import type { Source } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
-import type { Credentials } from "../oci/credentials.ts";
+import type { Credentials, Login } from "../oci/credentials.ts";
 import { printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
@@ -37,6 +38,26 @@ export interface OpenDestination extends StockedDestination {
   readonly client: Registry;
 }
 
+/** The login of the `tcr-` inputs for a registry; undefined where it is not for that one. */
+export type TcrLogins = (registry: string) => Login | undefined;
+
+/**
+ * For which registry the login of the `tcr-` inputs is.
+ * @param named every line of the inputs, where `inputs` has those of one job.
+ * @throws InputError when nothing tells which host it is for.
+ */
+export async function tcrLoginsByHost(
+  inputs: Pick<Inputs, "tcrLogin" | "sources">,
+  named: readonly DestinationInput[],
+  dockerConfiguration: (registry: string) => Credentials,
+  { tencentCloud }: Pick<RegistryContext, "tencentCloud">,
+): Promise<TcrLogins> {
+  const { tcrLogin, sources } = inputs;
+  if (tcrLogin === undefined) return () => undefined;
+  const host = await tcrLoginHost({ destinations: named, sources, dockerConfiguration, tencentCloud });
+  return (registry) => (registry === host ? tcrLogin : undefined);
+}
+
 /**
  * The destinations of a run. Sends nothing.
  * @throws InputError that lists all lines that cannot be used.
@@ -44,6 +65,7 @@ export interface OpenDestination extends StockedDestination {
 export async function openDestinations(
   inputs: Inputs,
   fromDocker: (registry: string) => Credentials,
+  tcrLogins: TcrLogins,
   context: RegistryContext,
 ): Promise<readonly OpenDestination[]> {
   const openRegistry = (input: DestinationInput, credentials: Credentials): Registry =>
@@ -52,7 +74,8 @@ export async function openDestinations(
   const opened: OpenDestination[] = [];
   for (const input of inputs.destinations) {
     try {
-      const destination = await createDestination(input, inputs, {
+      const logins = { ...inputs, tcrLogin: tcrLogins(input.registry) };
+      const destination = await createDestination(input, logins, {
         ...context,
         dockerConfiguration: fromDocker,
         openRegistry,
@@ -91,16 +114,24 @@ function openDestination(
 
 /** The sources of a run, one client for each registry among them. */
 export function openSources(
-  inputs: Pick<Inputs, "sources" | "dockerHubLogin" | "tcrLogin" | "destinations">,
+  inputs: Pick<Inputs, "sources" | "dockerHubLogin">,
   destinations: readonly OpenDestination[],
   dockerConfiguration: (registry: string) => Credentials,
+  tcrLogins: TcrLogins,
   context: RegistryContext,
 ): readonly OpenSource[] {
   const clients = new Map<string, Registry>();
   const repositories = new Map<string, Repository>();
   return inputs.sources.map((namespace) => {
     const { registry } = namespace;
-    const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
+    const credentials = sourceCredentials(
+      registry,
+      inputs,
+      destinations,
+      dockerConfiguration,
+      tcrLogins,
+      context,
+    );
     const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
     const client =
       clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
@@ -138,9 +169,10 @@ export function repositoriesOf(
 /** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
 function sourceCredentials(
   registry: string,
-  inputs: Pick<Inputs, "dockerHubLogin" | "tcrLogin" | "destinations">,
+  inputs: Pick<Inputs, "dockerHubLogin">,
   destinations: readonly OpenDestination[],
   dockerConfiguration: (registry: string) => Credentials,
+  tcrLogins: TcrLogins,
   context: RegistryContext,
 ): Credentials {
   const destination = destinations.find((candidate) => candidate.registry === registry);
@@ -148,7 +180,7 @@ function sourceCredentials(
   const { dockerHubLogin } = inputs;
   if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
   if (registry === "docker.io" && context.keylessHub !== undefined) return context.keylessHub;
-  return tcrSource(registry, inputs, dockerConfiguration(registry), context);
+  return tcrSource(registry, tcrLogins(registry), dockerConfiguration(registry), context);
 }
 
 function openClient(

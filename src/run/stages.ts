@@ -42,6 +42,7 @@ import {
   openSources,
   type RegistryContext,
   repositoriesOf,
+  tcrLoginsByHost,
 } from "./registries.ts";
 import type { Resolution } from "./wanted.ts";
 
@@ -79,17 +80,23 @@ export interface Places {
 
 /**
  * Makes the clients of all registries.
+ * @param named every destination that the inputs name, where `inputs` has those of one job.
  * @throws InputError that lists all destinations that cannot be used.
  */
-export async function openPlaces(inputs: Inputs, context: RunContext): Promise<Places> {
+export async function openPlaces(
+  inputs: Inputs,
+  context: RunContext,
+  named: Inputs["destinations"] = inputs.destinations,
+): Promise<Places> {
   const { log, network, signal } = context;
   const registries = registryContext(inputs, context);
   const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
-  const opened = await openDestinations(inputs, logins, registries);
+  const tcrLogins = await tcrLoginsByHost(inputs, named, logins, registries);
+  const opened = await openDestinations(inputs, logins, tcrLogins, registries);
   const access = { ...registries, network, github: githubClient(inputs, context) };
   const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
   const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
-  const sources = openSources(inputs, destinations, logins, registries);
+  const sources = openSources(inputs, destinations, logins, tcrLogins, registries);
   // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
   for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
