@@ -54,7 +54,8 @@ export async function createDestination(
     case "tcr": {
       const { tcrLogin: login } = logins;
       const api = context.tencentCloud(input.api ?? mainlandApi);
-      if (api !== undefined) return createTcrDestination({ input, api, login, clock, log });
+      if (api !== undefined)
+        return createTcrDestination({ input, api, login, dockerCredentials, clock, log });
       return tcrWithoutApi(input, tcrCredentials(logins, dockerCredentials), clock, log);
     }
     case "tcr-personal": {
