@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { InputError } from "../../src/errors.ts";
 import type { Credential } from "../../src/oci/credentials.ts";
-import { dockerConfiguration, type RunHelper } from "../../src/oci/docker-config.ts";
+import { credentialHelpers, dockerConfiguration, type RunHelper } from "../../src/oci/docker-config.ts";
 
 let folder: string;
 
@@ -26,7 +26,7 @@ async function writeConfig(config: unknown): Promise<void> {
 async function loginOf(
   registry: string,
   config: unknown,
-  helper?: RunHelper,
+  helper: RunHelper = credentialHelpers(process.env),
 ): Promise<Credential | undefined> {
   await writeConfig(config);
   return dockerConfiguration(folder, helper)(registry)();
@@ -113,7 +113,7 @@ describe("auths", () => {
 
 describe("the file", () => {
   test("that is not there is no mistake: everything is anonymous", async () => {
-    const configuration = dockerConfiguration(join(folder, "nowhere"));
+    const configuration = dockerConfiguration(join(folder, "nowhere"), askedHelper);
     expect(await configuration("ghcr.io")()).toBeUndefined();
   });
 
@@ -140,12 +140,14 @@ describe("the file", () => {
 
   test("that cannot be read is a failure, not an anonymous login", async () => {
     await mkdir(join(folder, "config.json"));
-    expect(await failureOf(dockerConfiguration(folder)("ghcr.io")())).toContain("cannot be read");
+    expect(await failureOf(dockerConfiguration(folder, askedHelper)("ghcr.io")())).toContain(
+      "cannot be read",
+    );
   });
 
   test("is read once", async () => {
     await writeConfig({ auths: { "ghcr.io": { auth: encoded("bot:secret") } } });
-    const configuration = dockerConfiguration(folder);
+    const configuration = dockerConfiguration(folder, askedHelper);
     await configuration("ghcr.io")();
     await rm(join(folder, "config.json"));
     expect(await configuration("ghcr.io")()).toMatchObject({ username: "bot" });
@@ -234,6 +236,29 @@ describe("a credential helper", () => {
     expect(await ask(script)).toMatchObject({ username: "bot", password: "secret" });
     expect(await readFile(join(folder, "arguments"), "utf8")).toBe("get\n");
     expect(await readFile(join(folder, "input"), "utf8")).toBe("ghcr.io");
+  });
+
+  test("gets the variables that it needs, and no secret of others", async () => {
+    vi.stubEnv("DOCKER_CONFIG", "/docker");
+    for (const name of [
+      "TENCENTCLOUD_SECRET_KEY",
+      "GITHUB_TOKEN",
+      "INPUT_TCR-PASSWORD",
+      "AWS_SECRET_ACCESS_KEY",
+    ])
+      vi.stubEnv(name, "secret-of-others");
+    await ask(`/usr/bin/env > '${folder}/environment'; echo '{"Username":"bot","Secret":"secret"}'`);
+    const environment = await readFile(join(folder, "environment"), "utf8");
+    expect(environment).toMatch(/^PATH=/m);
+    expect(environment).toMatch(/^DOCKER_CONFIG=\/docker$/m);
+    expect(environment).not.toContain("secret-of-others");
+  });
+
+  test("that is not installed leaves no timer behind", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const before = timers();
+    await failureOf(loginOf("ghcr.io", { credsStore: "nowhere-to-be-found" }));
+    expect(timers()).toBeLessThanOrEqual(before);
   });
 
   test("that names the user <token> gives an identity token", async () => {

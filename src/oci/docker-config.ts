@@ -6,6 +6,7 @@ import { InputError, messageOf } from "../errors.ts";
 import { BodyError, parseJson } from "../http/http.ts";
 import { printable } from "../log/log.ts";
 import type { Credential, Credentials } from "./credentials.ts";
+import { type Environment, helperEnvironment } from "./helper-environment.ts";
 import { canonicalRegistry } from "./reference.ts";
 
 const entrySchema = v.object({
@@ -47,10 +48,7 @@ export type RunHelper = (helper: string, serverUrl: string) => Promise<Credentia
  * @returns the credentials of a registry by its canonical name.
  * @throws InputError (from the returned credentials) when the file is there and cannot be used.
  */
-export function dockerConfiguration(
-  folder: string,
-  runHelper: RunHelper = runCredentialHelper,
-): (registry: string) => Credentials {
+export function dockerConfiguration(folder: string, runHelper: RunHelper): (registry: string) => Credentials {
   const path = join(folder, "config.json");
   let loading: Promise<DockerConfig> | undefined;
   return (registry) => async () => {
@@ -117,14 +115,23 @@ function credentialOf(entry: v.InferOutput<typeof entrySchema>): Credential | un
   return { username, password, identityToken };
 }
 
+/** Runs credential helpers as programs, each with what it needs of these variables and no secret of others. */
+export function credentialHelpers(environment: Environment): RunHelper {
+  return (helper, serverUrl) => runCredentialHelper(helper, serverUrl, environment);
+}
+
 /** Runs `docker-credential-<helper> get`. The server goes in by standard input, never on a command line. */
-async function runCredentialHelper(helper: string, serverUrl: string): Promise<Credential | undefined> {
+async function runCredentialHelper(
+  helper: string,
+  serverUrl: string,
+  environment: Environment,
+): Promise<Credential | undefined> {
   if (!helperName.test(helper))
     throw new InputError(
       `The Docker configuration names a credential helper "${printable(helper)}" that cannot be one.`,
     );
   const program = `docker-credential-${helper}`;
-  const { code, output } = await runProgram(program, serverUrl);
+  const { code, output } = await runProgram(program, serverUrl, helperEnvironment(helper, environment));
   if (code !== 0) {
     if (notFoundText.test(output)) return undefined;
     throw new InputError(
@@ -142,21 +149,31 @@ async function runCredentialHelper(helper: string, serverUrl: string): Promise<C
   }
 }
 
-function runProgram(program: string, input: string): Promise<{ code: number | null; output: string }> {
+function runProgram(
+  program: string,
+  input: string,
+  env: Environment,
+): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], timeout: helperTimeout });
+    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], env });
+    // Not the option `timeout`: its timer outlives a program that cannot be started, and keeps this process alive.
+    const timer = setTimeout(() => child.kill(), helperTimeout);
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
-    child.on("error", (error) =>
+    child.on("error", (error) => {
+      clearTimeout(timer);
       reject(
         new InputError(
           `The credential helper ${program} cannot be run: ${messageOf(error)}. Install it in an earlier step.`,
         ),
-      ),
-    );
-    child.on("close", (code) => resolve({ code, output }));
+      );
+    });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code, output });
+    });
     // A helper that ends without reading its input is judged by its exit status, not by the broken pipe.
     child.stdin.on("error", () => undefined).end(input);
   });

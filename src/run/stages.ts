@@ -20,7 +20,7 @@ import { platformFilter } from "../inventory/platforms.ts";
 import { takeSnapshot } from "../inventory/snapshot.ts";
 import type { SourceOptions } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
-import { dockerConfiguration } from "../oci/docker-config.ts";
+import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
 import { select } from "../plan/selection.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
@@ -90,7 +90,8 @@ export async function openPlaces(
 ): Promise<Places> {
   const { log, network, signal } = context;
   const registries = registryContext(inputs, context);
-  const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
+  const { dockerConfigFolder, helperEnvironment } = inputs.runner;
+  const logins = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment));
   const tcrLogins = await tcrLoginsByHost(inputs, named, logins, registries);
   const opened = await openDestinations(inputs, logins, tcrLogins, registries);
   const access = { ...registries, network, github: githubClient(inputs, context) };
