@@ -117,19 +117,23 @@ describe("the file", () => {
     expect(await configuration("ghcr.io")()).toBeUndefined();
   });
 
-  test.each(["{}", '{"auths":{},"HttpHeaders":{"User-Agent":"x"},"currentContext":"y"}'])(
-    "%s has no login",
-    async (text) => {
-      expect(await loginOf("ghcr.io", text)).toBeUndefined();
-    },
-  );
+  test.each([
+    "",
+    " \n",
+    '{"auths":null,"credHelpers":null,"credsStore":null}',
+    '{"auths":{"ghcr.io":null}}',
+    "{}",
+    '{"auths":{},"HttpHeaders":{"User-Agent":"x"},"currentContext":"y"}',
+  ])("%s has no login", async (text) => {
+    expect(await loginOf("ghcr.io", text)).toBeUndefined();
+  });
 
   test.each([
     ["cut off", '{"auths":{"ghcr.io":{"auth":"c2VjcmV0'],
     ["no JSON", "secret-password"],
     ["a login that is text", '{"auths":{"ghcr.io":"secret-password"}}'],
     ["a password that is a list", '{"auths":{"ghcr.io":{"password":["secret-password"]}}}'],
-    ["a key for a value", '{"auths":{"secret-password":1}}'],
+    ["a helper that is a list", '{"credHelpers":{"ghcr.io":["secret-password"]}}'],
     ["a text", '"secret-password"'],
   ])("that is malformed (%s) is named, and never quoted", async (_name, text) => {
     const message = await failureOf(loginOf("ghcr.io", text));
@@ -151,6 +155,65 @@ describe("the file", () => {
     await configuration("ghcr.io")();
     await rm(join(folder, "config.json"));
     expect(await configuration("ghcr.io")()).toMatchObject({ username: "bot" });
+  });
+});
+
+describe("a broken entry", () => {
+  const good = { auth: encoded("bot:secret") };
+
+  test.each([
+    ["null", { auths: { "other.example": null, "ghcr.io": good } }],
+    ["a text", { auths: { "other.example": "secret-password", "ghcr.io": good } }],
+    ["a number under what is no host", { auths: { "secret-password": 1, "ghcr.io": good } }],
+    ["a password that is a list", { auths: { "other.example": { password: [] }, "ghcr.io": good } }],
+    ["a helper that is null", { credHelpers: { "other.example": null }, auths: { "ghcr.io": good } }],
+    ["a helper that is a number", { credHelpers: { "other.example": 1 }, auths: { "ghcr.io": good } }],
+  ])("(%s) concerns its own registry only", async (_what, config) => {
+    expect(await loginOf("ghcr.io", config)).toMatchObject({ username: "bot", password: "secret" });
+  });
+
+  test("is named by its key, with the registry to log in to", async () => {
+    const config = {
+      auths: { "https://ghcr.io": { auth: 1, password: "secret-password" }, "other.example": good },
+    };
+    const message = await failureOf(loginOf("ghcr.io", config));
+    expect(message).toMatch(
+      /for ghcr\.io: what is below https:\/\/ghcr\.io is no login.*docker login ghcr\.io/,
+    );
+    expect(message).not.toContain("secret");
+  });
+});
+
+describe("a key with a path", () => {
+  const login = (name: string) => ({ auth: encoded(`${name}:secret`) });
+
+  test.each([
+    ["ns", ["r.example/other", "r.example/ns"], "r.example/ns"],
+    ["ns", ["r.example/ns", "r.example"], "r.example/ns"],
+    ["ns", ["r.example", "r.example/ns"], "r.example/ns"],
+    ["ns", ["r.example", "r.example/other"], "r.example"],
+    ["ns/team", ["r.example/ns", "r.example/ns/team", "r.example"], "r.example/ns/team"],
+    ["ns/team", ["r.example/ns", "r.example"], "r.example/ns"],
+    ["ns", ["r.example/ns/"], "r.example/ns/"],
+    ["ns", ["r.example/v1/"], "r.example/v1/"],
+    ["ns", ["https://r.example/v1/", "r.example/ns"], "r.example/ns"],
+  ])("of %s, among %j, is %s: the longest that leads there", async (namespace, keys, expected) => {
+    const auths = Object.fromEntries(keys.map((key) => [key, { username: key, password: "secret" }]));
+    await writeConfig({ auths });
+    const found = await dockerConfiguration(folder, askedHelper)("r.example", namespace)();
+    expect(found?.username).toBe(expected);
+  });
+
+  test.each([
+    ["ns", "r.example/other"],
+    ["ns", "r.example/n"],
+    ["ns", "r.example/ns2"],
+    ["ns", "r.example/ns/deeper"],
+    ["ns", "evil.example/r.example/ns"],
+    [undefined, "r.example/ns"],
+  ])("is not for %s where it is %s", async (namespace, key) => {
+    await writeConfig({ auths: { [key]: login("bot") } });
+    expect(await dockerConfiguration(folder, askedHelper)("r.example", namespace)()).toBeUndefined();
   });
 });
 

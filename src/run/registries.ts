@@ -12,7 +12,8 @@ import type { StockedDestination } from "../inventory/destinations.ts";
 import type { Source } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import type { Credentials, Login } from "../oci/credentials.ts";
-import { printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
+import type { DockerLogins } from "../oci/docker-config.ts";
+import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -49,7 +50,7 @@ export type TcrLogins = (registry: string) => Login | undefined;
 export async function tcrLoginsByHost(
   inputs: Pick<Inputs, "tcrLogin" | "sources">,
   named: readonly DestinationInput[],
-  dockerConfiguration: (registry: string) => Credentials,
+  dockerConfiguration: DockerLogins,
   { tencentCloud }: Pick<RegistryContext, "tencentCloud">,
 ): Promise<TcrLogins> {
   const { tcrLogin, sources } = inputs;
@@ -64,7 +65,7 @@ export async function tcrLoginsByHost(
  */
 export async function openDestinations(
   inputs: Inputs,
-  fromDocker: (registry: string) => Credentials,
+  fromDocker: DockerLogins,
   tcrLogins: TcrLogins,
   context: RegistryContext,
 ): Promise<readonly OpenDestination[]> {
@@ -112,11 +113,11 @@ function openDestination(
   return { ...stocked, destination, client };
 }
 
-/** The sources of a run, one client for each registry among them. */
+/** The sources of a run, a client for each: namespaces of one registry may have logins of their own. */
 export function openSources(
-  inputs: Pick<Inputs, "sources" | "dockerHubLogin">,
+  inputs: Pick<Inputs, "sources" | "dockerHubLogin" | "destinations">,
   destinations: readonly OpenDestination[],
-  dockerConfiguration: (registry: string) => Credentials,
+  dockerConfiguration: DockerLogins,
   tcrLogins: TcrLogins,
   context: RegistryContext,
 ): readonly OpenSource[] {
@@ -124,8 +125,9 @@ export function openSources(
   const repositories = new Map<string, Repository>();
   return inputs.sources.map((namespace) => {
     const { registry } = namespace;
+    const place = printNamespace(namespace);
     const credentials = sourceCredentials(
-      registry,
+      namespace,
       inputs,
       destinations,
       dockerConfiguration,
@@ -134,14 +136,14 @@ export function openSources(
     );
     const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
     const client =
-      clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
-    clients.set(registry, client);
+      clients.get(place) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
+    clients.set(place, client);
     return {
       ...namespace,
       client,
       repository: (name) => {
-        const known = repositories.get(`${registry}/${name}`) ?? new Repository(client, name);
-        repositories.set(`${registry}/${name}`, known);
+        const known = repositories.get(`${place} ${name}`) ?? new Repository(client, name);
+        repositories.set(`${place} ${name}`, known);
         return known;
       },
     };
@@ -168,19 +170,22 @@ export function repositoriesOf(
 
 /** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
 function sourceCredentials(
-  registry: string,
-  inputs: Pick<Inputs, "dockerHubLogin">,
+  { registry, path }: Namespace,
+  inputs: Pick<Inputs, "dockerHubLogin" | "destinations">,
   destinations: readonly OpenDestination[],
-  dockerConfiguration: (registry: string) => Credentials,
+  dockerConfiguration: DockerLogins,
   tcrLogins: TcrLogins,
   context: RegistryContext,
 ): Credentials {
   const destination = destinations.find((candidate) => candidate.registry === registry);
+  const line = inputs.destinations.find((candidate) => candidate.registry === registry);
+  // The Docker configuration may have another login for another namespace of the same registry.
+  if (line?.type === "registry") return dockerConfiguration(registry, path);
   if (destination !== undefined) return destination.destination.credentials;
   const { dockerHubLogin } = inputs;
   if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
   if (registry === "docker.io" && context.keylessHub !== undefined) return context.keylessHub;
-  return tcrSource(registry, tcrLogins(registry), dockerConfiguration(registry), context);
+  return tcrSource(registry, tcrLogins(registry), dockerConfiguration(registry, path), context);
 }
 
 function openClient(

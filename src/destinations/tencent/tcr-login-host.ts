@@ -1,5 +1,6 @@
 import { InputError } from "../../errors.ts";
 import type { Credentials } from "../../oci/credentials.ts";
+import type { DockerLogins } from "../../oci/docker-config.ts";
 import type { Namespace } from "../../oci/reference.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { mainlandApi } from "./tcr.ts";
@@ -11,7 +12,7 @@ export interface TcrPlaces {
   /** Every line of the inputs, also those that another job has: a password stays with one host in all jobs. */
   readonly destinations: readonly DestinationInput[];
   readonly sources: readonly Namespace[];
-  readonly dockerConfiguration: (registry: string) => Credentials;
+  readonly dockerConfiguration: DockerLogins;
   readonly tencentCloud: TencentCloud;
 }
 
@@ -30,7 +31,8 @@ export async function tcrLoginHost(places: TcrPlaces): Promise<string | undefine
   const all = [...new Set([...written, ...read])];
   if (all.length < 2) return all[0];
   const open = new Set<string>();
-  for (const host of all) if (!(await hasLogin(dockerConfiguration(host)))) open.add(host);
+  for (const { registry, path } of [...lines, ...sources.filter((source) => isTcrHost(source.registry))])
+    if (!(await hasLogin(dockerConfiguration(registry, path)))) open.add(registry);
   const openLines = lines.filter(({ registry }) => open.has(registry));
   const candidates = new Set(openLines.map(({ registry }) => registry));
   if (candidates.size === 0) for (const host of read) if (open.has(host)) candidates.add(host);
