@@ -78,7 +78,14 @@ describe("a TCR destination at the sandbox", () => {
       url: new URL(tcr.api.origin),
       keys: fixedKey(key),
     });
-    const destination = createTcrDestination({ input, api, login: undefined, clock: systemClock, log });
+    const destination = createTcrDestination({
+      input,
+      api,
+      login: undefined,
+      dockerCredentials: anonymous,
+      clock: systemClock,
+      log,
+    });
     return { tcr, destination };
   }
 

@@ -25,10 +25,9 @@ const belongs: Table = {
   [given.sessionToken.name]: ["TCR API"],
   [given.tcrUser.name]: ["TCR token server"],
   [given.tcrPassword.name]: ["TCR token server"],
-  // The variables of the job are there for every program of it.
-  [given.variableId.name]: ["TCR API", "credential helper"],
-  [given.variableKey.name]: ["credential helper"],
-  [given.variableToken.name]: ["TCR API", "credential helper"],
+  [given.variableId.name]: ["TCR API"],
+  [given.variableKey.name]: [],
+  [given.variableToken.name]: ["TCR API"],
   [given.sourceKey.name]: ["source token server"],
   [given.helperUser.name]: ["Basic registry"],
   [given.helperPassword.name]: ["Basic registry"],
@@ -141,8 +140,8 @@ describe.concurrent("secrets in a run with a bad Docker configuration", () => {
   const login = Buffer.from(`someone:${given.stranger.value}`).toString("base64");
   it.each<[what: string, text: string]>([
     ["cut off", `{"auths":{"registry.example":{"auth":"${login}","password":"${given.stranger.mark}`],
-    ["of another form", `{"auths":{"registry.example":"${given.stranger.mark}"}}`],
-    ["with numbers for texts", `{"auths":{"registry.example":{"auth":["${login}"]}}}`],
+    ["of another form", `{"auths":"${given.stranger.mark}"}`],
+    ["with numbers for texts", `{"auths":{},"credsStore":["${login}"]}`],
     [
       "with a credential helper that cannot be one",
       `{"credsStore":"../x","auths":{"registry.example":{"auth":"${login}"}}}`,

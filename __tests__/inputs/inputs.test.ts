@@ -67,7 +67,11 @@ describe("defaults", () => {
       githubApiUrl: new URL("https://api.github.com"),
       idTokenRequest: undefined,
       event: { name: "", path: undefined, repository: undefined, refName: undefined, refType: undefined },
-      runner: { temporaryFolder: tmpdir(), dockerConfigFolder: join(homedir(), ".docker") },
+      runner: {
+        temporaryFolder: tmpdir(),
+        dockerConfigFolder: join(homedir(), ".docker"),
+        helperEnvironment: {},
+      },
     });
   });
 
@@ -267,7 +271,11 @@ test("the runner's variables become the event and the folders", () => {
     refType: "tag",
   });
   expect(inputs.githubApiUrl.href).toBe("https://ghe.example/api/v3");
-  expect(inputs.runner).toEqual({ temporaryFolder: "/runner/temp", dockerConfigFolder: "/home/me/.docker" });
+  expect(inputs.runner).toEqual({
+    temporaryFolder: "/runner/temp",
+    dockerConfigFolder: "/home/me/.docker",
+    helperEnvironment: { HOME: "/home/me" },
+  });
   expect(load({}, { DOCKER_CONFIG: "/cfg", HOME: "/home/me" }).runner.dockerConfigFolder).toBe("/cfg");
 });
 

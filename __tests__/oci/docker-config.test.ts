@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { InputError } from "../../src/errors.ts";
 import type { Credential } from "../../src/oci/credentials.ts";
-import { dockerConfiguration, type RunHelper } from "../../src/oci/docker-config.ts";
+import { credentialHelpers, dockerConfiguration, type RunHelper } from "../../src/oci/docker-config.ts";
 
 let folder: string;
 
@@ -26,7 +26,7 @@ async function writeConfig(config: unknown): Promise<void> {
 async function loginOf(
   registry: string,
   config: unknown,
-  helper?: RunHelper,
+  helper: RunHelper = credentialHelpers(process.env),
 ): Promise<Credential | undefined> {
   await writeConfig(config);
   return dockerConfiguration(folder, helper)(registry)();
@@ -113,23 +113,27 @@ describe("auths", () => {
 
 describe("the file", () => {
   test("that is not there is no mistake: everything is anonymous", async () => {
-    const configuration = dockerConfiguration(join(folder, "nowhere"));
+    const configuration = dockerConfiguration(join(folder, "nowhere"), askedHelper);
     expect(await configuration("ghcr.io")()).toBeUndefined();
   });
 
-  test.each(["{}", '{"auths":{},"HttpHeaders":{"User-Agent":"x"},"currentContext":"y"}'])(
-    "%s has no login",
-    async (text) => {
-      expect(await loginOf("ghcr.io", text)).toBeUndefined();
-    },
-  );
+  test.each([
+    "",
+    " \n",
+    '{"auths":null,"credHelpers":null,"credsStore":null}',
+    '{"auths":{"ghcr.io":null}}',
+    "{}",
+    '{"auths":{},"HttpHeaders":{"User-Agent":"x"},"currentContext":"y"}',
+  ])("%s has no login", async (text) => {
+    expect(await loginOf("ghcr.io", text)).toBeUndefined();
+  });
 
   test.each([
     ["cut off", '{"auths":{"ghcr.io":{"auth":"c2VjcmV0'],
     ["no JSON", "secret-password"],
     ["a login that is text", '{"auths":{"ghcr.io":"secret-password"}}'],
     ["a password that is a list", '{"auths":{"ghcr.io":{"password":["secret-password"]}}}'],
-    ["a key for a value", '{"auths":{"secret-password":1}}'],
+    ["a helper that is a list", '{"credHelpers":{"ghcr.io":["secret-password"]}}'],
     ["a text", '"secret-password"'],
   ])("that is malformed (%s) is named, and never quoted", async (_name, text) => {
     const message = await failureOf(loginOf("ghcr.io", text));
@@ -140,15 +144,76 @@ describe("the file", () => {
 
   test("that cannot be read is a failure, not an anonymous login", async () => {
     await mkdir(join(folder, "config.json"));
-    expect(await failureOf(dockerConfiguration(folder)("ghcr.io")())).toContain("cannot be read");
+    expect(await failureOf(dockerConfiguration(folder, askedHelper)("ghcr.io")())).toContain(
+      "cannot be read",
+    );
   });
 
   test("is read once", async () => {
     await writeConfig({ auths: { "ghcr.io": { auth: encoded("bot:secret") } } });
-    const configuration = dockerConfiguration(folder);
+    const configuration = dockerConfiguration(folder, askedHelper);
     await configuration("ghcr.io")();
     await rm(join(folder, "config.json"));
     expect(await configuration("ghcr.io")()).toMatchObject({ username: "bot" });
+  });
+});
+
+describe("a broken entry", () => {
+  const good = { auth: encoded("bot:secret") };
+
+  test.each([
+    ["null", { auths: { "other.example": null, "ghcr.io": good } }],
+    ["a text", { auths: { "other.example": "secret-password", "ghcr.io": good } }],
+    ["a number under what is no host", { auths: { "secret-password": 1, "ghcr.io": good } }],
+    ["a password that is a list", { auths: { "other.example": { password: [] }, "ghcr.io": good } }],
+    ["a helper that is null", { credHelpers: { "other.example": null }, auths: { "ghcr.io": good } }],
+    ["a helper that is a number", { credHelpers: { "other.example": 1 }, auths: { "ghcr.io": good } }],
+  ])("(%s) concerns its own registry only", async (_what, config) => {
+    expect(await loginOf("ghcr.io", config)).toMatchObject({ username: "bot", password: "secret" });
+  });
+
+  test("is named by its key, with the registry to log in to", async () => {
+    const config = {
+      auths: { "https://ghcr.io": { auth: 1, password: "secret-password" }, "other.example": good },
+    };
+    const message = await failureOf(loginOf("ghcr.io", config));
+    expect(message).toMatch(
+      /for ghcr\.io: what is below https:\/\/ghcr\.io is no login.*docker login ghcr\.io/,
+    );
+    expect(message).not.toContain("secret");
+  });
+});
+
+describe("a key with a path", () => {
+  const login = (name: string) => ({ auth: encoded(`${name}:secret`) });
+
+  test.each([
+    ["ns", ["r.example/other", "r.example/ns"], "r.example/ns"],
+    ["ns", ["r.example/ns", "r.example"], "r.example/ns"],
+    ["ns", ["r.example", "r.example/ns"], "r.example/ns"],
+    ["ns", ["r.example", "r.example/other"], "r.example"],
+    ["ns/team", ["r.example/ns", "r.example/ns/team", "r.example"], "r.example/ns/team"],
+    ["ns/team", ["r.example/ns", "r.example"], "r.example/ns"],
+    ["ns", ["r.example/ns/"], "r.example/ns/"],
+    ["ns", ["r.example/v1/"], "r.example/v1/"],
+    ["ns", ["https://r.example/v1/", "r.example/ns"], "r.example/ns"],
+  ])("of %s, among %j, is %s: the longest that leads there", async (namespace, keys, expected) => {
+    const auths = Object.fromEntries(keys.map((key) => [key, { username: key, password: "secret" }]));
+    await writeConfig({ auths });
+    const found = await dockerConfiguration(folder, askedHelper)("r.example", namespace)();
+    expect(found?.username).toBe(expected);
+  });
+
+  test.each([
+    ["ns", "r.example/other"],
+    ["ns", "r.example/n"],
+    ["ns", "r.example/ns2"],
+    ["ns", "r.example/ns/deeper"],
+    ["ns", "evil.example/r.example/ns"],
+    [undefined, "r.example/ns"],
+  ])("is not for %s where it is %s", async (namespace, key) => {
+    await writeConfig({ auths: { [key]: login("bot") } });
+    expect(await dockerConfiguration(folder, askedHelper)("r.example", namespace)()).toBeUndefined();
   });
 });
 
@@ -234,6 +299,29 @@ describe("a credential helper", () => {
     expect(await ask(script)).toMatchObject({ username: "bot", password: "secret" });
     expect(await readFile(join(folder, "arguments"), "utf8")).toBe("get\n");
     expect(await readFile(join(folder, "input"), "utf8")).toBe("ghcr.io");
+  });
+
+  test("gets the variables that it needs, and no secret of others", async () => {
+    vi.stubEnv("DOCKER_CONFIG", "/docker");
+    for (const name of [
+      "TENCENTCLOUD_SECRET_KEY",
+      "GITHUB_TOKEN",
+      "INPUT_TCR-PASSWORD",
+      "AWS_SECRET_ACCESS_KEY",
+    ])
+      vi.stubEnv(name, "secret-of-others");
+    await ask(`/usr/bin/env > '${folder}/environment'; echo '{"Username":"bot","Secret":"secret"}'`);
+    const environment = await readFile(join(folder, "environment"), "utf8");
+    expect(environment).toMatch(/^PATH=/m);
+    expect(environment).toMatch(/^DOCKER_CONFIG=\/docker$/m);
+    expect(environment).not.toContain("secret-of-others");
+  });
+
+  test("that is not installed leaves no timer behind", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const before = timers();
+    await failureOf(loginOf("ghcr.io", { credsStore: "nowhere-to-be-found" }));
+    expect(timers()).toBeLessThanOrEqual(before);
   });
 
   test("that names the user <token> gives an identity token", async () => {

@@ -342,7 +342,10 @@ describe("a Docker configuration", () => {
     { timeout: hang },
     async (piece) => {
       const text = piece.repeat(Math.ceil(longLength / piece.length));
-      expect(await loginBy(text, "ghcr.io")).toBeInstanceOf(InputError);
+      const login = await loginBy(text, "ghcr.io");
+      // Blanks alone are an empty file, which holds no login.
+      if (piece === " ") expect(login).toBeUndefined();
+      else expect(login).toBeInstanceOf(InputError);
     },
   );
 });

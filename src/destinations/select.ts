@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Transport } from "../http/http.ts";
 import type { Log } from "../log/log.ts";
 import type { Credentials, Login } from "../oci/credentials.ts";
+import type { DockerLogins } from "../oci/docker-config.ts";
 import type { Registry } from "../oci/registry.ts";
 import type { Destination } from "./destination.ts";
 import type { DestinationInput } from "./destination-input.ts";
@@ -25,8 +26,8 @@ export interface DestinationContext {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;
-  /** Login that the Docker configuration holds for a registry. */
-  readonly dockerConfiguration: (registry: string) => Credentials;
+  /** Login that the Docker configuration holds for a namespace of a registry. */
+  readonly dockerConfiguration: DockerLogins;
   /** The keyless login for Docker Hub; undefined where no OIDC connection was given. */
   readonly keylessHub?: Credentials | undefined;
   readonly tencentCloud: TencentCloud;
@@ -44,7 +45,7 @@ export async function createDestination(
   context: DestinationContext,
 ): Promise<Destination> {
   const { transport, clock, log } = context;
-  const dockerCredentials = context.dockerConfiguration(input.registry);
+  const dockerCredentials = context.dockerConfiguration(input.registry, input.path);
   switch (input.type) {
     case "docker-hub": {
       const login = logins.dockerHubLogin;
@@ -54,7 +55,8 @@ export async function createDestination(
     case "tcr": {
       const { tcrLogin: login } = logins;
       const api = context.tencentCloud(input.api ?? mainlandApi);
-      if (api !== undefined) return createTcrDestination({ input, api, login, clock, log });
+      if (api !== undefined)
+        return createTcrDestination({ input, api, login, dockerCredentials, clock, log });
       return tcrWithoutApi(input, tcrCredentials(logins, dockerCredentials), clock, log);
     }
     case "tcr-personal": {

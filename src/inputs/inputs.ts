@@ -5,6 +5,7 @@ import { InputError } from "../errors.ts";
 import type { EventInput } from "../github/event.ts";
 import type { IdTokenRequest } from "../github/id-token.ts";
 import type { Login } from "../oci/credentials.ts";
+import { environmentForHelpers } from "../oci/helper-environment.ts";
 import { isLoopback } from "../oci/reference.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { parseDestinations } from "./destinations.ts";
@@ -300,5 +301,6 @@ function readRunnerPaths(environment: Environment): RunnerPaths {
   return {
     temporaryFolder: environment.RUNNER_TEMP || tmpdir(),
     dockerConfigFolder: environment.DOCKER_CONFIG || join(environment.HOME || homedir(), ".docker"),
+    helperEnvironment: environmentForHelpers(environment),
   };
 }

@@ -97,4 +97,6 @@ export interface RunnerPaths {
   readonly temporaryFolder: string;
   /** Folder of Docker's `config.json`. */
   readonly dockerConfigFolder: string;
+  /** Variables that credential helpers may need; each is given those of its own. */
+  readonly helperEnvironment: Readonly<Record<string, string | undefined>>;
 }

@@ -6,22 +6,25 @@ import { InputError, messageOf } from "../errors.ts";
 import { BodyError, parseJson } from "../http/http.ts";
 import { printable } from "../log/log.ts";
 import type { Credential, Credentials } from "./credentials.ts";
+import { type Environment, helperEnvironment } from "./helper-environment.ts";
 import { canonicalRegistry } from "./reference.ts";
 
-const entrySchema = v.object({
-  auth: v.optional(v.string()),
-  username: v.optional(v.string()),
-  password: v.optional(v.string()),
-  identitytoken: v.optional(v.string()),
-});
+const text = v.nullish(v.string());
 
+const entrySchema = v.nullish(v.object({ auth: text, username: text, password: text, identitytoken: text }));
+
+const helperNameSchema = v.nullish(v.string());
+
+/** The values stay unread until their registry is asked for: a broken one concerns that registry alone. `null` is as absent, as in Go. */
 const configSchema = v.object({
-  auths: v.optional(v.record(v.string(), entrySchema), {}),
-  credsStore: v.optional(v.string()),
-  credHelpers: v.optional(v.record(v.string(), v.string()), {}),
+  auths: v.nullish(v.record(v.string(), v.unknown()), {}),
+  credsStore: text,
+  credHelpers: v.nullish(v.record(v.string(), v.unknown()), {}),
 });
 
 type DockerConfig = v.InferOutput<typeof configSchema>;
+
+const noConfig: DockerConfig = { auths: {}, credsStore: undefined, credHelpers: {} };
 
 /** What a credential helper prints for `get`. https://github.com/docker/docker-credential-helpers#development */
 const helperSchema = v.object({ Username: v.string(), Secret: v.string() });
@@ -42,20 +45,22 @@ const helperName = /^[A-Za-z0-9._-]+$/;
 export type RunHelper = (helper: string, serverUrl: string) => Promise<Credential | undefined>;
 
 /**
+ * Gives the credentials of a registry by its canonical name.
+ * @param namespace path on the registry that they are for; without it, what is kept for single paths is left out.
+ */
+export type DockerLogins = (registry: string, namespace?: string) => Credentials;
+
+/**
  * The logins in a Docker configuration, as `docker login`, docker/login-action and the vendors' login actions leave
  * them: `auths`, `credsStore`, `credHelpers`. The file is read once; helpers are asked anew each time, because theirs run out.
- * @returns the credentials of a registry by its canonical name.
- * @throws InputError (from the returned credentials) when the file is there and cannot be used.
+ * @throws InputError (from the returned credentials) when the file is there and cannot be used, or the entry of the registry.
  */
-export function dockerConfiguration(
-  folder: string,
-  runHelper: RunHelper = runCredentialHelper,
-): (registry: string) => Credentials {
+export function dockerConfiguration(folder: string, runHelper: RunHelper): DockerLogins {
   const path = join(folder, "config.json");
   let loading: Promise<DockerConfig> | undefined;
-  return (registry) => async () => {
+  return (registry, namespace) => async () => {
     loading ??= loadConfig(path);
-    return credentialFor(await loading, registry, runHelper);
+    return credentialFor(await loading, { path, registry, namespace }, runHelper);
   };
 }
 
@@ -64,9 +69,11 @@ async function loadConfig(path: string): Promise<DockerConfig> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { auths: {}, credHelpers: {} };
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return noConfig;
     throw new InputError(`The Docker configuration ${path} cannot be read: ${messageOf(error)}`);
   }
+  // What a login that was cut off leaves behind holds no login: https://github.com/docker/for-win/issues/808
+  if (text.trim() === "") return noConfig;
   try {
     return parseJson(text, configSchema);
   } catch (error) {
@@ -78,53 +85,95 @@ async function loadConfig(path: string): Promise<DockerConfig> {
   }
 }
 
+/** What a login is looked for, and the file that it is looked for in. */
+interface Sought {
+  readonly path: string;
+  readonly registry: string;
+  readonly namespace: string | undefined;
+}
+
 async function credentialFor(
   config: DockerConfig,
-  registry: string,
+  sought: Sought,
   runHelper: RunHelper,
 ): Promise<Credential | undefined> {
-  const helper = valueFor(config.credHelpers, registry);
+  const helper = valueFor(config.credHelpers, helperNameSchema, sought);
   // An empty name means the file, and keeps `credsStore` out, too: getConfiguredCredentialStore in
   // https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
-  if (helper !== undefined && helper.value !== "") return runHelper(helper.value, helper.key);
-  const entry = valueFor(config.auths, registry);
-  const stored = entry === undefined ? undefined : credentialOf(entry.value);
+  if (helper?.value) return runHelper(helper.value, helper.key);
+  const entry = valueFor(config.auths, entrySchema, sought);
+  const stored = entry === undefined ? undefined : credentialOf(entry.value ?? {});
   if (stored !== undefined) return stored;
-  if (helper !== undefined || config.credsStore === undefined || config.credsStore === "") return undefined;
+  if (helper !== undefined || !config.credsStore) return undefined;
+  const { registry } = sought;
   return runHelper(config.credsStore, entry?.key ?? (registry === "docker.io" ? dockerHubKey : registry));
 }
 
-/** The entry whose key names exactly this registry, whatever its form: `ghcr.io`, `https://index.docker.io/v1/`. Never a part of it. */
+/**
+ * The entry whose key names this registry, whatever its form (`ghcr.io`, `https://index.docker.io/v1/`), or the path on it that is
+ * sought, or the longest one that leads there; never another. Of keys that are as long, the first.
+ * https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
+ * @throws InputError when its value cannot be used.
+ */
 function valueFor<T>(
-  entries: Readonly<Record<string, T>>,
-  registry: string,
+  entries: Readonly<Record<string, unknown>>,
+  schema: v.GenericSchema<unknown, T>,
+  { path, registry, namespace }: Sought,
 ): { key: string; value: T } | undefined {
-  for (const [key, value] of Object.entries(entries)) {
-    const host = key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
-    if (canonicalRegistry(host) === registry) return { key, value };
+  let best: { readonly key: string; readonly of: string } | undefined;
+  for (const key of Object.keys(entries)) {
+    const of = pathOf(key, registry);
+    if (of === undefined || (of !== "" && !`${namespace ?? ""}/`.startsWith(`${of}/`))) continue;
+    if (best === undefined || of.length > best.of.length) best = { key, of };
   }
-  return undefined;
+  if (best === undefined) return undefined;
+  const { key } = best;
+  const parsed = v.safeParse(schema, entries[key]);
+  if (parsed.success) return { key, value: parsed.output };
+  throw new InputError(
+    `The Docker configuration ${path} cannot be used for ${registry}: what is below ${printable(key, 100)} is no login. Log in ` +
+      `again with docker login ${registry}.`,
+  );
 }
 
-function credentialOf(entry: v.InferOutput<typeof entrySchema>): Credential | undefined {
+/** The path on a registry that a key is for: empty for the whole registry, undefined where it is for another one. */
+function pathOf(key: string, registry: string): string | undefined {
+  const bare = key.replace(/^https?:\/\//, "");
+  const [host = "", ...rest] = bare.split("/");
+  if (canonicalRegistry(host) !== registry) return undefined;
+  const path = rest.join("/").replace(/\/+$/, "");
+  // A URL is Docker's old form of a registry's name; its path says nothing but the version of the API.
+  return bare !== key || /^v[12]$/.test(path) ? "" : path;
+}
+
+function credentialOf(entry: NonNullable<v.InferOutput<typeof entrySchema>>): Credential | undefined {
   const decoded = Buffer.from(entry.auth ?? "", "base64").toString("utf8");
   const colon = decoded.indexOf(":");
   const username = entry.username ?? (colon < 0 ? "" : decoded.slice(0, colon));
   // Docker pads some passwords with NUL bytes.
   const password = entry.password ?? (colon < 0 ? "" : decoded.slice(colon + 1).replace(/\0+$/, ""));
-  const identityToken = entry.identitytoken === "" ? undefined : entry.identitytoken;
+  const identityToken = entry.identitytoken || undefined;
   if (identityToken === undefined && (username === "" || password === "")) return undefined;
   return { username, password, identityToken };
 }
 
+/** Runs credential helpers as programs, each with what it needs of these variables and no secret of others. */
+export function credentialHelpers(environment: Environment): RunHelper {
+  return (helper, serverUrl) => runCredentialHelper(helper, serverUrl, environment);
+}
+
 /** Runs `docker-credential-<helper> get`. The server goes in by standard input, never on a command line. */
-async function runCredentialHelper(helper: string, serverUrl: string): Promise<Credential | undefined> {
+async function runCredentialHelper(
+  helper: string,
+  serverUrl: string,
+  environment: Environment,
+): Promise<Credential | undefined> {
   if (!helperName.test(helper))
     throw new InputError(
       `The Docker configuration names a credential helper "${printable(helper)}" that cannot be one.`,
     );
   const program = `docker-credential-${helper}`;
-  const { code, output } = await runProgram(program, serverUrl);
+  const { code, output } = await runProgram(program, serverUrl, helperEnvironment(helper, environment));
   if (code !== 0) {
     if (notFoundText.test(output)) return undefined;
     throw new InputError(
@@ -142,21 +191,31 @@ async function runCredentialHelper(helper: string, serverUrl: string): Promise<C
   }
 }
 
-function runProgram(program: string, input: string): Promise<{ code: number | null; output: string }> {
+function runProgram(
+  program: string,
+  input: string,
+  env: Environment,
+): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], timeout: helperTimeout });
+    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], env });
+    // Not the option `timeout`: its timer outlives a program that cannot be started, and keeps this process alive.
+    const timer = setTimeout(() => child.kill(), helperTimeout);
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
-    child.on("error", (error) =>
+    child.on("error", (error) => {
+      clearTimeout(timer);
       reject(
         new InputError(
           `The credential helper ${program} cannot be run: ${messageOf(error)}. Install it in an earlier step.`,
         ),
-      ),
-    );
-    child.on("close", (code) => resolve({ code, output }));
+      );
+    });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code, output });
+    });
     // A helper that ends without reading its input is judged by its exit status, not by the broken pipe.
     child.stdin.on("error", () => undefined).end(input);
   });

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Destination } from "../destinations/destination.ts";
 import type { DestinationInput } from "../destinations/destination-input.ts";
 import { createDestination } from "../destinations/select.ts";
+import { tcrLoginHost } from "../destinations/tencent/tcr-login-host.ts";
 import { tcrSource } from "../destinations/tencent/tcr-source.ts";
 import type { TencentCloud } from "../destinations/tencent/tencent-cloud.ts";
 import { InputError } from "../errors.ts";
@@ -10,8 +11,9 @@ import type { Inputs } from "../inputs/inputs.ts";
 import type { StockedDestination } from "../inventory/destinations.ts";
 import type { Source } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
-import type { Credentials } from "../oci/credentials.ts";
-import { printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
+import type { Credentials, Login } from "../oci/credentials.ts";
+import type { DockerLogins } from "../oci/docker-config.ts";
+import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -37,13 +39,34 @@ export interface OpenDestination extends StockedDestination {
   readonly client: Registry;
 }
 
+/** The login of the `tcr-` inputs for a registry; undefined where it is not for that one. */
+export type TcrLogins = (registry: string) => Login | undefined;
+
+/**
+ * For which registry the login of the `tcr-` inputs is.
+ * @param named every line of the inputs, where `inputs` has those of one job.
+ * @throws InputError when nothing tells which host it is for.
+ */
+export async function tcrLoginsByHost(
+  inputs: Pick<Inputs, "tcrLogin" | "sources">,
+  named: readonly DestinationInput[],
+  dockerConfiguration: DockerLogins,
+  { tencentCloud }: Pick<RegistryContext, "tencentCloud">,
+): Promise<TcrLogins> {
+  const { tcrLogin, sources } = inputs;
+  if (tcrLogin === undefined) return () => undefined;
+  const host = await tcrLoginHost({ destinations: named, sources, dockerConfiguration, tencentCloud });
+  return (registry) => (registry === host ? tcrLogin : undefined);
+}
+
 /**
  * The destinations of a run. Sends nothing.
  * @throws InputError that lists all lines that cannot be used.
  */
 export async function openDestinations(
   inputs: Inputs,
-  fromDocker: (registry: string) => Credentials,
+  fromDocker: DockerLogins,
+  tcrLogins: TcrLogins,
   context: RegistryContext,
 ): Promise<readonly OpenDestination[]> {
   const openRegistry = (input: DestinationInput, credentials: Credentials): Registry =>
@@ -52,7 +75,8 @@ export async function openDestinations(
   const opened: OpenDestination[] = [];
   for (const input of inputs.destinations) {
     try {
-      const destination = await createDestination(input, inputs, {
+      const logins = { ...inputs, tcrLogin: tcrLogins(input.registry) };
+      const destination = await createDestination(input, logins, {
         ...context,
         dockerConfiguration: fromDocker,
         openRegistry,
@@ -89,28 +113,37 @@ function openDestination(
   return { ...stocked, destination, client };
 }
 
-/** The sources of a run, one client for each registry among them. */
+/** The sources of a run, a client for each: namespaces of one registry may have logins of their own. */
 export function openSources(
-  inputs: Pick<Inputs, "sources" | "dockerHubLogin" | "tcrLogin" | "destinations">,
+  inputs: Pick<Inputs, "sources" | "dockerHubLogin" | "destinations">,
   destinations: readonly OpenDestination[],
-  dockerConfiguration: (registry: string) => Credentials,
+  dockerConfiguration: DockerLogins,
+  tcrLogins: TcrLogins,
   context: RegistryContext,
 ): readonly OpenSource[] {
   const clients = new Map<string, Registry>();
   const repositories = new Map<string, Repository>();
   return inputs.sources.map((namespace) => {
     const { registry } = namespace;
-    const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
+    const place = printNamespace(namespace);
+    const credentials = sourceCredentials(
+      namespace,
+      inputs,
+      destinations,
+      dockerConfiguration,
+      tcrLogins,
+      context,
+    );
     const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
     const client =
-      clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
-    clients.set(registry, client);
+      clients.get(place) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
+    clients.set(place, client);
     return {
       ...namespace,
       client,
       repository: (name) => {
-        const known = repositories.get(`${registry}/${name}`) ?? new Repository(client, name);
-        repositories.set(`${registry}/${name}`, known);
+        const known = repositories.get(`${place} ${name}`) ?? new Repository(client, name);
+        repositories.set(`${place} ${name}`, known);
         return known;
       },
     };
@@ -137,18 +170,22 @@ export function repositoriesOf(
 
 /** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
 function sourceCredentials(
-  registry: string,
-  inputs: Pick<Inputs, "dockerHubLogin" | "tcrLogin" | "destinations">,
+  { registry, path }: Namespace,
+  inputs: Pick<Inputs, "dockerHubLogin" | "destinations">,
   destinations: readonly OpenDestination[],
-  dockerConfiguration: (registry: string) => Credentials,
+  dockerConfiguration: DockerLogins,
+  tcrLogins: TcrLogins,
   context: RegistryContext,
 ): Credentials {
   const destination = destinations.find((candidate) => candidate.registry === registry);
+  const line = inputs.destinations.find((candidate) => candidate.registry === registry);
+  // The Docker configuration may have another login for another namespace of the same registry.
+  if (line?.type === "registry") return dockerConfiguration(registry, path);
   if (destination !== undefined) return destination.destination.credentials;
   const { dockerHubLogin } = inputs;
   if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
   if (registry === "docker.io" && context.keylessHub !== undefined) return context.keylessHub;
-  return tcrSource(registry, inputs, dockerConfiguration(registry), context);
+  return tcrSource(registry, tcrLogins(registry), dockerConfiguration(registry, path), context);
 }
 
 function openClient(

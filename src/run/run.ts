@@ -147,7 +147,7 @@ async function copyShare(mode: ModeOf<"copy">, inputs: Inputs, context: RunConte
   const startedAt = context.clock.now();
   const { dryRun } = inputs;
   const document = takePlan(mode.plan, inputs);
-  const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context);
+  const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context, inputs.destinations);
   const plan = await planShare(document, mode.share, inputs, places, context);
   await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
   const copied = dryRun

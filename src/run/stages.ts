@@ -21,7 +21,7 @@ import { platformFilter } from "../inventory/platforms.ts";
 import { takeSnapshot } from "../inventory/snapshot.ts";
 import type { SourceOptions } from "../inventory/sources.ts";
 import { type Log, printable } from "../log/log.ts";
-import { dockerConfiguration } from "../oci/docker-config.ts";
+import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
 import { hasTags } from "../plan/component.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
 import { select } from "../plan/selection.ts";
@@ -44,6 +44,7 @@ import {
   openSources,
   type RegistryContext,
   repositoriesOf,
+  tcrLoginsByHost,
 } from "./registries.ts";
 import type { Resolution } from "./wanted.ts";
 
@@ -81,17 +82,24 @@ export interface Places {
 
 /**
  * Makes the clients of all registries.
+ * @param named every destination that the inputs name, where `inputs` has those of one job.
  * @throws InputError that lists all destinations that cannot be used.
  */
-export async function openPlaces(inputs: Inputs, context: RunContext): Promise<Places> {
+export async function openPlaces(
+  inputs: Inputs,
+  context: RunContext,
+  named: Inputs["destinations"] = inputs.destinations,
+): Promise<Places> {
   const { log, network, signal } = context;
   const registries = registryContext(inputs, context);
-  const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
-  const opened = await openDestinations(inputs, logins, registries);
+  const { dockerConfigFolder, helperEnvironment } = inputs.runner;
+  const logins = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment));
+  const tcrLogins = await tcrLoginsByHost(inputs, named, logins, registries);
+  const opened = await openDestinations(inputs, logins, tcrLogins, registries);
   const access = { ...registries, network, github: githubClient(inputs, context) };
   const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
   const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
-  const sources = openSources(inputs, destinations, logins, registries);
+  const sources = openSources(inputs, destinations, logins, tcrLogins, registries);
   // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
   for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };

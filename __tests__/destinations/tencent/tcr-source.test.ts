@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { DestinationInput } from "../../../src/destinations/destination-input.ts";
 import { tcrSource } from "../../../src/destinations/tencent/tcr-source.ts";
 import { createTencentApi } from "../../../src/destinations/tencent/tencent-api.ts";
 import { fixedKey } from "../../../src/destinations/tencent/tencent-keys.ts";
 import { fakeClock } from "../../fake-clock.ts";
-import { load } from "../../given-inputs.ts";
 import { recordingLog } from "../../recording-log.ts";
 import { fakeTcr } from "../fake-tcr.ts";
 
@@ -13,27 +11,18 @@ const login = { username: "100012345678", password: "given" };
 const docker = { username: "docker", password: "configured" };
 
 /** The login for reading from a registry. */
-function loginFor(
-  registry: string,
-  options: { destinations?: string; withKey?: boolean; withLogin?: boolean },
-) {
-  const { destinations = "docker.io/goharbor", withKey = false, withLogin = false } = options;
+function loginFor(registry: string, options: { withKey?: boolean; withLogin?: boolean }) {
+  const { withKey = false, withLogin = false } = options;
   const clock = fakeClock();
   const tcr = fakeTcr();
   tcr.expiry = () => clock.now() + 3_600_000;
   const keys = fixedKey({ secretId: "AKIDexample", secretKey: "secret", sessionToken: undefined });
-  const lines: readonly DestinationInput[] = load({ destinations }).destinations;
-  const credentials = tcrSource(
-    registry,
-    { tcrLogin: withLogin ? login : undefined, destinations: lines },
-    () => Promise.resolve(docker),
-    {
-      tencentCloud: (url) =>
-        withKey ? createTencentApi({ transport: tcr.transport, clock, url, keys }) : undefined,
-      clock,
-      log: recordingLog(),
-    },
-  );
+  const credentials = tcrSource(registry, withLogin ? login : undefined, () => Promise.resolve(docker), {
+    tencentCloud: (url) =>
+      withKey ? createTencentApi({ transport: tcr.transport, clock, url, keys }) : undefined,
+    clock,
+    log: recordingLog(),
+  });
   return { tcr, got: credentials(signal) };
 }
 
@@ -47,12 +36,6 @@ describe("the login for a TCR source", () => {
     ["ccr.ccs.tencentyun.com", { withKey: true }, docker.username],
     ["goharbor.tencentcloudcr.com", {}, docker.username],
     ["registry.example.com", { withKey: true, withLogin: true }, docker.username],
-    // Its login belongs to the destination.
-    [
-      "ccr.ccs.tencentyun.com",
-      { withLogin: true, destinations: "other.tencentcloudcr.com/goharbor" },
-      docker.username,
-    ],
   ])("at %s with %o is that of %s", async (registry, options, username) => {
     const { got } = loginFor(registry, options);
     expect((await got)?.username).toBe(username);

@@ -17,10 +17,12 @@ const anHour = 60 * 60_000;
 interface Options {
   readonly input?: Partial<DestinationInput>;
   readonly login?: Login;
+  /** What the Docker configuration has for the registry. */
+  readonly docker?: Login;
 }
 
 /** A destination at the instance `goharbor` of a fake TCR. */
-function scenario({ input = {}, login }: Options = {}) {
+function scenario({ input = {}, login, docker }: Options = {}) {
   const clock = fakeClock();
   const log = recordingLog();
   const tcr = fakeTcr();
@@ -41,6 +43,7 @@ function scenario({ input = {}, login }: Options = {}) {
     },
     api,
     login,
+    dockerCredentials: () => Promise.resolve(docker),
     clock,
     log,
   });
@@ -276,5 +279,57 @@ describe("preparing", () => {
     await expect(destination.prepare(signal)).rejects.toThrow(
       /creating the namespace goharbor failed.*`tcr:CreateNamespace`/,
     );
+  });
+});
+
+describe("an instance that is not of the key's account", () => {
+  const docker = { username: "tcr$docker", password: "configured" };
+  const given = { username: "tcr$given", password: "given" };
+  const reason = /account of the API key has no such TCR instance.*registry login is used/;
+
+  function foreign(options: Options) {
+    const made = scenario(options);
+    made.tcr.instances.clear();
+    made.tcr.instances.set("other", { id: "tcr-other", region: "ap-beijing" });
+    return made;
+  }
+
+  it.each([
+    ["the Docker configuration's", { docker }, docker],
+    ["the inputs'", { login: given }, given],
+    ["the inputs', before the Docker configuration's", { login: given, docker }, given],
+  ])("is pushed to with its own login, %s, and told once", async (_whose, options, login) => {
+    const { destination, actions, log, tcr } = foreign(options);
+    await destination.prepare(signal);
+    expect(await destination.credentials(signal)).toEqual(login);
+    expect(await destination.credentials(signal)).toEqual(login);
+    expect(await destination.whyNoDeletion?.(signal)).toMatch(reason);
+    expect(await destination.preview?.(signal, "goharbor/harbor-core")).toMatchObject({
+      there: true,
+      outcome: "unknown",
+      finding: expect.stringMatching(reason),
+    });
+    // No namespace is made, no tag deleted, no login made in another's instance.
+    expect(actions()).toEqual(["DescribeInstances"]);
+    expect(tcr.logins).toBe(0);
+    expect(log.warnings).toEqual([expect.stringMatching(reason)]);
+  });
+
+  it("is a failure without a login of its own", async () => {
+    const { destination } = foreign({});
+    await expect(destination.credentials(signal)).rejects.toThrow(/no instance of that name/);
+    await expect(destination.prepare(signal)).rejects.toThrow(/no instance of that name/);
+  });
+
+  it("is not what an API in trouble says: no login of another kind is tried then", async () => {
+    const { destination, tcr } = scenario({ docker });
+    tcr.errors.set("DescribeInstances", ["UnauthorizedOperation"]);
+    await expect(destination.credentials(signal)).rejects.toThrow(/UnauthorizedOperation/);
+  });
+
+  it("leaves the key in charge where the instance is its own", async () => {
+    const { destination } = scenario({ docker });
+    expect((await destination.credentials(signal))?.password).toBe("token-1");
+    expect(await destination.whyNoDeletion?.(signal)).toBeUndefined();
   });
 });

@@ -1,11 +1,10 @@
 import * as v from "valibot";
 import type { Clock } from "../../clock.ts";
-import { InputError } from "../../errors.ts";
+import { InputError, OperationError } from "../../errors.ts";
 import { leased } from "../../http/lease.ts";
 import { printable } from "../../log/log.ts";
 import { printNamespace } from "../../oci/reference.ts";
 import type { DestinationInput } from "../destination-input.ts";
-import { vendorFailure } from "../vendor-api.ts";
 import type { TencentApi } from "./tencent-api.ts";
 import type { TencentCall } from "./tencent-call.ts";
 
@@ -14,10 +13,18 @@ export type InstanceTarget =
   | { readonly kind: "identified"; readonly registryId: string; readonly region: string }
   | { readonly kind: "named"; readonly name: string };
 
+/** The account of the key has no instance of that name: it is none of this account's, or there is none. */
+export class MissingInstanceError extends OperationError {}
+
 /** A TCR instance whose id and region are found out when first needed. */
 export interface TcrInstance {
   /** Host of the API, for messages. */
   readonly host: string;
+  /**
+   * Looks the instance up, unless that is done, or the user has named it by its id.
+   * @throws MissingInstanceError when the account of the key does not have it; OperationError when nobody says.
+   */
+  find(signal: AbortSignal | undefined): Promise<void>;
   /**
    * Calls an action on this instance, with its `RegistryId` and in its region.
    * @throws OperationError, also when the instance does not exist.
@@ -80,6 +87,9 @@ export function createTcrInstance(
   });
   return {
     host: api.url.host,
+    async find(signal) {
+      await identity.get(signal);
+    },
     async call(call, schema) {
       const { registryId, region } = await identity.get(call.signal);
       const parameters = { RegistryId: registryId, ...call.parameters };
@@ -112,14 +122,14 @@ async function findInstance(
   const found = answer.Registries.find((registry) => registry.RegistryName === name);
   if (found !== undefined) return { registryId: found.RegistryId, region: found.RegionName };
   const others = answer.Registries.map((registry) => printable(registry.RegistryName));
-  throw vendorFailure(
-    { host: api.url.host, operation },
-    {
-      problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
-      advice:
-        "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
-        "`registry-id=` and `region=`. For an instance of the international site add " +
-        "`api=https://tcr.intl.tencentcloudapi.com`.",
-    },
-  );
+  throw new MissingInstanceError({
+    side: "destination",
+    host: api.url.host,
+    operation,
+    problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
+    advice:
+      "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
+      "`registry-id=` and `region=`. For an instance of the international site add " +
+      "`api=https://tcr.intl.tencentcloudapi.com`.",
+  });
 }

@@ -2,26 +2,25 @@ import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials, Login } from "../../oci/credentials.ts";
-import type { DestinationInput } from "../destination-input.ts";
 import { mainlandApi } from "./tcr.ts";
 import { createTcrInstance, instanceNameOf } from "./tcr-instance.ts";
 import { temporaryLogin } from "./tcr-login.ts";
 import type { TencentCloud } from "./tencent-cloud.ts";
 
+/** Whether a registry is one of TCR, by a host name of Tencent's own. */
+export function isTcrHost(registry: string): boolean {
+  return instanceNameOf(registry) !== undefined || /\.ccs\.tencentyun\.com(?::[0-9]+)?$/.test(registry);
+}
+
 /**
- * The login for a TCR registry that images are read from and that is no destination: the `tcr-` login, unless it belongs to
- * a destination; for an Enterprise instance under its default domain, a temporary one made with the API. Else, and for
- * every other registry, the Docker configuration's.
+ * The login for a TCR registry that images are read from and that is no destination: the `tcr-` login where it is for this
+ * registry; for an Enterprise instance under its default domain, a temporary one made with the API. Else, and for every
+ * other registry, the Docker configuration's.
+ * @param tcrLogin undefined where it is for another host, or not given.
  */
 export function tcrSource(
   registry: string,
-  {
-    tcrLogin,
-    destinations,
-  }: {
-    readonly tcrLogin: Login | undefined;
-    readonly destinations: readonly Pick<DestinationInput, "type">[];
-  },
+  tcrLogin: Login | undefined,
   dockerCredentials: Credentials,
   {
     tencentCloud,
@@ -29,12 +28,9 @@ export function tcrSource(
     log,
   }: { readonly tencentCloud: TencentCloud; readonly clock: Clock; readonly log: Log },
 ): Credentials {
+  if (!isTcrHost(registry)) return dockerCredentials;
+  if (tcrLogin !== undefined) return () => Promise.resolve(tcrLogin);
   const instance = instanceNameOf(registry);
-  if (instance === undefined && !/\.ccs\.tencentyun\.com(?::[0-9]+)?$/.test(registry))
-    return dockerCredentials;
-  // A password goes to one place only (P7): to the destinations of TCR, if there are any.
-  const isFree = !destinations.some(({ type }) => type === "tcr" || type === "tcr-personal");
-  if (tcrLogin !== undefined && isFree) return () => Promise.resolve(tcrLogin);
   const api = instance === undefined ? undefined : tencentCloud(mainlandApi);
   if (instance === undefined || api === undefined) return dockerCredentials;
   const login = temporaryLogin(createTcrInstance(api, { kind: "named", name: instance }, clock), clock, log);

@@ -1,10 +1,11 @@
 import type { Clock } from "../../clock.ts";
+import { leased } from "../../http/lease.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials, Login } from "../../oci/credentials.ts";
 import { type Namespace, printNamespace } from "../../oci/reference.ts";
 import type { Destination } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
-import { createTcrInstance, instanceTarget, type TcrInstance } from "./tcr-instance.ts";
+import { createTcrInstance, instanceTarget, MissingInstanceError, type TcrInstance } from "./tcr-instance.ts";
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
 import { ensureNamespace, previewNamespace } from "./tcr-namespace.ts";
 import { type TcrRepository, tcrTags } from "./tcr-tags.ts";
@@ -15,6 +16,8 @@ export interface TcrOptions {
   readonly api: TencentApi;
   /** Login for the registry; without it, a temporary one is made with the API. */
   readonly login: Login | undefined;
+  /** Login of the Docker configuration, for an instance that is not of the key's account. */
+  readonly dockerCredentials: Credentials;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -27,18 +30,33 @@ export const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
  * @throws InputError when nothing tells which instance it is.
  */
 export function createTcrDestination(options: TcrOptions): Destination {
-  const { input, api, login, clock, log } = options;
+  const { input, api, login, dockerCredentials, clock, log } = options;
   const place = { registry: input.registry, path: input.path, name: printNamespace(input) };
   if (login !== undefined) warnOfEnd(login, place.name, clock, log);
   const instance = tcrInstanceOf(input, api, clock);
   const temporary = temporaryLogin(instance, clock, log);
+  const ownLogin: Credentials = login === undefined ? dockerCredentials : () => Promise.resolve(login);
+  const foreignness = foreignKey(instance, ownLogin, place.name, clock, log);
+  const { namespace } = tcrRepository(input.path);
   return {
     ...place,
-    credentials: login === undefined ? (signal) => temporary.get(signal) : () => Promise.resolve(login),
+    credentials: async (signal) => {
+      if (login !== undefined) return login;
+      return (await foreignness(signal)) === undefined ? temporary.get(signal) : dockerCredentials(signal);
+    },
     // Tencent does not document whether a deleted tag takes others of its digest along.
     deletion: "shared-digest-unsafe",
-    prepare: (signal) => ensureNamespace(instance, tcrRepository(input.path).namespace, input, log, signal),
-    preview: (signal) => previewNamespace(instance, tcrRepository(input.path).namespace, input, signal),
+    whyNoDeletion: foreignness,
+    prepare: async (signal) => {
+      // Making a namespace takes a key of the instance's own account; a missing one shows with the first push.
+      if ((await foreignness(signal)) === undefined)
+        await ensureNamespace(instance, namespace, input, log, signal);
+    },
+    preview: async (signal) => {
+      const finding = await foreignness(signal);
+      if (finding === undefined) return previewNamespace(instance, namespace, input, signal);
+      return { subject: "namespace", there: true, outcome: "unknown", finding };
+    },
     tryDeletion: (signal, repository) =>
       tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
     deleteTags: (repository, tags, signal) => {
@@ -46,6 +64,42 @@ export function createTcrDestination(options: TcrOptions): Destination {
       return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
     },
   };
+}
+
+/**
+ * Tells why a key does nothing for an instance that has a login of its own: it is of another account. Undefined: the key
+ * serves. Warns once; what was found stays for the run.
+ * @throws MissingInstanceError (from what is returned) when there is no login of its own either.
+ */
+function foreignKey(
+  instance: TcrInstance,
+  ownLogin: Credentials,
+  name: string,
+  clock: Clock,
+  log: Log,
+): (signal: AbortSignal | undefined) => Promise<string | undefined> {
+  const finding = leased<string | undefined>(clock, async (signal) => {
+    const value = await lookUp(signal);
+    if (value !== undefined) log.warning(`${name}: ${value}`);
+    return { value, until: Number.POSITIVE_INFINITY };
+  });
+  return (signal) => finding.get(signal);
+
+  async function lookUp(signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      await instance.find(signal);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof MissingInstanceError)) throw error;
+      const login = await ownLogin(signal);
+      if (login === undefined) throw error;
+      if (login.identityToken === undefined) warnOfEnd(login, name, clock, log);
+      return (
+        "The account of the API key has no such TCR instance, so this destination's own registry login is used: no namespace " +
+        "is made and nothing is pruned there. Give a key of the instance's own account for that."
+      );
+    }
+  }
 }
 
 /**
