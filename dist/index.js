@@ -48737,7 +48737,7 @@ module.exports = {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8890);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3326);
 // What GitHub's runner starts. A file of its own, so that others can start `main.ts`, such as `@github/local-action`.
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
@@ -48747,7 +48747,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8890:
+/***/ 3326:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -59914,6 +59914,41 @@ function redacted(url) {
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: ./src/oci/helper-environment.ts
+/**
+ * What every credential helper gets: where programs, homes, settings and temporary files are, the way to the network, and
+ * how to reach a keyring. A list of what is allowed, because nobody can list the names of all secrets that a workflow has.
+ */
+const common = /^(PATH|PATHEXT|HOME|USER|LOGNAME|USERNAME|USERPROFILE|HOMEDRIVE|HOMEPATH|LANG|LC_[A-Z]+|TZ|TMPDIR|TEMP|TMP|XDG_[A-Z_]+|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|APPDATA|LOCALAPPDATA|PROGRAMDATA|PROGRAMFILES(\(X86\))?|LD_LIBRARY_PATH|DOCKER_CONFIG|REGISTRY_AUTH_FILE|HTTPS?_PROXY|ALL_PROXY|NO_PROXY|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|DBUS_SESSION_BUS_ADDRESS|DISPLAY|WAYLAND_DISPLAY|GNUPGHOME|GPG_TTY|PASSWORD_STORE_[A-Z_]+)$/i;
+/** What the helper of a vendor gets beside: the variables of that vendor's own tools, which may hold its secrets. */
+const ofVendors = [
+    // https://github.com/awslabs/amazon-ecr-credential-helper#configuration
+    { helpers: /^ecr-login$/, variables: /^AWS_/i },
+    // https://cloud.google.com/artifact-registry/docs/docker/authentication, https://github.com/GoogleCloudPlatform/docker-credential-gcr
+    { helpers: /^(gcloud|gcr)$/, variables: /^(GOOGLE_|CLOUDSDK_|GCE_METADATA_)/i },
+    // https://github.com/osscontainertools/docker-credential-acr, https://github.com/cmeister2/docker-credential-acr-login
+    {
+        helpers: /^(azure|acr|acr-(env|login|linux|darwin|windows))$/,
+        variables: /^(AZURE_|ARM_|MSI_|IDENTITY_|ACR_)/i,
+    },
+    // https://github.com/mozillazg/docker-credential-acr-helper
+    { helpers: /^acr-helper$/, variables: /^ALIBABA_CLOUD_/i },
+    // https://github.com/isometry/docker-credential-env
+    { helpers: /^env$/, variables: /^(AWS_|DOCKER_.+_(USR|PSW)$)/i },
+];
+/** The variables that a credential helper is run with: no secret that belongs to somebody else. */
+function helperEnvironment(helper, environment) {
+    const own = ofVendors.filter(({ helpers }) => helpers.test(helper));
+    return helper_environment_pick(environment, [common, ...own.map(({ variables }) => variables)]);
+}
+/** The variables that any credential helper at all may get. */
+function environmentForHelpers(environment) {
+    return helper_environment_pick(environment, [common, ...ofVendors.map(({ variables }) => variables)]);
+}
+function helper_environment_pick(environment, allowed) {
+    return Object.fromEntries(Object.entries(environment).filter(([name]) => allowed.some((names) => names.test(name))));
+}
+
 ;// CONCATENATED MODULE: ./src/oci/reference.ts
 /**
  * Names of registries, repositories and tags, by the grammar of the distribution specification.
@@ -60738,7 +60773,8 @@ function linesOf(text) {
 }
 /** The items that occur more than once, each once. */
 function repeated(items) {
-    return [...new Set(items.filter((item, index) => items.indexOf(item) !== index))];
+    const counted = Map.groupBy(items, (item) => item);
+    return [...counted].flatMap(([item, all]) => (all.length > 1 ? [item] : []));
 }
 /** A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them. */
 function values_parseBoolean(text, mistake) {
@@ -60964,7 +61000,8 @@ function parseDestination(line, defaults, mistake) {
 function parseAttributes(items, mistake) {
     const attributes = new Map();
     for (const item of items) {
-        const [, name = "", value = ""] = /^([^=]*?)\s*=\s*(.*)$/.exec(item) ?? [];
+        const [before = "", ...rest] = item.split("=");
+        const [name, value] = [before.trim(), rest.join("=").trim()];
         if (value === "")
             mistake(`${quoted(item)} is not an attribute of the form name=value`);
         else if (!attributeTypes.has(name)) {
@@ -61082,8 +61119,11 @@ function checkConnection(connectionId, { text, mistakeIn, hasIdTokens }) {
 
 /** What a tag template may hold between `{{` and `}}`. */
 const placeholderNames = ["tag", "version", "major", "minor", "patch"];
-/** A placeholder; its first group is the name. Anything between the braces counts, so that a misspelt one is found. */
-const placeholderPattern = /\{\{\s*(.*?)\s*\}\}/g;
+/**
+ * A placeholder; its first group is the name, blanks around it included. Anything without braces between them counts, so that
+ * a misspelt one is found. No brace inside: a text of nothing but `{{` is then read once, not once for each of them.
+ */
+const placeholderPattern = /\{\{([^{}]*)\}\}/g;
 /** Whether a name is one that templates may use. */
 function isPlaceholder(name) {
     return placeholderNames.some((known) => known === name);
@@ -61093,6 +61133,19 @@ function isPlaceholder(name) {
  * @throws InputError when it holds an unknown placeholder, or what comes out is not a tag.
  */
 function renderTemplate(template, version) {
+    const tag = filled(template, version);
+    if (isTag(tag))
+        return tag;
+    const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
+    throw new InputError(`images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`);
+}
+/** Whether the images of a version have tags: a release may have a name that no tag can have. */
+function hasTags(images, version) {
+    const templates = images === "auto" ? ["{{tag}}"] : images.flatMap(({ fromTag, toTag }) => [fromTag, toTag]);
+    return templates.every((template) => isTag(filled(template, version)));
+}
+/** @throws InputError when the template holds an unknown placeholder. */
+function filled(template, version) {
     const values = {
         tag: version.tag,
         version: version.number,
@@ -61100,15 +61153,12 @@ function renderTemplate(template, version) {
         minor: String(version.minor),
         patch: String(version.patch),
     };
-    const tag = template.replace(placeholderPattern, (whole, name) => {
+    return template.replace(placeholderPattern, (whole, inner) => {
+        const name = inner.trim();
         if (!isPlaceholder(name))
             throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
         return values[name];
     });
-    if (isTag(tag))
-        return tag;
-    const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
-    throw new InputError(`images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`);
 }
 /**
  * The images of a version by the rules of the `images` input.
@@ -61171,7 +61221,8 @@ function parseSide(text, defaultTemplate, mistake) {
     return isTemplate(template, mistake) ? { name, template } : undefined;
 }
 function isTemplate(template, mistake) {
-    for (const [, name = ""] of template.matchAll(placeholderPattern)) {
+    for (const [, inner = ""] of template.matchAll(placeholderPattern)) {
+        const name = inner.trim();
         if (isPlaceholder(name))
             continue;
         mistake(`${quoted(`{{${name}}}`)} is unknown; there are ${placeholderNames.map((known) => `{{${known}}}`).join(", ")}`);
@@ -61582,6 +61633,7 @@ function isBlock(text) {
 
 
 
+
 /** Every input with its default, as in `action.yml`: a run outside a runner has no `INPUT_` variables for them. */
 const inputDefaults = {
     destinations: "",
@@ -61831,6 +61883,7 @@ function readRunnerPaths(environment) {
     return {
         temporaryFolder: environment.RUNNER_TEMP || (0,external_node_os_namespaceObject.tmpdir)(),
         dockerConfigFolder: environment.DOCKER_CONFIG || (0,external_node_path_.join)(environment.HOME || (0,external_node_os_namespaceObject.homedir)(), ".docker"),
+        helperEnvironment: environmentForHelpers(environment),
     };
 }
 
@@ -64037,7 +64090,9 @@ function findingOfPulls({ client: { pullBudget } }) {
 
 
 
-
+/** The account of the key has no instance of that name: it is none of this account's, or there is none. */
+class MissingInstanceError extends OperationError {
+}
 /**
  * Region that the lookup is sent to. Any one answers for all with `AllRegion`; Harbor's TCR adapter asks this one.
  * https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/tencentcr/adapter.go
@@ -64079,6 +64134,9 @@ function createTcrInstance(api, target, clock) {
     });
     return {
         host: api.url.host,
+        async find(signal) {
+            await identity.get(signal);
+        },
         async call(call, schema) {
             const { registryId, region } = await identity.get(call.signal);
             const parameters = { RegistryId: registryId, ...call.parameters };
@@ -64104,7 +64162,10 @@ async function findInstance(api, name, signal) {
     if (found !== undefined)
         return { registryId: found.RegistryId, region: found.RegionName };
     const others = answer.Registries.map((registry) => printable(registry.RegistryName));
-    throw vendorFailure({ host: api.url.host, operation }, {
+    throw new MissingInstanceError({
+        side: "destination",
+        host: api.url.host,
+        operation,
         problem: `the account of this key has no instance of that name${others.length === 0 ? "" : ` (but ${others.join(", ")})`}`,
         advice: "Check the host name of the destination and the account of the key, or name the instance by the attributes " +
             "`registry-id=` and `region=`. For an instance of the international site add " +
@@ -64454,6 +64515,7 @@ function explain(error) {
 
 
 
+
 /** API of the mainland site; the international one is chosen by the `api` attribute. */
 const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
 /**
@@ -64461,25 +64523,73 @@ const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
  * @throws InputError when nothing tells which instance it is.
  */
 function createTcrDestination(options) {
-    const { input, api, login, clock, log } = options;
+    const { input, api, login, dockerCredentials, clock, log } = options;
     const place = { registry: input.registry, path: input.path, name: printNamespace(input) };
     if (login !== undefined)
         warnOfEnd(login, place.name, clock, log);
     const instance = tcrInstanceOf(input, api, clock);
     const temporary = temporaryLogin(instance, clock, log);
+    const ownLogin = login === undefined ? dockerCredentials : () => Promise.resolve(login);
+    const foreignness = foreignKey(instance, ownLogin, place.name, clock, log);
+    const { namespace } = tcrRepository(input.path);
     return {
         ...place,
-        credentials: login === undefined ? (signal) => temporary.get(signal) : () => Promise.resolve(login),
+        credentials: async (signal) => {
+            if (login !== undefined)
+                return login;
+            return (await foreignness(signal)) === undefined ? temporary.get(signal) : dockerCredentials(signal);
+        },
         // Tencent does not document whether a deleted tag takes others of its digest along.
         deletion: "shared-digest-unsafe",
-        prepare: (signal) => ensureNamespace(instance, tcrRepository(input.path).namespace, input, log, signal),
-        preview: (signal) => previewNamespace(instance, tcrRepository(input.path).namespace, input, signal),
+        whyNoDeletion: foreignness,
+        prepare: async (signal) => {
+            // Making a namespace takes a key of the instance's own account; a missing one shows with the first push.
+            if ((await foreignness(signal)) === undefined)
+                await ensureNamespace(instance, namespace, input, log, signal);
+        },
+        preview: async (signal) => {
+            const finding = await foreignness(signal);
+            if (finding === undefined)
+                return previewNamespace(instance, namespace, input, signal);
+            return { subject: "namespace", there: true, outcome: "unknown", finding };
+        },
         tryDeletion: (signal, repository) => tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
         deleteTags: (repository, tags, signal) => {
             const names = tags.map(({ tag }) => tag);
             return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
         },
     };
+}
+/**
+ * Tells why a key does nothing for an instance that has a login of its own: it is of another account. Undefined: the key
+ * serves. Warns once; what was found stays for the run.
+ * @throws MissingInstanceError (from what is returned) when there is no login of its own either.
+ */
+function foreignKey(instance, ownLogin, name, clock, log) {
+    const finding = leased(clock, async (signal) => {
+        const value = await lookUp(signal);
+        if (value !== undefined)
+            log.warning(`${name}: ${value}`);
+        return { value, until: Number.POSITIVE_INFINITY };
+    });
+    return (signal) => finding.get(signal);
+    async function lookUp(signal) {
+        try {
+            await instance.find(signal);
+            return undefined;
+        }
+        catch (error) {
+            if (!(error instanceof MissingInstanceError))
+                throw error;
+            const login = await ownLogin(signal);
+            if (login === undefined)
+                throw error;
+            if (login.identityToken === undefined)
+                warnOfEnd(login, name, clock, log);
+            return ("The account of the API key has no such TCR instance, so this destination's own registry login is used: no namespace " +
+                "is made and nothing is pruned there. Give a key of the instance's own account for that.");
+        }
+    }
 }
 /**
  * The instance that a destination is on.
@@ -64689,6 +64799,30 @@ function checkedPage(client, repository, operation, data) {
             return [{ tag, prerelease, publishedAt: Date.parse(publishedAt) }];
         throw failure(client, repository, operation, `the release ${printable(tag)} has no date of publication`);
     });
+}
+/**
+ * The published release of a tag, as it is right now; undefined where there is none, or only a draft.
+ * https://docs.github.com/en/rest/releases/releases#get-a-release-by-tag-name
+ * @throws OperationError
+ */
+async function publishedRelease(client, repository, tag) {
+    const operation = `looking up the release ${printable(tag)}`;
+    const data = await readRelease(client, repository, tag).catch((error) => {
+        const found = githubFailure(client, repository, operation, error);
+        if (found instanceof OperationError && found.status === 404)
+            return undefined;
+        throw found;
+    });
+    if (data === undefined)
+        return undefined;
+    const [release] = checkedPage(client, repository, operation, [data]);
+    if (release !== undefined && release.tag !== tag)
+        throw failure(client, repository, operation, "the answer is about another release", apiUrlAdvice);
+    return release;
+}
+async function readRelease(client, { owner, name }, tag) {
+    const response = await client.octokit.rest.repos.getReleaseByTag({ owner, repo: name, tag });
+    return response.data;
 }
 const apiUrlAdvice = 'Check that "github-api-url" is the base URL of the API and that no proxy answers in its place.';
 /**
@@ -67718,6 +67852,7 @@ function descriptorOf(manifest) {
 
 ;// CONCATENATED MODULE: ./src/copy/version.ts
 
+
 /** Sets the tags of all images of a version at one destination: all of them or none (P3), but for one that the registry refuses or loses. */
 async function publishVersion(results, tagging) {
     const failed = results.find((result) => "failure" in result);
@@ -67725,6 +67860,9 @@ async function publishVersion(results, tagging) {
         const reason = version_heldBack(failed.step);
         return results.map((result) => outcomeOf(result, "failure" in result ? result.failure : reason));
     }
+    const refusal = await whyNot(results, tagging);
+    if (refusal !== undefined)
+        return results.map((result) => outcomeOf(result, refusal));
     const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
     const images = ready.map((result) => result.ready);
     for (const prepare of [tagAttachments, lookAtTags]) {
@@ -67737,6 +67875,14 @@ async function publishVersion(results, tagging) {
     }
     const failures = await tagImages(images, tagging);
     return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
+}
+/** Why a version that is complete must not be published after all. */
+async function whyNot(results, { mayPublish }) {
+    const [first] = results;
+    if (first === undefined)
+        return undefined;
+    const reason = await mayPublish(first.step.version).catch(messageOf);
+    return reason === undefined ? undefined : `no tag of this version is moved: ${reason}`;
 }
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */
 function untagged(result) {
@@ -67788,7 +67934,7 @@ async function copyToDestination(steps, needs, target, prepare, shared) {
             return result;
         }));
         const published = shared.moveTags
-            ? await publishVersion(results, { overwrite: shared.overwrite, log, signal: target.signal })
+            ? await publishVersion(results, { ...shared, log, signal: target.signal })
             : results.map(untagged);
         log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
         return published;
@@ -68877,8 +69023,8 @@ async function copyThrough(folder, steps, context) {
             const target = new Target({ ...destination, ...context, uploads, openings, smallUploads, progress });
             const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
             const prepare = (signal) => destination.prepare(signal, [...repositories]);
-            const { moveTags, overwrite } = context;
-            const shared = { contents, downloads, sourceRepositories, moveTags, overwrite };
+            const { moveTags, overwrite, mayPublish } = context;
+            const shared = { contents, downloads, sourceRepositories, moveTags, overwrite, mayPublish };
             return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
         }));
         const byStep = new Map(outcomes.flat().map((outcome) => [outcome.step, outcome]));
@@ -74755,17 +74901,17 @@ const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createReq
 
 
 
-const entrySchema = object({
-    auth: optional(string()),
-    username: optional(string()),
-    password: optional(string()),
-    identitytoken: optional(string()),
-});
+
+const docker_config_text = nullish(string());
+const entrySchema = nullish(object({ auth: docker_config_text, username: docker_config_text, password: docker_config_text, identitytoken: docker_config_text }));
+const helperNameSchema = nullish(string());
+/** The values stay unread until their registry is asked for: a broken one concerns that registry alone. `null` is as absent, as in Go. */
 const configSchema = object({
-    auths: optional(record(string(), entrySchema), {}),
-    credsStore: optional(string()),
-    credHelpers: optional(record(string(), string()), {}),
+    auths: nullish(record(string(), unknown()), {}),
+    credsStore: docker_config_text,
+    credHelpers: nullish(record(string(), unknown()), {}),
 });
+const noConfig = { auths: {}, credsStore: undefined, credHelpers: {} };
 /** What a credential helper prints for `get`. https://github.com/docker/docker-credential-helpers#development */
 const helperSchema = object({ Username: string(), Secret: string() });
 /** Helpers print this, in one casing or another, when they have no login for a server. That is no failure. */
@@ -74779,15 +74925,14 @@ const helperName = /^[A-Za-z0-9._-]+$/;
 /**
  * The logins in a Docker configuration, as `docker login`, docker/login-action and the vendors' login actions leave
  * them: `auths`, `credsStore`, `credHelpers`. The file is read once; helpers are asked anew each time, because theirs run out.
- * @returns the credentials of a registry by its canonical name.
- * @throws InputError (from the returned credentials) when the file is there and cannot be used.
+ * @throws InputError (from the returned credentials) when the file is there and cannot be used, or the entry of the registry.
  */
-function dockerConfiguration(folder, runHelper = runCredentialHelper) {
+function dockerConfiguration(folder, runHelper) {
     const path = (0,external_node_path_.join)(folder, "config.json");
     let loading;
-    return (registry) => async () => {
+    return (registry, namespace) => async () => {
         loading ??= loadConfig(path);
-        return credentialFor(await loading, registry, runHelper);
+        return credentialFor(await loading, { path, registry, namespace }, runHelper);
     };
 }
 async function loadConfig(path) {
@@ -74797,9 +74942,12 @@ async function loadConfig(path) {
     }
     catch (error) {
         if (error.code === "ENOENT")
-            return { auths: {}, credHelpers: {} };
+            return noConfig;
         throw new InputError(`The Docker configuration ${path} cannot be read: ${messageOf(error)}`);
     }
+    // What a login that was cut off leaves behind holds no login: https://github.com/docker/for-win/issues/808
+    if (text.trim() === "")
+        return noConfig;
     try {
         return http_parseJson(text, configSchema);
     }
@@ -74809,28 +74957,54 @@ async function loadConfig(path) {
         throw new InputError(`The Docker configuration ${path} cannot be used: ${why}. Log in again with docker login.`);
     }
 }
-async function credentialFor(config, registry, runHelper) {
-    const helper = valueFor(config.credHelpers, registry);
+async function credentialFor(config, sought, runHelper) {
+    const helper = valueFor(config.credHelpers, helperNameSchema, sought);
     // An empty name means the file, and keeps `credsStore` out, too: getConfiguredCredentialStore in
     // https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
-    if (helper !== undefined && helper.value !== "")
+    if (helper?.value)
         return runHelper(helper.value, helper.key);
-    const entry = valueFor(config.auths, registry);
-    const stored = entry === undefined ? undefined : credentialOf(entry.value);
+    const entry = valueFor(config.auths, entrySchema, sought);
+    const stored = entry === undefined ? undefined : credentialOf(entry.value ?? {});
     if (stored !== undefined)
         return stored;
-    if (helper !== undefined || config.credsStore === undefined || config.credsStore === "")
+    if (helper !== undefined || !config.credsStore)
         return undefined;
+    const { registry } = sought;
     return runHelper(config.credsStore, entry?.key ?? (registry === "docker.io" ? dockerHubKey : registry));
 }
-/** The entry whose key names exactly this registry, whatever its form: `ghcr.io`, `https://index.docker.io/v1/`. Never a part of it. */
-function valueFor(entries, registry) {
-    for (const [key, value] of Object.entries(entries)) {
-        const host = key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
-        if (canonicalRegistry(host) === registry)
-            return { key, value };
+/**
+ * The entry whose key names this registry, whatever its form (`ghcr.io`, `https://index.docker.io/v1/`), or the path on it that is
+ * sought, or the longest one that leads there; never another. Of keys that are as long, the first.
+ * https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
+ * @throws InputError when its value cannot be used.
+ */
+function valueFor(entries, schema, { path, registry, namespace }) {
+    let best;
+    for (const key of Object.keys(entries)) {
+        const of = pathOf(key, registry);
+        if (of === undefined || (of !== "" && !`${namespace ?? ""}/`.startsWith(`${of}/`)))
+            continue;
+        if (best === undefined || of.length > best.of.length)
+            best = { key, of };
     }
-    return undefined;
+    if (best === undefined)
+        return undefined;
+    const { key } = best;
+    const parsed = safeParse(schema, entries[key]);
+    if (parsed.success)
+        return { key, value: parsed.output };
+    throw new InputError(`The Docker configuration ${path} cannot be used for ${registry}: what is below ${printable(key, 100)} is no login. Log in ` +
+        `again with docker login ${registry}.`);
+}
+/** The path on a registry that a key is for: empty for the whole registry, undefined where it is for another one. */
+function pathOf(key, registry) {
+    const bare = key.replace(/^https?:\/\//, "");
+    const [host = "", ...rest] = bare.split("/");
+    if (canonicalRegistry(host) !== registry)
+        return undefined;
+    const path = rest.join("/").replace(/\/+$/, "");
+    // A URL is Docker's old form of a registry's name; its path says nothing but the version of the API.
+    return bare !== key || /^v[12]$/.test(path) ? "" : path;
 }
 function credentialOf(entry) {
     const decoded = Buffer.from(entry.auth ?? "", "base64").toString("utf8");
@@ -74838,17 +75012,21 @@ function credentialOf(entry) {
     const username = entry.username ?? (colon < 0 ? "" : decoded.slice(0, colon));
     // Docker pads some passwords with NUL bytes.
     const password = entry.password ?? (colon < 0 ? "" : decoded.slice(colon + 1).replace(/\0+$/, ""));
-    const identityToken = entry.identitytoken === "" ? undefined : entry.identitytoken;
+    const identityToken = entry.identitytoken || undefined;
     if (identityToken === undefined && (username === "" || password === ""))
         return undefined;
     return { username, password, identityToken };
 }
+/** Runs credential helpers as programs, each with what it needs of these variables and no secret of others. */
+function credentialHelpers(environment) {
+    return (helper, serverUrl) => runCredentialHelper(helper, serverUrl, environment);
+}
 /** Runs `docker-credential-<helper> get`. The server goes in by standard input, never on a command line. */
-async function runCredentialHelper(helper, serverUrl) {
+async function runCredentialHelper(helper, serverUrl, environment) {
     if (!helperName.test(helper))
         throw new InputError(`The Docker configuration names a credential helper "${printable(helper)}" that cannot be one.`);
     const program = `docker-credential-${helper}`;
-    const { code, output } = await runProgram(program, serverUrl);
+    const { code, output } = await runProgram(program, serverUrl, helperEnvironment(helper, environment));
     if (code !== 0) {
         if (notFoundText.test(output))
             return undefined;
@@ -74865,15 +75043,23 @@ async function runCredentialHelper(helper, serverUrl) {
         throw new InputError(`The credential helper ${program} gave no usable answer for ${serverUrl}.`);
     }
 }
-function runProgram(program, input) {
+function runProgram(program, input, env) {
     return new Promise((resolve, reject) => {
-        const child = (0,external_node_child_process_namespaceObject.spawn)(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], timeout: helperTimeout });
+        const child = (0,external_node_child_process_namespaceObject.spawn)(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], env });
+        // Not the option `timeout`: its timer outlives a program that cannot be started, and keeps this process alive.
+        const timer = setTimeout(() => child.kill(), helperTimeout);
         let output = "";
         child.stdout.setEncoding("utf8").on("data", (text) => {
             output += text;
         });
-        child.on("error", (error) => reject(new InputError(`The credential helper ${program} cannot be run: ${messageOf(error)}. Install it in an earlier step.`)));
-        child.on("close", (code) => resolve({ code, output }));
+        child.on("error", (error) => {
+            clearTimeout(timer);
+            reject(new InputError(`The credential helper ${program} cannot be run: ${messageOf(error)}. Install it in an earlier step.`));
+        });
+        child.on("close", (code) => {
+            clearTimeout(timer);
+            resolve({ code, output });
+        });
         // A helper that ends without reading its input is judged by its exit status, not by the broken pipe.
         child.stdin.on("error", () => undefined).end(input);
     });
@@ -78124,7 +78310,7 @@ async function tcr_personal_ensureNamespace(personal, { registry, path }, log, s
  */
 async function createDestination(input, logins, context) {
     const { transport, clock, log } = context;
-    const dockerCredentials = context.dockerConfiguration(input.registry);
+    const dockerCredentials = context.dockerConfiguration(input.registry, input.path);
     switch (input.type) {
         case "docker-hub": {
             const login = logins.dockerHubLogin;
@@ -78135,7 +78321,7 @@ async function createDestination(input, logins, context) {
             const { tcrLogin: login } = logins;
             const api = context.tencentCloud(input.api ?? mainlandApi);
             if (api !== undefined)
-                return createTcrDestination({ input, api, login, clock, log });
+                return createTcrDestination({ input, api, login, dockerCredentials, clock, log });
             return tcrWithoutApi(input, tcrCredentials(logins, dockerCredentials), clock, log);
         }
         case "tcr-personal": {
@@ -78167,19 +78353,22 @@ function tcrCredentials({ tcrLogin }, dockerCredentials) {
 
 
 
+/** Whether a registry is one of TCR, by a host name of Tencent's own. */
+function isTcrHost(registry) {
+    return instanceNameOf(registry) !== undefined || /\.ccs\.tencentyun\.com(?::[0-9]+)?$/.test(registry);
+}
 /**
- * The login for a TCR registry that images are read from and that is no destination: the `tcr-` login, unless it belongs to
- * a destination; for an Enterprise instance under its default domain, a temporary one made with the API. Else, and for
- * every other registry, the Docker configuration's.
+ * The login for a TCR registry that images are read from and that is no destination: the `tcr-` login where it is for this
+ * registry; for an Enterprise instance under its default domain, a temporary one made with the API. Else, and for every
+ * other registry, the Docker configuration's.
+ * @param tcrLogin undefined where it is for another host, or not given.
  */
-function tcrSource(registry, { tcrLogin, destinations, }, dockerCredentials, { tencentCloud, clock, log, }) {
-    const instance = instanceNameOf(registry);
-    if (instance === undefined && !/\.ccs\.tencentyun\.com(?::[0-9]+)?$/.test(registry))
+function tcrSource(registry, tcrLogin, dockerCredentials, { tencentCloud, clock, log, }) {
+    if (!isTcrHost(registry))
         return dockerCredentials;
-    // A password goes to one place only (P7): to the destinations of TCR, if there are any.
-    const isFree = !destinations.some(({ type }) => type === "tcr" || type === "tcr-personal");
-    if (tcrLogin !== undefined && isFree)
+    if (tcrLogin !== undefined)
         return () => Promise.resolve(tcrLogin);
+    const instance = instanceNameOf(registry);
     const api = instance === undefined ? undefined : tencentCloud(mainlandApi);
     if (instance === undefined || api === undefined)
         return dockerCredentials;
@@ -78197,6 +78386,51 @@ function tcrSource(registry, { tcrLogin, destinations, }, dockerCredentials, { t
     };
 }
 
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-login-host.ts
+
+
+
+/**
+ * The one host that `tcr-username` and `tcr-password` are for. With one TCR host in the run, it is that one. With several,
+ * those that the Docker configuration has a login for need none; of the rest, destinations come before sources, and a key
+ * makes the logins of Enterprise instances. A password goes to no second host (P7).
+ * @returns undefined where no host needs it.
+ * @throws InputError when more than one host is left, as nothing tells whose password it is.
+ */
+async function tcrLoginHost(places) {
+    const { destinations, sources, dockerConfiguration, tencentCloud } = places;
+    const lines = destinations.filter(({ type }) => type === "tcr" || type === "tcr-personal");
+    const written = new Set(lines.map(({ registry }) => registry));
+    const read = new Set(sources.map(({ registry }) => registry).filter(isTcrHost));
+    const all = [...new Set([...written, ...read])];
+    if (all.length < 2)
+        return all[0];
+    const open = new Set();
+    for (const { registry, path } of [...lines, ...sources.filter((source) => isTcrHost(source.registry))])
+        if (!(await hasLogin(dockerConfiguration(registry, path))))
+            open.add(registry);
+    const openLines = lines.filter(({ registry }) => open.has(registry));
+    const candidates = new Set(openLines.map(({ registry }) => registry));
+    if (candidates.size === 0)
+        for (const host of read)
+            if (open.has(host))
+                candidates.add(host);
+    if (candidates.size < 2)
+        return [...candidates][0];
+    const byKey = new Set(openLines
+        .filter(({ type, api }) => type === "tcr" && tencentCloud(api ?? mainlandApi) !== undefined)
+        .map(({ registry }) => registry));
+    const rest = [...candidates].filter((host) => !byKey.has(host));
+    if (rest.length === 1)
+        return rest[0];
+    throw new InputError(`tcr-username: nothing tells which of ${[...candidates].join(", ")} this login is for, and a password goes to one host ` +
+        "only. Log in to each of them with docker/login-action in an earlier step, and leave `tcr-username` and `tcr-password` away.");
+}
+/** A login that cannot be read is one all the same: what keeps it from being read is told where it is needed. */
+function hasLogin(credentials) {
+    return credentials().then((credential) => credential !== undefined, () => true);
+}
+
 ;// CONCATENATED MODULE: ./src/run/registries.ts
 
 
@@ -78205,17 +78439,31 @@ function tcrSource(registry, { tcrLogin, destinations, }, dockerCredentials, { t
 
 
 
+
+/**
+ * For which registry the login of the `tcr-` inputs is.
+ * @param named every line of the inputs, where `inputs` has those of one job.
+ * @throws InputError when nothing tells which host it is for.
+ */
+async function tcrLoginsByHost(inputs, named, dockerConfiguration, { tencentCloud }) {
+    const { tcrLogin, sources } = inputs;
+    if (tcrLogin === undefined)
+        return () => undefined;
+    const host = await tcrLoginHost({ destinations: named, sources, dockerConfiguration, tencentCloud });
+    return (registry) => (registry === host ? tcrLogin : undefined);
+}
 /**
  * The destinations of a run. Sends nothing.
  * @throws InputError that lists all lines that cannot be used.
  */
-async function openDestinations(inputs, fromDocker, context) {
+async function openDestinations(inputs, fromDocker, tcrLogins, context) {
     const openRegistry = (input, credentials) => openClient(input, credentials, context);
     const mistakes = [];
     const opened = [];
     for (const input of inputs.destinations) {
         try {
-            const destination = await createDestination(input, inputs, {
+            const logins = { ...inputs, tcrLogin: tcrLogins(input.registry) };
+            const destination = await createDestination(input, logins, {
                 ...context,
                 dockerConfiguration: fromDocker,
                 openRegistry,
@@ -78249,22 +78497,23 @@ function openDestination(destination, input, context) {
     };
     return { ...stocked, destination, client };
 }
-/** The sources of a run, one client for each registry among them. */
-function openSources(inputs, destinations, dockerConfiguration, context) {
+/** The sources of a run, a client for each: namespaces of one registry may have logins of their own. */
+function openSources(inputs, destinations, dockerConfiguration, tcrLogins, context) {
     const clients = new Map();
     const repositories = new Map();
     return inputs.sources.map((namespace) => {
         const { registry } = namespace;
-        const credentials = sourceCredentials(registry, inputs, destinations, dockerConfiguration, context);
+        const place = printNamespace(namespace);
+        const credentials = sourceCredentials(namespace, inputs, destinations, dockerConfiguration, tcrLogins, context);
         const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
-        const client = clients.get(registry) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
-        clients.set(registry, client);
+        const client = clients.get(place) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
+        clients.set(place, client);
         return {
             ...namespace,
             client,
             repository: (name) => {
-                const known = repositories.get(`${registry}/${name}`) ?? new Repository(client, name);
-                repositories.set(`${registry}/${name}`, known);
+                const known = repositories.get(`${place} ${name}`) ?? new Repository(client, name);
+                repositories.set(`${place} ${name}`, known);
                 return known;
             },
         };
@@ -78286,8 +78535,12 @@ function repositoriesOf(image, sources) {
     ];
 }
 /** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
-function sourceCredentials(registry, inputs, destinations, dockerConfiguration, context) {
+function sourceCredentials({ registry, path }, inputs, destinations, dockerConfiguration, tcrLogins, context) {
     const destination = destinations.find((candidate) => candidate.registry === registry);
+    const line = inputs.destinations.find((candidate) => candidate.registry === registry);
+    // The Docker configuration may have another login for another namespace of the same registry.
+    if (line?.type === "registry")
+        return dockerConfiguration(registry, path);
     if (destination !== undefined)
         return destination.destination.credentials;
     const { dockerHubLogin } = inputs;
@@ -78295,7 +78548,7 @@ function sourceCredentials(registry, inputs, destinations, dockerConfiguration, 
         return () => Promise.resolve(dockerHubLogin);
     if (registry === "docker.io" && context.keylessHub !== undefined)
         return context.keylessHub;
-    return tcrSource(registry, inputs, dockerConfiguration(registry), context);
+    return tcrSource(registry, tcrLogins(registry), dockerConfiguration(registry, path), context);
 }
 function openClient({ registry, vendor }, credentials, context) {
     return new Registry({
@@ -78337,19 +78590,24 @@ function openClient({ registry, vendor }, credentials, context) {
 
 
 
+
+
 /**
  * Makes the clients of all registries.
+ * @param named every destination that the inputs name, where `inputs` has those of one job.
  * @throws InputError that lists all destinations that cannot be used.
  */
-async function openPlaces(inputs, context) {
+async function openPlaces(inputs, context, named = inputs.destinations) {
     const { log, network, signal } = context;
     const registries = registryContext(inputs, context);
-    const logins = dockerConfiguration(inputs.runner.dockerConfigFolder);
-    const opened = await openDestinations(inputs, logins, registries);
+    const { dockerConfigFolder, helperEnvironment } = inputs.runner;
+    const logins = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment));
+    const tcrLogins = await tcrLoginsByHost(inputs, named, logins, registries);
+    const opened = await openDestinations(inputs, logins, tcrLogins, registries);
     const access = { ...registries, network, github: githubClient(inputs, context) };
     const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
     const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
-    const sources = openSources(inputs, destinations, logins, registries);
+    const sources = openSources(inputs, destinations, logins, tcrLogins, registries);
     // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
     for (const { client } of [...destinations, ...sources])
         void client.greet(context.signal);
@@ -78415,7 +78673,7 @@ async function lookAround(wanted, inputs, places, { wait, only = (versions) => v
     const { repository } = wanted;
     const name = `${repository.owner}/${repository.name}`;
     const github = githubClient(inputs, context);
-    const universe = await stages_versionsOf(github, wanted, inputs.prereleases);
+    const universe = await stages_versionsOf(github, wanted, inputs, log);
     const versions = only(selection_select(wanted.selection, universe, name));
     log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
     const readAtTag = (path, tag) => readFileAtTag(github, repository, path, tag);
@@ -78435,14 +78693,38 @@ async function lookAround(wanted, inputs, places, { wait, only = (versions) => v
 function searchOptions({ sources, attachments }, inputs, log) {
     return { sources, wantsPlatform: platformFilter(inputs.platforms), attachments, log };
 }
-/** All versions that count: releases with a version as tag, prereleases only by choice. */
-async function stages_versionsOf(github, { repository, eventRelease }, prereleases) {
+/**
+ * All versions that count: releases with a version as tag, prereleases only by choice. One whose images could have no tag,
+ * such as `v1.0.0+x`, is passed over unless it was asked for by name: no registry can hold it.
+ */
+async function stages_versionsOf(github, { repository, eventRelease, selection }, { prereleases, images }, log) {
     const listed = await listReleases(github, repository);
-    // The event of a release can be ahead of the list.
-    const unlisted = eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag) ? [] : [eventRelease];
-    return [...unlisted, ...listed]
+    // The event of a release can be ahead of the list. It can also be of one that was withdrawn since.
+    const isListed = eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag);
+    const unlisted = isListed ? undefined : await publishedRelease(github, repository, eventRelease.tag);
+    const versions = [...(unlisted === undefined ? [] : [unlisted]), ...listed]
         .flatMap((release) => versionOf(release) ?? [])
         .filter((version) => prereleases || !version.prerelease);
+    const named = selection.kind === "tags" ? selection.tags : [];
+    const without = versions.filter((version) => !named.includes(version.tag) && !hasTags(images, version));
+    for (const { tag } of without)
+        log.info(`${printable(tag)} is passed over: no image can have such a tag`);
+    return versions.filter((version) => !without.includes(version));
+}
+/**
+ * Asks GitHub, right before tags move, whether a version is still what the plan took it for.
+ * @returns asks of a version's tag why it must not be published; undefined: it may. What it throws means that nobody knows.
+ */
+function publicationCheck({ repository }, inputs, context) {
+    const github = githubClient(inputs, context);
+    return async (tag) => {
+        const release = await publishedRelease(github, repository, tag);
+        if (release === undefined)
+            return `the release ${printable(tag)} was withdrawn: GitHub has none of that tag any more`;
+        if (!release.prerelease || inputs.prereleases)
+            return undefined;
+        return `the release ${printable(tag)} was made a prerelease, and the input "prereleases" is false`;
+    };
 }
 /** Prints the plan. */
 function showPlan(plan, title, { log }) {
@@ -78453,9 +78735,8 @@ function showPlan(plan, title, { log }) {
 }
 /**
  * Copies what is planned to all destinations at once, each version published when it is complete.
- * @param moveTags false: publishing is another job's.
  */
-async function copyAll(plan, inputs, { destinations, sources, attachments }, moveTags, { clock, log, signal }) {
+async function copyAll(plan, inputs, { destinations, sources, attachments }, publishing, { clock, log, signal }) {
     const steps = plan.steps.filter((step) => step.kind === "copy");
     if (steps.length === 0)
         return { copies: [], bytesRead: 0 };
@@ -78471,7 +78752,7 @@ async function copyAll(plan, inputs, { destinations, sources, attachments }, mov
         attachments,
         temporaryFolder: inputs.runner.temporaryFolder,
         spoolLimit: inputs.spoolLimit,
-        moveTags,
+        ...publishing,
         overwrite: inputs.overwrite,
         downloadConnections: inputs.downloadConnections,
         uploadConnections: inputs.uploadConnections,
@@ -78596,7 +78877,7 @@ async function checkReleases(wanted, inputs, context) {
     const github = githubClient(inputs, context);
     let components = [];
     const result = await attempt({ place: github.host, subject: `releases of ${name}` }, async () => {
-        const universe = await stages_versionsOf(github, wanted, inputs.prereleases);
+        const universe = await stages_versionsOf(github, wanted, inputs, context.log);
         const [newest] = selection_select(wanted.selection, universe, name);
         const read = (path, tag) => readFileAtTag(github, repository, path, tag);
         const catalogue = createCatalogue(inputs.images, repository, read, context.log);
@@ -79181,13 +79462,21 @@ function planShare(document, share, inputs, places, { log, signal }) {
     return log.group("Look at the sources", () => planOfShare(document, share, search));
 }
 /** Publishes what the copy jobs have brought, each version that is complete at its destination. */
-async function publishAll(plan, { overwrite }, places, { log, signal }) {
+async function publishAll(plan, { overwrite }, places, mayPublish, { log, signal }) {
     const steps = plan.steps.filter((step) => step.kind === "copy");
     if (steps.length === 0)
         return [];
     const { destinations, sources, attachments } = places;
     const sourceRepositories = (image) => repositoriesOf(image, sources);
-    return log.group("Publish", () => publishConfirmed(steps, { destinations, sourceRepositories, attachments, overwrite, log, signal }));
+    return log.group("Publish", () => publishConfirmed(steps, {
+        destinations,
+        sourceRepositories,
+        attachments,
+        overwrite,
+        mayPublish,
+        log,
+        signal,
+    }));
 }
 
 ;// CONCATENATED MODULE: ./src/run/wanted.ts
@@ -79303,6 +79592,8 @@ function noVersion(reason) {
 
 
 
+/** Where another job sets the tags, that one asks. */
+const publishedElsewhere = () => Promise.resolve(undefined);
 const dryRunTitle = "Plan (dry run: nothing is written)";
 /** What a dry run copies and prunes. */
 const run_nothing = { copies: [], prunes: [], bytesRead: 0 };
@@ -79360,7 +79651,9 @@ async function mirror(wanted, inputs, context) {
     const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
     await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
     const estimate = dryRun ? await estimated(plan, places, context) : undefined;
-    const { copies, bytesRead } = dryRun ? run_nothing : await copyAll(plan, inputs, places, true, context);
+    const { copies, bytesRead } = dryRun
+        ? run_nothing
+        : await copyAll(plan, inputs, places, { moveTags: true, mayPublish: publicationCheck(wanted, inputs, context) }, context);
     const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
     return stages_report({ plan, dryRun, estimate, copies, prunes, bytesRead, startedAt }, places, inputs, context);
 }
@@ -79400,10 +79693,12 @@ async function copyShare(mode, inputs, context) {
     const startedAt = context.clock.now();
     const { dryRun } = inputs;
     const document = takePlan(mode.plan, inputs);
-    const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context);
+    const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context, inputs.destinations);
     const plan = await planShare(document, mode.share, inputs, places, context);
     await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
-    const copied = dryRun ? run_nothing : await copyAll(plan, inputs, places, false, context);
+    const copied = dryRun
+        ? run_nothing
+        : await copyAll(plan, inputs, places, { moveTags: false, mayPublish: publishedElsewhere }, context);
     return stages_report({ plan, dryRun, job: "copy", ...copied, prunes: [], startedAt }, places, inputs, context);
 }
 /**
@@ -79420,7 +79715,9 @@ async function publish(wanted, mode, inputs, context) {
     const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
     const plan = bindPlan(document, now);
     await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
-    const copies = dryRun ? [] : await publishAll(plan, inputs, places, context);
+    const copies = dryRun
+        ? []
+        : await publishAll(plan, inputs, places, publicationCheck(wanted, inputs, context), context);
     const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
     const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt };
     return stages_report(result, places, inputs, context);
