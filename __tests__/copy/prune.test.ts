@@ -11,7 +11,7 @@ import { anonymous } from "../../src/oci/credentials.ts";
 import { parseDigest } from "../../src/oci/digest.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
-import type { PruneStep } from "../../src/plan/plan.ts";
+import type { KeepStep, PruneStep } from "../../src/plan/plan.ts";
 
 const signal = new AbortController().signal;
 
@@ -57,8 +57,16 @@ async function startPlace() {
         digest: parseDigest(server.tags("mirror/app").get(tag) ?? ""),
       }),
     );
-    return () => prune(steps, { destination, repository }, 0, signal);
+    return (...kept: readonly string[]) =>
+      prune(steps, kept.map(keepStep), { destination, repository }, 0, signal);
   };
+  const keepStep = (tag: string): KeepStep => ({
+    kind: "keep",
+    destination: destination.name,
+    version: tag,
+    images: [{ image: "app", tag }],
+    reason: "among the newest",
+  });
   return { server, push, planned, tags: () => [...server.tags("mirror/app").keys()].sort() };
 }
 
@@ -148,6 +156,33 @@ describe("pruning where a deletion takes the manifest along", () => {
     const [outcome] = await carryOut();
     expect(outcome?.status).toBe("left");
     expect(outcome?.reason).toMatch(/^it could not be proven that nothing else needs it: .* status 403/);
+    expect(tags()).toEqual(["v1", "v2"]);
+  });
+
+  it("deletes nothing where a version that is to be kept went away while the run copied, and says how to mend it", async () => {
+    const { server, push, planned, tags } = await startPlace();
+    push(buildImage({ seed: "old" }), "v1");
+    push(buildImage({ seed: "new" }), "v2");
+    const carryOut = planned("v1");
+    server.deleteTag("mirror/app", "v2");
+    const [outcome] = await carryOut("v2");
+    expect(outcome).toMatchObject({
+      status: "failed",
+      reason: expect.stringMatching(
+        /^what is to be kept here is gone, so nothing is deleted: app:v2\. Run with version: v2 /,
+      ),
+    });
+    expect(tags()).toEqual(["v1"]);
+    expect(deletions(server)).toEqual([]);
+  });
+
+  it("deletes nothing where it is not known whether what is kept is there", async () => {
+    const { server, push, planned, tags } = await startPlace();
+    push(buildImage({ seed: "old" }), "v1");
+    push(buildImage({ seed: "new" }), "v2");
+    const carryOut = planned("v1");
+    server.fault({ when: { method: "HEAD", path: /v2$/ }, times: 9, effect: { status: 403, body: "" } });
+    expect(await carryOut("v2")).toMatchObject([{ status: "left" }]);
     expect(tags()).toEqual(["v1", "v2"]);
   });
 });

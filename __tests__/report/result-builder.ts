@@ -66,7 +66,7 @@ export function failStep(options: ImageOptions = {}): FailStep {
 }
 
 export function keepStep(version = "v2.15.2", destination = tcr): KeepStep {
-  return { kind: "keep", destination, version, reason: "among the newest 3 by semver" };
+  return { kind: "keep", destination, version, images: [], reason: "among the newest 3 by semver" };
 }
 
 export function pruneStep(options: ImageOptions = {}): PruneStep {

@@ -1,7 +1,7 @@
 import type { Destination, TagToDelete } from "../destinations/destination.ts";
 import { messageOf } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
-import type { PruneStep } from "../plan/plan.ts";
+import type { KeepStep, PruneStep } from "../plan/plan.ts";
 import type { PruneOutcome } from "./outcome.ts";
 import { type LookedAt, reasonsToStay } from "./prune-proof.ts";
 
@@ -16,11 +16,14 @@ export interface PrunedDestination {
 const tagsPerLook = 20;
 
 /**
- * Deletes the tags that a plan gives up at one destination, repository by repository.
+ * Deletes the tags that a plan gives up at one destination, repository by repository, once all that is kept there has been
+ * seen to be there: others delete as well, and the plan can be hours old.
+ * @param kept what stays at this destination.
  * @param failures how many images of this run failed there; with one, nothing is deleted (P5).
  */
 export async function prune(
   steps: readonly PruneStep[],
+  kept: readonly KeepStep[],
   place: PrunedDestination,
   failures: number,
   signal: AbortSignal,
@@ -29,6 +32,9 @@ export async function prune(
     const reason = `${failures} image${failures === 1 ? "" : "s"} failed at this destination, so nothing is deleted there`;
     return steps.map((step) => ({ step, status: "not-tried", reason }));
   }
+  if (steps.length === 0) return [];
+  const verdict = await lookAtKept(kept, place, signal);
+  if (verdict !== undefined) return steps.map((step) => ({ step, ...verdict }));
   const outcomes: PruneOutcome[] = [];
   for (const [image, ofImage] of Map.groupBy(steps, (step) => step.image)) {
     for (const portion of portionsOf(ofImage)) {
@@ -36,6 +42,37 @@ export async function prune(
     }
   }
   return outcomes;
+}
+
+/** Why nothing may be deleted: a kept version lacks a tag, or it is not known whether it does. */
+async function lookAtKept(
+  kept: readonly KeepStep[],
+  { destination, repository }: PrunedDestination,
+  signal: AbortSignal,
+): Promise<Pick<PruneOutcome, "status" | "reason"> | undefined> {
+  try {
+    const looks = kept.flatMap(({ version, images }) =>
+      images.map(async ({ image, tag }) => {
+        const found = await repository(repositoryOf(destination, image)).resolve(tag, signal);
+        return found === undefined ? [{ version, reference: `${image}:${tag}` }] : [];
+      }),
+    );
+    const gone = (await Promise.all(looks)).flat();
+    const [first] = gone;
+    if (first === undefined) return undefined;
+    const names = gone.map(({ reference }) => reference).join(", ");
+    const versions = [...new Set(gone.map(({ version }) => version))].join(", ");
+    return {
+      status: "failed",
+      reason: `what is to be kept here is gone, so nothing is deleted: ${names}. Run with version: ${versions} to bring it back.`,
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      status: "left",
+      reason: `it is not known whether what is to be kept is there, so nothing is deleted: ${messageOf(error)}`,
+    };
+  }
 }
 
 /** Steps in portions for one look each; tags of one digest stay together, because they go together. */

@@ -49,7 +49,9 @@ function planDestination(
   );
   const pruning = planPruning(snapshot.universe, destination, ownership, kept, images);
   const keeps =
-    destination.retention.keep === "all" ? [] : kept.map((version) => keepStep(destination, version));
+    destination.retention.keep === "all"
+      ? []
+      : kept.map((version) => keepStep(destination, version, ownership));
   return [...images, ...keeps, ...withinLimit(pruning, snapshot.pruneLimit)];
 }
 
@@ -167,12 +169,13 @@ function planImage(
       };
 }
 
-function keepStep(destination: DestinationSnapshot, version: Version): KeepStep {
+function keepStep(destination: DestinationSnapshot, version: Version, ownership: Ownership): KeepStep {
   const { keep, keepBy } = destination.retention;
   return {
     kind: "keep",
     destination: destination.name,
     version: version.tag,
+    images: ownership.owned(version).map(({ to, toTag }) => ({ image: to, tag: toTag })),
     reason: `among the newest ${keep} by ${keepBy}`,
   };
 }

@@ -308,6 +308,7 @@ export async function pruneAll(
 ): Promise<readonly PruneOutcome[]> {
   const planned = plan.steps.filter((step) => step.kind === "prune");
   if (planned.length === 0) return [];
+  const keeps = plan.steps.filter((step) => step.kind === "keep");
   return log.group("Prune", async () => {
     const outcomes = await Promise.all(
       destinations.map(async ({ name, destination, repository }) => {
@@ -316,7 +317,8 @@ export async function pruneAll(
         const broken = copies.filter(
           ({ step, failure }) => step.destination === name && failure !== undefined,
         ).length;
-        const own = await prune(steps, { destination, repository }, failed + broken, signal);
+        const kept = keeps.filter((step) => step.destination === name);
+        const own = await prune(steps, kept, { destination, repository }, failed + broken, signal);
         for (const line of pruneLines(own, log.paint)) log.info(line);
         return own;
       }),
