@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { type Artifact, buildImage } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
-import { blobBytesInto, blobBytesOutOf, startWorld, type World } from "./harness.ts";
+import { blobBytesInto, blobBytesOutOf, requestsTo, startWorld, type World } from "./harness.ts";
 
 const blobUpload = { method: ["PUT", "PATCH"], path: /\/blobs\/uploads\// };
 
@@ -48,7 +48,10 @@ describe("the pace of a destination (P4)", () => {
     const opened = Promise.withResolvers<void>();
     slow.fault({ when: blobUpload, times: Infinity, effect: { run: () => opened.promise } });
     const running = world.run(release(world));
-    await vi.waitFor(() => expect(fast.tagWrites).toHaveLength(artifacts.size), { timeout: 30_000 });
+    // Each tag is looked at before it is set, and read back: then the fast one is done.
+    const looks = () => requestsTo(fast, "HEAD", /\/manifests\/v1\.0\.0$/);
+    await vi.waitFor(() => expect(looks()).toBe(2 * artifacts.size), { timeout: 30_000 });
+    expect(fast.tagWrites).toHaveLength(artifacts.size);
     expect(complete(fast)).toBe(true);
     expect(blobBytesInto(fast)).toBe(uniqueBytes);
     expect(blobBytesOutOf(world.source)).toBe(uniqueBytes);
