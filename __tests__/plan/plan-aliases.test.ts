@@ -68,6 +68,34 @@ describe("a tag template that several versions fill alike", () => {
     expect(imagesIn(stepsOf(plan, "prune"))).toEqual(["app:v2.14.4", "app:2.14"]);
   });
 
+  test.each(["by-tag", "shared-digest-unsafe"] as const)(
+    "stays while a kept version has it, where deletion is %s",
+    (deletion) => {
+      const floating = rules.map((rule) => ({
+        ...rule,
+        toTag: rule.toTag.replace(/^\{\{major.*/, "stable"),
+      }));
+      const plan = makePlan(
+        snapshotOf({
+          componentsOf: (of) => applyRules(floating, of),
+          // It came out after v2.11.1.
+          wanted: ["v1.10.19"],
+          destinations: [
+            {
+              keep: 1,
+              keepBy: "published",
+              deletion,
+              holds: ["v2.11.1"],
+              contents: { "app:stable": "app:v2.11.1" },
+            },
+          ],
+        }),
+      );
+      expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v1.10.19"]);
+      expect(imagesIn(stepsOf(plan, "prune"))).toEqual(deletion === "by-tag" ? ["app:v2.11.1"] : []);
+    },
+  );
+
   test("a version without any tag of its own takes no other version's place", () => {
     const plan = makePlan(
       snapshotOf({

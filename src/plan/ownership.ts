@@ -12,6 +12,8 @@ export interface Ownership {
   ownerOf(image: string, tag: string): string | undefined;
   /** The images of a version whose tags belong to it. */
   owned(version: Version): readonly Component[];
+  /** Whether a tag is one of a version's, be it that version's own or not. */
+  lists(version: Version, image: string, tag: string): boolean;
 }
 
 /** @param components images of each version, by the version's tag. */
@@ -29,6 +31,8 @@ export function ownershipOf(
   const ownerOf = (image: string, tag: string): string | undefined => owners.get(imageKey(image, tag));
   return {
     ownerOf,
+    lists: (version, image, tag) =>
+      (components.get(version.tag) ?? []).some(({ to, toTag }) => to === image && toTag === tag),
     owned: (version) =>
       (components.get(version.tag) ?? []).filter(({ to, toTag }) => ownerOf(to, toTag) === version.tag),
   };

@@ -6,14 +6,6 @@ import { type DestinationSnapshot, imageKey } from "./snapshot.ts";
 import type { ImageStep, LeaveStep, PruneStep } from "./step.ts";
 import type { Version } from "./version.ts";
 
-/** A version that a destination does not keep, and what it has of it. */
-interface Candidate {
-  readonly version: Version;
-  readonly present: readonly Component[];
-  /** Why all of it stays; undefined: it goes. */
-  readonly leave: string | undefined;
-}
-
 /**
  * What happens to the tags of versions that a destination does not keep. Only tags that belong to a published version
  * come up at all; everything else in the repositories is not looked at (P5).
@@ -35,10 +27,16 @@ export function planPruning(
       leave: reasonToLeave(destination, ownership, kept, version, planned),
     }))
     .filter(({ present }) => present.length > 0);
-  const staying = stayingDigests(destination, candidates, planned);
+  const going = candidates.flatMap(({ present, leave }) =>
+    present.filter(
+      (component) => leave === undefined && listedReason(component, ownership, kept) === undefined,
+    ),
+  );
+  const staying = stayingDigests(destination, going, planned);
   return candidates.flatMap(({ version, present, leave }) =>
     present.map((component) => {
-      const reason = leave ?? sharedReason(destination, component, staying);
+      const reason =
+        leave ?? listedReason(component, ownership, kept) ?? sharedReason(destination, component, staying);
       const image = {
         destination: destination.name,
         version: version.tag,
@@ -106,14 +104,10 @@ function reasonToLeave(
  */
 function stayingDigests(
   destination: DestinationSnapshot,
-  candidates: readonly Candidate[],
+  leaving: readonly Component[],
   planned: readonly ImageStep[],
 ): ReadonlyMap<string, string> {
-  const going = new Set(
-    candidates
-      .filter(({ leave }) => leave === undefined)
-      .flatMap(({ present }) => present.map(({ to, toTag }) => imageKey(to, toTag))),
-  );
+  const going = new Set(leaving.map(({ to, toTag }) => imageKey(to, toTag)));
   const after = [
     ...[...destination.heldDigests].filter(([key]) => !going.has(key)),
     ...planned.flatMap((step) =>
@@ -123,6 +117,19 @@ function stayingDigests(
   // Of several tags the first by name is told, in whatever order the registry answered: the plan is the same again.
   const byName = after.sort(([one], [other]) => (one < other ? 1 : -1));
   return new Map(byName.map(([key, digest]) => [digestKey(imageOf(key), digest), key]));
+}
+
+/**
+ * Why a tag must stay although the version that it belongs to goes: by `keep-by: published` an older version can be kept, and
+ * whoever pulls its floating tag would find nothing.
+ */
+function listedReason(
+  { to, toTag }: Component,
+  ownership: Ownership,
+  kept: readonly Version[],
+): string | undefined {
+  const lister = kept.find((version) => ownership.lists(version, to, toTag));
+  return lister === undefined ? undefined : `${lister.tag}, which is kept, has this tag too`;
 }
 
 /** Why a tag must stay where deleting it may take other tags of the same digest along. */
