@@ -62067,6 +62067,7 @@ function ownershipOf(universe, components) {
     const ownerOf = (image, tag) => owners.get(imageKey(image, tag));
     return {
         ownerOf,
+        lists: (version, image, tag) => (components.get(version.tag) ?? []).some(({ to, toTag }) => to === image && toTag === tag),
         owned: (version) => (components.get(version.tag) ?? []).filter(({ to, toTag }) => ownerOf(to, toTag) === version.tag),
     };
 }
@@ -62091,9 +62092,10 @@ function planPruning(universe, destination, ownership, kept, planned) {
         leave: reasonToLeave(destination, ownership, kept, version, planned),
     }))
         .filter(({ present }) => present.length > 0);
-    const staying = stayingDigests(destination, candidates, planned);
+    const going = candidates.flatMap(({ present, leave }) => present.filter((component) => leave === undefined && listedReason(component, ownership, kept) === undefined));
+    const staying = stayingDigests(destination, going, planned);
     return candidates.flatMap(({ version, present, leave }) => present.map((component) => {
-        const reason = leave ?? sharedReason(destination, component, staying);
+        const reason = leave ?? listedReason(component, ownership, kept) ?? sharedReason(destination, component, staying);
         const image = {
             destination: destination.name,
             version: version.tag,
@@ -62147,10 +62149,8 @@ function reasonToLeave(destination, ownership, kept, version, planned) {
  * By image, each digest that is in use after the run and a tag that uses it: tags that nobody touches, tags that are
  * left, and the tags that this run sets.
  */
-function stayingDigests(destination, candidates, planned) {
-    const going = new Set(candidates
-        .filter(({ leave }) => leave === undefined)
-        .flatMap(({ present }) => present.map(({ to, toTag }) => imageKey(to, toTag))));
+function stayingDigests(destination, leaving, planned) {
+    const going = new Set(leaving.map(({ to, toTag }) => imageKey(to, toTag)));
     const after = [
         ...[...destination.heldDigests].filter(([key]) => !going.has(key)),
         ...planned.flatMap((step) => step.kind === "copy" ? [[imageKey(step.image, step.tag), step.source.digest]] : []),
@@ -62158,6 +62158,14 @@ function stayingDigests(destination, candidates, planned) {
     // Of several tags the first by name is told, in whatever order the registry answered: the plan is the same again.
     const byName = after.sort(([one], [other]) => (one < other ? 1 : -1));
     return new Map(byName.map(([key, digest]) => [digestKey(imageOf(key), digest), key]));
+}
+/**
+ * Why a tag must stay although the version that it belongs to goes: by `keep-by: published` an older version can be kept, and
+ * whoever pulls its floating tag would find nothing.
+ */
+function listedReason({ to, toTag }, ownership, kept) {
+    const lister = kept.find((version) => ownership.lists(version, to, toTag));
+    return lister === undefined ? undefined : `${lister.tag}, which is kept, has this tag too`;
 }
 /** Why a tag must stay where deleting it may take other tags of the same digest along. */
 function sharedReason(destination, component, staying) {
@@ -62198,7 +62206,9 @@ function planDestination(snapshot, destination, ownership) {
     const kept = keptVersions(snapshot, destination, ownership, possible);
     const images = snapshot.wanted.flatMap((wanted) => planVersion(snapshot, destination, ownership, wanted, kept));
     const pruning = planPruning(snapshot.universe, destination, ownership, kept, images);
-    const keeps = destination.retention.keep === "all" ? [] : kept.map((version) => keepStep(destination, version));
+    const keeps = destination.retention.keep === "all"
+        ? []
+        : kept.map((version) => keepStep(destination, version, ownership));
     return [...images, ...keeps, ...withinLimit(pruning, snapshot.pruneLimit)];
 }
 /** The newest of what the destination holds whole or is about to hold. */
@@ -62287,12 +62297,13 @@ function planImage(snapshot, destination, component, planned) {
             ...planned(component, `the tag holds another digest, ${present}, and overwrite is false`),
         };
 }
-function keepStep(destination, version) {
+function keepStep(destination, version, ownership) {
     const { keep, keepBy } = destination.retention;
     return {
         kind: "keep",
         destination: destination.name,
         version: version.tag,
+        images: ownership.owned(version).map(({ to, toTag }) => ({ image: to, tag: toTag })),
         reason: `among the newest ${keep} by ${keepBy}`,
     };
 }
@@ -69174,14 +69185,21 @@ function neededBy(repository, signal) {
 /** Most tags that are deleted on one look: few enough for all to be sent within a minute of it. */
 const tagsPerLook = 20;
 /**
- * Deletes the tags that a plan gives up at one destination, repository by repository.
+ * Deletes the tags that a plan gives up at one destination, repository by repository, once all that is kept there has been
+ * seen to be there: others delete as well, and the plan can be hours old.
+ * @param kept what stays at this destination.
  * @param failures how many images of this run failed there; with one, nothing is deleted (P5).
  */
-async function prune(steps, place, failures, signal) {
+async function prune(steps, kept, place, failures, signal) {
     if (failures > 0) {
         const reason = `${failures} image${failures === 1 ? "" : "s"} failed at this destination, so nothing is deleted there`;
         return steps.map((step) => ({ step, status: "not-tried", reason }));
     }
+    if (steps.length === 0)
+        return [];
+    const verdict = await lookAtKept(kept, place, signal);
+    if (verdict !== undefined)
+        return steps.map((step) => ({ step, ...verdict }));
     const outcomes = [];
     for (const [image, ofImage] of Map.groupBy(steps, (step) => step.image)) {
         for (const portion of portionsOf(ofImage)) {
@@ -69189,6 +69207,32 @@ async function prune(steps, place, failures, signal) {
         }
     }
     return outcomes;
+}
+/** Why nothing may be deleted: a kept version lacks a tag, or it is not known whether it does. */
+async function lookAtKept(kept, { destination, repository }, signal) {
+    try {
+        const looks = kept.flatMap(({ version, images }) => images.map(async ({ image, tag }) => {
+            const found = await repository(repositoryOf(destination, image)).resolve(tag, signal);
+            return found === undefined ? [{ version, reference: `${image}:${tag}` }] : [];
+        }));
+        const gone = (await Promise.all(looks)).flat();
+        const [first] = gone;
+        if (first === undefined)
+            return undefined;
+        const names = gone.map(({ reference }) => reference).join(", ");
+        const versions = [...new Set(gone.map(({ version }) => version))].join(", ");
+        return {
+            status: "failed",
+            reason: `what is to be kept here is gone, so nothing is deleted: ${names}. Run with version: ${versions} to bring it back.`,
+        };
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return {
+            status: "left",
+            reason: `it is not known whether what is to be kept is there, so nothing is deleted: ${messageOf(error)}`,
+        };
+    }
 }
 /** Steps in portions for one look each; tags of one digest stay together, because they go together. */
 function portionsOf(steps) {
@@ -78767,12 +78811,14 @@ async function pruneAll(plan, copies, { destinations }, { log, signal }) {
     const planned = plan.steps.filter((step) => step.kind === "prune");
     if (planned.length === 0)
         return [];
+    const keeps = plan.steps.filter((step) => step.kind === "keep");
     return log.group("Prune", async () => {
         const outcomes = await Promise.all(destinations.map(async ({ name, destination, repository }) => {
             const steps = planned.filter((step) => step.destination === name);
             const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
             const broken = copies.filter(({ step, failure }) => step.destination === name && failure !== undefined).length;
-            const own = await prune(steps, { destination, repository }, failed + broken, signal);
+            const kept = keeps.filter((step) => step.destination === name);
+            const own = await prune(steps, kept, { destination, repository }, failed + broken, signal);
             for (const line of pruneLines(own, log.paint))
                 log.info(line);
             return own;
