@@ -221,6 +221,37 @@ describe("GitHub in trouble", () => {
     expect(writes(world)).toEqual([]);
   });
 
+  it.each<[what: string, status: number, message: RegExp]>([
+    ["was withdrawn while the run copied", 404, /the release v2\.15\.2 was withdrawn/],
+    [
+      "cannot be asked about by then",
+      500,
+      /GitHub .*looking up the release v2\.15\.2 failed with status 500/,
+    ],
+  ])("a release that %s: no tag moves anywhere", async (_what, status, message) => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    const effect = { status, headers: { "content-type": "application/json" }, body: '{"message":"no"}' };
+    world.github.fault({ when: { path: /releases\/tags\// }, times: Infinity, effect });
+    const { exitCode, log, outputs } = await act(world);
+    expect(exitCode).toBe(1);
+    expect(log).toMatch(message);
+    expect(outputs).toMatchObject({ versions: "[]", copied: "0", failed: "24", images: "[]" });
+    const { dockerHub, tcr } = world.sandbox;
+    expect([dockerHub.registry.tagWrites, tcr.registry.tagWrites]).toEqual([[], []]);
+  });
+
+  it("a release that no tag can name is passed over, and said once", async () => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    world.github.addRelease({ tag: "v1.0.0+x", prerelease: false, publishedAt: Date.UTC(2020, 0, 1) });
+    const images = "harbor-core\nharbor-db";
+    const { exitCode, log, outputs } = await act(world, { inputs: { images } });
+    expect(exitCode).toBe(0);
+    expect(log.match(/v1\.0\.0\+x/g)).toHaveLength(1);
+    expect(outputs).toMatchObject({ copied: "4", failed: "0" });
+  });
+
   it("uses the built-in list of components when the release's source cannot be read", async () => {
     await using world = await startSandboxWorld();
     await world.source.seed(version("v2.15.2"));
