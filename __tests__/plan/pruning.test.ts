@@ -72,6 +72,27 @@ describe("more versions than prune-limit allows", () => {
     expect(versionsIn(slip?.filter(({ kind }) => kind === "copy") ?? [])).toEqual(["v2.15.2"]);
   });
 
+  test("the limit is the reason where no digest was looked up for what it keeps from going", () => {
+    const plan = makePlan(
+      snapshotOf({
+        wanted: ["v2.15.2"],
+        pruneLimit: 1,
+        destinations: [
+          {
+            keep: 1,
+            deletion: "shared-digest-unsafe",
+            holds: ["v2.15.1", "v2.15.0"],
+            heldDigests: false,
+          },
+        ],
+      }),
+    );
+    expect(new Set(stepsOf(plan, "leave").map(({ reason }) => reason)).size).toBe(1);
+    expect(stepsOf(plan, "leave")[0]?.reason).toMatch(
+      /^2 versions would be deleted .* set prune-limit to 2 /,
+    );
+  });
+
   test.each([4, 5, "all"] as const)("as many as it allows go: %s", (pruneLimit) => {
     const pruned = stepsOf(planned(pruneLimit), "prune").filter(({ destination }) =>
       destination.startsWith("slip."),

@@ -44,6 +44,8 @@ export interface GivenDestination {
   readonly keep?: number | "all";
   readonly keepBy?: DestinationSnapshot["retention"]["keepBy"];
   readonly deletion?: DestinationSnapshot["deletion"];
+  /** Whether digests were looked up where deletion cares for them. Default: true. */
+  readonly heldDigests?: boolean;
   readonly deletionUnavailable?: string;
   readonly failure?: string;
   /** Versions that are there with all their images, as they are at the source. */
@@ -134,7 +136,7 @@ function destinationOf(
     withoutAttachments: new Set(destination.unsigned),
     images: new Map(served.map((key) => [key, sourceImage(key, given.sourceContents?.[key])])),
     tags: keep === "all" ? new Map() : tagsIn([...held.keys()]),
-    heldDigests: deletion === "shared-digest-unsafe" ? held : new Map(),
+    heldDigests: deletion === "shared-digest-unsafe" && destination.heldDigests !== false ? held : new Map(),
   };
 }
 

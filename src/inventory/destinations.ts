@@ -4,7 +4,7 @@ import type { Digest } from "../oci/digest.ts";
 import { type Namespace, repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
-import { makePlan } from "../plan/plan.ts";
+import { deletingTagsAlone, makePlan } from "../plan/plan.ts";
 import type { Retention } from "../plan/retention.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
 
@@ -122,9 +122,9 @@ export async function withHeldDigests(
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   if (held.deletion !== "shared-digest-unsafe" || held.failure !== undefined) return held;
-  const careless = { ...snapshot, destinations: [{ ...held, deletion: "by-tag" as const }] };
+  const alone = { ...snapshot, destinations: [deletingTagsAlone(held)] };
   const affected = new Set(
-    makePlan(careless).steps.flatMap((step) => (step.kind === "prune" ? [step.image] : [])),
+    makePlan(alone).steps.flatMap((step) => (step.kind === "prune" ? [step.image] : [])),
   );
   const heldDigests = new Map<string, Digest>();
   await Promise.all(

@@ -47,12 +47,23 @@ function planDestination(
   const images = snapshot.wanted.flatMap((wanted) =>
     planVersion(snapshot, destination, ownership, wanted, kept),
   );
-  const pruning = planPruning(snapshot.universe, destination, ownership, kept, images);
+  const pruned = (at: DestinationSnapshot) => planPruning(snapshot.universe, at, ownership, kept, images);
+  // More than the limit stay for that reason, and nobody looks up digests for what stays anyway.
+  const withoutSharing = pruned(deletingTagsAlone(destination));
+  const limited = withinLimit(withoutSharing, snapshot.pruneLimit);
+  const pruning = limited === withoutSharing ? pruned(destination) : limited;
   const keeps =
     destination.retention.keep === "all"
       ? []
       : kept.map((version) => keepStep(destination, version, ownership));
-  return [...images, ...keeps, ...withinLimit(pruning, snapshot.pruneLimit)];
+  return [...images, ...keeps, ...pruning];
+}
+
+/** A destination as if a tag that is deleted never took another along. */
+export function deletingTagsAlone(destination: DestinationSnapshot): DestinationSnapshot {
+  return destination.deletion === "shared-digest-unsafe"
+    ? { ...destination, deletion: "by-tag" }
+    : destination;
 }
 
 /** The newest of what the destination holds whole or is about to hold. */
