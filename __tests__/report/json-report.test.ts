@@ -90,3 +90,14 @@ test("in a dry run copies and prunes are planned", () => {
   expect(report.steps.map(({ outcome }) => outcome)).toEqual(["planned", "planned", "kept"]);
   expect(report).toMatchObject({ dryRun: true, succeeded: true, mirroredVersions: [] });
 });
+
+test("a version that was to be kept is not said to be there where an image of it could not be brought", () => {
+  const built = run()
+    .copyFailed(copyStep({ image: "harbor-db" }), "refused")
+    .copied(copyStep({ destination: dockerHub }))
+    .plan(failStep({ version: "v2.15.1" }))
+    .plan(keepStep(), keepStep("v2.15.2", dockerHub), keepStep("v2.15.1"), keepStep("v2.15.0"))
+    .build();
+  const keeps = reportOf(built).steps.filter(({ action }) => action === "keep");
+  expect(keeps.map(({ outcome }) => outcome)).toEqual(["missing", "kept", "missing", "kept"]);
+});

@@ -5,7 +5,7 @@ import type { RunResult } from "./result.ts";
 
 /**
  * `delivered`: all of it is there but its tag, which another job sets. `planned`: a dry run would do it, or another job does.
- * `not-tried`: given up because of another failure.
+ * `not-tried`: given up because of another failure. `missing`: a version that was to be kept, and is not whole there.
  */
 export type Outcome =
   | "copied"
@@ -13,6 +13,7 @@ export type Outcome =
   | "skipped"
   | "failed"
   | "kept"
+  | "missing"
   | "pruned"
   | "not-tried"
   | "left"
@@ -93,16 +94,19 @@ function becomes(
   step: Step,
   copy: CopyOutcome | undefined,
   prune: PruneOutcome | undefined,
-  { dryRun, job }: RunResult,
+  result: RunResult,
 ): Pick<Reported, "outcome" | "reason"> {
   const { reason } = step;
+  const { dryRun, job } = result;
   switch (step.kind) {
     case "skip":
       return { outcome: "skipped", reason };
     case "fail":
       return { outcome: "failed", reason };
     case "keep":
-      return { outcome: "kept", reason };
+      return isBroken(step, result)
+        ? { outcome: "missing", reason: "it was to be kept, and could not be brought here" }
+        : { outcome: "kept", reason };
     case "leave":
       return { outcome: "left", reason };
     case "copy":
@@ -115,4 +119,15 @@ function becomes(
       if (prune === undefined) return { outcome: "failed", reason: notCarriedOut };
       return { outcome: prune.status, reason: prune.reason ?? reason };
   }
+}
+
+/** Whether an image of a version could not be planned for a destination, or was not copied there. */
+function isBroken({ destination, version }: KeepStep, { plan, copies, dryRun }: RunResult): boolean {
+  const done = new Set<Step>(copies.flatMap(({ step, failure }) => (failure === undefined ? [step] : [])));
+  return plan.steps.some(
+    (step) =>
+      step.destination === destination &&
+      step.version === version &&
+      (step.kind === "fail" || (step.kind === "copy" && !dryRun && !done.has(step))),
+  );
 }

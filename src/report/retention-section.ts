@@ -40,6 +40,8 @@ function wordsOf({ outcome }: Reported<RetentionStep>): string {
   switch (outcome) {
     case "kept":
       return "✅&nbsp;kept";
+    case "missing":
+      return "❌&nbsp;not&nbsp;there";
     case "pruned":
       return "🧹&nbsp;pruned";
     case "planned":
