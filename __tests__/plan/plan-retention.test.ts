@@ -59,6 +59,38 @@ describe("a late patch of an old line", () => {
   });
 });
 
+describe("a version that overwrite: false blocks takes no place of keep", () => {
+  const planned = (holds: readonly string[], contents: Readonly<Record<string, string>>) =>
+    makePlan(
+      snapshotOf({
+        wanted: ["v2.15.2", "v2.15.1"],
+        overwrite: false,
+        destinations: [{ keep: 1, holds, contents }],
+      }),
+    );
+
+  test("that is here in part: it fails, and the next is copied and kept", () => {
+    const plan = planned([], { "harbor-core:v2.15.2": "other" });
+    expect(versionsIn(stepsOf(plan, "fail"))).toEqual(["v2.15.2"]);
+    expect(imagesIn(stepsOf(plan, "copy"))).toEqual(harborImages("v2.15.1"));
+    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v2.15.1"]);
+    expect(stepsOf(plan, "prune")).toEqual([]);
+  });
+
+  test("unless all its tags are here: then it is held as it is", () => {
+    const plan = planned(["v2.15.2"], { "harbor-core:v2.15.2": "other" });
+    expect(imagesIn(stepsOf(plan, "fail"))).toEqual(["harbor-core:v2.15.2"]);
+    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v2.15.2"]);
+  });
+
+  test("that would not be kept anyway is skipped as before", () => {
+    const plan = planned([], { "harbor-core:v2.15.1": "other" });
+    expect(stepsOf(plan, "fail")).toEqual([]);
+    expect(imagesIn(stepsOf(plan, "skip"))).toEqual(harborImages("v2.15.1"));
+    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v2.15.2"]);
+  });
+});
+
 describe("which three of Harbor's releases are kept", () => {
   const holds = ["v2.15.1", "v2.15.0", "v2.14.4", "v2.14.3", "v2.13.5"];
 

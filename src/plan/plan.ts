@@ -42,8 +42,7 @@ function planDestination(
   ownership: Ownership,
 ): readonly Step[] {
   if (destination.failure !== undefined) return failEverything(snapshot, destination, destination.failure);
-  const possible = snapshot.wanted.filter((wanted) => wanted.missing.length === 0);
-  const kept = keptVersions(snapshot, destination, ownership, possible);
+  const kept = keptVersions(snapshot, destination, ownership);
   const images = snapshot.wanted.flatMap((wanted) =>
     planVersion(snapshot, destination, ownership, wanted, kept),
   );
@@ -71,16 +70,33 @@ function keptVersions(
   snapshot: Snapshot,
   destination: DestinationSnapshot,
   ownership: Ownership,
-  possible: readonly WantedVersion[],
 ): readonly Version[] {
-  // A version all of whose tags belong to newer ones leaves nothing here, so it takes no other's place either.
-  const wanted = possible
+  // No other's place is taken by a version all of whose tags belong to newer ones, nor by one that cannot be brought
+  // here, as where `overwrite` is false: neither is here afterwards, unless it is held already.
+  const wanted = snapshot.wanted
+    .filter(({ missing }) => missing.length === 0)
     .map(({ version }) => version)
-    .filter((version) => ownership.owned(version).length > 0);
+    .filter(
+      (version) =>
+        ownership.owned(version).length > 0 && !isBlocked(snapshot, destination, ownership, version),
+    );
   const held = snapshot.universe.filter(
     (version) => !wanted.includes(version) && isHeld(destination, ownership, version),
   );
   return newest([...wanted, ...held], destination.retention);
+}
+
+/** Whether an image of a version cannot be brought to a destination. */
+function isBlocked(
+  snapshot: Snapshot,
+  destination: DestinationSnapshot,
+  ownership: Ownership,
+  version: Version,
+): boolean {
+  const planned = plannedFor(destination, version);
+  return ownership
+    .owned(version)
+    .some((component) => planImage(snapshot, destination, component, planned).kind === "fail");
 }
 
 function planVersion(
@@ -91,13 +107,7 @@ function planVersion(
   kept: readonly Version[],
 ): readonly ImageStep[] {
   const { version, components, missing } = wanted;
-  const planned = (component: Component, reason: string): PlannedImage => ({
-    destination: destination.name,
-    version: version.tag,
-    image: component.to,
-    tag: component.toTag,
-    reason,
-  });
+  const planned = plannedFor(destination, version);
   if (missing.length > 0) return planMissing(wanted, planned);
   const steps = components.map((component): ImageStep => {
     const reason = reasonToSkip(destination, ownership, version, component, kept);
@@ -106,6 +116,16 @@ function planVersion(
       : { kind: "skip", digest: undefined, ...planned(component, reason) };
   });
   return holdBack(steps);
+}
+
+function plannedFor(destination: DestinationSnapshot, version: Version) {
+  return (component: Component, reason: string): PlannedImage => ({
+    destination: destination.name,
+    version: version.tag,
+    image: component.to,
+    tag: component.toTag,
+    reason,
+  });
 }
 
 function reasonToSkip(
@@ -117,7 +137,8 @@ function reasonToSkip(
 ): string | undefined {
   const owner = ownership.ownerOf(to, toTag);
   if (owner !== version.tag) return `the tag belongs to ${owner ?? "no version"}`;
-  if (kept.includes(version)) return undefined;
+  // A blocked version is not among the kept, but fails aloud where it is new enough to be.
+  if (kept.includes(version) || newest([...kept, version], retention).includes(version)) return undefined;
   const newer = kept.map(({ tag }) => tag).join(", ");
   return `it would not be kept: the newest ${retention.keep} by ${retention.keepBy} are ${newer}`;
 }
