@@ -62202,33 +62202,45 @@ function makePlan(snapshot) {
 function planDestination(snapshot, destination, ownership) {
     if (destination.failure !== undefined)
         return failEverything(snapshot, destination, destination.failure);
-    const possible = snapshot.wanted.filter((wanted) => wanted.missing.length === 0);
-    const kept = keptVersions(snapshot, destination, ownership, possible);
+    const kept = keptVersions(snapshot, destination, ownership);
     const images = snapshot.wanted.flatMap((wanted) => planVersion(snapshot, destination, ownership, wanted, kept));
-    const pruning = planPruning(snapshot.universe, destination, ownership, kept, images);
+    const pruned = (at) => planPruning(snapshot.universe, at, ownership, kept, images);
+    // More than the limit stay for that reason, and nobody looks up digests for what stays anyway.
+    const withoutSharing = pruned(deletingTagsAlone(destination));
+    const limited = withinLimit(withoutSharing, snapshot.pruneLimit);
+    const pruning = limited === withoutSharing ? pruned(destination) : limited;
     const keeps = destination.retention.keep === "all"
         ? []
         : kept.map((version) => keepStep(destination, version, ownership));
-    return [...images, ...keeps, ...withinLimit(pruning, snapshot.pruneLimit)];
+    return [...images, ...keeps, ...pruning];
+}
+/** A destination as if a tag that is deleted never took another along. */
+function deletingTagsAlone(destination) {
+    return destination.deletion === "shared-digest-unsafe"
+        ? { ...destination, deletion: "by-tag" }
+        : destination;
 }
 /** The newest of what the destination holds whole or is about to hold. */
-function keptVersions(snapshot, destination, ownership, possible) {
-    // A version all of whose tags belong to newer ones leaves nothing here, so it takes no other's place either.
-    const wanted = possible
+function keptVersions(snapshot, destination, ownership) {
+    // No other's place is taken by a version all of whose tags belong to newer ones, nor by one that cannot be brought
+    // here, as where `overwrite` is false: neither is here afterwards, unless it is held already.
+    const wanted = snapshot.wanted
+        .filter(({ missing }) => missing.length === 0)
         .map(({ version }) => version)
-        .filter((version) => ownership.owned(version).length > 0);
+        .filter((version) => ownership.owned(version).length > 0 && !isBlocked(snapshot, destination, ownership, version));
     const held = snapshot.universe.filter((version) => !wanted.includes(version) && isHeld(destination, ownership, version));
     return newest([...wanted, ...held], destination.retention);
 }
+/** Whether an image of a version cannot be brought to a destination. */
+function isBlocked(snapshot, destination, ownership, version) {
+    const planned = plannedFor(destination, version);
+    return ownership
+        .owned(version)
+        .some((component) => planImage(snapshot, destination, component, planned).kind === "fail");
+}
 function planVersion(snapshot, destination, ownership, wanted, kept) {
     const { version, components, missing } = wanted;
-    const planned = (component, reason) => ({
-        destination: destination.name,
-        version: version.tag,
-        image: component.to,
-        tag: component.toTag,
-        reason,
-    });
+    const planned = plannedFor(destination, version);
     if (missing.length > 0)
         return planMissing(wanted, planned);
     const steps = components.map((component) => {
@@ -62239,11 +62251,21 @@ function planVersion(snapshot, destination, ownership, wanted, kept) {
     });
     return holdBack(steps);
 }
+function plannedFor(destination, version) {
+    return (component, reason) => ({
+        destination: destination.name,
+        version: version.tag,
+        image: component.to,
+        tag: component.toTag,
+        reason,
+    });
+}
 function reasonToSkip({ retention }, ownership, version, { to, toTag }, kept) {
     const owner = ownership.ownerOf(to, toTag);
     if (owner !== version.tag)
         return `the tag belongs to ${owner ?? "no version"}`;
-    if (kept.includes(version))
+    // A blocked version is not among the kept, but fails aloud where it is new enough to be.
+    if (kept.includes(version) || newest([...kept, version], retention).includes(version))
         return undefined;
     const newer = kept.map(({ tag }) => tag).join(", ");
     return `it would not be kept: the newest ${retention.keep} by ${retention.keepBy} are ${newer}`;
@@ -62652,15 +62674,18 @@ function report(result, steps) {
         return { step, outcome, reason, bytes, milliseconds, moved };
     });
 }
-function becomes(step, copy, prune, { dryRun, job }) {
+function becomes(step, copy, prune, result) {
     const { reason } = step;
+    const { dryRun, job } = result;
     switch (step.kind) {
         case "skip":
             return { outcome: "skipped", reason };
         case "fail":
             return { outcome: "failed", reason };
         case "keep":
-            return { outcome: "kept", reason };
+            return isBroken(step, result)
+                ? { outcome: "missing", reason: "it was to be kept, and could not be brought here" }
+                : { outcome: "kept", reason };
         case "leave":
             return { outcome: "left", reason };
         case "copy":
@@ -62678,6 +62703,13 @@ function becomes(step, copy, prune, { dryRun, job }) {
                 return { outcome: "failed", reason: notCarriedOut };
             return { outcome: prune.status, reason: prune.reason ?? reason };
     }
+}
+/** Whether an image of a version could not be planned for a destination, or was not copied there. */
+function isBroken({ destination, version }, { plan, copies, dryRun }) {
+    const done = new Set(copies.flatMap(({ step, failure }) => (failure === undefined ? [step] : [])));
+    return plan.steps.some((step) => step.destination === destination &&
+        step.version === version &&
+        (step.kind === "fail" || (step.kind === "copy" && !dryRun && !done.has(step))));
 }
 
 ;// CONCATENATED MODULE: ./src/copy/format-bytes.ts
@@ -74539,8 +74571,8 @@ function emptyStock(destination) {
 async function withHeldDigests(snapshot, held, destination, signal) {
     if (held.deletion !== "shared-digest-unsafe" || held.failure !== undefined)
         return held;
-    const careless = { ...snapshot, destinations: [{ ...held, deletion: "by-tag" }] };
-    const affected = new Set(makePlan(careless).steps.flatMap((step) => (step.kind === "prune" ? [step.image] : [])));
+    const alone = { ...snapshot, destinations: [deletingTagsAlone(held)] };
+    const affected = new Set(makePlan(alone).steps.flatMap((step) => (step.kind === "prune" ? [step.image] : [])));
     const heldDigests = new Map();
     await Promise.all([...affected].flatMap((image) => (held.tags.get(image) ?? []).map(async (tag) => {
         const resolved = await repositoryAt(destination, image).resolve(tag, signal);
@@ -75901,6 +75933,8 @@ function wordsOf({ outcome }) {
     switch (outcome) {
         case "kept":
             return "✅&nbsp;kept";
+        case "missing":
+            return "❌&nbsp;not&nbsp;there";
         case "pruned":
             return "🧹&nbsp;pruned";
         case "planned":
