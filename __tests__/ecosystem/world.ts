@@ -68,12 +68,10 @@ export async function startWorld(name: ProfileName): Promise<World> {
     startProfile(name),
   ]);
   const folder = await mkdtemp(join(tmpdir(), "ecosystem-"));
-  const path = process.env.PATH;
+  const path = `${folder}${delimiter}${process.env.PATH}`;
   await writeFile(join(folder, "config.json"), JSON.stringify(vendor.dockerConfig));
-  if (vendor.helper !== undefined) {
+  if (vendor.helper !== undefined)
     await writeHelper(folder, vendor.helper.name, vendor.registry.host, vendor.helper.answer);
-    process.env.PATH = `${folder}${delimiter}${path}`;
-  }
   return {
     github,
     plain,
@@ -90,10 +88,9 @@ export async function startWorld(name: ProfileName): Promise<World> {
       };
       const event = { name: "workflow_dispatch", payload: { inputs: { version: versions[0] } } };
       const environment = actionEnvironment({ github }, { event, inputs: all, folder });
-      return runHere({ ...environment, DOCKER_CONFIG: folder, ...variables });
+      return runHere({ ...environment, PATH: path, DOCKER_CONFIG: folder, ...variables });
     },
     async [Symbol.asyncDispose]() {
-      process.env.PATH = path;
       await Promise.all([github.close(), plain.close(), vendor[Symbol.asyncDispose]()]);
       await rm(folder, { recursive: true, force: true });
     },
