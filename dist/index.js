@@ -65692,6 +65692,7 @@ function registry_error_adviceFor(status, text, { side, registry }) {
 
 ;// CONCATENATED MODULE: ./src/oci/token-server.ts
 
+
 /**
  * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
  * registries have one more label than their token server.
@@ -65719,7 +65720,8 @@ function trustedRealm(realm, registry) {
 }
 /**
  * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
- * name of at least two labels (registry-1.docker.io and auth.docker.io).
+ * name of at least two labels (registry-1.docker.io and auth.docker.io). Below the name of a vendor that gives each customer
+ * a host, neighbours are strangers: anybody can have `evil.azurecr.io`.
  */
 function isRelatedHost(registry, tokenServer) {
     if (registry === tokenServer)
@@ -65732,6 +65734,8 @@ function isRelatedHost(registry, tokenServer) {
         return true;
     if (tokenServer.endsWith(`.${registry}`))
         return true;
+    if (vendors.some(({ host }) => host?.test(registry)))
+        return false;
     const parent = registry.slice(registry.indexOf(".") + 1);
     return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
 }
@@ -69114,6 +69118,10 @@ async function readFromAny(image, context) {
  * registry; a repository with more is looked through by its owner, not by a run that deletes.
  */
 const prune_proof_manifestLimit = 1_000;
+/** More would have to be read than is read. */
+class TooManyManifests extends Error {
+    name = "TooManyManifests";
+}
 /**
  * Looks at a repository right before tags of it are deleted together with their manifests, and says which must stay after
  * all: what no longer is what the plan saw, and what anything that stays needs, be it a tag of the same digest, an index at
@@ -69125,7 +69133,7 @@ async function reasonsToStay(going, repository, signal) {
     }
     catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof OperationError))
+        if (!(error instanceof OperationError || error instanceof TooManyManifests))
             throw error;
         const reason = `it could not be proven that nothing else needs it: ${error.message}`;
         return new Map(going.map(({ tag }) => [tag, reason]));
@@ -69133,28 +69141,24 @@ async function reasonsToStay(going, repository, signal) {
 }
 async function look(going, repository, signal) {
     const held = await heldDigests(repository, signal);
+    const names = new Set(going.map(({ tag }) => tag));
     const reasons = new Map(going.flatMap((tag) => {
         const reason = reasonOfItsOwn(tag, held);
         return reason === undefined ? [] : [[tag.tag, reason]];
     }));
-    const needs = neededBy(repository, signal);
+    const read = readEachOnce(repository, signal);
     // A tag that stays after all needs things in its turn: until nothing more has to stay.
     for (;;) {
-        const leaving = going.filter(({ tag }) => held.has(tag) && !reasons.has(tag));
-        const staying = stayingTags(held, leaving);
-        if (new Set(staying.values()).size > prune_proof_manifestLimit) {
-            const reason = `the ${staying.size} other tags of its repository may need it, and at most ${prune_proof_manifestLimit} manifests are looked at`;
-            return new Map(going.map(({ tag }) => [tag, reason]));
-        }
-        const needed = await needs(staying);
-        const kept = leaving.flatMap(({ tag }) => {
-            const because = needed.get(held.get(tag));
-            return because === undefined ? [] : [[tag, because]];
-        });
-        if (kept.length === 0)
+        const leaving = new Map([...held].filter(([tag]) => names.has(tag) && !reasons.has(tag)));
+        const needed = await neededBy(stayingTags(held, leaving), read);
+        const staying = await Promise.all([...leaving].map(async ([tag, digest]) => {
+            const reason = reasonOfOthers(digest, (await read(digest)).subject, needed);
+            return reason === undefined ? [] : [[tag, reason]];
+        }));
+        if (staying.flat().length === 0)
             return reasons;
-        for (const [tag, because] of kept)
-            reasons.set(tag, `its manifest is needed by ${because}, which stays`);
+        for (const [tag, reason] of staying.flat())
+            reasons.set(tag, reason);
     }
 }
 async function heldDigests(repository, signal) {
@@ -69170,45 +69174,50 @@ function reasonOfItsOwn({ tag, digest }, held) {
         ? "its digest was not looked up for the plan"
         : `the tag was moved to ${present} since the plan was made`;
 }
+/** Why a manifest must stay for others: something that stays needs it, or it is about something that stays. */
+function reasonOfOthers(digest, subject, needed) {
+    const because = needed.get(digest);
+    if (because !== undefined)
+        return `its manifest is needed by ${because}, which stays`;
+    const about = subject === undefined ? undefined : needed.get(subject);
+    return about === undefined ? undefined : `its manifest is about that of ${about}, which stays`;
+}
 /** The tags that stay; not those of signatures and the like of what goes, which mean nothing without it. */
 function stayingTags(held, leaving) {
-    const names = new Set(leaving.map(({ tag }) => tag));
-    const subjects = leaving.flatMap(({ tag }) => {
-        const digest = held.get(tag);
-        return digest === undefined ? [] : [referrersTag(digest)];
-    });
-    const isOfSubject = (tag) => subjects.some((subject) => tag === subject || tag.startsWith(`${subject}.`));
-    return new Map([...held].filter(([tag]) => !names.has(tag) && !isOfSubject(tag)));
+    const ofSubjects = new Set([...leaving.values()].flatMap((digest) => ["", ...cosignSuffixes].map((suffix) => `${referrersTag(digest)}${suffix}`)));
+    return new Map([...held].filter(([tag]) => !leaving.has(tag) && !ofSubjects.has(tag)));
 }
-/** Finds what tags need: for each digest, at any depth, the tag that leads to it. Each manifest is read once. */
-function neededBy(repository, signal) {
-    const below = new Map();
-    const read = async (digest) => {
-        try {
-            const { children, subject } = await repository.manifest(digest, signal);
-            return [...children.map((child) => child.digest), ...(subject === undefined ? [] : [subject])];
-        }
-        catch (error) {
-            // What is not there needs nothing more; an index may list what was never copied.
-            if (error instanceof OperationError && error.status === 404)
-                return [];
+/** Reads each manifest once, and no more than the limit. */
+function readEachOnce(repository, signal) {
+    const known = new Map();
+    return (digest) => {
+        const reading = known.get(digest) ?? repository.manifest(digest, signal);
+        known.set(digest, reading);
+        if (known.size > prune_proof_manifestLimit)
+            throw new TooManyManifests(`more than ${prune_proof_manifestLimit} manifests of its repository would have to be read`);
+        return reading;
+    };
+}
+/** What tags need: for each digest, at any depth, a tag that leads to it. */
+async function neededBy(staying, read) {
+    const needed = new Map();
+    const follow = async (digest, tag, isChild) => {
+        if (needed.has(digest))
+            return;
+        needed.set(digest, tag);
+        const { children, subject } = await read(digest).catch((error) => {
+            // An index may list what was never copied, and that needs nothing. What a tag itself leads to must be readable.
+            if (isChild && error instanceof OperationError && error.status === 404)
+                return prune_proof_nothing;
             throw error;
-        }
+        });
+        const below = [...children.map((child) => child.digest), ...(subject === undefined ? [] : [subject])];
+        await Promise.all(below.map((each) => follow(each, tag, true)));
     };
-    return async (staying) => {
-        const needed = new Map();
-        const follow = async (digest, tag) => {
-            if (needed.has(digest))
-                return;
-            needed.set(digest, tag);
-            const reading = below.get(digest) ?? read(digest);
-            below.set(digest, reading);
-            await Promise.all((await reading).map((each) => follow(each, tag)));
-        };
-        await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag)));
-        return needed;
-    };
+    await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag, false)));
+    return needed;
 }
+const prune_proof_nothing = { children: [], subject: undefined };
 
 ;// CONCATENATED MODULE: ./src/copy/prune.ts
 

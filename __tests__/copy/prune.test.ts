@@ -143,6 +143,41 @@ describe("pruning where a deletion takes the manifest along", () => {
     expect(tags()).toEqual([fallback]);
   });
 
+  it("leaves what an index needs whose tag only looks like that of a signature", async () => {
+    const { push, planned, tags } = await startPlace();
+    const old = buildImage({ seed: "old" });
+    push(old, "v1");
+    push(buildIndex([old]), `${old.digest.replace(":", "-")}.lts`);
+    expect(await planned("v1")()).toMatchObject([{ status: "left" }]);
+    expect(tags()).toContain("v1");
+  });
+
+  it("leaves all where a tag leads to a manifest that cannot be read", async () => {
+    const { server, push, planned, tags } = await startPlace();
+    push(buildImage({ seed: "old" }), "v1");
+    const other = push(buildImage({ seed: "new" }), "v2");
+    server.fault({
+      when: { method: "GET", path: new RegExp(`/manifests/${other}$`) },
+      times: Number.POSITIVE_INFINITY,
+      effect: { status: 404, body: "" },
+    });
+    expect(await planned("v1")()).toMatchObject([{ status: "left" }]);
+    expect(tags()).toEqual(["v1", "v2"]);
+  });
+
+  it("leaves all where more manifests than the limit would have to be read", async () => {
+    const { push, planned, tags } = await startPlace();
+    push(buildImage({ seed: "old" }), "v1");
+    const children = Array.from({ length: 1_001 }, (_, index) =>
+      buildImage({ seed: `child-${index}`, layers: [] }),
+    );
+    push(buildIndex(children), "lts");
+    expect(await planned("v1")()).toMatchObject([
+      { status: "left", reason: expect.stringContaining("more than 1000 manifests of its repository") },
+    ]);
+    expect(tags()).toEqual(["lts", "v1"]);
+  });
+
   it("leaves all where it cannot be proven that nothing needs it", async () => {
     const { server, push, planned, tags } = await startPlace();
     push(buildImage({ seed: "old" }), "v1");

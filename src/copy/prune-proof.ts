@@ -1,7 +1,8 @@
 import type { TagToDelete } from "../destinations/destination.ts";
 import { OperationError } from "../errors.ts";
-import { referrersTag } from "../inventory/attachments.ts";
+import { cosignSuffixes, referrersTag } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
 
 /** What the look before a deletion asks of a repository. */
@@ -12,6 +13,11 @@ export type LookedAt = Pick<Repository, "tags" | "resolve" | "manifest">;
  * registry; a repository with more is looked through by its owner, not by a run that deletes.
  */
 const manifestLimit = 1_000;
+
+/** More would have to be read than is read. */
+class TooManyManifests extends Error {
+  override readonly name = "TooManyManifests";
+}
 
 /** Why each tag must stay; nothing for those that may go. */
 type Reasons = ReadonlyMap<string, string>;
@@ -30,7 +36,7 @@ export async function reasonsToStay(
     return await look(going, repository, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof OperationError)) throw error;
+    if (!(error instanceof OperationError || error instanceof TooManyManifests)) throw error;
     const reason = `it could not be proven that nothing else needs it: ${error.message}`;
     return new Map(going.map(({ tag }) => [tag, reason]));
   }
@@ -42,28 +48,26 @@ async function look(
   signal: AbortSignal,
 ): Promise<Reasons> {
   const held = await heldDigests(repository, signal);
+  const names = new Set(going.map(({ tag }) => tag));
   const reasons = new Map(
     going.flatMap((tag) => {
       const reason = reasonOfItsOwn(tag, held);
       return reason === undefined ? [] : [[tag.tag, reason] as const];
     }),
   );
-  const needs = neededBy(repository, signal);
+  const read = readEachOnce(repository, signal);
   // A tag that stays after all needs things in its turn: until nothing more has to stay.
   for (;;) {
-    const leaving = going.filter(({ tag }) => held.has(tag) && !reasons.has(tag));
-    const staying = stayingTags(held, leaving);
-    if (new Set(staying.values()).size > manifestLimit) {
-      const reason = `the ${staying.size} other tags of its repository may need it, and at most ${manifestLimit} manifests are looked at`;
-      return new Map(going.map(({ tag }) => [tag, reason]));
-    }
-    const needed = await needs(staying);
-    const kept = leaving.flatMap(({ tag }) => {
-      const because = needed.get(held.get(tag) as Digest);
-      return because === undefined ? [] : [[tag, because] as const];
-    });
-    if (kept.length === 0) return reasons;
-    for (const [tag, because] of kept) reasons.set(tag, `its manifest is needed by ${because}, which stays`);
+    const leaving = new Map([...held].filter(([tag]) => names.has(tag) && !reasons.has(tag)));
+    const needed = await neededBy(stayingTags(held, leaving), read);
+    const staying = await Promise.all(
+      [...leaving].map(async ([tag, digest]) => {
+        const reason = reasonOfOthers(digest, (await read(digest)).subject, needed);
+        return reason === undefined ? [] : [[tag, reason] as const];
+      }),
+    );
+    if (staying.flat().length === 0) return reasons;
+    for (const [tag, reason] of staying.flat()) reasons.set(tag, reason);
   }
 }
 
@@ -83,44 +87,67 @@ function reasonOfItsOwn({ tag, digest }: TagToDelete, held: ReadonlyMap<string, 
     : `the tag was moved to ${present} since the plan was made`;
 }
 
+/** Why a manifest must stay for others: something that stays needs it, or it is about something that stays. */
+function reasonOfOthers(
+  digest: Digest,
+  subject: Digest | undefined,
+  needed: ReadonlyMap<Digest, string>,
+): string | undefined {
+  const because = needed.get(digest);
+  if (because !== undefined) return `its manifest is needed by ${because}, which stays`;
+  const about = subject === undefined ? undefined : needed.get(subject);
+  return about === undefined ? undefined : `its manifest is about that of ${about}, which stays`;
+}
+
 /** The tags that stay; not those of signatures and the like of what goes, which mean nothing without it. */
 function stayingTags(
   held: ReadonlyMap<string, Digest>,
-  leaving: readonly TagToDelete[],
+  leaving: ReadonlyMap<string, Digest>,
 ): ReadonlyMap<string, Digest> {
-  const names = new Set(leaving.map(({ tag }) => tag));
-  const subjects = leaving.flatMap(({ tag }) => {
-    const digest = held.get(tag);
-    return digest === undefined ? [] : [referrersTag(digest)];
-  });
-  const isOfSubject = (tag: string): boolean =>
-    subjects.some((subject) => tag === subject || tag.startsWith(`${subject}.`));
-  return new Map([...held].filter(([tag]) => !names.has(tag) && !isOfSubject(tag)));
+  const ofSubjects = new Set(
+    [...leaving.values()].flatMap((digest) =>
+      ["", ...cosignSuffixes].map((suffix) => `${referrersTag(digest)}${suffix}`),
+    ),
+  );
+  return new Map([...held].filter(([tag]) => !leaving.has(tag) && !ofSubjects.has(tag)));
 }
 
-/** Finds what tags need: for each digest, at any depth, the tag that leads to it. Each manifest is read once. */
-function neededBy(repository: LookedAt, signal: AbortSignal) {
-  const below = new Map<Digest, Promise<readonly Digest[]>>();
-  const read = async (digest: Digest): Promise<readonly Digest[]> => {
-    try {
-      const { children, subject } = await repository.manifest(digest, signal);
-      return [...children.map((child) => child.digest), ...(subject === undefined ? [] : [subject])];
-    } catch (error) {
-      // What is not there needs nothing more; an index may list what was never copied.
-      if (error instanceof OperationError && error.status === 404) return [];
-      throw error;
-    }
-  };
-  return async (staying: ReadonlyMap<string, Digest>): Promise<ReadonlyMap<Digest, string>> => {
-    const needed = new Map<Digest, string>();
-    const follow = async (digest: Digest, tag: string): Promise<void> => {
-      if (needed.has(digest)) return;
-      needed.set(digest, tag);
-      const reading = below.get(digest) ?? read(digest);
-      below.set(digest, reading);
-      await Promise.all((await reading).map((each) => follow(each, tag)));
-    };
-    await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag)));
-    return needed;
+/** What a manifest needs, and what it is about. */
+type Relations = Pick<Manifest, "children" | "subject">;
+
+/** Reads each manifest once, and no more than the limit. */
+function readEachOnce(repository: LookedAt, signal: AbortSignal): (digest: Digest) => Promise<Relations> {
+  const known = new Map<Digest, Promise<Relations>>();
+  return (digest) => {
+    const reading = known.get(digest) ?? repository.manifest(digest, signal);
+    known.set(digest, reading);
+    if (known.size > manifestLimit)
+      throw new TooManyManifests(
+        `more than ${manifestLimit} manifests of its repository would have to be read`,
+      );
+    return reading;
   };
 }
+
+/** What tags need: for each digest, at any depth, a tag that leads to it. */
+async function neededBy(
+  staying: ReadonlyMap<string, Digest>,
+  read: (digest: Digest) => Promise<Relations>,
+): Promise<ReadonlyMap<Digest, string>> {
+  const needed = new Map<Digest, string>();
+  const follow = async (digest: Digest, tag: string, isChild: boolean): Promise<void> => {
+    if (needed.has(digest)) return;
+    needed.set(digest, tag);
+    const { children, subject } = await read(digest).catch((error: unknown) => {
+      // An index may list what was never copied, and that needs nothing. What a tag itself leads to must be readable.
+      if (isChild && error instanceof OperationError && error.status === 404) return nothing;
+      throw error;
+    });
+    const below = [...children.map((child) => child.digest), ...(subject === undefined ? [] : [subject])];
+    await Promise.all(below.map((each) => follow(each, tag, true)));
+  };
+  await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag, false)));
+  return needed;
+}
+
+const nothing: Relations = { children: [], subject: undefined };

@@ -4,7 +4,7 @@ import type { Repository } from "../oci/repository.ts";
 import type { Attachment } from "../plan/snapshot.ts";
 
 /** What cosign appends to the digest's tag form for a signature, attestations and SBOMs. */
-const cosignSuffixes = [".sig", ".att", ".sbom"] as const;
+export const cosignSuffixes = [".sig", ".att", ".sbom"] as const;
 
 /**
  * The tag form of a digest, under which the referrers fallback of the specification and cosign keep what belongs to it.

@@ -1,4 +1,5 @@
 import { printable } from "../log/log.ts";
+import { vendors } from "../vendors/vendors.ts";
 
 /**
  * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
@@ -26,7 +27,8 @@ export function trustedRealm(realm: string, registry: URL): URL | string {
 
 /**
  * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
- * name of at least two labels (registry-1.docker.io and auth.docker.io).
+ * name of at least two labels (registry-1.docker.io and auth.docker.io). Below the name of a vendor that gives each customer
+ * a host, neighbours are strangers: anybody can have `evil.azurecr.io`.
  */
 function isRelatedHost(registry: string, tokenServer: string): boolean {
   if (registry === tokenServer) return true;
@@ -35,6 +37,7 @@ function isRelatedHost(registry: string, tokenServer: string): boolean {
   if (/^[0-9.]+$/.test(registry) || registry.includes(":")) return false;
   if (registry.endsWith(`.${tokenServer}`) && tokenServer.includes(".")) return true;
   if (tokenServer.endsWith(`.${registry}`)) return true;
+  if (vendors.some(({ host }) => host?.test(registry))) return false;
   const parent = registry.slice(registry.indexOf(".") + 1);
   return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
 }
