@@ -121,8 +121,8 @@ export const readingStages: readonly Stage[] = [
     when: { method: "HEAD", path: /manifests\/v/ },
     answers: false,
     believes: 404,
-    // "Not there" is an answer, and is believed.
-    outcomes: { 404: "DDD" },
+    // "Not there" is an answer, and is believed; a tag of which it is said after it was set is not published.
+    outcomes: { 404: "DDF" },
   },
   {
     name: "HEAD of a blob",
