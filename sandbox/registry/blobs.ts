@@ -64,10 +64,8 @@ function ranged(request: SandboxRequest, bytes: Buffer, extra: Readonly<Record<s
   const headers = { ...extra, "content-type": "application/octet-stream", "accept-ranges": "bytes" };
   const range = request.headers.range;
   if (range === undefined) return { status: 200, headers, body: bytes };
-  const match = /^bytes=([0-9]+)-([0-9]*)$/.exec(range);
-  const start = Number(match?.[1] ?? Number.NaN);
-  const end = Math.min(match?.[2] ? Number(match[2]) : bytes.length - 1, bytes.length - 1);
-  if (match === null || start >= bytes.length || end < start) {
+  const [start, end] = bounds(range, bytes.length);
+  if (!(start <= end && start < bytes.length)) {
     return { status: 416, headers: { ...extra, "content-range": `bytes */${bytes.length}` } };
   }
   const part = bytes.subarray(start, end + 1);
@@ -76,6 +74,14 @@ function ranged(request: SandboxRequest, bytes: Buffer, extra: Readonly<Record<s
     headers: { ...headers, "content-range": `bytes ${start}-${end}/${bytes.length}` },
     body: part,
   };
+}
+
+/** First and last byte of a range of one of the three forms, each NaN for another. */
+function bounds(range: string, length: number): readonly [start: number, end: number] {
+  const [, from, to] = /^bytes=([0-9]*)-([0-9]*)$/.exec(range) ?? [];
+  if (from === undefined || to === undefined || (from === "" && to === "")) return [Number.NaN, Number.NaN];
+  if (from === "") return [Math.max(0, length - Number(to)), to === "0" ? Number.NaN : length - 1];
+  return [Number(from), to === "" ? length - 1 : Math.min(Number(to), length - 1)];
 }
 
 function xml(status: number, code: string, message: string): Answer {

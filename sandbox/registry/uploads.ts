@@ -23,6 +23,8 @@ export interface UploadOptions {
   readonly bodyLimit: number;
   /** Whether the PUT at the end may bring bytes. */
   readonly bytesInPut: boolean;
+  /** Whether the query of a Location has to come back with the very escapes that it was given with. */
+  readonly exactQuery: boolean;
   /** Bytes that every chunk but the last must have; announced by `OCI-Chunk-Min-Length`. */
   readonly chunkMinLength?: number;
 }
@@ -34,6 +36,7 @@ export const usualUploads: UploadOptions = {
   chunks: "joined",
   bodyLimit: Number.POSITIVE_INFINITY,
   bytesInPut: true,
+  exactQuery: true,
 };
 
 interface Upload {
@@ -107,7 +110,7 @@ async function proceed(
     sessions.delete(id);
     return { status: 204 };
   }
-  const state = /[?&]_state=([^&]*)/.exec(request.url.search)?.[1] ?? "";
+  const state = stateOf(request, options);
   if (!upload.states.includes(state)) {
     throw refusal(400, "BLOB_UPLOAD_INVALID", "the query of the Location did not come back as it was given");
   }
@@ -154,21 +157,30 @@ async function append(upload: Upload, request: SandboxRequest, options: UploadOp
   checkSize(request, options);
   if (upload.size > 0 && options.chunks === "refused")
     throw refusal(400, "UNSUPPORTED", "chunked uploads are not supported");
-  const range = request.headers["content-range"];
-  if (range !== undefined) {
-    const match = /^([0-9]+)-([0-9]+)$/.exec(range);
-    if (match === null) throw refusal(400, "BLOB_UPLOAD_INVALID", "Content-Range is not <start>-<end>");
-    const [start, end] = [Number(match[1]), Number(match[2])];
-    if (start !== upload.size) return outOfOrder(upload, request, options);
-    if (request.headers["content-length"] !== String(end - start + 1)) {
-      throw refusal(400, "SIZE_INVALID", "Content-Length is not that of the Content-Range");
-    }
-  }
+  if (!isNextRange(upload, request)) return outOfOrder(upload, request, options);
   const former = upload.chunks.length;
   await receive(upload, request);
   // The position goes on, so that nobody notices before the digest is checked.
   if (options.chunks === "last-wins") upload.chunks.splice(0, former);
   return { status: 202, headers: progress(upload, request, options) };
+}
+
+/**
+ * Whether the body goes on where the upload stands; without a Content-Range it does.
+ *
+ * @throws Refusal for a range of another form, or of another length than the body.
+ */
+function isNextRange(upload: Upload, request: SandboxRequest): boolean {
+  const range = request.headers["content-range"];
+  if (range === undefined) return true;
+  const match = /^([0-9]+)-([0-9]+)$/.exec(range);
+  if (match === null) throw refusal(400, "BLOB_UPLOAD_INVALID", "Content-Range is not <start>-<end>");
+  const [start, end] = [Number(match[1]), Number(match[2])];
+  if (start !== upload.size) return false;
+  if (request.headers["content-length"] !== String(end - start + 1)) {
+    throw refusal(400, "SIZE_INVALID", "Content-Length is not that of the Content-Range");
+  }
+  return true;
 }
 
 async function finish(
@@ -180,13 +192,16 @@ async function finish(
 ): Promise<Answer> {
   const digest = request.url.searchParams.get("digest") ?? "";
   if (!isDigest(digest)) throw refusal(400, "DIGEST_INVALID", "the digest is missing or not one");
-  if (request.headers["content-length"] === undefined) {
+  // A request with neither header has no body (RFC 9112, section 6.3).
+  const isEmpty = (request.headers["content-length"] ?? "0") === "0";
+  if (isEmpty && request.headers["transfer-encoding"] !== undefined) {
     throw refusal(411, "SIZE_INVALID", "a PUT needs a Content-Length");
   }
-  if (request.headers["content-length"] !== "0") {
+  if (!isEmpty) {
     if (!options.bytesInPut) throw refusal(400, "BLOB_UPLOAD_INVALID", "the bytes come by PATCH");
     checkContentType(request);
     checkSize(request, options);
+    if (!isNextRange(upload, request)) return outOfOrder(upload, request, options);
   }
   await receive(upload, request);
   sessions.delete(upload.id);
@@ -248,9 +263,19 @@ function progress(upload: Upload, request: SandboxRequest, options: UploadOption
   };
 }
 
+/** The `_state` that came back, escapes included; decoded and escaped anew where the escapes do not count. */
+function stateOf(request: SandboxRequest, { exactQuery }: UploadOptions): string {
+  if (exactQuery) return /[?&]_state=([^&]*)/.exec(request.url.search)?.[1] ?? "";
+  return escapeState(request.url.searchParams.get("_state") ?? "");
+}
+
 /** Opaque, and with escapes that must come back as they were sent: some clients decode and encode them in another way. */
 function newState(): string {
-  return `${randomUUID()}%3D%2B%7E`;
+  return escapeState(`${randomUUID()}=+~`);
+}
+
+function escapeState(state: string): string {
+  return encodeURIComponent(state).replaceAll("~", "%7E");
 }
 
 function checkContentType(request: SandboxRequest): void {
