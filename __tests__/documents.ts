@@ -117,6 +117,7 @@ const workflowSchema = v.object({
     ),
   ),
   permissions: v.optional(v.record(v.string(), v.string())),
+  concurrency: v.optional(v.looseObject({ group: v.string() })),
   jobs: v.record(
     v.string(),
     v.union([

@@ -145,6 +145,46 @@ describe.each(workflows)("the workflow in $name", ({ name, text }) => {
   });
 });
 
+describe("workflows that mirror", () => {
+  const mirroring = workflows.flatMap(({ name, text }) => {
+    const { jobs, concurrency } = parseWorkflow(text);
+    const given = Object.values(jobs).flatMap(({ steps, call }) => [
+      ...steps.filter(isOurs).map((step) => step.with),
+      ...(call === undefined ? [] : [call.with]),
+    ]);
+    const lines = given.flatMap(({ destinations = "" }) => String(destinations).split("\n"));
+    const places = lines.map((line) => line.replace(/[,#].*/, "").trim()).filter((line) => line !== "");
+    const calls = Object.values(jobs).some(({ call }) => call !== undefined);
+    const [named = "harbor-release-mirror"] = given.flatMap((values) => values["concurrency-group"] ?? []);
+    return given.length === 0 ? [] : [{ name, places, calls, concurrency, named }];
+  });
+  /** The reusable one is given its group by its callers. */
+  const called = ".github/workflows/mirror.yml";
+  const groups = mirroring
+    .filter(({ name }) => name !== called)
+    .map(({ name, places, concurrency, named }) => ({ name, places, group: concurrency?.group ?? named }));
+
+  test("are several", () => expect(groups.length).toBeGreaterThan(8));
+
+  // https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency
+  test.each(mirroring)("$name queues in one group, and cancels nothing", ({ name, calls, concurrency }) => {
+    // The called workflow queues for its caller; with one name, both would be a deadlock.
+    if (calls) return expect(concurrency).toBeUndefined();
+    const ofCaller = "${" + "{ inputs.concurrency-group || 'harbor-release-mirror' }}";
+    const group = name === called ? ofCaller : expect.stringMatching(/^[a-z-]+$/);
+    return expect(concurrency).toEqual({ group, queue: "max" });
+  });
+
+  test("share the group if they share a destination, and only then", () => {
+    for (const one of groups) {
+      for (const other of groups) {
+        const together = one.places.some((place) => other.places.includes(place));
+        expect([one.name, other.name, one.group === other.group]).toEqual([one.name, other.name, together]);
+      }
+    }
+  });
+});
+
 /** What an entry of the output `matrix` has. */
 const handedOutMatrix = ["share", "to", "part", "runs-on"];
 
@@ -153,14 +193,13 @@ function knownExpressions(workflow: Workflow): readonly RegExp[] {
   const jobs = Object.values(workflow.jobs);
   const outputs = Object.keys(action.outputs);
   const ids = jobs.flatMap(({ steps }) => steps.filter(isOurs).flatMap(({ id }) => id ?? []));
-  const ofRelease = workflow.on.release === undefined ? [] : [/^github\.event\.release\.tag_name$/];
   return [
     /^secrets\.[A-Z][A-Z0-9_]*$/,
     /^github\.(actor|ref|token)$/,
     /^github\.event_name == '(push|pull_request)'$/,
     /^!cancelled\(\)( && needs\.plan\.outputs\.plan != '')?$/,
     /^fromJSON\(inputs\.runs-on\)\.default \|\| 'ubuntu-24\.04'$/,
-    ...ofRelease,
+    /^inputs\.concurrency-group \|\| 'harbor-release-mirror'$/,
     ...Object.keys(inputsOf(workflow)).map((name) => new RegExp(`^inputs\\.${name}$`)),
     ...jobs.flatMap(({ strategy }) =>
       (typeof strategy?.matrix === "string" ? handedOutMatrix : Object.keys(strategy?.matrix ?? {})).map(
