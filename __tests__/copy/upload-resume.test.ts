@@ -54,9 +54,9 @@ describe("an upload that breaks", () => {
 
   test("is followed by smaller parts while more connections share the link, in the same upload too", async () => {
     await using world = await startUploadWorld();
-    const { target, server } = world;
-    target.broke(24 * mebibyte, undefined);
-    const more = (): void => target.options.uploads.resize(8);
+    const { destination, server } = world;
+    destination.broke(24 * mebibyte, undefined);
+    const more = (): void => destination.options.uploads.resize(8);
     server.fault({ when: patch, effect: { run: more } });
     const nine = randomBytes("nine", 9 * mebibyte);
     await world.upload(nine);
@@ -119,7 +119,7 @@ describe("an upload that breaks", () => {
     await using world = await startUploadWorld();
     world.server.fault({ when: put, effect: { resetRequestAfter: 2_200_000 } });
     const spooled = await world.spool(three);
-    const uploading = uploadBlob(world.repository, spooled, undefined, world.target);
+    const uploading = uploadBlob(world.repository, spooled, undefined, world.destination);
     // The connection breaks while the upload waits for the source.
     await spooled.write(0, three.subarray(0, 2_200_000));
     await vi.waitFor(() => expect(count(world, "GET")).toBe(2));
@@ -165,10 +165,10 @@ describe("the registry's word", () => {
     );
     for (const failure of failures) {
       expect(failure.message).toMatch(/uploading the blob .* failed with status 404: .* share their storage/);
-      world.target.failed(failure);
+      world.destination.failed(failure);
     }
     expect(count(world, "PUT")).toBe(18);
-    expect(world.target.signal.aborted).toBe(true);
+    expect(world.destination.signal.aborted).toBe(true);
     await nothingLeftOpen(world);
   });
 
@@ -252,7 +252,7 @@ describe("the registry's word", () => {
     expect(error.message).toContain("the registry says that it has 0 bytes, which cannot be");
     expect(count(world, "PATCH")).toBe(6);
     // Nothing broke, so nothing has to be cut smaller.
-    expect(world.target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false, breaks: 0 });
+    expect(world.destination.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false, breaks: 0 });
   });
 
   test("that it has the blob is enough, where only its answer was lost", async () => {
@@ -309,7 +309,7 @@ describe("the registry's word", () => {
       world.server.fault({ when: put, effect: { status: code, headers: { "retry-after": "1" } } });
       await world.upload(three);
       expect(world.holds(three)).toBe(true);
-      expect(world.target.options.uploads.limit).toBe(2);
+      expect(world.destination.options.uploads.limit).toBe(2);
       expect(ranges(world)).toEqual(["PUT whole", "PUT whole"]);
     },
   );

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { DestinationCopy, type DestinationCopyOptions } from "../../src/copy/destination-copy.ts";
 import { DestinationProgress } from "../../src/copy/progress.ts";
-import { Target, type TargetOptions } from "../../src/copy/target.ts";
 import { uploadBlob } from "../../src/copy/upload.ts";
 import { retrying } from "../../src/http/retry.ts";
 import { Slots } from "../../src/http/slots.ts";
@@ -30,7 +30,7 @@ export interface UploadWorldOptions {
 /** One destination, and blobs to upload to it. */
 export interface UploadWorld extends AsyncDisposable {
   readonly server: RegistryServer;
-  readonly target: Target;
+  readonly destination: DestinationCopy;
   readonly repository: Repository;
   readonly progress: DestinationProgress;
   /** A blob in the spool that is still growing. */
@@ -52,8 +52,8 @@ export async function startUploadWorld(options: UploadWorldOptions = {}): Promis
   const network = createTransport(silentLog);
   const spools: SpooledBlob[] = [];
   const progress = new DestinationProgress("the destination");
-  const target = new Target({ ...targetOptions(server, options), progress, client: clientOf() });
-  const repository = target.repository(repositoryName);
+  const destination = new DestinationCopy({ ...copyOptions(server, options), progress, client: clientOf() });
+  const repository = destination.repository(repositoryName);
 
   function clientOf(): Registry {
     return new Registry({
@@ -76,7 +76,7 @@ export async function startUploadWorld(options: UploadWorldOptions = {}): Promis
 
   return {
     server,
-    target,
+    destination,
     repository,
     progress,
     spool,
@@ -84,7 +84,7 @@ export async function startUploadWorld(options: UploadWorldOptions = {}): Promis
       const spooled = await spool(bytes);
       await spooled.write(0, bytes);
       await spooled.complete();
-      await uploadBlob(repository, spooled, undefined, target);
+      await uploadBlob(repository, spooled, undefined, destination);
     },
     holds: (bytes) => server.blob(repositoryName, digestOf(bytes))?.equals(bytes) ?? false,
     transfers: () => server.requests.filter(({ method }) => method === "PUT" || method === "PATCH"),
@@ -97,10 +97,10 @@ export async function startUploadWorld(options: UploadWorldOptions = {}): Promis
   };
 }
 
-function targetOptions(
+function copyOptions(
   server: RegistryServer,
   { knownAs = server.host, stallLimit }: UploadWorldOptions,
-): Omit<TargetOptions, "progress" | "client"> {
+): Omit<DestinationCopyOptions, "progress" | "client"> {
   return {
     name: `${server.host}/mirror`,
     registry: knownAs,

@@ -29,7 +29,7 @@ describe("an upload", () => {
     await using world = await startUploadWorld();
     const bytes = randomBytes("small", 1000);
     const spooled = await world.spool(bytes);
-    const uploading = uploadBlob(world.repository, spooled, undefined, world.target);
+    const uploading = uploadBlob(world.repository, spooled, undefined, world.destination);
     await spooled.write(0, bytes.subarray(0, 500));
     await vi.waitFor(() => expect(count(world, "POST")).toBe(1));
     expect(world.transfers()).toEqual([]);
@@ -42,7 +42,7 @@ describe("an upload", () => {
   test("runs while the blob grows, and ends only when its digest is right (P1)", async () => {
     await using world = await startUploadWorld();
     const spooled = await world.spool(three);
-    const uploading = uploadBlob(world.repository, spooled, undefined, world.target);
+    const uploading = uploadBlob(world.repository, spooled, undefined, world.destination);
     await spooled.write(0, three.subarray(0, 2_000_000));
     await vi.waitFor(() => expect(bytesIn(world)).toBe(2_000_000));
     await spooled.write(2_000_000, three.subarray(2_000_000));
@@ -55,7 +55,7 @@ describe("an upload", () => {
 
   test("gives its connection to the next with its last byte, not with the answer", async () => {
     await using world = await startUploadWorld();
-    const { uploads } = world.target.options;
+    const { uploads } = world.destination.options;
     const opened = Promise.withResolvers<void>();
     const blobs = ["one", "two", "three", "four", "five"].map((name) => randomBytes(name, 300_000));
     // Four connections: all are sent, none is answered.
@@ -71,7 +71,7 @@ describe("an upload", () => {
   test("ends with the source's failure, without another try", async () => {
     await using world = await startUploadWorld();
     const spooled = await world.spool(three);
-    const uploading = failureOf(uploadBlob(world.repository, spooled, undefined, world.target));
+    const uploading = failureOf(uploadBlob(world.repository, spooled, undefined, world.destination));
     await spooled.write(0, three.subarray(0, 1_000_000));
     await vi.waitFor(() => expect(bytesIn(world)).toBe(1_000_000));
     const failure = new OperationError({
@@ -165,7 +165,7 @@ describe("a connection that takes nothing", () => {
     await using world = await startUploadWorld({ stallLimit });
     const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3 * stallLimit));
     const spooled = await world.spool(three);
-    const uploading = uploadBlob(world.repository, spooled, undefined, world.target);
+    const uploading = uploadBlob(world.repository, spooled, undefined, world.destination);
     await spooled.write(0, three.subarray(0, 1_000_000));
     await vi.waitFor(() => expect(bytesIn(world)).toBe(1_000_000));
     await wait();

@@ -5,7 +5,7 @@ import { smallTransfer } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { Downloads } from "../spool/download.ts";
 import type { BlobNeed } from "./blob-needs.ts";
-import type { Target } from "./target.ts";
+import type { DestinationCopy } from "./destination-copy.ts";
 import { uploadBlob } from "./upload.ts";
 
 /** How a repository got a blob. */
@@ -19,25 +19,29 @@ export type Placements = ReadonlyMap<string, Placement | Error>;
  * of them becomes its home: the blob is uploaded there, from the spool while the download still runs. The others then
  * mount it from the home, and upload it only where the registry refuses to mount.
  */
-export async function deliverBlob(need: BlobNeed, target: Target, downloads: Downloads): Promise<Placements> {
+export async function deliverBlob(
+  need: BlobNeed,
+  destination: DestinationCopy,
+  downloads: Downloads,
+): Promise<Placements> {
   const placements = new Map<string, Placement | Error>();
   const { descriptor, repositories } = need;
   let uploaded = false;
-  let ahead = openAhead(need, target);
+  let ahead = openAhead(need, destination);
 
   async function place(name: string, from: readonly string[]): Promise<void> {
-    const repository = target.repository(name);
+    const repository = destination.repository(name);
     try {
-      const mounted = await mountFromAny(repository, descriptor, from, target);
+      const mounted = await mountFromAny(repository, descriptor, from, destination);
       placements.set(name, mounted === true ? "mounted" : "uploaded");
       if (mounted === true) return;
       // A second upload, where a mount was refused, comes on top of what was expected.
-      if (uploaded) target.options.progress.expect(descriptor.size);
+      if (uploaded) destination.options.progress.expect(descriptor.size);
       uploaded = true;
       await upload(repository, mounted ?? (await takeAhead(name)));
-      target.works();
+      destination.works();
     } catch (error) {
-      target.failed(error);
+      destination.failed(error);
       placements.set(name, asError(error));
     }
   }
@@ -56,26 +60,26 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
     let session = opened;
     for (;;) {
       try {
-        await uploadBlob(repository, spooled, session, target);
+        await uploadBlob(repository, spooled, session, destination);
         return;
       } catch (error) {
         const other = isFailureOnTheWay(error) ? await downloads.another(digest, spooled) : undefined;
         if (other === undefined) throw error;
-        target.options.log.warning(`${messageOf(error)} It is read from the next source.`);
+        destination.options.log.warning(`${messageOf(error)} It is read from the next source.`);
         spooled = other;
         session = undefined;
       }
     }
   }
 
-  const held = await holders(need, target);
+  const held = await holders(need, destination);
   for (const name of held) placements.set(name, "present");
   const rest = repositories.filter((name) => !held.includes(name));
   // Whoever gets it first is the home of the others; a repository that refuses does not keep it from the next.
   while (rest.length > 0 && !hasHome(placements)) {
     const [home = ""] = rest.splice(0, 1);
     await place(home, need.mountable);
-    if (isFailureOnTheWay(placements.get(home)) || target.signal.aborted) break;
+    if (isFailureOnTheWay(placements.get(home)) || destination.signal.aborted) break;
   }
   const homes = [...placements]
     .filter(([, placement]) => !(placement instanceof Error))
@@ -83,8 +87,8 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
   const [failure] = [...placements.values()].filter((placement) => placement instanceof Error);
   if (homes.length === 0) for (const name of rest) placements.set(name, failure ?? new Error("not tried"));
   else await Promise.all(rest.map((name) => place(name, homes.slice(0, 1))));
-  if (!uploaded) target.options.progress.spare(descriptor.size);
-  target.later(ahead?.then((opened) => opened?.cancel()));
+  if (!uploaded) destination.options.progress.spare(descriptor.size);
+  destination.later(ahead?.then((opened) => opened?.cancel()));
   return placements;
 }
 
@@ -93,14 +97,17 @@ export async function deliverBlob(need: BlobNeed, target: Target, downloads: Dow
  * nothing moves. Only at the start, for the few blobs that will be the first to go; if one turns out to be there, its
  * upload is cancelled.
  */
-function openAhead(need: BlobNeed, target: Target): Promise<BlobUpload | undefined> | undefined {
-  const { openings } = target.options;
+function openAhead(
+  need: BlobNeed,
+  destination: DestinationCopy,
+): Promise<BlobUpload | undefined> | undefined {
+  const { openings } = destination.options;
   const { size } = need.descriptor;
   const [home = ""] = need.repositories;
   if (size <= smallTransfer || need.mountable.length > 0 || !openings.hasRoom) return undefined;
-  const open = (): Promise<BlobUpload> => target.repository(home).startUpload(target.signal, size);
+  const open = (): Promise<BlobUpload> => destination.repository(home).startUpload(destination.signal, size);
   // Where it fails, the upload opens its own, and tells what is wrong.
-  return openings.run(size, target.signal, open).catch(() => undefined);
+  return openings.run(size, destination.signal, open).catch(() => undefined);
 }
 
 function hasHome(placements: Placements): boolean {
@@ -113,16 +120,16 @@ function isFailureOnTheWay(placement: unknown): boolean {
 }
 
 /** The repositories that have the blob already. One that cannot be asked counts as not having it; its upload will tell why. */
-async function holders(need: BlobNeed, target: Target): Promise<readonly string[]> {
+async function holders(need: BlobNeed, destination: DestinationCopy): Promise<readonly string[]> {
   const { digest, size } = need.descriptor;
   // First the questions that let the most bytes go for each of them: until then the link is empty.
   const priority = size / need.repositories.length;
   const answers = await Promise.all(
     need.repositories.map(async (name) => {
       try {
-        return await target.repository(name).hasBlob(digest, target.signal, priority);
+        return await destination.repository(name).hasBlob(digest, destination.signal, priority);
       } catch (error) {
-        target.failed(error);
+        destination.failed(error);
         return false;
       }
     }),
@@ -135,12 +142,12 @@ async function mountFromAny(
   repository: Repository,
   { digest, size }: Descriptor,
   from: readonly string[],
-  target: Target,
+  destination: DestinationCopy,
 ): Promise<true | BlobUpload | undefined> {
   let upload: BlobUpload | undefined;
   for (const name of from) {
-    target.later(upload?.cancel());
-    const answer = await repository.mountBlob(digest, name, target.signal, size);
+    destination.later(upload?.cancel());
+    const answer = await repository.mountBlob(digest, name, destination.signal, size);
     if (answer === "mounted") return true;
     upload = answer;
   }

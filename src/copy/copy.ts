@@ -12,19 +12,20 @@ import { GarbageCollection } from "../spool/garbage-collection.ts";
 import { RecentChunks } from "../spool/recent-chunks.ts";
 import { makeSpoolFolder } from "../spool/spool-folder.ts";
 import { blobNeeds, type SourceRepositories } from "./blob-needs.ts";
-import { type Contents, copyToDestination } from "./destination-copy.ts";
+import { type Contents, copyToDestination } from "./copy-to-destination.ts";
+import { DestinationCopy, type DestinationCopyOptions } from "./destination-copy.ts";
 import { type ImageContent, readImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
 import type { PublicationCheck } from "./publish.ts";
-import { Target, type TargetOptions } from "./target.ts";
 import { type PinnedConnections, TransferSlots } from "./transfer-slots.ts";
 
 /** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 512 KiB each. */
 const recentLimit = 4 * 1024 * 1024;
 
 /** A destination that something is copied to. */
-export interface CopyDestination extends Pick<TargetOptions, "name" | "client" | "path" | "registry"> {
+export interface CopyDestination
+  extends Pick<DestinationCopyOptions, "name" | "client" | "path" | "registry"> {
   /** Called once before the first write. */
   prepare(signal: AbortSignal, repositories: readonly string[]): Promise<void>;
 }
@@ -113,13 +114,20 @@ async function copyThrough(
       work.map(({ destination, steps: own, progress }, index) => {
         const uploads = slots.uploadsTo(progress);
         const [openings, smallUploads] = [slots.openingsAhead(), slots.smallUploads()];
-        const target = new Target({ ...destination, ...context, uploads, openings, smallUploads, progress });
+        const ongoing = new DestinationCopy({
+          ...destination,
+          ...context,
+          uploads,
+          openings,
+          smallUploads,
+          progress,
+        });
         const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
         const prepare = (signal: AbortSignal): Promise<void> =>
           destination.prepare(signal, [...repositories]);
         const { moveTags, overwrite, mayPublish } = context;
         const shared = { contents, downloads, sourceRepositories, moveTags, overwrite, mayPublish };
-        return copyToDestination(own, needs[index] ?? [], target, prepare, shared);
+        return copyToDestination(own, needs[index] ?? [], ongoing, prepare, shared);
       }),
     );
     const byStep = new Map(outcomes.flat().map((outcome) => [outcome.step, outcome]));

@@ -1,207 +1,157 @@
-import { messageOf } from "../errors.ts";
-import type { Digest } from "../oci/digest.ts";
-import type { Descriptor, Manifest } from "../oci/manifest.ts";
-import { repositoryOf } from "../oci/reference.ts";
-import type { Repository } from "../oci/repository.ts";
-import type { CopyStep } from "../plan/plan.ts";
-import type { SourceImage } from "../plan/snapshot.ts";
-import type { Downloads } from "../spool/download.ts";
-import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts";
-import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
-import { type Confirmations, confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
-import { type ImageContent, putImage } from "./image-copy.ts";
-import { type CopyOutcome, noBytes } from "./outcome.ts";
-import type { PublicationCheck } from "./publish.ts";
-import { imageLine, versionLine } from "./story.ts";
-import type { Target } from "./target.ts";
-import { type ImageResult, publishVersion, untagged } from "./version.ts";
+import type { Clock } from "../clock.ts";
+import { OperationError } from "../errors.ts";
+import type { Slots } from "../http/slots.ts";
+import type { Log } from "../log/log.ts";
+import type { Namespace } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
+import { Repository } from "../oci/repository.ts";
+import type { DestinationProgress } from "./progress.ts";
 
-/** What was read of each image, or why it could not be. */
-export type Contents = ReadonlyMap<SourceImage, ImageContent | Error>;
-
-/** What all destinations of a run have in common. */
-export interface SharedWork {
-  /** Whether tags are set once a version is complete; else another job does that. */
-  readonly moveTags: boolean;
-  /** Whether a tag that another has set meanwhile is replaced. */
-  readonly overwrite: boolean;
-  readonly mayPublish: PublicationCheck;
-  readonly contents: Contents;
-  readonly downloads: Downloads;
-  readonly sourceRepositories: SourceRepositories;
+/** A destination as the engine sees it. */
+export interface DestinationCopyOptions extends Namespace {
+  /** `registry/namespace`. */
+  readonly name: string;
+  /** The registry's client for the side "destination". */
+  readonly client: Registry;
+  /** Connections with blobs. */
+  readonly uploads: Slots;
+  /** Small blobs on their way, from opening their upload to its end. */
+  readonly smallUploads: Slots;
+  /** Uploads that are opened and wait for a connection. */
+  readonly openings: Slots;
+  readonly progress: DestinationProgress;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Ends the run. */
+  readonly signal: AbortSignal;
+  /** How long a connection may take nothing of an upload before it counts as broken, in milliseconds. Default: 30 s. */
+  readonly stallLimit?: number;
 }
 
 /**
- * Everything that is copied to one destination: all blobs, each as soon as it can be, and each version published as soon
- * as it is complete, unless tags are another job's.
- * @param needs what the destination lacks at the most; claimed at the downloads already.
+ * Operations in a row that may fail for good, after all their own tries, before the destination counts as down. Each has
+ * by then been tried for half a minute; a hundred blobs more would only stand in line for the same end.
  */
-export async function copyToDestination(
-  steps: readonly CopyStep[],
-  needs: readonly BlobNeed[],
-  target: Target,
-  prepare: (signal: AbortSignal) => Promise<void>,
-  shared: SharedWork,
-): Promise<readonly CopyOutcome[]> {
-  const started = performance.now();
-  const { downloads } = shared;
-  const { log } = target.options;
-  for (const { descriptor } of needs) target.options.progress.expect(descriptor.size);
-  const ready = prepare(target.signal);
-  // Every delivery takes the failure up; where no image could be read there is none, and it must not end the process.
-  ready.catch(() => undefined);
-  const deliveries = new Map(
-    needs.map((need) => {
-      const delivering = ready
-        .then(() => deliverBlob(need, target, downloads))
-        .finally(() => downloads.release(need.descriptor.digest));
-      // Every image that needs the blob takes the failure up; a blob of no image that got so far must not end the process.
-      delivering.catch(() => undefined);
-      return [need.descriptor.digest, delivering] as const;
-    }),
-  );
-  const versions = Map.groupBy(steps, (step) => step.version);
-  const outcomes = await Promise.all(
-    [...versions.values()].map(async (ofVersion) => {
-      const results = await Promise.all(
-        ofVersion.map(async (step) => {
-          const result = await copyImage(step, target, deliveries, shared);
-          log.info(imageLine({ failure: undefined, ...result }, performance.now() - started, log.paint));
-          return result;
-        }),
-      );
-      const published = shared.moveTags
-        ? await publishVersion(results, { ...shared, log, signal: target.signal })
-        : results.map(untagged);
-      log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
-      return published;
-    }),
-  );
-  // Files of the spool may go only when nobody reads them any more.
-  await Promise.allSettled(deliveries.values());
-  await target.settle();
-  const since = (moment: number): number => Math.max(0, Math.round(moment - started));
-  return outcomes.flat().map(({ at, moved, ...outcome }) => ({
-    ...outcome,
-    milliseconds: since(at),
-    moved: moved && { begin: since(moved.begin), end: since(moved.end) },
-  }));
+const failuresUntilDown = 3;
+
+/** How long the end of a copy waits for uploads to be cancelled, in milliseconds: a cancelled job has seconds to live. */
+const tidyingTime = 1_000;
+
+/** What part of the bytes that a broken connection carried is sent in one request from then on: a quarter. */
+const partOfBroken = 4;
+
+/** Least size of a chunk, in bytes: below, the round trips of a far link cost more than any break. */
+const smallestChunk = 1024 * 1024;
+
+/** How a blob is cut for upload. */
+export interface Chunk {
+  /** Bytes a request. */
+  readonly size: number;
+  readonly ownConnection: boolean;
+  /** Breaks that it is the answer to. */
+  readonly breaks: number;
 }
 
-/** Brings one image to one destination, up to but without its tag. */
-async function copyImage(
-  step: CopyStep,
-  target: Target,
-  deliveries: ReadonlyMap<Digest, Promise<Placements>>,
-  shared: SharedWork,
-): Promise<ImageResult> {
-  const content = shared.contents.get(step.source);
-  if (content === undefined || content instanceof Error) {
-    return { step, bytes: noBytes, moved: undefined, failure: messageOf(content) };
+/** One destination during the copy: its repositories, its slots, and whether it still works. */
+export class DestinationCopy {
+  readonly options: DestinationCopyOptions;
+  readonly signal: AbortSignal;
+  readonly #down = new AbortController();
+  readonly #repositories = new Map<string, Repository>();
+  readonly #tidying: Promise<unknown>[] = [];
+  #failuresInARow = 0;
+  /** Bytes a request, and for how many connections that holds; undefined: no limit. */
+  #chunk: { readonly size: number; readonly connections: number } | undefined;
+  #breaks = 0;
+  #joinsWrongly = false;
+
+  constructor(options: DestinationCopyOptions) {
+    this.options = options;
+    this.signal = AbortSignal.any([options.signal, this.#down.signal]);
+    const { form } = options.client.vendor.upload;
+    if ("chunk" in form) this.#chunk = { size: form.chunk, connections: Number.POSITIVE_INFINITY };
   }
-  const repository = target.repository(repositoryOf(target.options, step.image));
-  const placed = new Set<Digest>();
-  const confirmations = confirmAhead(placing(content, repository, deliveries), repository, target.signal);
-  let bytes = noBytes;
-  let begin: number | undefined;
-  try {
-    for (const blob of content.blobs) {
-      const placement = (await deliveries.get(blob.digest))?.get(repository.name);
-      // What was mounted had been sent for another image, and is part of that one's time.
-      if (placement !== "present" && placement !== "mounted")
-        begin = earlier(begin, target.options.progress.begunAt(blob.digest));
-      if (placement === undefined || placement instanceof Error)
-        throw placement ?? new Error(`${blob.digest} was not delivered`);
-      bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
-      if (placement !== "present") placed.add(blob.digest);
-    }
-    begin ??= performance.now();
-    const untracked = await complete(step, content, repository, placed, confirmations, target, shared);
-    const moved = { begin, end: performance.now() };
-    return {
-      step,
-      bytes,
-      moved,
-      ready: { repository, tag: step.tag, replaces: step.replaces, content, untracked },
-    };
-  } catch (error) {
-    target.failed(error);
-    const moved = begin === undefined ? undefined : { begin, end: performance.now() };
-    return { step, bytes, moved, failure: messageOf(error) };
+
+  /** Whether an upload may consist of several requests here. */
+  get mayChunk(): boolean {
+    return this.options.client.vendor.upload.form.kind !== "whole" && !this.#joinsWrongly;
   }
-}
 
-/** For each blob of an image, whether this run places it in the image's repository, once that is known. */
-function placing(
-  { blobs }: ImageContent,
-  repository: Repository,
-  deliveries: ReadonlyMap<Digest, Promise<Placements>>,
-): ReadonlyMap<Digest, Promise<boolean>> {
-  const isPlaced = (placement: Placement | Error | undefined): boolean =>
-    placement === "uploaded" || placement === "mounted";
-  return new Map(
-    blobs.flatMap(({ digest }) => {
-      const delivering = deliveries.get(digest);
-      return delivering === undefined
-        ? []
-        : [[digest, delivering.then((placements) => isPlaced(placements.get(repository.name)))]];
-    }),
-  );
-}
+  /** Whether the last bytes of a blob go by PATCH, too, so that the PUT at the end is empty. */
+  get endsEmpty(): boolean {
+    return this.options.client.vendor.upload.form.kind === "patched";
+  }
 
-function earlier(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
-}
+  /**
+   * How blobs are cut here now; undefined: not at all. With more connections than at the last break, each gets a smaller
+   * part of the link, and parts that took as long as before would live long enough to be cut.
+   */
+  get chunk(): Chunk | undefined {
+    if (this.#chunk === undefined) return undefined;
+    const { size, connections } = this.#chunk;
+    const share = Math.min(1, connections / this.options.uploads.limit);
+    const breaks = this.#breaks;
+    return { size: Math.max(smallestChunk, Math.floor(size * share)), ownConnection: breaks > 0, breaks };
+  }
 
-/**
- * Puts the manifests and has the destination confirm everything. What it turns out to have lost is brought back once.
- * @returns the manifests whose subject the registry does not keep track of itself.
- */
-async function complete(
-  step: CopyStep,
-  content: ImageContent,
-  repository: Repository,
-  placed: ReadonlySet<Digest>,
-  confirmations: Confirmations,
-  target: Target,
-  shared: SharedWork,
-): Promise<readonly Manifest[]> {
-  const sources = shared.sourceRepositories(step.source);
-  // What was said about blobs before one of them turned out to be lost does not count.
-  let counting: Confirmations | undefined = confirmations;
-  const bringBack = (blobs: readonly Descriptor[]): Promise<void> => {
-    counting = undefined;
-    return deliverAgain(blobs, sources, repository.name, target, shared.downloads);
-  };
-  const untracked = await putImage(content, repository, bringBack, target.signal);
-  const missing = await findMissing(content, repository, placed, target.signal, counting);
-  if (isComplete(missing)) return untracked;
-  target.options.log.warning(
-    `${repository.reference}: the registry lost what it had taken; it is sent once more`,
-  );
-  await bringBack(missing.blobs);
-  await putImage(content, repository, bringBack, target.signal);
-  const stillMissing = await findMissing(content, repository, placed, target.signal);
-  if (!isComplete(stillMissing)) throw lossFailure(repository, stillMissing);
-  return untracked;
-}
+  /**
+   * An upload broke after a connection had carried so many bytes. From now on parts are sent of a quarter of that, each on
+   * a connection of its own: a link that cuts connections after a while does not get to cut those. A part that is cut all
+   * the same costs the whole upload at registries that do not go on then.
+   * @param used how the broken upload was cut. One cut of the link breaks all uploads at once; those that were begun
+   * before the first of them was told here say nothing about the smaller parts.
+   */
+  broke(carried: number, used: Chunk | undefined): void {
+    // A connection that broke after a few bytes says that it was a bad one, not how much a good one carries.
+    if (!this.mayChunk || carried < smallestChunk || (used?.breaks ?? 0) !== this.#breaks) return;
+    this.#breaks += 1;
+    this.#chunk = { size: (used?.size ?? carried) / partOfBroken, connections: this.options.uploads.limit };
+  }
 
-/** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */
-async function deliverAgain(
-  blobs: readonly Descriptor[],
-  sources: readonly Repository[],
-  repository: string,
-  target: Target,
-  downloads: Downloads,
-): Promise<void> {
-  for (const descriptor of blobs) {
-    downloads.claim(descriptor, sources);
-    try {
-      const need = { descriptor, repositories: [repository], mountable: [], sources };
-      const placement = (await deliverBlob(need, target, downloads)).get(repository);
-      if (placement instanceof Error) throw placement;
-    } finally {
-      downloads.release(descriptor.digest);
-    }
+  /**
+   * The registry made other content of what it was sent. Where that was several requests, it joins them wrongly, as some
+   * are known to (see the quirks): from now on each blob goes in one, unless the registry is known for a limit.
+   * @param before bytes that it had before the last request.
+   */
+  joinedWrongly(before: number): void {
+    if (before === 0 || this.options.client.vendor.upload.form.kind !== "any") return;
+    this.#joinsWrongly = true;
+    this.#chunk = undefined;
+  }
+
+  repository(name: string): Repository {
+    const known = this.#repositories.get(name);
+    if (known !== undefined) return known;
+    const repository = new Repository(this.options.client, name);
+    this.#repositories.set(name, repository);
+    return repository;
+  }
+
+  /** Tidying up that nobody waits for on the way; it is given a moment at the end. */
+  later(work: Promise<unknown> | undefined): void {
+    if (work !== undefined) this.#tidying.push(work);
+  }
+
+  /** Waits until all is tidied up, but not for long. */
+  async settle(): Promise<void> {
+    if (this.#tidying.length === 0) return;
+    const done = new AbortController();
+    // Taken back below: a timer that is left over would keep the process, and so the job, waiting for its end.
+    const patience = this.options.clock.sleep(tidyingTime, done.signal).catch(() => undefined);
+    await Promise.race([Promise.allSettled(this.#tidying), patience]);
+    done.abort();
+  }
+
+  /** An operation went well: the destination is not down. */
+  works(): void {
+    this.#failuresInARow = 0;
+  }
+
+  /** An operation failed for good. Only trouble of the destination itself counts, not refusals of single repositories. */
+  failed(error: unknown): void {
+    if (!(error instanceof OperationError) || error.details.side !== "destination" || !error.temporary)
+      return;
+    this.#failuresInARow += 1;
+    if (this.#failuresInARow >= failuresUntilDown) this.#down.abort(error);
   }
 }

@@ -7,7 +7,7 @@ import { Repository } from "../oci/repository.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import { findMissing, isComplete, lossFailure } from "./confirm.ts";
 import { type CopyContext, readContents } from "./copy.ts";
-import type { Contents } from "./destination-copy.ts";
+import type { Contents } from "./copy-to-destination.ts";
 import { formatBytes } from "./format-bytes.ts";
 import { type ImageContent, putImage } from "./image-copy.ts";
 import { manifestsInOrder } from "./image-graph.ts";

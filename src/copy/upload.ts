@@ -4,7 +4,7 @@ import type { BlobUpload } from "../oci/blob-upload.ts";
 import { smallTransfer } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { SpooledBlob } from "../spool/spool.ts";
-import type { Chunk, Target } from "./target.ts";
+import type { Chunk, DestinationCopy } from "./destination-copy.ts";
 
 /** An upload that gets on by at least this many bytes between two breaks is not given up, in bytes. */
 const progressThatCounts = 64 * 1024;
@@ -41,9 +41,9 @@ export async function uploadBlob(
   repository: Repository,
   spooled: SpooledBlob,
   opened: BlobUpload | undefined,
-  target: Target,
+  destination: DestinationCopy,
 ): Promise<void> {
-  const { uploads, smallUploads, clock, log } = target.options;
+  const { uploads, smallUploads, clock, log } = destination.options;
   const { size } = spooled.descriptor;
   const position: Position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
   let furthest = 0;
@@ -51,10 +51,10 @@ export async function uploadBlob(
   for (let attempt = 1; ; attempt += 1) {
     try {
       await (size <= smallTransfer
-        ? smallUploads.run(0, target.signal, (leave) =>
-            sendRest(repository, spooled, position, target, leave),
+        ? smallUploads.run(0, destination.signal, (leave) =>
+            sendRest(repository, spooled, position, destination, leave),
           )
-        : sendInTurn(repository, spooled, position, target));
+        : sendInTurn(repository, spooled, position, destination));
       return;
     } catch (error) {
       position.body = undefined;
@@ -64,21 +64,21 @@ export async function uploadBlob(
       if (isOther) refusedDigests += 1;
       // One that could not be opened has had all its tries: it is a request like any other.
       const isOpen = position.upload !== undefined;
-      if (target.signal.aborted || !isOpen || !mayPass(failure, attempt, refusedDigests))
-        return giveUp(position, failure, target);
+      if (destination.signal.aborted || !isOpen || !mayPass(failure, attempt, refusedDigests))
+        return giveUp(position, failure, destination);
       if (failure.status === undefined && !(error instanceof LostUpload))
-        target.broke(position.sent - position.received, position.chunk);
+        destination.broke(position.sent - position.received, position.chunk);
       if (isOther) {
-        target.joinedWrongly(position.received);
-        startOver(position, target);
-      } else if ((await findPosition(position, repository, spooled, target)) === "complete") return;
+        destination.joinedWrongly(position.received);
+        startOver(position, destination);
+      } else if ((await findPosition(position, repository, spooled, destination)) === "complete") return;
       if (position.received >= furthest + progressThatCounts) attempt = 0;
       furthest = Math.max(furthest, position.received);
-      if (attempt >= defaultRetryPolicy.attempts) return giveUp(position, failure, target);
+      if (attempt >= defaultRetryPolicy.attempts) return giveUp(position, failure, destination);
       log.debug(`${messageOf(failure)} Going on at byte ${position.received} of ${size}.`);
       await clock.sleep(
         delayBefore(Math.max(attempt, 1), defaultRetryPolicy, failure.details.retryAfterMs),
-        target.signal,
+        destination.signal,
       );
     }
   }
@@ -105,17 +105,17 @@ function mayPass(failure: OperationError, attempt: number, refusedDigests: numbe
 }
 
 /** Ends an upload for good; the registry need not keep what it has of it. */
-function giveUp(position: Position, failure: OperationError, target: Target): never {
-  startOver(position, target);
+function giveUp(position: Position, failure: OperationError, destination: DestinationCopy): never {
+  startOver(position, destination);
   throw failure;
 }
 
 /** Leaves an upload behind. The next try opens another one. */
-function startOver(position: Position, target: Target): void {
-  target.later(position.upload?.cancel());
+function startOver(position: Position, destination: DestinationCopy): void {
+  destination.later(position.upload?.cancel());
   position.upload = undefined;
   position.received = 0;
-  takeBack(position, target);
+  takeBack(position, destination);
 }
 
 /**
@@ -126,25 +126,27 @@ async function findPosition(
   position: Position,
   repository: Repository,
   { descriptor }: SpooledBlob,
-  target: Target,
+  destination: DestinationCopy,
 ): Promise<"complete" | "incomplete"> {
   const { upload, sent } = position;
-  const received = target.mayChunk ? await upload?.received(target.signal).catch(() => undefined) : undefined;
+  const received = destination.mayChunk
+    ? await upload?.received(destination.signal).catch(() => undefined)
+    : undefined;
   const goesOn = received !== undefined && received > 0 && received <= sent;
   // A question that fails is as good as a no: the upload then starts over, and tells itself what is wrong.
   const isThere = (): Promise<boolean> =>
-    repository.hasBlob(descriptor.digest, target.signal).catch(() => false);
+    repository.hasBlob(descriptor.digest, destination.signal).catch(() => false);
   if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere())) return "complete";
   if (goesOn) {
     position.received = received;
-    takeBack(position, target);
-  } else startOver(position, target);
+    takeBack(position, destination);
+  } else startOver(position, destination);
   return "incomplete";
 }
 
 /** What was sent beyond the confirmed bytes has to be sent again. */
-function takeBack(position: Position, target: Target): void {
-  target.options.progress.sent(position.received - position.sent);
+function takeBack(position: Position, destination: DestinationCopy): void {
+  destination.options.progress.sent(position.received - position.sent);
   position.sent = position.received;
 }
 
@@ -156,15 +158,15 @@ function sendInTurn(
   repository: Repository,
   spooled: SpooledBlob,
   position: Position,
-  target: Target,
+  destination: DestinationCopy,
 ): Promise<void> {
-  const { openings, uploads } = target.options;
+  const { openings, uploads } = destination.options;
   const { size } = spooled.descriptor;
-  return openings.run(size, target.signal, async (leaveOpenings) => {
-    position.upload ??= await repository.startUpload(target.signal, spooled.descriptor.size);
-    await uploads.run(size, target.signal, (leave) => {
+  return openings.run(size, destination.signal, async (leaveOpenings) => {
+    position.upload ??= await repository.startUpload(destination.signal, spooled.descriptor.size);
+    await uploads.run(size, destination.signal, (leave) => {
       leaveOpenings();
-      return sendRest(repository, spooled, position, target, leave);
+      return sendRest(repository, spooled, position, destination, leave);
     });
   });
 }
@@ -174,29 +176,29 @@ async function sendRest(
   repository: Repository,
   spooled: SpooledBlob,
   position: Position,
-  target: Target,
+  destination: DestinationCopy,
   afterLastByte: () => void,
 ): Promise<void> {
   const { descriptor } = spooled;
-  target.options.progress.begin(descriptor.digest);
-  position.upload ??= await repository.startUpload(target.signal, spooled.descriptor.size);
+  destination.options.progress.begin(descriptor.digest);
+  position.upload ??= await repository.startUpload(destination.signal, spooled.descriptor.size);
   const { upload } = position;
-  if (target.endsEmpty) return sendPatched(spooled, position, upload, target, afterLastByte);
+  if (destination.endsEmpty) return sendPatched(spooled, position, upload, destination, afterLastByte);
   if (descriptor.size <= smallTransfer) {
     // All of it before the request, so that the registry's place is not taken while the source still sends.
     const from = position.received;
-    const body = counted(spooled, from, descriptor.size, position, target);
+    const body = counted(spooled, from, descriptor.size, position, destination);
     const bytes = await collect(body, descriptor.size - from);
-    await upload.finish(descriptor, once(bytes), from, { signal: target.signal });
+    await upload.finish(descriptor, once(bytes), from, { signal: destination.signal });
     return;
   }
   for (;;) {
-    const length = nextLength(descriptor.size, position, target);
+    const length = nextLength(descriptor.size, position, destination);
     if (position.received + length === descriptor.size) break;
-    await sendPart(spooled, position, upload, length, target);
+    await sendPart(spooled, position, upload, length, destination);
   }
-  await watched(target, (signal, watch) => {
-    const rest = counted(spooled, position.received, descriptor.size, position, target);
+  await watched(destination, (signal, watch) => {
+    const rest = counted(spooled, position.received, descriptor.size, position, destination);
     const body = watch(thenCall(rest, afterLastByte));
     return upload.finish(descriptor, body, position.received, {
       signal,
@@ -210,20 +212,26 @@ async function sendPatched(
   spooled: SpooledBlob,
   position: Position,
   upload: BlobUpload,
-  target: Target,
+  destination: DestinationCopy,
   afterLastByte: () => void,
 ): Promise<void> {
   const { descriptor } = spooled;
   while (position.received < descriptor.size) {
-    await sendPart(spooled, position, upload, nextLength(descriptor.size, position, target), target);
+    await sendPart(
+      spooled,
+      position,
+      upload,
+      nextLength(descriptor.size, position, destination),
+      destination,
+    );
   }
   afterLastByte();
-  await upload.finish(descriptor, nothing(), descriptor.size, { signal: target.signal });
+  await upload.finish(descriptor, nothing(), descriptor.size, { signal: destination.signal });
 }
 
 /** Decides about the next request: it takes all that is left, or a part as large as the link allows now. */
-function nextLength(size: number, position: Position, target: Target): number {
-  position.chunk = target.chunk;
+function nextLength(size: number, position: Position, destination: DestinationCopy): number {
+  position.chunk = destination.chunk;
   return Math.min(size - position.received, position.chunk?.size ?? Number.POSITIVE_INFINITY);
 }
 
@@ -233,18 +241,18 @@ async function sendPart(
   position: Position,
   upload: BlobUpload,
   size: number,
-  target: Target,
+  destination: DestinationCopy,
 ): Promise<void> {
   const from = position.received;
   const ownConnection = position.chunk?.ownConnection ?? false;
-  const received = await watched(target, (signal, watch) => {
-    const body = watch(counted(spooled, from, from + size, position, target));
+  const received = await watched(destination, (signal, watch) => {
+    const body = watch(counted(spooled, from, from + size, position, destination));
     return upload.append(body, from, size, { signal, ownConnection });
   });
   // Without a byte more, the same chunk would be sent for ever.
   if (received > position.sent || received <= from) throw new LostUpload(received);
   position.received = received;
-  takeBack(position, target);
+  takeBack(position, destination);
 }
 
 /** The registry says that it has bytes that were never sent, or nothing of what it just took. */
@@ -262,7 +270,7 @@ async function* counted(
   from: number,
   to: number,
   position: Position,
-  target: Target,
+  destination: DestinationCopy,
 ): AsyncGenerator<Uint8Array> {
   const body = Symbol("body");
   position.body = body;
@@ -270,7 +278,7 @@ async function* counted(
   for await (const chunk of spooled.follow(from, to)) {
     if (position.body !== body) return;
     position.sent += chunk.length;
-    target.options.progress.sent(chunk.length);
+    destination.options.progress.sent(chunk.length);
     yield chunk;
   }
 }
@@ -302,13 +310,13 @@ async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise
  * waits for the source does not count, nor does the registry's own time to answer after the last byte.
  */
 async function watched<T>(
-  target: Target,
+  destination: DestinationCopy,
   send: (
     signal: AbortSignal,
     watch: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
   ) => Promise<T>,
 ): Promise<T> {
-  const { stallLimit = defaultStallLimit } = target.options;
+  const { stallLimit = defaultStallLimit } = destination.options;
   const stalled = new AbortController();
   let takenAt: number | undefined;
   async function* watch(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -323,7 +331,7 @@ async function watched<T>(
       stalled.abort(new Stalled(stallLimit));
   }, stallLimit / stallLooks);
   try {
-    return await send(AbortSignal.any([target.signal, stalled.signal]), watch);
+    return await send(AbortSignal.any([destination.signal, stalled.signal]), watch);
   } finally {
     clearInterval(timer);
   }

@@ -17,79 +17,79 @@ function trouble(side: Side, temporary: boolean): OperationError {
 describe("how a destination's blobs are cut", () => {
   test("not at all, until an upload breaks: then into quarters of what a connection carried", async () => {
     await using world = await startUploadWorld();
-    const { target } = world;
-    expect([target.chunk, target.mayChunk]).toEqual([undefined, true]);
-    target.broke(40 * mebibyte, undefined);
-    expect(target.chunk).toEqual({ size: 10 * mebibyte, ownConnection: true, breaks: 1 });
-    target.broke(3 * mebibyte, target.chunk);
-    expect(target.chunk?.size).toBe(2.5 * mebibyte);
-    for (let more = 0; more < 5; more += 1) target.broke(mebibyte, target.chunk);
-    expect(target.chunk?.size).toBe(mebibyte);
+    const { destination } = world;
+    expect([destination.chunk, destination.mayChunk]).toEqual([undefined, true]);
+    destination.broke(40 * mebibyte, undefined);
+    expect(destination.chunk).toEqual({ size: 10 * mebibyte, ownConnection: true, breaks: 1 });
+    destination.broke(3 * mebibyte, destination.chunk);
+    expect(destination.chunk?.size).toBe(2.5 * mebibyte);
+    for (let more = 0; more < 5; more += 1) destination.broke(mebibyte, destination.chunk);
+    expect(destination.chunk?.size).toBe(mebibyte);
   });
 
   test("into smaller parts while more connections share the link, so that each takes no longer", async () => {
     await using world = await startUploadWorld();
-    const { target } = world;
-    const { uploads } = target.options;
+    const { destination } = world;
+    const { uploads } = destination.options;
     const before = uploads.limit;
-    target.broke(40 * mebibyte, undefined);
+    destination.broke(40 * mebibyte, undefined);
     uploads.resize(before);
-    expect([uploads.limit, target.chunk?.size]).toEqual([2 * before, 5 * mebibyte]);
+    expect([uploads.limit, destination.chunk?.size]).toEqual([2 * before, 5 * mebibyte]);
     uploads.resize(-before);
-    expect(target.chunk?.size).toBe(10 * mebibyte);
+    expect(destination.chunk?.size).toBe(10 * mebibyte);
     uploads.resize(1 - before);
-    expect([uploads.limit, target.chunk?.size]).toEqual([1, 10 * mebibyte]);
+    expect([uploads.limit, destination.chunk?.size]).toEqual([1, 10 * mebibyte]);
   });
 
   test("by one cut of the link once, however many uploads it breaks", async () => {
     await using world = await startUploadWorld();
-    const { target } = world;
-    for (let upload = 0; upload < 8; upload += 1) target.broke(64 * mebibyte, undefined);
-    expect(target.chunk?.size).toBe(16 * mebibyte);
+    const { destination } = world;
+    for (let upload = 0; upload < 8; upload += 1) destination.broke(64 * mebibyte, undefined);
+    expect(destination.chunk?.size).toBe(16 * mebibyte);
   });
 
   test("no smaller for a connection that never carried anything", async () => {
     await using world = await startUploadWorld();
-    world.target.broke(0, undefined);
-    expect(world.target.chunk).toBeUndefined();
+    world.destination.broke(0, undefined);
+    expect(world.destination.chunk).toBeUndefined();
   });
 
   test("from the start where the registry takes only so much, and smaller when that breaks", async () => {
     await using world = await startUploadWorld({ knownAs: "goharbor.azurecr.io" });
-    const { target } = world;
-    expect(target.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false, breaks: 0 });
-    target.broke(9 * mebibyte, target.chunk);
-    expect(target.chunk).toEqual({ size: 4 * mebibyte, ownConnection: true, breaks: 1 });
+    const { destination } = world;
+    expect(destination.chunk).toEqual({ size: 16 * mebibyte, ownConnection: false, breaks: 0 });
+    destination.broke(9 * mebibyte, destination.chunk);
+    expect(destination.chunk).toEqual({ size: 4 * mebibyte, ownConnection: true, breaks: 1 });
   });
 
   test("never where several chunks break an upload", async () => {
     await using world = await startUploadWorld({ knownAs: "ghcr.io" });
-    world.target.broke(10 * mebibyte, undefined);
-    expect([world.target.chunk, world.target.mayChunk]).toEqual([undefined, false]);
+    world.destination.broke(10 * mebibyte, undefined);
+    expect([world.destination.chunk, world.destination.mayChunk]).toEqual([undefined, false]);
   });
 });
 
 describe("a destination", () => {
   test("is down after three failures in a row that are its own", async () => {
     await using world = await startUploadWorld();
-    const { target } = world;
+    const { destination } = world;
     const last = trouble("destination", true);
-    target.failed(trouble("destination", true));
-    target.failed(trouble("destination", true));
-    expect(target.signal.aborted).toBe(false);
-    target.failed(last);
-    expect(target.signal.reason).toBe(last);
+    destination.failed(trouble("destination", true));
+    destination.failed(trouble("destination", true));
+    expect(destination.signal.aborted).toBe(false);
+    destination.failed(last);
+    expect(destination.signal.reason).toBe(last);
   });
 
   test("is not down by refusals, by trouble of the source, or where something works in between", async () => {
     await using world = await startUploadWorld();
-    const { target } = world;
+    const { destination } = world;
     const own = trouble("destination", true);
     for (const error of [own, trouble("destination", false), trouble("source", true), new Error("ours"), own])
-      target.failed(error);
-    target.works();
-    target.failed(own);
-    target.failed(own);
-    expect(target.signal.aborted).toBe(false);
+      destination.failed(error);
+    destination.works();
+    destination.failed(own);
+    destination.failed(own);
+    expect(destination.signal.aborted).toBe(false);
   });
 });

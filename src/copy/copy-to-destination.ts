@@ -1,0 +1,211 @@
+import { messageOf } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Descriptor, Manifest } from "../oci/manifest.ts";
+import { repositoryOf } from "../oci/reference.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { CopyStep } from "../plan/plan.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
+import type { Downloads } from "../spool/download.ts";
+import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts";
+import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
+import { type Confirmations, confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
+import type { DestinationCopy } from "./destination-copy.ts";
+import { type ImageContent, putImage } from "./image-copy.ts";
+import { type CopyOutcome, noBytes } from "./outcome.ts";
+import type { PublicationCheck } from "./publish.ts";
+import { imageLine, versionLine } from "./story.ts";
+import { type ImageResult, publishVersion, untagged } from "./version.ts";
+
+/** What was read of each image, or why it could not be. */
+export type Contents = ReadonlyMap<SourceImage, ImageContent | Error>;
+
+/** What all destinations of a run have in common. */
+export interface SharedWork {
+  /** Whether tags are set once a version is complete; else another job does that. */
+  readonly moveTags: boolean;
+  /** Whether a tag that another has set meanwhile is replaced. */
+  readonly overwrite: boolean;
+  readonly mayPublish: PublicationCheck;
+  readonly contents: Contents;
+  readonly downloads: Downloads;
+  readonly sourceRepositories: SourceRepositories;
+}
+
+/**
+ * Everything that is copied to one destination: all blobs, each as soon as it can be, and each version published as soon
+ * as it is complete, unless tags are another job's.
+ * @param needs what the destination lacks at the most; claimed at the downloads already.
+ */
+export async function copyToDestination(
+  steps: readonly CopyStep[],
+  needs: readonly BlobNeed[],
+  destination: DestinationCopy,
+  prepare: (signal: AbortSignal) => Promise<void>,
+  shared: SharedWork,
+): Promise<readonly CopyOutcome[]> {
+  const started = performance.now();
+  const { downloads } = shared;
+  const { log } = destination.options;
+  for (const { descriptor } of needs) destination.options.progress.expect(descriptor.size);
+  const ready = prepare(destination.signal);
+  // Every delivery takes the failure up; where no image could be read there is none, and it must not end the process.
+  ready.catch(() => undefined);
+  const deliveries = new Map(
+    needs.map((need) => {
+      const delivering = ready
+        .then(() => deliverBlob(need, destination, downloads))
+        .finally(() => downloads.release(need.descriptor.digest));
+      // Every image that needs the blob takes the failure up; a blob of no image that got so far must not end the process.
+      delivering.catch(() => undefined);
+      return [need.descriptor.digest, delivering] as const;
+    }),
+  );
+  const versions = Map.groupBy(steps, (step) => step.version);
+  const outcomes = await Promise.all(
+    [...versions.values()].map(async (ofVersion) => {
+      const results = await Promise.all(
+        ofVersion.map(async (step) => {
+          const result = await copyImage(step, destination, deliveries, shared);
+          log.info(imageLine({ failure: undefined, ...result }, performance.now() - started, log.paint));
+          return result;
+        }),
+      );
+      const published = shared.moveTags
+        ? await publishVersion(results, { ...shared, log, signal: destination.signal })
+        : results.map(untagged);
+      log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
+      return published;
+    }),
+  );
+  // Files of the spool may go only when nobody reads them any more.
+  await Promise.allSettled(deliveries.values());
+  await destination.settle();
+  const since = (moment: number): number => Math.max(0, Math.round(moment - started));
+  return outcomes.flat().map(({ at, moved, ...outcome }) => ({
+    ...outcome,
+    milliseconds: since(at),
+    moved: moved && { begin: since(moved.begin), end: since(moved.end) },
+  }));
+}
+
+/** Brings one image to one destination, up to but without its tag. */
+async function copyImage(
+  step: CopyStep,
+  destination: DestinationCopy,
+  deliveries: ReadonlyMap<Digest, Promise<Placements>>,
+  shared: SharedWork,
+): Promise<ImageResult> {
+  const content = shared.contents.get(step.source);
+  if (content === undefined || content instanceof Error) {
+    return { step, bytes: noBytes, moved: undefined, failure: messageOf(content) };
+  }
+  const repository = destination.repository(repositoryOf(destination.options, step.image));
+  const placed = new Set<Digest>();
+  const confirmations = confirmAhead(
+    placing(content, repository, deliveries),
+    repository,
+    destination.signal,
+  );
+  let bytes = noBytes;
+  let begin: number | undefined;
+  try {
+    for (const blob of content.blobs) {
+      const placement = (await deliveries.get(blob.digest))?.get(repository.name);
+      // What was mounted had been sent for another image, and is part of that one's time.
+      if (placement !== "present" && placement !== "mounted")
+        begin = earlier(begin, destination.options.progress.begunAt(blob.digest));
+      if (placement === undefined || placement instanceof Error)
+        throw placement ?? new Error(`${blob.digest} was not delivered`);
+      bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
+      if (placement !== "present") placed.add(blob.digest);
+    }
+    begin ??= performance.now();
+    const untracked = await complete(step, content, repository, placed, confirmations, destination, shared);
+    const moved = { begin, end: performance.now() };
+    return {
+      step,
+      bytes,
+      moved,
+      ready: { repository, tag: step.tag, replaces: step.replaces, content, untracked },
+    };
+  } catch (error) {
+    destination.failed(error);
+    const moved = begin === undefined ? undefined : { begin, end: performance.now() };
+    return { step, bytes, moved, failure: messageOf(error) };
+  }
+}
+
+/** For each blob of an image, whether this run places it in the image's repository, once that is known. */
+function placing(
+  { blobs }: ImageContent,
+  repository: Repository,
+  deliveries: ReadonlyMap<Digest, Promise<Placements>>,
+): ReadonlyMap<Digest, Promise<boolean>> {
+  const isPlaced = (placement: Placement | Error | undefined): boolean =>
+    placement === "uploaded" || placement === "mounted";
+  return new Map(
+    blobs.flatMap(({ digest }) => {
+      const delivering = deliveries.get(digest);
+      return delivering === undefined
+        ? []
+        : [[digest, delivering.then((placements) => isPlaced(placements.get(repository.name)))]];
+    }),
+  );
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}
+
+/**
+ * Puts the manifests and has the destination confirm everything. What it turns out to have lost is brought back once.
+ * @returns the manifests whose subject the registry does not keep track of itself.
+ */
+async function complete(
+  step: CopyStep,
+  content: ImageContent,
+  repository: Repository,
+  placed: ReadonlySet<Digest>,
+  confirmations: Confirmations,
+  destination: DestinationCopy,
+  shared: SharedWork,
+): Promise<readonly Manifest[]> {
+  const sources = shared.sourceRepositories(step.source);
+  // What was said about blobs before one of them turned out to be lost does not count.
+  let counting: Confirmations | undefined = confirmations;
+  const bringBack = (blobs: readonly Descriptor[]): Promise<void> => {
+    counting = undefined;
+    return deliverAgain(blobs, sources, repository.name, destination, shared.downloads);
+  };
+  const untracked = await putImage(content, repository, bringBack, destination.signal);
+  const missing = await findMissing(content, repository, placed, destination.signal, counting);
+  if (isComplete(missing)) return untracked;
+  destination.options.log.warning(
+    `${repository.reference}: the registry lost what it had taken; it is sent once more`,
+  );
+  await bringBack(missing.blobs);
+  await putImage(content, repository, bringBack, destination.signal);
+  const stillMissing = await findMissing(content, repository, placed, destination.signal);
+  if (!isComplete(stillMissing)) throw lossFailure(repository, stillMissing);
+  return untracked;
+}
+
+/** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */
+async function deliverAgain(
+  blobs: readonly Descriptor[],
+  sources: readonly Repository[],
+  repository: string,
+  destination: DestinationCopy,
+  downloads: Downloads,
+): Promise<void> {
+  for (const descriptor of blobs) {
+    downloads.claim(descriptor, sources);
+    try {
+      const need = { descriptor, repositories: [repository], mountable: [], sources };
+      const placement = (await deliverBlob(need, destination, downloads)).get(repository);
+      if (placement instanceof Error) throw placement;
+    } finally {
+      downloads.release(descriptor.digest);
+    }
+  }
+}
