@@ -13,8 +13,10 @@ export interface FailureDetails {
   readonly host: string;
   /** Repository on that host, where the operation concerned one. */
   readonly repository?: string | undefined;
-  /** What was tried, as a gerund: "reading the manifest v2.15.2". */
+  /** What was tried, as a gerund: "reading the manifest". The same words for every image, because reports group by it. */
   readonly operation: string;
+  /** What exactly it was tried on, which follows the operation in a sentence: a tag, a digest. */
+  readonly subject?: string | undefined;
   /** HTTP status, where there was an answer. */
   readonly status?: number | undefined;
   /** The service's own error code (`DENIED`, `AuthFailure.SecretIdNotFound`), where it sent one. */
@@ -48,13 +50,15 @@ export class OperationError extends Error {
   }
 }
 
-/** One sentence: side, host, repository, operation, status, code, problem, advice. */
+/** One sentence: side, host, repository, operation, subject, status, code, problem, advice. */
 function describeFailure(details: FailureDetails): string {
   const where = details.repository === undefined ? details.host : `${details.host}/${details.repository}`;
   const status = details.status === undefined ? "" : ` with status ${details.status}`;
   const code = details.code === undefined ? "" : ` ${details.code}`;
+  const operation =
+    details.subject === undefined ? details.operation : `${details.operation} ${details.subject}`;
   const advice = details.advice === undefined ? "" : ` ${details.advice}`;
-  return `${details.side} ${where}: ${details.operation} failed${status}${code}: ${sentence(details.problem)}${advice}`;
+  return `${details.side} ${where}: ${operation} failed${status}${code}: ${sentence(details.problem)}${advice}`;
 }
 
 function sentence(text: string): string {

@@ -45,10 +45,10 @@ export async function readImageGraph(
   }
 
   function tooLarge(): OperationError {
-    const operation = `reading the index ${root.digest}`;
     const problem = `it has more than ${depthLimit} levels or ${manifestLimit} manifests`;
     const scopes = [{ repository: source.name, actions: ["pull"] }] as const;
-    return source.registry.failure({ scopes, operation }, { problem });
+    const named = { scopes, operation: "reading the index", subject: root.digest };
+    return source.registry.failure(named, { problem });
   }
 
   return withChildren(root, 0);

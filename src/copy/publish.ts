@@ -92,7 +92,8 @@ async function setTag(
 function tagFailure(repository: Repository, tag: string, problem: string): Error {
   const request = {
     scopes: [{ repository: repository.name, actions: ["pull"] }] as const,
-    operation: `setting the tag ${tag}`,
+    operation: "setting the tag",
+    subject: tag,
   };
   return repository.registry.failure(request, { problem });
 }

@@ -349,7 +349,8 @@ function uploadFailure(error: unknown, repository: Repository, { descriptor }: S
   if (error instanceof OperationError) return error;
   const request = {
     scopes: [{ repository: repository.name, actions: ["push"] }] as const,
-    operation: `uploading the blob ${descriptor.digest}`,
+    operation: "uploading the blob",
+    subject: descriptor.digest,
   };
   const temporary = error instanceof LostUpload || error instanceof Stalled || isBrokenConnection(error);
   return repository.registry.failure(request, { problem: messageOf(error), temporary, cause: error });

@@ -12,7 +12,7 @@ import { isTemporaryStatus } from "../http/retry.ts";
 import { printable } from "../log/log.ts";
 
 /** What a message about a failed call says of the call. */
-export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation">;
+export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation" | "subject">;
 
 /** Largest answer that is read of a vendor's API, in bytes: a page of a list takes tens of kilobytes. */
 const answerLimit = 1024 * 1024;

@@ -133,7 +133,8 @@ async function choosePlatforms(
   } catch (error) {
     const request = {
       scopes: [{ repository: repository.name, actions: ["pull"] }] as const,
-      operation: `choosing the platforms of ${digest}`,
+      operation: "choosing the platforms of",
+      subject: digest,
     };
     const advice = 'Change the input "platforms".';
     throw repository.registry.failure(request, { problem: messageOf(error), advice, cause: error });

@@ -70,7 +70,8 @@ export class BlobUpload {
     const target = new URL(this.#location);
     // Appended, not set: the registry's own query must stay as it came.
     target.search = `${target.search}${target.search === "" ? "?" : "&"}digest=${encodeURIComponent(blob.digest)}`;
-    const request = this.#request("PUT", target, `uploading the blob ${blob.digest}`, options, {
+    const request = this.#request("PUT", target, "uploading the blob", options, {
+      subject: blob.digest,
       headers: {
         "content-type": "application/octet-stream",
         "content-length": String(blob.size - from),
@@ -135,7 +136,7 @@ export class BlobUpload {
     target: URL,
     operation: string,
     { signal, ownConnection = false }: PartOptions,
-    rest: Pick<RegistryRequest, "headers" | "body">,
+    rest: Pick<RegistryRequest, "subject" | "headers" | "body">,
   ): RegistryRequest {
     const connection = ownConnection ? "own" : "shared";
     const priority = Number(rest.headers?.["content-length"] ?? 0);

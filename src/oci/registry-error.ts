@@ -27,6 +27,7 @@ export interface RefusedOperation {
   readonly registry: string;
   readonly repository: string;
   readonly operation: string;
+  readonly subject?: string | undefined;
 }
 
 /** The failure that a registry's answer means. Reads, and so frees, the response. */
@@ -43,6 +44,7 @@ export async function refusal(
     host: of.registry,
     repository: of.repository,
     operation: of.operation,
+    subject: of.subject,
     status: response.status,
     code,
     problem: text,

@@ -27,6 +27,8 @@ export interface RegistryRequest {
   readonly scopes: readonly [Scope, ...Scope[]];
   /** What is being done, as a gerund, for messages. */
   readonly operation: string;
+  /** What exactly it is done with: see `FailureDetails`. */
+  readonly subject?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpRequest["body"];
   readonly redirect?: HttpRequest["redirect"];
@@ -39,6 +41,9 @@ export interface RegistryRequest {
   readonly priority?: number;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What a failure says of a request. */
+export type NamedRequest = Pick<RegistryRequest, "scopes" | "operation" | "subject">;
 
 /**
  * Most bytes that count as a small request: they fit the first windows of a connection, so their time is round trips, not
@@ -154,30 +159,27 @@ export class Registry {
   }
 
   /** The failure that an answer means; reads the answer. */
-  refused(
-    response: HttpResponse,
-    request: Pick<RegistryRequest, "scopes" | "operation">,
-  ): Promise<OperationError> {
+  refused(response: HttpResponse, request: NamedRequest): Promise<OperationError> {
     const { side, registry } = this;
     const [{ repository }] = request.scopes;
     return refusal(
       response,
-      { side, registry, repository, operation: request.operation },
+      { side, registry, repository, operation: request.operation, subject: request.subject },
       this.#options.clock,
     );
   }
 
   /** A failure of ours to make use of an answer, told like a refusal. */
   failure(
-    request: Pick<RegistryRequest, "scopes" | "operation">,
+    request: NamedRequest,
     details: { problem: string; advice?: string; temporary?: boolean; cause?: unknown },
   ): OperationError {
     const { cause, ...rest } = details;
     const { side, registry: host } = this;
     const [{ repository }] = request.scopes;
     const problem = printable(details.problem, problemLimit);
-    const { operation } = request;
-    return new OperationError({ side, host, repository, operation, ...rest, problem }, { cause });
+    const { operation, subject } = request;
+    return new OperationError({ side, host, repository, operation, subject, ...rest, problem }, { cause });
   }
 
   async #attempt(request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {

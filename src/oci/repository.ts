@@ -62,7 +62,8 @@ export class Repository {
    * @throws OperationError
    */
   async resolve(reference: string, signal?: AbortSignal): Promise<ResolvedManifest | undefined> {
-    const request = this.#request("HEAD", `manifests/${reference}`, `looking up ${reference}`, signal, {
+    const request = this.#request("HEAD", `manifests/${reference}`, "looking up", signal, {
+      subject: reference,
       headers: { accept: acceptedManifests },
       redirect: "follow",
     });
@@ -81,16 +82,11 @@ export class Repository {
    * @throws OperationError
    */
   async manifest(reference: string, signal?: AbortSignal): Promise<Manifest> {
-    const request = this.#request(
-      "GET",
-      `manifests/${reference}`,
-      `reading the manifest ${reference}`,
-      signal,
-      {
-        headers: { accept: acceptedManifests },
-        redirect: "follow",
-      },
-    );
+    const request = this.#request("GET", `manifests/${reference}`, "reading the manifest", signal, {
+      subject: reference,
+      headers: { accept: acceptedManifests },
+      redirect: "follow",
+    });
     return this.registry.read(
       request,
       async (response) => {
@@ -111,17 +107,12 @@ export class Repository {
     manifest: Manifest,
     signal?: AbortSignal,
   ): Promise<{ tracksSubject: boolean }> {
-    const request = this.#request(
-      "PUT",
-      `manifests/${reference}`,
-      `writing the manifest ${reference}`,
-      signal,
-      {
-        headers: { "content-type": manifest.mediaType },
-        body: manifest.bytes,
-        push: true,
-      },
-    );
+    const request = this.#request("PUT", `manifests/${reference}`, "writing the manifest", signal, {
+      subject: reference,
+      headers: { "content-type": manifest.mediaType },
+      body: manifest.bytes,
+      push: true,
+    });
     const response = await this.registry.expect(request, 201, 200, 202, 204);
     await discard(response);
     const stored = response.header("docker-content-digest");
@@ -139,7 +130,8 @@ export class Repository {
    * @throws OperationError
    */
   async hasBlob(digest: Digest, signal?: AbortSignal, priority = 0): Promise<boolean> {
-    const request = this.#request("HEAD", `blobs/${digest}`, `looking up the blob ${digest}`, signal, {
+    const request = this.#request("HEAD", `blobs/${digest}`, "looking up the blob", signal, {
+      subject: digest,
       redirect: "follow",
       priority,
     });
@@ -162,7 +154,8 @@ export class Repository {
     signal?: AbortSignal,
   ): Promise<{ body: Readable; start: number; givesRanges: boolean }> {
     const isWhole = range.from === 0 && range.to === blob.size;
-    const request = this.#request("GET", `blobs/${blob.digest}`, `reading the blob ${blob.digest}`, signal, {
+    const request = this.#request("GET", `blobs/${blob.digest}`, "reading the blob", signal, {
+      subject: blob.digest,
       headers: {
         accept: "application/octet-stream, */*",
         // The digest is that of the stored bytes; a transfer compressed on the way would show others.
@@ -197,17 +190,12 @@ export class Repository {
   ): Promise<"mounted" | BlobUpload | undefined> {
     const query = new URLSearchParams({ mount: digest, from });
     const request: RegistryRequest = {
-      ...this.#request(
-        "POST",
-        `blobs/uploads/?${query}`,
-        `mounting the blob ${digest} from ${from}`,
-        signal,
-        {
-          headers: { "content-length": "0" },
-          push: true,
-          priority,
-        },
-      ),
+      ...this.#request("POST", `blobs/uploads/?${query}`, "mounting the blob", signal, {
+        subject: `${digest} from ${from}`,
+        headers: { "content-length": "0" },
+        push: true,
+        priority,
+      }),
       scopes: [this.#scope("push"), { repository: from, actions: ["pull"] }],
     };
     const response = await this.registry.send(request).catch((error: unknown) => {
@@ -295,15 +283,10 @@ export class Repository {
    * @throws OperationError
    */
   async referrers(digest: Digest, signal?: AbortSignal): Promise<readonly Descriptor[] | undefined> {
-    const request = this.#request(
-      "GET",
-      `referrers/${digest}`,
-      `listing the referrers of ${digest}`,
-      signal,
-      {
-        headers: { accept: ociIndex },
-      },
-    );
+    const request = this.#request("GET", `referrers/${digest}`, "listing the referrers of", signal, {
+      subject: digest,
+      headers: { accept: ociIndex },
+    });
     const referrers = new Map<Digest, Descriptor>();
     let supported = true;
     await this.#eachPage(request, async (response, first) => {
@@ -335,7 +318,7 @@ export class Repository {
   ): Promise<"deleted" | "not-found" | "unsupported"> {
     const scope: Scope = { repository: this.name, actions: mannersOf(this.registry.vendor).deleting };
     const request: RegistryRequest = {
-      ...this.#request("DELETE", `manifests/${reference}`, `deleting ${reference}`, signal, {}),
+      ...this.#request("DELETE", `manifests/${reference}`, "deleting", signal, { subject: reference }),
       scopes: [scope],
     };
     // Artifactory answers 406: https://github.com/containers/image/issues/1009
@@ -395,7 +378,7 @@ export class Repository {
     signal: AbortSignal | undefined,
     rest: Pick<
       RegistryRequest,
-      "headers" | "body" | "redirect" | "transfer" | "once" | "answer" | "priority"
+      "subject" | "headers" | "body" | "redirect" | "transfer" | "once" | "answer" | "priority"
     > & {
       push?: boolean;
     },

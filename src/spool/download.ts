@@ -311,7 +311,8 @@ export class Downloads {
     }
     const request = {
       scopes: [{ repository: source.name, actions: ["pull"] }] as const,
-      operation: `reading the blob ${descriptor.digest}`,
+      operation: "reading the blob",
+      subject: descriptor.digest,
     };
     return source.registry.failure(request, {
       problem: messageOf(thrown),

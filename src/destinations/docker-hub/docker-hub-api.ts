@@ -98,7 +98,7 @@ export function createHubApi(options: HubApiOptions): HubApi {
     async deleteTag(repository, tag, signal) {
       const routes = deletionRoutes(repository, tag, kind);
       const path = `${repository.namespace}/${repository.name}`;
-      const operation = { host: url.host, repository: path, operation: `deleting the tag ${tag}` };
+      const operation = { host: url.host, repository: path, operation: "deleting the tag", subject: tag };
       const answer = await firstServed(routes, (route) => send(route, operation, signal));
       if (isSuccess(answer.status) || answer.status === 404) return;
       throw deletionFailure(operation, answer, kind);

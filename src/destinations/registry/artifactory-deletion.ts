@@ -33,7 +33,7 @@ async function deleteTag(
   tag: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const operation = { host: url.host, repository, operation: `deleting the tag ${tag}` };
+  const operation = { host: url.host, repository, operation: "deleting the tag", subject: tag };
   const credential = await credentials(signal);
   const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
   const request = {

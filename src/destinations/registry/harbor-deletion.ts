@@ -55,13 +55,13 @@ async function deleteTag(
 ): Promise<undefined> {
   const artifacts = artifactsPath(repository);
   const call = harborCalls(options, repository, signal);
-  const artifact = await call.artifact(`${artifacts}/${tag}`, `looking up the tag ${tag}`);
+  const artifact = await call.artifact(`${artifacts}/${tag}`, "looking up the tag", tag);
   if (artifact === undefined) return undefined;
-  await call.remove(`${artifacts}/${tag}/tags/${tag}`, `deleting the tag ${tag}`);
+  await call.remove(`${artifacts}/${tag}/tags/${tag}`, "deleting the tag", tag);
   try {
-    const left = await call.artifact(`${artifacts}/${artifact.digest}`, `looking up ${artifact.digest}`);
+    const left = await call.artifact(`${artifacts}/${artifact.digest}`, "looking up", artifact.digest);
     if (left !== undefined && (left.tags ?? []).length === 0)
-      await call.remove(`${artifacts}/${artifact.digest}`, `deleting ${artifact.digest}`);
+      await call.remove(`${artifacts}/${artifact.digest}`, "deleting", artifact.digest);
   } catch (error) {
     signal.throwIfAborted();
     // The tag is gone, which is what was asked for. An artifact that an index holds, for one, has to stay.
@@ -79,7 +79,7 @@ async function tryDeletion(
   signal: AbortSignal,
 ): Promise<Finding> {
   const path = `${artifactsPath(repository)}/latest`;
-  await harborCalls(options, repository, signal).artifact(path, "looking up the tag latest");
+  await harborCalls(options, repository, signal).artifact(path, "looking up the tag", "latest");
   const finding =
     "Harbor's API takes the login and lets it read artifacts; whether it may delete, it tells only when a tag is deleted.";
   return { outcome: "unknown", finding, remedy: advice };
@@ -87,8 +87,8 @@ async function tryDeletion(
 
 interface HarborCalls {
   /** Undefined: not there. */
-  artifact(path: string, operation: string): Promise<Artifact | undefined>;
-  remove(path: string, operation: string): Promise<void>;
+  artifact(path: string, operation: string, subject: string): Promise<Artifact | undefined>;
+  remove(path: string, operation: string, subject: string): Promise<void>;
 }
 
 function harborCalls(options: HarborOptions, repository: string, signal: AbortSignal): HarborCalls {
@@ -102,18 +102,23 @@ function harborCalls(options: HarborOptions, repository: string, signal: AbortSi
     const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
     return sendToVendor(transport, { method, url: apiUrl(url, path), headers, signal }, operation);
   };
-  const naming = (operation: string): VendorOperation => ({ host: url.host, repository, operation });
+  const naming = (operation: string, subject: string): VendorOperation => ({
+    host: url.host,
+    repository,
+    operation,
+    subject,
+  });
   return {
-    artifact: async (path, operation) => {
-      const named = naming(operation);
+    artifact: async (path, operation, subject) => {
+      const named = naming(operation, subject);
       const response = await send("GET", `${path}?with_tag=true`, named);
       if (response.status === 404) return discard(response).then(() => undefined);
       if (response.status !== 200) throw await harborRefusal(response, named, signal);
       const text = await readAnswer(response, named, signal);
       return checkAnswer(text, artifactSchema, named, response.status);
     },
-    remove: async (path, operation) => {
-      const named = naming(operation);
+    remove: async (path, operation, subject) => {
+      const named = naming(operation, subject);
       const response = await send("DELETE", path, named);
       if (response.status !== 200 && response.status !== 404)
         throw await harborRefusal(response, named, signal);

@@ -139,7 +139,7 @@ function packageApi(options: PackagesOptions, repository: string, signal: AbortS
       return versions;
     },
     remove: async ({ id }, tag) => {
-      const operation = naming(`deleting the tag ${tag}`);
+      const operation = { ...naming("deleting the tag"), subject: tag };
       const response = await send("DELETE", `/${id}`, operation);
       if (response.status !== 204 && response.status !== 404)
         throw await vendorRefusal(response, operation, signal, advice);

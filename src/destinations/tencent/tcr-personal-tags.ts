@@ -33,11 +33,12 @@ export function personalTags(
   path: string,
 ): Pick<TcrTags, "delete"> {
   async function request(tags: readonly string[], signal: AbortSignal): Promise<void> {
-    const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
+    const subject = tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`;
     const parameters = { RepoName: path, Tags: tags };
     const call = {
       action: "BatchDeleteImagePersonal",
-      operation,
+      operation: "deleting",
+      subject,
       repository: path,
       region,
       parameters,
@@ -48,13 +49,14 @@ export function personalTags(
 
   /** The tag is a search text here; offsets are true ones, unlike the Enterprise edition's. */
   async function isListed(tag: string, signal: AbortSignal): Promise<boolean> {
-    const operation = `reading back the tag ${tag}`;
+    const operation = "reading back the tag";
     const seen = new Set<string>();
     for (let page = 0; page < mostPages; page++) {
       const parameters = { RepoName: path, Tag: tag, Limit: pageLimit, Offset: page * pageLimit };
       const call = {
         action: "DescribeImagePersonal",
         operation,
+        subject: tag,
         repository: path,
         region,
         parameters,

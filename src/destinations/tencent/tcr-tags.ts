@@ -37,17 +37,31 @@ export function tcrTags(instance: TcrInstance, clock: Clock, repository: TcrRepo
   const names = { NamespaceName: repository.namespace, RepositoryName: repository.name };
 
   async function request(tags: readonly string[], signal: AbortSignal): Promise<void> {
-    const operation = `deleting ${tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`}`;
+    const subject = tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`;
     const parameters = { ...names, Tags: tags };
-    const call = { action: "DeleteRepositoryTags", operation, repository: path, parameters, signal };
+    const call = {
+      action: "DeleteRepositoryTags",
+      operation: "deleting",
+      subject,
+      repository: path,
+      parameters,
+      signal,
+    };
     await instance.call(call, v.object({}));
   }
 
   async function isListed(tag: string, signal: AbortSignal): Promise<boolean> {
-    const operation = `reading back the tag ${tag}`;
+    const operation = "reading back the tag";
     const read = async (page: number) => {
       const parameters = { ...names, ImageVersion: tag, ExactMatch: true, Limit: pageSize, Offset: page };
-      const call = { action: "DescribeImages", operation, repository: path, parameters, signal };
+      const call = {
+        action: "DescribeImages",
+        operation,
+        subject: tag,
+        repository: path,
+        parameters,
+        signal,
+      };
       return (await instance.call(call, imagesSchema)).ImageInfoList;
     };
     try {

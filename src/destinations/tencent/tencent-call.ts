@@ -10,6 +10,8 @@ export interface TencentCall {
   readonly action: string;
   /** The same for people, as a gerund: "looking for the instance goharbor". */
   readonly operation: string;
+  /** What exactly it is done with: see `FailureDetails`. */
+  readonly subject?: string | undefined;
   /** Repository that the call concerns, if it is one. */
   readonly repository?: string | undefined;
   readonly region: string;
@@ -71,6 +73,7 @@ export async function sendTencentCall<T>(
     host: url.host,
     repository: call.repository,
     operation: call.operation,
+    subject: call.subject,
   };
   const body = JSON.stringify(call.parameters);
   const headers = headersOf(product, call, body);
@@ -106,7 +109,8 @@ function resultOf<T>(
       temporary: error.Code.startsWith("RequestLimitExceeded"),
     });
   }
-  const named = { ...operation, operation: `${operation.operation} ${requestId}` };
+  const subject = operation.subject === undefined ? requestId : `${operation.subject} ${requestId}`;
+  const named = { ...operation, subject };
   return checkAnswer(text, v.object({ Response: schema }), named, 200).Response;
 }
 
