@@ -1,13 +1,10 @@
-import { printable } from "../log/log.ts";
+import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { formatBytes } from "./format-bytes.ts";
 import { formatDuration } from "./format-duration.ts";
 import type { CopyOutcome, MovedBytes } from "./outcome.ts";
 
 /** The lines that the log has while images are copied. */
-
-/** Most characters of a failure in a line: with its advice. The annotation at the end has more. */
-const failureLimit = 600;
 
 /** An image of which it is known how it went: up to its tag, or with it. */
 export type Told = Pick<CopyOutcome, "step" | "bytes" | "failure">;
@@ -20,7 +17,7 @@ export function imageLine({ step, bytes, failure }: Told, elapsed: number, paint
   const subject = `${step.image}:${step.tag} → ${step.destination}`;
   return failure === undefined
     ? `${paint.good("✓")} ${subject}: ${movedWords(bytes)}, ${paint.faint(`after ${formatDuration(elapsed)}`)}`
-    : `${paint.bad("✗")} ${subject}: ${paint.bad(printable(failure, failureLimit))}`;
+    : `${paint.bad("✗")} ${subject}: ${paint.bad(printable(failure, failureTextLimit))}`;
 }
 
 /** What it took to complete an image; what is zero is not news. */

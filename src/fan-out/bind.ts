@@ -4,6 +4,7 @@ import {
   type FailStep,
   holdBack,
   type ImageStep,
+  isImageStep,
   type Plan,
   type Step,
 } from "../plan/plan.ts";
@@ -78,10 +79,6 @@ function heldBack(steps: readonly Step[]): readonly Step[] {
     }),
   );
   return steps.map((step) => (isImageStep(step) ? (after.get(step) ?? step) : step));
-}
-
-function isImageStep(step: Step): step is ImageStep {
-  return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
 }
 
 function keyOf({

@@ -92,6 +92,9 @@ export function withoutSecrets(text: string): string {
   return text.replace(secretPattern, "***");
 }
 
+/** Most characters that the log, the summary and an issue have for a failure: with its advice. The annotation has more. */
+export const failureTextLimit = 600;
+
 /** Longest piece of foreign text that is worth printing, in characters. */
 const foreignTextLimit = 300;
 

@@ -14,9 +14,11 @@ export type {
   KeepStep,
   LeaveStep,
   PruneStep,
+  RetentionStep,
   SkipStep,
   Step,
 } from "./step.ts";
+export { isImageStep } from "./step.ts";
 
 /** What a run does, decided before it does anything (P9). */
 export interface Plan {

@@ -56,4 +56,11 @@ export interface LeaveStep extends PlannedImage {
 /** What is planned for an image of a wanted version. */
 export type ImageStep = CopyStep | SkipStep | FailStep;
 
-export type Step = ImageStep | KeepStep | PruneStep | LeaveStep;
+/** What is planned for what a destination keeps. */
+export type RetentionStep = KeepStep | PruneStep | LeaveStep;
+
+export type Step = ImageStep | RetentionStep;
+
+export function isImageStep(step: Step): step is ImageStep {
+  return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
+}

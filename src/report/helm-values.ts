@@ -1,5 +1,5 @@
+import type { ImageStep } from "../plan/plan.ts";
 import { groupsOf } from "./grouping.ts";
-import type { ImageStep } from "./reported-step.ts";
 
 /**
  * Where Harbor's chart has the image of each component that it deploys; `prepare` and `harbor-log` are of the installer only.

@@ -1,4 +1,4 @@
-import { printable } from "../log/log.ts";
+import { failureTextLimit, printable } from "../log/log.ts";
 import { failureGroups } from "./failures.ts";
 import { code } from "./markdown.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
@@ -47,12 +47,9 @@ export function newsOfStop(message: string): News {
   return { kind: "failure", lines: lines.map((line) => shown(line.replace(/^\s*- /, ""))) };
 }
 
-/** Longest piece of foreign text, in characters: a whole failure with its advice. */
-const textLimit = 600;
-
 /** Foreign text in code type and without secrets: an issue is read by more people than a log, and no runner masks it. */
 function shown(text: string): string {
-  return code(printable(text, textLimit));
+  return code(printable(text, failureTextLimit));
 }
 
 function lineOf({ first, all }: { readonly first: Reported; readonly all: readonly Reported[] }): string {

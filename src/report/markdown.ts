@@ -1,7 +1,4 @@
-import { printable } from "../log/log.ts";
-
-/** Most characters of a foreign text in the summary: a whole failure with its advice. */
-const textLimit = 600;
+import { failureTextLimit, printable } from "../log/log.ts";
 
 /**
  * Most rows of one table, so that no table alone comes near the size of a summary: 200 rows of the longest text, each
@@ -17,7 +14,7 @@ const markup = /[&<>"'`|\\*_[\](){}#!~:@$^=+]/g;
  * references, because Markdown never takes their characters for markup: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
  */
 export function escapeMarkdown(text: string): string {
-  return printable(text, textLimit).replace(markup, (character) => `&#${character.charCodeAt(0)};`);
+  return printable(text, failureTextLimit).replace(markup, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** A name or digest in code type. Backticks where they are safe; character references mean nothing between them. */

@@ -1,12 +1,8 @@
-import { printable } from "../log/log.ts";
+import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
-import type { Plan, Step } from "../plan/plan.ts";
+import { type ImageStep, isImageStep, type Plan, type RetentionStep, type Step } from "../plan/plan.ts";
 import { groupsOf } from "./grouping.ts";
-import type { ImageStep, RetentionStep } from "./reported-step.ts";
 import { countOf } from "./wording.ts";
-
-/** Most characters of a reason in a row: a whole failure with its advice, not a page of HTML from a proxy. */
-const reasonLimit = 600;
 
 /** A row of the table: cells that are aligned, and what stands below it. */
 interface Row {
@@ -47,10 +43,6 @@ function heading({ repository, versions }: Plan): string {
     : `Plan for ${repository} ${versions.join(", ")}:`;
 }
 
-function isImageStep(step: Step): step is ImageStep {
-  return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
-}
-
 /** One row for each copy; others of the same reason and destination are folded, for they are the same news. */
 function imageRows(steps: readonly ImageStep[]): readonly Row[] {
   const single = (step: ImageStep): string | undefined =>
@@ -89,7 +81,7 @@ function row(
   const ofVersion = version === "" ? "" : ` of ${version}`;
   const subject = references.length > 1 ? `${countOf(references.length, "image")}${ofVersion}` : only;
   const images = references.length > 1 ? references : [];
-  return { cells: [action, subject, destination], reason: printable(reason, reasonLimit), images };
+  return { cells: [action, subject, destination], reason: printable(reason, failureTextLimit), images };
 }
 
 /** Width of each aligned column, in characters; the same all over the plan, so that columns line up. */

@@ -1,11 +1,8 @@
 import type { PruneOutcome } from "../copy/outcome.ts";
-import { printable } from "../log/log.ts";
+import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { groupsOf } from "./grouping.ts";
 import { countOf } from "./wording.ts";
-
-/** Most characters of a reason in a line: with its advice. The annotation at the end has more. */
-const reasonLimit = 600;
 
 /** What became of tags that were to be deleted, for the log: one line for each version, destination and reason. */
 export function pruneLines(outcomes: readonly PruneOutcome[], paint: Paint): readonly string[] {
@@ -15,6 +12,6 @@ export function pruneLines(outcomes: readonly PruneOutcome[], paint: Paint): rea
     const subject = `${step.version} at ${step.destination}: ${countOf(all.length, "tag")}`;
     if (status === "pruned") return `${paint.good("✓")} ${subject} deleted`;
     const mark = status === "failed" ? paint.bad("✗") : paint.warn("–");
-    return `${mark} ${subject} not deleted: ${printable(reason, reasonLimit)}`;
+    return `${mark} ${subject} not deleted: ${printable(reason, failureTextLimit)}`;
   });
 }

@@ -1,7 +1,8 @@
+import type { ImageStep } from "../plan/plan.ts";
 import { componentName, helmValues } from "./helm-values.ts";
 import { code, codeBlock, details, escapeMarkdown } from "./markdown.ts";
 import { isOriginal, mirrorSettings } from "./mirror-settings.ts";
-import { type ImageStep, isComplete, isInPlace, reportedImages } from "./reported-step.ts";
+import { isComplete, isInPlace, reportedImages } from "./reported-step.ts";
 import type { ReportedDestination, RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 

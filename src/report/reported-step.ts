@@ -1,6 +1,6 @@
 import type { CopyOutcome, MovedBytes, MovingTime, PruneOutcome } from "../copy/outcome.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep, Step } from "../plan/plan.ts";
+import { type ImageStep, isImageStep, type KeepStep, type RetentionStep, type Step } from "../plan/plan.ts";
 import type { RunResult } from "./result.ts";
 
 /**
@@ -33,11 +33,6 @@ export interface Reported<S extends Step = Step> {
   readonly moved: MovingTime | undefined;
 }
 
-/** Steps about the images of the wanted versions. */
-export type ImageStep = CopyStep | SkipStep | FailStep;
-/** Steps about what a destination keeps. */
-export type RetentionStep = KeepStep | PruneStep | LeaveStep;
-
 /** A run that says nothing about a planned step must not pass for a success. */
 const notCarriedOut = "the run ended before this step was carried out";
 
@@ -48,17 +43,12 @@ export function reportedSteps(result: RunResult): readonly Reported[] {
 
 /** The steps about images of the wanted versions, with their outcomes. */
 export function reportedImages(result: RunResult): readonly Reported<ImageStep>[] {
-  const steps = result.plan.steps.filter(
-    (step) => step.kind === "copy" || step.kind === "skip" || step.kind === "fail",
-  );
-  return report(result, steps);
+  return report(result, result.plan.steps.filter(isImageStep));
 }
 
 /** The steps about what destinations keep, with their outcomes. */
 export function reportedRetention(result: RunResult): readonly Reported<RetentionStep>[] {
-  const steps = result.plan.steps.filter(
-    (step) => step.kind === "keep" || step.kind === "prune" || step.kind === "leave",
-  );
+  const steps = result.plan.steps.filter((step): step is RetentionStep => !isImageStep(step));
   return report(result, steps);
 }
 

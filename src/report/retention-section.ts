@@ -1,6 +1,7 @@
+import type { RetentionStep } from "../plan/plan.ts";
 import { groupsOf } from "./grouping.ts";
 import { code, escapeMarkdown, table } from "./markdown.ts";
-import { type Reported, type RetentionStep, reportedRetention } from "./reported-step.ts";
+import { type Reported, reportedRetention } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 import { countOf, listOf } from "./wording.ts";

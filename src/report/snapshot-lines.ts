@@ -1,13 +1,10 @@
-import { printable } from "../log/log.ts";
+import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import type { DestinationSnapshot, Snapshot, WantedVersion } from "../plan/snapshot.ts";
 import { countOf, listOf } from "./wording.ts";
 
 /** Most missing images that a line names. */
 const namedLimit = 12;
-
-/** Most characters of a failure in a line: with its advice. The annotation at the end has more. */
-const failureLimit = 600;
 
 /** What was seen before the plan was made, for the log: each wanted version at the sources, then what each destination has of them. */
 export function snapshotLines({ wanted, destinations }: Snapshot, paint: Paint): readonly string[] {
@@ -32,5 +29,5 @@ function destinationLine(
 ): string {
   return failure === undefined
     ? `${paint.good("✓")} ${name} has ${digests.size} of ${countOf(images, "wanted tag")}`
-    : `${paint.bad("✗")} ${name}: ${printable(failure, failureLimit)}`;
+    : `${paint.bad("✗")} ${name}: ${printable(failure, failureTextLimit)}`;
 }

@@ -1,8 +1,9 @@
 import { formatBytes } from "../copy/format-bytes.ts";
 import { noBytes } from "../copy/outcome.ts";
+import type { ImageStep } from "../plan/plan.ts";
 import { groupsOf } from "./grouping.ts";
 import { codeBlock } from "./markdown.ts";
-import { type ImageStep, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
+import { isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 import { countOf } from "./wording.ts";
