@@ -3,7 +3,7 @@ import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/ima
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { systemClock } from "../../src/clock.ts";
 import { prune } from "../../src/copy/prune.ts";
-import type { Destination } from "../../src/destinations/destination.ts";
+import type { DestinationAbilities } from "../../src/destinations/destination.ts";
 import { registryRoute } from "../../src/destinations/registry/registry-deletion.ts";
 import { createTransport } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
@@ -30,7 +30,7 @@ async function startPlace() {
     log: silentLog,
   });
   const repository = (name: string) => new Repository(client, name);
-  const destination: Destination = {
+  const destination: DestinationAbilities = {
     name: `${server.host}/mirror`,
     registry: server.host,
     path: "mirror",
@@ -58,7 +58,7 @@ async function startPlace() {
       }),
     );
     return (...kept: readonly string[]) =>
-      prune(steps, kept.map(keepStep), { destination, repository }, 0, signal);
+      prune(steps, kept.map(keepStep), { ...destination, repository }, 0, signal);
   };
   const keepStep = (tag: string): KeepStep => ({
     kind: "keep",

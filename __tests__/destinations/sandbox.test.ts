@@ -4,7 +4,7 @@ import { type HubAccount, startDockerHub } from "../../sandbox/docker-hub.ts";
 import type { RegistryState } from "../../sandbox/registry.ts";
 import { startTcr, type TcrOptions, tcrKey } from "../../sandbox/tcr.ts";
 import { systemClock } from "../../src/clock.ts";
-import type { Destination } from "../../src/destinations/destination.ts";
+import type { DestinationAbilities } from "../../src/destinations/destination.ts";
 import type { DestinationInput } from "../../src/destinations/destination-input.ts";
 import { createDockerHubDestination } from "../../src/destinations/docker-hub/docker-hub.ts";
 import { createTcrDestination } from "../../src/destinations/tencent/tcr.ts";
@@ -60,7 +60,7 @@ function seed(registry: RegistryState, tags: readonly string[]): void {
   }
 }
 
-function deleteTags(destination: Destination, tags: readonly string[]) {
+function deleteTags(destination: DestinationAbilities, tags: readonly string[]) {
   const wanted = tags.map((tag) => ({ tag, digest: undefined }));
   return destination.deleteTags(repository, wanted, signal);
 }

@@ -4,10 +4,10 @@ import type { RegistryServer } from "../../sandbox/registry.ts";
 import { OperationError } from "../../src/errors.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import {
+  type DestinationToRead,
   failedStock,
   knownDeletion,
   listTags,
-  type StockedDestination,
   takeStock,
   withHeldDigests,
 } from "../../src/inventory/destinations.ts";
@@ -44,7 +44,7 @@ function signatureOf(subject: ReturnType<typeof buildImage>) {
   return buildImage({ seed: "signature", format: "oci", subject, artifactType: "application/x.signature" });
 }
 
-function stockOf(destination: StockedDestination, image: SourceImage) {
+function stockOf(destination: DestinationToRead, image: SourceImage) {
   return takeStock(destination, [core], new Map([[imageKey(core.to, core.toTag), image]]), never);
 }
 
@@ -59,7 +59,7 @@ describe("what is known about deletion", () => {
       temporary,
     });
 
-  async function known(options: Partial<StockedDestination>) {
+  async function known(options: Partial<DestinationToRead>) {
     const server = await world.start();
     const log = recordingLog();
     const destination = world.destination(server, options);
@@ -67,7 +67,7 @@ describe("what is known about deletion", () => {
     return { ...deletion, name: destination.name, warnings: log.warnings };
   }
 
-  test.each<[string, Partial<StockedDestination>, string | undefined]>([
+  test.each<[string, Partial<DestinationToRead>, string | undefined]>([
     ["nothing speaks against it", { whyNoDeletion: async () => undefined }, undefined],
     ["nobody can be asked", {}, undefined],
     ["the login lacks the right", { whyNoDeletion: async () => "It may only write." }, "It may only write."],
@@ -218,7 +218,7 @@ describe("what all tags of a repository point to", () => {
   const componentsOf = (tag: string) => [component("harbor-core", tag), component("harbor-db", tag)];
 
   /** A destination that keeps one version: of harbor-core an old one has to go, of harbor-db there is none. */
-  async function heldAt(server: RegistryServer, options: Partial<StockedDestination>) {
+  async function heldAt(server: RegistryServer, options: Partial<DestinationToRead>) {
     place(server, "harbor-core", "v2.15.2");
     place(server, "harbor-db", "v2.15.2");
     place(server, "harbor-db", "dev");

@@ -2,7 +2,7 @@ import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { retrying } from "../../src/http/retry.ts";
 import { createTransport } from "../../src/http/transport.ts";
-import type { StockedDestination } from "../../src/inventory/destinations.ts";
+import type { DestinationToRead } from "../../src/inventory/destinations.ts";
 import type { Source, SourceOptions } from "../../src/inventory/sources.ts";
 import { type Log, silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
@@ -17,7 +17,7 @@ export const never = new AbortController().signal;
 export interface World extends AsyncDisposable {
   start(options?: RegistryOptions): Promise<RegistryServer>;
   source(server: RegistryServer, path?: string): Source;
-  destination(server: RegistryServer, options?: Partial<StockedDestination>): StockedDestination;
+  destination(server: RegistryServer, options?: Partial<DestinationToRead>): DestinationToRead;
 }
 
 export function openWorld(): World {

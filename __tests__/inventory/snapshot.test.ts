@@ -4,7 +4,7 @@ import type { RegistryServer } from "../../sandbox/registry.ts";
 import { InputError } from "../../src/errors.ts";
 import { type Catalogue, createCatalogue } from "../../src/harbor/catalogue.ts";
 import { everyHarborImage, harbor } from "../../src/harbor/harbor-components.ts";
-import type { StockedDestination } from "../../src/inventory/destinations.ts";
+import type { DestinationToRead } from "../../src/inventory/destinations.ts";
 import { type SnapshotOptions, takeSnapshot } from "../../src/inventory/snapshot.ts";
 import type { Source } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
@@ -33,7 +33,7 @@ const harborCatalogue = createCatalogue(
 function optionsFor(
   wanted: readonly string[],
   sources: readonly Source[],
-  destinations: readonly StockedDestination[],
+  destinations: readonly DestinationToRead[],
   more: Partial<SnapshotOptions> = {},
 ): SnapshotOptions {
   return {

@@ -1,20 +1,33 @@
 import type { Destination, Finding, Preview } from "../destinations/destination.ts";
-import type { StockedDestination } from "../inventory/destinations.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
+import type { Repository } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
 import { pushAdvice } from "../vendors/permission-advice.ts";
 import { mannersOf } from "../vendors/vendors.ts";
 import { attempt, type CheckResult } from "./check.ts";
 
-/** A destination, with what is asked of it here. */
-export interface CheckedDestination extends StockedDestination {
-  readonly destination: Pick<Destination, "credentials" | "preview" | "tryDeletion">;
+/** What a check needs of a destination. */
+export interface DestinationToCheck
+  extends Pick<
+    Destination,
+    | "name"
+    | "registry"
+    | "path"
+    | "retention"
+    | "credentials"
+    | "deletion"
+    | "deletionUnavailable"
+    | "whyNoDeletion"
+    | "preview"
+    | "tryDeletion"
+  > {
   readonly client: Pick<Registry, "granted" | "registry" | "vendor">;
+  readonly repository: (name: string) => Pick<Repository, "tags" | "mayCancelUploads" | "startUpload">;
 }
 
-/** An image that a run would push, and whether the destination has a repository of that name by now. */
-interface Target {
+/** The repository of an image that a run would push to, and whether it exists by now. */
+interface TriedRepository {
   /** Path on the registry. */
   readonly repository: string;
   readonly exists: boolean;
@@ -33,40 +46,40 @@ const usualImage = "harbor-core";
  * @throws the signal's reason when it aborted, and nothing else.
  */
 export async function checkDestination(
-  checked: CheckedDestination,
+  checked: DestinationToCheck,
   components: readonly Component[],
   signal: AbortSignal,
 ): Promise<readonly CheckResult[]> {
   const row = (subject: string) => ({ place: checked.name, subject });
   const names = components.length === 0 ? [usualImage] : components.map(({ to }) => to);
   const repositories = names.map((name) => repositoryOf(checked, name));
-  let target: Target = { repository: repositories[0] ?? "", exists: false };
+  let tried: TriedRepository = { repository: repositories[0] ?? "", exists: false };
   const signIn = await attempt(
     row("sign in"),
     async (until) => {
-      target = await findTarget(checked, repositories, until);
-      return signedIn(target, (await checked.destination.credentials(until)) !== undefined);
+      tried = await findRepository(checked, repositories, until);
+      return signedIn(tried, (await checked.credentials(until)) !== undefined);
     },
     signal,
   );
   if (signIn.outcome !== "ok") return [signIn, ...notTried(checked, row)];
-  const previews = await previewOf(checked, target.repository, row("namespace"), signal);
+  const previews = await previewOf(checked, tried.repository, row("namespace"), signal);
   const there = previews.every((preview) => preview.outcome !== "missing" && preview.there);
-  const push = attempt(row("push"), (until) => tryPush(checked, target, there, until), signal);
+  const push = attempt(row("push"), (until) => tryPush(checked, tried, there, until), signal);
   const deletion =
     checked.retention.keep === "all"
       ? []
-      : [attempt(row("delete"), (until) => tryDeletion(checked, target, until), signal)];
+      : [attempt(row("delete"), (until) => tryDeletion(checked, tried, until), signal)];
   const results = await Promise.all([push, ...deletion]);
   return [signIn, ...previews.map(({ there: _, ...result }) => result), ...results];
 }
 
 /** The first repository that has tags, else the first. */
-async function findTarget(
-  checked: CheckedDestination,
+async function findRepository(
+  checked: DestinationToCheck,
   repositories: readonly string[],
   signal: AbortSignal,
-): Promise<Target> {
+): Promise<TriedRepository> {
   const held = await Promise.all(
     repositories.map(async (name) => (await checked.repository(name).tags(signal)).length > 0),
   );
@@ -74,14 +87,14 @@ async function findTarget(
   return { repository: repository ?? repositories[0] ?? "", exists: repository !== undefined };
 }
 
-function signedIn({ repository, exists }: Target, hasLogin: boolean): Finding {
+function signedIn({ repository, exists }: TriedRepository, hasLogin: boolean): Finding {
   const how = hasLogin ? "It answers with this login" : "It answers, and no login is known for it";
   const what = exists ? `${repository} is there` : "none of the images of the release is there yet";
   return { outcome: "ok", finding: `${how}; ${what}.` };
 }
 
 function notTried(
-  checked: CheckedDestination,
+  checked: DestinationToCheck,
   row: (subject: string) => Pick<CheckResult, "place" | "subject">,
 ): readonly CheckResult[] {
   const subjects = checked.retention.keep === "all" ? ["push"] : ["push", "delete"];
@@ -91,7 +104,7 @@ function notTried(
 
 /** What `prepare` would find; nothing where a destination has nothing to prepare. */
 async function previewOf(
-  { destination: { preview } }: CheckedDestination,
+  { preview }: DestinationToCheck,
   repository: string,
   row: Pick<CheckResult, "place" | "subject">,
   signal: AbortSignal,
@@ -111,8 +124,8 @@ async function previewOf(
 
 /** Opens an upload and gives it up where that leaves nothing behind; else asks the token. */
 async function tryPush(
-  checked: CheckedDestination,
-  { repository, exists }: Target,
+  checked: DestinationToCheck,
+  { repository, exists }: TriedRepository,
   there: boolean,
   signal: AbortSignal,
 ): Promise<Finding> {
@@ -144,8 +157,8 @@ async function tryPush(
  * @param why no upload is opened, in the middle of a sentence.
  */
 async function askToken(
-  { client }: CheckedDestination,
-  { repository, exists }: Target,
+  { client }: DestinationToCheck,
+  { repository, exists }: TriedRepository,
   why: string,
   signal: AbortSignal,
 ): Promise<Finding> {
@@ -173,8 +186,8 @@ async function askToken(
 }
 
 async function tryDeletion(
-  checked: CheckedDestination,
-  { repository, exists }: Target,
+  checked: DestinationToCheck,
+  { repository, exists }: TriedRepository,
   signal: AbortSignal,
 ): Promise<Finding> {
   const { deletion, deletionUnavailable, whyNoDeletion } = checked;
@@ -183,9 +196,9 @@ async function tryDeletion(
     const remedy = "Or set `keep=all` for this destination: then nothing is pruned there.";
     return { outcome: "missing", finding: reason, remedy };
   }
-  const tried = await checked.destination.tryDeletion?.(signal, repository, exists);
+  const result = await checked.tryDeletion?.(signal, repository, exists);
   return (
-    tried ?? {
+    result ?? {
       outcome: "unknown",
       finding: "Whether the login may delete tags shows only when one is deleted.",
     }

@@ -5,10 +5,9 @@ import type { KeepStep, PruneStep } from "../plan/plan.ts";
 import type { PruneOutcome } from "./outcome.ts";
 import { type LookedAt, reasonsToStay } from "./prune-proof.ts";
 
-/** A destination at which tags are deleted. */
-export interface PrunedDestination {
-  readonly destination: Destination;
-  /** @param name path on the registry, namespace included. */
+/** What pruning needs of a destination. */
+export interface DestinationToPrune
+  extends Pick<Destination, "registry" | "path" | "deletion" | "deleteTags"> {
   readonly repository: (name: string) => LookedAt;
 }
 
@@ -24,7 +23,7 @@ const tagsPerLook = 20;
 export async function prune(
   steps: readonly PruneStep[],
   kept: readonly KeepStep[],
-  place: PrunedDestination,
+  destination: DestinationToPrune,
   failures: number,
   signal: AbortSignal,
 ): Promise<readonly PruneOutcome[]> {
@@ -33,12 +32,12 @@ export async function prune(
     return steps.map((step) => ({ step, status: "not-tried", reason }));
   }
   if (steps.length === 0) return [];
-  const verdict = await lookAtKept(kept, place, signal);
+  const verdict = await lookAtKept(kept, destination, signal);
   if (verdict !== undefined) return steps.map((step) => ({ step, ...verdict }));
   const outcomes: PruneOutcome[] = [];
   for (const [image, ofImage] of Map.groupBy(steps, (step) => step.image)) {
     for (const portion of portionsOf(ofImage)) {
-      outcomes.push(...(await pruneRepository(image, portion, place, signal)));
+      outcomes.push(...(await pruneRepository(image, portion, destination, signal)));
     }
   }
   return outcomes;
@@ -47,13 +46,13 @@ export async function prune(
 /** Why nothing may be deleted: a kept version lacks a tag, or it is not known whether it does. */
 async function lookAtKept(
   kept: readonly KeepStep[],
-  { destination, repository }: PrunedDestination,
+  destination: DestinationToPrune,
   signal: AbortSignal,
 ): Promise<Pick<PruneOutcome, "status" | "reason"> | undefined> {
   try {
     const looks = kept.flatMap(({ version, images }) =>
       images.map(async ({ image, tag }) => {
-        const found = await repository(repositoryOf(destination, image)).resolve(tag, signal);
+        const found = await destination.repository(repositoryOf(destination, image)).resolve(tag, signal);
         return found === undefined ? [{ version, reference: `${image}:${tag}` }] : [];
       }),
     );
@@ -89,7 +88,7 @@ function portionsOf(steps: readonly PruneStep[]): readonly (readonly PruneStep[]
 async function pruneRepository(
   image: string,
   steps: readonly PruneStep[],
-  { destination, repository }: PrunedDestination,
+  destination: DestinationToPrune,
   signal: AbortSignal,
 ): Promise<readonly PruneOutcome[]> {
   const name = repositoryOf(destination, image);
@@ -98,7 +97,7 @@ async function pruneRepository(
     // Where a tag goes alone, nothing else can lose anything by it.
     const staying =
       destination.deletion === "shared-digest-unsafe"
-        ? await reasonsToStay(tags, repository(name), signal)
+        ? await reasonsToStay(tags, destination.repository(name), signal)
         : new Map<string, string>();
     const deleted = await deleteTags(
       tags.filter(({ tag }) => !staying.has(tag)),
@@ -123,7 +122,7 @@ async function pruneRepository(
 async function deleteTags(
   tags: readonly TagToDelete[],
   repository: string,
-  destination: Destination,
+  destination: Pick<Destination, "deleteTags">,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string | undefined>> {
   if (tags.length === 0) return new Map();

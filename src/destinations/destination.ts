@@ -1,14 +1,21 @@
 import type { Credentials } from "../oci/credentials.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Namespace } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
+import type { Repository } from "../oci/repository.ts";
+import type { Retention } from "../plan/retention.ts";
+import type { DestinationSnapshot } from "../plan/snapshot.ts";
 
-/**
- * What differs by vendor about a place that images are mirrored to. Copying itself is the same everywhere, by the
- * distribution specification.
- */
+/** A namespace that images are mirrored to: its client, and what its vendor lets the login do there. */
 export interface Destination extends Namespace {
   /** `registry/namespace`, as reports and messages name it. */
   readonly name: string;
+  /** Which versions it keeps. */
+  readonly retention: Retention;
+  /** Client of its registry, with its login. */
+  readonly client: Registry;
+  /** @param name path on the registry, namespace included. */
+  readonly repository: (name: string) => Repository;
   /** Gives the login for the registry, a fresh one when the former has run out. Undefined: anonymous. */
   readonly credentials: Credentials;
   /**
@@ -16,7 +23,7 @@ export interface Destination extends Namespace {
    * `shared-digest-unsafe`: a tag must not be deleted while another tag that stays holds the same digest.
    * `unavailable`: these credentials cannot delete; `deletionUnavailable` says why.
    */
-  readonly deletion: "by-tag" | "shared-digest-unsafe" | "unavailable";
+  readonly deletion: DestinationSnapshot["deletion"];
   readonly deletionUnavailable?: string | undefined;
   /**
    * Finds out, without changing anything, why this login cannot delete tags here. Undefined: it can, or nobody says so
@@ -57,6 +64,12 @@ export interface Destination extends Namespace {
     signal: AbortSignal,
   ): Promise<readonly TagDeletion[]>;
 }
+
+/**
+ * What differs by vendor about a destination. Copying itself is the same everywhere, by the distribution specification, and
+ * needs only the client.
+ */
+export type DestinationAbilities = Omit<Destination, "retention" | "client" | "repository">;
 
 export interface TagToDelete {
   readonly tag: string;

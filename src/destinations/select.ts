@@ -4,7 +4,7 @@ import type { Log } from "../log/log.ts";
 import type { Credentials, Login } from "../oci/credentials.ts";
 import type { DockerLogins } from "../oci/docker-config.ts";
 import type { Registry } from "../oci/registry.ts";
-import type { Destination } from "./destination.ts";
+import type { DestinationAbilities } from "./destination.ts";
 import type { DestinationInput } from "./destination-input.ts";
 import { createDockerHubDestination } from "./docker-hub/docker-hub.ts";
 import type { AwsKey } from "./registry/aws-signature.ts";
@@ -43,7 +43,7 @@ export async function createDestination(
   input: DestinationInput,
   logins: VendorLogins,
   context: DestinationContext,
-): Promise<Destination> {
+): Promise<DestinationAbilities> {
   const { transport, clock, log } = context;
   const dockerCredentials = context.dockerConfiguration(input.registry, input.path);
   switch (input.type) {

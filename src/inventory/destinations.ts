@@ -1,27 +1,27 @@
+import type { Destination } from "../destinations/destination.ts";
 import { messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Namespace, repositoryOf } from "../oci/reference.ts";
+import { repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
 import { deletingTagsAlone, makePlan } from "../plan/plan.ts";
-import type { Retention } from "../plan/retention.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
 
-/** A destination to take stock of. */
-export interface StockedDestination extends Namespace {
-  readonly name: string;
-  readonly retention: Retention;
-  readonly deletion: DestinationSnapshot["deletion"];
-  readonly deletionUnavailable?: string | undefined;
-  /** Finds out, without changing anything, why tags cannot be deleted here; undefined: they can, or nobody knows. */
-  readonly whyNoDeletion?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
-  repository(name: string): Repository;
+/** What a look at a destination needs of it. */
+export interface DestinationToRead
+  extends Pick<
+    Destination,
+    "name" | "registry" | "path" | "retention" | "deletion" | "deletionUnavailable" | "whyNoDeletion"
+  > {
+  readonly repository: (name: string) => RepositoryToRead;
 }
+
+type RepositoryToRead = Pick<Repository, "tags" | "resolve">;
 
 /** The tags of all images at a destination that prunes; nothing for one that keeps all. */
 export async function listTags(
-  destination: StockedDestination,
+  destination: DestinationToRead,
   images: readonly string[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -34,7 +34,7 @@ export async function listTags(
 
 /** What a destination holds of the wanted images, as far as the plan needs it; the tags of all images beside. */
 export async function takeStock(
-  destination: StockedDestination,
+  destination: DestinationToRead,
   components: readonly Component[],
   images: ReadonlyMap<string, SourceImage>,
   signal: AbortSignal,
@@ -61,7 +61,7 @@ export async function takeStock(
  * pruning is told before anything is copied that it will not happen.
  */
 export async function knownDeletion(
-  destination: StockedDestination,
+  destination: DestinationToRead,
   log: Log,
   signal: AbortSignal,
 ): Promise<Pick<DestinationSnapshot, "deletion" | "deletionUnavailable">> {
@@ -89,11 +89,11 @@ export async function knownDeletion(
 }
 
 /** The snapshot of a destination that cannot be asked. */
-export function failedStock(destination: StockedDestination, error: unknown): DestinationSnapshot {
+export function failedStock(destination: DestinationToRead, error: unknown): DestinationSnapshot {
   return { ...emptyStock(destination), failure: messageOf(error) };
 }
 
-function emptyStock(destination: StockedDestination): DestinationSnapshot {
+function emptyStock(destination: DestinationToRead): DestinationSnapshot {
   const { name, registry, path, retention, deletion, deletionUnavailable } = destination;
   return {
     name,
@@ -118,7 +118,7 @@ function emptyStock(destination: StockedDestination): DestinationSnapshot {
 export async function withHeldDigests(
   snapshot: Snapshot,
   held: DestinationSnapshot,
-  destination: StockedDestination,
+  destination: DestinationToRead,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   if (held.deletion !== "shared-digest-unsafe" || held.failure !== undefined) return held;
@@ -139,7 +139,7 @@ export async function withHeldDigests(
 }
 
 async function hasAttachments(
-  repository: Repository,
+  repository: RepositoryToRead,
   image: SourceImage,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -151,6 +151,6 @@ async function hasAttachments(
   return held.every((present) => present);
 }
 
-function repositoryAt(destination: StockedDestination, image: string): Repository {
+function repositoryAt(destination: DestinationToRead, image: string): RepositoryToRead {
   return destination.repository(repositoryOf(destination, image));
 }

@@ -9,10 +9,10 @@ import {
 } from "../plan/snapshot.ts";
 import type { Version } from "../plan/version.ts";
 import {
+  type DestinationToRead,
   failedStock,
   knownDeletion,
   listTags,
-  type StockedDestination,
   takeStock,
   withHeldDigests,
 } from "./destinations.ts";
@@ -27,7 +27,7 @@ export interface SnapshotOptions {
   /** Newest first. */
   readonly wanted: readonly Version[];
   readonly catalogue: Catalogue;
-  readonly destinations: readonly StockedDestination[];
+  readonly destinations: readonly DestinationToRead[];
   readonly overwrite: boolean;
   /** Most versions that are deleted at a destination in one run. */
   readonly pruneLimit: number | "all";
@@ -82,7 +82,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
 async function complete(
   snapshot: Snapshot,
   stock: DestinationSnapshot,
-  destination: StockedDestination | undefined,
+  destination: DestinationToRead | undefined,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   if (destination === undefined) return stock;
@@ -118,7 +118,7 @@ function reasonMissing(sighting: Sighting | undefined): string | undefined {
  * @param components of the newest version first: a tag that several versions make belongs to the newest of them.
  */
 function imagesFor(
-  destination: StockedDestination,
+  destination: DestinationToRead,
   components: readonly Component[],
   sightings: ReadonlyMap<Component, Sighting>,
 ): ReadonlyMap<string, SourceImage> {

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Destination } from "../destinations/destination.ts";
+import type { Destination, DestinationAbilities } from "../destinations/destination.ts";
 import type { DestinationInput } from "../destinations/destination-input.ts";
 import { createDestination } from "../destinations/select.ts";
 import { tcrLoginHost } from "../destinations/tencent/tcr-login-host.ts";
@@ -8,7 +8,6 @@ import type { TencentCloud } from "../destinations/tencent/tencent-cloud.ts";
 import { InputError } from "../errors.ts";
 import type { Transport } from "../http/http.ts";
 import type { Inputs } from "../inputs/inputs.ts";
-import type { StockedDestination } from "../inventory/destinations.ts";
 import type { Source } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import type { Credentials, Login } from "../oci/credentials.ts";
@@ -30,12 +29,6 @@ export interface RegistryContext {
 
 /** A source with its client. */
 export interface OpenSource extends Source {
-  readonly client: Registry;
-}
-
-/** A destination with its client and how it was asked for. */
-export interface OpenDestination extends StockedDestination {
-  readonly destination: Destination;
   readonly client: Registry;
 }
 
@@ -68,20 +61,20 @@ export async function openDestinations(
   fromDocker: DockerLogins,
   tcrLogins: TcrLogins,
   context: RegistryContext,
-): Promise<readonly OpenDestination[]> {
+): Promise<readonly Destination[]> {
   const openRegistry = (input: DestinationInput, credentials: Credentials): Registry =>
     openClient(input, credentials, context);
   const mistakes: string[] = [];
-  const opened: OpenDestination[] = [];
+  const opened: Destination[] = [];
   for (const input of inputs.destinations) {
     try {
       const logins = { ...inputs, tcrLogin: tcrLogins(input.registry) };
-      const destination = await createDestination(input, logins, {
+      const abilities = await createDestination(input, logins, {
         ...context,
         dockerConfiguration: fromDocker,
         openRegistry,
       });
-      opened.push(openDestination(destination, input, context));
+      opened.push(openDestination(abilities, input, context));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       mistakes.push(`destinations: ${printNamespace(input)}: ${error.message}`);
@@ -92,31 +85,19 @@ export async function openDestinations(
 }
 
 function openDestination(
-  destination: Destination,
+  abilities: DestinationAbilities,
   input: DestinationInput,
   context: RegistryContext,
-): OpenDestination {
-  const { name, registry, path, credentials, deletion, deletionUnavailable, whyNoDeletion } = destination;
-  const { retention } = input;
-  const client = openClient(input, credentials, context);
-  const repository = (of: string): Repository => new Repository(client, of);
-  const stocked = {
-    name,
-    registry,
-    path,
-    retention,
-    deletion,
-    deletionUnavailable,
-    whyNoDeletion,
-    repository,
-  };
-  return { ...stocked, destination, client };
+): Destination {
+  const client = openClient(input, abilities.credentials, context);
+  const repository = (name: string): Repository => new Repository(client, name);
+  return { ...abilities, retention: input.retention, client, repository };
 }
 
 /** The sources of a run, a client for each: namespaces of one registry may have logins of their own. */
 export function openSources(
   inputs: Pick<Inputs, "sources" | "dockerHubLogin" | "destinations">,
-  destinations: readonly OpenDestination[],
+  destinations: readonly Destination[],
   dockerConfiguration: DockerLogins,
   tcrLogins: TcrLogins,
   context: RegistryContext,
@@ -172,7 +153,7 @@ export function repositoriesOf(
 function sourceCredentials(
   { registry, path }: Namespace,
   inputs: Pick<Inputs, "dockerHubLogin" | "destinations">,
-  destinations: readonly OpenDestination[],
+  destinations: readonly Destination[],
   dockerConfiguration: DockerLogins,
   tcrLogins: TcrLogins,
   context: RegistryContext,
@@ -181,7 +162,7 @@ function sourceCredentials(
   const line = inputs.destinations.find((candidate) => candidate.registry === registry);
   // The Docker configuration may have another login for another namespace of the same registry.
   if (line?.type === "registry") return dockerConfiguration(registry, path);
-  if (destination !== undefined) return destination.destination.credentials;
+  if (destination !== undefined) return destination.credentials;
   const { dockerHubLogin } = inputs;
   if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
   if (registry === "docker.io" && context.keylessHub !== undefined) return context.keylessHub;

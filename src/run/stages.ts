@@ -5,6 +5,7 @@ import { copy } from "../copy/copy.ts";
 import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
 import { prune } from "../copy/prune.ts";
 import type { PublicationCheck } from "../copy/publish.ts";
+import type { Destination } from "../destinations/destination.ts";
 import { keylessHubCredentials } from "../destinations/docker-hub/docker-hub-identity.ts";
 import { createTencentCloud } from "../destinations/tencent/tencent-cloud.ts";
 import { createGitHubClient, type GitHubClient } from "../github/client.ts";
@@ -38,7 +39,6 @@ import { succeeded } from "../report/tally.ts";
 import { type ReportSink, writeReport } from "../report/write.ts";
 import { closeAccess, openAccess } from "./open-access.ts";
 import {
-  type OpenDestination,
   type OpenSource,
   openDestinations,
   openSources,
@@ -74,7 +74,7 @@ export type Wanted = Extract<Resolution, { kind: "mirror" }>;
 
 /** The registries of a run. */
 export interface Places {
-  readonly destinations: readonly OpenDestination[];
+  readonly destinations: readonly Destination[];
   readonly sources: readonly OpenSource[];
   /** Undefined: signatures and the like are not copied. */
   readonly attachments: AttachmentFinder | undefined;
@@ -136,7 +136,7 @@ export function githubClient(
 }
 
 /** A destination that the runner was not let into: whatever is asked of it fails for that reason. */
-function unlessShut(destination: OpenDestination, failure: Error | undefined): OpenDestination {
+function unlessShut(destination: Destination, failure: Error | undefined): Destination {
   if (failure === undefined) return destination;
   const repository = (): never => {
     throw failure;
@@ -276,13 +276,7 @@ export async function copyAll(
   if (steps.length === 0) return { copies: [], bytesRead: 0 };
   const { outcomes, bytesRead } = await log.group("Copy", () =>
     copy(steps, {
-      destinations: destinations.map(({ name, registry, path, client, destination }) => ({
-        name,
-        registry,
-        path,
-        client,
-        prepare: (until, repositories) => destination.prepare(until, repositories),
-      })),
+      destinations,
       sourceRepositories: (image) => repositoriesOf(image, sources),
       attachments,
       temporaryFolder: inputs.runner.temporaryFolder,
@@ -311,14 +305,15 @@ export async function pruneAll(
   const keeps = plan.steps.filter((step) => step.kind === "keep");
   return log.group("Prune", async () => {
     const outcomes = await Promise.all(
-      destinations.map(async ({ name, destination, repository }) => {
+      destinations.map(async (destination) => {
+        const { name } = destination;
         const steps = planned.filter((step) => step.destination === name);
         const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
         const broken = copies.filter(
           ({ step, failure }) => step.destination === name && failure !== undefined,
         ).length;
         const kept = keeps.filter((step) => step.destination === name);
-        const own = await prune(steps, kept, { destination, repository }, failed + broken, signal);
+        const own = await prune(steps, kept, destination, failed + broken, signal);
         for (const line of pruneLines(own, log.paint)) log.info(line);
         return own;
       }),

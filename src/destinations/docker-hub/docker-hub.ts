@@ -4,7 +4,7 @@ import type { Transport } from "../../http/http.ts";
 import { type Log, printable } from "../../log/log.ts";
 import type { Credential, Credentials, Login } from "../../oci/credentials.ts";
 import { printNamespace } from "../../oci/reference.ts";
-import type { Destination, TagDeletion } from "../destination.ts";
+import type { DestinationAbilities, TagDeletion } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { createHubApi, type HubApi } from "./docker-hub-api.ts";
 import { type HubLoginKind, hubLoginKind } from "./docker-hub-login.ts";
@@ -28,7 +28,7 @@ const hubApi = new URL("https://hub.docker.com");
  * A namespace of Docker Hub. Asks for the login once, to tell whether tags can be deleted; sends nothing.
  * @throws InputError when the namespace has more than one part.
  */
-export async function createDockerHubDestination(options: DockerHubOptions): Promise<Destination> {
+export async function createDockerHubDestination(options: DockerHubOptions): Promise<DestinationAbilities> {
   const { input, login, transport, clock, log } = options;
   const name = printNamespace(input);
   if (input.path.includes("/")) {

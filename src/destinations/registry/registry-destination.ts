@@ -8,7 +8,7 @@ import type { Registry } from "../../oci/registry.ts";
 import { Repository } from "../../oci/repository.ts";
 import type { DeletionRoute } from "../../vendors/vendor.ts";
 import { mannersOf } from "../../vendors/vendors.ts";
-import type { Destination, Preview } from "../destination.ts";
+import type { DestinationAbilities, Preview } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { artifactoryRoute } from "./artifactory-deletion.ts";
 import type { AwsKey } from "./aws-signature.ts";
@@ -40,7 +40,9 @@ const githubApi = new URL("https://api.github.com");
  * A namespace of any registry that is logged in to by the Docker configuration. Asks for the login where the deletion of
  * tags depends on it; sends nothing.
  */
-export async function createRegistryDestination(options: RegistryDestinationOptions): Promise<Destination> {
+export async function createRegistryDestination(
+  options: RegistryDestinationOptions,
+): Promise<DestinationAbilities> {
   const { input, credentials, log } = options;
   const api = ecrApiOf(options);
   const { route } = options.client.vendor.deletion;

@@ -4,7 +4,7 @@ import { InputError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials } from "../../oci/credentials.ts";
 import { printNamespace } from "../../oci/reference.ts";
-import type { Destination, Preview } from "../destination.ts";
+import type { DestinationAbilities, Preview } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { vendorFailure } from "../vendor-api.ts";
 import { noDeletionReason } from "./tcr-login.ts";
@@ -63,7 +63,9 @@ export function personalRegion(input: Pick<DestinationInput, "registry" | "path"
  * the key. Asks for the login once, to say early what it cannot do; sends nothing.
  * @throws InputError when the region is not known.
  */
-export async function createTcrPersonalDestination(options: TcrPersonalOptions): Promise<Destination> {
+export async function createTcrPersonalDestination(
+  options: TcrPersonalOptions,
+): Promise<DestinationAbilities> {
   const { input, api, credentials, clock, log } = options;
   const place = { registry: input.registry, path: input.path, name: printNamespace(input), credentials };
   const region = personalRegion(input);

@@ -3,7 +3,7 @@ import { leased } from "../../http/lease.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials, Login } from "../../oci/credentials.ts";
 import { type Namespace, printNamespace } from "../../oci/reference.ts";
-import type { Destination } from "../destination.ts";
+import type { DestinationAbilities } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { createTcrInstance, instanceTarget, MissingInstanceError, type TcrInstance } from "./tcr-instance.ts";
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
@@ -29,7 +29,7 @@ export const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
  * A namespace of a Tencent Container Registry (Enterprise) instance. Sends nothing.
  * @throws InputError when nothing tells which instance it is.
  */
-export function createTcrDestination(options: TcrOptions): Destination {
+export function createTcrDestination(options: TcrOptions): DestinationAbilities {
   const { input, api, login, dockerCredentials, clock, log } = options;
   const place = { registry: input.registry, path: input.path, name: printNamespace(input) };
   if (login !== undefined) warnOfEnd(login, place.name, clock, log);
@@ -119,7 +119,7 @@ export async function tcrWithoutApi(
   credentials: Credentials,
   clock: Clock,
   log: Log,
-): Promise<Destination> {
+): Promise<DestinationAbilities> {
   const name = printNamespace({ registry, path });
   // A credential helper that fails is reported where the login is needed.
   const login = await credentials().catch(() => undefined);
