@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import type { Clock } from "../clock.ts";
+import type { Destination } from "../destinations/destination.ts";
 import { messageOf, OperationError } from "../errors.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Log } from "../log/log.ts";
@@ -13,7 +14,7 @@ import { RecentChunks } from "../spool/recent-chunks.ts";
 import { makeSpoolFolder } from "../spool/spool-folder.ts";
 import { blobNeeds, type SourceRepositories } from "./blob-needs.ts";
 import { type Contents, copyToDestination } from "./copy-to-destination.ts";
-import { DestinationCopy, type DestinationCopyOptions } from "./destination-copy.ts";
+import { DestinationCopy } from "./destination-copy.ts";
 import { type ImageContent, readImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
@@ -23,15 +24,8 @@ import { type PinnedConnections, TransferSlots } from "./transfer-slots.ts";
 /** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 512 KiB each. */
 const recentLimit = 4 * 1024 * 1024;
 
-/** A destination that something is copied to. */
-export interface CopyDestination
-  extends Pick<DestinationCopyOptions, "name" | "client" | "path" | "registry"> {
-  /** Called once before the first write. */
-  prepare(signal: AbortSignal, repositories: readonly string[]): Promise<void>;
-}
-
 export interface CopyContext extends PinnedConnections {
-  readonly destinations: readonly CopyDestination[];
+  readonly destinations: readonly Pick<Destination, "name" | "registry" | "path" | "client" | "prepare">[];
   readonly sourceRepositories: SourceRepositories;
   /** Undefined: signatures and the like are not copied. */
   readonly attachments: AttachmentFinder | undefined;

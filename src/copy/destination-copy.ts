@@ -1,18 +1,12 @@
 import type { Clock } from "../clock.ts";
+import type { Destination } from "../destinations/destination.ts";
 import { OperationError } from "../errors.ts";
 import type { Slots } from "../http/slots.ts";
 import type { Log } from "../log/log.ts";
-import type { Namespace } from "../oci/reference.ts";
-import type { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
 import type { DestinationProgress } from "./progress.ts";
 
-/** A destination as the engine sees it. */
-export interface DestinationCopyOptions extends Namespace {
-  /** `registry/namespace`. */
-  readonly name: string;
-  /** The registry's client for the side "destination". */
-  readonly client: Registry;
+export interface DestinationCopyOptions extends Pick<Destination, "name" | "registry" | "path" | "client"> {
   /** Connections with blobs. */
   readonly uploads: Slots;
   /** Small blobs on their way, from opening their upload to its end. */

@@ -1,8 +1,8 @@
+import type { Destination } from "../destinations/destination.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { type Namespace, repositoryOf } from "../oci/reference.ts";
-import type { Registry } from "../oci/registry.ts";
+import { repositoryOf } from "../oci/reference.ts";
 import { Repository } from "../oci/repository.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import { findMissing, isComplete, lossFailure } from "./confirm.ts";
@@ -16,19 +16,13 @@ import type { ReadyImage } from "./publish.ts";
 import { imageLine, versionLine } from "./story.ts";
 import { type ImageResult, publishVersion } from "./version.ts";
 
-/** A destination that other jobs have copied to. */
-export interface FilledDestination extends Namespace {
-  /** `registry/namespace`. */
-  readonly name: string;
-  readonly client: Registry;
-}
-
 export interface PublishContext
   extends Pick<
     CopyContext,
     "sourceRepositories" | "attachments" | "overwrite" | "mayPublish" | "log" | "signal"
   > {
-  readonly destinations: readonly FilledDestination[];
+  /** Where other jobs have copied to. */
+  readonly destinations: readonly Pick<Destination, "name" | "registry" | "path" | "client">[];
 }
 
 /**
@@ -69,7 +63,7 @@ export async function publishConfirmed(
 
 async function confirmImage(
   step: CopyStep,
-  destination: FilledDestination,
+  destination: Pick<Destination, "registry" | "path" | "client">,
   contents: Contents,
   { log, signal }: PublishContext,
 ): Promise<ImageResult> {

@@ -1,16 +1,10 @@
+import type { Destination } from "../destinations/destination.ts";
+import type { DestinationInput } from "../destinations/destination-input.ts";
 import type { DestinationType } from "../vendors/vendor.ts";
 import type { PlanDocument } from "./document.ts";
 
 /** The value of `runs-on` of a job: a runner with this label, or with all of these. */
 export type RunnerLabels = string | readonly string[];
-
-/** A destination as the matrix needs it. */
-export interface MatrixDestination {
-  /** `registry/namespace`. */
-  readonly name: string;
-  readonly type: DestinationType;
-  readonly runner: RunnerLabels;
-}
 
 /** One copy job. */
 export interface MatrixEntry {
@@ -38,7 +32,8 @@ const typeNames: Readonly<Record<DestinationType, string>> = {
  */
 export function matrixOf(
   document: Pick<PlanDocument, "copies">,
-  destinations: readonly MatrixDestination[],
+  destinations: readonly (Pick<Destination, "name"> &
+    Pick<DestinationInput, "type"> & { readonly runner: RunnerLabels })[],
 ): { readonly include: readonly MatrixEntry[] } | undefined {
   const include = destinations.flatMap(({ name, type, runner }, index) => {
     const own = document.copies.filter(({ destination }) => destination === name);

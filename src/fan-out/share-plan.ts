@@ -1,3 +1,4 @@
+import type { Destination } from "../destinations/destination.ts";
 import { InputError, messageOf } from "../errors.ts";
 import { askSource, type Source, type SourceOptions } from "../inventory/sources.ts";
 import { printNamespace } from "../oci/reference.ts";
@@ -6,7 +7,7 @@ import type { SourceImage } from "../plan/snapshot.ts";
 import type { PlanDocument, PlannedCopy } from "./document.ts";
 
 export interface ShareContext extends SourceOptions {
-  readonly destinations: readonly { readonly name: string }[];
+  readonly destinations: readonly Pick<Destination, "name">[];
   readonly signal: AbortSignal;
 }
 

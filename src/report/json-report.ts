@@ -2,7 +2,7 @@ import type { MovedBytes } from "../copy/outcome.ts";
 import type { Estimate } from "../plan/estimate.ts";
 import type { Step } from "../plan/plan.ts";
 import { digestOfStep, type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
-import type { ReportedDestination, RunResult } from "./result.ts";
+import type { RunResult } from "./result.ts";
 import { mirroredVersions, succeeded, type Tally, tallyOf } from "./tally.ts";
 
 /**
@@ -25,7 +25,7 @@ export interface JsonReport {
   readonly job?: "plan" | "copy" | "publish" | undefined;
   readonly succeeded: boolean;
   readonly counts: Tally;
-  readonly destinations: readonly ReportedDestination[];
+  readonly destinations: RunResult["destinations"];
   /** In the order of the plan. */
   readonly steps: readonly JsonStep[];
   /** Requests sent, by host. */

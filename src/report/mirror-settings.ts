@@ -1,12 +1,11 @@
-import { registryOrigin } from "../oci/reference.ts";
+import { type Namespace, registryOrigin } from "../oci/reference.ts";
 import { code, codeBlock, details } from "./markdown.ts";
-import type { ReportedDestination } from "./result.ts";
 
 /** Where Harbor's installer and chart look for images: this namespace of Docker Hub. */
 const original = { registry: "docker.io", path: "goharbor" } as const;
 
 /** Whether a destination is the place where Harbor's users look anyway. */
-export function isOriginal({ registry, path }: Pick<ReportedDestination, "registry" | "path">): boolean {
+export function isOriginal({ registry, path }: Namespace): boolean {
   return registry === original.registry && path === original.path;
 }
 
@@ -15,7 +14,7 @@ export function isOriginal({ registry, path }: Pick<ReportedDestination, "regist
  * Both ask a mirror for the same repository as Docker Hub, so its namespace has to end with `goharbor`. Nothing for a
  * namespace of Docker Hub itself.
  */
-export function mirrorSettings(destination: ReportedDestination): readonly string[] {
+export function mirrorSettings(destination: Namespace): readonly string[] {
   const { registry, path } = destination;
   if (registry === original.registry) return [];
   const prefix = prefixOf(path);

@@ -1,9 +1,10 @@
+import type { Destination } from "../destinations/destination.ts";
 import type { ImageStep } from "../plan/plan.ts";
 import { componentName, helmValues } from "./helm-values.ts";
 import { code, codeBlock, details, escapeMarkdown } from "./markdown.ts";
 import { isOriginal, mirrorSettings } from "./mirror-settings.ts";
 import { isComplete, isInPlace, reportedImages } from "./reported-step.ts";
-import type { ReportedDestination, RunResult } from "./result.ts";
+import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 
 /** Most lines of commands for one mirror; they are a pattern to follow, not an inventory. */
@@ -30,7 +31,7 @@ export function pullSections(result: RunResult): readonly Section[] {
 }
 
 function pullSection(
-  destination: ReportedDestination,
+  destination: Pick<Destination, "name" | "registry" | "path">,
   images: readonly ImageStep[],
   isHarbor: boolean,
 ): Section {
@@ -52,7 +53,10 @@ function firstOf(commands: readonly string[]): readonly string[] {
   return more > 0 ? [...commands.slice(0, commandLimit), `# and ${more} more alike`] : commands;
 }
 
-function harborBlocks(destination: ReportedDestination, images: readonly ImageStep[]): readonly string[] {
+function harborBlocks(
+  destination: Pick<Destination, "name" | "registry" | "path">,
+  images: readonly ImageStep[],
+): readonly string[] {
   const components = images.filter((step) => componentName(step) !== undefined);
   if (components.length === 0) return [];
   return [
@@ -62,7 +66,7 @@ function harborBlocks(destination: ReportedDestination, images: readonly ImageSt
   ];
 }
 
-function helmBlock({ name }: ReportedDestination, images: readonly ImageStep[]): readonly string[] {
+function helmBlock({ name }: Pick<Destination, "name">, images: readonly ImageStep[]): readonly string[] {
   const values = helmValues(name, images);
   if (values.length === 0) return [];
   const usage = `As ${code("mirror.yaml")}, for ${code("helm upgrade --install harbor harbor/harbor --values mirror.yaml")}, with the version of the chart that is for this release (${code("helm search repo harbor/harbor --versions")}). A private mirror needs ${code("imagePullSecrets")} as well.`;
@@ -73,7 +77,10 @@ function helmBlock({ name }: ReportedDestination, images: readonly ImageStep[]):
  * The installer's compose file names `goharbor/<component>` and nothing else, and an image of that name that is on the
  * machine is not pulled. https://github.com/goharbor/harbor/tree/main/make/photon/prepare/templates/docker_compose
  */
-function installerBlock(destination: ReportedDestination, images: readonly ImageStep[]): readonly string[] {
+function installerBlock(
+  destination: Pick<Destination, "name" | "registry" | "path">,
+  images: readonly ImageStep[],
+): readonly string[] {
   if (isOriginal(destination)) return [];
   const commands = images.map((step) => {
     const local = `goharbor/${componentName(step) ?? step.image}:${step.tag}`;

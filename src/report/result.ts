@@ -1,4 +1,5 @@
 import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
+import type { Destination } from "../destinations/destination.ts";
 import type { Estimate } from "../plan/estimate.ts";
 import type { Plan } from "../plan/plan.ts";
 
@@ -10,8 +11,8 @@ export interface RunResult {
   readonly job?: "plan" | "copy" | "publish" | undefined;
   /** What carrying out the plan needs; absent where nobody has looked. */
   readonly estimate?: Estimate | undefined;
-  /** In the order of the run's destinations: how each names itself, and what it is. */
-  readonly destinations: readonly ReportedDestination[];
+  /** In the order of the inputs. */
+  readonly destinations: readonly Pick<Destination, "name" | "registry" | "path">[];
   /** One for each copy step; empty after a dry run. */
   readonly copies: readonly CopyOutcome[];
   /** One for each prune step; empty after a dry run. */
@@ -23,12 +24,4 @@ export interface RunResult {
   /** When the run began, in milliseconds since the epoch. */
   readonly startedAt: number;
   readonly milliseconds: number;
-}
-
-export interface ReportedDestination {
-  /** `registry/namespace`. */
-  readonly name: string;
-  readonly registry: string;
-  /** The namespace. */
-  readonly path: string;
 }

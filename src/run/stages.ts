@@ -334,7 +334,7 @@ export async function report(
 ): Promise<boolean> {
   const result: RunResult = {
     ...done,
-    destinations: destinations.map(({ name, registry, path }) => ({ name, registry, path })),
+    destinations,
     requests: network.requests,
     milliseconds: clock.now() - done.startedAt,
   };
