@@ -45,6 +45,8 @@ export interface GitHub extends SandboxServer {
   readonly issues: Issues;
   /** Publishes one more release. */
   addRelease(release: GitHubRelease): void;
+  /** Changes a release, as its maintainers do on its page. */
+  changeRelease(tag: string, changes: Partial<GitHubRelease>): void;
   /** A release in the form of the API and of event payloads; undefined for an unknown tag. */
   release(tag: string): Record<string, unknown> | undefined;
 }
@@ -77,6 +79,12 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHub> {
     issues: repository.issues,
     addRelease: (release: GitHubRelease) => {
       repository.releases.push(release);
+    },
+    changeRelease: (tag: string, changes: Partial<GitHubRelease>) => {
+      const index = repository.releases.findIndex((release) => release.tag === tag);
+      const [found] = repository.releases.slice(index);
+      if (index < 0 || found === undefined) throw new Error(`there is no release ${tag}`);
+      repository.releases[index] = { ...found, ...changes };
     },
     release: (tag: string) => {
       const index = repository.releases.findIndex((release) => release.tag === tag);

@@ -73,7 +73,11 @@ describe("a tag", () => {
   });
 
   it.each([
-    ["withdrawn", () => Promise.resolve("the release v1.0.0 was withdrawn"), "was withdrawn"],
+    [
+      "withdrawn",
+      () => Promise.resolve({ kind: "withdrawn" as const, reason: "the release v1.0.0 was withdrawn" }),
+      "was withdrawn",
+    ],
     ["out of reach", () => Promise.reject(new Error("GitHub does not answer")), "GitHub does not answer"],
   ])("is not moved where the release is %s by then", async (_what, mayPublish, words) => {
     await using world = await startWorld({ destinations: [{}] });
@@ -83,5 +87,23 @@ describe("a tag", () => {
     for (const { failure } of outcomes)
       expect(failure).toMatch(new RegExp(`^no tag of this version is moved: .*${words}`));
     expect(destination?.tagWrites).toEqual([]);
+  });
+
+  it("is not moved where the version is not wanted by then, and nothing failed", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const steps = ["app", "db"].flatMap((name) => world.stepsFor(world.place(name, imageWithBase(name))));
+    const refusal = { kind: "unwanted", reason: "v1.0.0 is a prerelease" } as const;
+    const log = recordingLog();
+    const { outcomes } = await world.run(steps, { mayPublish: () => Promise.resolve(refusal), log });
+    const withheld = "no tag of this version is moved: v1.0.0 is a prerelease";
+    expect(outcomes.map((outcome) => [outcome.failure, outcome.withheld])).toEqual([
+      [undefined, withheld],
+      [undefined, withheld],
+    ]);
+    expect(destination?.tagWrites).toEqual([]);
+    expect(log.infos.join("\n")).toContain(
+      `v1.0.0 is not published at ${steps[0]?.destination}: ${withheld}`,
+    );
   });
 });

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { actionEnvironment, releaseEvent, runAction } from "../../sandbox/action.ts";
+import { type ActionEvent, actionEnvironment, releaseEvent, runAction } from "../../sandbox/action.ts";
 import { buildImage, buildSchema1, pushTo } from "../../sandbox/images.ts";
-import { act, type RunOptions, startSandboxWorld, version, type World } from "./world.ts";
+import { act, type RunOptions, startSandboxWorld, tagsOf, version, type World } from "./world.ts";
 
 type SandboxWorld = Awaited<ReturnType<typeof startSandboxWorld>>;
 
@@ -240,6 +240,73 @@ describe("GitHub in trouble", () => {
     const { dockerHub, tcr } = world.sandbox;
     expect([dockerHub.registry.tagWrites, tcr.registry.tagWrites]).toEqual([[], []]);
   });
+
+  it.each<[what: string, event: (world: SandboxWorld) => ActionEvent]>([
+    ["its release", (world) => releaseEvent(world, "v2.15.2")],
+    ["the push of its tag", () => ({ name: "push", payload: {}, refName: "v2.15.2", refType: "tag" })],
+  ])("a release that was made a prerelease after the event of %s: nothing to do", async (_what, eventOf) => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    const event = eventOf(world);
+    world.github.changeRelease("v2.15.2", { prerelease: true });
+    const { exitCode, log } = await act(world, { event });
+    expect(exitCode).toBe(0);
+    expect(log).toContain("Nothing to do: v2.15.2 is a prerelease");
+    expect(writes(world)).toEqual([]);
+    const asked = await act(world, { event, inputs: { version: "v2.15.2" } });
+    expect(asked.exitCode).toBe(1);
+    expect(asked.log).toContain("no published release v2.15.2");
+  });
+
+  it("a release that is made a prerelease while the run copies: no tag moves, nothing is pruned, and nothing failed", async () => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    await world.far.seed((target) => {
+      for (const tag of ["v2.15.1", "v2.15.0", "v2.14.4"]) version(tag)(target);
+    });
+    const before = await world.far.state();
+    const body = JSON.stringify({ ...world.github.release("v2.15.2"), prerelease: true });
+    const effect = { status: 200, headers: { "content-type": "application/json" }, body };
+    world.github.fault({ when: { path: /releases\/tags\// }, times: Infinity, effect });
+    const { exitCode, log, outputs } = await act(world);
+    expect(exitCode).toBe(0);
+    expect(log).toContain('v2.15.2 is a prerelease, and the input "prereleases" is false');
+    expect(outputs).toMatchObject({
+      versions: "[]",
+      copied: "0",
+      skipped: "24",
+      pruned: "0",
+      failed: "0",
+      images: "[]",
+    });
+    // An empty repository: its layers are there.
+    expect(await world.far.state()).toEqual({ ...before, "goharbor/valkey-photon": {} });
+    expect(world.sandbox.dockerHub.registry.tagWrites).toEqual([]);
+  });
+
+  it.each([
+    ["withdrawn", { draft: true }, "was withdrawn"],
+    ["made a prerelease", { prerelease: true }, "is a prerelease"],
+  ])(
+    "a kept release that is %s meanwhile took another's place: nothing is pruned",
+    async (_what, change, words) => {
+      await using world = await startSandboxWorld();
+      await world.source.seed(version("v2.15.2"));
+      await world.far.seed((target) => {
+        for (const tag of ["v2.15.1", "v2.15.0", "v2.14.4"]) version(tag)(target);
+      });
+      const body = JSON.stringify({ ...world.github.release("v2.15.1"), ...change });
+      const effect = { status: 200, headers: { "content-type": "application/json" }, body };
+      world.github.fault({ when: { path: /releases\/tags\/v2\.15\.1/ }, times: Infinity, effect });
+      const { exitCode, log, outputs } = await act(world, { inputs: { destinations: world.far.line } });
+      expect(exitCode).toBe(0);
+      expect(outputs).toMatchObject({ versions: '["v2.15.2"]', copied: "12", pruned: "0", failed: "0" });
+      expect(log).toMatch(
+        new RegExp(`nothing is deleted, as what is kept may have changed: .*v2\\.15\\.1 ${words}`),
+      );
+      expect(tagsOf(await world.far.state(), "harbor-core")).toContain("v2.14.4");
+    },
+  );
 
   it("a release that no tag can name is passed over, and said once", async () => {
     await using world = await startSandboxWorld();

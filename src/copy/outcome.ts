@@ -20,6 +20,8 @@ export interface CopyOutcome {
   readonly step: CopyStep;
   /** Undefined: everything below the tag is there and, unless another job sets it, the tag too. */
   readonly failure: string | undefined;
+  /** Why its tag was not set although nothing failed; absent where that was not decided. */
+  readonly withheld?: string;
   readonly bytes: MovedBytes;
   /** From the start of the copy until the tag was set or the image failed, in milliseconds. */
   readonly milliseconds: number;

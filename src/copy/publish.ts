@@ -17,11 +17,17 @@ export interface ReadyImage {
   readonly untracked: readonly Manifest[];
 }
 
+/** Why a version must not be published. `withdrawn`: it failed. `unwanted`: by the user's own choice, so nothing failed. */
+export interface Refusal {
+  readonly kind: "withdrawn" | "unwanted";
+  readonly reason: string;
+}
+
 /**
  * Asks, right before the first tag of a version moves, why the version must not be published; undefined: it may.
  * @throws OperationError when nobody knows; then no tag moves either.
  */
-export type PublicationCheck = (version: string) => Promise<string | undefined>;
+export type PublicationCheck = (version: string) => Promise<Refusal | undefined>;
 
 /** How tags are set. */
 export interface Tagging {

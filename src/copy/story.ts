@@ -7,7 +7,7 @@ import type { CopyOutcome, MovedBytes } from "./outcome.ts";
 /** The lines that the log has while images are copied. */
 
 /** An image of which it is known how it went: up to its tag, or with it. */
-export type Told = Pick<CopyOutcome, "step" | "bytes" | "failure">;
+export type Told = Pick<CopyOutcome, "step" | "bytes" | "failure" | "withheld">;
 
 /**
  * `✓ harbor-core:v2.15.2 → docker.io/goharbor: 41.2 MB uploaded, 12.3 MB mounted, after 12.3 s`.
@@ -50,6 +50,8 @@ export function versionLine(
     const which = moveTags ? "failed or held back" : "failed";
     return paint.bad(`✗ ${version} is not complete at ${destination}: ${failed} of ${counted} ${which}`);
   }
+  const withheld = images.find((image) => image.withheld !== undefined)?.withheld;
+  if (withheld !== undefined) return `- ${version} is not published at ${destination}: ${withheld}`;
   const after = paint.faint(`after ${formatDuration(elapsed)}`);
   const where = moveTags ? `is complete at ${destination}` : `of this share is at ${destination}`;
   const tags = moveTags ? "tagged" : "without tags, which the last job sets";

@@ -1,7 +1,14 @@
 import { messageOf } from "../errors.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { CopyOutcome, MovedBytes, MovingTime } from "./outcome.ts";
-import { lookAtTags, type ReadyImage, type Tagging, tagAttachments, tagImages } from "./publish.ts";
+import {
+  lookAtTags,
+  type ReadyImage,
+  type Refusal,
+  type Tagging,
+  tagAttachments,
+  tagImages,
+} from "./publish.ts";
 
 /** One image at one destination, up to but without its tag. */
 export type ImageResult = {
@@ -25,7 +32,14 @@ export async function publishVersion(
     return results.map((result) => outcomeOf(result, "failure" in result ? result.failure : reason));
   }
   const refusal = await whyNot(results, tagging);
-  if (refusal !== undefined) return results.map((result) => outcomeOf(result, refusal));
+  if (refusal !== undefined) {
+    const reason = `no tag of this version is moved: ${refusal.reason}`;
+    return results.map((result) =>
+      refusal.kind === "unwanted"
+        ? { ...outcomeOf(result, undefined), withheld: reason }
+        : outcomeOf(result, reason),
+    );
+  }
   const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
   const images = ready.map((result) => result.ready);
   for (const prepare of [tagAttachments, lookAtTags]) {
@@ -40,11 +54,16 @@ export async function publishVersion(
 }
 
 /** Why a version that is complete must not be published after all. */
-async function whyNot(results: readonly ImageResult[], { mayPublish }: Tagging): Promise<string | undefined> {
+async function whyNot(
+  results: readonly ImageResult[],
+  { mayPublish }: Tagging,
+): Promise<Refusal | undefined> {
   const [first] = results;
   if (first === undefined) return undefined;
-  const reason = await mayPublish(first.step.version).catch(messageOf);
-  return reason === undefined ? undefined : `no tag of this version is moved: ${reason}`;
+  return mayPublish(first.step.version).catch((error: unknown) => ({
+    kind: "withdrawn",
+    reason: messageOf(error),
+  }));
 }
 
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */

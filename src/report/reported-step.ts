@@ -95,7 +95,7 @@ function becomes(
       return { outcome: "failed", reason };
     case "keep":
       return isBroken(step, result)
-        ? { outcome: "missing", reason: "it was to be kept, and could not be brought here" }
+        ? { outcome: "missing", reason: "it was to be kept, and was not brought here" }
         : { outcome: "kept", reason };
     case "leave":
       return { outcome: "left", reason };
@@ -103,6 +103,7 @@ function becomes(
       if (dryRun) return { outcome: "planned", reason };
       if (copy === undefined) return { outcome: "failed", reason: notCarriedOut };
       if (copy.failure !== undefined) return { outcome: "failed", reason: copy.failure };
+      if (copy.withheld !== undefined) return { outcome: "skipped", reason: copy.withheld };
       return { outcome: job === "copy" ? "delivered" : "copied", reason };
     case "prune":
       if (dryRun) return { outcome: "planned", reason };
@@ -111,9 +112,11 @@ function becomes(
   }
 }
 
-/** Whether an image of a version could not be planned for a destination, or was not copied there. */
+/** Whether an image of a version could not be planned for a destination, or was not published there. */
 function isBroken({ destination, version }: KeepStep, { plan, copies, dryRun }: RunResult): boolean {
-  const done = new Set<Step>(copies.flatMap(({ step, failure }) => (failure === undefined ? [step] : [])));
+  const done = new Set<Step>(
+    copies.flatMap(({ step, failure, withheld }) => ((failure ?? withheld) === undefined ? [step] : [])),
+  );
   return plan.steps.some(
     (step) =>
       step.destination === destination &&

@@ -7,21 +7,16 @@ import { checkClock, checkSpool } from "../check/runner.ts";
 import { checkSources } from "../check/sources.ts";
 import { mainlandApi } from "../destinations/tencent/tcr.ts";
 import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
+import { InputError } from "../errors.ts";
 import { readFileAtTag } from "../github/releases.ts";
 import { createCatalogue } from "../harbor/catalogue.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { Component } from "../plan/component.ts";
-import { select } from "../plan/selection.ts";
 import { writeCheckReport } from "../report/check-report.ts";
 import type { RegistryContext } from "./registries.ts";
-import {
-  githubClient,
-  openPlaces,
-  type RunContext,
-  registryContext,
-  versionsOf,
-  type Wanted,
-} from "./stages.ts";
+import { lookAtReleases } from "./releases.ts";
+import { githubClient, openPlaces, type RunContext, registryContext } from "./stages.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** The stages that only a check of the configuration has. */
 
@@ -93,8 +88,10 @@ async function checkReleases(
   const result = await attempt(
     { place: github.host, subject: `releases of ${name}` },
     async () => {
-      const universe = await versionsOf(github, wanted, inputs, context.log);
-      const [newest] = select(wanted.selection, universe, name);
+      const looked = await lookAtReleases(github, wanted, inputs, context.log);
+      if (typeof looked === "string") throw new InputError(looked);
+      const { universe, versions } = looked;
+      const [newest] = versions;
       const read = (path: string, tag: string) => readFileAtTag(github, repository, path, tag);
       const catalogue = createCatalogue(inputs.images, repository, read, context.log);
       components = newest === undefined ? [] : await catalogue.read(newest);

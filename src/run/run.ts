@@ -12,22 +12,22 @@ import { newsOfStop } from "../report/issue-text.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
 import { noSizes, showEstimate, sizeUp } from "./estimate.ts";
 import { giveOut, inputsOfShare, planShare, publishAll, takePlan } from "./fan-out.ts";
+import { publicationCheck } from "./releases.ts";
 import {
   closeOpened,
   copyAll,
+  githubClient,
   makePlanFor,
   openPlaces,
   type Places,
   pruneAll,
-  publicationCheck,
   type RunContext,
   report,
   type StepContext,
   showPlan,
   tellByIssue,
-  type Wanted,
 } from "./stages.ts";
-import { resolveSelection } from "./wanted.ts";
+import { resolveSelection, type Wanted } from "./wanted.ts";
 
 /** Where another job sets the tags, that one asks. */
 const publishedElsewhere = (): Promise<undefined> => Promise.resolve(undefined);
@@ -49,10 +49,7 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
   if (inputs.check) return check(inputs, context);
   if (mode.kind === "copy") return copyShare(mode, inputs, context);
   const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
-  if (resolution.kind === "nothing") {
-    context.log.info(`Nothing to do: ${resolution.reason}`);
-    return true;
-  }
+  if (resolution.kind === "nothing") return nothingToDo(resolution.reason, context);
   if (mode.kind === "plan") return planOnly(resolution, mode, inputs, context);
   if (mode.kind === "publish") return publish(resolution, mode, inputs, context);
   return mirror(resolution, inputs, context);
@@ -89,18 +86,14 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   const places = await openPlaces(inputs, context);
   // Who only wants to see the plan is told what is missing now, instead of an hour later.
   const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
+  if (typeof plan === "string") return nothingToDo(plan, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
+  const mayPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
   const { copies, bytesRead } = dryRun
     ? nothing
-    : await copyAll(
-        plan,
-        inputs,
-        places,
-        { moveTags: true, mayPublish: publicationCheck(wanted, inputs, context) },
-        context,
-      );
-  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
+    : await copyAll(plan, inputs, places, { moveTags: true, mayPublish }, context);
+  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, mayPublish, context);
   return report({ plan, dryRun, estimate, copies, prunes, bytesRead, startedAt }, places, inputs, context);
 }
 
@@ -123,6 +116,7 @@ async function planOnly(
   const { dryRun } = inputs;
   const places = await openPlaces(inputs, context);
   const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
+  if (typeof plan === "string") return nothingToDo(plan, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
   if (!dryRun) {
@@ -173,14 +167,20 @@ async function publish(
   const only = (versions: readonly Version[]): readonly Version[] => plannedVersions(document, versions);
   // The job that planned has waited.
   const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
+  if (typeof now === "string") return nothingToDo(now, context);
   const plan = bindPlan(document, now);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
-  const copies = dryRun
-    ? []
-    : await publishAll(plan, inputs, places, publicationCheck(wanted, inputs, context), context);
-  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, context);
+  const mayPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
+  const copies = dryRun ? [] : await publishAll(plan, inputs, places, mayPublish, context);
+  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, mayPublish, context);
   const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;
   return report(result, places, inputs, context);
+}
+
+/** The end of a run that the event asks for and the inputs do not. */
+function nothingToDo(reason: string, { log }: RunContext): true {
+  log.info(`Nothing to do: ${reason}`);
+  return true;
 }
 
 /** Tells by an issue that a run stopped before it could report anything, where that is wanted. Throws nothing. */

@@ -8,10 +8,11 @@ import type { PublicationCheck } from "../copy/publish.ts";
 import type { Destination } from "../destinations/destination.ts";
 import { keylessHubCredentials } from "../destinations/docker-hub/docker-hub-identity.ts";
 import { createTencentCloud } from "../destinations/tencent/tencent-cloud.ts";
+import { messageOf } from "../errors.ts";
 import { createGitHubClient, type GitHubClient } from "../github/client.ts";
 import { followingFetch, retryingFetch } from "../github/fetch.ts";
 import { createIdTokens } from "../github/id-token.ts";
-import { listReleases, publishedRelease, readFileAtTag } from "../github/releases.ts";
+import { readFileAtTag } from "../github/releases.ts";
 import { createCatalogue } from "../harbor/catalogue.ts";
 import { retrying } from "../http/retry.ts";
 import { type NetworkTransport, userAgent } from "../http/transport.ts";
@@ -21,13 +22,11 @@ import { AttachmentFinder } from "../inventory/attachments.ts";
 import { platformFilter } from "../inventory/platforms.ts";
 import { takeSnapshot } from "../inventory/snapshot.ts";
 import type { SourceOptions } from "../inventory/sources.ts";
-import { type Log, printable } from "../log/log.ts";
+import type { Log } from "../log/log.ts";
 import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
-import { hasTags } from "../plan/component.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
-import { select } from "../plan/selection.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
-import { type Version, versionOf } from "../plan/version.ts";
+import type { Version } from "../plan/version.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { keepIssue } from "../report/issue.ts";
 import { type News, newsOfRun } from "../report/issue-text.ts";
@@ -46,7 +45,8 @@ import {
   repositoriesOf,
   tcrLoginsByHost,
 } from "./registries.ts";
-import type { Resolution } from "./wanted.ts";
+import { lookAtReleases } from "./releases.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** The stages that `run.ts` puts together to the story of a run, whichever part of it this job has. */
 
@@ -68,9 +68,6 @@ export interface RunContext extends StepContext {
   /** Aborts when the run is over, whatever its end: for what goes on beside it. */
   readonly ended: AbortSignal;
 }
-
-/** What the inputs ask for, once the event has been read. */
-export type Wanted = Extract<Resolution, { kind: "mirror" }>;
 
 /** The registries of a run. */
 export interface Places {
@@ -163,6 +160,7 @@ export interface PlanOptions {
 
 /**
  * Looks at GitHub, sources and destinations, and makes the plan.
+ * @returns a text where there is nothing to do: it says why.
  * @throws InputError or OperationError when no plan can be made; nothing was written anywhere then.
  */
 export function makePlanFor(
@@ -171,9 +169,10 @@ export function makePlanFor(
   places: Places,
   options: PlanOptions,
   context: RunContext,
-): Promise<Plan> {
+): Promise<Plan | string> {
   return context.log.group("Look at releases, sources and destinations", async () => {
     const snapshot = await lookAround(wanted, inputs, places, options, context);
+    if (typeof snapshot === "string") return snapshot;
     for (const line of snapshotLines(snapshot, context.log.paint)) context.log.info(line);
     return makePlan(snapshot);
   });
@@ -185,13 +184,15 @@ async function lookAround(
   places: Places,
   { wait, only = (versions) => versions }: PlanOptions,
   context: RunContext,
-): Promise<Snapshot> {
+): Promise<Snapshot | string> {
   const { clock, log, signal } = context;
   const { repository } = wanted;
   const name = `${repository.owner}/${repository.name}`;
   const github = githubClient(inputs, context);
-  const universe = await versionsOf(github, wanted, inputs, log);
-  const versions = only(select(wanted.selection, universe, name));
+  const looked = await lookAtReleases(github, wanted, inputs, log);
+  if (typeof looked === "string") return looked;
+  const { universe } = looked;
+  const versions = only(looked.versions);
   log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
   const readAtTag = (path: string, tag: string): Promise<string | undefined> =>
     readFileAtTag(github, repository, path, tag);
@@ -211,48 +212,6 @@ async function lookAround(
 /** How images are looked for at the sources. */
 export function searchOptions({ sources, attachments }: Places, inputs: Inputs, log: Log): SourceOptions {
   return { sources, wantsPlatform: platformFilter(inputs.platforms), attachments, log };
-}
-
-/**
- * All versions that count: releases with a version as tag, prereleases only by choice. One whose images could have no tag,
- * such as `v1.0.0+x`, is passed over unless it was asked for by name: no registry can hold it.
- */
-export async function versionsOf(
-  github: GitHubClient,
-  { repository, eventRelease, selection }: Wanted,
-  { prereleases, images }: Pick<Inputs, "prereleases" | "images">,
-  log: Log,
-): Promise<readonly Version[]> {
-  const listed = await listReleases(github, repository);
-  // The event of a release can be ahead of the list. It can also be of one that was withdrawn since.
-  const isListed = eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag);
-  const unlisted = isListed ? undefined : await publishedRelease(github, repository, eventRelease.tag);
-  const versions = [...(unlisted === undefined ? [] : [unlisted]), ...listed]
-    .flatMap((release) => versionOf(release) ?? [])
-    .filter((version) => prereleases || !version.prerelease);
-  const named = selection.kind === "tags" ? selection.tags : [];
-  const without = versions.filter((version) => !named.includes(version.tag) && !hasTags(images, version));
-  for (const { tag } of without) log.info(`${printable(tag)} is passed over: no image can have such a tag`);
-  return versions.filter((version) => !without.includes(version));
-}
-
-/**
- * Asks GitHub, right before tags move, whether a version is still what the plan took it for.
- * @returns asks of a version's tag why it must not be published; undefined: it may. What it throws means that nobody knows.
- */
-export function publicationCheck(
-  { repository }: Pick<Wanted, "repository">,
-  inputs: Inputs,
-  context: RunContext,
-): PublicationCheck {
-  const github = githubClient(inputs, context);
-  return async (tag) => {
-    const release = await publishedRelease(github, repository, tag);
-    if (release === undefined)
-      return `the release ${printable(tag)} was withdrawn: GitHub has none of that tag any more`;
-    if (!release.prerelease || inputs.prereleases) return undefined;
-    return `the release ${printable(tag)} was made a prerelease, and the input "prereleases" is false`;
-  };
 }
 
 /** Prints the plan. */
@@ -293,16 +252,21 @@ export async function copyAll(
   return { copies: outcomes, bytesRead };
 }
 
-/** Prunes each destination at which everything went well (P5). */
+/**
+ * Prunes each destination at which everything went well (P5).
+ * @param mayPublish asks of a version that is kept whether it still is a published release: else it took the place of another.
+ */
 export async function pruneAll(
   plan: Plan,
   copies: readonly CopyOutcome[],
   { destinations }: Places,
+  mayPublish: PublicationCheck,
   { log, signal }: RunContext,
 ): Promise<readonly PruneOutcome[]> {
   const planned = plan.steps.filter((step) => step.kind === "prune");
   if (planned.length === 0) return [];
   const keeps = plan.steps.filter((step) => step.kind === "keep");
+  const doubtOf = doubts(mayPublish);
   return log.group("Prune", async () => {
     const outcomes = await Promise.all(
       destinations.map(async (destination) => {
@@ -313,13 +277,33 @@ export async function pruneAll(
           ({ step, failure }) => step.destination === name && failure !== undefined,
         ).length;
         const kept = keeps.filter((step) => step.destination === name);
-        const own = await prune(steps, kept, destination, failed + broken, signal);
+        const undisturbed = steps.length > 0 && failed + broken === 0;
+        const answers = undisturbed ? await Promise.all(kept.map(({ version }) => doubtOf(version))) : [];
+        const doubt = answers.find((answer) => answer !== undefined);
+        const own =
+          doubt === undefined
+            ? await prune(steps, kept, destination, failed + broken, signal)
+            : steps.map((step) => ({ step, status: "left" as const, reason: doubt }));
         for (const line of pruneLines(own, log.paint)) log.info(line);
         return own;
       }),
     );
     return outcomes.flat();
   });
+}
+
+/** Asks about each version once: why nothing is deleted where it is kept, as it is not published now, or nobody knows. */
+function doubts(mayPublish: PublicationCheck): (version: string) => Promise<string | undefined> {
+  const asked = new Map<string, Promise<string | undefined>>();
+  return (version) => {
+    const asking =
+      asked.get(version) ??
+      mayPublish(version)
+        .catch((error: unknown) => ({ reason: messageOf(error) }))
+        .then((answer) => answer && `nothing is deleted, as what is kept may have changed: ${answer.reason}`);
+    asked.set(version, asking);
+    return asking;
+  };
 }
 
 /**

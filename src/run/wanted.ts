@@ -14,8 +14,13 @@ export type Resolution =
       readonly selection: Selection;
       /** The release of the event, for when GitHub's list does not show it yet. */
       readonly eventRelease: Release | undefined;
+      /** Whether the event chose the version, and not a person: then a prerelease is passed over quietly. */
+      readonly byEvent: boolean;
     }
   | { readonly kind: "nothing"; readonly reason: string };
+
+/** What the inputs ask for, once the event has been read. */
+export type Wanted = Extract<Resolution, { kind: "mirror" }>;
 
 /** The inputs that have a say here. */
 export type SelectionInputs = Pick<Inputs, "version" | "repository" | "retention" | "prereleases">;
@@ -33,7 +38,14 @@ export function resolveSelection(inputs: SelectionInputs, trigger: Trigger): Res
   const repository = inputs.repository ?? ofEvent;
   const wanted = inputs.version ?? selectionOf(inputs, trigger);
   if (typeof wanted === "string") return { kind: "nothing", reason: wanted };
-  return { kind: "mirror", repository, selection: wanted, eventRelease: eventRelease(trigger, repository) };
+  const byEvent = inputs.version === undefined && trigger.kind !== "workflow_dispatch";
+  return {
+    kind: "mirror",
+    repository,
+    selection: wanted,
+    eventRelease: eventRelease(trigger, repository),
+    byEvent,
+  };
 }
 
 /** What the event asks for; or, as a text, why it asks for nothing. */
@@ -80,6 +92,11 @@ function ofRelease(inputs: SelectionInputs, trigger: ReleaseTrigger): Selection 
 function ofTag(inputs: SelectionInputs, tag: string, flagged = false): Selection | string {
   const prerelease = flagged || versionOf({ tag, prerelease: false, publishedAt: 0 })?.prerelease === true;
   if (!prerelease || inputs.prereleases) return { kind: "tags", tags: [tag] };
+  return unwantedPrerelease(tag);
+}
+
+/** Why the prerelease of an event is not mirrored. */
+export function unwantedPrerelease(tag: string): string {
   return `${printable(tag)} is a prerelease, and the input "prereleases" is false`;
 }
 

@@ -1,0 +1,92 @@
+import type { PublicationCheck } from "../copy/publish.ts";
+import type { GitHubClient } from "../github/client.ts";
+import { listReleases, publishedRelease } from "../github/releases.ts";
+import type { Inputs } from "../inputs/inputs.ts";
+import { type Log, printable } from "../log/log.ts";
+import { hasTags } from "../plan/component.ts";
+import { select } from "../plan/selection.ts";
+import { type Release, type Version, versionOf } from "../plan/version.ts";
+import { unwantedPrerelease, type Wanted } from "./wanted.ts";
+
+/** What GitHub says of releases, before there is a plan and right before tags move. */
+
+/** The versions of a repository as they are right now. */
+export interface LookedAtReleases {
+  /** All that count. */
+  readonly universe: readonly Version[];
+  /** Those that are wanted, newest first. */
+  readonly versions: readonly Version[];
+}
+
+/**
+ * Asks GitHub for all releases, and chooses.
+ * @returns a text where there is nothing to do: it says why.
+ * @throws InputError when what is wanted does not exist; OperationError.
+ */
+export async function lookAtReleases(
+  github: GitHubClient,
+  wanted: Wanted,
+  inputs: Pick<Inputs, "prereleases" | "images">,
+  log: Log,
+): Promise<LookedAtReleases | string> {
+  const { repository, selection, byEvent } = wanted;
+  const releases = await releasesOf(github, wanted);
+  if (byEvent && selection.kind === "tags") {
+    const unwanted = releases.find(
+      ({ tag, prerelease }) => prerelease && !inputs.prereleases && selection.tags.includes(tag),
+    );
+    if (unwanted !== undefined) return unwantedPrerelease(unwanted.tag);
+  }
+  const universe = versionsThatCount(releases, wanted, inputs, log);
+  return { universe, versions: select(selection, universe, `${repository.owner}/${repository.name}`) };
+}
+
+/** All releases. The event of one can be ahead of the list. It can also be of one that was withdrawn since. */
+async function releasesOf(
+  github: GitHubClient,
+  { repository, eventRelease }: Wanted,
+): Promise<readonly Release[]> {
+  const listed = await listReleases(github, repository);
+  if (eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag)) return listed;
+  const unlisted = await publishedRelease(github, repository, eventRelease.tag);
+  return unlisted === undefined ? listed : [unlisted, ...listed];
+}
+
+/**
+ * All versions that count: releases with a version as tag, prereleases only by choice. One whose images could have no tag,
+ * such as `v1.0.0+x`, is passed over unless it was asked for by name: no registry can hold it.
+ */
+function versionsThatCount(
+  releases: readonly Release[],
+  { selection }: Wanted,
+  { prereleases, images }: Pick<Inputs, "prereleases" | "images">,
+  log: Log,
+): readonly Version[] {
+  const versions = releases
+    .flatMap((release) => versionOf(release) ?? [])
+    .filter((version) => prereleases || !version.prerelease);
+  const named = selection.kind === "tags" ? selection.tags : [];
+  const without = versions.filter((version) => !named.includes(version.tag) && !hasTags(images, version));
+  for (const { tag } of without) log.info(`${printable(tag)} is passed over: no image can have such a tag`);
+  return versions.filter((version) => !without.includes(version));
+}
+
+/**
+ * Asks GitHub, right before tags move, whether a version is still what the plan took it for.
+ * @returns asks of a version's tag why it must not be published; undefined: it may. What it throws means that nobody knows.
+ */
+export function publicationCheck(
+  github: GitHubClient,
+  { repository }: Pick<Wanted, "repository">,
+  { prereleases }: Pick<Inputs, "prereleases">,
+): PublicationCheck {
+  return async (tag) => {
+    const release = await publishedRelease(github, repository, tag);
+    if (release === undefined) {
+      const reason = `the release ${printable(tag)} was withdrawn: GitHub has none of that tag any more`;
+      return { kind: "withdrawn", reason };
+    }
+    if (!release.prerelease || prereleases) return undefined;
+    return { kind: "unwanted", reason: unwantedPrerelease(tag) };
+  };
+}
