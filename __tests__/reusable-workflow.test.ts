@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseAction } from "../scripts/readme-sections.ts";
 import { matrixOf } from "../src/fan-out/matrix.ts";
-import { refuseOtherInputs } from "../src/fan-out/selection.ts";
+import { refuseOtherInputs } from "../src/fan-out/same-inputs.ts";
 import { codeBlocks, documents, expressionsIn, filesIn, parseWorkflow, textOf } from "./documents.ts";
 import { digest } from "./report/result-builder.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { bindPlan } from "../../src/fan-out/bind.ts";
 import type { PlanDocument } from "../../src/fan-out/document.ts";
 import { handOut } from "../../src/fan-out/hand-out.ts";
-import { plannedVersions } from "../../src/fan-out/selection.ts";
+import { plannedVersions } from "../../src/fan-out/same-inputs.ts";
 import type { Plan, Step } from "../../src/plan/plan.ts";
 import { versionOf } from "../../src/plan/version.ts";
 import {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { InputError } from "../../src/errors.ts";
-import { byPublished, bySemver, parseSelection, versionOf } from "../../src/plan/version.ts";
+import { byPublished, bySemver, versionOf } from "../../src/plan/version.ts";
 import { harborReleases, release, version } from "./versions.ts";
 
 describe("versionOf", () => {
@@ -77,45 +76,4 @@ describe("order", () => {
       .sort(bySemver)
       .map((one) => one.tag);
   }
-});
-
-describe("parseSelection", () => {
-  test.each([
-    ["v2.15.2", { kind: "tags", tags: ["v2.15.2"] }],
-    [" 2.15.2 ", { kind: "tags", tags: ["2.15.2"] }],
-    ["v2.15.2,v2.14.4, v2.15.2", { kind: "tags", tags: ["v2.15.2", "v2.14.4"] }],
-    ["v2.15.2\r\nv2.14.4\n", { kind: "tags", tags: ["v2.15.2", "v2.14.4"] }],
-    ["v2.3.0.-rc1", { kind: "tags", tags: ["v2.3.0.-rc1"] }],
-    ["baseline", { kind: "tags", tags: ["baseline"] }],
-    [">=2.14 <2.16", { kind: "range", range: ">=2.14 <2.16" }],
-    ["2.15", { kind: "range", range: "2.15" }],
-    ["~2.14 || 1.10.x", { kind: "range", range: "~2.14 || 1.10.x" }],
-    ["newest:1", { kind: "newest", count: 1 }],
-    ["newest:12", { kind: "newest", count: 12 }],
-  ])("%j", (text, expected) => {
-    expect(parseSelection(text)).toEqual(expected);
-  });
-
-  test.each([
-    "newest:",
-    "newest:0",
-    "newest:-1",
-    "newest:x",
-    "newest:1.5",
-    ",",
-    "a b",
-    "-x",
-    "v1/x",
-    ">=3 <2",
-  ])("%j is refused", (text) => {
-    expect(() => parseSelection(text)).toThrow(InputError);
-  });
-
-  test("two tags without a comma are refused: semver would read a range that nothing is in", () => {
-    expect(() => parseSelection("v2.15.2 v2.14.4")).toThrow(/commas/);
-  });
-
-  test.each(harborReleases.map((one) => one.tag))("Harbor's tag %s selects itself", (tag) => {
-    expect(parseSelection(tag)).toEqual({ kind: "tags", tags: [tag] });
-  });
 });

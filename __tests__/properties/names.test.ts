@@ -10,8 +10,8 @@ import {
   printNamespace,
   registryOrigin,
 } from "../../src/oci/reference.ts";
-import { select } from "../../src/plan/selection.ts";
-import { bySemver, parseSelection, type Release, versionOf } from "../../src/plan/version.ts";
+import { parseSelection, select } from "../../src/plan/selection.ts";
+import { bySemver, type Release, versionOf } from "../../src/plan/version.ts";
 import { component, digest, hang, label, longTextsOf, runs, textOf } from "./arbitraries.ts";
 
 const namePieces = [

@@ -13,7 +13,7 @@ import type { Platform } from "../oci/platform.ts";
 import type { Namespace } from "../oci/reference.ts";
 import type { ImageRule } from "../plan/component.ts";
 import type { Retention } from "../plan/retention.ts";
-import type { Selection } from "../plan/version.ts";
+import type { Selection } from "../plan/selection.ts";
 import type { IssueReporting } from "../report/issue.ts";
 
 /** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */

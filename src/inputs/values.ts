@@ -5,7 +5,7 @@ import { printable } from "../log/log.ts";
 import type { Platform } from "../oci/platform.ts";
 import { isLoopback, type Namespace, parseNamespace, printNamespace } from "../oci/reference.ts";
 import { type KeepBy, keepByChoices } from "../plan/retention.ts";
-import { parseSelection, type Selection } from "../plan/version.ts";
+import { parseSelection, type Selection } from "../plan/selection.ts";
 
 /**
  * The values of single inputs. Each parser notes what is wrong instead of throwing, so that all mistakes of all inputs

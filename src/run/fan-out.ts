@@ -5,7 +5,7 @@ import { publishConfirmed } from "../copy/publish-confirmed.ts";
 import { type PlanDocument, readPlan, writePlan } from "../fan-out/document.ts";
 import { handOut } from "../fan-out/hand-out.ts";
 import { matrixOf } from "../fan-out/matrix.ts";
-import { refuseOtherInputs } from "../fan-out/selection.ts";
+import { refuseOtherInputs } from "../fan-out/same-inputs.ts";
 import { planOfShare } from "../fan-out/share-plan.ts";
 import { digestOfInputs } from "../inputs/digest.ts";
 import type { Inputs, Mode } from "../inputs/inputs.ts";

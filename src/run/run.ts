@@ -1,6 +1,6 @@
 import { InputError, messageOf } from "../errors.ts";
 import { bindPlan } from "../fan-out/bind.ts";
-import { plannedVersions } from "../fan-out/selection.ts";
+import { plannedVersions } from "../fan-out/same-inputs.ts";
 import { readEventFile, readTrigger } from "../github/event.ts";
 import type { Inputs, Mode } from "../inputs/inputs.ts";
 import type { StepState } from "../inputs/state.ts";

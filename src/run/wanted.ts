@@ -4,7 +4,8 @@ import type { RepositoryId } from "../github/repository-id.ts";
 import { harbor, sameRepository } from "../harbor/harbor-components.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import { printable } from "../log/log.ts";
-import { parseSelection, type Release, type Selection, versionOf } from "../plan/version.ts";
+import { parseSelection, type Selection } from "../plan/selection.ts";
+import { type Release, versionOf } from "../plan/version.ts";
 
 /** Which versions of which repository this run is about; or, with the reason, that it is about none. */
 export type Resolution =
