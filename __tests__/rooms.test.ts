@@ -27,7 +27,7 @@ const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["vendors", /^src\/vendors\//],
   ["http", /^src\/http\//],
   ["log", /^src\/log\//],
-  ["clock, errors", /^src\/(clock|errors)\.ts$/],
+  ["clock, errors, wording", /^src\/(clock|errors|wording)\.ts$/],
 ];
 
 /** What the plan may know of a registry: names, and the types of manifests; nothing that sends or reads. */

@@ -1,10 +1,10 @@
 import { rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
-import { formatBytes } from "../copy/format-bytes.ts";
 import type { Finding } from "../destinations/destination.ts";
 import { discard, type Transport } from "../http/http.ts";
 import { makeSpoolFolder, onDisk } from "../spool/spool-folder.ts";
+import { formatBytes } from "../wording.ts";
 
 /** Room on the disk, in bytes. */
 export type FreeSpace = (folder: string) => Promise<number>;

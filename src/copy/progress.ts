@@ -1,7 +1,6 @@
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
-import { formatBytes } from "./format-bytes.ts";
-import { formatDuration } from "./format-duration.ts";
+import { formatBytes, formatDuration } from "../wording.ts";
 
 /** How far the rate looks back, in milliseconds: a minute evens out the end of one large blob and the start of the next. */
 const rateWindow = 60_000;

@@ -2,6 +2,7 @@ import type { Destination, TagToDelete } from "../destinations/destination.ts";
 import { messageOf } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
+import { countOf } from "../wording.ts";
 import type { PruneOutcome } from "./outcome.ts";
 import { type LookedAt, reasonsToStay } from "./prune-proof.ts";
 
@@ -28,7 +29,7 @@ export async function prune(
   signal: AbortSignal,
 ): Promise<readonly PruneOutcome[]> {
   if (failures > 0) {
-    const reason = `${failures} image${failures === 1 ? "" : "s"} failed at this destination, so nothing is deleted there`;
+    const reason = `${countOf(failures, "image")} failed at this destination, so nothing is deleted there`;
     return steps.map((step) => ({ step, status: "not-tried", reason }));
   }
   if (steps.length === 0) return [];

@@ -1,7 +1,6 @@
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
-import { formatBytes } from "./format-bytes.ts";
-import { formatDuration } from "./format-duration.ts";
+import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import type { CopyOutcome, MovedBytes } from "./outcome.ts";
 
 /** The lines that the log has while images are copied. */
@@ -45,7 +44,7 @@ export function versionLine(
 ): string {
   const { version = "", destination = "" } = images[0]?.step ?? {};
   const failed = images.filter(({ failure }) => failure !== undefined).length;
-  const counted = `${images.length} image${images.length === 1 ? "" : "s"}`;
+  const counted = countOf(images.length, "image");
   if (failed > 0) {
     const which = moveTags ? "failed or held back" : "failed";
     return paint.bad(`✗ ${version} is not complete at ${destination}: ${failed} of ${counted} ${which}`);

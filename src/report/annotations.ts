@@ -1,10 +1,10 @@
 import { printable } from "../log/log.ts";
 import { shortDigest } from "../oci/digest.ts";
+import { countOf, listOf } from "../wording.ts";
 import { failureGroups } from "./failures.ts";
 import { groupsOf } from "./grouping.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
-import { countOf, listOf } from "./wording.ts";
 
 /** What is put on the run as annotations, each a line of plain text. */
 export interface Annotations {

@@ -1,9 +1,8 @@
 import { type CheckResult, isReady } from "../check/check.ts";
-import { formatDuration } from "../copy/format-duration.ts";
 import { messageOf } from "../errors.ts";
 import { withoutSecrets } from "../log/log.ts";
+import { countOf, formatDuration } from "../wording.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
-import { countOf } from "./wording.ts";
 import type { ReportSink } from "./write.ts";
 
 /** Everything that a check of the configuration has shown. */

@@ -1,12 +1,12 @@
 import { printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
+import { countOf, listOf } from "../wording.ts";
 import { failureGroups } from "./failures.ts";
 import { groupsOf } from "./grouping.ts";
 import { isComplete, type Reported, reportedImages, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import { statusOf } from "./status.ts";
 import { succeeded } from "./tally.ts";
-import { countOf, listOf } from "./wording.ts";
 
 /** Most versions, or places with failures, that the paragraph names; a range may hold dozens of versions. */
 const namedLimit = 5;

@@ -1,10 +1,9 @@
-import { formatBytes } from "../copy/format-bytes.ts";
 import type { PullBudget } from "../http/pull-limit.ts";
 import type { Estimate, Need } from "../plan/estimate.ts";
+import { countOf, formatBytes } from "../wording.ts";
 import { code, table } from "./markdown.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
-import { countOf } from "./wording.ts";
 
 type NeedOfPulls = Need["pulls"][number];
 

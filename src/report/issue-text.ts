@@ -1,11 +1,11 @@
 import { failureTextLimit, printable } from "../log/log.ts";
+import { countOf, listOf } from "../wording.ts";
 import { failureGroups } from "./failures.ts";
 import { code } from "./markdown.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import { statusOf } from "./status.ts";
 import { succeeded } from "./tally.ts";
-import { countOf, listOf } from "./wording.ts";
 
 /**
  * What an issue tells of a run, in finished Markdown. Whatever comes from elsewhere is in code type: GitHub makes mentions and

@@ -1,8 +1,8 @@
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { type ImageStep, isImageStep, type Plan, type RetentionStep, type Step } from "../plan/plan.ts";
+import { countOf } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
-import { countOf } from "./wording.ts";
 
 /** A row of the table: cells that are aligned, and what stands below it. */
 interface Row {

@@ -1,8 +1,8 @@
 import type { PruneOutcome } from "../copy/outcome.ts";
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
+import { countOf } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
-import { countOf } from "./wording.ts";
 
 /** What became of tags that were to be deleted, for the log: one line for each version, destination and reason. */
 export function pruneLines(outcomes: readonly PruneOutcome[], paint: Paint): readonly string[] {

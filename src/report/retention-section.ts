@@ -1,10 +1,10 @@
 import type { RetentionStep } from "../plan/plan.ts";
+import { countOf, listOf } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
 import { code, escapeMarkdown, table } from "./markdown.ts";
 import { type Reported, reportedRetention } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
-import { countOf, listOf } from "./wording.ts";
 
 /** Most images that one cell names: more than any Harbor release has, and still a cell. */
 const namedImages = 30;

@@ -1,7 +1,7 @@
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import type { DestinationSnapshot, Snapshot, WantedVersion } from "../plan/snapshot.ts";
-import { countOf, listOf } from "./wording.ts";
+import { countOf, listOf } from "../wording.ts";
 
 /** Most missing images that a line names. */
 const namedLimit = 12;

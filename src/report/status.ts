@@ -1,9 +1,7 @@
-import { formatBytes } from "../copy/format-bytes.ts";
-import { formatDuration } from "../copy/format-duration.ts";
+import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import { reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
-import { countOf } from "./wording.ts";
 
 /** How a run ended, in one sentence. */
 export interface Status {

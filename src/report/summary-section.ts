@@ -1,5 +1,5 @@
+import { listOf } from "../wording.ts";
 import { alert, escapeMarkdown } from "./markdown.ts";
-import { listOf } from "./wording.ts";
 
 /** A piece of the summary that is shown whole or not at all. */
 export interface Section {

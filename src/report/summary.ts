@@ -1,5 +1,5 @@
-import { formatBytes } from "../copy/format-bytes.ts";
 import { shortDigest } from "../oci/digest.ts";
+import { countOf, formatBytes, listOf } from "../wording.ts";
 import { estimateSection } from "./estimate-table.ts";
 import { failureGroups } from "./failures.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
@@ -12,7 +12,6 @@ import { joinSections, type Section } from "./summary-section.ts";
 import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
 import { timelineSection } from "./timeline-section.ts";
 import { overviewSection, versionSections } from "./version-sections.ts";
-import { countOf, listOf } from "./wording.ts";
 
 /** Most images that a line names before it counts the rest. */
 const namedLimit = 12;

@@ -1,12 +1,11 @@
-import { formatBytes } from "../copy/format-bytes.ts";
 import { noBytes } from "../copy/outcome.ts";
 import type { ImageStep } from "../plan/plan.ts";
+import { countOf, formatBytes } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
 import { codeBlock } from "./markdown.ts";
 import { isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
-import { countOf } from "./wording.ts";
 
 /** Most bars of the chart: on one screen, and far below what Mermaid draws at all. */
 const barLimit = 30;

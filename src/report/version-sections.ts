@@ -1,14 +1,12 @@
-import { formatBytes } from "../copy/format-bytes.ts";
-import { formatDuration } from "../copy/format-duration.ts";
 import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
 import type { ImageStep } from "../plan/plan.ts";
+import { countOf, formatBytes, formatDuration, listOf } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
 import { code, codeBlock, details, escapeMarkdown, table } from "./markdown.ts";
 import { digestOfStep, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
-import { countOf, listOf } from "./wording.ts";
 
 /** Most versions whose tables stand open: more are folded away, but for those in which something failed. */
 const openVersions = 3;
