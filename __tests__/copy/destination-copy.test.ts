@@ -87,7 +87,7 @@ describe("a destination", () => {
     const own = trouble("destination", true);
     for (const error of [own, trouble("destination", false), trouble("source", true), new Error("ours"), own])
       destination.failed(error);
-    destination.works();
+    destination.succeeded();
     destination.failed(own);
     destination.failed(own);
     expect(destination.signal.aborted).toBe(false);

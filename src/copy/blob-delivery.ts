@@ -15,9 +15,9 @@ export type Placement = "present" | "mounted" | "uploaded";
 export type Placements = ReadonlyMap<string, Placement | Error>;
 
 /**
- * The story of one blob at one destination. Every repository that needs it is asked whether it has it. If none has, one
- * of them becomes its home: the blob is uploaded there, from the spool while the download still runs. The others then
- * mount it from the home, and upload it only where the registry refuses to mount.
+ * Brings one blob to every repository of a destination that needs it. First each is asked whether it has the blob. If none
+ * has it, one of them becomes its home: the blob is uploaded there, from the spool while the download still runs. The others
+ * then mount it from the home. Where the registry refuses to mount, the blob is uploaded again.
  */
 export async function deliverBlob(
   need: BlobNeed,
@@ -35,11 +35,11 @@ export async function deliverBlob(
       const mounted = await mountFromAny(repository, descriptor, from, destination);
       placements.set(name, mounted === true ? "mounted" : "uploaded");
       if (mounted === true) return;
-      // A second upload, where a mount was refused, comes on top of what was expected.
+      // After a refused mount, a second upload adds to what was expected.
       if (uploaded) destination.options.progress.expect(descriptor.size);
       uploaded = true;
       await upload(repository, mounted ?? (await takeAhead(name)));
-      destination.works();
+      destination.succeeded();
     } catch (error) {
       destination.failed(error);
       placements.set(name, asError(error));
@@ -53,7 +53,7 @@ export async function deliverBlob(
     return opened;
   }
 
-  /** From the next source, where the bytes of one turn out wrong: the registry then has all but the last of them. */
+  /** Uploads what the spool has. If a source's bytes turn out wrong before the last of them goes, the next source is read. */
   async function upload(repository: Repository, opened: BlobUpload | undefined): Promise<void> {
     const { digest } = descriptor;
     let spooled = await downloads.open(digest);
@@ -75,7 +75,7 @@ export async function deliverBlob(
   const held = await holders(need, destination);
   for (const name of held) placements.set(name, "present");
   const rest = repositories.filter((name) => !held.includes(name));
-  // Whoever gets it first is the home of the others; a repository that refuses does not keep it from the next.
+  // The first repository that takes the blob is the home of the others. After a refusal, the next one is tried.
   while (rest.length > 0 && !hasHome(placements)) {
     const [home = ""] = rest.splice(0, 1);
     await place(home, need.mountable);
@@ -93,9 +93,9 @@ export async function deliverBlob(
 }
 
 /**
- * Opens the upload to the first repository while all are still asked: over a long link that saves a round trip in which
- * nothing moves. Only at the start, for the few blobs that will be the first to go; if one turns out to be there, its
- * upload is cancelled.
+ * Opens the upload to the first repository while the repositories are still being asked. Over a long link, that saves a round
+ * trip in which nothing moves. This is done at the start only, for the few blobs that go first. If the blob turns out to be
+ * there, the upload is cancelled.
  */
 function openAhead(
   need: BlobNeed,
@@ -106,7 +106,7 @@ function openAhead(
   const [home = ""] = need.repositories;
   if (size <= smallTransfer || need.mountable.length > 0 || !openings.hasRoom) return undefined;
   const open = (): Promise<BlobUpload> => destination.repository(home).startUpload(destination.signal, size);
-  // Where it fails, the upload opens its own, and tells what is wrong.
+  // If this fails, the upload opens its own and reports what is wrong.
   return openings.run(size, destination.signal, open).catch(() => undefined);
 }
 
@@ -114,15 +114,15 @@ function hasHome(placements: Placements): boolean {
   return [...placements.values()].some((placement) => !(placement instanceof Error));
 }
 
-/** The source could not give the blob, or the runner not keep it: no other repository of the destination will fare better. */
+/** The source could not give the blob, or the runner could not keep it. No other repository of the destination fares better. */
 function isFailureOnTheWay(placement: unknown): boolean {
   return placement instanceof OperationError && placement.details.side !== "destination";
 }
 
-/** The repositories that have the blob already. One that cannot be asked counts as not having it; its upload will tell why. */
+/** The repositories that have the blob already. One that cannot be asked counts as not having it: its upload will say why. */
 async function holders(need: BlobNeed, destination: DestinationCopy): Promise<readonly string[]> {
   const { digest, size } = need.descriptor;
-  // First the questions that let the most bytes go for each of them: until then the link is empty.
+  // Questions about the most bytes come first: until they are answered, the link is empty.
   const priority = size / need.repositories.length;
   const answers = await Promise.all(
     need.repositories.map(async (name) => {

@@ -7,8 +7,8 @@ import type { SourceImage } from "../plan/snapshot.ts";
 import type { ImageContent } from "./image-copy.ts";
 
 /**
- * The repositories that an image can be read from: where it was found, then those of its name at the other sources. What
- * is read is proved by its digest, so any of them may serve it where the first fails.
+ * The repositories that an image can be read from: where it was found, then those of its name at the other sources. The
+ * digest proves what is read, so any of them may serve it if the first fails.
  */
 export type SourceRepositories = (image: SourceImage) => readonly [Repository, ...Repository[]];
 

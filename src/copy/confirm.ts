@@ -4,22 +4,22 @@ import type { Repository } from "../oci/repository.ts";
 import type { ImageContent } from "./image-copy.ts";
 import { manifestsInOrder } from "./image-graph.ts";
 
-/** The least priority of a request: uploads that are to be opened let bytes move, answers to these questions do not. */
-const behindAll = -1;
+/** Priority of a request that all others go before: an opened upload lets bytes move, the answer to a question does not. */
+const lowestPriority = -1;
 
-/** What a destination turns out not to have of an image. */
+/** What a destination lacks of an image. */
 export interface Missing {
   readonly manifests: readonly Manifest[];
   readonly blobs: readonly Descriptor[];
 }
 
-/** For each blob of an image, whether a destination says that it is there. No also means that it could not be asked. */
+/** For each blob of an image, whether a destination says that it has it. False also where it could not be asked. */
 export type Confirmations = ReadonlyMap<Digest, Promise<boolean>>;
 
 /**
- * Asks a destination for each blob of an image as soon as it was placed there, while others are still on their way: at the
- * end of an image, when nothing moves, only what came last is left to ask for. Questions that wait for others come first.
- * @param placing for each blob, whether this run placed it there, once that is known; fails where it could not.
+ * Asks a destination for each blob of an image as soon as it was placed there, while others are still on their way. Nothing
+ * moves at the end of an image, so as little as possible is left to ask for then. All other requests go before these.
+ * @param placing for each blob, whether this run placed it there, once that is known; rejects where that failed.
  */
 export function confirmAhead(
   placing: ReadonlyMap<Digest, Promise<boolean>>,
@@ -29,19 +29,19 @@ export function confirmAhead(
   return new Map(
     [...placing].map(([digest, placed]) => {
       const ask = (isPlaced: boolean): boolean | Promise<boolean> =>
-        isPlaced && repository.hasBlob(digest, signal, behindAll);
-      // Whatever goes wrong is found, and told, when it is asked for again.
+        isPlaced && repository.hasBlob(digest, signal, lowestPriority);
+      // No failure is reported here: `findMissing` asks again and reports what is wrong.
       return [digest, placed.then(ask).catch(() => false)] as const;
     }),
   );
 }
 
 /**
- * Asks a destination, by HEAD, for everything that this run has put there for an image: each manifest by digest and each
- * blob. What the destination said it had before is not asked for a second time. A registry's 201 is a promise; tags are
- * moved on an answer (P3).
+ * Asks a destination, by HEAD, for everything that this run has put there for an image: each manifest by digest, and each
+ * blob. Blobs that the destination had before are not asked for a second time. A registry's 201 is only a promise; tags move
+ * after an answer (P3).
  * @param placed blobs that were uploaded or mounted in this run.
- * @param confirmations blobs that are asked for already; where the answer is yes, it counts.
+ * @param confirmations blobs that have been asked for already; a yes counts.
  * @throws OperationError when it cannot be asked.
  */
 export async function findMissing(
@@ -73,7 +73,7 @@ export function isComplete({ manifests, blobs }: Missing): boolean {
   return manifests.length === 0 && blobs.length === 0;
 }
 
-/** Says what a registry has taken and lost, for good. */
+/** The failure of a registry that has taken content twice and does not have it. */
 export function lossFailure(repository: Repository, { manifests, blobs }: Missing): Error {
   const names = [...manifests, ...blobs].map(({ digest }) => digest).join(", ");
   const request = {

@@ -23,7 +23,7 @@ export type Contents = ReadonlyMap<SourceImage, ImageContent | Error>;
 export interface SharedWork {
   /** Whether tags are set once a version is complete; else another job does that. */
   readonly moveTags: boolean;
-  /** Whether a tag that another has set meanwhile is replaced. */
+  /** Whether a tag is replaced that somebody else has set since the plan was made. */
   readonly overwrite: boolean;
   readonly mayPublish: PublicationCheck;
   readonly contents: Contents;
@@ -32,9 +32,9 @@ export interface SharedWork {
 }
 
 /**
- * Everything that is copied to one destination: all blobs, each as soon as it can be, and each version published as soon
- * as it is complete, unless tags are another job's.
- * @param needs what the destination lacks at the most; claimed at the downloads already.
+ * Copies everything that is planned for one destination: each blob as soon as it can be sent. Each version is published as
+ * soon as it is complete, unless another job sets the tags.
+ * @param needs every blob that the destination may lack, already claimed from the downloads.
  */
 export async function copyToDestination(
   steps: readonly CopyStep[],
@@ -48,14 +48,14 @@ export async function copyToDestination(
   const { log } = destination.options;
   for (const { descriptor } of needs) destination.options.progress.expect(descriptor.size);
   const ready = prepare(destination.signal);
-  // Every delivery takes the failure up; where no image could be read there is none, and it must not end the process.
+  // Each delivery passes this failure on. Where there is no delivery, the rejection must not end the process.
   ready.catch(() => undefined);
   const deliveries = new Map(
     needs.map((need) => {
       const delivering = ready
         .then(() => deliverBlob(need, destination, downloads))
         .finally(() => downloads.release(need.descriptor.digest));
-      // Every image that needs the blob takes the failure up; a blob of no image that got so far must not end the process.
+      // Each image that needs the blob passes this failure on. If none gets so far, the rejection must not end the process.
       delivering.catch(() => undefined);
       return [need.descriptor.digest, delivering] as const;
     }),
@@ -77,7 +77,7 @@ export async function copyToDestination(
       return published;
     }),
   );
-  // Files of the spool may go only when nobody reads them any more.
+  // Spool files may be removed only when nobody reads them any more.
   await Promise.allSettled(deliveries.values());
   await destination.settle();
   const since = (moment: number): number => Math.max(0, Math.round(moment - started));
@@ -88,7 +88,7 @@ export async function copyToDestination(
   }));
 }
 
-/** Brings one image to one destination, up to but without its tag. */
+/** Brings one image to one destination: everything but its tag. */
 async function copyImage(
   step: CopyStep,
   destination: DestinationCopy,
@@ -111,7 +111,7 @@ async function copyImage(
   try {
     for (const blob of content.blobs) {
       const placement = (await deliveries.get(blob.digest))?.get(repository.name);
-      // What was mounted had been sent for another image, and is part of that one's time.
+      // A mounted blob was sent for another image, so its time counts there.
       if (placement !== "present" && placement !== "mounted")
         begin = earlier(begin, destination.options.progress.begunAt(blob.digest));
       if (placement === undefined || placement instanceof Error)
@@ -158,8 +158,8 @@ function earlier(one: number | undefined, other: number | undefined): number | u
 }
 
 /**
- * Puts the manifests and has the destination confirm everything. What it turns out to have lost is brought back once.
- * @returns the manifests whose subject the registry does not keep track of itself.
+ * Puts the manifests and asks the destination to confirm everything. What it has lost is sent once more.
+ * @returns the manifests with a subject that the registry does not track itself.
  */
 async function complete(
   step: CopyStep,
@@ -171,14 +171,14 @@ async function complete(
   shared: SharedWork,
 ): Promise<readonly Manifest[]> {
   const sources = shared.sourceRepositories(step.source);
-  // What was said about blobs before one of them turned out to be lost does not count.
-  let counting: Confirmations | undefined = confirmations;
+  // Once a blob turns out to be lost, what was confirmed before does not count.
+  let valid: Confirmations | undefined = confirmations;
   const bringBack = (blobs: readonly Descriptor[]): Promise<void> => {
-    counting = undefined;
+    valid = undefined;
     return deliverAgain(blobs, sources, repository.name, destination, shared.downloads);
   };
   const untracked = await putImage(content, repository, bringBack, destination.signal);
-  const missing = await findMissing(content, repository, placed, destination.signal, counting);
+  const missing = await findMissing(content, repository, placed, destination.signal, valid);
   if (isComplete(missing)) return untracked;
   destination.options.log.warning(
     `${repository.reference}: the registry lost what it had taken; it is sent once more`,
@@ -190,7 +190,7 @@ async function complete(
   return untracked;
 }
 
-/** Sends blobs that a destination has lost meanwhile. The one case in which a blob may be read a second time. */
+/** Sends blobs again that a destination has lost. Only here may a blob be read from a source a second time. */
 async function deliverAgain(
   blobs: readonly Descriptor[],
   sources: readonly Repository[],

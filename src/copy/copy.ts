@@ -35,7 +35,7 @@ export interface CopyContext extends PinnedConnections {
   readonly spoolLimit: number;
   /** Whether tags are set once a version is complete; else another job does that. */
   readonly moveTags: boolean;
-  /** Whether a tag that another has set since the plan was made is replaced. */
+  /** Whether a tag is replaced that somebody else has set since the plan was made. */
   readonly overwrite: boolean;
   readonly mayPublish: PublicationCheck;
   readonly clock: Clock;
@@ -52,14 +52,14 @@ export interface CopyResult {
 
 /**
  * Carries out the copy steps of a plan: every image to every destination at once, each destination at its own pace (P4),
- * its tags only when the whole version is there (P3). Failures are outcomes; nothing is thrown but what ends the run.
+ * its tags only when the whole version is there (P3). Failures are outcomes. Only what ends the run is thrown.
  */
 export async function copy(steps: readonly CopyStep[], context: CopyContext): Promise<CopyResult> {
   if (steps.length === 0) return { outcomes: [], bytesRead: 0 };
   try {
     return await copyThrough(await makeSpoolFolder(context.temporaryFolder), steps, context);
   } catch (error) {
-    // Without a place for blobs on their way nothing can be copied; what was planned is told as failed, one by one.
+    // Without a spool nothing can be copied: each planned image is reported as failed.
     if (!(error instanceof OperationError) || error.details.side !== "runner") throw error;
     const failure = messageOf(error);
     return {
@@ -69,7 +69,7 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
   }
 }
 
-/** @param folder for blobs on their way; it goes away. */
+/** @param folder of the spool; it is removed at the end. */
 async function copyThrough(
   folder: string,
   steps: readonly CopyStep[],
@@ -146,7 +146,7 @@ export async function readContents(steps: readonly CopyStep[], context: ReadingC
   return new Map(images.flatMap((image, index) => [[image, read[index] ?? new Error("not read")] as const]));
 }
 
-/** Reads the manifests of an image from the first source that gives them all; the failure of the first, if none does. */
+/** Reads the manifests of an image from the first source that has them all. If none has, returns the first failure. */
 async function readFromAny(image: SourceImage, context: ReadingContext): Promise<ImageContent | Error> {
   const { sourceRepositories, attachments, signal, log } = context;
   let failure: Error | undefined;

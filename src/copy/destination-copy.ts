@@ -23,26 +23,26 @@ export interface DestinationCopyOptions extends Pick<Destination, "name" | "regi
 }
 
 /**
- * Operations in a row that may fail for good, after all their own tries, before the destination counts as down. Each has
- * by then been tried for half a minute; a hundred blobs more would only stand in line for the same end.
+ * A destination counts as down when this many operations in a row have failed for good. Each has by then been tried for half
+ * a minute; a hundred more blobs would only wait for the same end.
  */
 const failuresUntilDown = 3;
 
-/** How long the end of a copy waits for uploads to be cancelled, in milliseconds: a cancelled job has seconds to live. */
+/** How long the end of a copy waits for uploads to be cancelled, in milliseconds. A cancelled job has only seconds to live. */
 const tidyingTime = 1_000;
 
-/** What part of the bytes that a broken connection carried is sent in one request from then on: a quarter. */
-const partOfBroken = 4;
+/** After a break, one request carries what the broken connection carried, divided by this. */
+const breakDivisor = 4;
 
-/** Least size of a chunk, in bytes: below, the round trips of a far link cost more than any break. */
+/** Smallest size of a chunk, in bytes. With smaller ones, the round trips of a far link cost more than any break. */
 const smallestChunk = 1024 * 1024;
 
 /** How a blob is cut for upload. */
 export interface Chunk {
-  /** Bytes a request. */
+  /** Bytes of one request. */
   readonly size: number;
   readonly ownConnection: boolean;
-  /** Breaks that it is the answer to. */
+  /** How many breaks led to this size. */
   readonly breaks: number;
 }
 
@@ -54,7 +54,7 @@ export class DestinationCopy {
   readonly #repositories = new Map<string, Repository>();
   readonly #tidying: Promise<unknown>[] = [];
   #failuresInARow = 0;
-  /** Bytes a request, and for how many connections that holds; undefined: no limit. */
+  /** Bytes of one request, and for how many connections that holds; undefined: no limit. */
   #chunk: { readonly size: number; readonly connections: number } | undefined;
   #breaks = 0;
   #joinsWrongly = false;
@@ -78,7 +78,7 @@ export class DestinationCopy {
 
   /**
    * How blobs are cut here now; undefined: not at all. With more connections than at the last break, each gets a smaller
-   * part of the link, and parts that took as long as before would live long enough to be cut.
+   * part of the link. Chunks of the same size would then take long enough to be cut off again, so they get smaller.
    */
   get chunk(): Chunk | undefined {
     if (this.#chunk === undefined) return undefined;
@@ -89,23 +89,23 @@ export class DestinationCopy {
   }
 
   /**
-   * An upload broke after a connection had carried so many bytes. From now on parts are sent of a quarter of that, each on
-   * a connection of its own: a link that cuts connections after a while does not get to cut those. A part that is cut all
-   * the same costs the whole upload at registries that do not go on then.
-   * @param used how the broken upload was cut. One cut of the link breaks all uploads at once; those that were begun
-   * before the first of them was told here say nothing about the smaller parts.
+   * Notes that an upload broke after its connection had carried so many bytes. From now on chunks are a quarter of that, each
+   * on a connection of its own: a link that cuts connections after a while does not get to cut those. At registries that
+   * cannot go on with an upload, a chunk that is cut off costs the whole upload.
+   * @param used how the broken upload was cut. A failure of the link breaks all uploads at once. Those that began before the
+   * first of these breaks was noted say nothing about the smaller chunks.
    */
   broke(carried: number, used: Chunk | undefined): void {
-    // A connection that broke after a few bytes says that it was a bad one, not how much a good one carries.
+    // A connection that broke after a few bytes was a bad one. It does not show how much a good one carries.
     if (!this.mayChunk || carried < smallestChunk || (used?.breaks ?? 0) !== this.#breaks) return;
     this.#breaks += 1;
-    this.#chunk = { size: (used?.size ?? carried) / partOfBroken, connections: this.options.uploads.limit };
+    this.#chunk = { size: (used?.size ?? carried) / breakDivisor, connections: this.options.uploads.limit };
   }
 
   /**
-   * The registry made other content of what it was sent. Where that was several requests, it joins them wrongly, as some
-   * are known to (see the quirks): from now on each blob goes in one, unless the registry is known for a limit.
-   * @param before bytes that it had before the last request.
+   * Notes that the registry has other content than it was sent. After several requests, it has joined them wrongly, as some
+   * registries do. From now on each blob goes in one request, unless the vendor is known for a limit.
+   * @param before bytes that the registry had before the last request.
    */
   joinedWrongly(before: number): void {
     if (before === 0 || this.options.client.vendor.upload.form.kind !== "any") return;
@@ -121,7 +121,7 @@ export class DestinationCopy {
     return repository;
   }
 
-  /** Tidying up that nobody waits for on the way; it is given a moment at the end. */
+  /** Takes note of tidying up, such as the cancellation of an upload. Only `settle` waits for it. */
   later(work: Promise<unknown> | undefined): void {
     if (work !== undefined) this.#tidying.push(work);
   }
@@ -130,18 +130,18 @@ export class DestinationCopy {
   async settle(): Promise<void> {
     if (this.#tidying.length === 0) return;
     const done = new AbortController();
-    // Taken back below: a timer that is left over would keep the process, and so the job, waiting for its end.
-    const patience = this.options.clock.sleep(tidyingTime, done.signal).catch(() => undefined);
-    await Promise.race([Promise.allSettled(this.#tidying), patience]);
+    // Ended below: a timer that is left over would keep the process, and so the job, alive.
+    const timeout = this.options.clock.sleep(tidyingTime, done.signal).catch(() => undefined);
+    await Promise.race([Promise.allSettled(this.#tidying), timeout]);
     done.abort();
   }
 
-  /** An operation went well: the destination is not down. */
-  works(): void {
+  /** Notes an operation that succeeded: the destination is not down. */
+  succeeded(): void {
     this.#failuresInARow = 0;
   }
 
-  /** An operation failed for good. Only trouble of the destination itself counts, not refusals of single repositories. */
+  /** Notes an operation that failed for good. Only temporary trouble of the destination counts, not what it refuses. */
   failed(error: unknown): void {
     if (!(error instanceof OperationError) || error.details.side !== "destination" || !error.temporary)
       return;

@@ -21,7 +21,7 @@ export interface AttachedContent {
 }
 
 /**
- * Reads the manifests of an image and of what points at it or at one of its platforms.
+ * Reads the manifests of an image, and of the attachments of it and of its platforms.
  * @param finder undefined: attachments are not wanted.
  * @throws OperationError
  */
@@ -59,8 +59,8 @@ export function manifestsIn({ root, attachments }: ImageContent): number {
 
 /**
  * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves.
- * @param bringBack sends once more what the registry turns out not to have, blob by blob.
- * @returns the manifests whose subject the registry does not keep track of itself.
+ * @param bringBack sends blobs again that the registry lacks.
+ * @returns the manifests with a subject that the registry does not track itself.
  * @throws OperationError
  */
 export async function putImage(
@@ -70,7 +70,7 @@ export async function putImage(
   signal: AbortSignal,
 ): Promise<readonly Manifest[]> {
   const untracked = new Set<Digest>();
-  // Each manifest once: indexes that share children have more ways through them than any run has time for.
+  // Each manifest is put once: indexes that share children can have more paths through them than a run has time for.
   const puts = new Map<Digest, Promise<void>>();
   const putOnce = (node: ManifestNode): Promise<void> => {
     const { digest, subject } = node.manifest;
@@ -85,7 +85,7 @@ export async function putImage(
   };
   const roots = [content.root, ...content.attachments.map((attachment) => attachment.root)];
   for (const root of roots) await putOnce(root);
-  // In the order of the images, not of the answers: the fallback index is the same whoever answers first.
+  // In the order of the images, not of the answers, so that the fallback index is always the same.
   return roots.flatMap(manifestsInOrder).filter(({ digest }) => untracked.delete(digest));
 }
 
@@ -101,7 +101,7 @@ async function putNode(
     repository.putManifest(manifest.digest, manifest, signal);
   return put().catch(async (error: unknown) => {
     if (!lacksContent(error)) throw error;
-    // The registry had the blobs or children and has lost them, or said so wrongly: once more, this time for certain.
+    // The registry has lost blobs or children, or never had them: they are sent again, whatever it said of them.
     await bringBack(manifest.blobs);
     for (const child of manifestsInOrder(node).filter(({ digest }) => digest !== manifest.digest)) {
       await repository.putManifest(child.digest, child, signal);

@@ -39,7 +39,7 @@ export async function readImageGraph(
   async function withChildren(manifest: Manifest, depth: number): Promise<ManifestNode> {
     const { children } = manifest;
     const fresh = children.filter(({ digest }) => !nodes.has(digest)).length;
-    // Before the first of them is asked for: nobody wants the others then.
+    // Checked before the first child is read: an image that is too large is not copied, so nobody wants any of them.
     if ((children.length > 0 && depth >= depthLimit) || nodes.size + fresh > manifestLimit) throw tooLarge();
     return { manifest, children: await Promise.all(children.map((child) => nodeOf(child, depth + 1))) };
   }
@@ -58,7 +58,7 @@ export async function readImageGraph(
 export function manifestsInOrder(root: ManifestNode): readonly Manifest[] {
   const ordered = new Map<Digest, Manifest>();
   const visit = (node: ManifestNode): void => {
-    // Indexes that share children have more ways through them than any run has time for.
+    // Indexes that share children can have more paths through them than a run has time for.
     if (ordered.has(node.manifest.digest)) return;
     node.children.forEach(visit);
     ordered.set(node.manifest.digest, node.manifest);

@@ -59,7 +59,7 @@ export class DestinationProgress {
   }
 }
 
-/** How fast bytes move of late, from looks at a count of them that only grows. */
+/** How fast bytes have moved lately, computed from looks at a growing count of them. */
 export class RecentRate {
   readonly #looks: { readonly at: number; readonly bytes: number }[] = [];
 
@@ -78,13 +78,13 @@ export class RecentRate {
 
 /** How far a destination is. */
 export interface ProgressState extends Pick<DestinationProgress, "name" | "done" | "total"> {
-  /** Bytes a second of late. */
+  /** Bytes a second, lately. */
   readonly rate: number;
 }
 
 /**
- * A line for each destination, in aligned columns: how much of what, how fast, and how long it takes at that rate. Its name
- * comes last, for that is what may be cut at the edge of a narrow terminal.
+ * A line for each destination, in aligned columns: how much is sent, how fast, and how long the rest takes at that rate. The
+ * name comes last, because a narrow terminal cuts off the end of a line.
  * @param elapsed since the start, in milliseconds.
  */
 export function progressLines(states: readonly ProgressState[], elapsed: number): readonly string[] {

@@ -5,8 +5,8 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
 
-/** What the look before a deletion asks of a repository. */
-export type LookedAt = Pick<Repository, "tags" | "resolve" | "manifest">;
+/** What pruning needs of a repository. */
+export type RepositoryToPrune = Pick<Repository, "tags" | "resolve" | "manifest">;
 
 /**
  * Most manifests that are read in one repository to find out what they need. A thousand take about a minute at a far
@@ -14,7 +14,7 @@ export type LookedAt = Pick<Repository, "tags" | "resolve" | "manifest">;
  */
 const manifestLimit = 1_000;
 
-/** More would have to be read than is read. */
+/** A repository needs more manifests to be read than the limit. */
 class TooManyManifests extends Error {
   override readonly name = "TooManyManifests";
 }
@@ -23,13 +23,13 @@ class TooManyManifests extends Error {
 type Reasons = ReadonlyMap<string, string>;
 
 /**
- * Looks at a repository right before tags of it are deleted together with their manifests, and says which must stay after
- * all: what no longer is what the plan saw, and what anything that stays needs, be it a tag of the same digest, an index at
- * any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with the reason.
+ * Looks at a repository right before tags are deleted together with their manifests, and says which tags must stay after all.
+ * A tag stays if it no longer holds what the plan saw. It stays if anything that stays needs its manifest: a tag of the same
+ * digest, an index at any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with the reason.
  */
 export async function reasonsToStay(
   going: readonly TagToDelete[],
-  repository: LookedAt,
+  repository: RepositoryToPrune,
   signal: AbortSignal,
 ): Promise<Reasons> {
   try {
@@ -44,7 +44,7 @@ export async function reasonsToStay(
 
 async function look(
   going: readonly TagToDelete[],
-  repository: LookedAt,
+  repository: RepositoryToPrune,
   signal: AbortSignal,
 ): Promise<Reasons> {
   const held = await heldDigests(repository, signal);
@@ -56,7 +56,7 @@ async function look(
     }),
   );
   const read = readEachOnce(repository, signal);
-  // A tag that stays after all needs things in its turn: until nothing more has to stay.
+  // A tag that stays after all has needs of its own, so this is repeated until no further tag has to stay.
   for (;;) {
     const leaving = new Map([...held].filter(([tag]) => names.has(tag) && !reasons.has(tag)));
     const needed = await neededBy(stayingTags(held, leaving), read);
@@ -71,7 +71,10 @@ async function look(
   }
 }
 
-async function heldDigests(repository: LookedAt, signal: AbortSignal): Promise<ReadonlyMap<string, Digest>> {
+async function heldDigests(
+  repository: RepositoryToPrune,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Digest>> {
   const tags = await repository.tags(signal);
   const resolved = await Promise.all(
     tags.map(async (tag) => [tag, (await repository.resolve(tag, signal))?.digest] as const),
@@ -99,7 +102,7 @@ function reasonOfOthers(
   return about === undefined ? undefined : `its manifest is about that of ${about}, which stays`;
 }
 
-/** The tags that stay; not those of signatures and the like of what goes, which mean nothing without it. */
+/** The tags that stay, without the attachment tags of manifests that go: those mean nothing without their subject. */
 function stayingTags(
   held: ReadonlyMap<string, Digest>,
   leaving: ReadonlyMap<string, Digest>,
@@ -116,7 +119,10 @@ function stayingTags(
 type Relations = Pick<Manifest, "children" | "subject">;
 
 /** Reads each manifest once, and no more than the limit. */
-function readEachOnce(repository: LookedAt, signal: AbortSignal): (digest: Digest) => Promise<Relations> {
+function readEachOnce(
+  repository: RepositoryToPrune,
+  signal: AbortSignal,
+): (digest: Digest) => Promise<Relations> {
   const known = new Map<Digest, Promise<Relations>>();
   return (digest) => {
     const reading = known.get(digest) ?? repository.manifest(digest, signal);
@@ -139,7 +145,7 @@ async function neededBy(
     if (needed.has(digest)) return;
     needed.set(digest, tag);
     const { children, subject } = await read(digest).catch((error: unknown) => {
-      // An index may list what was never copied, and that needs nothing. What a tag itself leads to must be readable.
+      // An index may list manifests that were never copied; those need nothing. A tag's own manifest must be readable.
       if (isChild && error instanceof OperationError && error.status === 404) return nothing;
       throw error;
     });

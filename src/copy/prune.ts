@@ -4,20 +4,20 @@ import { repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
 import { countOf } from "../wording.ts";
 import type { PruneOutcome } from "./outcome.ts";
-import { type LookedAt, reasonsToStay } from "./prune-proof.ts";
+import { type RepositoryToPrune, reasonsToStay } from "./prune-proof.ts";
 
 /** What pruning needs of a destination. */
 export interface DestinationToPrune
   extends Pick<Destination, "registry" | "path" | "deletion" | "deleteTags"> {
-  readonly repository: (name: string) => LookedAt;
+  readonly repository: (name: string) => RepositoryToPrune;
 }
 
 /** Most tags that are deleted on one look: few enough for all to be sent within a minute of it. */
 const tagsPerLook = 20;
 
 /**
- * Deletes the tags that a plan gives up at one destination, repository by repository, once all that is kept there has been
- * seen to be there: others delete as well, and the plan can be hours old.
+ * Deletes the tags that a plan prunes at one destination, repository by repository. Before that, it looks whether everything
+ * that is to be kept there still exists: others delete as well, and the plan can be hours old.
  * @param kept what stays at this destination.
  * @param failures how many images of this run failed there; with one, nothing is deleted (P5).
  */
@@ -95,7 +95,7 @@ async function pruneRepository(
   const name = repositoryOf(destination, image);
   const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
   try {
-    // Where a tag goes alone, nothing else can lose anything by it.
+    // Where deleting a tag leaves its manifest, nothing else can lose anything.
     const staying =
       destination.deletion === "shared-digest-unsafe"
         ? await reasonsToStay(tags, destination.repository(name), signal)

@@ -13,7 +13,7 @@ export interface ReadyImage {
   /** What the tag led to when the plan was made; undefined: nothing, or the image's own digest. */
   readonly replaces: Digest | undefined;
   readonly content: ImageContent;
-  /** Manifests with a subject that the registry does not keep track of. */
+  /** Manifests with a subject that the registry does not track itself. */
   readonly untracked: readonly Manifest[];
 }
 
@@ -32,7 +32,7 @@ export type PublicationCheck = (version: string) => Promise<Refusal | undefined>
 /** How tags are set. */
 export interface Tagging {
   readonly mayPublish: PublicationCheck;
-  /** Whether a tag that another has set since the plan was made is replaced; it is told then. */
+  /** Whether a tag is replaced, with a warning, that somebody else has set since the plan was made. */
   readonly overwrite: boolean;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -42,8 +42,8 @@ export interface Tagging {
 export type TagFailures = ReadonlyMap<ReadyImage, string>;
 
 /**
- * Sets the tags of what belongs to the images: first, so that nobody sees an image without its signature. An image whose
- * signature cannot be published keeps the whole version from being published (P3).
+ * Sets the tags of the images' attachments. They come first, so that nobody sees an image without its signature. If the
+ * signature of one image cannot be published, the whole version is not published (P3).
  */
 export function tagAttachments(images: readonly ReadyImage[], { signal }: Tagging): Promise<TagFailures> {
   return forEach(images, (image) => tagAttachmentsOf(image, signal));
@@ -51,7 +51,7 @@ export function tagAttachments(images: readonly ReadyImage[], { signal }: Taggin
 
 /**
  * Looks at the images' tags right before they are set: others push as well, and the plan can be hours old.
- * @returns the images whose tag holds what nobody has agreed to replace.
+ * @returns the images whose tag was moved since the plan was made, where overwrite is false.
  */
 export function lookAtTags(images: readonly ReadyImage[], tagging: Tagging): Promise<TagFailures> {
   const { overwrite, log, signal } = tagging;

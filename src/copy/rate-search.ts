@@ -24,9 +24,9 @@ const measuringLooks = 4;
 const restingLooks = 20;
 
 /**
- * Finds the number of connections that fill a link, and no more: with more, the largest blob only gets a smaller part of
- * the same rate, and is the last to arrive. While work waits, half as many more are tried; they stay if the rate rose by
- * at least half of what they could bring, else they are closed again.
+ * Finds the number of connections that fill a link, and opens no more. With more, the largest blob only gets a smaller part
+ * of the same rate and arrives last. While work waits, half as many more are tried. They stay if the rate rises by at least
+ * half of what they could bring; else they are closed again.
  */
 export class RateSearch {
   readonly #connections: Connections;
@@ -54,7 +54,7 @@ export class RateSearch {
       this.#measureAfter(restingLooks);
       return;
     }
-    // What is measured while nobody waits says nothing about the link.
+    // A rate that is measured while no work waits says nothing about the link.
     if (!this.#connections.isCrowded) {
       this.#measureAfter(settlingLooks);
       return;
@@ -81,7 +81,7 @@ export class RateSearch {
   #try(rate: number): void {
     const before = this.#connections.limit;
     this.#connections.resize(Math.ceil(before / 2));
-    // Fewer than asked for, or none, at the ceiling: only those may be closed again.
+    // At the ceiling, fewer are added than asked for, or none. Only those may be closed again.
     const added = this.#connections.limit - before;
     this.#measureAfter(added > 0 ? settlingLooks : restingLooks);
     if (added > 0) this.#trial = { rate, before, added };

@@ -7,7 +7,8 @@ import { type ImageContent, manifestsIn } from "./image-copy.ts";
 
 /**
  * Reads how large the images of a plan are, each once for all destinations: their manifests say it, no blob is asked for.
- * @param isSpared says of which registry nothing is read. An image that only such a one has, or that cannot be read, is left out.
+ * An image that cannot be read is left out.
+ * @param isSpared says from which registries nothing is read.
  */
 export async function readSizes(
   steps: readonly CopyStep[],

@@ -3,9 +3,9 @@ import type { Paint } from "../log/paint.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import type { CopyOutcome, MovedBytes } from "./outcome.ts";
 
-/** The lines that the log has while images are copied. */
+/** The lines of the log while images are copied. */
 
-/** An image of which it is known how it went: up to its tag, or with it. */
+/** An image whose outcome is known, with its tag or before it is set. */
 export type Told = Pick<CopyOutcome, "step" | "bytes" | "failure" | "withheld">;
 
 /**
@@ -19,7 +19,7 @@ export function imageLine({ step, bytes, failure }: Told, elapsed: number, paint
     : `${paint.bad("✗")} ${subject}: ${paint.bad(printable(failure, failureTextLimit))}`;
 }
 
-/** What it took to complete an image; what is zero is not news. */
+/** How the bytes of an image got there. Zeros are left out. */
 function movedWords({ uploaded, mounted, present }: MovedBytes): string {
   const parts = [
     [uploaded, "uploaded"],
@@ -31,7 +31,7 @@ function movedWords({ uploaded, mounted, present }: MovedBytes): string {
 }
 
 /**
- * The moment that people wait for, a version can be pulled from a destination; or that it does not come.
+ * Says that a version can be pulled from a destination now, which is what people wait for, or that it cannot.
  * @param images all that were to be copied of one version to one destination. At least one.
  * @param moveTags whether this job sets tags.
  * @param elapsed since the copy began, in milliseconds.

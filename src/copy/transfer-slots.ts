@@ -6,14 +6,14 @@ import { RateSearch, rateInterval } from "./rate-search.ts";
 
 /**
  * Connections with blobs to or from one registry. Docker Hub answered 429 to five cold connections, in the measurements of
- * another tool, so the start is below that; a start of one would cost minutes towards a far registry. What helps beyond
- * is found by measuring, up to a number that fills a link of 4 MB/s a connection and half a gigabit in all.
+ * another tool, so the start is below that; a start of one would cost minutes at a far registry. More are added while
+ * measuring shows that they help, up to a ceiling that fills half a gigabit at 4 MB/s a connection.
  */
 const measured: SlotLimits = { start: 4, ceiling: 16, growth: "measured" };
 
 /**
- * Uploads that are opened ahead: those of the first connections all at once, and later two or so that wait for the next
- * free one. More would only leave more for the registry to tidy up when the run is cancelled.
+ * Uploads that are opened before a connection is free: at first those of the first connections, later about two that wait.
+ * More would only leave the registry more to tidy up after a cancelled run.
  */
 const openedAhead: SlotLimits = { start: 6, ceiling: 6 };
 
@@ -60,8 +60,8 @@ export class TransferSlots {
   }
 
   /**
-   * Lets large blobs be read by several ranges: tried when no other blob waits for a connection, kept while they raise the
-   * rate, that is where one connection, and not the link, is the limit.
+   * Lets large blobs be read in several ranges. They are tried when no other blob waits for a connection, and kept while they
+   * raise the rate: then one connection is the limit, not the link.
    */
   splitLargeBlobs(downloads: Downloads): void {
     const slots = this.#downloads;
@@ -76,7 +76,7 @@ export class TransferSlots {
         return Math.max(...[...slots.values()].map((each) => each.throttledAt));
       },
       resize: (by: number) => {
-        // A part cannot be given back to a connection that is past it; no further split is step back enough.
+        // A part cannot be given back to a connection that is past it, so a negative number only means no further split.
         for (let added = 0; added < by; added += 1) downloads.split();
       },
     };

@@ -6,7 +6,7 @@ import type { Repository } from "../oci/repository.ts";
 import type { SpooledBlob } from "../spool/spool.ts";
 import type { Chunk, DestinationCopy } from "./destination-copy.ts";
 
-/** An upload that gets on by at least this many bytes between two breaks is not given up, in bytes. */
+/** An upload that moves on by at least this many bytes between two breaks is not given up. */
 const progressThatCounts = 64 * 1024;
 
 /**
@@ -15,10 +15,10 @@ const progressThatCounts = 64 * 1024;
  */
 const defaultStallLimit = 30_000;
 
-/** Looks for a stall within the time that makes one: a stall is noticed at most a sixth too late. */
+/** How often a stall is looked for within the stall limit: it is noticed at most a sixth of the limit too late. */
 const stallLooks = 6;
 
-/** An upload that breaks has these bytes already, as far as we know. */
+/** How far an upload has come, as far as is known. */
 interface Position {
   upload: BlobUpload | undefined;
   /** Bytes that the registry has confirmed. */
@@ -62,9 +62,9 @@ export async function uploadBlob(
       if (failure.status === 429 || failure.status === 503) uploads.throttled(failure.details.retryAfterMs);
       const isOther = isOtherContent(failure);
       if (isOther) refusedDigests += 1;
-      // One that could not be opened has had all its tries: it is a request like any other.
+      // An upload that could not be opened is not tried again here: the request that opens it has its own retries.
       const isOpen = position.upload !== undefined;
-      if (destination.signal.aborted || !isOpen || !mayPass(failure, attempt, refusedDigests))
+      if (destination.signal.aborted || !isOpen || !canSucceedLater(failure, attempt, refusedDigests))
         return giveUp(position, failure, destination);
       if (failure.status === undefined && !(error instanceof LostUpload))
         destination.broke(position.sent - position.received, position.chunk);
@@ -90,11 +90,11 @@ function isOtherContent(failure: OperationError): boolean {
 }
 
 /**
- * Whether a failed upload may go through when it is tried again.
- * @param refusedDigests how often the registry had other content: once it may have joined the parts of a broken upload
- * wrongly; a second time it is believed.
+ * Whether a failed upload may succeed when it is tried again.
+ * @param refusedDigests how often the registry had other content. The first time, it may have joined the parts of a broken
+ * upload wrongly. The second time, it is believed.
  */
-function mayPass(failure: OperationError, attempt: number, refusedDigests: number): boolean {
+function canSucceedLater(failure: OperationError, attempt: number, refusedDigests: number): boolean {
   if (failure.details.side !== "destination") return false;
   if (isOtherContent(failure)) return refusedDigests === 1;
   // A token can run out between the start of an upload and its end; the next try brings a new one.
@@ -104,13 +104,13 @@ function mayPass(failure: OperationError, attempt: number, refusedDigests: numbe
   return failure.temporary || isLost;
 }
 
-/** Ends an upload for good; the registry need not keep what it has of it. */
+/** Ends an upload for good, and cancels it so that the registry need not keep what it has. */
 function giveUp(position: Position, failure: OperationError, destination: DestinationCopy): never {
   startOver(position, destination);
   throw failure;
 }
 
-/** Leaves an upload behind. The next try opens another one. */
+/** Cancels an upload. The next try opens a new one. */
 function startOver(position: Position, destination: DestinationCopy): void {
   destination.later(position.upload?.cancel());
   position.upload = undefined;
@@ -119,7 +119,7 @@ function startOver(position: Position, destination: DestinationCopy): void {
 }
 
 /**
- * Asks the registry where to go on. Without an answer that can be true, the upload starts over.
+ * Asks the registry how much it has. Without a plausible answer, the upload starts over.
  * @returns "complete" when the registry has the blob: only its answer was lost.
  */
 async function findPosition(
@@ -133,7 +133,7 @@ async function findPosition(
     ? await upload?.received(destination.signal).catch(() => undefined)
     : undefined;
   const goesOn = received !== undefined && received > 0 && received <= sent;
-  // A question that fails is as good as a no: the upload then starts over, and tells itself what is wrong.
+  // A failed question counts as a no: the upload then starts over and reports what is wrong.
   const isThere = (): Promise<boolean> =>
     repository.hasBlob(descriptor.digest, destination.signal).catch(() => false);
   if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere())) return "complete";
@@ -144,14 +144,14 @@ async function findPosition(
   return "incomplete";
 }
 
-/** What was sent beyond the confirmed bytes has to be sent again. */
+/** Bytes that were sent but not confirmed no longer count as sent: they have to be sent again. */
 function takeBack(position: Position, destination: DestinationCopy): void {
   destination.options.progress.sent(position.received - position.sent);
   position.sent = position.received;
 }
 
 /**
- * Waits for a connection with the upload opened already, and gives the connection back with the last byte: the round trips
+ * Opens the upload before it waits for a connection, and gives the connection back with the last byte. So the round trips
  * before the first byte and after the last one pass while other blobs fill the link.
  */
 function sendInTurn(
@@ -185,7 +185,7 @@ async function sendRest(
   const { upload } = position;
   if (destination.endsEmpty) return sendPatched(spooled, position, upload, destination, afterLastByte);
   if (descriptor.size <= smallTransfer) {
-    // All of it before the request, so that the registry's place is not taken while the source still sends.
+    // All bytes are collected before the request, so that it takes no slot of the registry while the source still sends.
     const from = position.received;
     const body = counted(spooled, from, descriptor.size, position, destination);
     const bytes = await collect(body, descriptor.size - from);
@@ -197,7 +197,7 @@ async function sendRest(
     if (position.received + length === descriptor.size) break;
     await sendPart(spooled, position, upload, length, destination);
   }
-  await watched(destination, (signal, watch) => {
+  await withStallLimit(destination, (signal, watch) => {
     const rest = counted(spooled, position.received, descriptor.size, position, destination);
     const body = watch(thenCall(rest, afterLastByte));
     return upload.finish(descriptor, body, position.received, {
@@ -229,7 +229,7 @@ async function sendPatched(
   await upload.finish(descriptor, nothing(), descriptor.size, { signal: destination.signal });
 }
 
-/** Decides about the next request: it takes all that is left, or a part as large as the link allows now. */
+/** Decides how long the next request is: all that is left, or a chunk as large as the link allows now. */
 function nextLength(size: number, position: Position, destination: DestinationCopy): number {
   position.chunk = destination.chunk;
   return Math.min(size - position.received, position.chunk?.size ?? Number.POSITIVE_INFINITY);
@@ -245,7 +245,7 @@ async function sendPart(
 ): Promise<void> {
   const from = position.received;
   const ownConnection = position.chunk?.ownConnection ?? false;
-  const received = await watched(destination, (signal, watch) => {
+  const received = await withStallLimit(destination, (signal, watch) => {
     const body = watch(counted(spooled, from, from + size, position, destination));
     return upload.append(body, from, size, { signal, ownConnection });
   });
@@ -294,7 +294,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** Copied, as a chunk is ours only until the next. */
+/** Copies all chunks into one array: each chunk is valid only until the next one. */
 async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
   const all = Buffer.allocUnsafe(size);
   let end = 0;
@@ -306,10 +306,10 @@ async function collect(chunks: AsyncIterable<Uint8Array>, size: number): Promise
 }
 
 /**
- * Sends with an eye on the connection: if it takes no byte for too long, the request is ended. Time in which the spool
- * waits for the source does not count, nor does the registry's own time to answer after the last byte.
+ * Sends, and ends the request if the connection takes no byte for too long. Time in which the spool waits for the source
+ * does not count, nor does the time that the registry takes to answer after the last byte.
  */
-async function watched<T>(
+async function withStallLimit<T>(
   destination: DestinationCopy,
   send: (
     signal: AbortSignal,

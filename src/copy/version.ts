@@ -10,7 +10,7 @@ import {
   tagImages,
 } from "./publish.ts";
 
-/** One image at one destination, up to but without its tag. */
+/** What became of one image at one destination, before its tag is set. */
 export type ImageResult = {
   readonly step: CopyStep;
   readonly bytes: MovedBytes;
@@ -18,10 +18,13 @@ export type ImageResult = {
   readonly moved: MovingTime | undefined;
 } & ({ readonly ready: ReadyImage } | { readonly failure: string });
 
-/** An outcome with the moment at which it was known; all its moments on the clock of `performance.now`. */
+/** An outcome with the moment at which it was known. All its moments are on the clock of `performance.now`. */
 export type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: number };
 
-/** Sets the tags of all images of a version at one destination: all of them or none (P3), but for one that the registry refuses or loses. */
+/**
+ * Sets the tags of a version's images at one destination. None is set while an image is incomplete (P3). After that, a tag
+ * that the registry refuses or loses fails by itself: the others stay set.
+ */
 export async function publishVersion(
   results: readonly ImageResult[],
   tagging: Tagging,
