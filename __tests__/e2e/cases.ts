@@ -213,6 +213,27 @@ export function describeMainCases(name: string, start: () => Promise<World>): vo
       }
     });
 
+    it("brings an image of a fixed tag with any version that is asked for, and lists it once", async () => {
+      await using world = await start();
+      const sources = ["v2.14.4", "v2.15.0"].map((tag) => ["goharbor/server", tag] as const);
+      await world.source.seed((target) => {
+        for (const [name, tag] of [...sources, ["goharbor/tool", "7.1"] as const])
+          pushTo(target, name, buildImage({ seed: `${name} ${tag}` }), tag);
+      });
+      const event = dispatch({ version: "v2.14.4, v2.15.0" });
+      const inputs = { destinations: world.near.line, images: "server\ntool:7.1", wait: "0" };
+      const { exitCode, outputs } = await act(world, { event, inputs });
+      expect(exitCode).toBe(0);
+      const state = await world.near.state();
+      expect([tagsOf(state, "server"), tagsOf(state, "tool")]).toEqual([["v2.14.4", "v2.15.0"], ["7.1"]]);
+      const images: readonly { image: string; tag: string }[] = JSON.parse(outputs.images ?? "");
+      expect(images.map(({ image, tag }) => `${image}:${tag}`).sort()).toEqual([
+        "server:v2.14.4",
+        "server:v2.15.0",
+        "tool:7.1",
+      ]);
+    });
+
     it("mirrors another repository's own images under other names", async () => {
       await using world = await start();
       const app = buildImage({ seed: "app", format: "oci" });

@@ -42,9 +42,11 @@ test("applyRules fills both sides of each rule, in order", () => {
   const rules = [
     { from: "a", fromTag: "{{tag}}", to: "b", toTag: "{{version}}" },
     { from: "c", fromTag: "x-{{tag}}", to: "c", toTag: "x-{{tag}}" },
+    { from: "d", fromTag: "7.1", to: "d", toTag: "{{major}}" },
   ];
   expect(applyRules(rules, version("v1.2.3"))).toEqual([
     { from: "a", fromTag: "v1.2.3", to: "b", toTag: "1.2.3" },
     { from: "c", fromTag: "x-v1.2.3", to: "c", toTag: "x-v1.2.3" },
+    { from: "d", fromTag: "7.1", to: "d", toTag: "1", fixed: true },
   ]);
 });

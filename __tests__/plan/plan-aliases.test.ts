@@ -114,3 +114,90 @@ describe("a tag template that several versions fill alike", () => {
     expect(stepsOf(plan, "prune")).toEqual([]);
   });
 });
+
+describe("a tag of the source that is the same for every version", () => {
+  const rule = (from: string, fromTag: string, to = from, toTag = fromTag): ImageRule => ({
+    from,
+    fromTag,
+    to,
+    toTag,
+  });
+  const server = rule("server", "{{tag}}");
+  const ofRules =
+    (...rules: readonly ImageRule[]) =>
+    (of: Version) =>
+      applyRules(rules, of);
+  const withTool = ofRules(server, rule("tool", "7.1"));
+
+  test.each([
+    ["under its name", rule("tool", "7.1"), "tool:7.1"],
+    ["under another name", rule("tool", "7.1", "tools/cli", "stable"), "tools/cli:stable"],
+    ["under a tag that versions share", rule("tool", "7.1", "tool", "{{major}}"), "tool:2"],
+  ])("comes with the version that is asked for, %s", (_what, tool, image) => {
+    const plan = makePlan(
+      snapshotOf({ componentsOf: ofRules(server, tool), wanted: ["v2.14.4"], destinations: [{}] }),
+    );
+    expect(imagesIn(stepsOf(plan, "copy"))).toEqual(["server:v2.14.4", image]);
+    expect(stepsOf(plan, "skip")).toEqual([]);
+  });
+
+  test.each([
+    ["an alias of the source's own", rule("app", "{{major}}"), "app:2"],
+    ["a fixed tag that is set from each version", rule("app", "{{tag}}", "app", "stable"), "app:stable"],
+    ["a rename by which tags of versions meet", rule("app", "{{tag}}", "app", "{{major}}.x"), "app:2.x"],
+  ])("is not %s: only the newest version sets that", (_what, alias, image) => {
+    const componentsOf = ofRules(server, alias);
+    const old = makePlan(snapshotOf({ componentsOf, wanted: ["v2.14.4"], destinations: [{}] }));
+    expect(imagesIn(stepsOf(old, "copy"))).toEqual(["server:v2.14.4"]);
+    expect(stepsOf(old, "skip")).toMatchObject([{ reason: "the tag belongs to v2.15.2" }]);
+    const newest = makePlan(snapshotOf({ componentsOf, wanted: ["v2.15.2"], destinations: [{}] }));
+    expect(imagesIn(stepsOf(newest, "copy"))).toEqual(["server:v2.15.2", image]);
+  });
+
+  test("comes with each version of a backfill, so that one that fails takes it from no other", () => {
+    const snapshot = { componentsOf: withTool, wanted: ["v2.15.1", "v2.14.4"], destinations: [{}] };
+    const plan = makePlan(snapshotOf({ ...snapshot, missing: { "server:v2.15.1": "no source has it" } }));
+    expect(versionsIn(stepsOf(plan, "fail"))).toEqual(["v2.15.1"]);
+    expect(imagesIn(stepsOf(plan, "copy"))).toEqual(["server:v2.14.4", "tool:7.1"]);
+  });
+
+  test("belongs to what makes a version whole", () => {
+    const plan = makePlan(
+      snapshotOf({
+        componentsOf: withTool,
+        wanted: ["v2.15.2"],
+        destinations: [{ keep: 3, holds: ["v2.14.4", "v2.14.3"], lacks: ["tool:7.1"] }],
+      }),
+    );
+    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v2.15.2"]);
+    expect(stepsOf(plan, "prune")).toEqual([]);
+    expect(stepsOf(plan, "keep")).toMatchObject([
+      {
+        images: [
+          { image: "server", tag: "v2.15.2" },
+          { image: "tool", tag: "7.1" },
+        ],
+      },
+    ]);
+  });
+
+  /** The tool moved to 8.0 with v2.15.1. */
+  const moved = (of: Version) =>
+    applyRules([server, rule("tool", of.major === 2 && of.minor === 15 && of.patch > 0 ? "8.0" : "7.1")], of);
+
+  test.each([
+    ["semver", ["v2.15.2", "v2.15.1"], ["server:v2.14.4", "tool:7.1"]],
+    ["minor", ["v2.15.2", "v2.14.4"], ["server:v2.15.1"]],
+    ["published", ["v2.15.2", "v2.14.4"], ["server:v2.15.1"]],
+  ] as const)("goes with the last kept version that has it, by %s", (keepBy, kept, pruned) => {
+    const plan = makePlan(
+      snapshotOf({
+        componentsOf: moved,
+        wanted: ["v2.15.2"],
+        destinations: [{ keep: 2, keepBy, holds: ["v2.15.1", "v2.14.4"] }],
+      }),
+    );
+    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(kept);
+    expect([...imagesIn(stepsOf(plan, "prune"))].sort()).toEqual(pruned);
+  });
+});

@@ -9,6 +9,8 @@ export interface Component {
   readonly fromTag: string;
   readonly to: string;
   readonly toTag: string;
+  /** Present where the source's tag is the same for every version, because its line has no placeholder there. */
+  readonly fixed?: true;
 }
 
 /** One line of the `images` input. Templates as written; `{{tag}}` when the line gave none. */
@@ -75,10 +77,9 @@ function filled(template: string, version: Version): string {
  * @throws InputError when a filled template is not a tag.
  */
 export function applyRules(rules: readonly ImageRule[], version: Version): readonly Component[] {
-  return rules.map((rule) => ({
-    from: rule.from,
-    fromTag: renderTemplate(rule.fromTag, version),
-    to: rule.to,
-    toTag: renderTemplate(rule.toTag, version),
-  }));
+  return rules.map(({ from, fromTag, to, toTag }) => {
+    const read = renderTemplate(fromTag, version);
+    const component = { from, fromTag: read, to, toTag: renderTemplate(toTag, version) };
+    return read === fromTag ? { ...component, fixed: true } : component;
+  });
 }

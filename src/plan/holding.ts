@@ -9,9 +9,7 @@ export function presentImages(
   ownership: Ownership,
   version: Version,
 ): readonly Component[] {
-  return ownership
-    .owned(version)
-    .filter(({ to, toTag }) => destination.tags.get(to)?.includes(toTag) ?? false);
+  return ownership.owned(version).filter((component) => isPresent(destination, component));
 }
 
 /** Whether a destination has all images of a version; a version that has no tag of its own is never held. */
@@ -21,5 +19,11 @@ export function isHeld(
   version: Version,
 ): boolean {
   const owned = ownership.owned(version);
-  return owned.length > 0 && presentImages(destination, ownership, version).length === owned.length;
+  return (
+    owned.length > 0 && ownership.brought(version).every((component) => isPresent(destination, component))
+  );
+}
+
+function isPresent({ tags }: Pick<DestinationSnapshot, "tags">, { to, toTag }: Component): boolean {
+  return tags.get(to)?.includes(toTag) ?? false;
 }

@@ -5,15 +5,24 @@ import { bySemver, type Version } from "./version.ts";
 /**
  * Which version each destination tag belongs to. With a template such as `{{major}}.{{minor}}`, several versions make
  * the same tag; it belongs to the newest of them, so that a late patch of an old line never moves it back, and that
- * pruning an old version never takes it away.
+ * pruning an old version never takes it away. Where both read the very same fixed tag, the old version may bring it as well:
+ * it is the same image whoever sets it.
  */
 export interface Ownership {
   /** Tag of the version that an image's tag belongs to; undefined for a tag that is of no version. */
   ownerOf(image: string, tag: string): string | undefined;
   /** The images of a version whose tags belong to it. */
   owned(version: Version): readonly Component[];
+  /** The images that a version is complete with: those it owns, and those it reads from the same fixed tag as their owner. */
+  brought(version: Version): readonly Component[];
   /** Whether a tag is one of a version's, be it that version's own or not. */
   lists(version: Version, image: string, tag: string): boolean;
+}
+
+/** The newest version that lists a tag, and its image there. */
+interface Owner {
+  readonly version: string;
+  readonly component: Component;
 }
 
 /** @param components images of each version, by the version's tag. */
@@ -21,19 +30,26 @@ export function ownershipOf(
   universe: readonly Version[],
   components: ReadonlyMap<string, readonly Component[]>,
 ): Ownership {
-  const owners = new Map<string, string>();
+  const owners = new Map<string, Owner>();
   for (const version of [...universe].sort(bySemver)) {
-    for (const { to, toTag } of components.get(version.tag) ?? []) {
-      const key = imageKey(to, toTag);
-      if (!owners.has(key)) owners.set(key, version.tag);
+    for (const component of components.get(version.tag) ?? []) {
+      const key = imageKey(component.to, component.toTag);
+      if (!owners.has(key)) owners.set(key, { version: version.tag, component });
     }
   }
-  const ownerOf = (image: string, tag: string): string | undefined => owners.get(imageKey(image, tag));
+  const owner = (image: string, tag: string): Owner | undefined => owners.get(imageKey(image, tag));
+  const listed = (version: Version): readonly Component[] => components.get(version.tag) ?? [];
+  const owns = (version: Version, { to, toTag }: Component): boolean =>
+    owner(to, toTag)?.version === version.tag;
+  const shares = ({ from, fromTag, fixed, to, toTag }: Component): boolean => {
+    const other = owner(to, toTag)?.component;
+    return fixed === true && other?.fixed === true && other.from === from && other.fromTag === fromTag;
+  };
   return {
-    ownerOf,
-    lists: (version, image, tag) =>
-      (components.get(version.tag) ?? []).some(({ to, toTag }) => to === image && toTag === tag),
-    owned: (version) =>
-      (components.get(version.tag) ?? []).filter(({ to, toTag }) => ownerOf(to, toTag) === version.tag),
+    ownerOf: (image, tag) => owner(image, tag)?.version,
+    owned: (version) => listed(version).filter((component) => owns(version, component)),
+    brought: (version) =>
+      listed(version).filter((component) => owns(version, component) || shares(component)),
+    lists: (version, image, tag) => listed(version).some(({ to, toTag }) => to === image && toTag === tag),
   };
 }

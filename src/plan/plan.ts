@@ -97,7 +97,7 @@ function isBlocked(
 ): boolean {
   const planned = plannedFor(destination, version);
   return ownership
-    .owned(version)
+    .brought(version)
     .some((component) => planImage(snapshot, destination, component, planned).kind === "fail");
 }
 
@@ -134,11 +134,11 @@ function reasonToSkip(
   { retention }: DestinationSnapshot,
   ownership: Ownership,
   version: Version,
-  { to, toTag }: Component,
+  component: Component,
   kept: readonly Version[],
 ): string | undefined {
-  const owner = ownership.ownerOf(to, toTag);
-  if (owner !== version.tag) return `the tag belongs to ${owner ?? "no version"}`;
+  if (!ownership.brought(version).includes(component))
+    return `the tag belongs to ${ownership.ownerOf(component.to, component.toTag) ?? "no version"}`;
   // A blocked version is not among the kept, but fails aloud where it is new enough to be.
   if (kept.includes(version) || newest([...kept, version], retention).includes(version)) return undefined;
   const newer = kept.map(({ tag }) => tag).join(", ");
@@ -209,7 +209,7 @@ function keepStep(destination: DestinationSnapshot, version: Version, ownership:
     kind: "keep",
     destination: destination.name,
     version: version.tag,
-    images: ownership.owned(version).map(({ to, toTag }) => ({ image: to, tag: toTag })),
+    images: ownership.brought(version).map(({ to, toTag }) => ({ image: to, tag: toTag })),
     reason: `among the newest ${keep} by ${keepBy}`,
   };
 }

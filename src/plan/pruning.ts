@@ -27,16 +27,22 @@ export function planPruning(
       leave: reasonToLeave(destination, ownership, kept, version, planned),
     }))
     .filter(({ present }) => present.length > 0);
+  const remaining = [
+    ...kept,
+    ...candidates.flatMap(({ version, leave }) => (leave === undefined ? [] : [version])),
+  ];
   const going = candidates.flatMap(({ present, leave }) =>
     present.filter(
-      (component) => leave === undefined && listedReason(component, ownership, kept) === undefined,
+      (component) => leave === undefined && listedReason(component, ownership, remaining) === undefined,
     ),
   );
   const staying = stayingDigests(destination, going, planned);
   return candidates.flatMap(({ version, present, leave }) =>
     present.map((component) => {
       const reason =
-        leave ?? listedReason(component, ownership, kept) ?? sharedReason(destination, component, staying);
+        leave ??
+        listedReason(component, ownership, remaining) ??
+        sharedReason(destination, component, staying);
       const image = {
         destination: destination.name,
         version: version.tag,
@@ -120,16 +126,17 @@ function stayingDigests(
 }
 
 /**
- * Why a tag must stay although the version that it belongs to goes: by `keep-by: published` an older version can be kept, and
- * whoever pulls its floating tag would find nothing.
+ * Why a tag must stay although the version that it belongs to goes: by `keep-by: published` an older version can be kept, or
+ * one that is incomplete stays, and whoever pulls its floating tag would find nothing.
+ * @param remaining the versions that stay, kept or left.
  */
 function listedReason(
   { to, toTag }: Component,
   ownership: Ownership,
-  kept: readonly Version[],
+  remaining: readonly Version[],
 ): string | undefined {
-  const lister = kept.find((version) => ownership.lists(version, to, toTag));
-  return lister === undefined ? undefined : `${lister.tag}, which is kept, has this tag too`;
+  const lister = remaining.find((version) => ownership.lists(version, to, toTag));
+  return lister === undefined ? undefined : `${lister.tag}, which stays, has this tag too`;
 }
 
 /** Why a tag must stay where deleting it may take other tags of the same digest along. */

@@ -37,7 +37,7 @@ export interface KeepStep {
   readonly kind: "keep";
   readonly destination: string;
   readonly version: string;
-  /** What the version has here under tags of its own: all of it must be there before anything is deleted. */
+  /** What the version is complete with here: all of it must be there before anything is deleted. */
   readonly images: readonly Pick<PlannedImage, "image" | "tag">[];
   readonly reason: string;
 }

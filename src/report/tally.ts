@@ -59,9 +59,12 @@ export function succeeded(result: RunResult): boolean {
   return tallyOf(result).failed === 0;
 }
 
-/** The images that are now in place, in the order of the plan. After a dry run: those that were there before. */
+/**
+ * The images that are now in place, in the order of the plan, each once: several versions can have the same. After a dry run:
+ * those that were there before.
+ */
 export function imagesInPlace(result: RunResult): readonly ImageInPlace[] {
-  return reportedImages(result)
+  const images = reportedImages(result)
     .filter(isInPlace)
     .flatMap(({ step }) => {
       const { image, tag, destination } = step;
@@ -69,6 +72,7 @@ export function imagesInPlace(result: RunResult): readonly ImageInPlace[] {
       const reference = `${destination}/${image}:${tag}`;
       return digest === undefined ? [] : [{ image, tag, digest, destination, reference }];
     });
+  return [...new Map(images.map((image) => [image.reference, image])).values()];
 }
 
 /** The wanted versions, newest first, that are now complete at every destination that is to have them. */
