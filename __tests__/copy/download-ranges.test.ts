@@ -35,9 +35,9 @@ describe("a large blob from a source that is slow on each connection", () => {
     await using world = await startDownloadWorld();
     fault(world, slow, { times: forEver });
     const { content } = await begun(world);
-    expect(world.downloads.lanes).toBe(1);
+    expect(world.downloads.connections).toBe(1);
     for (let more = 0; more < 3; more += 1) world.downloads.split();
-    expect(world.downloads.lanes).toBe(4);
+    expect(world.downloads.connections).toBe(4);
     expectSame(await content, large);
     const parts = blobRequests(world.servers[0]);
     expect(parts).toHaveLength(4);
@@ -45,7 +45,7 @@ describe("a large blob from a source that is slow on each connection", () => {
     // A connection that is cut short brings at most what is in hand at that moment: a socket's read.
     expect(world.downloads.bytesRead).toBeGreaterThanOrEqual(large.length);
     expect(world.downloads.bytesRead).toBeLessThanOrEqual(large.length + 4 * 65_536);
-    expect(world.downloads.lanes).toBe(0);
+    expect(world.downloads.connections).toBe(0);
   });
 
   test("stays in one where the source does not give parts", async () => {
@@ -55,7 +55,7 @@ describe("a large blob from a source that is slow on each connection", () => {
     const { content } = await begun(world);
     expect(world.downloads.canSplit).toBe(false);
     world.downloads.split();
-    expect(world.downloads.lanes).toBe(1);
+    expect(world.downloads.connections).toBe(1);
     expectSame(await content, large);
     expect(rangesAt(world.servers[0])).toEqual(["whole"]);
     expect(world.downloads.bytesRead).toBe(large.length);
@@ -67,7 +67,7 @@ describe("a large blob from a source that is slow on each connection", () => {
     const { content } = await begun(world);
     for (let more = 0; more < 10; more += 1) world.downloads.split();
     expect(world.downloads.canSplit).toBe(false);
-    expect(world.downloads.lanes).toBeLessThanOrEqual(4);
+    expect(world.downloads.connections).toBeLessThanOrEqual(4);
     expectSame(await content, large);
   });
 
@@ -103,7 +103,7 @@ describe("a large blob from a source that is slow on each connection", () => {
     fault(world, { status: 403 }, { times: forEver, when: ranged });
     world.downloads.split();
     expect((await failureOf(content)).status).toBe(403);
-    expect([world.downloads.lanes, world.downloads.canSplit]).toEqual([0, false]);
+    expect([world.downloads.connections, world.downloads.canSplit]).toEqual([0, false]);
     world.downloads.release(digestOf(large));
     await vi.waitFor(async () => expect(await world.files()).toEqual([]));
   });

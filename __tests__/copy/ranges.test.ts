@@ -54,12 +54,12 @@ describe("ranges", () => {
       await using _world = world;
       const stop = slots.search();
       vi.advanceTimersByTime(firstTrial - 1);
-      expect(world.downloads.lanes).toBe(1);
+      expect(world.downloads.connections).toBe(1);
       vi.advanceTimersByTime(1);
-      expect(world.downloads.lanes).toBe(2);
+      expect(world.downloads.connections).toBe(2);
       stop();
       vi.advanceTimersByTime(10 * firstTrial);
-      expect(world.downloads.lanes).toBe(2);
+      expect(world.downloads.connections).toBe(2);
       expect((await content).equals(large)).toBe(true);
       expect(blobRequests(world.servers[0])).toHaveLength(2);
     } finally {
@@ -77,11 +77,11 @@ describe("ranges", () => {
       await vi.waitFor(() => expect(connections.hasRoom).toBe(false));
       const stop = slots.search();
       vi.advanceTimersByTime(10 * firstTrial);
-      expect(world.downloads.lanes).toBe(1);
+      expect(world.downloads.connections).toBe(1);
       ending.resolve();
       await other;
       vi.advanceTimersByTime(firstTrial);
-      expect(world.downloads.lanes).toBe(2);
+      expect(world.downloads.connections).toBe(2);
       stop();
       expect((await content).equals(large)).toBe(true);
     } finally {

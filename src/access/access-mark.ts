@@ -1,6 +1,6 @@
 /**
- * The description of an allowlist entry, by which a run finds its own and those of dead runs again. Everything else on the
- * list is somebody else's.
+ * The description of an allowlist entry. A run finds its own entries by it, and those of dead runs. Everything else on the list
+ * belongs to somebody else.
  */
 export interface AccessMark {
   /** Tells the jobs of one run apart: 8 hexadecimal digits. */
@@ -8,15 +8,15 @@ export interface AccessMark {
   /** Run of the workflow, and how many times it has been started. */
   readonly runId: string;
   readonly attempt: number;
-  /** When the job is over in any case, in milliseconds since the epoch. */
+  /** When the job is over at the latest, in milliseconds since the epoch. */
   readonly until: number;
   /** `owner/name` that the workflow runs in; undefined where its name does not fit. */
   readonly repository: string | undefined;
-  /** Whether the public endpoint was closed before, and has to be closed by whoever of ours is the last. */
+  /** Whether the public endpoint was closed before. The last run of ours to leave has to close it. */
   readonly endpoint: boolean;
 }
 
-/** Longest description, in characters: that of a rule of a security group, which these entries are modelled on. */
+/** Longest description, in characters. The limit is that of a security group's rule, which these entries are modelled on. */
 const longest = 100;
 
 const minute = 60_000;
@@ -34,7 +34,7 @@ export function printMark(mark: AccessMark): string {
 const form =
   /^harbor-release-mirror ([0-9a-f]{8})(\+endpoint)? run ([0-9]{1,15})\/([0-9]{1,9}) until ([0-9T:-]{16}Z)(?: ([\w.-]+\/[\w.-]+))?$/;
 
-/** Reads a description; undefined when it is none of ours, in every detail. */
+/** Reads a description; undefined unless it is one of ours in every detail. */
 export function parseMark(description: string): AccessMark | undefined {
   const [, id, flag, runId, attempt, until = "", repository] = form.exec(description) ?? [];
   const time = Date.parse(until);

@@ -9,17 +9,17 @@ import { type Allowlist, createAllowlist, isCovered } from "./allowlist.ts";
 import type { Egress } from "./egress.ts";
 import { createPublicEndpoint, type PublicEndpoint } from "./endpoint.ts";
 
-/** `allowlist`: the runner is put on the allowlist of the public endpoint. `endpoint`: that is opened too, if it is closed. */
+/** `allowlist`: the runner is put on the allowlist of the public endpoint. `endpoint`: a closed endpoint is opened as well. */
 export type OpenAccess = "allowlist" | "endpoint";
 
-/** A TCR instance that the runner is let into for the time of a job, and what that takes. */
+/** A TCR instance that the runner is let into for the time of a job. */
 export interface ClosedInstance {
   /** Host of its registry. */
   readonly registry: string;
   readonly instance: TcrInstance;
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether the job that made an entry has ended, so that nobody will take the entry away again. */
+  /** Whether the job that made an entry has ended, so that it will not remove the entry itself. */
   readonly isOver: (mark: AccessMark) => Promise<boolean>;
 }
 
@@ -29,7 +29,7 @@ export interface LetIn {
   readonly egress: Egress;
   /** Whether the registry answers at all. */
   readonly answers: (signal: AbortSignal) => Promise<boolean>;
-  /** Writes down, so that it outlives this process, that the endpoint is to be closed in the end. Called before it is opened. */
+  /** Notes for the post step that it has to close the endpoint. Called before the endpoint is opened. */
   readonly noteEndpoint: () => void;
 }
 
@@ -43,14 +43,14 @@ const longestWait = 3 * 60_000;
 const pause = 5000;
 
 /**
- * Pause between two looks at the allowlist during the run, in milliseconds. An entry of another run of ours that covers this
- * runner as well goes away with that run, and tools that own the list (Terraform) may take ours away.
+ * Pause between two looks at the allowlist during the run, in milliseconds. If another run's entry covers this runner as well,
+ * it is removed when that run ends. Tools that own the list, such as Terraform, may remove ours.
  */
 const keepingPause = 30_000;
 
 /**
- * Lets the runner into an instance: reads the state of its public endpoint, opens that where it is asked for, sweeps away
- * what dead runs left, and puts the runner's addresses on the allowlist, unless an entry covers them already.
+ * Lets the runner into an instance: reads the state of its public endpoint, opens it where the user wants that, removes the
+ * entries of dead runs, and puts the runner's addresses on the allowlist unless an entry covers them already.
  * @throws OperationError when the registry cannot be reached afterwards.
  */
 export async function letIn(closed: ClosedInstance, how: LetIn, signal: AbortSignal): Promise<AccessKeeper> {
@@ -59,7 +59,7 @@ export async function letIn(closed: ClosedInstance, how: LetIn, signal: AbortSig
   if (opened === "not-needed") return () => Promise.resolve();
   const allowlist = createAllowlist(instance, clock);
   const { all } = await sweep(closed, allowlist, signal);
-  // Whoever of ours is the last to leave closes what the first had opened.
+  // The last run of ours to leave closes what the first one opened.
   const endpoint = opened === "opened" || all.some((mark) => mark.endpoint);
   if (endpoint && opened !== "opened") how.noteEndpoint();
   const description = printMark({ ...how.mark, endpoint });
@@ -74,7 +74,7 @@ export async function letIn(closed: ClosedInstance, how: LetIn, signal: AbortSig
   };
   const end = clock.now() + longestWait;
   for (;;) {
-    // Anew each time: a runner may leave by one address now and by another the next moment.
+    // Asked each time: a runner may be seen under one address now and another the next moment.
     for (const block of await how.egress(signal)) blocks.add(block);
     await cover(signal);
     if (await how.answers(signal)) break;
@@ -84,7 +84,7 @@ export async function letIn(closed: ClosedInstance, how: LetIn, signal: AbortSig
   return (until) => keep(cover, clock, log, until);
 }
 
-/** Opens the public endpoint where it has to be. `not-needed`: the registry is reached without it, from a private network. */
+/** Opens the public endpoint if needed. `not-needed`: the registry is reached without it, from a private network. */
 async function openEndpoint(
   { registry, log }: ClosedInstance,
   { mode, answers, noteEndpoint }: LetIn,
@@ -116,7 +116,7 @@ async function openEndpoint(
   return state === "Closed" ? "opened" : "open";
 }
 
-/** Goes on after failures: the copy itself tells when the registry does not answer. */
+/** Keeps the runner on the allowlist. A failure does not end it: the copy itself fails when the registry does not answer. */
 async function keep(
   cover: (signal: AbortSignal) => Promise<void>,
   clock: Clock,
@@ -144,8 +144,8 @@ function unreachable(registry: string, blocks: ReadonlySet<string>): Error {
 }
 
 /**
- * Takes the entries of dead runs off the allowlist.
- * @returns all marks that were on it, and those that stay.
+ * Removes the entries of dead runs from the allowlist.
+ * @returns all marks that were on it, and those of runs that are alive.
  */
 async function sweep(
   { registry, isOver, log }: ClosedInstance,
@@ -167,11 +167,11 @@ async function sweep(
 }
 
 /**
- * Takes away what a job put there: its entries and, where the job or one before it opened the public endpoint, and no other
- * run of ours is at work, that as well.
+ * Removes the entries that a job made. Closes the public endpoint, too, if the job or one before it opened it and no other run
+ * of ours is at work.
  * @param id of the job's mark.
  * @param closesEndpoint whether the job noted that the endpoint is to be closed.
- * @throws OperationError when something stays.
+ * @throws OperationError when something is left behind.
  */
 export async function shutOut(
   closed: ClosedInstance,

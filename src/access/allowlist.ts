@@ -9,7 +9,7 @@ export interface AllowlistEntry {
   /** An address or a network, as it was entered. */
   readonly block: string;
   readonly description: string;
-  /** Its place in the list, which changes when another entry goes. */
+  /** Its place in the list, which changes when another entry is removed. */
   readonly index: number;
   readonly version: string;
 }
@@ -29,24 +29,24 @@ const policiesSchema = v.object({
   ),
 });
 
-/** Tries of one change. Between them lie the pauses below; a list that others change at the same time settles meanwhile. */
+/** Tries of one change. Others may change the list at the same time; it settles in the pause between two tries. */
 const attempts = 3;
 
 /** Pause between two tries, in milliseconds. */
 const pause = 2000;
 
-/** The allowlist of a TCR instance. Every change is read back. */
+/** The allowlist of a TCR instance's public endpoint. Every change is read back. */
 export interface Allowlist {
   list(signal: AbortSignal): Promise<readonly AllowlistEntry[]>;
   /** @throws OperationError when the entry is not there afterwards. */
   add(block: string, description: string, signal: AbortSignal): Promise<void>;
   /**
-   * Removes all entries whose description is of this kind.
-   * @returns the ones that were there.
-   * @throws OperationError when one is there afterwards.
+   * Removes all entries with a matching description.
+   * @returns the entries that were there.
+   * @throws OperationError when one of them is still there afterwards.
    */
   removeAll(
-    isMeant: (description: string) => boolean,
+    matches: (description: string) => boolean,
     signal: AbortSignal,
   ): Promise<readonly AllowlistEntry[]>;
 }
@@ -72,7 +72,7 @@ export function createAllowlist(instance: TcrInstance, clock: Clock): Allowlist 
     await settle(operation, signal, async () => {
       const isThere = async () =>
         (await list(signal)).some((entry) => entry.block === block && entry.description === description);
-      // A call whose answer was lost has done its work; a second one would make a second entry, or fail over the first.
+      // A call whose answer was lost may have worked. A second one would make a second entry, or fail because of the first.
       if (await isThere()) return true;
       await instance.call(call, v.object({}));
       return isThere();
@@ -80,25 +80,25 @@ export function createAllowlist(instance: TcrInstance, clock: Clock): Allowlist 
   }
 
   async function removeAll(
-    isMeant: (description: string) => boolean,
+    matches: (description: string) => boolean,
     signal: AbortSignal,
   ): Promise<readonly AllowlistEntry[]> {
     const operation = "taking an entry off the allowlist of the public endpoint";
     let found: readonly AllowlistEntry[] | undefined;
     await settle(operation, signal, async () => {
       const all = await list(signal);
-      const meant = all.filter(({ description }) => isMeant(description));
+      const meant = all.filter(({ description }) => matches(description));
       found ??= meant;
-      // The last first: the places of those before it stay what they are.
+      // From the last one on, so that the places of the others do not change.
       for (const entry of meant.toReversed()) await remove(entry, all, operation, signal);
-      return meant.length === 0 || !(await list(signal)).some(({ description }) => isMeant(description));
+      return meant.length === 0 || !(await list(signal)).some(({ description }) => matches(description));
     });
     return found ?? [];
   }
 
   /**
-   * By its address, because places change; `CidrBlock` has precedence, says the action. Only where another entry has the
-   * same address is it by place and version: then an address would not say whose is meant.
+   * Removes an entry by its address, because places change; the vendor's page says that `CidrBlock` has precedence. If another
+   * entry has the same address, which would not say whose is meant, it is removed by its place and version.
    * https://www.tencentcloud.com/document/product/1051/50737
    */
   async function remove(
@@ -124,7 +124,7 @@ export function createAllowlist(instance: TcrInstance, clock: Clock): Allowlist 
         if (await change()) return;
       } catch (error) {
         signal.throwIfAborted();
-        // Somebody else's change in between makes one fail; nothing else is told apart by the codes of these actions.
+        // A change that somebody else makes in between lets this one fail, and no error code tells that from other failures.
         if (attempt === attempts) throw error;
       }
       if (attempt === attempts) break;

@@ -4,18 +4,18 @@ import { isLocalAddress } from "../http/addresses.ts";
 import { readBytes, type Transport } from "../http/http.ts";
 import { type Log, printable } from "../log/log.ts";
 
-/** Where the addresses that the runner is seen under come from. */
+/** Where the runner's public addresses come from. */
 export interface EgressInput {
   /** Addresses and networks in CIDR notation. */
   readonly blocks: readonly string[];
-  /** Services that answer with the address of who asks; undefined: the usual ones. */
+  /** Services that answer with the caller's address; undefined: the usual ones. */
   readonly services: readonly URL[] | undefined;
 }
 
 /**
- * Services that answer with the address of who asks, over IPv4 only, as TCR's allowlist has it. No action of Tencent Cloud
- * tells a caller the address, nor is one in any of its errors, and a closed instance does not answer at all. Several are
- * asked because one may be down, and because a runner may be seen under more than one address.
+ * Services that answer with the caller's address, over IPv4 only, as TCR's allowlist needs it. Tencent Cloud tells a caller its
+ * address by no action and in no error, and a closed instance does not answer at all. Several services are asked because one
+ * may be down, and because a runner may be seen under more than one address.
  */
 const usualServices: readonly URL[] = [
   new URL("https://checkip.amazonaws.com/"),
@@ -26,7 +26,7 @@ const usualServices: readonly URL[] = [
 /** Time for one service to answer, in milliseconds. */
 const answerTime = 10_000;
 
-/** Largest answer that is read, in bytes: an address has 15 at most, and a line end. */
+/** Largest answer that is read, in bytes. An address has at most 15, and a line end. */
 const answerLimit = 256;
 
 /** The networks that the runner is seen from, in CIDR notation. */
@@ -65,7 +65,7 @@ async function askAddress(
   try {
     const response = await transport.send({ method: "GET", url, signal: until, once: true });
     const text = (await readBytes(response, answerLimit)).toString("utf8").trim();
-    // Never a private address, nor a text that would become a network: a service may be somebody else's by now.
+    // Never a private address, nor a text that would become a network: the service may belong to somebody else by now.
     if (response.status === 200 && isIPv4(text) && !isLocalAddress(text)) return text;
     log.debug(`${url.host} answered ${response.status} "${printable(text, 60)}" instead of an address`);
   } catch (error) {

@@ -13,7 +13,7 @@ export interface PublicEndpoint {
    * @throws OperationError when it does not open, or not in time.
    */
   open(signal: AbortSignal): Promise<void>;
-  /** Closes it. Does not wait: nobody needs it any more. */
+  /** Closes it, and does not wait until it is closed: nobody needs it any more. */
   close(signal: AbortSignal): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export function createPublicEndpoint(instance: TcrInstance, clock: Clock): Publi
       for (;;) {
         const { Status, Reason } = await look(signal);
         if (Status === "Opened") return;
-        // It may be listed as closed for a moment after the request.
+        // The API may still say "Closed" for a moment after the request.
         if ((Status !== "Opening" && Status !== "Closed") || clock.now() >= end) {
           throw vendorFailure(
             { host: instance.host, operation: "opening the public endpoint" },

@@ -70,7 +70,7 @@ export class TransferSlots {
         return downloads.canSplit && [...slots.values()].every((each) => each.hasRoom);
       },
       get limit() {
-        return downloads.lanes;
+        return downloads.connections;
       },
       get throttledAt() {
         return Math.max(...[...slots.values()].map((each) => each.throttledAt));

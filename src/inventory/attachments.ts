@@ -7,7 +7,7 @@ import type { Attachment } from "../plan/snapshot.ts";
 export const cosignSuffixes = [".sig", ".att", ".sbom"] as const;
 
 /**
- * The tag form of a digest, under which the referrers fallback of the specification and cosign keep what belongs to it.
+ * The tag form of a digest. The referrers fallback of the specification and cosign keep under it what belongs to the digest.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
  */
 export function referrersTag(digest: Digest): string {
@@ -16,8 +16,8 @@ export function referrersTag(digest: Digest): string {
 }
 
 /**
- * Finds what points at an image in its source repository: by the referrers API, and by tags. At most two requests an
- * image, one of them (the tag list) shared by all images of a repository.
+ * Finds the attachments of an image in its source repository: by the referrers API, and by tags. It sends at most two
+ * requests for an image; one of them, the tag list, is shared by all images of a repository.
  */
 export class AttachmentFinder {
   readonly #tags = new Map<string, Promise<ReadonlySet<string>>>();

@@ -32,7 +32,7 @@ export async function listTags(
   return new Map(lists.filter(([, tags]) => tags.length > 0));
 }
 
-/** What a destination holds of the wanted images, as far as the plan needs it; the tags of all images beside. */
+/** What a destination holds of the wanted images, as far as the plan needs it. */
 export async function takeStock(
   destination: DestinationToRead,
   components: readonly Component[],
@@ -57,8 +57,8 @@ export async function takeStock(
 }
 
 /**
- * What is known about deletion at a destination that may have to prune, its login asked for its rights: who asked for
- * pruning is told before anything is copied that it will not happen.
+ * Whether tags can be deleted at a destination that may have to prune; its login's rights are asked for. If they cannot, the
+ * user is told before anything is copied.
  */
 export async function knownDeletion(
   destination: DestinationToRead,
@@ -78,8 +78,8 @@ export async function knownDeletion(
       return await whyNoDeletion?.(signal);
     } catch (error) {
       signal.throwIfAborted();
-      // A login that is refused now deletes nothing later. Any other trouble says nothing about its rights: whoever deletes
-      // meets it again, and then it is a failure.
+      // A login that is refused now deletes nothing later. Any other failure says nothing about its rights: if it lasts, the
+      // deletion itself fails.
       const isRefused = !(error instanceof OperationError) || error.status === 401 || error.status === 403;
       if (isRefused) return messageOf(error);
       log.debug(messageOf(error));
@@ -112,8 +112,8 @@ function emptyStock(destination: DestinationToRead): DestinationSnapshot {
 }
 
 /**
- * Adds what each tag points to, in the repositories that tags have to go from, for a destination at which deleting one
- * tag may take others along. The plan itself says which these are.
+ * Adds what each tag points to in the repositories where tags are to be deleted, if deleting one tag there may take others
+ * along. The plan itself says which repositories these are.
  */
 export async function withHeldDigests(
   snapshot: Snapshot,

@@ -15,8 +15,8 @@ export interface PullBudgetOptions {
 }
 
 /**
- * Compares the pulls that the copies need with those that each source has told to be left. Where they do not suffice, images
- * that another source has, byte for byte, are read there instead; what is still too much is said, before anything starts.
+ * Compares the pulls that the copies need with those that each source says are left. Where they do not suffice, images that
+ * another source has, byte for byte, are read there instead. If it is still too much, a warning says so before anything starts.
  * Sends HEAD requests only, and none while the pulls suffice.
  */
 export async function withinPullBudgets(
@@ -34,8 +34,8 @@ export async function withinPullBudgets(
 }
 
 /**
- * What is left of a registry's pulls, as it told last: where its repositories go by different logins, the least. Undefined
- * where it has told nothing. Sends nothing.
+ * The pulls that are left at a registry, as it last said. Where its repositories use different logins, the smallest number.
+ * Undefined where it has said nothing. Sends nothing.
  */
 export function budgetAt(registry: string, sources: readonly Source[]): PullBudget | undefined {
   const budgets = sources
@@ -75,7 +75,7 @@ async function moveAway(
   return moved;
 }
 
-/** The same image at another source: the same digests, those of what points at it included. */
+/** The same image at another source: the same digests, those of its attachments included. */
 async function findElsewhere(
   image: SourceImage,
   sources: readonly Source[],
@@ -92,7 +92,7 @@ async function findElsewhere(
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof OperationError)) throw error;
-      // It was not asked for before, and need not be there now.
+      // This source did not have to answer before, and does not have to now.
       log.debug(messageOf(error));
     }
   }
@@ -102,13 +102,13 @@ async function findElsewhere(
 async function hasAll(image: SourceImage, repository: Repository, signal: AbortSignal): Promise<boolean> {
   const { rewritten, attachments, tag, digest } = image;
   if (rewritten === undefined && (await repository.resolve(tag, signal))?.digest !== digest) return false;
-  // The new index of a platform subset is nowhere; its platforms have to be there.
+  // The new index of a platform subset is at no source, but its platforms have to be.
   const below = [...(rewritten?.children ?? []), ...attachments];
   const found = await Promise.all(below.map((manifest) => repository.resolve(manifest.digest, signal)));
   return found.every((resolved) => resolved !== undefined);
 }
 
-/** The snapshot with images from elsewhere, but for a destination that is itself that place. */
+/** The snapshot with images read from other sources, but never from the destination itself. */
 function withMoves(snapshot: Snapshot, moves: ReadonlyMap<SourceImage, SourceImage>): Snapshot {
   const destinations = snapshot.destinations.map((destination) => {
     const images = [...destination.images].map(([key, image]) => {

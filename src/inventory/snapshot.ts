@@ -123,7 +123,7 @@ function imagesFor(
   sightings: ReadonlyMap<Component, Sighting>,
 ): ReadonlyMap<string, SourceImage> {
   const images = new Map<string, SourceImage>();
-  // From the oldest on, so that the newest has the last word.
+  // From the oldest on, so that the newest overwrites the others.
   for (const component of components.toReversed()) {
     const sighting = sightings.get(component);
     const image =
@@ -134,8 +134,8 @@ function imagesFor(
 }
 
 /**
- * The images of every version that counts. Those of versions that are neither wanted nor known are read only if some
- * destination has a tag of that name.
+ * The images of every version that counts. If a version is neither wanted nor known, its images are read only where some
+ * destination has a tag of its name.
  */
 async function componentsSeen(
   universe: readonly Version[],

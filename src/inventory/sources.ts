@@ -13,7 +13,7 @@ export interface Source extends Namespace {
   repository(name: string): Repository;
 }
 
-/** What the sources say about one image: a source image, or why there is none, by source. */
+/** What each source says about one image: where it is there, or why it is not. */
 export interface Location {
   readonly component: Component;
   /** In the order of the sources. */
@@ -35,9 +35,9 @@ export interface SourceOptions {
 }
 
 /**
- * Looks for an image at the sources, in order, until there is one for every destination: a source that is the
- * destination itself does not count for it. HEAD only, which Docker Hub does not count as a pull.
- * A source that is in trouble is passed over; where no other has the image, its trouble is told.
+ * Looks for an image at the sources, in order, until there is one for every destination: a source that is the destination
+ * itself does not count for it. Sends HEAD only, which Docker Hub does not count as a pull.
+ * A source that fails is skipped. If no other has the image, its failure is reported.
  */
 export async function locate(
   component: Component,
@@ -56,7 +56,7 @@ export async function locate(
   return { component, answers };
 }
 
-/** The image that a destination gets: the first that another place has. */
+/** The image that a destination gets: the first that another namespace has. */
 export function imageFor({ answers }: Location, destination: Namespace): SourceImage | undefined {
   return answers.find(({ source, image }) => image !== undefined && !sameNamespace(source, destination))
     ?.image;
@@ -89,7 +89,7 @@ export async function askSource(
     const resolved = await repository.resolve(component.fromTag, signal);
     if (resolved === undefined) return { image: undefined, reason: "not found" };
     const chosen = await choosePlatforms(repository, resolved, options, signal);
-    // What signs the whole index does not sign a part of it.
+    // A signature of the whole index does not sign a part of it.
     const finder = chosen === undefined ? options.attachments : undefined;
     const image: SourceImage = {
       source: { registry: source.registry, path: source.path },
@@ -104,11 +104,11 @@ export async function askSource(
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     options.log.debug(messageOf(error));
-    // Registries answer 401 or 403 for what does not exist, to those who may not know the difference.
+    // To a login that may not know what exists, registries answer 401 or 403 for what does not.
     if (error.status === 401 || error.status === 403) {
       return { image: undefined, reason: `refused with status ${error.status}: not there, or not public` };
     }
-    // Whatever is wrong with one source, be it that no pulls are left, does not keep the next one from serving the image.
+    // A failure of one source, such as used up pulls, does not keep the next one from serving the image.
     return { image: undefined, reason: error.message };
   }
 }
@@ -121,7 +121,7 @@ async function choosePlatforms(
   signal: AbortSignal,
 ): Promise<Manifest | undefined> {
   if (wantsPlatform === undefined) return undefined;
-  // What is known not to be an index is not read for that: it would be a pull.
+  // A manifest that is known to be no index is not read, because that would be a pull.
   if (isManifestType(mediaType) && !isIndexType(mediaType)) return undefined;
   const manifest = await repository.manifest(digest, signal);
   if (manifest.kind !== "index") return undefined;

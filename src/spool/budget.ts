@@ -1,4 +1,4 @@
-/** One that waits for its share. */
+/** A blob that waits for room. */
 interface Waiting {
   readonly size: number;
   readonly enter: () => void;
@@ -6,8 +6,8 @@ interface Waiting {
 }
 
 /**
- * The bytes that all spool files together may take. Who does not fit waits, the largest first; it is never refused.
- * Something larger than the whole budget goes when nothing else is there, so it cannot wait for ever.
+ * The bytes that all spool files together may take. A blob that does not fit waits and is never refused; the largest goes
+ * first. A blob larger than the whole budget goes when nothing else is there, so it does not wait for ever.
  */
 export class Budget {
   readonly #limit: number;
@@ -47,12 +47,13 @@ export class Budget {
     });
   }
 
+  /** Gives back bytes that were taken. */
   give(size: number): void {
     this.#taken -= size;
     this.#admit();
   }
 
-  /** In order, without passing anyone: small ones that slip by would keep a large one out for ever. */
+  /** Admits in order. Small blobs that passed a large one would keep it waiting for ever. */
   #admit(): void {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       if (this.#taken > 0 && this.#taken + next.size > this.#limit) return;

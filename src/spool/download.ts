@@ -12,15 +12,15 @@ import type { GarbageCollection } from "./garbage-collection.ts";
 import type { RecentChunks } from "./recent-chunks.ts";
 import { ContentError, SpooledBlob } from "./spool.ts";
 
-/** A blob that some destination may need, and who may ask for it. */
+/** A blob that some destination may need. */
 interface Planned {
   readonly descriptor: Descriptor;
-  /** Repositories at sources that hold it; the first that gives it serves it. One that gave other bytes is out. */
+  /** Repositories at sources that may hold it, in order of preference. One that gave other bytes is left out. */
   sources: readonly Repository[];
-  /** Destinations that are not done with it. */
+  /** How many destinations are not done with it. */
   claims: number;
   spooled: Promise<SpooledBlob> | undefined;
-  /** Settles when the file of an earlier try is gone. */
+  /** Settles when the file of an earlier try is removed. */
   vacated: Promise<void>;
   readonly cancel: AbortController;
 }
@@ -37,36 +37,36 @@ export interface DownloadContext {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly policy?: RetryPolicy;
-  /** Least rest of a part that is worth a second connection, in bytes. Default: 32 MiB. */
+  /** How much a part must have left for a second connection to be worth it, in bytes. Default: 32 MiB. */
   readonly splitLimit?: number;
 }
 
 /** A part of a blob that one connection reads. */
-interface Lane {
+interface Part {
   /** The next byte. */
   position: number;
-  /** The byte after the last one; comes nearer when another connection takes over the rest. */
+  /** The byte after the last one. It moves nearer when another connection takes over the rest. */
   end: number;
 }
 
 interface ActiveDownload {
   readonly planned: Planned;
-  readonly lanes: Lane[];
+  readonly parts: Part[];
   /** Whether the registry gives parts of the blob. */
   givesRanges: boolean;
   /** Starts another connection. */
-  add: (lane: Lane) => void;
+  add: (part: Part) => void;
 }
 
-/** Least rest of a part that is worth a second connection, in bytes: half a minute at a megabyte a second. */
+/** How much a part must have left for a second connection to be worth it, in bytes: half a minute at a megabyte a second. */
 const defaultSplitLimit = 32 * 1024 * 1024;
 
-/** A break after this many further bytes is not counted as a failed try: the download does get on, if slowly. */
+/** A break after this many further bytes does not count as a failed try: the download moves on, if slowly. */
 const progressThatCounts = 1024 * 1024;
 
 /**
- * The downloads of a run: each blob is read at most once, when the first destination turns out to lack it, and stays in
- * the spool until the last destination is done with it (P2).
+ * The downloads of a run. Each blob is read at most once, when the first destination turns out to lack it. It stays in the
+ * spool until the last destination is done with it (P2).
  */
 export class Downloads {
   readonly #context: DownloadContext;
@@ -83,9 +83,9 @@ export class Downloads {
     return this.#bytesRead;
   }
 
-  /** Connections that read large blobs. */
-  get lanes(): number {
-    return [...this.#active].reduce((sum, { lanes }) => sum + lanes.filter(isOpen).length, 0);
+  /** How many connections read large blobs. */
+  get connections(): number {
+    return [...this.#active].reduce((sum, { parts }) => sum + parts.filter(isOpen).length, 0);
   }
 
   /** Whether some blob has enough left for one more connection. */
@@ -93,31 +93,31 @@ export class Downloads {
     return this.#largestRest() !== undefined;
   }
 
-  /** Has one more connection read the second half of the largest part that is left. */
+  /** Lets one more connection read the second half of the largest part that is left. */
   split(): void {
     const largest = this.#largestRest();
     if (largest === undefined) return;
-    const { active, lane } = largest;
-    const middle = lane.position + Math.ceil((lane.end - lane.position) / 2);
-    const second = { position: middle, end: lane.end };
-    lane.end = middle;
+    const { active, part } = largest;
+    const middle = part.position + Math.ceil((part.end - part.position) / 2);
+    const second = { position: middle, end: part.end };
+    part.end = middle;
     active.add(second);
   }
 
-  #largestRest(): { active: ActiveDownload; lane: Lane } | undefined {
+  #largestRest(): { active: ActiveDownload; part: Part } | undefined {
     const { splitLimit = defaultSplitLimit } = this.#context;
     const rests = [...this.#active]
       .filter(({ givesRanges }) => givesRanges)
-      .flatMap((active) => active.lanes.map((lane) => ({ active, lane, rest: lane.end - lane.position })))
+      .flatMap((active) => active.parts.map((part) => ({ active, part, rest: part.end - part.position })))
       .filter(({ rest }) => rest >= splitLimit)
       .sort((one, other) => other.rest - one.rest);
     return rests[0];
   }
 
   /**
-   * Says that a destination may need a blob. All destinations do so before the first of them opens any: what nobody
-   * claims any more is gone.
-   * @param sources repositories that hold it; the first that gives it serves it.
+   * Notes that a destination may need a blob. All destinations claim theirs before the first of them opens any: a blob
+   * without claims is dropped.
+   * @param sources repositories that may hold it, in order of preference.
    */
   claim(descriptor: Descriptor, sources: readonly Repository[]): void {
     const known = this.#planned.get(descriptor.digest);
@@ -132,7 +132,7 @@ export class Downloads {
   }
 
   /**
-   * The blob in the spool, for following; its download runs or has run. Waits for room in the spool.
+   * The blob in the spool, to be followed. Starts its download, once there is room in the spool, unless that has started.
    * @throws the signal's reason
    */
   open(digest: Digest): Promise<SpooledBlob> {
@@ -143,9 +143,9 @@ export class Downloads {
   }
 
   /**
-   * The blob once more, from the next source, after its bytes turned out wrong in the one that was opened. The only case
-   * beside a loss at a destination in which a blob is read again: what the first source gave is not that blob (P1).
-   * @returns undefined where there is no other source, or where it failed for another reason.
+   * The blob from the next source, after the bytes of the one that was opened turned out wrong. Beside a loss at a
+   * destination, only then is a blob read again: what the first source gave is not that blob (P1).
+   * @returns undefined where there is no other source, or where the download failed for another reason.
    */
   async another(digest: Digest, failed: SpooledBlob): Promise<SpooledBlob | undefined> {
     if (!this.#planned.has(digest)) return undefined;
@@ -153,7 +153,7 @@ export class Downloads {
     return current === failed ? undefined : current;
   }
 
-  /** One destination is done with the blob; with the last, its file goes away. */
+  /** Notes that a destination is done with the blob. After the last one, its file is removed. */
   release(digest: Digest): void {
     const planned = this.#planned.get(digest);
     if (planned === undefined) return;
@@ -184,7 +184,7 @@ export class Downloads {
       spooled.fail(error);
     });
     planned.vacated = running
-      // Of a blob that failed nobody reads any more, and its room is of use to others.
+      // Nobody reads a blob that failed, and others can use its room.
       .then(() => (spooled.failure === undefined ? aborted(signal) : undefined))
       .then(() => spooled.remove())
       .catch((error: unknown) =>
@@ -194,24 +194,24 @@ export class Downloads {
     return spooled;
   }
 
-  /** Reads until all is there, by one connection; by more where `look` finds that they help. */
+  /** Reads the whole blob by one connection, and by more where `split` adds them. */
   async #download(spooled: SpooledBlob, planned: Planned, signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const until = AbortSignal.any([signal, stop.signal]);
-    const first: Lane = { position: 0, end: spooled.descriptor.size };
-    const active: ActiveDownload = { planned, lanes: [first], givesRanges: false, add: () => undefined };
+    const first: Part = { position: 0, end: spooled.descriptor.size };
+    const active: ActiveDownload = { planned, parts: [first], givesRanges: false, add: () => undefined };
     let running = 0;
     const done = Promise.withResolvers<void>();
-    const start = (lane: Lane): void => {
+    const start = (part: Part): void => {
       running += 1;
-      this.#readLane(lane, active, spooled, until).then(() => {
+      this.#readPart(part, active, spooled, until).then(() => {
         running -= 1;
         if (running === 0) done.resolve();
       }, done.reject);
     };
-    active.add = (lane) => {
-      active.lanes.push(lane);
-      start(lane);
+    active.add = (part) => {
+      active.parts.push(part);
+      start(part);
     };
     this.#active.add(active);
     try {
@@ -220,7 +220,7 @@ export class Downloads {
       await spooled.complete();
     } catch (error) {
       stop.abort(error);
-      // What is wrong with the whole is the fault of whoever gave it.
+      // Wrong content is the failure of the source that gave it.
       const [source] = planned.sources;
       throw source === undefined ? error : this.#failure(error, source, planned.descriptor);
     } finally {
@@ -228,9 +228,9 @@ export class Downloads {
     }
   }
 
-  /** Reads a part, going on where it broke; each source in turn when one does not give it. */
-  async #readLane(
-    lane: Lane,
+  /** Reads a part, and goes on where it broke. If one source does not give it, the next one is read. */
+  async #readPart(
+    part: Part,
     active: ActiveDownload,
     spooled: SpooledBlob,
     signal: AbortSignal,
@@ -238,68 +238,68 @@ export class Downloads {
     const { clock, log, policy = defaultRetryPolicy } = this.#context;
     const { descriptor } = spooled;
     let sources = active.planned.sources;
-    let told: OperationError | undefined;
-    for (let attempt = 1; lane.position < lane.end || descriptor.size === 0; attempt += 1) {
+    let reported: OperationError | undefined;
+    for (let attempt = 1; part.position < part.end || descriptor.size === 0; attempt += 1) {
       const [source] = sources;
       if (source === undefined) throw new Error(`no source is known for ${descriptor.digest}`);
-      const before = lane.position;
+      const before = part.position;
       try {
-        const read = (): Promise<void> => this.#readInto(lane, active, spooled, source, signal);
+        const read = (): Promise<void> => this.#readInto(part, active, spooled, source, signal);
         if (descriptor.size > smallTransfer) {
           await this.#context.slotsOf(source.registry.registry).run(descriptor.size, signal, read);
         } else await read();
         if (descriptor.size === 0) return;
       } catch (thrown) {
         const error = this.#failure(thrown, source, descriptor);
-        // Neither another try nor another source helps where the runner's disk does not take it.
+        // Neither another try nor another source helps where the runner's disk fails.
         if (signal.aborted || thrown instanceof ContentError || error.details.side === "runner") throw error;
-        if (lane.position - before >= progressThatCounts) attempt = 0;
+        if (part.position - before >= progressThatCounts) attempt = 0;
         if (!error.temporary || attempt >= policy.attempts) {
-          told = worthTelling(told, error);
+          reported = moreTelling(reported, error);
           sources = afterFailure(sources, error);
-          if (sources.length === 0) throw told;
+          if (sources.length === 0) throw reported;
           attempt = 0;
         }
-        log.debug(`${messageOf(error)} Going on at byte ${lane.position}.`);
+        log.debug(`${messageOf(error)} Going on at byte ${part.position}.`);
         await clock.sleep(delayBefore(Math.max(attempt, 1), policy, error.details.retryAfterMs), signal);
       }
     }
   }
 
   async #readInto(
-    lane: Lane,
+    part: Part,
     active: ActiveDownload,
     spooled: SpooledBlob,
     source: Repository,
     signal: AbortSignal,
   ): Promise<void> {
-    const range = { from: lane.position, to: lane.end };
+    const range = { from: part.position, to: part.end };
     const { body, start, givesRanges } = await source.readBlob(spooled.descriptor, range, signal);
     active.givesRanges = givesRanges;
-    if (start < range.from && giveBack(lane, active)) {
+    if (start < range.from && giveBack(part, active)) {
       body.destroy();
       return;
     }
-    // A registry that sends the whole blob instead of a part: what is there already is passed over.
+    // Where a registry sends the whole blob instead of a part, the bytes that are there already are skipped.
     let toSkip = range.from - start;
     for await (const chunk of body as AsyncIterable<Buffer>) {
       this.#bytesRead += chunk.length;
       this.#context.garbage.received(chunk.length);
       const skipped = Math.min(toSkip, chunk.length);
       toSkip -= skipped;
-      // The end of a part comes nearer when another connection takes over the rest of it.
-      const wanted = chunk.subarray(skipped, skipped + this.#wanted(lane, spooled));
-      if (wanted.length > 0) await spooled.write(lane.position, wanted);
-      lane.position += wanted.length;
-      const isCutOff = lane.end < range.to && lane.position >= lane.end;
+      // The end of the part may have moved nearer, because another connection has taken over the rest.
+      const wanted = chunk.subarray(skipped, skipped + this.#wanted(part, spooled));
+      if (wanted.length > 0) await spooled.write(part.position, wanted);
+      part.position += wanted.length;
+      const isCutOff = part.end < range.to && part.position >= part.end;
       if (isCutOff || skipped + wanted.length < chunk.length) return;
     }
-    if (lane.position < lane.end) throw new CutShort();
+    if (part.position < part.end) throw new CutShort();
   }
 
-  /** Bytes that a part may still take. One that reaches to the end takes all that comes: too much is an error there. */
-  #wanted(lane: Lane, { descriptor }: SpooledBlob): number {
-    return lane.end === descriptor.size ? Number.POSITIVE_INFINITY : lane.end - lane.position;
+  /** Bytes that a part may still take. The last part takes all that comes, because too many bytes are an error. */
+  #wanted(part: Part, { descriptor }: SpooledBlob): number {
+    return part.end === descriptor.size ? Number.POSITIVE_INFINITY : part.end - part.position;
   }
 
   #failure(thrown: unknown, source: Repository, descriptor: Descriptor): OperationError {
@@ -322,30 +322,30 @@ export class Downloads {
   }
 }
 
-function isOpen(lane: Lane): boolean {
-  return lane.position < lane.end;
+function isOpen(part: Part): boolean {
+  return part.position < part.end;
 }
 
-/** The sources that are left after the first of them failed: where its registry is in trouble, none of that registry. */
+/** The sources that are left after the first one failed. If its registry is in trouble, all of that registry are left out. */
 function afterFailure(sources: readonly Repository[], failure: OperationError): readonly Repository[] {
   const [failed, ...rest] = sources;
   return failure.temporary ? rest.filter(({ registry }) => registry !== failed?.registry) : rest;
 }
 
-/** Of what several sources said, the last; that one does not have the blob explains nothing where another fails to give it. */
-function worthTelling(before: OperationError | undefined, last: OperationError): OperationError {
+/** Which failure to report of several sources: the last, unless it only says that this source does not have the blob. */
+function moreTelling(before: OperationError | undefined, last: OperationError): OperationError {
   return before !== undefined && last.status === 404 ? before : last;
 }
 
 /**
- * Gives a part back to the connection that it was taken from, if that one is still on its way there: for a source that
- * turns out to send the whole blob instead, which would then be read twice (P2).
+ * Gives a part back to the connection that it was taken from, if that one has not passed it yet. This is for a source that
+ * sends the whole blob instead of the part: the blob would be read twice (P2).
  */
-function giveBack(lane: Lane, { lanes }: ActiveDownload): boolean {
-  const before = lanes.find((other) => isOpen(other) && other.end === lane.position);
+function giveBack(part: Part, { parts }: ActiveDownload): boolean {
+  const before = parts.find((other) => isOpen(other) && other.end === part.position);
   if (before === undefined) return false;
-  before.end = lane.end;
-  lane.end = lane.position;
+  before.end = part.end;
+  part.end = part.position;
   return true;
 }
 

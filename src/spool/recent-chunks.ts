@@ -2,8 +2,8 @@
 export type ForgetOldest = () => void;
 
 /**
- * Bounds the memory for bytes that were just downloaded and that uploads are about to send: all blobs together keep so
- * many bytes, and the oldest chunk of any of them goes first. What is gone from memory is read from the spool file.
+ * Bounds the memory for bytes that were just downloaded and that uploads are about to send. The limit is for all blobs
+ * together, and the oldest chunk of any of them goes first. What is no longer in memory is read from the spool file.
  */
 export class RecentChunks {
   readonly #limit: number;
@@ -16,7 +16,7 @@ export class RecentChunks {
     this.#limit = limit;
   }
 
-  /** Counts a chunk that was just kept; calls `forget` of the oldest ones until the limit holds again. */
+  /** Counts a chunk that was just kept, and calls `forget` of the oldest ones until the limit holds again. */
   add(size: number, forget: ForgetOldest): void {
     this.#kept.push({ size, forget });
     this.#size += size;

@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { onDisk } from "./spool-folder.ts";
 
 /**
- * Bytes read from a file at a time: large enough that the disk is not asked too often, small beside the memory. More than
- * the 64 KiB that a stream of Node.js takes before it says "wait", see `SpoolFile.reader`.
+ * Bytes read from a file at a time: enough that the disk is not asked too often, and little of the memory. It has to be more
+ * than the 64 KiB that a stream of Node.js takes before it says "wait": see `SpoolFile.reader`.
  */
 const readSize = 128 * 1024;
 
@@ -12,8 +12,8 @@ const readSize = 128 * 1024;
 export type ReadFile = (from: number, to: number) => Promise<Uint8Array>;
 
 /**
- * Bytes that may wait for a file, in bytes. A disk that hesitates must not hold up the link; more than that would only be
- * memory, of which every blob on its way may take as much.
+ * Bytes that may wait to be written to one file. With them, a disk that pauses does not hold up the link. More would only
+ * cost memory, as every blob on its way may take as much.
  */
 const waitingLimit = 256 * 1024;
 
@@ -24,8 +24,8 @@ interface Appended {
 }
 
 /**
- * The file of a blob in the spool. What is appended is written behind, as many chunks at a time as have come meanwhile: who
- * appends and who follows in memory need not wait for the disk.
+ * The file of a blob in the spool. Appended chunks are written in the background, as many at a time as have come meanwhile.
+ * So neither the download nor an upload that keeps up with it waits for the disk.
  */
 export class SpoolFile {
   readonly #path: string;
@@ -54,9 +54,9 @@ export class SpoolFile {
   }
 
   /**
-   * Has a chunk written behind those before. Waits only when the disk falls behind.
-   * @param onWritten called when the file has it.
-   * @throws OperationError of the side "runner", also for a chunk before.
+   * Appends a chunk. Waits only when the disk falls behind.
+   * @param onWritten called when the file has the chunk.
+   * @throws OperationError of the side "runner", also if an earlier chunk failed.
    */
   async append(bytes: Uint8Array, onWritten: () => void): Promise<void> {
     this.#waiting.push({ bytes, onWritten });
@@ -82,15 +82,15 @@ export class SpoolFile {
     return this.#write(position, [bytes]);
   }
 
-  /** Says that bytes which were written beyond the end now follow it without a gap. */
+  /** Moves the end over bytes that were written beyond it and now follow without a gap. */
   extendTo(end: number): void {
     this.#end = end;
   }
 
   /**
-   * A way to read the file, for one reader. What it gives is the reader's until it asks for more: full chunks all use the
-   * same buffer, or whoever sends a blob from the disk would leave its size in garbage behind. Smaller ones have buffers of
-   * their own, as a stream may ask for more while it still holds them; it does not with one larger than its limit.
+   * A way to read the file, for one reader. A chunk is valid until the reader asks for the next one: full chunks all use the
+   * same buffer, so that sending a blob from the disk leaves no garbage of its size. Smaller chunks have buffers of their own:
+   * a stream may ask for more while it still holds one that is below its limit, but not while it holds a larger one.
    * Reading throws OperationError of the side "runner".
    */
   reader(): ReadFile {
@@ -103,7 +103,7 @@ export class SpoolFile {
     };
   }
 
-  /** Removes the file. Nobody may use it any more. */
+  /** Removes the file. Nobody may use it afterwards. */
   async remove(): Promise<void> {
     await this.#writing;
     await this.#handle.close();

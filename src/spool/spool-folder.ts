@@ -16,7 +16,7 @@ export function makeSpoolFolder(temporaryFolder: string): Promise<string> {
 /**
  * Does something with a file of the spool.
  * @param operation as a gerund, for the message.
- * @throws OperationError of the side "runner": neither a registry nor another try is of any help then.
+ * @throws OperationError of the side "runner": neither another registry nor another try helps then.
  */
 export async function onDisk<T>(folder: string, operation: string, work: () => Promise<T>): Promise<T> {
   try {

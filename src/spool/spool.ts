@@ -15,17 +15,17 @@ interface Chunk {
 }
 
 /**
- * A blob on its way: one download writes the file, any number of uploads follow it while it grows, each at its own pace
- * and as often as it has to.
+ * A blob on its way. One download writes the file. Any number of uploads follow it while it grows, each at its own pace, and
+ * from the start again as often as it has to.
  */
 export class SpooledBlob {
   readonly descriptor: Descriptor;
   readonly #file: SpoolFile;
   readonly #hash: Hash;
   readonly #recent: RecentChunks;
-  /** The newest chunks, in order and without gaps up to the last byte received; all that the file does not have yet. */
+  /** The newest chunks, without gaps up to the last byte received. All that the file does not have yet is among them. */
   readonly #chunks: Chunk[] = [];
-  /** Parts in the file that the received bytes do not reach yet: first byte, and the byte after the last one. */
+  /** Parts in the file beyond a gap after the received bytes: their first byte, and the byte after the last one. */
   readonly #ahead = new Map<number, number>();
   #absorbing = false;
   #received = 0;
@@ -51,15 +51,15 @@ export class SpooledBlob {
     return this.#received;
   }
 
-  /** Why the download ended without success; undefined while it runs or when it went well. */
+  /** Why the download failed; undefined while it runs, and after success. */
   get failure(): unknown {
     return typeof this.#state === "object" ? this.#state.failure : undefined;
   }
 
   /**
-   * Takes what a download brought for a position: the next bytes, or bytes further on that another connection brings. The
-   * next bytes are there for readers at once, whatever the disk does.
-   * @throws ContentError when it goes beyond what the descriptor says; OperationError when the disk takes no more.
+   * Takes bytes of the download: the next ones, or some further on that another connection reads. Readers get the next bytes
+   * at once, however slow the disk is.
+   * @throws ContentError when the blob is longer than its descriptor says; OperationError when the disk takes no more.
    */
   async write(position: number, chunk: Uint8Array): Promise<void> {
     if (position + chunk.length > this.descriptor.size) {
@@ -79,12 +79,12 @@ export class SpooledBlob {
     await this.#absorb();
   }
 
-  /** Drops the oldest chunk, which the file has. */
+  /** Drops the oldest chunk from memory: the file has it. */
   #forget(chunk: Chunk): void {
     if (this.#chunks[0] === chunk) this.#chunks.shift();
   }
 
-  /** Takes up what is in the file beyond the received bytes as soon as it follows them without a gap. */
+  /** Counts parts further on as received, as soon as they follow the received bytes without a gap. */
   async #absorb(): Promise<void> {
     if (this.#absorbing || !this.#ahead.has(this.#received)) return;
     this.#absorbing = true;
@@ -98,7 +98,7 @@ export class SpooledBlob {
       ) {
         this.#ahead.delete(this.#received);
         this.#file.extendTo(end);
-        // What is kept in memory must reach up to the last byte received, and these bytes are only in the file.
+        // The chunks in memory must reach up to the last byte received, and these bytes are only in the file.
         this.#chunks.length = 0;
         while (this.#received < end) {
           const bytes = await read(this.#received, end);
@@ -113,8 +113,8 @@ export class SpooledBlob {
   }
 
   /**
-   * Ends the download, once the file has all of it. Only now do readers get the last byte, so no upload can be completed
-   * with wrong content (P1).
+   * Ends the download, once the file has all of it. Readers get the last byte only now, so no upload can be completed with
+   * wrong content (P1).
    * @throws ContentError when the size or the digest is wrong; OperationError when the disk takes no more.
    */
   async complete(): Promise<void> {
@@ -129,14 +129,14 @@ export class SpooledBlob {
     this.#announce();
   }
 
-  /** Ends the download without success: every reader gets this failure. */
+  /** Ends the download with a failure, which every reader gets. */
   fail(failure: unknown): void {
     this.#state = { failure };
     this.#announce();
   }
 
   /**
-   * The bytes from one offset up to another, as they arrive. A chunk is the reader's until it asks for the next one.
+   * The bytes from one offset up to another, as they arrive. A chunk is valid until the reader asks for the next one.
    * @throws the failure of the download.
    */
   async *follow(from = 0, to = this.descriptor.size): AsyncGenerator<Uint8Array> {
@@ -149,19 +149,19 @@ export class SpooledBlob {
         await this.#changed.promise;
         continue;
       }
-      // What is not in memory any more is in the file, which may not reach as far yet.
+      // What is no longer in memory is in the file, which may not reach as far as the received bytes.
       const chunk =
         this.#fromMemory(position, visible) ?? (await read(position, Math.min(visible, this.#file.end)));
       position += chunk.length;
       yield chunk;
     }
-    // An empty blob has no last byte to hold back: wait for its verdict instead.
+    // An empty blob has no last byte to hold back, so its reader waits for the end of the download.
     if (to < this.descriptor.size) return;
     while (this.#state === "growing") await this.#changed.promise;
     if (typeof this.#state === "object") throw this.#state.failure;
   }
 
-  /** Who keeps up with the download sends the very bytes that came, without asking the disk. */
+  /** Bytes that are still in memory. A reader that keeps up with the download never waits for the disk. */
   #fromMemory(position: number, visible: number): Uint8Array | undefined {
     const first = this.#chunks[0];
     if (first === undefined || position < first.start) return undefined;
@@ -169,7 +169,7 @@ export class SpooledBlob {
     return chunk?.bytes.subarray(position - chunk.start, visible - chunk.start);
   }
 
-  /** Removes the file. Nobody may read any more. */
+  /** Removes the file. Nobody may read afterwards. */
   remove(): Promise<void> {
     return this.#file.remove();
   }
