@@ -50,6 +50,50 @@ export class OperationError extends Error {
   }
 }
 
+/** An operation that failed, as data. */
+export interface FailedOperation extends FailureDetails {
+  readonly kind: "operation";
+  /** What it keeps from being done, where that is not the operation itself: "no tag of this version is moved". */
+  readonly consequence?: string | undefined;
+}
+
+/**
+ * What keeps something from being done although no operation failed. `held-back`: a failure that is told elsewhere, such as
+ * that of another image of the version.
+ */
+export interface Obstacle {
+  readonly kind: "obstacle" | "held-back";
+  /** The same words for every image, because reports group by it. */
+  readonly problem: string;
+  /** What exactly it is about, where that differs: a tag, a digest. */
+  readonly subject?: string | undefined;
+  readonly advice?: string | undefined;
+}
+
+/** Why something is not done: data up to the last reader, who groups by it and parses no words. */
+export type Failure = FailedOperation | Obstacle;
+
+/**
+ * Anything that was thrown, as data.
+ * @param consequence what it keeps from being done.
+ */
+export function failureOf(thrown: unknown, consequence?: string): Failure {
+  if (thrown instanceof OperationError) return { kind: "operation", ...thrown.details, consequence };
+  const problem = messageOf(thrown);
+  return { kind: "obstacle", problem: consequence === undefined ? problem : `${consequence}: ${problem}` };
+}
+
+/** A failure in words, for people. */
+export function sentenceOf(failure: Failure): string {
+  if (failure.kind === "operation") {
+    const { consequence } = failure;
+    return `${consequence === undefined ? "" : `${consequence}: `}${describeFailure(failure)}`;
+  }
+  const { problem, subject, advice } = failure;
+  const what = subject === undefined ? problem : `${problem}: ${subject}`;
+  return advice === undefined ? what : `${sentence(what)} ${advice}`;
+}
+
 /** One sentence: side, host, repository, operation, subject, status, code, problem, advice. */
 function describeFailure(details: FailureDetails): string {
   const where = details.repository === undefined ? details.host : `${details.host}/${details.repository}`;

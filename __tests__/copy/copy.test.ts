@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { buildImage, buildIndex, randomBytes } from "../../sandbox/images.ts";
+import { wordsOf } from "../failures.ts";
 import { type RecordingLog, recordingLog } from "../recording-log.ts";
 import { blobBytesInto, blobBytesOutOf, imageWithBase, requestsTo, startWorld } from "./harness.ts";
 
@@ -86,7 +87,7 @@ describe("the time in which an image moved", () => {
       effect: { status: 403 },
     });
     const [failed] = (await world.run(world.stepsFor(core))).outcomes;
-    expect(failed?.failure).toContain("403");
+    expect(wordsOf(failed?.failure)).toContain("403");
     expect(failed?.moved?.end).toBeGreaterThanOrEqual(failed?.moved?.begin ?? Number.NaN);
     world.source.fault({
       when: { path: /goharbor\/core\/manifests/ },

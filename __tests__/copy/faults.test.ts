@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildImage } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
+import { wordsOf } from "../failures.ts";
 import {
   blobBytesInto,
   blobBytesOutOf,
@@ -45,7 +46,7 @@ describe("a destination in trouble", () => {
     expect(healthy.tagWrites).toHaveLength(3);
     expect(broken.tagWrites).toEqual([]);
     const failures = outcomes.filter(({ step }) => step.destination.startsWith(broken.host));
-    expect(failures.map(({ failure }) => failure)).toEqual([
+    expect(failures.map(({ failure }) => wordsOf(failure))).toEqual([
       expect.stringContaining("held back"),
       expect.stringContaining("held back"),
       expect.stringMatching(/destination .*mirror\/trivy: uploading the blob .* status 403/),
@@ -72,7 +73,7 @@ describe("a destination in trouble", () => {
       destination?.fault({ when: { method }, times: 2, effect: { status, headers } });
     }
     const { outcomes } = await world.run(release(world));
-    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(outcomes.map(({ failure }) => wordsOf(failure))).toEqual([undefined, undefined, undefined]);
   });
 
   it("sends a broken upload again from the spool, without reading the source again", async () => {
@@ -89,7 +90,7 @@ describe("a destination in trouble", () => {
     const [destination] = world.destinations;
     destination?.fault({ when: blobUpload, effect: { status: 401 } });
     const { outcomes } = await world.run(release(world));
-    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(outcomes.map(({ failure }) => wordsOf(failure))).toEqual([undefined, undefined, undefined]);
   });
 
   it("brings back a blob that the registry turns out to have lost, once", async () => {
@@ -98,7 +99,7 @@ describe("a destination in trouble", () => {
     const body = JSON.stringify({ errors: [{ code: "MANIFEST_BLOB_UNKNOWN", message: "blob unknown" }] });
     destination?.fault({ when: { method: "PUT", path: /manifests/ }, effect: { status: 400, body } });
     const { outcomes } = await world.run(release(world));
-    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(outcomes.map(({ failure }) => wordsOf(failure))).toEqual([undefined, undefined, undefined]);
   });
 
   it("believes no earlier answer about a blob once a manifest has shown that it was lost", async () => {
@@ -111,7 +112,7 @@ describe("a destination in trouble", () => {
     const layer = { method: "HEAD", path: new RegExp(trivyLayer) };
     destination?.fault({ when: layer, skip: 3, times: Infinity, effect: { status: 404 } });
     const { outcomes } = await world.run(release(world));
-    expect(outcomes.map(({ failure }) => failure).join()).toContain(
+    expect(outcomes.map(({ failure }) => wordsOf(failure)).join()).toContain(
       "took these twice and does not have them",
     );
     expect(destination?.tagWrites).toEqual([]);
@@ -127,7 +128,7 @@ describe("a destination in trouble", () => {
     });
     const { outcomes } = await world.run(release(world));
     expect(destination?.tagWrites).toEqual([]);
-    expect(outcomes.map(({ failure }) => failure)).toEqual([
+    expect(outcomes.map(({ failure }) => wordsOf(failure))).toEqual([
       expect.stringMatching(/confirming the image .*took these twice and does not have them/),
       expect.stringContaining("held back"),
       expect.stringContaining("held back"),
@@ -146,7 +147,7 @@ describe("a destination in trouble", () => {
       effect: { status: 404 },
     });
     const { outcomes } = await world.run(release(world));
-    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(outcomes.map(({ failure }) => wordsOf(failure))).toEqual([undefined, undefined, undefined]);
     expect(
       destination === undefined ? 0 : requestsTo(destination, "HEAD", new RegExp(layer)),
     ).toBeGreaterThanOrEqual(5);
@@ -160,7 +161,7 @@ describe("a destination in trouble", () => {
     const layer = new RegExp(trivyLayer);
     destination.fault({ when: { method: "HEAD", path: layer }, skip: 1, effect: { status } });
     const { outcomes } = await world.run(release(world));
-    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(outcomes.map(({ failure }) => wordsOf(failure))).toEqual([undefined, undefined, undefined]);
     expect(requestsTo(destination, "HEAD", layer)).toBe(3);
     expect(requestsTo(destination, "PUT", putOf(trivyLayer))).toBe(1);
   });
@@ -180,7 +181,7 @@ describe("a destination in trouble", () => {
       effect: { run: () => asked.promise },
     });
     const { outcomes } = await world.run(release(world));
-    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(outcomes.map(({ failure }) => wordsOf(failure))).toEqual([undefined, undefined, undefined]);
     expect(destination === undefined ? 0 : requestsTo(destination, "HEAD", config)).toBe(2);
   });
 
@@ -226,7 +227,7 @@ describe("a source in trouble", () => {
       ...world.stepsFor(good, { version: "v1.0.0" }),
       ...world.stepsFor(bad, { version: "v1.0.1" }),
     ]);
-    expect(outcomes.map(({ failure }) => failure)).toEqual([
+    expect(outcomes.map(({ failure }) => wordsOf(failure))).toEqual([
       undefined,
       undefined,
       expect.stringMatching(/source .*do not have the digest/),
@@ -243,7 +244,9 @@ describe("a source in trouble", () => {
     world.source.fault({ when: blobRead, times: Infinity, effect: { status: 404 } });
     const { outcomes } = await world.run(release(world));
     expect(outcomes.every(({ failure }) => failure !== undefined)).toBe(true);
-    expect(outcomes.some(({ failure }) => /source .*reading the blob .* 404/.test(failure ?? ""))).toBe(true);
+    expect(
+      outcomes.some(({ failure }) => /source .*reading the blob .* 404/.test(wordsOf(failure) ?? "")),
+    ).toBe(true);
     for (const destination of world.destinations) expect(destination.tagWrites).toEqual([]);
   });
 
@@ -255,9 +258,9 @@ describe("a source in trouble", () => {
       effect: { status: 403 },
     });
     const { outcomes } = await world.run(release(world));
-    expect(outcomes.every(({ failure }) => /source .*reading the manifest .* 403/.test(failure ?? ""))).toBe(
-      true,
-    );
+    expect(
+      outcomes.every(({ failure }) => /source .*reading the manifest .* 403/.test(wordsOf(failure) ?? "")),
+    ).toBe(true);
     expect(requestsTo(world.source, "GET", /blobs/)).toBe(0);
   });
 });
@@ -274,7 +277,9 @@ describe("a destination that cannot be made ready", () => {
     const prepare = () => Promise.reject(new Error("the namespace cannot be created"));
     // A rejection that nobody handles fails the test run.
     const { outcomes } = await world.run(steps, { prepare });
-    expect(outcomes.every(({ failure }) => /source .*reading the manifest/.test(failure ?? ""))).toBe(true);
+    expect(
+      outcomes.every(({ failure }) => /source .*reading the manifest/.test(wordsOf(failure) ?? "")),
+    ).toBe(true);
   });
 });
 

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { noBytes } from "../../src/copy/outcome.ts";
 import { imageLine, type Told, versionLine } from "../../src/copy/story.ts";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
+import { obstacle } from "../failures.ts";
 import { copyStep, dockerHub } from "../report/result-builder.ts";
 
 const step = copyStep({ image: "harbor-core", destination: dockerHub });
@@ -24,12 +25,16 @@ test.each([
 });
 
 test("an image that is not there tells why, in one line that obeys nobody", () => {
-  const line = imageLine(told({ failure: "refused\n::error::x\u001b[31m ##[debug]" }), 1, plainPaint);
+  const line = imageLine(
+    told({ failure: obstacle("refused\n::error::x\u001b[31m ##[debug]") }),
+    1,
+    plainPaint,
+  );
   expect(line).toBe("✗ harbor-core:v2.15.2 → docker.io/goharbor: refused : :error: :x [31m # #[debug]");
 });
 
 test("the long page of a proxy is cut", () => {
-  const line = imageLine(told({ failure: "x".repeat(5_000) }), 1, plainPaint);
+  const line = imageLine(told({ failure: obstacle("x".repeat(5_000)) }), 1, plainPaint);
   expect(line.length).toBeLessThan(700);
 });
 
@@ -48,13 +53,13 @@ test.each<[what: string, images: readonly Told[], moveTags: boolean, line: strin
   ],
   [
     "held back",
-    [told({ failure: "refused" }), told({ failure: "held back" })],
+    [told({ failure: obstacle("refused") }), told({ failure: obstacle("held back") })],
     true,
     "✗ v2.15.2 is not complete at docker.io/goharbor: 2 of 2 images failed or held back",
   ],
   [
     "incomplete in its share",
-    [told({ failure: "refused" }), told()],
+    [told({ failure: obstacle("refused") }), told()],
     false,
     "✗ v2.15.2 is not complete at docker.io/goharbor: 1 of 2 images failed",
   ],
@@ -64,7 +69,7 @@ test.each<[what: string, images: readonly Told[], moveTags: boolean, line: strin
 
 test("colours change no word", () => {
   const uncoloured = (text: string): string => text.replaceAll(/\u001b\[\d+m/g, "");
-  for (const failure of [undefined, "refused"]) {
+  for (const failure of [undefined, obstacle("refused")]) {
     const image = imageLine(told({ failure }), 1, colourPaint);
     expect(image).toContain("\u001b[");
     expect(uncoloured(image)).toBe(imageLine(told({ failure }), 1, plainPaint));

@@ -12,6 +12,7 @@ import { parseManifest } from "../../src/oci/manifest.ts";
 import { ociManifest } from "../../src/oci/media-types.ts";
 import type { Repository } from "../../src/oci/repository.ts";
 import { startWorld, type World } from "../copy/harness.ts";
+import { wordsOf } from "../failures.ts";
 import { failureOf } from "../oci/failure-of.ts";
 import { openNetwork, repositoryOver } from "./clients.ts";
 import { startMirror, versions } from "./mirror.ts";
@@ -151,7 +152,7 @@ async function copyFrom(world: World, storage: HostileServer): Promise<readonly 
     effect: { status: 307, headers: { location: `${storage.origin}/layer` } },
   });
   const { outcomes } = await world.run(world.stepsFor(placed));
-  return outcomes.map(({ failure }) => failure);
+  return outcomes.map(({ failure }) => wordsOf(failure));
 }
 
 /** No destination has the layer, a manifest that needs it, or a tag; and no file is left behind. */

@@ -14,6 +14,7 @@ import {
 import { imageFor, locate } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { imageKey, type Snapshot, type SourceImage } from "../../src/plan/snapshot.ts";
+import { obstacle } from "../failures.ts";
 import { version } from "../plan/versions.ts";
 import { recordingLog } from "../recording-log.ts";
 import { asked, component, never, openWorld, place, searching, type World } from "./harness.ts";
@@ -209,7 +210,7 @@ describe("what a destination holds of a wanted image", () => {
 test("a destination that cannot be asked holds nothing that is known, and says why", async () => {
   const server = await world.start();
   const stock = failedStock(world.destination(server), new Error("no route"));
-  expect(stock).toMatchObject({ name: `${server.host}/goharbor`, failure: "no route" });
+  expect(stock).toMatchObject({ name: `${server.host}/goharbor`, failure: obstacle("no route") });
   expect([stock.digests.size, stock.tags.size, stock.images.size]).toEqual([0, 0, 0]);
 });
 

@@ -9,6 +9,7 @@ import { type SnapshotOptions, takeSnapshot } from "../../src/inventory/snapshot
 import type { Source } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { makePlan } from "../../src/plan/plan.ts";
+import { wordsOf } from "../failures.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { harborUniverse, imagesIn, stepsOf, versionsIn } from "../plan/snapshot-builder.ts";
 import { version } from "../plan/versions.ts";
@@ -109,7 +110,10 @@ test("an image that stays missing is named with its version, and the others are 
   expect(snapshot.wanted[0]?.missing).toMatchObject([
     {
       component: { to: "valkey-photon" },
-      reason: `valkey-photon:v2.15.2 is at no source (${ghcr.host}/goharbor: not found)`,
+      failure: {
+        problem: `the image is at no source (${ghcr.host}/goharbor: not found)`,
+        subject: "valkey-photon:v2.15.2",
+      },
     },
   ]);
   const plan = makePlan(snapshot);
@@ -122,7 +126,7 @@ test("a destination that is down fails alone", async () => {
   down.fault({ when: {}, times: Number.POSITIVE_INFINITY, effect: { status: 503 } });
   const destinations = [world.destination(down), world.destination(tcr)];
   const snapshot = await takeSnapshot(optionsFor(["v2.15.2"], [world.source(ghcr)], destinations));
-  expect(snapshot.destinations.map(({ failure }) => failure)).toEqual([
+  expect(snapshot.destinations.map(({ failure }) => wordsOf(failure))).toEqual([
     expect.stringContaining(down.host),
     undefined,
   ]);
@@ -145,7 +149,9 @@ test("a destination that breaks down while digests are asked fails, instead of b
     deletion: "shared-digest-unsafe",
   });
   const snapshot = await takeSnapshot(optionsFor(["v2.15.2"], [world.source(ghcr)], [destination]));
-  expect(snapshot.destinations[0]?.failure).toMatch(/harbor-db: looking up v2\.14\.4 failed with status 500/);
+  expect(wordsOf(snapshot.destinations[0]?.failure)).toMatch(
+    /harbor-db: looking up v2\.14\.4 failed with status 500/,
+  );
   expect(stepsOf(makePlan(snapshot), "prune")).toEqual([]);
 });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import { fullAccess } from "../../sandbox/registry.ts";
+import { sentenceOf } from "../../src/errors.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import { imageFor, isThere, locate, whyMissing } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
@@ -115,7 +116,7 @@ describe("a source that does not say yes", () => {
       expect(imageFor(location, elsewhere)?.digest).toBe(digest);
       expect(location.answers[0]).toMatchObject({
         image: undefined,
-        reason: expect.stringContaining(`${status}`),
+        reason: { problem: expect.stringContaining(`${status}`) },
       });
     },
   );
@@ -126,7 +127,7 @@ describe("a source that does not say yes", () => {
     place(closed, "harbor-core", "v2.15.2");
     const location = await locate(core, [elsewhere], searching(world.source(closed)), never);
     expect(isThere(location)).toBe(false);
-    expect(whyMissing(location)).toMatch(/refused with status 401: not there, or not public/);
+    expect(sentenceOf(whyMissing(location))).toMatch(/refused with status 401: not there, or not public/);
   });
 
   test("why an image is missing names every source and what it said", async () => {
@@ -135,9 +136,9 @@ describe("a source that does not say yes", () => {
     const sources = [world.source(empty), world.source(closed, "team/harbor")];
     const location = await locate(core, [elsewhere], searching(...sources), never);
     expect(isThere(location)).toBe(false);
-    expect(whyMissing(location)).toBe(
-      `harbor-core:v2.15.2 is at no source (${empty.host}/goharbor: not found; ` +
-        `${closed.host}/team/harbor: refused with status 403: not there, or not public)`,
+    expect(sentenceOf(whyMissing(location))).toBe(
+      `the image is at no source (${empty.host}/goharbor: not found; ` +
+        `${closed.host}/team/harbor: refused with status 403: not there, or not public): harbor-core:v2.15.2`,
     );
   });
 
@@ -146,8 +147,8 @@ describe("a source that does not say yes", () => {
     broken.fault({ when: { path: /manifests/ }, times: Number.POSITIVE_INFINITY, effect: { status: 500 } });
     const alone = await locate(core, [elsewhere], searching(world.source(broken)), never);
     expect(isThere(alone)).toBe(false);
-    expect(whyMissing(alone)).toContain(`source ${broken.host}/goharbor/harbor-core`);
-    expect(whyMissing(alone)).toContain("status 500");
+    expect(sentenceOf(whyMissing(alone))).toContain(`source ${broken.host}/goharbor/harbor-core`);
+    expect(sentenceOf(whyMissing(alone))).toContain("status 500");
     const digest = place(healthy, "harbor-core", "v2.15.2");
     const sources = [world.source(broken), world.source(healthy)];
     const location = await locate(core, [elsewhere], searching(...sources), never);
@@ -224,13 +225,13 @@ describe("with only some platforms wanted", () => {
     expect(imageFor(location, elsewhere)?.source.registry).toBe(other.host);
     expect(asked(limited)).toHaveLength(2);
     const alone = await locate(core, [elsewhere], { ...options, sources: sources.slice(0, 1) }, never);
-    expect(whyMissing(alone)).toContain("pull rate limit");
+    expect(sentenceOf(whyMissing(alone))).toContain("pull rate limit");
   });
 
   test("an index without any wanted platform is a failure that names the input", async () => {
     const { location } = await locateIndex(only("windows/amd64"));
     expect(isThere(location)).toBe(false);
-    expect(whyMissing(location)).toMatch(/none of its platforms is wanted.*"platforms"/);
+    expect(sentenceOf(whyMissing(location))).toMatch(/none of its platforms is wanted.*"platforms"/);
   });
 
   test("signatures of the whole index are not taken for those of its part", async () => {

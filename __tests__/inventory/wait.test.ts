@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RegistryServer } from "../../sandbox/registry.ts";
 import type { Clock } from "../../src/clock.ts";
+import { sentenceOf } from "../../src/errors.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import { isThere, whyMissing } from "../../src/inventory/sources.ts";
 import { type Sighting, type WaitOptions, waitForImages } from "../../src/inventory/wait.ts";
@@ -106,8 +107,8 @@ describe("when the wait is over", () => {
     );
     const sighting = found.get(valkey);
     expect(present(found.get(core))).toBe(true);
-    expect(sighting !== undefined && "answers" in sighting && whyMissing(sighting)).toBe(
-      `valkey-photon:v2.15.2 is at no source (${server.host}/goharbor: not found)`,
+    expect(sighting !== undefined && "answers" in sighting && sentenceOf(whyMissing(sighting))).toBe(
+      `the image is at no source (${server.host}/goharbor: not found): valkey-photon:v2.15.2`,
     );
   });
 
@@ -151,7 +152,9 @@ describe("a source in trouble", () => {
     expect(present(found.get(core))).toBe(true);
     const sighting = found.get(valkey);
     if (sighting === undefined || !("answers" in sighting)) throw new Error("an answer was expected");
-    expect(whyMissing(sighting)).toMatch(/source .*\/goharbor\/valkey-photon: looking up v2\.15\.2 .*502/);
+    expect(sentenceOf(whyMissing(sighting))).toMatch(
+      /source .*\/goharbor\/valkey-photon: looking up v2\.15\.2 .*502/,
+    );
   });
 
   test.each([

@@ -14,6 +14,7 @@ import {
 } from "../../src/plan/snapshot.ts";
 import type { Step } from "../../src/plan/step.ts";
 import { type Version, versionOf } from "../../src/plan/version.ts";
+import { obstacle } from "../failures.ts";
 import { version } from "./versions.ts";
 
 /** Every stable release of Harbor with its components, from v1.6.0 on, with the dates of their publication. */
@@ -97,7 +98,7 @@ export function snapshotOf(given: GivenSnapshot): Snapshot {
     const own = componentsOfTag(components, tag);
     const absent = own.flatMap((component) => {
       const reason = missing[imageKey(component.to, component.toTag)];
-      return reason === undefined ? [] : [{ component, reason }];
+      return reason === undefined ? [] : [{ component, failure: obstacle(reason) }];
     });
     return { version: found, components: own, missing: absent };
   });
@@ -131,7 +132,7 @@ function destinationOf(
     retention: { keep, keepBy: destination.keepBy ?? "semver" },
     deletion,
     deletionUnavailable: destination.deletionUnavailable,
-    failure: destination.failure,
+    failure: destination.failure === undefined ? undefined : obstacle(destination.failure),
     digests: new Map([...held].filter(([key]) => wanted.includes(key))),
     withoutAttachments: new Set(destination.unsigned),
     images: new Map(served.map((key) => [key, sourceImage(key, given.sourceContents?.[key])])),

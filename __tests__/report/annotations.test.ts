@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { FailedOperation, FailureDetails } from "../../src/errors.ts";
 import { annotationsOf } from "../../src/report/annotations.ts";
+import { heldBack, obstacle } from "../failures.ts";
 import {
   copyStep,
   digest,
@@ -13,6 +15,24 @@ import {
   skipStep,
   tcr,
 } from "./result-builder.ts";
+
+const tcrHost = "goharbor.tencentcloudcr.com";
+
+/** A push of an image that the registry refuses. */
+function refusedFor(image: string): FailedOperation {
+  return {
+    kind: "operation",
+    side: "destination",
+    host: tcrHost,
+    repository: `goharbor/${image}`,
+    operation: "uploading the blob",
+    subject: digest(image),
+    status: 403,
+    code: "DENIED",
+    problem: `no right for goharbor/${image}`,
+    advice: "Let the login push.",
+  };
+}
 
 test("a run in which all went as wished has none", () => {
   const result = run().copied(copyStep()).plan(skipStep(), keepStep()).pruned(pruneStep()).build();
@@ -74,11 +94,11 @@ describe("warnings", () => {
 describe("errors", () => {
   test("each failure, those of one reason together, what is held back after its cause", () => {
     const result = run()
-      .copyFailed(copyStep({ image: "harbor-db" }), "held back: harbor-core is not complete")
-      .copyFailed(copyStep({ image: "harbor-log" }), "held back: harbor-core is not complete")
+      .copyFailed(copyStep({ image: "harbor-db" }), heldBack("held back: harbor-core is not complete"))
+      .copyFailed(copyStep({ image: "harbor-log" }), heldBack("held back: harbor-core is not complete"))
       .copyFailed(copyStep({ image: "harbor-core" }), "refused")
-      .plan(failStep({ destination: dockerHub, reason: "dead" }))
-      .plan(failStep({ destination: dockerHub, reason: "dead", version: "v2.15.1" }))
+      .plan(failStep({ destination: dockerHub, failure: "dead" }))
+      .plan(failStep({ destination: dockerHub, failure: "dead", version: "v2.15.1" }))
       .pruneFailed(pruneStep(), "dead")
       .build();
     expect(annotationsOf(result).errors).toEqual([
@@ -86,6 +106,51 @@ describe("errors", () => {
       `2 images (harbor-core:v2.15.2, harbor-core:v2.15.1) at ${dockerHub} failed: dead`,
       `Pruning of harbor-core:v2.12.0 at ${tcr} failed: dead`,
       `2 images (harbor-db:v2.15.2, harbor-log:v2.15.2) at ${tcr} failed: held back: harbor-core is not complete`,
+    ]);
+  });
+
+  test("twelve images that are refused for one cause, one with all names and the advice", () => {
+    const builder = run();
+    for (const image of harborImages) builder.copyFailed(copyStep({ image }), refusedFor(image));
+    expect(annotationsOf(builder.build()).errors).toEqual([
+      `12 images (${harborImages.map((image) => `${image}:v2.15.2`).join(", ")}) at ${tcr} failed: ` +
+        `destination ${tcrHost}: uploading the blob failed with status 403 DENIED: no right for goharbor/prepare ` +
+        "(and 11 more like it). Let the login push.",
+    ]);
+  });
+
+  test.each<[differs: string, changes: Partial<FailureDetails>]>([
+    ["side", { side: "source" }],
+    ["host", { host: "ghcr.io" }],
+    ["operation", { operation: "mounting the blob" }],
+    ["status", { status: 401 }],
+    ["code", { code: "UNAUTHORIZED" }],
+    ["advice", { advice: "Log in." }],
+  ])("two where only the %s is another", (_differs, changes) => {
+    const [first, second] = [refusedFor("harbor-core"), refusedFor("harbor-db")];
+    const result = run()
+      .copyFailed(copyStep({ image: "harbor-core" }), first)
+      .copyFailed(copyStep({ image: "harbor-db" }), { ...second, ...changes })
+      .build();
+    expect(annotationsOf(result).errors).toHaveLength(2);
+  });
+
+  test("one for a refusal of which only the tag and the digest differ, and one for pruning", () => {
+    const result = run()
+      .plan(
+        ...harborImages.map((image) =>
+          failStep({
+            image,
+            failure: { ...obstacle("the tag holds another digest"), subject: digest(image) },
+          }),
+        ),
+      )
+      .pruneFailed(pruneStep({ image: "harbor-core" }), refusedFor("harbor-core"))
+      .pruneFailed(pruneStep({ image: "harbor-db" }), refusedFor("harbor-db"))
+      .build();
+    expect(annotationsOf(result).errors).toEqual([
+      expect.stringMatching(/^12 images .* failed: the tag holds another digest$/),
+      expect.stringMatching(/^Pruning of 2 images \(harbor-core:v2\.12\.0, harbor-db:v2\.12\.0\) at /),
     ]);
   });
 

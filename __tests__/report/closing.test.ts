@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import { closingParagraph } from "../../src/report/closing.ts";
+import { heldBack } from "../failures.ts";
 import { copyStep, dockerHub, failStep, pruneStep, run, skipStep, tcr } from "./result-builder.ts";
 
 const quay = "quay.io/mirror";
@@ -22,7 +23,7 @@ test("a good run: what was done, where which version is complete, what was delet
 
 test("a failed run says where and why, the cause before what it holds back, and what is complete all the same", () => {
   const result = run()
-    .copyFailed(copyStep({ image: "harbor-db" }), "held back, its tag is not moved")
+    .copyFailed(copyStep({ image: "harbor-db" }), heldBack("held back, its tag is not moved"))
     .copyFailed(copyStep({ image: "harbor-core" }), "denied\n::error::x")
     .copied(copyStep({ destination: dockerHub }))
     .build();
@@ -45,7 +46,7 @@ test("of many versions and long failures it stays a paragraph", () => {
   for (let minor = 0; minor < 40; minor += 1) {
     builder.copied(copyStep({ version: `v2.${minor}.0` }));
     builder.plan(
-      failStep({ version: `v2.${minor}.0`, destination: `${quay}-${minor}`, reason: "x".repeat(900) }),
+      failStep({ version: `v2.${minor}.0`, destination: `${quay}-${minor}`, failure: "x".repeat(900) }),
     );
   }
   expect(closingParagraph(builder.build(), plainPaint).length).toBeLessThan(3_000);

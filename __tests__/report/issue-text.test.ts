@@ -9,6 +9,7 @@ import {
   newsOfRun,
   newsOfStop,
 } from "../../src/report/issue-text.ts";
+import { heldBack } from "../failures.ts";
 import { copyStep, failStep, pruneStep, run, tcr } from "./result-builder.ts";
 
 const source = { workflow: "Mirror", runUrl: "https://github.com/o/r/actions/runs/7/attempts/1" };
@@ -29,7 +30,7 @@ function outsideCode(markdown: string): string {
 
 describe("the text of an issue", () => {
   test("says what failed where, causes first, and where to look", () => {
-    const held = failStep({ image: "prepare", reason: "held back: harbor-core:v2.15.2" });
+    const held = failStep({ image: "prepare", failure: heldBack("held back: harbor-core:v2.15.2") });
     const result = run()
       .plan(held)
       .copyFailed(copyStep(), "destination x: no disk")

@@ -64,7 +64,7 @@ test("the document of a run, whole", () => {
 
 test("every step of the plan is there in its order, with its outcome and the reason that counts", () => {
   const result = run()
-    .plan(skipStep(), failStep({ reason: "missing" }), leaveStep({ reason: "shared" }))
+    .plan(skipStep(), failStep({ failure: "missing" }), leaveStep({ reason: "shared" }))
     .copyFailed(copyStep({ destination: dockerHub }), "refused")
     .pruned(pruneStep({ reason: "old" }))
     .pruneFailed(pruneStep(), "denied")

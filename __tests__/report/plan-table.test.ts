@@ -64,7 +64,7 @@ test("twelve images that are skipped for one reason are one row, with every tag 
 test.each([
   ["reasons", skipStep({ reason: "one" }), skipStep({ reason: "other" })],
   ["destinations", skipStep({ destination: tcr }), skipStep({ destination: dockerHub })],
-  ["actions", skipStep({ reason: "same" }), failStep({ reason: "same" })],
+  ["actions", skipStep({ reason: "same" }), failStep({ failure: "same" })],
   ["pruned versions", pruneStep({ version: "v2.12.0" }), pruneStep({ version: "v2.11.0" })],
   ["copied images", copyStep({ image: "harbor-core" }), copyStep({ image: "harbor-db" })],
 ])("different %s are different rows", (_what, one, other) => {
@@ -81,7 +81,7 @@ test("every tag that a real run writes or deletes is named", () => {
 });
 
 test("a foreign reason stays on its line and gives no workflow command", () => {
-  const lines = linesOf(failStep({ reason: "refused\n::set-output name=x::y\u001b[31m" }));
+  const lines = linesOf(failStep({ failure: "refused\n::set-output name=x::y\u001b[31m" }));
   expect(lines.every((line) => !/[\n\u001b]|::/.test(line))).toBe(true);
 });
 

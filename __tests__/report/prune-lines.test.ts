@@ -1,25 +1,27 @@
 import { expect, test } from "vitest";
 import type { PruneOutcome } from "../../src/copy/outcome.ts";
+import type { Failure } from "../../src/errors.ts";
 import { plainPaint } from "../../src/log/paint.ts";
 import { pruneLines } from "../../src/report/prune-lines.ts";
+import { obstacle } from "../failures.ts";
 import { pruneStep, tcr } from "./result-builder.ts";
 
 function outcome(
   image: string,
   version: string,
   status: PruneOutcome["status"],
-  reason?: string,
+  failure?: Failure,
 ): PruneOutcome {
-  return { step: pruneStep({ image, version }), status, reason };
+  return { step: pruneStep({ image, version }), status, failure };
 }
 
 test("one line for each version and what became of it", () => {
   const lines = pruneLines(
     [
       outcome("harbor-core", "v2.12.0", "pruned"),
-      outcome("harbor-core", "v2.11.0", "failed", "denied\n::error::x"),
+      outcome("harbor-core", "v2.11.0", "failed", obstacle("denied\n::error::x")),
       outcome("harbor-db", "v2.12.0", "pruned"),
-      outcome("harbor-db", "v2.11.0", "not-tried", "1 image failed"),
+      outcome("harbor-db", "v2.11.0", "not-tried", obstacle("1 image failed")),
     ],
     plainPaint,
   );

@@ -1,8 +1,18 @@
 import type { MovedBytes, MovingTime } from "../../src/copy/outcome.ts";
+import type { Failure } from "../../src/errors.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { parseNamespace } from "../../src/oci/reference.ts";
-import type { CopyStep, FailStep, KeepStep, LeaveStep, PruneStep, SkipStep } from "../../src/plan/plan.ts";
+import {
+  type CopyStep,
+  type FailStep,
+  failing,
+  type KeepStep,
+  type LeaveStep,
+  type PruneStep,
+  type SkipStep,
+} from "../../src/plan/plan.ts";
 import type { RunResult } from "../../src/report/result.ts";
+import { obstacle } from "../failures.ts";
 
 export const dockerHub = "docker.io/goharbor";
 export const tcr = "goharbor.tencentcloudcr.com/goharbor";
@@ -61,8 +71,15 @@ export function skipStep(options: ImageOptions & { readonly inPlace?: boolean } 
   return { kind: "skip", ...place, digest: held };
 }
 
-export function failStep(options: ImageOptions = {}): FailStep {
-  return { kind: "fail", ...planned(options, "no source has it") };
+export function failStep({
+  failure = "no source has it",
+  ...options
+}: Omit<ImageOptions, "reason"> & { readonly failure?: Failure | string } = {}): FailStep {
+  return failing(planned(options, ""), asFailure(failure));
+}
+
+function asFailure(failure: Failure | string): Failure {
+  return typeof failure === "string" ? obstacle(failure) : failure;
 }
 
 export function keepStep(version = "v2.15.2", destination = tcr): KeepStep {
@@ -84,10 +101,10 @@ export interface ResultBuilder {
   /** Steps that have no outcome of their own, and, for a dry run or a broken one, those that got none. */
   plan(...steps: RunResult["plan"]["steps"]): ResultBuilder;
   copied(step: CopyStep, bytes?: Partial<MovedBytes>, moved?: MovingTime): ResultBuilder;
-  copyFailed(step: CopyStep, failure: string, moved?: MovingTime): ResultBuilder;
+  copyFailed(step: CopyStep, failure: Failure | string, moved?: MovingTime): ResultBuilder;
   pruned(step: PruneStep): ResultBuilder;
-  pruneFailed(step: PruneStep, reason: string): ResultBuilder;
-  pruneNotTried(step: PruneStep, reason: string): ResultBuilder;
+  pruneFailed(step: PruneStep, failure: Failure | string): ResultBuilder;
+  pruneNotTried(step: PruneStep, failure: Failure | string): ResultBuilder;
   build(changes?: Partial<RunResult>): RunResult;
 }
 
@@ -107,19 +124,19 @@ export function run(repository = "goharbor/harbor"): ResultBuilder {
       return builder.plan(step);
     },
     copyFailed: (step, failure, moved = undefined) => {
-      copies.push({ step, failure, bytes: noBytes, milliseconds: 700, moved });
+      copies.push({ step, failure: asFailure(failure), bytes: noBytes, milliseconds: 700, moved });
       return builder.plan(step);
     },
     pruned: (step) => {
-      prunes.push({ step, status: "pruned", reason: undefined });
+      prunes.push({ step, status: "pruned", failure: undefined });
       return builder.plan(step);
     },
-    pruneFailed: (step, reason) => {
-      prunes.push({ step, status: "failed", reason });
+    pruneFailed: (step, failure) => {
+      prunes.push({ step, status: "failed", failure: asFailure(failure) });
       return builder.plan(step);
     },
-    pruneNotTried: (step, reason) => {
-      prunes.push({ step, status: "not-tried", reason });
+    pruneNotTried: (step, failure) => {
+      prunes.push({ step, status: "not-tried", failure: asFailure(failure) });
       return builder.plan(step);
     },
     build: (changes = {}) => ({

@@ -195,7 +195,7 @@ test("what was kept, pruned, left and given up, and why", () => {
   expect(tableBelow(summary, "Kept and pruned").slice(2)).toEqual([
     `| ✅&nbsp;kept | \`${tcr}\` | v2.15.2 | all | among the newest 3 by semver |`,
     `| ⚠️&nbsp;left | \`${tcr}\` | v2.11.0 | \`harbor-core:v2.11.0\` | this login cannot delete tags |`,
-    `| 🧹&nbsp;pruned | \`${tcr}\` | v2.12.0 | 2 tags: \`harbor-core:v2.12.0\`, \`harbor-db:v2.12.0\` | not among the newest 3&#58; v2.15.2 |`,
+    `| 🧹&nbsp;pruned | \`${tcr}\` | v2.12.0 | 2 images (\`harbor-core:v2.12.0\`, \`harbor-db:v2.12.0\`) | not among the newest 3&#58; v2.15.2 |`,
     `| ❌&nbsp;failed | \`${tcr}\` | v2.10.0 | \`harbor-core:v2.10.0\` | denied |`,
     `| ⏸️&nbsp;not&nbsp;pruned | \`${dockerHub}\` | v2.12.0 | \`harbor-core:v2.12.0\` | an image failed |`,
   ]);
@@ -261,7 +261,7 @@ test("foreign text from a registry is shown, not obeyed", () => {
   const summary = summaryOf(
     run()
       .copyFailed(copyStep(), evil)
-      .plan(failStep({ reason: evil }), leaveStep({ reason: evil }), skipStep({ reason: evil }))
+      .plan(failStep({ failure: evil }), leaveStep({ reason: evil }), skipStep({ reason: evil }))
       .pruneFailed(pruneStep(), evil)
       .build({ requests: new Map([["<img src=x>", 1]]) }),
   );

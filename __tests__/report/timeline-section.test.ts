@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { RunResult } from "../../src/report/result.ts";
 import { timelineSection } from "../../src/report/timeline-section.ts";
+import { obstacle } from "../failures.ts";
 import { copyStep, dockerHub, harborImages, run, skipStep, tcr } from "./result-builder.ts";
 
 /** The lines of the chart, without those that are the same for every run. */
@@ -77,7 +78,7 @@ describe("a chart stays small", () => {
   test("what failed has a bar, however little of it moved", () => {
     const [first, ...rest] = released(["v2.15.2"]).copies;
     if (first === undefined) throw new Error("nothing was copied");
-    const failed = { ...first, failure: "refused", bytes: { uploaded: 1, mounted: 0, present: 0 } };
+    const failed = { ...first, failure: obstacle("refused"), bytes: { uploaded: 1, mounted: 0, present: 0 } };
     const { plan } = released(["v2.15.2"]);
     const steps = [failed, ...rest].map(({ step }) => step);
     const result = run().build({ plan: { ...plan, steps }, copies: [failed, ...rest], destinations: [] });

@@ -1,4 +1,4 @@
-import { messageOf } from "../errors.ts";
+import { failureOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -97,7 +97,7 @@ async function copyImage(
 ): Promise<ImageResult> {
   const content = shared.contents.get(step.source);
   if (content === undefined || content instanceof Error) {
-    return { step, bytes: noBytes, moved: undefined, failure: messageOf(content) };
+    return { step, bytes: noBytes, moved: undefined, failure: failureOf(content) };
   }
   const repository = destination.repository(repositoryOf(destination.options, step.image));
   const placed = new Set<Digest>();
@@ -131,7 +131,7 @@ async function copyImage(
   } catch (error) {
     destination.failed(error);
     const moved = begin === undefined ? undefined : { begin, end: performance.now() };
-    return { step, bytes, moved, failure: messageOf(error) };
+    return { step, bytes, moved, failure: failureOf(error) };
   }
 }
 

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import type { Clock } from "../clock.ts";
 import type { Destination } from "../destinations/destination.ts";
-import { messageOf, OperationError } from "../errors.ts";
+import { failureOf, messageOf, OperationError } from "../errors.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Log } from "../log/log.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -61,7 +61,7 @@ export async function copy(steps: readonly CopyStep[], context: CopyContext): Pr
   } catch (error) {
     // Without a spool nothing can be copied: each planned image is reported as failed.
     if (!(error instanceof OperationError) || error.details.side !== "runner") throw error;
-    const failure = messageOf(error);
+    const failure = failureOf(error);
     return {
       outcomes: steps.map((step) => ({ step, failure, bytes: noBytes, milliseconds: 0, moved: undefined })),
       bytesRead: 0,

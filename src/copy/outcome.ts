@@ -1,3 +1,4 @@
+import type { Failure } from "../errors.ts";
 import type { CopyStep, PruneStep } from "../plan/plan.ts";
 
 /** Bytes of an image at one destination, by how they got there. */
@@ -19,9 +20,9 @@ export interface MovingTime {
 export interface CopyOutcome {
   readonly step: CopyStep;
   /** Undefined: everything below the tag is there and, unless another job sets it, the tag too. */
-  readonly failure: string | undefined;
+  readonly failure: Failure | undefined;
   /** Why its tag was not set although nothing failed; absent where that was not decided. */
-  readonly withheld?: string;
+  readonly withheld?: Failure;
   readonly bytes: MovedBytes;
   /** From the start of the copy until the tag was set or the image failed, in milliseconds. */
   readonly milliseconds: number;
@@ -35,7 +36,7 @@ export interface PruneOutcome {
   /** `left`: a look right before the deletion showed that it must stay, or did not prove that it may go. */
   readonly status: "pruned" | "failed" | "not-tried" | "left";
   /** Why it is not pruned. */
-  readonly reason: string | undefined;
+  readonly failure: Failure | undefined;
 }
 
 export const noBytes: MovedBytes = { uploaded: 0, mounted: 0, present: 0 };

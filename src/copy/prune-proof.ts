@@ -1,5 +1,5 @@
 import type { TagToDelete } from "../destinations/destination.ts";
-import { OperationError } from "../errors.ts";
+import { type Failure, failureOf, OperationError } from "../errors.ts";
 import { cosignSuffixes, referrersTag } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -19,26 +19,25 @@ class TooManyManifests extends Error {
   override readonly name = "TooManyManifests";
 }
 
-/** Why each tag must stay; nothing for those that may go. */
-type Reasons = ReadonlyMap<string, string>;
-
 /**
- * Looks at a repository right before tags are deleted together with their manifests, and says which tags must stay after all.
- * A tag stays if it no longer holds what the plan saw. It stays if anything that stays needs its manifest: a tag of the same
- * digest, an index at any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with the reason.
+ * Looks at a repository right before tags are deleted together with their manifests, and says which tags must stay after all,
+ * and why. A tag stays if it no longer holds what the plan saw. It stays if anything that stays needs its manifest: a tag of
+ * the same digest, an index at any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with the
+ * reason.
  */
 export async function reasonsToStay(
   going: readonly TagToDelete[],
   repository: RepositoryToPrune,
   signal: AbortSignal,
-): Promise<Reasons> {
+): Promise<ReadonlyMap<string, Failure>> {
   try {
-    return await look(going, repository, signal);
+    const reasons = await look(going, repository, signal);
+    return new Map([...reasons].map(([tag, problem]) => [tag, { kind: "obstacle", problem }]));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof OperationError || error instanceof TooManyManifests)) throw error;
-    const reason = `it could not be proven that nothing else needs it: ${error.message}`;
-    return new Map(going.map(({ tag }) => [tag, reason]));
+    const failure = failureOf(error, "it could not be proven that nothing else needs it");
+    return new Map(going.map(({ tag }) => [tag, failure]));
   }
 }
 
@@ -46,7 +45,7 @@ async function look(
   going: readonly TagToDelete[],
   repository: RepositoryToPrune,
   signal: AbortSignal,
-): Promise<Reasons> {
+): Promise<ReadonlyMap<string, string>> {
   const held = await heldDigests(repository, signal);
   const names = new Set(going.map(({ tag }) => tag));
   const reasons = new Map(

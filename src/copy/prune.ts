@@ -1,5 +1,5 @@
 import type { Destination, TagToDelete } from "../destinations/destination.ts";
-import { messageOf } from "../errors.ts";
+import { type Failure, failureOf } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
 import { countOf } from "../wording.ts";
@@ -29,8 +29,8 @@ export async function prune(
   signal: AbortSignal,
 ): Promise<readonly PruneOutcome[]> {
   if (failures > 0) {
-    const reason = `${countOf(failures, "image")} failed at this destination, so nothing is deleted there`;
-    return steps.map((step) => ({ step, status: "not-tried", reason }));
+    const problem = `${countOf(failures, "image")} failed at this destination, so nothing is deleted there`;
+    return steps.map((step) => ({ step, status: "not-tried", failure: { kind: "held-back", problem } }));
   }
   if (steps.length === 0) return [];
   const verdict = await lookAtKept(kept, destination, signal);
@@ -49,7 +49,7 @@ async function lookAtKept(
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
   signal: AbortSignal,
-): Promise<Pick<PruneOutcome, "status" | "reason"> | undefined> {
+): Promise<Pick<PruneOutcome, "status" | "failure"> | undefined> {
   try {
     const looks = kept.flatMap(({ version, images }) =>
       images.map(async ({ image, tag }) => {
@@ -62,16 +62,13 @@ async function lookAtKept(
     if (first === undefined) return undefined;
     const names = gone.map(({ reference }) => reference).join(", ");
     const versions = [...new Set(gone.map(({ version }) => version))].join(", ");
-    return {
-      status: "failed",
-      reason: `what is to be kept here is gone, so nothing is deleted: ${names}. Run with version: ${versions} to bring it back.`,
-    };
+    const problem = `what is to be kept here is gone, so nothing is deleted: ${names}`;
+    const advice = `Run with version: ${versions} to bring it back.`;
+    return { status: "failed", failure: { kind: "obstacle", problem, advice } };
   } catch (error) {
     signal.throwIfAborted();
-    return {
-      status: "left",
-      reason: `it is not known whether what is to be kept is there, so nothing is deleted: ${messageOf(error)}`,
-    };
+    const consequence = "it is not known whether what is to be kept is there, so nothing is deleted";
+    return { status: "left", failure: failureOf(error, consequence) };
   }
 }
 
@@ -86,6 +83,8 @@ function portionsOf(steps: readonly PruneStep[]): readonly (readonly PruneStep[]
   return portions;
 }
 
+const unanswered: Failure = { kind: "obstacle", problem: "the destination gave no answer for this tag" };
+
 async function pruneRepository(
   image: string,
   steps: readonly PruneStep[],
@@ -99,7 +98,7 @@ async function pruneRepository(
     const staying =
       destination.deletion === "shared-digest-unsafe"
         ? await reasonsToStay(tags, destination.repository(name), signal)
-        : new Map<string, string>();
+        : new Map<string, Failure>();
     const deleted = await deleteTags(
       tags.filter(({ tag }) => !staying.has(tag)),
       name,
@@ -107,15 +106,13 @@ async function pruneRepository(
       signal,
     );
     return steps.map((step) => {
-      const reason = staying.get(step.tag);
-      if (reason !== undefined) return { step, status: "left", reason };
-      const failure = deleted.has(step.tag)
-        ? deleted.get(step.tag)
-        : "the destination gave no answer for this tag";
-      return { step, status: failure === undefined ? "pruned" : "failed", reason: failure };
+      const stays = staying.get(step.tag);
+      if (stays !== undefined) return { step, status: "left", failure: stays };
+      const failure = deleted.has(step.tag) ? deleted.get(step.tag) : unanswered;
+      return { step, status: failure === undefined ? "pruned" : "failed", failure };
     });
   } catch (error) {
-    return steps.map((step) => ({ step, status: "failed", reason: messageOf(error) }));
+    return steps.map((step) => ({ step, status: "failed", failure: failureOf(error) }));
   }
 }
 
@@ -125,7 +122,7 @@ async function deleteTags(
   repository: string,
   destination: Pick<Destination, "deleteTags">,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, string | undefined>> {
+): Promise<ReadonlyMap<string, Failure | undefined>> {
   if (tags.length === 0) return new Map();
   const deletions = await destination.deleteTags(repository, tags, signal);
   return new Map(deletions.map(({ tag, failure }) => [tag, failure]));

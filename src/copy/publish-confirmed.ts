@@ -1,5 +1,5 @@
 import type { Destination } from "../destinations/destination.ts";
-import { messageOf } from "../errors.ts";
+import { failureOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -69,14 +69,14 @@ async function confirmImage(
 ): Promise<ImageResult> {
   const content = contents.get(step.source);
   if (content === undefined || content instanceof Error) {
-    return { step, bytes: noBytes, moved: undefined, failure: messageOf(content) };
+    return { step, bytes: noBytes, moved: undefined, failure: failureOf(content) };
   }
   const repository = new Repository(destination.client, repositoryOf(destination, step.image));
   try {
     const ready = await confirm(step, content, repository, log, signal);
     return { step, bytes: { ...noBytes, present: bytesOf(content.blobs) }, moved: undefined, ready };
   } catch (error) {
-    return { step, bytes: noBytes, moved: undefined, failure: messageOf(error) };
+    return { step, bytes: noBytes, moved: undefined, failure: failureOf(error) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { messageOf } from "../errors.ts";
+import { type Failure, failureOf } from "../errors.ts";
 import { referrersTag } from "../inventory/attachments.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -29,6 +29,26 @@ export interface Refusal {
  */
 export type PublicationCheck = (version: string) => Promise<Refusal | undefined>;
 
+/**
+ * Asks whether a version may be published.
+ * @param consequence what is not done where it may not, or where nobody knows.
+ * @returns undefined: it may.
+ */
+export async function askToPublish(
+  version: string,
+  mayPublish: PublicationCheck,
+  consequence: string,
+): Promise<{ readonly kind: Refusal["kind"]; readonly failure: Failure } | undefined> {
+  try {
+    const refusal = await mayPublish(version);
+    if (refusal === undefined) return undefined;
+    const problem = `${consequence}: ${refusal.reason}`;
+    return { kind: refusal.kind, failure: { kind: "obstacle", problem } };
+  } catch (error) {
+    return { kind: "withdrawn", failure: failureOf(error, consequence) };
+  }
+}
+
 /** How tags are set. */
 export interface Tagging {
   readonly mayPublish: PublicationCheck;
@@ -39,7 +59,7 @@ export interface Tagging {
 }
 
 /** Why a tag could not be set, by image; nothing for one that is set. */
-export type TagFailures = ReadonlyMap<ReadyImage, string>;
+export type TagFailures = ReadonlyMap<ReadyImage, Failure>;
 
 /**
  * Sets the tags of the images' attachments. They come first, so that nobody sees an image without its signature. If the
@@ -108,9 +128,9 @@ async function forEach(
   images: readonly ReadyImage[],
   work: (image: ReadyImage) => Promise<void>,
 ): Promise<TagFailures> {
-  const failures = new Map<ReadyImage, string>();
+  const failures = new Map<ReadyImage, Failure>();
   await Promise.all(
-    images.map((image) => work(image).catch((error: unknown) => failures.set(image, messageOf(error)))),
+    images.map((image) => work(image).catch((error: unknown) => failures.set(image, failureOf(error)))),
   );
   return failures;
 }

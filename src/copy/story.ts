@@ -1,3 +1,4 @@
+import { sentenceOf } from "../errors.ts";
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
@@ -16,7 +17,7 @@ export function imageLine({ step, bytes, failure }: Told, elapsed: number, paint
   const subject = `${step.image}:${step.tag} → ${step.destination}`;
   return failure === undefined
     ? `${paint.good("✓")} ${subject}: ${movedWords(bytes)}, ${paint.faint(`after ${formatDuration(elapsed)}`)}`
-    : `${paint.bad("✗")} ${subject}: ${paint.bad(printable(failure, failureTextLimit))}`;
+    : `${paint.bad("✗")} ${subject}: ${paint.bad(printable(sentenceOf(failure), failureTextLimit))}`;
 }
 
 /** How the bytes of an image got there. Zeros are left out. */
@@ -50,7 +51,8 @@ export function versionLine(
     return paint.bad(`✗ ${version} is not complete at ${destination}: ${failed} of ${counted} ${which}`);
   }
   const withheld = images.find((image) => image.withheld !== undefined)?.withheld;
-  if (withheld !== undefined) return `- ${version} is not published at ${destination}: ${withheld}`;
+  if (withheld !== undefined)
+    return `- ${version} is not published at ${destination}: ${sentenceOf(withheld)}`;
   const after = paint.faint(`after ${formatDuration(elapsed)}`);
   const where = moveTags ? `is complete at ${destination}` : `of this share is at ${destination}`;
   const tags = moveTags ? "tagged" : "without tags, which the last job sets";

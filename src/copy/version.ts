@@ -1,10 +1,10 @@
-import { messageOf } from "../errors.ts";
+import type { Failure } from "../errors.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { CopyOutcome, MovedBytes, MovingTime } from "./outcome.ts";
 import {
+  askToPublish,
   lookAtTags,
   type ReadyImage,
-  type Refusal,
   type Tagging,
   tagAttachments,
   tagImages,
@@ -16,7 +16,7 @@ export type ImageResult = {
   readonly bytes: MovedBytes;
   /** On the clock of `performance.now`; undefined where nothing was tried. */
   readonly moved: MovingTime | undefined;
-} & ({ readonly ready: ReadyImage } | { readonly failure: string });
+} & ({ readonly ready: ReadyImage } | { readonly failure: Failure });
 
 /** An outcome with the moment at which it was known. All its moments are on the clock of `performance.now`. */
 export type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: number };
@@ -34,39 +34,29 @@ export async function publishVersion(
     const reason = heldBack(failed.step);
     return results.map((result) => outcomeOf(result, "failure" in result ? result.failure : reason));
   }
-  const refusal = await whyNot(results, tagging);
+  const [first] = results;
+  if (first === undefined) return [];
+  const consequence = "no tag of this version is moved";
+  const refusal = await askToPublish(first.step.version, tagging.mayPublish, consequence);
   if (refusal !== undefined) {
-    const reason = `no tag of this version is moved: ${refusal.reason}`;
+    const { failure } = refusal;
     return results.map((result) =>
       refusal.kind === "unwanted"
-        ? { ...outcomeOf(result, undefined), withheld: reason }
-        : outcomeOf(result, reason),
+        ? { ...outcomeOf(result, undefined), withheld: failure }
+        : outcomeOf(result, failure),
     );
   }
   const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
   const images = ready.map((result) => result.ready);
   for (const prepare of [tagAttachments, lookAtTags]) {
     const failures = await prepare(images, tagging);
-    const first = ready.find((result) => failures.has(result.ready));
-    if (first === undefined) continue;
-    const reason = heldBack(first.step);
+    const unready = ready.find((result) => failures.has(result.ready));
+    if (unready === undefined) continue;
+    const reason = heldBack(unready.step);
     return ready.map((result) => outcomeOf(result, failures.get(result.ready) ?? reason));
   }
   const failures = await tagImages(images, tagging);
   return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
-}
-
-/** Why a version that is complete must not be published after all. */
-async function whyNot(
-  results: readonly ImageResult[],
-  { mayPublish }: Tagging,
-): Promise<Refusal | undefined> {
-  const [first] = results;
-  if (first === undefined) return undefined;
-  return mayPublish(first.step.version).catch((error: unknown) => ({
-    kind: "withdrawn",
-    reason: messageOf(error),
-  }));
 }
 
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */
@@ -74,10 +64,11 @@ export function untagged(result: ImageResult): TimedOutcome {
   return outcomeOf(result, "failure" in result ? result.failure : undefined);
 }
 
-function outcomeOf({ step, bytes, moved }: ImageResult, failure: string | undefined): TimedOutcome {
+function outcomeOf({ step, bytes, moved }: ImageResult, failure: Failure | undefined): TimedOutcome {
   return { step, bytes, failure, moved, at: performance.now() };
 }
 
-function heldBack({ image, tag }: CopyStep): string {
-  return `held back, its tag is not moved: ${image}:${tag} of this version is not complete there`;
+function heldBack({ image, tag }: CopyStep): Failure {
+  const problem = `held back, its tag is not moved: ${image}:${tag} of this version is not complete there`;
+  return { kind: "held-back", problem };
 }

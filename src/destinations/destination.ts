@@ -1,3 +1,4 @@
+import type { Failure } from "../errors.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Namespace } from "../oci/reference.ts";
@@ -80,7 +81,22 @@ export interface TagToDelete {
 export interface TagDeletion {
   readonly tag: string;
   /** Undefined: the tag is gone. */
-  readonly failure: string | undefined;
+  readonly failure: Failure | undefined;
+}
+
+/**
+ * No way to delete tags. The plan leaves them with this reason: what is wanted is copied all the same, because nothing of it
+ * depends on old versions going.
+ */
+export function noDeletion(
+  problem: string,
+): Pick<Destination, "deletion" | "deletionUnavailable" | "deleteTags"> {
+  return {
+    deletion: "unavailable",
+    deletionUnavailable: problem,
+    deleteTags: async (_repository, tags) =>
+      tags.map(({ tag }) => ({ tag, failure: { kind: "obstacle", problem } })),
+  };
 }
 
 /** What a look at something that a run needs has shown. */

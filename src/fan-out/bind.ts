@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import {
   type CopyStep,
   type FailStep,
+  failing,
   holdBack,
   type ImageStep,
   isImageStep,
@@ -58,12 +59,18 @@ function refuseForeign(document: PlanDocument, now: Plan, wanted: readonly Image
 
 function boundCopy(step: CopyStep, planned: string | undefined): CopyStep | FailStep {
   if (planned === step.source.digest) return step;
-  const { destination, version, image, tag } = step;
-  const reason =
-    planned === undefined
-      ? `the plan does not have it: when it was made, this image was in place or could not be copied. ${runAgain}`
-      : `the plan has ${planned}, but ${step.source.source.registry}/${step.source.repository}:${step.source.tag} now is ${step.source.digest}. ${runAgain}`;
-  return { kind: "fail", destination, version, image, tag, reason };
+  if (planned === undefined) {
+    const problem =
+      "the plan does not have it: when it was made, this image was in place or could not be copied";
+    return failing(step, { kind: "obstacle", problem, advice: runAgain });
+  }
+  const { source, repository, tag, digest } = step.source;
+  return failing(step, {
+    kind: "obstacle",
+    problem: "the source has another image now than when the plan was made",
+    subject: `${source.registry}/${repository}:${tag} is ${digest}, the plan has ${planned}`,
+    advice: runAgain,
+  });
 }
 
 /** What cannot be published as planned holds back the rest of its version at its destination (P3). */

@@ -1,9 +1,10 @@
 import type { Destination } from "../destinations/destination.ts";
-import { InputError, messageOf } from "../errors.ts";
-import { askSource, type Source, type SourceOptions } from "../inventory/sources.ts";
+import { failureOf, InputError } from "../errors.ts";
+import { type Answer, askSource, type Source, type SourceOptions, whyMissing } from "../inventory/sources.ts";
+import type { Digest } from "../oci/digest.ts";
 import { printNamespace } from "../oci/reference.ts";
-import type { ImageStep, Plan } from "../plan/plan.ts";
-import type { SourceImage } from "../plan/snapshot.ts";
+import type { Component } from "../plan/component.ts";
+import { failing, type ImageStep, type Plan } from "../plan/plan.ts";
 import type { PlanDocument, PlannedCopy } from "./document.ts";
 
 export interface ShareContext extends SourceOptions {
@@ -46,49 +47,41 @@ function sourceOf({ source }: PlannedCopy, sources: readonly Source[]): Source {
 }
 
 async function stepOf(copy: PlannedCopy, source: Source, context: ShareContext): Promise<ImageStep> {
-  const { destination, version, image, tag, from } = copy;
+  const { destination, version, image, tag, from, fromTag } = copy;
   const planned = { destination, version, image, tag };
+  const component = { from, fromTag, to: image, toTag: tag };
   // Where the plan found it, then the others: any that has the very same image will do.
   const others = context.sources.filter((other) => other !== source && !isAt(destination, other));
-  const reasons: string[] = [];
+  const answers: Answer[] = [];
   for (const each of [source, ...others]) {
-    const answer = await look(copy, each, context);
-    if (typeof answer !== "string") {
-      return {
-        kind: "copy",
-        ...planned,
-        source: answer,
-        replaces: undefined,
-        reason: "it is in this job's share",
-      };
+    const answer = await look(component, copy.digest, each, context);
+    if (answer.image !== undefined) {
+      const reason = "it is in this job's share";
+      return { kind: "copy", ...planned, source: answer.image, replaces: undefined, reason };
     }
-    reasons.push(`${printNamespace(each)}/${from}: ${answer}`);
+    answers.push(answer);
   }
-  return {
-    kind: "fail",
-    ...planned,
-    reason: `the planned image is at no source any more (${reasons.join("; ")})`,
-  };
+  return failing(planned, whyMissing({ component, answers }, "the planned image is at no source any more"));
 }
 
 function isAt(destination: string, source: Source): boolean {
   return printNamespace(source) === destination;
 }
 
-/** The planned image as a source has it; or, as a text, why that source does not serve. */
+/** The planned image as a source has it; or why that source does not serve. */
 async function look(
-  { image, tag, from, fromTag, digest }: PlannedCopy,
+  component: Component,
+  digest: Digest,
   source: Source,
   context: ShareContext,
-): Promise<SourceImage | string> {
+): Promise<Answer> {
   try {
-    const component = { from, fromTag, to: image, toTag: tag };
     const answer = await askSource(component, source, context, context.signal);
-    if (answer.image === undefined) return answer.reason;
-    if (answer.image.digest === digest) return answer.image;
-    return `${fromTag} now is ${answer.image.digest}, the plan has ${digest}; run all jobs again ("Re-run all jobs")`;
+    if (answer.image === undefined || answer.image.digest === digest) return { source, ...answer };
+    const problem = `${component.fromTag} now is ${answer.image.digest}, the plan has ${digest}; run all jobs again ("Re-run all jobs")`;
+    return { source, image: undefined, reason: { kind: "obstacle", problem } };
   } catch (error) {
     if (context.signal.aborted) throw error;
-    return messageOf(error);
+    return { source, image: undefined, reason: failureOf(error) };
   }
 }

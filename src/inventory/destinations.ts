@@ -1,5 +1,5 @@
 import type { Destination } from "../destinations/destination.ts";
-import { messageOf, OperationError } from "../errors.ts";
+import { failureOf, messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -90,7 +90,7 @@ export async function knownDeletion(
 
 /** The snapshot of a destination that cannot be asked. */
 export function failedStock(destination: DestinationToRead, error: unknown): DestinationSnapshot {
-  return { ...emptyStock(destination), failure: messageOf(error) };
+  return { ...emptyStock(destination), failure: failureOf(error) };
 }
 
 function emptyStock(destination: DestinationToRead): DestinationSnapshot {

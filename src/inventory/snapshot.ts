@@ -1,3 +1,4 @@
+import type { Failure } from "../errors.ts";
 import type { Catalogue } from "../harbor/catalogue.ts";
 import type { Component } from "../plan/component.ts";
 import {
@@ -101,14 +102,14 @@ function wantedVersion(
 ): WantedVersion {
   const own = components.get(version.tag) ?? [];
   const missing = own.flatMap((component) => {
-    const reason = reasonMissing(sightings.get(component));
-    return reason === undefined ? [] : [{ component, reason }];
+    const failure = whyNotThere(sightings.get(component));
+    return failure === undefined ? [] : [{ component, failure }];
   });
   return { version, components: own, missing };
 }
 
-function reasonMissing(sighting: Sighting | undefined): string | undefined {
-  if (sighting === undefined) return "nobody looked for it";
+function whyNotThere(sighting: Sighting | undefined): Failure | undefined {
+  if (sighting === undefined) return { kind: "obstacle", problem: "nobody looked for it" };
   if ("failure" in sighting) return sighting.failure;
   return isThere(sighting) ? undefined : whyMissing(sighting);
 }

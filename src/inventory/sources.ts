@@ -1,4 +1,4 @@
-import { messageOf, OperationError } from "../errors.ts";
+import { type Failure, failureOf, messageOf, OperationError, sentenceOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
 import { isIndexType, isManifestType } from "../oci/media-types.ts";
@@ -17,11 +17,15 @@ export interface Source extends Namespace {
 export interface Location {
   readonly component: Component;
   /** In the order of the sources. */
-  readonly answers: readonly {
-    readonly source: Source;
-    readonly image: SourceImage | undefined;
-    readonly reason: string;
-  }[];
+  readonly answers: readonly Answer[];
+}
+
+/** What one source says. */
+export interface Answer {
+  readonly source: Source;
+  readonly image: SourceImage | undefined;
+  /** Why there is none. */
+  readonly reason: Failure | undefined;
 }
 
 export interface SourceOptions {
@@ -45,7 +49,7 @@ export async function locate(
   options: SourceOptions,
   signal: AbortSignal,
 ): Promise<Location> {
-  const answers: Location["answers"][number][] = [];
+  const answers: Answer[] = [];
   for (const source of options.sources) {
     const everyoneServed = destinations.every(
       (destination) => imageFor({ component, answers }, destination) !== undefined,
@@ -67,10 +71,28 @@ export function isThere({ answers }: Location): boolean {
   return answers.some(({ image }) => image !== undefined);
 }
 
-/** Why no source has the image. */
-export function whyMissing({ component, answers }: Location): string {
-  const reasons = answers.map(({ source, reason }) => `${printNamespace(source)}: ${reason}`);
-  return `${component.from}:${component.fromTag} is at no source (${reasons.join("; ")})`;
+/**
+ * Why no source has an image: the first failure, if there is one, and what the others answered.
+ * @param what is said of the image.
+ */
+export function whyMissing({ component, answers }: Location, what = "the image is at no source"): Failure {
+  const failed = answers.map(({ reason }) => reason).find((reason) => reason?.kind === "operation");
+  const others = answers.flatMap(({ source, reason }) =>
+    reason === undefined || reason === failed ? [] : [`${printNamespace(source)}: ${withoutNames(reason)}`],
+  );
+  const problem = others.length === 0 ? what : `${what} (${others.join("; ")})`;
+  return failed === undefined
+    ? { kind: "obstacle", problem, subject: `${component.from}:${component.fromTag}` }
+    : { ...failed, consequence: problem };
+}
+
+/** In the same words for every image: which one it is stands elsewhere. */
+function withoutNames(reason: Failure): string {
+  return sentenceOf({
+    ...reason,
+    subject: undefined,
+    ...(reason.kind === "operation" && { repository: undefined }),
+  });
 }
 
 /**
@@ -83,11 +105,12 @@ export async function askSource(
   source: Source,
   options: SourceOptions,
   signal: AbortSignal,
-): Promise<{ image: SourceImage | undefined; reason: string }> {
+): Promise<Pick<Answer, "image" | "reason">> {
   const repository = source.repository(repositoryOf(source, component.from));
   try {
     const resolved = await repository.resolve(component.fromTag, signal);
-    if (resolved === undefined) return { image: undefined, reason: "not found" };
+    if (resolved === undefined)
+      return { image: undefined, reason: { kind: "obstacle", problem: "not found" } };
     const chosen = await choosePlatforms(repository, resolved, options, signal);
     // A signature of the whole index does not sign a part of it.
     const finder = chosen === undefined ? options.attachments : undefined;
@@ -100,16 +123,17 @@ export async function askSource(
       rewritten: chosen,
       attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
     };
-    return { image, reason: "" };
+    return { image, reason: undefined };
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     options.log.debug(messageOf(error));
     // To a login that may not know what exists, registries answer 401 or 403 for what does not.
     if (error.status === 401 || error.status === 403) {
-      return { image: undefined, reason: `refused with status ${error.status}: not there, or not public` };
+      const problem = `refused with status ${error.status}: not there, or not public`;
+      return { image: undefined, reason: { kind: "obstacle", problem } };
     }
     // A failure of one source, such as used up pulls, does not keep the next one from serving the image.
-    return { image: undefined, reason: error.message };
+    return { image: undefined, reason: failureOf(error) };
   }
 }
 

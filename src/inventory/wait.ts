@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { messageOf } from "../errors.ts";
+import { type Failure, failureOf } from "../errors.ts";
 import type { Namespace } from "../oci/reference.ts";
 import type { Component } from "../plan/component.ts";
 import { isThere, type Location, locate, type SourceOptions } from "./sources.ts";
@@ -16,7 +16,7 @@ export interface WaitOptions extends SourceOptions {
 }
 
 /** An image that was looked for: where it is, or why nobody can say. */
-export type Sighting = Location | { readonly component: Component; readonly failure: string };
+export type Sighting = Location | { readonly component: Component; readonly failure: Failure };
 
 /**
  * Looks for images until every one is at some source, or the time is over: a release is published before its images are
@@ -59,7 +59,7 @@ async function look(
     return await locate(component, destinations, options, signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    return { component, failure: messageOf(error) };
+    return { component, failure: failureOf(error) };
   }
 }
 

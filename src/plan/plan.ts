@@ -1,10 +1,18 @@
+import type { Failure } from "../errors.ts";
 import type { Component } from "./component.ts";
 import { isHeld } from "./holding.ts";
 import { type Ownership, ownershipOf } from "./ownership.ts";
 import { planPruning, withinLimit } from "./pruning.ts";
 import { newest } from "./retention.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type WantedVersion } from "./snapshot.ts";
-import type { FailStep, ImageStep, KeepStep, PlannedImage, Step } from "./step.ts";
+import {
+  type FailStep,
+  failing,
+  type ImageStep,
+  type KeepStep,
+  type PlannedPlace,
+  type Step,
+} from "./step.ts";
 import type { Version } from "./version.ts";
 
 export type {
@@ -18,7 +26,7 @@ export type {
   SkipStep,
   Step,
 } from "./step.ts";
-export { isImageStep } from "./step.ts";
+export { failing, isImageStep } from "./step.ts";
 
 /** What a run does, decided before it does anything (P9). */
 export interface Plan {
@@ -115,18 +123,17 @@ function planVersion(
     const reason = reasonToSkip(destination, ownership, version, component, kept);
     return reason === undefined
       ? planImage(snapshot, destination, component, planned)
-      : { kind: "skip", digest: undefined, ...planned(component, reason) };
+      : { kind: "skip", digest: undefined, ...planned(component), reason };
   });
   return holdBack(steps);
 }
 
 function plannedFor(destination: DestinationSnapshot, version: Version) {
-  return (component: Component, reason: string): PlannedImage => ({
+  return (component: Component): PlannedPlace => ({
     destination: destination.name,
     version: version.tag,
     image: component.to,
     tag: component.toTag,
-    reason,
   });
 }
 
@@ -149,23 +156,20 @@ function reasonToSkip(
 export function holdBack(steps: readonly ImageStep[]): readonly ImageStep[] {
   const failed = steps.find(({ kind }) => kind === "fail");
   if (failed === undefined) return steps;
-  const reason = `held back: ${failed.image}:${failed.tag} of this version cannot be copied here`;
-  return steps.map((step) => {
-    if (step.kind !== "copy") return step;
-    const { destination, version, image, tag } = step;
-    return { kind: "fail", destination, version, image, tag, reason };
-  });
+  const problem = `held back: ${failed.image}:${failed.tag} of this version cannot be copied here`;
+  return steps.map((step) => (step.kind === "copy" ? failing(step, { kind: "held-back", problem }) : step));
 }
 
 /** A version that lacks an image anywhere is not mirrored at all: half a release is worse than none (P3). */
 function planMissing(
   { components, missing }: WantedVersion,
-  planned: (component: Component, reason: string) => PlannedImage,
+  planned: (component: Component) => PlannedPlace,
 ): readonly FailStep[] {
   const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`).join(", ");
+  const heldBack: Failure = { kind: "held-back", problem: `held back: the version lacks ${names}` };
   return components.map((component) => {
     const own = missing.find((image) => image.component === component);
-    return { kind: "fail", ...planned(component, own?.reason ?? `held back: the version lacks ${names}`) };
+    return failing(planned(component), own?.failure ?? heldBack);
   });
 }
 
@@ -173,34 +177,28 @@ function planImage(
   snapshot: Snapshot,
   destination: DestinationSnapshot,
   component: Component,
-  planned: (component: Component, reason: string) => PlannedImage,
+  planned: (component: Component) => PlannedPlace,
 ): ImageStep {
   const key = imageKey(component.to, component.toTag);
   const present = destination.digests.get(key);
   const source = destination.images.get(key);
+  const place = planned(component);
   if (source === undefined) {
     return present === undefined
-      ? { kind: "fail", ...planned(component, "no source other than this destination has it") }
-      : { kind: "skip", digest: present, ...planned(component, "it is in place; no other source has it") };
+      ? failing(place, { kind: "obstacle", problem: "no source other than this destination has it" })
+      : { kind: "skip", digest: present, ...place, reason: "it is in place; no other source has it" };
   }
-  const copy = { kind: "copy", source } as const;
-  if (present === undefined)
-    return { ...copy, replaces: undefined, ...planned(component, "it is not there yet") };
+  const copy = { kind: "copy", source, replaces: undefined, ...place } as const;
+  if (present === undefined) return { ...copy, reason: "it is not there yet" };
   if (present === source.digest) {
     return destination.withoutAttachments.has(key)
-      ? {
-          ...copy,
-          replaces: undefined,
-          ...planned(component, "signatures or other referrers are not there yet"),
-        }
-      : { kind: "skip", digest: present, ...planned(component, "it is in place") };
+      ? { ...copy, reason: "signatures or other referrers are not there yet" }
+      : { kind: "skip", digest: present, ...place, reason: "it is in place" };
   }
-  return snapshot.overwrite
-    ? { ...copy, replaces: present, ...planned(component, `the tag holds another digest, ${present}`) }
-    : {
-        kind: "fail",
-        ...planned(component, `the tag holds another digest, ${present}, and overwrite is false`),
-      };
+  if (snapshot.overwrite)
+    return { ...copy, replaces: present, reason: `the tag holds another digest, ${present}` };
+  const problem = "the tag holds another digest, and overwrite is false";
+  return failing(place, { kind: "obstacle", problem, subject: present });
 }
 
 function keepStep(destination: DestinationSnapshot, version: Version, ownership: Ownership): KeepStep {
@@ -217,16 +215,10 @@ function keepStep(destination: DestinationSnapshot, version: Version, ownership:
 function failEverything(
   snapshot: Snapshot,
   destination: DestinationSnapshot,
-  reason: string,
+  failure: Failure,
 ): readonly FailStep[] {
-  return snapshot.wanted.flatMap(({ version, components }) =>
-    components.map((component) => ({
-      kind: "fail",
-      destination: destination.name,
-      version: version.tag,
-      image: component.to,
-      tag: component.toTag,
-      reason,
-    })),
-  );
+  return snapshot.wanted.flatMap(({ version, components }) => {
+    const planned = plannedFor(destination, version);
+    return components.map((component) => failing(planned(component), failure));
+  });
 }

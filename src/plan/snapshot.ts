@@ -1,3 +1,4 @@
+import type { Failure } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { Namespace } from "../oci/reference.ts";
@@ -33,7 +34,7 @@ export interface Attachment {
 /** An image of a wanted version that no source has, and what each source said. */
 export interface MissingImage {
   readonly component: Component;
-  readonly reason: string;
+  readonly failure: Failure;
 }
 
 export interface WantedVersion {
@@ -49,7 +50,7 @@ export interface DestinationSnapshot extends Namespace {
   readonly deletion: "by-tag" | "shared-digest-unsafe" | "unavailable";
   readonly deletionUnavailable: string | undefined;
   /** Why this destination could not be asked; then nothing is planned for it but failures. */
-  readonly failure: string | undefined;
+  readonly failure: Failure | undefined;
   /** What each wanted tag points to here, by `image:tag`; absent when the tag does not exist. */
   readonly digests: ReadonlyMap<string, Digest>;
   /** `image:tag` of the wanted images whose attachments are not all here. */

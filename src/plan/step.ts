@@ -1,14 +1,19 @@
+import { type Failure, sentenceOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { SourceImage } from "./snapshot.ts";
 
 /** An image of a version at a destination. */
-export interface PlannedImage {
+export interface PlannedPlace {
   readonly destination: string;
   /** Tag of the version. */
   readonly version: string;
   /** Name below the destination's namespace. */
   readonly image: string;
   readonly tag: string;
+}
+
+/** What happens to it, and why. */
+export interface PlannedImage extends PlannedPlace {
   readonly reason: string;
 }
 
@@ -30,6 +35,8 @@ export interface SkipStep extends PlannedImage {
 /** The image cannot be brought to the destination; the run fails, the rest goes on. */
 export interface FailStep extends PlannedImage {
   readonly kind: "fail";
+  /** The reason, as data. */
+  readonly failure: Failure;
 }
 
 /** The destination keeps this version. */
@@ -60,6 +67,11 @@ export type ImageStep = CopyStep | SkipStep | FailStep;
 export type RetentionStep = KeepStep | PruneStep | LeaveStep;
 
 export type Step = ImageStep | RetentionStep;
+
+/** The step of an image that cannot be brought to a destination. */
+export function failing({ destination, version, image, tag }: PlannedPlace, failure: Failure): FailStep {
+  return { kind: "fail", destination, version, image, tag, reason: sentenceOf(failure), failure };
+}
 
 export function isImageStep(step: Step): step is ImageStep {
   return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";

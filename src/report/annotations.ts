@@ -1,8 +1,8 @@
 import { printable } from "../log/log.ts";
 import { shortDigest } from "../oci/digest.ts";
 import { countOf, listOf } from "../wording.ts";
-import { failureGroups } from "./failures.ts";
-import { groupsOf } from "./grouping.ts";
+import { failureGroups, imagesOf } from "./failures.ts";
+import { causesOf } from "./grouping.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 
@@ -18,7 +18,7 @@ const annotationLimit = 10;
 /** GitHub takes 4,096 characters of an annotation (same source); one that is cut by us ends in an ellipsis. */
 const textLimit = 4000;
 
-/** Most images and versions that an annotation names before it counts the rest. */
+/** Most versions that an annotation names before it counts the rest. */
 const namedLimit = 12;
 
 /** The warnings and errors of a run, at most ten of each: what there is beyond is folded into the tenth. */
@@ -41,9 +41,9 @@ function fold(texts: readonly string[], noun: string): readonly string[] {
 }
 
 function failures(steps: readonly Reported[]): readonly string[] {
-  return failureGroups(steps).map(({ first, all }) => {
+  return failureGroups(steps).map(({ first, all, reason }) => {
     const what = first.step.kind === "prune" ? "Pruning of " : "";
-    return `${what}${subject(all)} at ${first.step.destination} failed: ${first.reason}`;
+    return `${what}${imagesOf(all)} at ${first.step.destination} failed: ${reason}`;
   });
 }
 
@@ -58,26 +58,19 @@ function replaced(steps: readonly Reported[], dryRun: boolean): readonly string[
 
 function notTried(steps: readonly Reported[]): readonly string[] {
   const givenUp = steps.filter(({ outcome }) => outcome === "not-tried");
-  return groupsOf(givenUp, ({ step, reason }) => [step.destination, reason]).map(
-    ({ first, all }) => `Not pruned at ${first.step.destination}, ${tags(all)}: ${first.reason}`,
+  return causesOf(givenUp, ({ step }) => [step.destination]).map(
+    ({ first, all, reason }) => `Not pruned at ${first.step.destination}, ${tags(all)}: ${reason}`,
   );
 }
 
 function left(steps: readonly Reported[]): readonly string[] {
   const staying = steps.filter(({ outcome }) => outcome === "left");
-  return groupsOf(staying, ({ step, reason }) => [step.destination, reason]).map(
-    ({ first, all }) => `${tags(all)} left at ${first.step.destination}: ${first.reason}`,
+  return causesOf(staying, ({ step }) => [step.destination]).map(
+    ({ first, all, reason }) => `${tags(all)} left at ${first.step.destination}: ${reason}`,
   );
 }
 
 function tags(steps: readonly Reported[]): string {
   const versions = [...new Set(steps.map(({ step }) => step.version))];
   return `${countOf(steps.length, "tag")} of ${listOf(versions, namedLimit)}`;
-}
-
-function subject(steps: readonly Reported[]): string {
-  const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
-  return images.length === 1
-    ? images.join()
-    : `${countOf(images.length, "image")} (${listOf(images, namedLimit)})`;
 }

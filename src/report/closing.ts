@@ -56,7 +56,10 @@ function failed(steps: readonly Reported[]): readonly string[] {
   const places = groupsOf(groups, ({ first }) => [first.step.destination]).slice(0, namedLimit);
   return places.map(({ first: group, all }) => {
     const images = all.reduce((sum, { all: own }) => sum + own.length, 0);
-    const { step, reason } = group.first;
+    const {
+      first: { step },
+      reason,
+    } = group;
     const cause = printable(reason, reasonLimit);
     const end = /[.…]$/.test(cause) ? "" : ".";
     return `Failed at ${step.destination}: ${countOf(images, "image")}; the cause: ${cause}${end}`;

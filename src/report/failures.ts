@@ -1,17 +1,18 @@
-import { type Group, groupsOf } from "./grouping.ts";
+import { countOf, listOf } from "../wording.ts";
+import { type CauseGroup, causesOf } from "./grouping.ts";
 import type { Reported } from "./reported-step.ts";
 
+/** Most images that a line names before it counts the rest: more than any Harbor release has. */
+const namedLimit = 30;
+
 /**
- * The failures among some steps, those of one reason at one destination together: a dead destination is one piece of news,
- * not one for each image. What is only held back because of another image comes after all causes.
+ * The failures among some steps, those of one cause at one destination together. What is only held back because of another
+ * image comes after all causes.
  */
-export function failureGroups(steps: readonly Reported[]): readonly Group<Reported>[] {
+export function failureGroups(steps: readonly Reported[]): readonly CauseGroup<Reported>[] {
   const failed = steps.filter(({ outcome }) => outcome === "failed");
-  const groups = groupsOf(failed, ({ step, reason }) => [kindOf(step), step.destination, reason]);
-  return [
-    ...groups.filter(({ first }) => !isHeldBack(first)),
-    ...groups.filter(({ first }) => isHeldBack(first)),
-  ];
+  const groups = causesOf(failed, ({ step }) => [kindOf(step), step.destination]);
+  return groups.toSorted((one, other) => Number(isHeldBack(one.first)) - Number(isHeldBack(other.first)));
 }
 
 /** A plan that cannot copy an image and a copy that fails are the same to a reader. */
@@ -19,7 +20,17 @@ function kindOf({ kind }: Reported["step"]): "prune" | "image" {
   return kind === "prune" ? "prune" : "image";
 }
 
-/** By the words with which plan and copy begin such a reason; it decides about the order only. */
-function isHeldBack({ reason }: Reported): boolean {
-  return reason.startsWith("held back");
+function isHeldBack({ failure }: Reported): boolean {
+  return failure?.kind === "held-back";
+}
+
+/**
+ * The images of some steps: the one, or how many and which. Empty for steps that are about a whole version.
+ * @param print how a name is written where it is read.
+ */
+export function imagesOf(steps: readonly Reported[], print = (name: string): string => name): string {
+  const names = steps.flatMap(({ step }) =>
+    step.kind === "keep" ? [] : [print(`${step.image}:${step.tag}`)],
+  );
+  return names.length < 2 ? names.join() : `${countOf(names.length, "image")} (${listOf(names, namedLimit)})`;
 }

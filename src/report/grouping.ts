@@ -1,3 +1,6 @@
+import type { Failure } from "../errors.ts";
+import { sentenceOf } from "../errors.ts";
+
 /** Items that are reported as one; never without any. */
 export interface Group<T> {
   readonly first: T;
@@ -10,11 +13,61 @@ export interface Group<T> {
  */
 export function groupsOf<T>(
   items: readonly T[],
-  keyOf: (item: T) => readonly (string | undefined)[],
+  keyOf: (item: T) => readonly (string | number | undefined)[],
 ): readonly Group<T>[] {
   const groups = Map.groupBy(items, (item) => JSON.stringify(keyOf(item)));
   return [...groups.values()].flatMap((all) => {
     const [first] = all;
     return first === undefined ? [] : [{ first, all }];
   });
+}
+
+/** Something with a reason: as data where it is a failure, and in words. */
+export interface Explained {
+  readonly reason: string;
+  readonly failure?: Failure | undefined;
+}
+
+/** Items of one cause. */
+export interface CauseGroup<T> extends Group<T> {
+  /** Why, in words that are true of them all. */
+  readonly reason: string;
+}
+
+/**
+ * Items of the same cause together: twelve images that a registry refuses for one cause are one piece of news.
+ * @param keyOf what else is equal within a group.
+ */
+export function causesOf<T extends Explained>(
+  items: readonly T[],
+  keyOf: (item: T) => readonly (string | undefined)[],
+): readonly CauseGroup<T>[] {
+  const groups = groupsOf(items, (item) => [...keyOf(item), ...causeOf(item)]);
+  return groups.map((group) => ({ ...group, reason: commonReason(group) }));
+}
+
+/** What is the same for all that one cause concerns: neither names nor the words of an answer. */
+function causeOf({ reason, failure }: Explained): readonly (string | number | undefined)[] {
+  if (failure === undefined) return [reason];
+  if (failure.kind !== "operation") return [failure.kind, failure.problem, failure.advice];
+  const { kind, consequence, side, host, operation, status, code, advice } = failure;
+  return [kind, consequence, side, host, operation, status, code, advice];
+}
+
+/** The reason of one; of several, without what is only true of the first. */
+function commonReason({ first, all }: Group<Explained>): string {
+  const failures = all.flatMap(({ failure }) => failure ?? []);
+  const [failure] = failures;
+  if (failure === undefined) return first.reason;
+  const subject = common(failures.map((each) => each.subject));
+  if (failure.kind !== "operation") return sentenceOf({ ...failure, subject });
+  const repository = common(failures.map((each) => ("repository" in each ? each.repository : undefined)));
+  const others = new Set(failures.map((each) => each.problem)).size - 1;
+  const problem = others === 0 ? failure.problem : `${failure.problem} (and ${others} more like it)`;
+  return sentenceOf({ ...failure, repository, subject, problem });
+}
+
+/** What all have; undefined where they differ. */
+function common<T>(values: readonly T[]): T | undefined {
+  return values.every((value) => value === values[0]) ? values[0] : undefined;
 }

@@ -1,6 +1,7 @@
 import { failureTextLimit, printable } from "../log/log.ts";
-import { countOf, listOf } from "../wording.ts";
-import { failureGroups } from "./failures.ts";
+import { listOf } from "../wording.ts";
+import { failureGroups, imagesOf } from "./failures.ts";
+import type { CauseGroup } from "./grouping.ts";
 import { code } from "./markdown.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
@@ -26,7 +27,7 @@ export interface NewsSource {
 /** Most characters of all lines together. GitHub takes 65,536 of an issue ("body is too long"); the rest is for what is around. */
 const linesLimit = 60_000;
 
-/** Most images and versions that a line names before it counts the rest. */
+/** Most versions that a line names before it counts the rest. */
 const namedLimit = 12;
 
 /** The longest that GitHub takes are 256 characters. */
@@ -52,16 +53,9 @@ function shown(text: string): string {
   return code(printable(text, failureTextLimit));
 }
 
-function lineOf({ first, all }: { readonly first: Reported; readonly all: readonly Reported[] }): string {
+function lineOf({ first, all, reason }: CauseGroup<Reported>): string {
   const what = first.step.kind === "prune" ? "pruning of " : "";
-  const images = all.flatMap(({ step }) =>
-    step.kind === "keep" ? [] : [shown(`${step.image}:${step.tag}`)],
-  );
-  const named =
-    images.length === 1
-      ? images.join()
-      : `${countOf(images.length, "image")} (${listOf(images, namedLimit)})`;
-  return `${shown(first.step.destination)}, ${what}${named}: ${shown(first.reason)}`;
+  return `${shown(first.step.destination)}, ${what}${imagesOf(all, shown)}: ${shown(reason)}`;
 }
 
 const markerStart = "<!-- harbor-release-mirror: ";

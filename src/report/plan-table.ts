@@ -2,7 +2,7 @@ import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { type ImageStep, isImageStep, type Plan, type RetentionStep, type Step } from "../plan/plan.ts";
 import { countOf } from "../wording.ts";
-import { groupsOf } from "./grouping.ts";
+import { causesOf, groupsOf } from "./grouping.ts";
 
 /** A row of the table: cells that are aligned, and what stands below it. */
 interface Row {
@@ -43,22 +43,22 @@ function heading({ repository, versions }: Plan): string {
     : `Plan for ${repository} ${versions.join(", ")}:`;
 }
 
-/** One row for each copy; others of the same reason and destination are folded, for they are the same news. */
+/** One row for each copy; others of the same cause and destination are folded, for they are the same news. */
 function imageRows(steps: readonly ImageStep[]): readonly Row[] {
   const single = (step: ImageStep): string | undefined =>
     step.kind === "copy" ? `${step.image}:${step.tag}` : undefined;
-  return groupsOf(steps, (step) => [step.kind, step.destination, step.reason, single(step)]).map(
-    ({ first, all }) => {
+  return causesOf(steps, (step) => [step.kind, step.destination, single(step)]).map(
+    ({ first, all, reason }) => {
       const references = all.map(({ image, tag }) => `${image}:${tag}`);
-      return row(first.kind, "", references, first.destination, reasonOf(first));
+      return row(first.kind, "", references, first.destination, `${reason}${originOf(first)}`);
     },
   );
 }
 
-function reasonOf(step: ImageStep): string {
-  if (step.kind !== "copy") return step.reason;
+function originOf(step: ImageStep): string {
+  if (step.kind !== "copy") return "";
   const { source, repository, tag } = step.source;
-  return `${step.reason}; from ${source.registry}/${repository}:${tag}`;
+  return `; from ${source.registry}/${repository}:${tag}`;
 }
 
 function retentionRows(steps: readonly RetentionStep[]): readonly Row[] {

@@ -1,4 +1,5 @@
 import type { CopyOutcome, MovedBytes, MovingTime, PruneOutcome } from "../copy/outcome.ts";
+import { type Failure, sentenceOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type ImageStep, isImageStep, type KeepStep, type RetentionStep, type Step } from "../plan/plan.ts";
 import type { RunResult } from "./result.ts";
@@ -25,6 +26,8 @@ export interface Reported<S extends Step = Step> {
   readonly outcome: Outcome;
   /** Why: the failure's words where it failed or was not tried, else the plan's. */
   readonly reason: string;
+  /** The same as data, where it failed, was not tried or was left by a run. */
+  readonly failure: Failure | undefined;
   /** Present when a copy was tried. */
   readonly bytes: MovedBytes | undefined;
   /** Present when a copy was tried. */
@@ -34,7 +37,14 @@ export interface Reported<S extends Step = Step> {
 }
 
 /** A run that says nothing about a planned step must not pass for a success. */
-const notCarriedOut = "the run ended before this step was carried out";
+const notCarriedOut: Failure = {
+  kind: "obstacle",
+  problem: "the run ended before this step was carried out",
+};
+const notBrought: Failure = {
+  kind: "obstacle",
+  problem: "it was to be kept, and was not brought here",
+};
 
 /** Every step of the plan with its outcome, in the order of the plan. */
 export function reportedSteps(result: RunResult): readonly Reported[] {
@@ -74,9 +84,10 @@ function report<S extends Step>(result: RunResult, steps: readonly S[]): readonl
   const prunes = new Map<Step, PruneOutcome>(result.prunes.map((prune) => [prune.step, prune]));
   return steps.map((step) => {
     const copy = copies.get(step);
-    const { outcome, reason } = becomes(step, copy, prunes.get(step), result);
+    const { outcome, failure } = becomes(step, copy, prunes.get(step), result);
+    const reason = failure === undefined ? step.reason : sentenceOf(failure);
     const { bytes, milliseconds, moved } = copy ?? {};
-    return { step, outcome, reason, bytes, milliseconds, moved };
+    return { step, outcome, reason, failure, bytes, milliseconds, moved };
   });
 }
 
@@ -85,30 +96,27 @@ function becomes(
   copy: CopyOutcome | undefined,
   prune: PruneOutcome | undefined,
   result: RunResult,
-): Pick<Reported, "outcome" | "reason"> {
-  const { reason } = step;
+): { readonly outcome: Outcome; readonly failure?: Failure | undefined } {
   const { dryRun, job } = result;
   switch (step.kind) {
     case "skip":
-      return { outcome: "skipped", reason };
+      return { outcome: "skipped" };
     case "fail":
-      return { outcome: "failed", reason };
+      return { outcome: "failed", failure: step.failure };
     case "keep":
-      return isBroken(step, result)
-        ? { outcome: "missing", reason: "it was to be kept, and was not brought here" }
-        : { outcome: "kept", reason };
+      return isBroken(step, result) ? { outcome: "missing", failure: notBrought } : { outcome: "kept" };
     case "leave":
-      return { outcome: "left", reason };
+      return { outcome: "left" };
     case "copy":
-      if (dryRun) return { outcome: "planned", reason };
-      if (copy === undefined) return { outcome: "failed", reason: notCarriedOut };
-      if (copy.failure !== undefined) return { outcome: "failed", reason: copy.failure };
-      if (copy.withheld !== undefined) return { outcome: "skipped", reason: copy.withheld };
-      return { outcome: job === "copy" ? "delivered" : "copied", reason };
+      if (dryRun) return { outcome: "planned" };
+      if (copy === undefined) return { outcome: "failed", failure: notCarriedOut };
+      if (copy.failure !== undefined) return { outcome: "failed", failure: copy.failure };
+      if (copy.withheld !== undefined) return { outcome: "skipped", failure: copy.withheld };
+      return { outcome: job === "copy" ? "delivered" : "copied" };
     case "prune":
-      if (dryRun) return { outcome: "planned", reason };
-      if (prune === undefined) return { outcome: "failed", reason: notCarriedOut };
-      return { outcome: prune.status, reason: prune.reason ?? reason };
+      if (dryRun) return { outcome: "planned" };
+      if (prune === undefined) return { outcome: "failed", failure: notCarriedOut };
+      return { outcome: prune.status, failure: prune.failure };
   }
 }
 

@@ -1,13 +1,10 @@
 import type { RetentionStep } from "../plan/plan.ts";
-import { countOf, listOf } from "../wording.ts";
-import { groupsOf } from "./grouping.ts";
+import { imagesOf } from "./failures.ts";
+import { causesOf } from "./grouping.ts";
 import { code, escapeMarkdown, table } from "./markdown.ts";
 import { type Reported, reportedRetention } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
-
-/** Most images that one cell names: more than any Harbor release has, and still a cell. */
-const namedImages = 30;
 
 const columns = [
   { title: "" },
@@ -21,18 +18,13 @@ const columns = [
 export function retentionSection(result: RunResult): readonly Section[] {
   const steps = reportedRetention(result);
   if (steps.length === 0) return [];
-  const groups = groupsOf(steps, ({ step, outcome, reason }) => [
-    step.destination,
-    step.version,
-    outcome,
-    reason,
-  ]);
-  const rows = groups.map(({ first, all }) => [
+  const groups = causesOf(steps, ({ step, outcome }) => [step.destination, step.version, outcome]);
+  const rows = groups.map(({ first, all, reason }) => [
     wordsOf(first),
     code(first.step.destination),
     escapeMarkdown(first.step.version),
-    imagesOf(all),
-    escapeMarkdown(first.reason),
+    imagesOf(all, code) || "all",
+    escapeMarkdown(reason),
   ]);
   return [{ name: "retention", rank: 4, markdown: `### Kept and pruned\n\n${table(columns, rows)}` }];
 }
@@ -54,12 +46,4 @@ function wordsOf({ outcome }: Reported<RetentionStep>): string {
     default:
       return "❌&nbsp;failed";
   }
-}
-
-function imagesOf(steps: readonly Reported<RetentionStep>[]): string {
-  const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
-  if (images.length === 0) return "all";
-  const [only = ""] = images;
-  if (images.length === 1) return code(only);
-  return `${countOf(images.length, "tag")}: ${listOf(images.map(code), namedImages)}`;
 }

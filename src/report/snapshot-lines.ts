@@ -1,3 +1,4 @@
+import { sentenceOf } from "../errors.ts";
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import type { DestinationSnapshot, Snapshot, WantedVersion } from "../plan/snapshot.ts";
@@ -29,5 +30,5 @@ function destinationLine(
 ): string {
   return failure === undefined
     ? `${paint.good("✓")} ${name} has ${digests.size} of ${countOf(images, "wanted tag")}`
-    : `${paint.bad("✗")} ${name}: ${printable(failure, failureTextLimit)}`;
+    : `${paint.bad("✗")} ${name}: ${printable(sentenceOf(failure), failureTextLimit)}`;
 }

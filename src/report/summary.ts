@@ -1,7 +1,7 @@
 import { shortDigest } from "../oci/digest.ts";
-import { countOf, formatBytes, listOf } from "../wording.ts";
+import { formatBytes, listOf } from "../wording.ts";
 import { estimateSection } from "./estimate-table.ts";
-import { failureGroups } from "./failures.ts";
+import { failureGroups, imagesOf } from "./failures.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
 import { pullSections } from "./pull-sections.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
@@ -12,9 +12,6 @@ import { joinSections, type Section } from "./summary-section.ts";
 import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
 import { timelineSection } from "./timeline-section.ts";
 import { overviewSection, versionSections } from "./version-sections.ts";
-
-/** Most images that a line names before it counts the rest. */
-const namedLimit = 12;
 
 /** Most versions that the title names: it is to stay one line. */
 const titleVersions = 3;
@@ -87,9 +84,9 @@ function destinationTable(result: RunResult): string {
 }
 
 function failureSection(result: RunResult): readonly Section[] {
-  const lines = failureGroups(reportedSteps(result)).map(({ first, all }) => {
+  const lines = failureGroups(reportedSteps(result)).map(({ first, all, reason }) => {
     const what = first.step.kind === "prune" ? "pruning of " : "";
-    return `- ${code(first.step.destination)}, ${what}${imagesOf(all)}: ${escapeMarkdown(first.reason)}`;
+    return `- ${code(first.step.destination)}, ${what}${imagesOf(all, code)}: ${escapeMarkdown(reason)}`;
   });
   if (lines.length === 0) return [];
   return [{ name: "failures", rank: 1, markdown: alert("CAUTION", boxLines("**What failed**", lines)) }];
@@ -113,13 +110,6 @@ function boxLines(title: string, lines: readonly string[]): readonly string[] {
   const more = lines.length - boxLimit;
   const shown = lines.slice(0, boxLimit);
   return [title, "", ...shown, ...(more > 0 ? [`- … and ${more} more, in the JSON report.`] : [])];
-}
-
-function imagesOf(steps: readonly Reported[]): string {
-  const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
-  const [only = ""] = images;
-  if (images.length === 1) return code(only);
-  return `${countOf(images.length, "image")} (${listOf(images.map(code), namedLimit)})`;
 }
 
 function trafficSection(result: RunResult): readonly Section[] {

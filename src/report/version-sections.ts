@@ -1,8 +1,9 @@
 import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
 import type { ImageStep } from "../plan/plan.ts";
-import { countOf, formatBytes, formatDuration, listOf } from "../wording.ts";
-import { groupsOf } from "./grouping.ts";
+import { countOf, formatBytes, formatDuration } from "../wording.ts";
+import { imagesOf } from "./failures.ts";
+import { causesOf, groupsOf } from "./grouping.ts";
 import { code, codeBlock, details, escapeMarkdown, table } from "./markdown.ts";
 import { digestOfStep, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
@@ -13,9 +14,6 @@ const openVersions = 3;
 
 /** Most lines of notes below a table; their reasons are in the JSON report, every one. */
 const noteLimit = 20;
-
-/** Most images that a note names before it counts the rest. */
-const namedImages = 6;
 
 /** Most digests that are given in full: more than any Harbor release has images. */
 const digestLimit = 100;
@@ -176,14 +174,13 @@ function standOf(images: readonly Reported<ImageStep>[]): string {
     : `${icon} ${inPlace} in place after ${formatDuration(after)}`;
 }
 
-/** What was not copied, and why: all of one reason at one destination together. */
+/** What was not copied, and why: all of one cause at one destination together. */
 function notesOf(images: readonly Reported<ImageStep>[]): readonly string[] {
   const rest = images.filter((image) => !isCopied(image));
-  const groups = groupsOf(rest, ({ step, outcome, reason }) => [step.destination, outcome, reason]);
-  const notes = groups.map(({ first, all }) => {
-    const names = all.map(({ step }) => code(`${step.image}:${step.tag}`));
-    const which = all.length === images.length ? "" : `, ${listOf(names, namedImages)}`;
-    return `- ${iconOf(all)} ${code(first.step.destination)}${which}: ${escapeMarkdown(first.reason)}`;
+  const groups = causesOf(rest, ({ step, outcome }) => [step.destination, outcome]);
+  const notes = groups.map(({ first, all, reason }) => {
+    const which = all.length === images.length ? "" : `, ${imagesOf(all, code)}`;
+    return `- ${iconOf(all)} ${code(first.step.destination)}${which}: ${escapeMarkdown(reason)}`;
   });
   if (notes.length === 0) return [];
   const more = notes.length - noteLimit;

@@ -4,11 +4,11 @@ import type { Clock } from "../clock.ts";
 import { copy } from "../copy/copy.ts";
 import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
 import { prune } from "../copy/prune.ts";
-import type { PublicationCheck } from "../copy/publish.ts";
+import { askToPublish, type PublicationCheck } from "../copy/publish.ts";
 import type { Destination } from "../destinations/destination.ts";
 import { keylessHubCredentials } from "../destinations/docker-hub/docker-hub-identity.ts";
 import { createTencentCloud } from "../destinations/tencent/tencent-cloud.ts";
-import { messageOf } from "../errors.ts";
+import type { Failure } from "../errors.ts";
 import { createGitHubClient, type GitHubClient } from "../github/client.ts";
 import { followingFetch, retryingFetch } from "../github/fetch.ts";
 import { createIdTokens } from "../github/id-token.ts";
@@ -283,7 +283,7 @@ export async function pruneAll(
         const own =
           doubt === undefined
             ? await prune(steps, kept, destination, failed + broken, signal)
-            : steps.map((step) => ({ step, status: "left" as const, reason: doubt }));
+            : steps.map((step) => ({ step, status: "left" as const, failure: doubt }));
         for (const line of pruneLines(own, log.paint)) log.info(line);
         return own;
       }),
@@ -293,14 +293,13 @@ export async function pruneAll(
 }
 
 /** Asks about each version once: why nothing is deleted where it is kept, as it is not published now, or nobody knows. */
-function doubts(mayPublish: PublicationCheck): (version: string) => Promise<string | undefined> {
-  const asked = new Map<string, Promise<string | undefined>>();
+function doubts(mayPublish: PublicationCheck): (version: string) => Promise<Failure | undefined> {
+  const asked = new Map<string, Promise<Failure | undefined>>();
+  const consequence = "nothing is deleted, as what is kept may have changed";
   return (version) => {
     const asking =
       asked.get(version) ??
-      mayPublish(version)
-        .catch((error: unknown) => ({ reason: messageOf(error) }))
-        .then((answer) => answer && `nothing is deleted, as what is kept may have changed: ${answer.reason}`);
+      askToPublish(version, mayPublish, consequence).then((refusal) => refusal?.failure);
     asked.set(version, asking);
     return asking;
   };

@@ -4,6 +4,7 @@ import { createDockerHubDestination } from "../../../src/destinations/docker-hub
 import { InputError } from "../../../src/errors.ts";
 import type { Login } from "../../../src/oci/credentials.ts";
 import { anonymous, type Credentials } from "../../../src/oci/credentials.ts";
+import { obstacle, wordsOf } from "../../failures.ts";
 import { fakeClock } from "../../fake-clock.ts";
 import { recordingLog } from "../../recording-log.ts";
 import { type Exchange, type Scripted, scriptedTransport } from "../../scripted-transport.ts";
@@ -102,7 +103,9 @@ describe("a Docker Hub destination", () => {
     expect(destination.deletion).toBe("unavailable");
     expect(destination.deletionUnavailable).toContain(reason);
     expect(destination.deletionUnavailable).toContain("`dockerhub-token`");
-    expect(await deleteTags("v1")).toEqual([{ tag: "v1", failure: destination.deletionUnavailable }]);
+    expect(await deleteTags("v1")).toEqual([
+      { tag: "v1", failure: obstacle(destination.deletionUnavailable ?? "") },
+    ]);
     expect(transport.sent).toEqual([]);
   });
 
@@ -123,7 +126,7 @@ describe("a keyless Docker Hub destination", () => {
     );
     expect(await destination.credentials(signal)).toEqual({ username: "goharbor", password: "minutes" });
     const [deletion] = await deleteTags("v1");
-    expect(deletion?.failure).toContain("status 405");
+    expect(wordsOf(deletion?.failure)).toContain("status 405");
     expect(JSON.parse(transport.sent[0]?.body ?? "")).toEqual({ identifier: "goharbor", secret: "minutes" });
     transport.finish();
   });
@@ -198,7 +201,7 @@ describe("deleting tags on Docker Hub", () => {
     );
     const [first, second] = await deleteTags("v1", "v2");
     expect(first).toEqual({ tag: "v1", failure: undefined });
-    expect(second?.failure).toContain("status 405");
+    expect(wordsOf(second?.failure)).toContain("status 405");
     transport.finish();
   });
 
@@ -209,10 +212,10 @@ describe("deleting tags on Docker Hub", () => {
       [current("v2"), status(204)],
     ]);
     const [first, second] = await deleteTags("v1", "v2");
-    expect(first?.failure).toContain(
+    expect(wordsOf(first?.failure)).toContain(
       `hub.docker.com/goharbor/harbor-core: deleting the tag v1 failed with status ${refused}`,
     );
-    expect(first?.failure).toContain('"Read, Write, Delete"');
+    expect(wordsOf(first?.failure)).toContain('"Read, Write, Delete"');
     expect(second?.failure).toBeUndefined();
     transport.finish();
   });
@@ -223,9 +226,9 @@ describe("deleting tags on Docker Hub", () => {
       [current("v1"), { status: 403, json: { message: "tag is immutable" } }],
     ]);
     const [deletion] = await deleteTags("v1");
-    expect(deletion?.failure).toContain("status 403: the tag is immutable (tag is immutable)");
-    expect(deletion?.failure).toContain("tag mutability settings");
-    expect(deletion?.failure).not.toContain("Read, Write, Delete");
+    expect(wordsOf(deletion?.failure)).toContain("status 403: the tag is immutable (tag is immutable)");
+    expect(wordsOf(deletion?.failure)).toContain("tag mutability settings");
+    expect(wordsOf(deletion?.failure)).not.toContain("Read, Write, Delete");
     transport.finish();
   });
 
@@ -236,14 +239,16 @@ describe("deleting tags on Docker Hub", () => {
   ])("is not confused by a reason that is %s", async (_name, answer) => {
     const { transport, deleteTags } = await scenario([loggedIn, [current("v1"), answer]]);
     const [deletion] = await deleteTags("v1");
-    expect(deletion?.failure).toMatch(/status 403: Docker Hub does not let this token delete the tag\. /);
+    expect(wordsOf(deletion?.failure)).toMatch(
+      /status 403: Docker Hub does not let this token delete the tag\. /,
+    );
     transport.finish();
   });
 
   it("gives a broken connection as the failure of its tag", async () => {
     const { transport, deleteTags } = await scenario([loggedIn, [current("v1"), new Error("reset")]]);
     const [deletion] = await deleteTags("v1");
-    expect(deletion?.failure).toContain("deleting the tag v1 failed: reset");
+    expect(wordsOf(deletion?.failure)).toContain("deleting the tag v1 failed: reset");
     transport.finish();
   });
 
@@ -294,7 +299,7 @@ describe("the token of the Docker Hub API", () => {
       [current("v1"), status(401)],
     ]);
     const [deletion] = await deleteTags("v1");
-    expect(deletion?.failure).toContain("status 401");
+    expect(wordsOf(deletion?.failure)).toContain("status 401");
     transport.finish();
   });
 
@@ -302,9 +307,9 @@ describe("the token of the Docker Hub API", () => {
     const { transport, deleteTags } = await scenario([[loginCall, status(401)]]);
     const deletions = await deleteTags("v1", "v2");
     for (const { failure } of deletions) {
-      expect(failure).toContain("logging in to the Docker Hub API failed with status 401");
-      expect(failure).toContain("`dockerhub-username` and `dockerhub-token`");
-      expect(failure).not.toContain(person.password);
+      expect(wordsOf(failure)).toContain("logging in to the Docker Hub API failed with status 401");
+      expect(wordsOf(failure)).toContain("`dockerhub-username` and `dockerhub-token`");
+      expect(wordsOf(failure)).not.toContain(person.password);
     }
     expect(deletions).toHaveLength(2);
     transport.finish();
@@ -317,7 +322,7 @@ describe("the token of the Docker Hub API", () => {
       [current("v2"), status(204)],
     ]);
     const [first, second] = await deleteTags("v1", "v2");
-    expect(first?.failure).toContain("status 503");
+    expect(wordsOf(first?.failure)).toContain("status 503");
     expect(second?.failure).toBeUndefined();
     transport.finish();
   });
@@ -328,7 +333,7 @@ describe("the token of the Docker Hub API", () => {
   ])("must not be %s", async (_name, answer) => {
     const { transport, deleteTags } = await scenario([[loginCall, answer]]);
     const [deletion] = await deleteTags("v1");
-    expect(deletion?.failure).toContain("not of the expected form");
+    expect(wordsOf(deletion?.failure)).toContain("not of the expected form");
     transport.finish();
   });
 });
@@ -382,7 +387,7 @@ describe("the rate limit of the Docker Hub API", () => {
   ])("is not waited for when its end is %s", async (_name, answer, words) => {
     const { clock, transport, deleteTags } = await scenario([loggedIn, [current("v1"), answer]]);
     const [deletion] = await deleteTags("v1");
-    expect(deletion?.failure).toContain(words);
+    expect(wordsOf(deletion?.failure)).toContain(words);
     expect(clock.slept).toEqual([]);
     transport.finish();
   });
@@ -391,7 +396,7 @@ describe("the rate limit of the Docker Hub API", () => {
     const again: Exchange = [current("v1"), limited("retry-after", 1)];
     const { transport, deleteTags } = await scenario([loggedIn, again, again, again]);
     const [deletion] = await deleteTags("v1");
-    expect(deletion?.failure).toContain("status 429");
+    expect(wordsOf(deletion?.failure)).toContain("status 429");
     transport.finish();
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { TagToDelete } from "../../../src/destinations/destination.ts";
 import { registryRoute, type TagDeleter } from "../../../src/destinations/registry/registry-deletion.ts";
 import { type Digest, digestOf } from "../../../src/oci/digest.ts";
+import { obstacle, wordsOf } from "../../failures.ts";
 
 const signal = new AbortController().signal;
 const repository = "goharbor/harbor-core";
@@ -44,7 +45,7 @@ describe("deletion by the registry API", () => {
     const { held, deleted, deleter } = scenario({ v1: one, stable: one }, ["digest"]);
     const route = registryRoute(deleter, true);
     const [deletion] = await route.deleteTags(repository, [{ tag: "v1", digest: undefined }], signal);
-    expect(deletion?.failure).toContain("not looked up");
+    expect(wordsOf(deletion?.failure)).toContain("not looked up");
     expect(deleted).toEqual([]);
     expect([...held.keys()]).toEqual(["v1", "stable"]);
   });
@@ -80,7 +81,7 @@ describe("deletion by the registry API", () => {
   it("leaves a tag alone that has moved since the plan", async () => {
     const { held, deleted, deleteTags } = scenario({ v1: two }, ["digest"]);
     const [deletion] = await deleteTags({ tag: "v1", digest: one });
-    expect(deletion?.failure).toContain("has moved");
+    expect(wordsOf(deletion?.failure)).toContain("has moved");
     expect(deleted).toEqual([]);
     expect(held.get("v1")).toBe(two);
   });
@@ -88,14 +89,14 @@ describe("deletion by the registry API", () => {
   it("does not guess a digest that the plan did not look up", async () => {
     const { held, deleteTags } = scenario({ v1: one }, ["digest"]);
     const [deletion] = await deleteTags({ tag: "v1", digest: undefined });
-    expect(deletion?.failure).toContain("not looked up");
+    expect(wordsOf(deletion?.failure)).toContain("not looked up");
     expect(held.get("v1")).toBe(one);
   });
 
   it("says how to allow deletion where the registry has none", async () => {
     const { held, deleteTags } = scenario({ v1: one }, []);
     const [deletion] = await deleteTags({ tag: "v1", digest: one });
-    expect(deletion?.failure).toContain("`storage.delete.enabled: true`");
+    expect(wordsOf(deletion?.failure)).toContain("`storage.delete.enabled: true`");
     expect(held.get("v1")).toBe(one);
   });
 
@@ -107,7 +108,7 @@ describe("deletion by the registry API", () => {
       return original(path, reference, abort);
     };
     expect(await deleteTags({ tag: "v1", digest: one }, { tag: "v2", digest: two })).toEqual([
-      { tag: "v1", failure: "connection reset" },
+      { tag: "v1", failure: obstacle("connection reset") },
       { tag: "v2", failure: undefined },
     ]);
   });

@@ -18,6 +18,7 @@ import { type Digest, parseDigest } from "../../../src/oci/digest.ts";
 import { Registry } from "../../../src/oci/registry.ts";
 import type { VendorId } from "../../../src/vendors/vendor.ts";
 import { vendorOf } from "../../../src/vendors/vendors.ts";
+import { obstacle, wordsOf } from "../../failures.ts";
 import { fakeClock } from "../../fake-clock.ts";
 import { recordingLog } from "../../recording-log.ts";
 
@@ -106,7 +107,7 @@ describe.each<[VendorId, (of: User) => RegistryOptions]>([
     expect(destination.deletion).toBe("unavailable");
     expect(destination.deletionUnavailable).toContain("takes no identity token");
     expect(await destination.deleteTags(repository, untold("v1"), signal)).toEqual([
-      { tag: "v1", failure: destination.deletionUnavailable },
+      { tag: "v1", failure: obstacle(destination.deletionUnavailable ?? "") },
     ]);
   });
 
@@ -140,7 +141,7 @@ describe.each<[VendorId, (of: User) => RegistryOptions]>([
     seed(registry, ["v1"], ["v2"]);
     const destination = await destinationAt(registry, vendor);
     const [first] = await destination.deleteTags(repository, untold("v1", "v2"), signal);
-    expect(first?.failure).toMatch(
+    expect(wordsOf(first?.failure)).toMatch(
       vendor === "harbor" ? /status 412.*immutable/ : /status 403.*permission Delete/,
     );
     expect(left(registry)).toEqual(vendor === "harbor" ? ["v1"] : ["v1", "v2"]);
@@ -174,7 +175,7 @@ describe("harbor", () => {
     const credential = { username: "mirror", password: "another" };
     const destination = await destinationAt(registry, "harbor", { credential });
     const [deletion] = await destination.deleteTags(repository, untold("v1"), signal);
-    expect(deletion?.failure).toMatch(/status 401 UNAUTHORIZED.*"Delete Tag"/);
+    expect(wordsOf(deletion?.failure)).toMatch(/status 401 UNAUTHORIZED.*"Delete Tag"/);
     expect(left(registry)).toEqual(["v1"]);
   });
 });
@@ -184,7 +185,7 @@ test("artifactory: a tag that the API does not know but the registry has is no s
   seed(registry, ["v1"]);
   const destination = await destinationAt(registry, "artifactory");
   const [deletion] = await destination.deleteTags(repository, untold("v1"), signal);
-  expect(deletion?.failure).toContain("Docker repository as the first part");
+  expect(wordsOf(deletion?.failure)).toContain("Docker repository as the first part");
 });
 
 describe("acr", () => {
@@ -206,7 +207,7 @@ describe("acr", () => {
     seed(registry, ["v1"]);
     const destination = await destinationAt(registry, "acr");
     const [deletion] = await destination.deleteTags(repository, untold("v1"), signal);
-    expect(deletion?.failure).toMatch(/deleting the tag v1 failed with status 401/);
+    expect(wordsOf(deletion?.failure)).toMatch(/deleting the tag v1 failed with status 401/);
     expect(left(registry)).toEqual(["v1"]);
   });
 });
@@ -247,12 +248,12 @@ describe("ecr", () => {
     const denied = await ecr(["BatchDeleteImage"]);
     seed(denied.registry, ["v1"]);
     const [deletion] = await denied.destination.deleteTags(repository, untold("v1"), signal);
-    expect(deletion?.failure).toMatch(/AccessDeniedException.*`ecr:BatchDeleteImage`/);
+    expect(wordsOf(deletion?.failure)).toMatch(/AccessDeniedException.*`ecr:BatchDeleteImage`/);
 
     const wrong = await ecr([], { ...ecrKey, sessionToken: ecrKey.sessionToken, secretAccessKey: "another" });
     seed(wrong.registry, ["v1"]);
     const [refused] = await wrong.destination.deleteTags(repository, untold("v1"), signal);
-    expect(refused?.failure).toContain("InvalidSignatureException");
+    expect(wordsOf(refused?.failure)).toContain("InvalidSignatureException");
     expect(left(wrong.registry)).toEqual(["v1"]);
     await wrong.destination.prepare(signal, ["goharbor/new", "goharbor/newer"]);
     expect(log.warnings.at(-1)).toMatch(/^The repositories that are there are used: .*InvalidSignature/);
@@ -305,7 +306,7 @@ describe("ghcr", () => {
     ];
     const deletions = await destination.deleteTags(repository, wanted, signal);
     expect(deletions.slice(0, 2)).toEqual(gone("v1", "v1.0"));
-    expect(deletions[2]?.failure).toContain("only together with the tag stable");
+    expect(wordsOf(deletions[2]?.failure)).toContain("only together with the tag stable");
     expect(left(registry)).toEqual(["stable", "v2", "v3"]);
     expect(registry.manifest(repository, three ?? "")).toBeDefined();
   });
@@ -314,7 +315,7 @@ describe("ghcr", () => {
     const { registry, destination } = await ghcr();
     const [one, two] = seed(registry, ["v1"], ["v2"]);
     const [deletion] = await destination.deleteTags(repository, [{ tag: "v1", digest: two }], signal);
-    expect(deletion?.failure).toContain("has moved");
+    expect(wordsOf(deletion?.failure)).toContain("has moved");
     expect(registry.manifest(repository, one ?? "")).toBeDefined();
   });
 
@@ -338,7 +339,7 @@ describe("ghcr", () => {
     const { registry, destination } = await ghcr({ mayDelete: false });
     const [one] = seed(registry, ["v1"]);
     const [deletion] = await destination.deleteTags(repository, [{ tag: "v1", digest: one }], signal);
-    expect(deletion?.failure).toMatch(/status 403.*role Admin/);
+    expect(wordsOf(deletion?.failure)).toMatch(/status 403.*role Admin/);
     expect(left(registry)).toEqual(["v1"]);
   });
 });

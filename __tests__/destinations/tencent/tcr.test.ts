@@ -6,6 +6,7 @@ import type { TencentCloudKey } from "../../../src/destinations/tencent/tencent-
 import { fixedKey } from "../../../src/destinations/tencent/tencent-keys.ts";
 import { InputError, OperationError } from "../../../src/errors.ts";
 import type { Login } from "../../../src/oci/credentials.ts";
+import { wordsOf } from "../../failures.ts";
 import { fakeClock } from "../../fake-clock.ts";
 import { recordingLog } from "../../recording-log.ts";
 import { fakeTcr } from "../fake-tcr.ts";
@@ -183,7 +184,7 @@ describe("with a registry login alone", () => {
     );
     const tags = [{ tag: "v1", digest: undefined }];
     const [deletion] = await destination.deleteTags("goharbor/harbor-core", tags, signal);
-    expect(deletion?.failure).toMatch(words);
+    expect(wordsOf(deletion?.failure)).toMatch(words);
   });
 
   const now = fakeClock().now() / 1000;

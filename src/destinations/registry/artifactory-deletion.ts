@@ -1,7 +1,9 @@
+import type { Failure } from "../../errors.ts";
 import { discard, type Transport } from "../../http/http.ts";
 import { basicHeader, type Credentials } from "../../oci/credentials.ts";
+import { noDeletion } from "../destination.ts";
 import { apiUrl, sendToVendor, vendorRefusal } from "../vendor-api.ts";
-import { apiCredential, noRoute, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
+import { apiCredential, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
 import type { TagDeleter } from "./registry-deletion.ts";
 
 export interface ArtifactoryOptions {
@@ -20,7 +22,7 @@ export interface ArtifactoryOptions {
  */
 export async function artifactoryRoute(options: ArtifactoryOptions): Promise<TagDeletionRoute> {
   const usable = await apiCredential(options.credentials, "Deleting tags by Artifactory's API");
-  if (typeof usable === "string") return noRoute(usable);
+  if (typeof usable === "string") return noDeletion(usable);
   return {
     deletion: "by-tag",
     deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
@@ -32,7 +34,7 @@ async function deleteTag(
   repository: string,
   tag: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Failure | undefined> {
   const operation = { host: url.host, repository, operation: "deleting the tag", subject: tag };
   const credential = await credentials(signal);
   const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
@@ -52,8 +54,12 @@ async function deleteTag(
   await discard(response);
   // The path of the API is that of the registry only where the repository is the first part of it.
   if ((await resolve(repository, tag, signal)) === undefined) return undefined;
-  return (
-    `Artifactory's API does not know ${repository}/${tag}: name the destination with its Docker repository as the first ` +
-    "part of the path, or set `keep=all` for it."
-  );
+  const advice =
+    "Name the destination with its Docker repository as the first part of the path, or set `keep=all` for it.";
+  return {
+    kind: "obstacle",
+    problem: "Artifactory's API does not know it",
+    subject: `${repository}/${tag}`,
+    advice,
+  };
 }

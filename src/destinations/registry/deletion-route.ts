@@ -1,4 +1,4 @@
-import { messageOf } from "../../errors.ts";
+import { type Failure, failureOf, messageOf } from "../../errors.ts";
 import { printable } from "../../log/log.ts";
 import type { Credential, Credentials } from "../../oci/credentials.ts";
 import type { Destination, TagDeletion, TagToDelete } from "../destination.ts";
@@ -17,7 +17,7 @@ export type DeleteTag = (
   repository: string,
   tag: TagToDelete,
   signal: AbortSignal,
-) => Promise<string | undefined>;
+) => Promise<Failure | undefined>;
 
 /** One tag after the other, so that tags of one digest meet a settled registry. A failure is that of its tag only. */
 export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
@@ -28,22 +28,10 @@ export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
         deletions.push({ tag: tag.tag, failure: await deleteTag(repository, tag, signal) });
       } catch (error) {
         signal.throwIfAborted();
-        deletions.push({ tag: tag.tag, failure: messageOf(error) });
+        deletions.push({ tag: tag.tag, failure: failureOf(error) });
       }
     }
     return deletions;
-  };
-}
-
-/**
- * No way to delete tags. The plan leaves them with this reason: what is wanted is copied all the same, because nothing of it
- * depends on old versions going.
- */
-export function noRoute(reason: string): TagDeletionRoute {
-  return {
-    deletion: "unavailable",
-    deletionUnavailable: reason,
-    deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
   };
 }
 

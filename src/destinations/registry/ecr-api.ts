@@ -1,9 +1,16 @@
 import * as v from "valibot";
 import type { Clock } from "../../clock.ts";
-import type { OperationError } from "../../errors.ts";
+import { type Failure, failureOf, type OperationError } from "../../errors.ts";
 import { discard, type HttpResponse, type Transport } from "../../http/http.ts";
 import { printable } from "../../log/log.ts";
-import { checkAnswer, readAnswer, sendToVendor, type VendorOperation, vendorRefusal } from "../vendor-api.ts";
+import {
+  checkAnswer,
+  readAnswer,
+  sendToVendor,
+  type VendorOperation,
+  vendorFailure,
+  vendorRefusal,
+} from "../vendor-api.ts";
 import type { AwsKey } from "./aws-signature.ts";
 import { signedHeaders } from "./aws-signature.ts";
 
@@ -19,7 +26,7 @@ export interface EcrApi {
     repository: string,
     tags: readonly string[],
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, string>>;
+  ): Promise<ReadonlyMap<string, Failure>>;
   /**
    * @returns whether the repository is there now; false when this key may not make one.
    * @throws OperationError
@@ -85,10 +92,12 @@ export function createEcrApi(options: EcrOptions): EcrApi {
       const { failures } = checkAnswer(text, deletionSchema, operation, response.status);
       const left = failures.filter(({ failureCode }) => failureCode !== "ImageNotFound");
       return new Map(
-        left.map(({ imageId, failureCode, failureReason }) => [
-          imageId?.imageTag ?? "",
-          printable(`Amazon ECR did not delete it: ${failureCode} ${failureReason}`),
-        ]),
+        left.map(({ imageId, failureCode, failureReason }) => {
+          const subject = imageId?.imageTag ?? "";
+          const problem = `Amazon ECR did not delete it: ${printable(failureReason)}`;
+          const code = printable(failureCode);
+          return [subject, failureOf(vendorFailure({ ...operation, subject }, { code, problem }))];
+        }),
       );
     },
     createRepository: async (repository, signal) => {

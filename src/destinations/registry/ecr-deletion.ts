@@ -1,4 +1,4 @@
-import { messageOf } from "../../errors.ts";
+import { failureOf } from "../../errors.ts";
 import type { TagDeletion, TagToDelete } from "../destination.ts";
 import type { TagDeletionRoute } from "./deletion-route.ts";
 import { deletionLimit, type EcrApi } from "./ecr-api.ts";
@@ -30,6 +30,6 @@ async function deleteSome(
     return names.map((tag) => ({ tag, failure: left.get(tag) }));
   } catch (error) {
     signal.throwIfAborted();
-    return names.map((tag) => ({ tag, failure: messageOf(error) }));
+    return names.map((tag) => ({ tag, failure: failureOf(error) }));
   }
 }

@@ -3,7 +3,7 @@ import { messageOf, type OperationError } from "../../errors.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "../../http/http.ts";
 import type { Log } from "../../log/log.ts";
 import { basicHeader, type Credentials } from "../../oci/credentials.ts";
-import type { Finding } from "../destination.ts";
+import { type Finding, noDeletion } from "../destination.ts";
 import {
   apiUrl,
   checkAnswer,
@@ -12,7 +12,7 @@ import {
   type VendorOperation,
   vendorRefusal,
 } from "../vendor-api.ts";
-import { apiCredential, noRoute, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
+import { apiCredential, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
 
 export interface HarborOptions {
   /** Base URL of the Harbor: the registry's own. */
@@ -38,7 +38,7 @@ const advice = 'The robot needs "Delete Tag", "Read Artifact" and "Delete Artifa
  */
 export async function harborRoute(options: HarborOptions): Promise<TagDeletionRoute> {
   const usable = await apiCredential(options.credentials, "Deleting tags by Harbor's API");
-  if (typeof usable === "string") return noRoute(usable);
+  if (typeof usable === "string") return noDeletion(usable);
   return {
     deletion: "by-tag",
     tryDeletion: (signal, repository) => tryDeletion(options, repository, signal),

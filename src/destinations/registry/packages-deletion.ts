@@ -1,7 +1,8 @@
 import * as v from "valibot";
+import type { Failure } from "../../errors.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "../../http/http.ts";
 import type { Credentials } from "../../oci/credentials.ts";
-import type { TagDeletion, TagToDelete } from "../destination.ts";
+import { noDeletion, type TagDeletion, type TagToDelete } from "../destination.ts";
 import {
   apiUrl,
   checkAnswer,
@@ -11,7 +12,7 @@ import {
   vendorFailure,
   vendorRefusal,
 } from "../vendor-api.ts";
-import { apiCredential, noRoute, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
+import { apiCredential, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
 
 export interface PackagesOptions {
   /** Base URL of GitHub's REST API. */
@@ -48,7 +49,7 @@ const advice =
  */
 export async function packagesRoute(options: PackagesOptions): Promise<TagDeletionRoute> {
   const usable = await apiCredential(options.credentials, "Deleting tags by GitHub's packages API");
-  if (typeof usable === "string") return noRoute(usable);
+  if (typeof usable === "string") return noDeletion(usable);
   return {
     deletion: "shared-digest-unsafe",
     deleteTags: (repository, tags, signal) => deleteTags(options, repository, tags, signal),
@@ -65,14 +66,22 @@ async function deleteTags(
   const versions = await api.versions();
   const going = new Set(tags.map(({ tag }) => tag));
   const deleted = new Set<number>();
-  const deleteTag = async ({ tag, digest }: TagToDelete): Promise<string | undefined> => {
+  const deleteTag = async ({ tag, digest }: TagToDelete): Promise<Failure | undefined> => {
     const version = versions.find(({ metadata }) => metadata.container.tags.includes(tag));
     if (version === undefined || deleted.has(version.id)) return undefined;
+    const subject = `${repository}:${tag}`;
     if (digest !== undefined && version.name !== digest)
-      return `The tag ${repository}:${tag} has moved since the plan was made: it was left alone. Run again.`;
+      return {
+        kind: "obstacle",
+        problem: "the tag has moved since the plan was made",
+        subject,
+        advice: "Run again.",
+      };
     const other = version.metadata.container.tags.find((name) => !going.has(name));
-    if (other !== undefined)
-      return `The packages API deletes ${repository}:${tag} only together with the tag ${other}, which stays.`;
+    if (other !== undefined) {
+      const problem = `the packages API deletes it only together with the tag ${other}, which stays`;
+      return { kind: "obstacle", problem, subject };
+    }
     await api.remove(version, tag);
     deleted.add(version.id);
     return undefined;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Failure } from "../../errors.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import type { Finding, TagToDelete } from "../destination.ts";
 import { oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
@@ -90,19 +91,24 @@ async function deleteTag(
   repository: string,
   { tag, digest }: TagToDelete,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Failure | undefined> {
+  const subject = `${repository}:${tag}`;
   if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported") return undefined;
   const current = await deleter.resolve(repository, tag, signal);
   if (current === undefined) return undefined;
   if (digest === undefined) {
-    return `The registry does not delete ${repository}:${tag} by its tag, and its digest was not looked up for the plan.`;
+    const problem = "the registry does not delete by tag, and its digest was not looked up for the plan";
+    return { kind: "obstacle", problem, subject };
   }
   if (current !== digest) {
-    return (
-      `The tag ${repository}:${tag} has moved to ${current} since the plan was made, and the registry deletes by digest ` +
-      "only: it was left alone. Run again."
-    );
+    return {
+      kind: "obstacle",
+      problem: "the tag has moved since the plan was made, and the registry deletes by digest only",
+      subject: `${subject}, now ${current}`,
+      advice: "Run again.",
+    };
   }
   if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported") return undefined;
-  return `The registry deletes ${repository}:${tag} neither by tag nor by digest. ${settingAdvice}`;
+  const problem = "the registry deletes neither by tag nor by digest";
+  return { kind: "obstacle", problem, subject, advice: settingAdvice };
 }

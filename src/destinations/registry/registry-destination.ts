@@ -8,12 +8,12 @@ import type { Registry } from "../../oci/registry.ts";
 import { Repository } from "../../oci/repository.ts";
 import type { DeletionRoute } from "../../vendors/vendor.ts";
 import { mannersOf } from "../../vendors/vendors.ts";
-import type { DestinationAbilities, Preview } from "../destination.ts";
+import { type DestinationAbilities, noDeletion, type Preview } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { artifactoryRoute } from "./artifactory-deletion.ts";
 import type { AwsKey } from "./aws-signature.ts";
 import { azureRoute } from "./azure-deletion.ts";
-import { noRoute, type TagDeletionRoute } from "./deletion-route.ts";
+import type { TagDeletionRoute } from "./deletion-route.ts";
 import { createEcrApi, type EcrApi, ecrRegistry } from "./ecr-api.ts";
 import { ecrRoute } from "./ecr-deletion.ts";
 import { harborRoute } from "./harbor-deletion.ts";
@@ -79,9 +79,9 @@ async function deletionRoute(
     case "packages":
       return packagesRoute({ url: input.api ?? githubApi, credentials, transport });
     case "ecr":
-      return ecr === undefined ? noRoute(withoutAwsKey) : ecrRoute(ecr);
+      return ecr === undefined ? noDeletion(withoutAwsKey) : ecrRoute(ecr);
     case "none":
-      return noRoute(`${vendor.name}: ${vendor.deletion.text}`);
+      return noDeletion(`${vendor.name}: ${vendor.deletion.text}`);
     // Docker Hub and TCR have destinations of their own; who asks for `type=registry` there means this.
     case "docker-hub":
     case "tcr":

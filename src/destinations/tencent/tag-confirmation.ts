@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { messageOf } from "../../errors.ts";
+import { failureOf } from "../../errors.ts";
 import type { TagDeletion } from "../destination.ts";
 
 /** How the tags of one repository are deleted through a vendor's API that takes several at once. */
@@ -58,10 +58,9 @@ async function confirm(deletion: BatchDeletion, tag: string, signal: AbortSignal
   } catch (error) {
     return failed(tag, error, signal);
   }
-  return {
-    tag,
-    failure: `TCR still lists ${deletion.path}:${tag} after its deletion. Run again, or delete it in the TCR console.`,
-  };
+  const problem = "TCR still lists it after its deletion";
+  const advice = "Run again, or delete it in the TCR console.";
+  return { tag, failure: { kind: "obstacle", problem, subject: `${deletion.path}:${tag}`, advice } };
 }
 
 async function staysListed(deletion: BatchDeletion, tag: string, signal: AbortSignal): Promise<boolean> {
@@ -90,5 +89,5 @@ function batches(tags: readonly string[], size: number): readonly (readonly stri
 /** @throws the signal's reason when it aborted: then the whole run ends, not this tag. */
 function failed(tag: string, error: unknown, signal: AbortSignal): TagDeletion {
   signal.throwIfAborted();
-  return { tag, failure: messageOf(error) };
+  return { tag, failure: failureOf(error) };
 }

@@ -4,7 +4,7 @@ import { InputError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials } from "../../oci/credentials.ts";
 import { printNamespace } from "../../oci/reference.ts";
-import type { DestinationAbilities, Preview } from "../destination.ts";
+import { type DestinationAbilities, noDeletion, type Preview } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { vendorFailure } from "../vendor-api.ts";
 import { noDeletionReason } from "./tcr-login.ts";
@@ -79,10 +79,8 @@ export async function createTcrPersonalDestination(
     const reason = noDeletionReason((await credentials().catch(() => undefined))?.username);
     return {
       ...place,
-      deletion: "unavailable",
-      deletionUnavailable: reason,
+      ...noDeletion(reason),
       prepare: () => Promise.resolve(),
-      deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
     };
   }
   const personal: TcrPersonal = { api, region };

@@ -3,7 +3,7 @@ import { leased } from "../../http/lease.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials, Login } from "../../oci/credentials.ts";
 import { type Namespace, printNamespace } from "../../oci/reference.ts";
-import type { DestinationAbilities } from "../destination.ts";
+import { type DestinationAbilities, noDeletion } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { createTcrInstance, instanceTarget, MissingInstanceError, type TcrInstance } from "./tcr-instance.ts";
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
@@ -124,17 +124,14 @@ export async function tcrWithoutApi(
   // A credential helper that fails is reported where the login is needed.
   const login = await credentials().catch(() => undefined);
   if (login !== undefined) warnOfEnd(login, name, clock, log);
-  const reason = noDeletionReason(login?.username);
   return {
     registry,
     path,
     name,
     credentials,
-    deletion: "unavailable",
-    deletionUnavailable: reason,
+    ...noDeletion(noDeletionReason(login?.username)),
     // Creating a namespace needs the API as well; a missing one shows with the first push.
     prepare: () => Promise.resolve(),
-    deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: reason })),
   };
 }
 
