@@ -112,6 +112,18 @@ describe("mistakes in what the user gives", () => {
     expect(writes(world)).toEqual([]);
   });
 
+  it("a repository without a version: told what it has instead", async () => {
+    await using world = await startSandboxWorld();
+    const tags = ["v1.2", "2026.07.01", "operator/v1.2.3"];
+    const body = JSON.stringify(tags.map((tag_name) => ({ ...world.github.release("v2.15.2"), tag_name })));
+    const effect = { status: 200, headers: { "content-type": "application/json" }, body };
+    world.github.fault({ when: { path: /releases\?/ }, times: Infinity, effect });
+    const { exitCode, log } = await act(world, dispatch("newest:3"));
+    expect(exitCode).toBe(1);
+    expect(log).toContain("It has 3 published releases, but none that counts: v1.2 (");
+    expect(writes(world)).toEqual([]);
+  });
+
   it("a draft is never mirrored, by its event or by its tag", async () => {
     await using world = await startSandboxWorld();
     world.github.addRelease({

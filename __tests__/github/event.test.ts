@@ -136,6 +136,7 @@ describe("resolveSelection", () => {
       version: undefined,
       repository: undefined,
       retention: { keep: 3, keepBy: "semver" },
+      destinations: [{ retention: { keep: 3, keepBy: "semver" } }],
       prereleases: false,
       ...more,
     };
@@ -203,7 +204,32 @@ describe("resolveSelection", () => {
       { kind: "push", tag: "v1.2.3" },
       { repository: acme, selection: tags("v1.2.3") },
     ],
-    ["schedule", {}, { kind: "schedule" }, { selection: { kind: "newest", count: 3 } }],
+    [
+      "schedule",
+      {},
+      { kind: "schedule" },
+      { selection: { kind: "kept", retentions: [{ keep: 3, keepBy: "semver" }] } },
+    ],
+    [
+      "schedule with destinations that keep otherwise, one of them all",
+      {
+        retention: { keep: 2, keepBy: "minor" },
+        destinations: [
+          { retention: { keep: "all", keepBy: "minor" } },
+          { retention: { keep: 5, keepBy: "published" } },
+        ],
+      },
+      { kind: "schedule" },
+      {
+        selection: {
+          kind: "kept",
+          retentions: [
+            { keep: 2, keepBy: "minor" },
+            { keep: 5, keepBy: "published" },
+          ],
+        },
+      },
+    ],
     [
       "dispatch",
       {},
@@ -251,7 +277,10 @@ describe("resolveSelection", () => {
     ["push of a branch", {}, { kind: "push", tag: undefined }, /branch.*Set the input "version"/],
     [
       "schedule that keeps all",
-      { retention: { keep: "all", keepBy: "semver" } },
+      {
+        retention: { keep: "all", keepBy: "semver" },
+        destinations: [{ retention: { keep: "all", keepBy: "semver" } }],
+      },
       { kind: "schedule" },
       /keep is all.*Set the input "version"/,
     ],

@@ -1,13 +1,23 @@
 import { describe, expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
+import { makePlan } from "../../src/plan/plan.ts";
+import { type KeepBy, keepByChoices } from "../../src/plan/retention.ts";
 import { parseSelection, select } from "../../src/plan/selection.ts";
-import { harborUniverse } from "./snapshot-builder.ts";
+import { whyNoVersion } from "../../src/plan/version.ts";
+import { harborUniverse, snapshotOf, stepsOf, versionsIn } from "./snapshot-builder.ts";
 import { harborReleases, version } from "./versions.ts";
 
 const repository = "goharbor/harbor";
 
-function selected(text: string, universe = harborUniverse): readonly string[] {
-  return select(parseSelection(text), universe, repository).map(({ tag }) => tag);
+function selected(
+  text: string,
+  universe = harborUniverse,
+  keepBys: readonly KeepBy[] = ["semver"],
+): readonly string[] {
+  const retentions = keepBys.map((keepBy) => ({ keepBy }));
+  return select(parseSelection(text), { universe, passedOver: [] }, repository, retentions).map(
+    ({ tag }) => tag,
+  );
 }
 
 describe("of Harbor's releases", () => {
@@ -32,6 +42,42 @@ describe("of Harbor's releases", () => {
   });
 });
 
+describe("the newest are those that destinations would keep", () => {
+  test.each<[KeepBy[], readonly string[]]>([
+    [["semver"], ["v2.15.2", "v2.15.1", "v2.15.0"]],
+    [["published"], ["v2.15.2", "v2.15.1", "v2.14.4"]],
+    [["minor"], ["v2.15.2", "v2.14.4", "v2.13.5"]],
+    [
+      ["minor", "semver"],
+      ["v2.15.2", "v2.15.1", "v2.15.0", "v2.14.4", "v2.13.5"],
+    ],
+  ])("newest:3 by %j", (keepBys, expected) => {
+    expect(selected("newest:3", harborUniverse, keepBys)).toEqual(expected);
+  });
+
+  test.each(keepByChoices)("so that none is copied in vain to an empty destination, by %s", (keepBy) => {
+    const retention = { keep: 3, keepBy };
+    const released = { universe: harborUniverse, passedOver: [] };
+    const wanted = select({ kind: "kept", retentions: [retention] }, released, repository, [retention]);
+    const plan = makePlan(
+      snapshotOf({ wanted: wanted.map(({ tag }) => tag), destinations: [{ keep: 3, keepBy }] }),
+    );
+    expect(wanted).toHaveLength(3);
+    expect(versionsIn(stepsOf(plan, "copy"))).toEqual(wanted.map(({ tag }) => tag));
+    expect(stepsOf(plan, "skip")).toEqual([]);
+  });
+
+  test("what any destination keeps is chosen", () => {
+    const retentions = [
+      { keep: 2, keepBy: "minor" },
+      { keep: 2, keepBy: "semver" },
+    ] as const;
+    const released = { universe: harborUniverse, passedOver: [] };
+    const wanted = select({ kind: "kept", retentions }, released, repository, retentions);
+    expect(wanted.map(({ tag }) => tag)).toEqual(["v2.15.2", "v2.15.1", "v2.14.4"]);
+  });
+});
+
 test("a range takes the prereleases that the universe has, and no others", () => {
   const tags = ["v2.15.2", "v2.15.3-rc1"].map((tag) => version(tag));
   expect(selected(">=2.15", tags)).toEqual(["v2.15.3-rc1", "v2.15.2"]);
@@ -41,7 +87,8 @@ test("a range takes the prereleases that the universe has, and no others", () =>
 describe("what does not exist is refused", () => {
   test.each(["v2.15.99", "v2.15.2,v9.9.9", "v2.15.2-rc1", "2.15.2", "baseline"])("%s", (text) => {
     const given = parseSelection(text);
-    expect(() => select(given, harborUniverse, repository)).toThrow(InputError);
+    const released = { universe: harborUniverse, passedOver: [] };
+    expect(() => select(given, released, repository, [{ keepBy: "semver" }])).toThrow(InputError);
   });
 
   test("the message names what is unknown, the repository, and what there is", () => {
@@ -98,5 +145,46 @@ describe("parseSelection", () => {
 
   test.each(harborReleases.map((one) => one.tag))("Harbor's tag %s selects itself", (tag) => {
     expect(parseSelection(tag)).toEqual({ kind: "tags", tags: [tag] });
+  });
+});
+
+describe("a repository whose releases do not count", () => {
+  const passedOver = ["v1.2", "2026.07.01", "operator/v1.2.3", "1.2.3.4", "latest"].map((tag) => ({
+    tag,
+    reason: whyNoVersion(tag),
+  }));
+  const refused = (text: string, others = passedOver): string => {
+    try {
+      select(parseSelection(text), { universe: [], passedOver: others }, repository, [{ keepBy: "semver" }]);
+    } catch (error) {
+      return String(error);
+    }
+    return "";
+  };
+
+  test("is told what it has, and why that is no version", () => {
+    expect(refused("newest:3")).toContain(
+      "It has 5 published releases, but none that counts: v1.2, 1.2.3.4 (not a version: three numbers are, such as v1.2.3); " +
+        "2026.07.01 (not a version: no number of one begins with 0); operator/v1.2.3 (not a version: something stands in front of one); " +
+        "latest (not of the form v1.2.3).",
+    );
+    expect(refused("newest:3", passedOver.slice(0, 1))).toContain(
+      "It has 1 published release, but none that counts: v1.2",
+    );
+  });
+
+  test("is told of that very release, when it was asked for", () => {
+    expect(refused("2026.07.01")).toContain(
+      "has no published release 2026.07.01 that counts: 2026.07.01 is not a version: no number of one begins with 0.",
+    );
+    expect(refused("v9.9.9, 2026.07.01")).toContain("has no published release v9.9.9: a draft");
+  });
+
+  test("of many, some are named", () => {
+    const many = Array.from({ length: 50 }, (_, index) => ({
+      tag: `v1.${index}`,
+      reason: "not a version",
+    }));
+    expect(refused(">=1", many)).toContain("v1.0, v1.1, v1.2 and 47 more (not a version)");
   });
 });

@@ -193,6 +193,7 @@ describe("an event file", () => {
     version: undefined,
     repository: undefined,
     retention: { keep: 3, keepBy: "semver" },
+    destinations: [],
     prereleases: false,
   } as const;
 

@@ -1,13 +1,16 @@
 import semver from "semver";
 import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
+import { newest, type Retention } from "./retention.ts";
 import { bySemver, type Version } from "./version.ts";
 
-/** Which versions the user wants, as the `version` input says. */
+/** Which versions the user wants. */
 export type Selection =
   | { readonly kind: "tags"; readonly tags: readonly string[] }
   | { readonly kind: "range"; readonly range: string }
-  | { readonly kind: "newest"; readonly count: number };
+  | { readonly kind: "newest"; readonly count: number }
+  /** What these would keep. */
+  | { readonly kind: "kept"; readonly retentions: readonly Retention[] };
 
 /**
  * Reads a `version` input that is not empty.
@@ -15,10 +18,10 @@ export type Selection =
  */
 export function parseSelection(text: string): Selection {
   const trimmed = text.trim();
-  const newest = /^newest:(.*)$/.exec(trimmed);
-  if (newest !== null) {
-    const count = Number(newest[1]);
-    if (!/^[0-9]+$/.test(newest[1] ?? "") || count < 1) {
+  const counted = /^newest:(.*)$/.exec(trimmed);
+  if (counted !== null) {
+    const count = Number(counted[1]);
+    if (!/^[0-9]+$/.test(counted[1] ?? "") || count < 1) {
       throw new InputError(`"${trimmed}" needs a whole number of at least 1, for example newest:3`);
     }
     return { kind: "newest", count };
@@ -46,49 +49,113 @@ export function parseSelection(text: string): Selection {
   throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range or newest:N`);
 }
 
+/** What there is to choose from. */
+export interface Released {
+  /** Published versions; prereleases are among them only by the user's choice, or as the event's own release. */
+  readonly universe: readonly Version[];
+  /** Published releases that do not count, and what they are instead. */
+  readonly passedOver: readonly { readonly tag: string; readonly reason: string }[];
+}
+
+/** Most releases that a message names for each reason. */
+const namedLimit = 3;
+
 /**
  * The wanted versions, newest first, of all that the repository has released.
- * @param universe published versions; prereleases are among them only by the user's choice, or as the event's own release.
+ * @param retentions of the destinations: which versions count as newest is theirs to say, and what one of them wants is chosen.
  * @throws InputError when a wanted version does not exist, or nothing fits.
  */
 export function select(
   selection: Selection,
-  universe: readonly Version[],
+  released: Released,
   repository: string,
+  retentions: readonly Pick<Retention, "keepBy">[],
 ): readonly Version[] {
-  const ordered = [...universe].sort(bySemver);
-  const chosen = chosenOf(selection, ordered, repository);
+  const ordered = [...released.universe].sort(bySemver);
+  const chosen = chosenOf(selection, ordered, retentions, (tags) => whyUnknown(tags, released, repository));
   if (chosen.length === 0) {
     throw new InputError(
-      `No release of ${repository} fits version "${printable(describe(selection))}". ${newestKnown(ordered)}`,
+      `No release of ${repository} fits version "${printable(describe(selection))}". ${whatThereIs(released)}`,
     );
   }
   return chosen;
 }
 
-function chosenOf(selection: Selection, ordered: readonly Version[], repository: string): readonly Version[] {
-  if (selection.kind === "newest") return ordered.slice(0, selection.count);
-  if (selection.kind === "range") {
-    // Whether prereleases count was decided with the universe; the range must not leave them out a second time.
-    return ordered.filter((version) =>
-      semver.satisfies(version.number, selection.range, { includePrerelease: true }),
-    );
+function chosenOf(
+  selection: Selection,
+  ordered: readonly Version[],
+  retentions: readonly Pick<Retention, "keepBy">[],
+  unknown: (tags: readonly string[]) => InputError,
+): readonly Version[] {
+  switch (selection.kind) {
+    case "newest":
+      return newestBy(
+        ordered,
+        retentions.map(({ keepBy }) => ({ keep: selection.count, keepBy })),
+      );
+    case "kept":
+      return newestBy(ordered, selection.retentions);
+    case "range":
+      // Whether prereleases count was decided with the universe; the range must not leave them out a second time.
+      return ordered.filter((version) =>
+        semver.satisfies(version.number, selection.range, { includePrerelease: true }),
+      );
+    case "tags": {
+      const missing = selection.tags.filter((tag) => !ordered.some((version) => version.tag === tag));
+      if (missing.length > 0) throw unknown(missing);
+      return ordered.filter((version) => selection.tags.includes(version.tag));
+    }
   }
-  const unknown = selection.tags.filter((tag) => !ordered.some((version) => version.tag === tag));
-  if (unknown.length > 0) {
-    throw new InputError(
-      `${repository} has no published release ${printable(unknown.join(", "))}: a draft, a tag without a release, a prerelease without prereleases: true, or a typing error. ${newestKnown(ordered)}`,
-    );
-  }
-  return ordered.filter((version) => selection.tags.includes(version.tag));
+}
+
+/** What any of the retentions would keep of these versions. */
+function newestBy(ordered: readonly Version[], retentions: readonly Retention[]): readonly Version[] {
+  const chosen = new Set(retentions.flatMap((retention) => newest(ordered, retention)));
+  return ordered.filter((version) => chosen.has(version));
 }
 
 function describe(selection: Selection): string {
-  if (selection.kind === "newest") return `newest:${selection.count}`;
-  return selection.kind === "range" ? selection.range : selection.tags.join(", ");
+  switch (selection.kind) {
+    case "newest":
+      return `newest:${selection.count}`;
+    case "kept":
+      return "newest:<keep>";
+    case "range":
+      return selection.range;
+    case "tags":
+      return selection.tags.join(", ");
+  }
 }
 
-function newestKnown(ordered: readonly Version[]): string {
-  const tags = ordered.slice(0, 3).map((version) => version.tag);
-  return tags.length === 0 ? "It has no published releases." : `Its newest are ${tags.join(", ")}.`;
+/** A release that is there and does not count is another mistake than one that is not there. */
+function whyUnknown(missing: readonly string[], released: Released, repository: string): InputError {
+  const known = released.passedOver.filter(({ tag }) => missing.includes(tag));
+  const unknown = missing.filter((tag) => !known.some((release) => release.tag === tag));
+  const [names, why] =
+    unknown.length > 0
+      ? [
+          unknown.join(", "),
+          "a draft, a tag without a release, a prerelease without prereleases: true, or a typing error",
+        ]
+      : [
+          `${known.map(({ tag }) => tag).join(", ")} that counts`,
+          known.map(({ tag, reason }) => `${tag} is ${reason}`).join("; "),
+        ];
+  return new InputError(
+    `${repository} has no published release ${printable(names)}: ${printable(why)}. ${whatThereIs(released)}`,
+  );
+}
+
+function whatThereIs({ universe, passedOver }: Released): string {
+  const [first, ...others] = [...universe].sort(bySemver).slice(0, 3);
+  if (first !== undefined) return `Its newest are ${[first, ...others].map(({ tag }) => tag).join(", ")}.`;
+  if (passedOver.length === 0) return "It has no published releases.";
+  const byReason = Map.groupBy(passedOver, ({ reason }) => reason);
+  const groups = [...byReason].map(([reason, releases]) => {
+    const names = releases.slice(0, namedLimit).map(({ tag }) => printable(tag));
+    const more = releases.length - names.length;
+    return `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""} (${reason})`;
+  });
+  const count = `${passedOver.length} published release${passedOver.length === 1 ? "" : "s"}`;
+  return `It has ${count}, but none that counts: ${groups.join("; ")}.`;
 }

@@ -36,6 +36,20 @@ export function versionOf(release: Release): Version | undefined {
   };
 }
 
+/** What a release's tag is that is no version. */
+export function whyNoVersion(tag: string): string {
+  const numbers = /^v?((?:[0-9]+\.)*[0-9]+)(?:[-+].*)?$/.exec(tag)?.[1]?.split(".");
+  if (numbers !== undefined) {
+    if (numbers.length !== 3) return "not a version: three numbers are, such as v1.2.3";
+    if (numbers.some((number) => /^0[0-9]/.test(number)))
+      return "not a version: no number of one begins with 0";
+  }
+  const tail = tag.slice(tag.search(/v?[0-9]/));
+  return versionOf({ tag: tail, prerelease: false, publishedAt: 0 }) === undefined
+    ? "not of the form v1.2.3"
+    : "not a version: something stands in front of one";
+}
+
 /** Newest first by semver; equal numbers (`1.0.0` and `v1.0.0`) by tag, so that the order is total. */
 export function bySemver(one: Version, other: Version): number {
   const byNumber = semver.rcompare(one.number, other.number);

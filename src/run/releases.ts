@@ -4,9 +4,9 @@ import { listReleases, publishedRelease } from "../github/releases.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import { type Log, printable } from "../log/log.ts";
 import { hasTags } from "../plan/component.ts";
-import { select } from "../plan/selection.ts";
-import { type Release, type Version, versionOf } from "../plan/version.ts";
-import { unwantedPrerelease, type Wanted } from "./wanted.ts";
+import { type Released, select } from "../plan/selection.ts";
+import { type Release, type Version, versionOf, whyNoVersion } from "../plan/version.ts";
+import { prereleaseReason, unwantedPrerelease, type Wanted } from "./wanted.ts";
 
 /** What GitHub says of releases, before there is a plan and right before tags move. */
 
@@ -26,7 +26,7 @@ export interface LookedAtReleases {
 export async function lookAtReleases(
   github: GitHubClient,
   wanted: Wanted,
-  inputs: Pick<Inputs, "prereleases" | "images">,
+  inputs: Pick<Inputs, "prereleases" | "images" | "destinations">,
   log: Log,
 ): Promise<LookedAtReleases | string> {
   const { repository, selection, byEvent } = wanted;
@@ -37,8 +37,10 @@ export async function lookAtReleases(
     );
     if (unwanted !== undefined) return unwantedPrerelease(unwanted.tag);
   }
-  const universe = versionsThatCount(releases, wanted, inputs, log);
-  return { universe, versions: select(selection, universe, `${repository.owner}/${repository.name}`) };
+  const released = countedReleases(releases, wanted, inputs, log);
+  const retentions = inputs.destinations.map(({ retention }) => retention);
+  const versions = select(selection, released, `${repository.owner}/${repository.name}`, retentions);
+  return { universe: released.universe, versions };
 }
 
 /** All releases. The event of one can be ahead of the list. It can also be of one that was withdrawn since. */
@@ -56,19 +58,27 @@ async function releasesOf(
  * All versions that count: releases with a version as tag, prereleases only by choice. One whose images could have no tag,
  * such as `v1.0.0+x`, is passed over unless it was asked for by name: no registry can hold it.
  */
-function versionsThatCount(
+function countedReleases(
   releases: readonly Release[],
   { selection }: Wanted,
   { prereleases, images }: Pick<Inputs, "prereleases" | "images">,
   log: Log,
-): readonly Version[] {
-  const versions = releases
-    .flatMap((release) => versionOf(release) ?? [])
-    .filter((version) => prereleases || !version.prerelease);
+): Released {
   const named = selection.kind === "tags" ? selection.tags : [];
-  const without = versions.filter((version) => !named.includes(version.tag) && !hasTags(images, version));
-  for (const { tag } of without) log.info(`${printable(tag)} is passed over: no image can have such a tag`);
-  return versions.filter((version) => !without.includes(version));
+  const universe: Version[] = [];
+  const passedOver: Released["passedOver"][number][] = [];
+  for (const release of releases) {
+    const { tag } = release;
+    const version = versionOf(release);
+    if (version === undefined) passedOver.push({ tag, reason: whyNoVersion(tag) });
+    else if (version.prerelease && !prereleases) passedOver.push({ tag, reason: prereleaseReason });
+    else if (named.includes(tag) || hasTags(images, version)) universe.push(version);
+    else {
+      passedOver.push({ tag, reason: "a tag that no image can have" });
+      log.info(`${printable(tag)} is passed over: no image can have such a tag`);
+    }
+  }
+  return { universe, passedOver };
 }
 
 /**

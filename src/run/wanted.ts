@@ -1,3 +1,4 @@
+import type { DestinationInput } from "../destinations/destination-input.ts";
 import { InputError } from "../errors.ts";
 import type { Trigger } from "../github/event.ts";
 import type { RepositoryId } from "../github/repository-id.ts";
@@ -24,7 +25,10 @@ export type Resolution =
 export type Wanted = Extract<Resolution, { kind: "mirror" }>;
 
 /** The inputs that have a say here. */
-export type SelectionInputs = Pick<Inputs, "version" | "repository" | "retention" | "prereleases">;
+export interface SelectionInputs
+  extends Pick<Inputs, "version" | "repository" | "retention" | "prereleases"> {
+  readonly destinations: readonly Pick<DestinationInput, "retention">[];
+}
 
 /** Actions of a `release` event after which the release is there for everyone. */
 const publishingActions: readonly string[] = ["published", "released", "prereleased"];
@@ -96,9 +100,12 @@ function ofTag(inputs: SelectionInputs, tag: string, flagged = false): Selection
   return unwantedPrerelease(tag);
 }
 
+/** What a release is that does not count. */
+export const prereleaseReason = 'a prerelease, and the input "prereleases" is false';
+
 /** Why the prerelease of an event is not mirrored. */
 export function unwantedPrerelease(tag: string): string {
-  return `${printable(tag)} is a prerelease, and the input "prereleases" is false`;
+  return `${printable(tag)} is ${prereleaseReason}`;
 }
 
 /** The release that was just published, if it is one of the repository whose releases count. */
@@ -123,9 +130,12 @@ function workflowRunTag(trigger: Extract<Trigger, { kind: "workflow_run" }>): st
   return trigger.tag;
 }
 
-function newestKept(inputs: SelectionInputs): Selection {
-  const { keep } = inputs.retention;
-  if (keep !== "all") return { kind: "newest", count: keep };
+/** What each destination keeps; one that keeps all is to get no more than the input `keep` says. */
+function newestKept({ destinations, retention }: SelectionInputs): Selection {
+  const retentions = destinations
+    .map(({ retention: own }) => (own.keep === "all" ? { ...own, keep: retention.keep } : own))
+    .filter(({ keep }) => keep !== "all");
+  if (retentions.length > 0) return { kind: "kept", retentions };
   throw noVersion('on a schedule the newest "keep" versions are mirrored, but keep is all');
 }
 
