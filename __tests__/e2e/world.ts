@@ -19,7 +19,7 @@ export interface Place {
   seed(fill: (target: PushTarget) => void): Promise<void>;
   /** Tag to digest by repository. */
   state(): Promise<Record<string, Record<string, string>>>;
-  /** What is missing or wrong at and below a tag, in words; asks for every blob's bytes. */
+  /** What is missing or wrong at and below a tag or a digest, in words; asks for every blob's bytes. */
   problems(repository: string, tag: string): Promise<readonly string[]>;
   /** From now on nobody answers there. */
   stop(): Promise<void>;
@@ -38,6 +38,8 @@ export interface World extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   /** What to give instead so that the login at `near` is wrong. */
   readonly wrongLogin: { inputs: Readonly<Record<string, string>>; env: Readonly<Record<string, string>> };
+  /** Whether the registries mount blobs. Default: yes. */
+  readonly mounts?: boolean;
   /** What runs the Action. Default: the built Action as a process. */
   readonly run?: typeof runAction;
 }
