@@ -2,10 +2,10 @@ import type { Namespace } from "../oci/reference.ts";
 import type { Retention } from "../plan/retention.ts";
 import type { DestinationType, VendorId } from "../vendors/vendor.ts";
 
-/** What the user says of a destination. */
+/** A destination as the user asks for it: one line of the `destinations` input. */
 export interface DestinationInput extends Namespace {
   readonly type: DestinationType;
-  /** What the user says that the registry is; undefined: its host name tells. */
+  /** Vendor of the registry, if the user names it; undefined: its host name tells. */
   readonly vendor?: VendorId | undefined;
   readonly retention: Retention;
   /** Base URL of the vendor API, when not the usual one. */

@@ -17,38 +17,38 @@ export interface Destination extends Namespace {
   readonly client: Registry;
   /** @param name path on the registry, namespace included. */
   readonly repository: (name: string) => Repository;
-  /** Gives the login for the registry, a fresh one when the former has run out. Undefined: anonymous. */
+  /** Gives the login for the registry, and a new one when the old one has run out. Undefined: anonymous. */
   readonly credentials: Credentials;
   /**
-   * How tags are deleted here. `by-tag`: deleting one tag leaves others of the same digest alone, by the vendor's word.
+   * How tags are deleted here. `by-tag`: the vendor says that deleting one tag leaves others of the same digest alone.
    * `shared-digest-unsafe`: a tag must not be deleted while another tag that stays holds the same digest.
    * `unavailable`: these credentials cannot delete; `deletionUnavailable` says why.
    */
   readonly deletion: DestinationSnapshot["deletion"];
   readonly deletionUnavailable?: string | undefined;
   /**
-   * Finds out, without changing anything, why this login cannot delete tags here. Undefined: it can, or nobody says so
-   * before it is tried. Asked before the plan is made where tags may have to go, so that nobody learns it after hours of
-   * copying; absent where there is nothing to ask.
+   * Finds out, without changing anything, why this login cannot delete tags here. Undefined: it can, or only a deletion
+   * shows it. A run that may delete asks before it makes the plan, so that the user does not learn it after hours of copying.
+   * Absent where there is nothing to ask.
    * @throws OperationError
    */
   readonly whyNoDeletion?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
   /**
-   * Makes the place ready for a push: what must exist there exists afterwards. Called once, before the first write,
+   * Makes the namespace ready for a push: what must exist there exists afterwards. Called once, before the first write, and
    * never in a dry run.
    * @param repositories paths on the registry, namespace included, that will be pushed to.
    * @throws OperationError
    */
   prepare(signal: AbortSignal, repositories?: readonly string[]): Promise<void>;
   /**
-   * Looks at what `prepare` would find or make, for somebody who checks a configuration, and changes nothing. Absent where
-   * there is nothing to prepare, or nothing to ask.
+   * Says what `prepare` would find or make, for a check of the configuration. Changes nothing. Absent where there is nothing
+   * to prepare, or nothing to ask.
    * @throws OperationError
    */
   readonly preview?: ((signal: AbortSignal, repository: string) => Promise<Preview>) | undefined;
   /**
-   * Tries what deleting tags of a repository needs, as far as that can be done without deleting any. Absent where nothing
-   * can be tried; `whyNoDeletion` has been asked before.
+   * Tries what deleting tags of a repository needs, as far as that works without deleting any. `whyNoDeletion` has been asked
+   * before. Absent where nothing can be tried.
    * @param exists whether there is a repository of that name.
    * @throws OperationError
    */
@@ -99,9 +99,9 @@ export function noDeletion(
   };
 }
 
-/** What a look at something that a run needs has shown. */
+/** What a check of something that a run needs has shown. */
 export interface Finding {
-  /** `unknown`: it shows only when it is done. */
+  /** `unknown`: only a run shows it. */
   readonly outcome: "ok" | "missing" | "unknown";
   /** What was seen, in a sentence. */
   readonly finding: string;

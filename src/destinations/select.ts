@@ -31,12 +31,12 @@ export interface DestinationContext {
   /** The keyless login for Docker Hub; undefined where no OIDC connection was given. */
   readonly keylessHub?: Credentials | undefined;
   readonly tencentCloud: TencentCloud;
-  /** A client of a destination's registry, for what is asked of it beside the copy. */
+  /** Opens a client of a destination's registry, for requests beside the copy. */
   readonly openRegistry: (input: DestinationInput, credentials: Credentials) => Registry;
 }
 
 /**
- * The destination that one line of the `destinations` input describes. Sends nothing.
+ * The abilities of the destination that one line of the `destinations` input describes. Sends nothing.
  * @throws InputError when the line cannot be used as it is.
  */
 export async function createDestination(

@@ -11,13 +11,13 @@ import {
 import { isTemporaryStatus } from "../http/retry.ts";
 import { printable } from "../log/log.ts";
 
-/** What a message about a failed call says of the call. */
+/** What a failure says about the call that failed. */
 export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation" | "subject">;
 
-/** Largest answer that is read of a vendor's API, in bytes: a page of a list takes tens of kilobytes. */
+/** Largest answer of a vendor's API that is read, in bytes. A page of a list takes tens of kilobytes. */
 const answerLimit = 1024 * 1024;
 
-/** An URL below the base URL of an API, whose own path, if it has one, stays in front. */
+/** A URL below the base URL of an API. If the base URL has a path, it stays in front. */
 export function apiUrl(base: URL, path: string): URL {
   return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
 }
@@ -102,7 +102,7 @@ const refusalSchema = v.object({
 });
 
 /**
- * The failure that an answer means, in the service's own words. Reads, and so frees, the response.
+ * The failure that an answer means, in the service's own words. Reads the response, which frees its connection.
  * @param advice what the user can do where the service refused.
  */
 export async function vendorRefusal(
@@ -133,7 +133,7 @@ function refusalIn(text: string): { code: string | undefined; problem: string } 
     return { code: code !== undefined && /^\w{1,64}$/.test(code) ? code : undefined, problem };
   } catch (error) {
     if (!(error instanceof BodyError)) throw error;
-    // A proxy's page, most of the time, of which the status says all.
+    // Mostly the page of a proxy, which says no more than its status.
     return { code: undefined, problem: "" };
   }
 }

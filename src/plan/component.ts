@@ -3,7 +3,7 @@ import { printable } from "../log/log.ts";
 import { isTag } from "../oci/reference.ts";
 import type { Version } from "./version.ts";
 
-/** One image of a version: where it is below the source's namespace, and where it goes below the destination's. */
+/** One image of a version: its name and tag below the source's namespace, and those below the destination's. */
 export interface Component {
   readonly from: string;
   readonly fromTag: string;
@@ -26,8 +26,8 @@ export const placeholderNames = ["tag", "version", "major", "minor", "patch"] as
 export type PlaceholderName = (typeof placeholderNames)[number];
 
 /**
- * A placeholder; its first group is the name, blanks around it included. Anything without braces between them counts, so that
- * a misspelt one is found. No brace inside: a text of nothing but `{{` is then read once, not once for each of them.
+ * A placeholder. Its first group is the name, with the blanks around it. Any text without braces counts as a name, so that a
+ * misspelt one is found. Without braces inside, a text of nothing but `{{` is read in linear time.
  */
 export const placeholderPattern = /\{\{([^{}]*)\}\}/g;
 

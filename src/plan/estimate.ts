@@ -12,13 +12,13 @@ export interface ImageSize {
   readonly manifests: number;
 }
 
-/** The size of an image; undefined where nobody knows it. */
+/** The size of an image; undefined where it is not known. */
 export type SizeOf = (image: SourceImage) => ImageSize | undefined;
 
 /**
- * What some copies need. `mostBytes` is a bound and not a forecast: blobs that a destination holds are in it, because asking
- * for each of them would take more requests than the whole plan, and a blob in one repository may or may not be mounted to
- * another one. A blob that several images share counts once.
+ * What some copies need. `mostBytes` is an upper bound, not a forecast. It includes blobs that a destination holds already:
+ * asking for each of them would take more requests than the whole plan, and a mount to another repository may be refused.
+ * A blob that several images share counts once.
  */
 export interface Need {
   /** Images to copy. */
@@ -27,7 +27,7 @@ export interface Need {
   readonly unsizedImages: number;
   /** Bytes of all blobs of the other ones, each blob once. */
   readonly mostBytes: number;
-  /** At the sources that count them, Docker Hub before all. An image counts once, however many destinations get it. */
+  /** Pulls at the sources that count them, above all Docker Hub. An image counts once, however many destinations get it. */
   readonly pulls: readonly PullsNeeded[];
 }
 

@@ -3,9 +3,9 @@ import { imageKey } from "./snapshot.ts";
 import { bySemver, type Version } from "./version.ts";
 
 /**
- * Which version each destination tag belongs to. With a template such as `{{major}}.{{minor}}`, several versions make
- * the same tag; it belongs to the newest of them, so that a late patch of an old line never moves it back, and that
- * pruning an old version never takes it away. Where both read the very same fixed tag, the old version may bring it as well:
+ * Which version each destination tag belongs to. With a template such as `{{major}}.{{minor}}`, several versions make the
+ * same tag. It belongs to the newest of them. So a late patch of an old line never moves it back, and pruning an old version
+ * never deletes it. Where both read the very same fixed tag, the old version may bring it as well:
  * it is the same image whoever sets it.
  */
 export interface Ownership {

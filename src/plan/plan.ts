@@ -57,7 +57,7 @@ function planDestination(
     planVersion(snapshot, destination, ownership, wanted, kept),
   );
   const pruned = (at: DestinationSnapshot) => planPruning(snapshot.universe, at, ownership, kept, images);
-  // More than the limit stay for that reason, and nobody looks up digests for what stays anyway.
+  // If more than the limit would go, all stay for that reason, and no digests are looked up for them.
   const withoutSharing = pruned(deletingTagsAlone(destination));
   const limited = withinLimit(withoutSharing, snapshot.pruneLimit);
   const pruning = limited === withoutSharing ? pruned(destination) : limited;
@@ -68,7 +68,7 @@ function planDestination(
   return [...images, ...keeps, ...pruning];
 }
 
-/** A destination as if a tag that is deleted never took another along. */
+/** A destination as it would be if deleting a tag never took another along. */
 export function deletingTagsAlone(destination: DestinationSnapshot): DestinationSnapshot {
   return destination.deletion === "shared-digest-unsafe"
     ? { ...destination, deletion: "by-tag" }
@@ -81,8 +81,8 @@ function keptVersions(
   destination: DestinationSnapshot,
   ownership: Ownership,
 ): readonly Version[] {
-  // No other's place is taken by a version all of whose tags belong to newer ones, nor by one that cannot be brought
-  // here, as where `overwrite` is false: neither is here afterwards, unless it is held already.
+  // Two kinds of version take no place from others, because they will not be here afterwards unless they are held already:
+  // one whose tags all belong to newer versions, and one that cannot be brought here, as where `overwrite` is false.
   const wanted = snapshot.wanted
     .filter(({ missing }) => missing.length === 0)
     .map(({ version }) => version)
@@ -146,13 +146,13 @@ function reasonToSkip(
 ): string | undefined {
   if (!ownership.brought(version).includes(component))
     return `the tag belongs to ${ownership.ownerOf(component.to, component.toTag) ?? "no version"}`;
-  // A blocked version is not among the kept, but fails aloud where it is new enough to be.
+  // A blocked version is not among those kept. If it is new enough to be, its failure is reported.
   if (kept.includes(version) || newest([...kept, version], retention).includes(version)) return undefined;
   const newer = kept.map(({ tag }) => tag).join(", ");
   return `it would not be kept: the newest ${retention.keep} by ${retention.keepBy} are ${newer}`;
 }
 
-/** One image that cannot be brought here holds back the others of its version (P3); those in place stay as they are. */
+/** An image that cannot be brought here holds back the others of its version (P3). Those in place stay as they are. */
 export function holdBack(steps: readonly ImageStep[]): readonly ImageStep[] {
   const failed = steps.find(({ kind }) => kind === "fail");
   if (failed === undefined) return steps;

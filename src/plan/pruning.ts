@@ -105,8 +105,8 @@ function reasonToLeave(
 }
 
 /**
- * By image, each digest that is in use after the run and a tag that uses it: tags that nobody touches, tags that are
- * left, and the tags that this run sets.
+ * Each digest that is in use after the run, by image, with a tag that uses it. These are tags that are not touched, tags that
+ * are left, and tags that this run sets.
  */
 function stayingDigests(
   destination: DestinationSnapshot,
@@ -120,7 +120,7 @@ function stayingDigests(
       step.kind === "copy" ? [[imageKey(step.image, step.tag), step.source.digest] as const] : [],
     ),
   ];
-  // Of several tags the first by name is told, in whatever order the registry answered: the plan is the same again.
+  // Of several tags, the first by name is reported, so that the plan does not depend on the order of the registry's answers.
   const byName = after.sort(([one], [other]) => (one < other ? 1 : -1));
   return new Map(byName.map(([key, digest]) => [digestKey(imageOf(key), digest), key]));
 }

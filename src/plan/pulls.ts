@@ -10,11 +10,11 @@ export interface PullsNeeded {
   readonly images: number;
   /** Manifests that are downloaded there, at least. */
   readonly pulls: number;
-  /** Whether there are indexes among them, whose platforms nobody has counted yet: each is a pull more. */
+  /** Whether the number is a minimum: there are indexes whose platforms are not counted yet, and each is one pull more. */
   readonly atLeast: boolean;
 }
 
-/** How many manifests copying an image reads; undefined where nobody has counted them. */
+/** How many manifests are read to copy an image; undefined where they have not been counted. */
 type ManifestsOf = (image: SourceImage) => number | undefined;
 
 /**
@@ -41,7 +41,7 @@ function keyOf({ source, repository, tag, digest }: SourceImage): string {
 }
 
 function pullsOf(image: SourceImage): number {
-  // The manifest of a subset is there already; what is left to read are its platforms. No index is empty.
+  // The index of a platform subset is made here, so only its platforms are read. No index is empty.
   const own = image.rewritten?.children.length ?? (hasUnknownPlatforms(image) ? 2 : 1);
   return own + image.attachments.length;
 }

@@ -96,7 +96,7 @@ function chosenOf(
     case "kept":
       return newestBy(ordered, selection.retentions);
     case "range":
-      // Whether prereleases count was decided with the universe; the range must not leave them out a second time.
+      // The universe has prereleases only if they count, so the range must not leave them out.
       return ordered.filter((version) =>
         semver.satisfies(version.number, selection.range, { includePrerelease: true }),
       );

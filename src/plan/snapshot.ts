@@ -16,7 +16,7 @@ export interface SourceImage {
   readonly digest: Digest;
   readonly mediaType: string;
   /**
-   * The manifest to put in place of the source's own, where a platform subset made a new index; then `digest` is its.
+   * The new index of a platform subset, which is put in place of the source's manifest; `digest` is then its digest.
    * Undefined: the source's manifest, untouched.
    */
   readonly rewritten: Manifest | undefined;
@@ -24,7 +24,7 @@ export interface SourceImage {
   readonly attachments: readonly Attachment[];
 }
 
-/** A manifest that belongs to an image: a referrer, or what cosign and the referrers fallback keep under a tag of their own. */
+/** A manifest that belongs to an image: a referrer, or one that cosign or the referrers fallback keeps under its own tag. */
 export interface Attachment {
   readonly digest: Digest;
   /** The tag that leads to it; undefined for one that only the referrers API lists. */
@@ -43,7 +43,7 @@ export interface WantedVersion {
   readonly missing: readonly MissingImage[];
 }
 
-/** What a destination held when the run began; all that the plan knows about it. */
+/** What a destination held when the run began. The plan knows nothing else about it. */
 export interface DestinationSnapshot extends Namespace {
   readonly name: string;
   readonly retention: Retention;
@@ -62,11 +62,11 @@ export interface DestinationSnapshot extends Namespace {
   readonly images: ReadonlyMap<string, SourceImage>;
   /** All tags by image, for destinations that prune; empty for others. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
-  /** What tags point to in repositories that tags may have to go from, by `image:tag`; where deletion cares for it. */
+  /** What tags point to where tags may be deleted, by `image:tag`; empty where deleting a tag takes no other along. */
   readonly heldDigests: ReadonlyMap<string, Digest>;
 }
 
-/** Everything the plan is made of: no clock, no network, no environment beside it. */
+/** Everything the plan is made from. It depends on nothing else: no clock, no network, no environment. */
 export interface Snapshot {
   /** `owner/name` whose releases count. */
   readonly repository: string;

@@ -55,7 +55,7 @@ export interface PruneStep extends PlannedImage {
   readonly digest: Digest | undefined;
 }
 
-/** The tag is of a version that is not kept, and stays all the same. */
+/** The tag belongs to a version that is not kept, but stays. */
 export interface LeaveStep extends PlannedImage {
   readonly kind: "leave";
 }

@@ -50,7 +50,7 @@ export function whyNoVersion(tag: string): string {
     : "not a version: something stands in front of one";
 }
 
-/** Newest first by semver; equal numbers (`1.0.0` and `v1.0.0`) by tag, so that the order is total. */
+/** Newest first by semver. Equal numbers (`1.0.0` and `v1.0.0`) are ordered by tag, so that the order is total. */
 export function bySemver(one: Version, other: Version): number {
   const byNumber = semver.rcompare(one.number, other.number);
   if (byNumber !== 0 || one.tag === other.tag) return byNumber;

@@ -16,21 +16,21 @@ import {
 } from "./docker-hub-login.ts";
 import { RateLimit, sendPatiently } from "./docker-hub-rate-limit.ts";
 
-/** What the Action needs of the Docker Hub API: the registry API of Docker Hub refuses to delete a tag (405). */
+/** What the Action needs of the Docker Hub API. Tags are deleted by it, because Docker Hub's registry API refuses to (405). */
 export interface HubApi {
   /**
-   * Deletes one tag; one that does not exist is gone already.
+   * Deletes one tag. A tag that does not exist counts as deleted.
    * @throws OperationError when it is still there.
    */
   deleteTag(repository: HubRepository, tag: string, signal: AbortSignal): Promise<void>;
   /**
-   * Why this login cannot delete tags, found out by logging in and nothing else. Undefined: it can, or Docker Hub does
-   * not say so before it is tried.
+   * Logs in, and finds out from that alone why this login cannot delete tags. Undefined: it can, or Docker Hub does not say so
+   * before a deletion is tried.
    * @throws OperationError when the login is refused, or Docker Hub does not answer.
    */
   whyNoDeletion(signal: AbortSignal): Promise<string | undefined>;
   /**
-   * Whether this login may delete tags, found out in the same way.
+   * Logs in, and finds out from that alone whether this login may delete tags.
    * @throws OperationError when the login is refused, or Docker Hub does not answer.
    */
   tryDeletion(signal: AbortSignal): Promise<Finding>;
@@ -49,7 +49,7 @@ export interface HubApiOptions {
   readonly log: Log;
   readonly url: URL;
   readonly kind: HubLoginKind;
-  /** User and access token or password; organisation and organisation access token. Asked for each login anew. */
+  /** User and access token or password; or organisation and organisation access token. Asked for at each login. */
   readonly credentials: (signal: AbortSignal | undefined) => Promise<Credential>;
 }
 
@@ -68,7 +68,7 @@ export function createHubApi(options: HubApiOptions): HubApi {
   let refused: OperationError | undefined;
 
   const token = leased(clock, async (signal) => {
-    // Docker Hub locks out who keeps trying: wrong credentials are not sent twice.
+    // Docker Hub locks out users who keep trying, so wrong credentials are not sent twice.
     if (refused !== undefined) throw refused;
     try {
       const value = await logIn(options, rate, signal);
@@ -120,7 +120,7 @@ function deletionFinding(kind: HubLoginKind, may: boolean | undefined): Finding 
 
 /**
  * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
- * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"); the second is older, for people only, and
+ * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"). The second is older, works for users only, and
  * needs its last slash.
  */
 function deletionRoutes(repository: HubRepository, tag: string, kind: HubLoginKind): readonly string[] {
@@ -130,7 +130,7 @@ function deletionRoutes(repository: HubRepository, tag: string, kind: HubLoginKi
   return needsNamespaceRoutes(kind) ? [current] : [current, legacy];
 }
 
-/** Tries routes until one knows the method and the tag; gives the last status otherwise. */
+/** Tries routes until one knows the method and the tag. If none does, gives the last answer. */
 async function firstServed(
   routes: readonly string[],
   send: (route: string) => Promise<HubAnswer>,
@@ -177,7 +177,7 @@ const loginAdvice =
   "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
   "organisation access token the user name is the organisation.";
 
-/** What a refused request was answered. */
+/** The answer to a request. */
 interface HubAnswer {
   readonly status: number;
   /** Docker Hub's own words, fit for a log; empty for none. */
@@ -186,7 +186,7 @@ interface HubAnswer {
 
 const wordsSchema = v.object({ message: v.optional(v.string()), detail: v.optional(v.string()) });
 
-/** The reason in an answer's body. Reads, and so frees, the response. */
+/** The reason in an answer's body. Reads the response, which frees its connection. */
 async function wordsOf(response: HttpResponse): Promise<string> {
   if (isSuccess(response.status)) {
     await discard(response);

@@ -28,17 +28,17 @@ export interface HubIdentityOptions {
 }
 
 /**
- * Life of a token that is asked for, in seconds: the shortest that Docker's identity service gives, and docker/login-action's
- * own choice (https://github.com/docker/login-action/blob/master/src/dockerhub.ts). One that leaks is soon worth nothing.
+ * How long a token lives, in seconds. It is the shortest that Docker's identity service gives, so that a leaked token is soon
+ * worthless; docker/login-action asks for the same (https://github.com/docker/login-action/blob/master/src/dockerhub.ts).
  */
 const tokenLife = 300;
 
-/** A token is exchanged anew this long before its end, in seconds, so that what begins with it also ends with it. */
+/** How long before its end a token is replaced, in seconds: a request that begins with a token also ends with it. */
 const renewalMargin = 60;
 
 const answerSchema = v.object({ access_token: v.pipe(v.string(), v.minLength(1)) });
 
-/** An error of OAuth 2.0 (RFC 6749, section 5.2), or whatever comes. */
+/** An error of OAuth 2.0 (RFC 6749, section 5.2), or any other JSON object. */
 const errorSchema = v.object({
   error: v.optional(v.string()),
   error_description: v.optional(v.string()),
@@ -46,8 +46,8 @@ const errorSchema = v.object({
 });
 
 /**
- * The keyless login for Docker Hub: GitHub's id token of this job, exchanged at Docker's identity service for a token that
- * is good for minutes and serves as the organisation's password. Exchanged again, at the next question, when it runs out.
+ * The keyless login for Docker Hub. GitHub's id token of this job is exchanged at Docker's identity service for a token that is
+ * valid for minutes and serves as the organisation's password. When it has run out, the next use exchanges another.
  * https://docs.docker.com/enterprise/security/oidc-connections/create-manage/
  * @returns credentials that throw InputError when the job may not have id tokens, and OperationError when GitHub or Docker
  * gives no token.
@@ -56,7 +56,7 @@ export function keylessHubCredentials(options: HubIdentityOptions): Credentials 
   const { connection, clock, log } = options;
   let refused: OperationError | undefined;
   const token = leased<Credential>(clock, async (signal) => {
-    // A connection that does not fit this workflow fits no better the next time, and each failure is on record at Docker.
+    // A connection that does not fit this workflow will not fit later, and Docker keeps a record of each failure.
     if (refused !== undefined) throw refused;
     try {
       const password = await exchange(options, signal);
@@ -123,7 +123,7 @@ function errorWords(text: string): string {
   }
 }
 
-/** The claim that rulesets are about; it is what a user compares with them. */
+/** The subject of the id token, which a user compares with the rulesets. */
 function subjectOf(idToken: string): string {
   const claims = readClaims(idToken, v.object({ sub: v.string() }));
   return claims === undefined ? "`repo:owner/name:…`" : `\`${printable(claims.sub)}\``;

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { readClaims } from "../../http/json-web-token.ts";
 
 /**
- * What Docker Hub takes in place of a password, told by its form. `keyless`: a token that an OIDC connection gave.
+ * The kinds of secret that Docker Hub takes as a password, told apart by their form. `keyless`: a token of an OIDC connection.
  * https://docs.docker.com/security/access-tokens/reference/
  */
 export type HubLoginKind = "personal token" | "organisation token" | "password" | "keyless";
@@ -13,7 +13,7 @@ export function hubLoginKind(secret: string): HubLoginKind {
   return secret.startsWith("dckr_oat_") ? "organisation token" : "password";
 }
 
-/** Whether a login is known on the routes below `/v2/namespaces` only; the older ones refuse it with 403. */
+/** Whether a login works on the routes below `/v2/namespaces` only. The older routes refuse it with 403. */
 export function needsNamespaceRoutes(kind: HubLoginKind): boolean {
   return kind === "organisation token" || kind === "keyless";
 }
@@ -37,13 +37,13 @@ export function deletionAdvice(kind: HubLoginKind): string {
 
 const hubClaims = v.object({ scope: v.string() });
 
-/** What the API's token of a personal access token with the permission "Read, Write, Delete" says; it includes the lesser ones. */
+/** The scope that the API's own token has for a personal access token with "Read, Write, Delete". */
 const deletionScope = "repo:admin";
 
 /**
- * Why a login cannot delete tags, as far as the Hub API's own token for it says so: that of a personal access token lists
- * its permission in the claim `scope` (https://github.com/mongodb/kingfisher/issues/202). Undefined: it can, or nothing is
- * said. The names are those of https://docs.docker.com/reference/api/hub/latest/ ("Create personal access token").
+ * Why a login cannot delete tags, as far as the Hub API's own token for it says so. For a personal access token, it lists the
+ * permission in the claim `scope` (https://github.com/mongodb/kingfisher/issues/202). Undefined: it can, or nothing is said.
+ * The names are those of https://docs.docker.com/reference/api/hub/latest/ ("Create personal access token").
  */
 export function whyNoDeletion(kind: HubLoginKind, apiToken: string): string | undefined {
   if (mayDelete(kind, apiToken) !== false) return undefined;

@@ -4,16 +4,16 @@ import { discard, type HttpRequest, type HttpResponse, type Transport } from "..
 import { parseRetryAfter } from "../../http/retry.ts";
 import { sendToVendor, type VendorOperation, vendorFailure } from "../vendor-api.ts";
 
-/** Longest wait for the rate limit, in milliseconds. A job costs money while it waits; the next run prunes as well. */
+/** Longest wait for the rate limit, in milliseconds. A waiting job costs money, and the next run prunes as well. */
 const longestWait = 5 * 60_000;
 
-/** Shortest wait, in milliseconds: the time to wait for is in whole seconds, of another clock. */
+/** Shortest wait, in milliseconds. The time to wait for is in whole seconds of another clock. */
 const shortestWait = 1000;
 
 /** How often one request is sent while Docker Hub answers 429. */
 const rateLimitAttempts = 3;
 
-/** Sends a request, at the pace and after the pauses that Docker Hub asks for. */
+/** Sends a request, and waits as Docker Hub asks, before it and after a 429. */
 export async function sendPatiently(
   transport: Transport,
   rate: RateLimit,
@@ -35,7 +35,7 @@ export async function sendPatiently(
 }
 
 /**
- * The Hub API's limit on requests a minute, which each of its answers tells; it has nothing to do with pulls.
+ * The Hub API's limit on requests a minute, which each of its answers states. It has nothing to do with the limit on pulls.
  * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
  */
 export class RateLimit {
@@ -54,7 +54,7 @@ export class RateLimit {
     this.#usedUpUntil = isLast ? reset : 0;
   }
 
-  /** Waits while no request is left, instead of provoking the 429; a wait that is too long is left to the 429. */
+  /** Waits while no request is left, instead of provoking a 429. Does not wait too long: then the 429 ends it. */
   async pace(signal: AbortSignal | undefined): Promise<void> {
     const wait = this.#usedUpUntil - this.#clock.now();
     if (wait > 0 && wait <= longestWait) await this.sleep(Math.max(wait, shortestWait), signal);

@@ -13,7 +13,7 @@ export interface DockerHubOptions {
   readonly input: DestinationInput;
   /** The `dockerhub-username` and `dockerhub-token` inputs. */
   readonly login: Login | undefined;
-  /** The login of an OIDC connection, which stands in for a token. */
+  /** The login of an OIDC connection, used instead of a token. */
   readonly keyless?: Credentials | undefined;
   /** Login of the Docker configuration, for when there are no inputs. */
   readonly dockerCredentials: Credentials;
@@ -39,7 +39,7 @@ export async function createDockerHubDestination(options: DockerHubOptions): Pro
   const place = { registry: input.registry, path: input.path, name, credentials };
   // Repositories are made by the first push, so there is nothing to prepare.
   const prepare = () => Promise.resolve();
-  // A keyless login is exchanged when it is needed; whatever comes of it then has its own words.
+  // A keyless login is exchanged when it is needed, and reports its failures then.
   const kind = given !== undefined && login === undefined ? "keyless" : await hubLogin(credentials);
   if (typeof kind !== "string") {
     const { unusable } = kind;
@@ -67,7 +67,7 @@ export async function createDockerHubDestination(options: DockerHubOptions): Pro
   };
 }
 
-/** What kind of login there is for the Hub API, or why there is none that it takes. */
+/** What kind of login there is for the Hub API, or why there is none that it accepts. */
 async function hubLogin(credentials: Credentials): Promise<HubLoginKind | { readonly unusable: string }> {
   const advice = "set `dockerhub-username` and `dockerhub-token`.";
   try {
@@ -77,13 +77,13 @@ async function hubLogin(credentials: Credentials): Promise<HubLoginKind | { read
     const unusable = `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
     return { unusable };
   } catch (error) {
-    // The same error meets the first push; here it must not take other destinations along.
+    // The first push meets the same error. Here it must not stop other destinations.
     const why = printable(messageOf(error));
     return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
   }
 }
 
-/** Credentials that have been there before: a configuration does not lose its login on the way. */
+/** Credentials that were there when the run began, and must not be missing later. */
 function presentLogin(credentials: Credentials): (signal: AbortSignal | undefined) => Promise<Credential> {
   return async (signal) => {
     const credential = await credentials(signal);

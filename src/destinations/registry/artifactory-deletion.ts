@@ -16,7 +16,7 @@ export interface ArtifactoryOptions {
 }
 
 /**
- * Tag deletion by Artifactory's API: a tag is a folder there, which goes alone. Its registry API answers 406
+ * Tag deletion by Artifactory's API: a tag is a folder there, and deleted alone. Its registry API answers 406
  * (https://github.com/containers/image/issues/1009).
  * https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories
  */
@@ -52,7 +52,7 @@ async function deleteTag(
     throw await vendorRefusal(response, operation, signal, advice);
   }
   await discard(response);
-  // The path of the API is that of the registry only where the repository is the first part of it.
+  // The API's path equals the registry's only where the Docker repository is its first part.
   if ((await resolve(repository, tag, signal)) === undefined) return undefined;
   const advice =
     "Name the destination with its Docker repository as the first part of the path, or set `keep=all` for it.";

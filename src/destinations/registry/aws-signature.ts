@@ -9,7 +9,7 @@ export interface AwsKey {
 }
 
 /**
- * Signature Version 4 of AWS, for a request to the path `/` without a query, which is the only kind that is made here.
+ * Signature Version 4 of AWS, for a request to the path `/` without a query. No other kind is sent here.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 const algorithm = "AWS4-HMAC-SHA256";

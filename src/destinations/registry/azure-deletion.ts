@@ -4,7 +4,7 @@ import { mannersOf } from "../../vendors/vendors.ts";
 import { oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
 
 /**
- * Azure's own deletion of a tag, on the registry's host and with its tokens: the tag goes alone, its manifest stays.
+ * Azure's own deletion of a tag, on the registry's host and with its tokens. Only the tag is deleted; its manifest stays.
  * https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag
  */
 export function azureRoute(client: Pick<Registry, "expect" | "vendor">): TagDeletionRoute {

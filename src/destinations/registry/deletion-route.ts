@@ -3,7 +3,7 @@ import { printable } from "../../log/log.ts";
 import type { Credential, Credentials } from "../../oci/credentials.ts";
 import type { Destination, TagDeletion, TagToDelete } from "../destination.ts";
 
-/** How tags are deleted at a destination: what a destination says of itself, and the deletion. */
+/** How tags are deleted at a destination. */
 export type TagDeletionRoute = Pick<
   Destination,
   "deletion" | "deletionUnavailable" | "deleteTags" | "tryDeletion"
@@ -19,7 +19,7 @@ export type DeleteTag = (
   signal: AbortSignal,
 ) => Promise<Failure | undefined>;
 
-/** One tag after the other, so that tags of one digest meet a settled registry. A failure is that of its tag only. */
+/** Deletes one tag after the other, so that each deletion is complete before the next. A failure counts for its tag only. */
 export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
   return async (repository, tags, signal) => {
     const deletions: TagDeletion[] = [];
@@ -35,7 +35,7 @@ export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
   };
 }
 
-/** The login for a vendor's own API, which takes user name and password, or in words why there is none. */
+/** The login for a vendor's own API, which takes user name and password; or a text that says why there is none. */
 export async function apiCredential(credentials: Credentials, api: string): Promise<Credential | string> {
   try {
     const credential = await credentials();
@@ -43,7 +43,7 @@ export async function apiCredential(credentials: Credentials, api: string): Prom
     if (credential.password !== "") return credential;
     return `${api} takes no identity token, which is what the Docker configuration holds: log in with user and password.`;
   } catch (error) {
-    // The same error meets the first push; here it must not take other destinations along.
+    // The first push meets the same error. Here it must not stop other destinations.
     return `${api} needs a login, which could not be read: ${printable(messageOf(error))}`;
   }
 }

@@ -14,10 +14,10 @@ import {
 import type { AwsKey } from "./aws-signature.ts";
 import { signedHeaders } from "./aws-signature.ts";
 
-/** The calls of Amazon ECR that the registry API has no counterpart of. */
+/** Calls of Amazon ECR's own API that the registry API has no counterpart for. */
 export interface EcrApi {
   /**
-   * Takes tags from their images; an image that has none left goes with the last one.
+   * Removes tags from their images. An image without any tag left is deleted with the last one.
    * @param tags at most `deletionLimit` of them.
    * @returns the tags that are still there, each with the reason.
    * @throws OperationError
@@ -28,7 +28,7 @@ export interface EcrApi {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, Failure>>;
   /**
-   * @returns whether the repository is there now; false when this key may not make one.
+   * @returns whether the repository is there now; false if this key may not make one.
    * @throws OperationError
    */
   createRepository(repository: string, signal: AbortSignal): Promise<boolean>;
@@ -150,7 +150,7 @@ function call(
     },
     key,
   );
-  // The transport writes this one itself, from the URL.
+  // The transport writes the host header itself, from the URL.
   const { host: _host, ...headers } = signed;
   return sendToVendor(
     transport,

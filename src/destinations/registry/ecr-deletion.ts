@@ -3,7 +3,7 @@ import type { TagDeletion, TagToDelete } from "../destination.ts";
 import type { TagDeletionRoute } from "./deletion-route.ts";
 import { deletionLimit, type EcrApi } from "./ecr-api.ts";
 
-/** Tag deletion by the API of Amazon ECR: a tag goes alone, and with the last one its image. */
+/** Tag deletion by the API of Amazon ECR. A tag is deleted alone; the last tag of an image takes the image along. */
 export function ecrRoute(api: Pick<EcrApi, "deleteTags">): TagDeletionRoute {
   return {
     deletion: "by-tag",

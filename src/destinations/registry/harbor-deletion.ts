@@ -32,7 +32,7 @@ type Artifact = v.InferOutput<typeof artifactSchema>;
 const advice = 'The robot needs "Delete Tag", "Read Artifact" and "Delete Artifact" on this project.';
 
 /**
- * Tag deletion by Harbor's API, with the login of the registry by Basic: its tokens for the registry are not taken there
+ * Tag deletion by Harbor's API, with the registry's login as Basic authentication: the API does not accept registry tokens
  * (https://github.com/goharbor/harbor/issues/20738). By the registry API, Harbor deletes by digest only, with all tags.
  * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
  */
@@ -46,7 +46,7 @@ export async function harborRoute(options: HarborOptions): Promise<TagDeletionRo
   };
 }
 
-/** Deletes the tag, and its artifact where no tag is left on it: else the space would never be free again. */
+/** Deletes the tag, and then its artifact if no tag is left on it: else its space would never be freed. */
 async function deleteTag(
   options: HarborOptions,
   repository: string,
@@ -64,7 +64,7 @@ async function deleteTag(
       await call.remove(`${artifacts}/${artifact.digest}`, "deleting", artifact.digest);
   } catch (error) {
     signal.throwIfAborted();
-    // The tag is gone, which is what was asked for. An artifact that an index holds, for one, has to stay.
+    // The tag is gone, as was asked for. Its artifact may have to stay, for instance because an index holds it.
     options.log.warning(
       `The tag ${repository}:${tag} is gone, but what it pointed to stays: ${messageOf(error)}`,
     );
@@ -72,7 +72,7 @@ async function deleteTag(
   return undefined;
 }
 
-/** Looks for an artifact, as a deletion begins; a tag of this name is hardly there, and only looked at if it is. */
+/** Looks up an artifact, which is the first step of a deletion. Whether this tag exists does not matter. */
 async function tryDeletion(
   options: HarborOptions,
   repository: string,
@@ -137,7 +137,7 @@ function harborRefusal(
   return vendorRefusal(response, operation, signal, mayNot ? advice : undefined);
 }
 
-/** The project is the first part; the slashes of the rest are encoded twice, as the API wants them. */
+/** The project is the first part of the path. The slashes of the rest are encoded twice, as the API wants them. */
 function artifactsPath(path: string): string {
   const slash = path.indexOf("/");
   const repository = encodeURIComponent(encodeURIComponent(path.slice(slash + 1)));

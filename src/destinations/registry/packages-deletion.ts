@@ -34,7 +34,7 @@ const versionSchema = v.object({
 
 type PackageVersion = v.InferOutput<typeof versionSchema>;
 
-/** Versions asked for at a time: the most that the API gives. */
+/** Versions on a page: the most that the API gives. */
 const pageSize = 100;
 /** Most pages that are read: ten thousand manifests of one image. */
 const pageLimit = 100;
@@ -44,7 +44,7 @@ const advice =
   "`delete:packages` and `read:packages`).";
 
 /**
- * Tag deletion at GitHub's registry, which has none of its own: the packages API deletes a version, with all its tags.
+ * Tag deletion for GitHub's registry, which does not delete itself. The packages API deletes a version with all its tags.
  * https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package
  */
 export async function packagesRoute(options: PackagesOptions): Promise<TagDeletionRoute> {
@@ -100,7 +100,7 @@ function packageApi(options: PackagesOptions, repository: string, signal: AbortS
   const slash = repository.indexOf("/");
   const owner = repository.slice(0, slash);
   const name = encodeURIComponent(repository.slice(slash + 1));
-  // An owner is an organisation or a user, and its name does not say which.
+  // The name of an owner does not say whether it is an organisation or a user.
   const places = [`/orgs/${owner}`, `/users/${owner}`];
   let place = places[0] ?? "";
   const naming = (operation: string): VendorOperation => ({ host: url.host, repository, operation });

@@ -20,17 +20,17 @@ export interface TagDeleter {
    * @throws OperationError
    */
   resolve(repository: string, tag: string, signal: AbortSignal): Promise<Digest | undefined>;
-  /** The actions on a repository that a token for deleting is good for; undefined where none says so. */
+  /** The actions that a token for deleting grants on a repository; undefined where the token does not say. */
   granted(repository: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
-  /** Actions of a token for deleting. */
+  /** The actions that deleting needs. */
   readonly needed: readonly string[];
 }
 
 /**
- * The registry's own API. Where a registry does not delete by tag, it is done by digest, which takes every tag of that
- * digest along.
- * @param alone whether the registry is known to delete a tag by its name, and no other with it. Then no digests are looked up
- * for the plan, and where it turns out not to, nothing is deleted.
+ * Deletion by the registry's own API: by tag, or where the registry does not do that, by digest, which takes every tag of
+ * that digest along.
+ * @param alone whether the registry is known to delete a tag alone. Then the plan looks up no digests, and if the registry
+ * refuses after all, nothing is deleted.
  */
 export function registryRoute(deleter: TagDeleter, alone = false): TagDeletionRoute {
   return {
@@ -41,8 +41,8 @@ export function registryRoute(deleter: TagDeleter, alone = false): TagDeletionRo
 }
 
 /**
- * Asks for a token for deleting, and has a manifest deleted that nobody has: its digest is that of random bytes. The
- * specification has 404 for it where manifests can be deleted, and another status where not.
+ * Asks for a token for deleting, and asks the registry to delete a manifest that does not exist: its digest is that of random
+ * bytes. By the specification the answer is 404 if manifests can be deleted, and another status if not.
  */
 async function tryDeletion(
   deleter: TagDeleter,
@@ -66,13 +66,13 @@ async function tryDeletion(
       finding: `The token that the login gets lacks ${denied.join(", ")}.`,
       remedy,
     };
-  const nobodys = digestOf(randomBytes(32));
-  if ((await deleter.deleteManifest(repository, nobodys, signal)) !== "unsupported")
+  const unused = digestOf(randomBytes(32));
+  if ((await deleter.deleteManifest(repository, unused, signal)) !== "unsupported")
     return {
       outcome: "ok",
       finding: "The registry lets this login delete: tried with a digest that nobody has.",
     };
-  // Where a tag goes by its name, no digest has to.
+  // A registry that deletes by tag need not delete by digest.
   if (alone)
     return { outcome: "unknown", finding: "The registry deletes by tag only; nothing was tried.", remedy };
   return { outcome: "missing", finding: "The registry does not delete manifests.", remedy: settingAdvice };

@@ -37,8 +37,8 @@ export interface RegistryDestinationOptions {
 const githubApi = new URL("https://api.github.com");
 
 /**
- * A namespace of any registry that is logged in to by the Docker configuration. Asks for the login where the deletion of
- * tags depends on it; sends nothing.
+ * A namespace of any registry, with the login of the Docker configuration. Reads the login where the deletion of tags depends
+ * on it. Sends nothing.
  */
 export async function createRegistryDestination(
   options: RegistryDestinationOptions,
@@ -82,7 +82,7 @@ async function deletionRoute(
       return ecr === undefined ? noDeletion(withoutAwsKey) : ecrRoute(ecr);
     case "none":
       return noDeletion(`${vendor.name}: ${vendor.deletion.text}`);
-    // Docker Hub and TCR have destinations of their own; who asks for `type=registry` there means this.
+    // Docker Hub and TCR have types of their own. A user who sets `type=registry` there wants their registry API.
     case "docker-hub":
     case "tcr":
     case "registry":
@@ -100,14 +100,14 @@ function ecrApiOf(options: RegistryDestinationOptions): EcrApi | undefined {
   if (client.vendor.deletion.route !== "ecr" || key === undefined) return undefined;
   const found = ecrRegistry(input.registry);
   const url = input.api ?? found?.url;
-  // Another host than Amazon's names no region; the one that signs is then the first of AWS.
+  // Only Amazon's own hosts name a region. For any other, requests are signed for the first region of AWS.
   const { account, region = "us-east-1" } = found ?? {};
   return url === undefined ? undefined : createEcrApi({ key, account, region, url, transport, clock });
 }
 
 /**
- * Whether `makeRepositories` has something to do; whether it may, nobody tells before. A key that may not ask is no reason not
- * to push.
+ * Says whether `makeRepositories` has something to do. Whether the key may do it, only a run shows. A key that may not ask
+ * does not keep a run from pushing.
  */
 async function previewRepository(api: EcrApi, repository: string, signal: AbortSignal): Promise<Preview> {
   const subject = "repository";
@@ -128,8 +128,8 @@ async function previewRepository(api: EcrApi, repository: string, signal: AbortS
 }
 
 /**
- * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else altogether, is
- * no reason not to push: the repositories can be there, and where one is not, the push tells.
+ * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else, does not keep
+ * the run from pushing: the repositories may exist, and if one does not, the push fails.
  */
 async function makeRepositories(
   api: EcrApi,

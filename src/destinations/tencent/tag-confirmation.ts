@@ -2,7 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { failureOf } from "../../errors.ts";
 import type { TagDeletion } from "../destination.ts";
 
-/** How the tags of one repository are deleted through a vendor's API that takes several at once. */
+/** How the tags of one repository are deleted by a vendor's API that takes several at once. */
 export interface BatchDeletion {
   /** `namespace/repository`, for messages. */
   readonly path: string;
@@ -13,15 +13,15 @@ export interface BatchDeletion {
   request(tags: readonly string[], signal: AbortSignal): Promise<void>;
   /** Whether a tag is still there. */
   isListed(tag: string, signal: AbortSignal): Promise<boolean>;
-  /** What a refused request means: `gone`: there was nothing to delete. `single`: one of the tags, so they are tried one by one. */
+  /** What a refused request means. `gone`: there was nothing to delete. `single`: one tag is refused, so each is tried alone. */
   judge(error: unknown): "gone" | "single" | "failed";
-  /** A refusal with what the user can do about it. */
+  /** Adds to a refusal what the user can do about it. */
   explain(error: unknown): unknown;
 }
 
 /**
- * Pauses before the second and third look at a tag that is still listed, in milliseconds. The API does not say that a
- * deletion is complete when it answers; a few seconds tell a slow list from a deletion that did not happen.
+ * Pauses before the second and third look at a tag that is still listed, in milliseconds. The API does not promise that a
+ * deletion is complete when it answers. A few seconds tell a slow list from a deletion that did not happen.
  */
 const confirmationPauses = [1000, 3000] as const;
 
@@ -43,7 +43,7 @@ async function deleteBatch(
     await deletion.request(tags, signal);
   } catch (error) {
     const meaning = deletion.judge(error);
-    // One tag that is missing or protected may fail the whole batch; the others must not stay for it.
+    // One tag that is missing or protected may fail the whole batch. The others must not stay because of it.
     if (tags.length > 1 && meaning !== "failed") {
       return inTurn(tags, async (tag) => deleteBatch(deletion, [tag], signal));
     }
@@ -71,7 +71,7 @@ async function staysListed(deletion: BatchDeletion, tag: string, signal: AbortSi
   return true;
 }
 
-/** Works through items one after the other: the API's rate limit leaves nothing to gain by doing more at once. */
+/** Works through items one after the other. With the API's rate limit, several at once would not be faster. */
 async function inTurn<T, R>(
   items: readonly T[],
   work: (item: T) => Promise<readonly R[]>,

@@ -8,12 +8,12 @@ import type { DestinationInput } from "../destination-input.ts";
 import type { TencentApi } from "./tencent-api.ts";
 import type { TencentCall } from "./tencent-call.ts";
 
-/** Which TCR instance a destination belongs to: told by the user, or by the first label of the host name. */
-export type InstanceTarget =
+/** How a TCR instance is identified: by the user, or by the first label of its host name. */
+export type InstanceIdentity =
   | { readonly kind: "identified"; readonly registryId: string; readonly region: string }
   | { readonly kind: "named"; readonly name: string };
 
-/** The account of the key has no instance of that name: it is none of this account's, or there is none. */
+/** The account of the key has no instance of that name: the instance belongs to another account, or does not exist. */
 export class MissingInstanceError extends OperationError {}
 
 /** A TCR instance whose id and region are found out when first needed. */
@@ -21,8 +21,8 @@ export interface TcrInstance {
   /** Host of the API, for messages. */
   readonly host: string;
   /**
-   * Looks the instance up, unless that is done, or the user has named it by its id.
-   * @throws MissingInstanceError when the account of the key does not have it; OperationError when nobody says.
+   * Looks the instance up, unless that was done before or the user has given its id.
+   * @throws MissingInstanceError when the account of the key does not have it; OperationError when the lookup fails.
    */
   find(signal: AbortSignal | undefined): Promise<void>;
   /**
@@ -33,7 +33,7 @@ export interface TcrInstance {
 }
 
 /**
- * Region that the lookup is sent to. Any one answers for all with `AllRegion`; Harbor's TCR adapter asks this one.
+ * Region that the lookup is sent to. With `AllRegion`, any region answers for all; Harbor's TCR adapter asks this one.
  * https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/tencentcr/adapter.go
  */
 const lookupRegion = "ap-guangzhou";
@@ -53,9 +53,9 @@ const instancesSchema = v.object({
  * `<instance>-vpc.tencentcloudcr.com` inside a private network.
  * @throws InputError when neither tells it.
  */
-export function instanceTarget(
+export function instanceIdentity(
   input: Pick<DestinationInput, "registry" | "path" | "registryId" | "region">,
-): InstanceTarget {
+): InstanceIdentity {
   const { registryId, region } = input;
   if (registryId !== undefined && region !== undefined) return { kind: "identified", registryId, region };
   const place = printNamespace(input);
@@ -75,14 +75,14 @@ export function instanceNameOf(registry: string): string | undefined {
   return /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(registry)?.[1];
 }
 
-/** A TCR instance behind an API client. Nothing is asked before the first call. */
+/** A TCR instance, reached by an API client. Sends nothing before the first call. */
 export function createTcrInstance(
   api: TencentApi,
-  target: InstanceTarget,
+  given: InstanceIdentity,
   clock: Pick<Clock, "now">,
 ): TcrInstance {
   const identity = leased(clock, async (signal) => {
-    const value = target.kind === "identified" ? target : await findInstance(api, target.name, signal);
+    const value = given.kind === "identified" ? given : await findInstance(api, given.name, signal);
     return { value, until: Number.POSITIVE_INFINITY };
   });
   return {

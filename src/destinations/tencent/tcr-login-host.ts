@@ -7,9 +7,9 @@ import { mainlandApi } from "./tcr.ts";
 import { isTcrHost } from "./tcr-source.ts";
 import type { TencentCloud } from "./tencent-cloud.ts";
 
-/** What is known of the places of a run before anything is sent. */
+/** What is known of a run's sources and destinations before anything is sent. */
 export interface TcrPlaces {
-  /** Every line of the inputs, also those that another job has: a password stays with one host in all jobs. */
+  /** Every line of the inputs, those of other jobs included: a password is for the same host in all jobs. */
   readonly destinations: readonly DestinationInput[];
   readonly sources: readonly Namespace[];
   readonly dockerConfiguration: DockerLogins;
@@ -17,9 +17,9 @@ export interface TcrPlaces {
 }
 
 /**
- * The one host that `tcr-username` and `tcr-password` are for. With one TCR host in the run, it is that one. With several,
- * those that the Docker configuration has a login for need none; of the rest, destinations come before sources, and a key
- * makes the logins of Enterprise instances. A password goes to no second host (P7).
+ * The one host that `tcr-username` and `tcr-password` are for. If the run has one TCR host, it is that one. If it has several,
+ * hosts with a login in the Docker configuration need no other. Of the rest, destinations come before sources, and Enterprise
+ * instances get their login by the key. A password goes to no second host (P7).
  * @returns undefined where no host needs it.
  * @throws InputError when more than one host is left, as nothing tells whose password it is.
  */
@@ -50,7 +50,7 @@ export async function tcrLoginHost(places: TcrPlaces): Promise<string | undefine
   );
 }
 
-/** A login that cannot be read is one all the same: what keeps it from being read is told where it is needed. */
+/** A login that cannot be read counts as well: the failure is reported where the login is needed. */
 function hasLogin(credentials: Credentials): Promise<boolean> {
   return credentials().then(
     (credential) => credential !== undefined,

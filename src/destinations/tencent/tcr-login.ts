@@ -13,7 +13,7 @@ import type { TcrInstance } from "./tcr-instance.ts";
  */
 const loginMargin = 5 * 60_000;
 
-/** Of a time without a unit: seconds stay below this number for 30,000 years, milliseconds have been above it since 2001. */
+/** Tells the unit of a time: seconds stay below this for 30,000 years, milliseconds have been above it since 2001. */
 const millisecondsFrom = 1e12;
 
 const loginSchema = v.object({
@@ -22,7 +22,7 @@ const loginSchema = v.object({
   ExpTime: v.number(),
 });
 
-/** A login for the registry that TCR makes for an hour, and anew before that has passed. Masked before anyone gets it. */
+/** A registry login that TCR makes for an hour. It is replaced before it ends, and masked before anyone gets it. */
 export function temporaryLogin(instance: TcrInstance, clock: Clock, log: Log): Leased<Credential> {
   return leased(clock, async (signal) => {
     const answer = await instance.call(
@@ -43,8 +43,8 @@ export function temporaryLogin(instance: TcrInstance, clock: Clock, log: Log): L
 }
 
 /**
- * Whose a registry login is, by the form of its user name: a service account's begins with `tcr$`, that of an account's or
- * a sub-account's access credential is the account's number.
+ * Whose login it is, by the form of its user name. A service account's name begins with `tcr$`. The name of an access
+ * credential is the number of its account or sub-account.
  * https://www.tencentcloud.com/document/product/1051/41829
  */
 export function loginKind(username: string): "service-account" | "access-credential" | "unknown" {
@@ -71,8 +71,8 @@ export function noDeletionReason(username: string | undefined): string {
 const claimsSchema = v.object({ exp: v.optional(v.number()) });
 
 /**
- * When a password runs out, in milliseconds since the epoch, where it says so itself: TCR's are JSON Web Tokens (RFC 7519).
- * Undefined where it does not.
+ * When a password ends, in milliseconds since the epoch. TCR's passwords are JSON Web Tokens (RFC 7519), which say it.
+ * Undefined where a password does not say it.
  */
 export function passwordEnd(password: string): number | undefined {
   const [, claims] = /^[\w-]+\.([\w-]+)\.[\w-]+$/.exec(password) ?? [];
@@ -81,15 +81,15 @@ export function passwordEnd(password: string): number | undefined {
     const { exp } = parseJson(Buffer.from(claims, "base64url").toString("utf8"), claimsSchema);
     return exp === undefined ? undefined : exp * 1000;
   } catch {
-    // Anything else of that form is a password like others; the registry judges it.
+    // Anything else of that form is a password like any other.
     return undefined;
   }
 }
 
-/** A day, in milliseconds: whatever ends sooner is a temporary login, which lives for an hour. */
+/** A day, in milliseconds. A login that ends sooner is a temporary one, which lives for an hour. */
 const day = 24 * 60 * 60_000;
 
-/** Says early that a login given by the user will end, perhaps in the middle of the run: nothing renews it. */
+/** Warns early that a login given by the user ends soon, perhaps during the run: nothing renews it. */
 export function warnOfEnd(login: Login, name: string, clock: Pick<Clock, "now">, log: Log): void {
   const end = passwordEnd(login.password);
   if (end === undefined || end > clock.now() + day) return;

@@ -32,7 +32,7 @@ export async function ensureNamespace(
 }
 
 /**
- * What `ensureNamespace` would find, and do.
+ * Says what `ensureNamespace` would find and do.
  * @throws OperationError
  */
 export async function previewNamespace(
@@ -100,7 +100,7 @@ async function createNamespace(
   );
 }
 
-/** "Exists already", below several parents: `FailedOperation.`, `InternalError.`. Someone else was faster. */
+/** The code for "exists already", which has several prefixes: `FailedOperation.`, `InternalError.`. Someone else was faster. */
 function isConflict(error: unknown): boolean {
   return error instanceof OperationError && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
 }

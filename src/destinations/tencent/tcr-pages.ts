@@ -4,16 +4,16 @@
  */
 export const pageSize = 20;
 
-/** Most pages that are read of one list: 10,000 entries, and an end to a server that invents new ones for ever. */
+/** Most pages that are read of one list: 10,000 entries. It also bounds a server that invents new ones for ever. */
 const pageLimit = 500;
 
 /**
  * The entries of a TCR list, page by page, as far as the caller reads.
  *
- * In these lists `Offset` is the number of a page and starts at 1. Neither `TotalCount`, which changes while others write,
- * nor a short page is taken for the end, but a page that brings nothing new. Harbor's adapter compares with `TotalCount`.
+ * In these lists `Offset` is the number of a page and starts at 1. A page without anything new is the end. A short page is not,
+ * nor is `TotalCount`, which changes while others write; Harbor's adapter compares with that.
  * @param read gets the page of that number.
- * @param nameOf tells entries apart.
+ * @param nameOf what tells entries apart.
  */
 export async function* entries<T>(
   read: (page: number) => Promise<readonly T[]>,

@@ -10,13 +10,13 @@ export interface TcrPersonal {
   readonly region: string;
 }
 
-/** Tags in one `BatchDeleteImagePersonal`. No limit is documented; that of the Enterprise edition's action is kept to. */
+/** Most tags in one `BatchDeleteImagePersonal`. No limit is documented, so that of the Enterprise edition is used. */
 const batchSize = 20;
 
 /** Largest page of `DescribeImagePersonal`. */
 const pageLimit = 100;
 
-/** Most pages that are read for one tag: 10,000 tags whose names contain it, and an end to a server that invents new ones. */
+/** Most pages that are read for one tag: 10,000 tags whose names contain it. It also bounds a server that invents new ones. */
 const mostPages = 100;
 
 const imagesSchema = v.object({
@@ -47,7 +47,7 @@ export function personalTags(
     await api.call(call, v.object({}));
   }
 
-  /** The tag is a search text here; offsets are true ones, unlike the Enterprise edition's. */
+  /** Here the tag is a search text, and offsets count entries, not pages as in the Enterprise edition. */
   async function isListed(tag: string, signal: AbortSignal): Promise<boolean> {
     const operation = "reading back the tag";
     const seen = new Set<string>();

@@ -13,7 +13,7 @@ import { hasCode, type TencentApi } from "./tencent-api.ts";
 
 export interface TcrPersonalOptions {
   readonly input: DestinationInput;
-  /** Undefined: the registry can be pushed to, but nothing be created or deleted. */
+  /** Undefined: the registry can be pushed to, but nothing can be created or deleted. */
   readonly api: TencentApi | undefined;
   /** Login of the registry: account number, and the password that was set when the edition was first used. */
   readonly credentials: Credentials;
@@ -59,8 +59,8 @@ export function personalRegion(input: Pick<DestinationInput, "registry" | "path"
 }
 
 /**
- * A namespace of Tencent Container Registry, Personal edition. Its API makes no registry logins, so there is a login beside
- * the key. Asks for the login once, to say early what it cannot do; sends nothing.
+ * A namespace of Tencent Container Registry, Personal edition. Its API makes no registry logins, so it needs a login beside the
+ * key. Reads the login once, to warn early of what it cannot do. Sends nothing.
  * @throws InputError when the region is not known.
  */
 export async function createTcrPersonalDestination(
@@ -86,7 +86,7 @@ export async function createTcrPersonalDestination(
   const personal: TcrPersonal = { api, region };
   return {
     ...place,
-    // As with the Enterprise edition: whether other tags of the digest stay, Tencent does not document.
+    // As with the Enterprise edition, Tencent does not document whether other tags of the digest stay.
     deletion: "shared-digest-unsafe",
     prepare: async (signal) => {
       await needLogin(credentials, input.registry, signal);
@@ -100,7 +100,7 @@ export async function createTcrPersonalDestination(
   };
 }
 
-/** Says before the first push what else a key is taken for: the Personal edition has no action that makes a login. */
+/** Fails before the first push if there is no login: with a key alone, the Personal edition makes none. */
 async function needLogin(credentials: Credentials, registry: string, signal: AbortSignal): Promise<void> {
   if ((await credentials(signal)) !== undefined) return;
   throw vendorFailure(
@@ -112,7 +112,7 @@ async function needLogin(credentials: Credentials, registry: string, signal: Abo
   );
 }
 
-/** Most namespaces on a page, of which an account has ten or so. Offsets are true ones here, not page numbers. */
+/** Most namespaces on a page. An account has about ten. Offsets count entries here, not pages. */
 const pageLimit = 100;
 
 const namespacesSchema = v.object({
@@ -172,7 +172,7 @@ async function ensureNamespace(
       v.object({}),
     );
   } catch (error) {
-    // Another run of ours, or another account: the first push tells, and the failure would say the same as this one.
+    // Made by another run of ours, or by another account. In the second case the first push fails, and this says why.
     if (hasCode(error, "InvalidParameter.ErrNamespaceExist")) {
       log.warning(error.message);
       return;

@@ -13,9 +13,9 @@ export function isTcrHost(registry: string): boolean {
 }
 
 /**
- * The login for a TCR registry that images are read from and that is no destination: the `tcr-` login where it is for this
- * registry; for an Enterprise instance under its default domain, a temporary one made with the API. Else, and for every
- * other registry, the Docker configuration's.
+ * The login for a TCR registry that images are read from and that is no destination. It is the `tcr-` login if that is for this
+ * registry. For an Enterprise instance under its default domain, it is a temporary one made with the API. Else, and for every
+ * other registry, it is the Docker configuration's.
  * @param tcrLogin undefined where it is for another host, or not given.
  */
 export function tcrSource(
@@ -39,7 +39,7 @@ export function tcrSource(
       return await login.get(signal);
     } catch (error) {
       signal?.throwIfAborted();
-      // The key may be of another account, and the images public all the same.
+      // The key may be of another account, while the images are public.
       log.debug(`${registry}: ${messageOf(error)}`);
       return dockerCredentials(signal);
     }

@@ -18,7 +18,7 @@ export interface TcrTags {
   /** Deletes tags and reads back that they are gone. Throws only the signal's reason. */
   delete(tags: readonly string[], signal: AbortSignal): Promise<readonly TagDeletion[]>;
   /**
-   * Lists an image, as reading back after a deletion does; the deletion itself has no form that only asks.
+   * Lists an image, which is how a deletion is read back. The deletion itself cannot be tried without deleting.
    * @throws OperationError when the key may not even do that.
    */
   tryDeletion(signal: AbortSignal): Promise<Finding>;
@@ -83,7 +83,7 @@ export function tcrTags(instance: TcrInstance, clock: Clock, repository: TcrRepo
     try {
       await instance.call(call, imagesSchema);
     } catch (error) {
-      // A repository that is not there: the key was let that far.
+      // The repository does not exist, but the key was allowed to ask.
       if (!hasCode(error, "ResourceNotFound")) throw error;
     }
     return {

@@ -5,7 +5,12 @@ import type { Credentials, Login } from "../../oci/credentials.ts";
 import { type Namespace, printNamespace } from "../../oci/reference.ts";
 import { type DestinationAbilities, noDeletion } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
-import { createTcrInstance, instanceTarget, MissingInstanceError, type TcrInstance } from "./tcr-instance.ts";
+import {
+  createTcrInstance,
+  instanceIdentity,
+  MissingInstanceError,
+  type TcrInstance,
+} from "./tcr-instance.ts";
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
 import { ensureNamespace, previewNamespace } from "./tcr-namespace.ts";
 import { type TcrRepository, tcrTags } from "./tcr-tags.ts";
@@ -44,11 +49,11 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
       if (login !== undefined) return login;
       return (await foreignness(signal)) === undefined ? temporary.get(signal) : dockerCredentials(signal);
     },
-    // Tencent does not document whether a deleted tag takes others of its digest along.
+    // Tencent does not document whether deleting a tag takes others of its digest along.
     deletion: "shared-digest-unsafe",
     whyNoDeletion: foreignness,
     prepare: async (signal) => {
-      // Making a namespace takes a key of the instance's own account; a missing one shows with the first push.
+      // Making a namespace needs a key of the instance's own account. Without one, the first push fails if it is missing.
       if ((await foreignness(signal)) === undefined)
         await ensureNamespace(instance, namespace, input, log, signal);
     },
@@ -67,9 +72,9 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
 }
 
 /**
- * Tells why a key does nothing for an instance that has a login of its own: it is of another account. Undefined: the key
- * serves. Warns once; what was found stays for the run.
- * @throws MissingInstanceError (from what is returned) when there is no login of its own either.
+ * Says that a key is of another account, so that it is of no use for an instance that has its own login. Undefined: the key
+ * can be used. Warns once, and remembers the finding for the run.
+ * @throws MissingInstanceError (from the returned function) when the instance has no login of its own either.
  */
 function foreignKey(
   instance: TcrInstance,
@@ -107,12 +112,12 @@ function foreignKey(
  * @throws InputError when nothing tells which it is.
  */
 export function tcrInstanceOf(input: DestinationInput, api: TencentApi, clock: Clock): TcrInstance {
-  return createTcrInstance(api, instanceTarget(input), clock);
+  return createTcrInstance(api, instanceIdentity(input), clock);
 }
 
 /**
- * A namespace of TCR with a registry login alone: it can be pushed to, but nothing be created or deleted. Asks for the
- * login once, to say early what it is; sends nothing.
+ * A namespace of TCR with a registry login alone: it can be pushed to, but nothing can be created or deleted. Reads the login
+ * once, to warn early of what it cannot do. Sends nothing.
  */
 export async function tcrWithoutApi(
   { registry, path }: Namespace,
@@ -130,7 +135,7 @@ export async function tcrWithoutApi(
     name,
     credentials,
     ...noDeletion(noDeletionReason(login?.username)),
-    // Creating a namespace needs the API as well; a missing one shows with the first push.
+    // Creating a namespace needs the API as well. If it is missing, the first push fails.
     prepare: () => Promise.resolve(),
   };
 }

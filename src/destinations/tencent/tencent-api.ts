@@ -12,7 +12,7 @@ export interface TencentApi {
   /** Base URL of the API. */
   readonly url: URL;
   /**
-   * Calls an action and checks what lies inside `Response`.
+   * Calls an action and checks the content of `Response`.
    * @throws OperationError with the service's code and RequestId; the signal's reason when it aborted.
    */
   call<T>(call: TencentCall, schema: v.GenericSchema<unknown, T>): Promise<T>;
@@ -35,12 +35,13 @@ export interface TencentApiOptions {
 const apiVersion = "2019-09-24";
 
 /**
- * Least time between two requests, in milliseconds: 9 a second, so that no jitter on the way makes it more than 10. TCR allows 20 a second for most actions and 10 for some
- * (https://www.tencentcloud.com/document/product/1051/41098); Harbor's own TCR adapter keeps to 10 as well.
+ * Least time between two requests, in milliseconds: 9 a second, so that jitter on the way does not make it more than 10. TCR
+ * allows 20 a second for most actions and 10 for some (https://www.tencentcloud.com/document/product/1051/41098); Harbor's own
+ * TCR adapter sends 10.
  */
 const requestInterval = 110;
 
-/** Tries of a call that is over the rate limit. With the pauses below they span 15 seconds, many windows of the limit. */
+/** Tries of a call that is over the rate limit. With the pauses below they take 15 seconds, which is many windows of it. */
 const limitAttempts = 5;
 
 /** First pause after `RequestLimitExceeded`, in milliseconds: the limit counts per second. Doubled each time. */
@@ -96,7 +97,7 @@ function isOverLimit(error: unknown): boolean {
   return hasCode(error, "RequestLimitExceeded");
 }
 
-/** A temporary key that is refused before its time: its role was changed, or it was revoked. */
+/** Whether a temporary key was refused before its end: its role was changed, or it was revoked. */
 function isKeyRefused(error: unknown): boolean {
   return hasCode(error, "AuthFailure.TokenFailure") || hasCode(error, "AuthFailure.SecretIdNotFound");
 }

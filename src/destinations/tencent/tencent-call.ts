@@ -8,9 +8,9 @@ import { checkAnswer, readAnswer, sendToVendor, type VendorOperation, vendorFail
 export interface TencentCall {
   /** Name of the action in the API: `DescribeInstances`. */
   readonly action: string;
-  /** The same for people, as a gerund: "looking for the instance goharbor". */
+  /** The action in words, as a gerund: "looking for the instance goharbor". */
   readonly operation: string;
-  /** What exactly it is done with: see `FailureDetails`. */
+  /** What exactly the action concerns: see `FailureDetails`. */
   readonly subject?: string | undefined;
   /** Repository that the call concerns, if it is one. */
   readonly repository?: string | undefined;
@@ -19,7 +19,7 @@ export interface TencentCall {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A product of Tencent Cloud as it is spoken to. */
+/** A product of Tencent Cloud, and how to call it. */
 export interface TencentProduct {
   /** Repeats what failed in HTTP (broken connections, 5xx) by itself. */
   readonly transport: Transport;
@@ -59,7 +59,7 @@ const errorSchema = v.object({
 });
 
 /**
- * Calls an action once and checks what lies inside `Response`.
+ * Calls an action once and checks the content of `Response`.
  * https://www.tencentcloud.com/document/product/1051/41100
  * @throws OperationError with the service's code and RequestId; the signal's reason when it aborted.
  */
@@ -127,7 +127,7 @@ function headersOf(product: TencentProduct, call: TencentCall, body: string): Re
   };
 }
 
-/** Time of the server in milliseconds since the epoch, by its `Date` header; ours, where it sent none. */
+/** Time of the server by its `Date` header, in milliseconds since the epoch; our own time if it sent none. */
 function serverTime(response: HttpResponse, clock: Clock): number {
   const time = Date.parse(response.header("date") ?? "");
   return Number.isNaN(time) ? clock.now() : time;

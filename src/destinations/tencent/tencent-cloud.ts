@@ -25,7 +25,7 @@ export interface TencentCloudOptions {
   readonly log: Log;
 }
 
-/** The clients of a run, one for each URL: destinations on one API share its rate limit, as they share the account. */
+/** The clients of a run, one for each URL. Destinations on one API share the account, and so its rate limit. */
 export function createTencentCloud(options: TencentCloudOptions): TencentCloud {
   const { transport, clock } = options;
   const clients = new Map<string, TencentApi>();

@@ -24,11 +24,11 @@ export interface TencentRole {
   readonly audience: string;
 }
 
-/** Where the API key comes from, anew when the former has run out. */
+/** Gives the API key, and a new one when the old one has run out. */
 export interface TencentKeys {
   /** @throws whatever getting a temporary key throws. */
   get(signal: AbortSignal | undefined): Promise<TencentCloudKey>;
-  /** Forgets a key that was refused. False: there is no other to be had. */
+  /** Forgets a key that was refused. False: there is no other. */
   drop(key: TencentCloudKey): boolean;
 }
 
@@ -53,12 +53,12 @@ const stsVersion = "2018-08-13";
 /** Needs no right of its own: the role's trust policy says who may assume it. */
 const action = "AssumeRoleWithWebIdentity";
 
-/** The identity decides, not a region; the service wants one named. The same that instances are looked up in. */
+/** The service wants a region, which does not matter. It is the one that instances are looked up in. */
 const stsRegion = "ap-guangzhou";
 
 /**
- * How long before its end a temporary key is replaced, in milliseconds: its end is a time of Tencent Cloud's clock, which
- * may differ from ours by 5 minutes.
+ * How long before its end a temporary key is replaced, in milliseconds. Its end is a time of Tencent Cloud's clock, which may
+ * differ from ours by 5 minutes.
  */
 const keyMargin = 5 * 60_000;
 
@@ -76,8 +76,8 @@ const answerSchema = v.object({
 });
 
 /**
- * Temporary keys of a CAM role, for which GitHub vouches: its id token is exchanged by `AssumeRoleWithWebIdentity`, which
- * is not signed. So no secret of Tencent Cloud is stored at GitHub.
+ * Temporary keys of a CAM role. GitHub's id token is exchanged for them by `AssumeRoleWithWebIdentity`, which is not signed, so
+ * no secret of Tencent Cloud is stored at GitHub.
  */
 export function roleKeys(options: RoleKeysOptions): TencentKeys {
   const { role, idTokens, transport, clock, log, url } = options;
@@ -86,7 +86,7 @@ export function roleKeys(options: RoleKeysOptions): TencentKeys {
     clock,
     url,
     version: stsVersion,
-    // In place of a signature, says the documentation of the action.
+    // The documentation of the action wants this in place of a signature.
     authorize: () => ({ authorization: "SKIP" }),
     advise: (code: string) => roleAdvice(code, role),
   };

@@ -1,8 +1,8 @@
 import { createHash, createHmac } from "node:crypto";
 
 /**
- * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query, which is
- * the only kind of request that this Action makes.
+ * Signature method v3 of Tencent Cloud API 3.0 (TC3-HMAC-SHA256), for a POST to the path `/` without a query. This Action sends
+ * no other kind.
  * https://www.tencentcloud.com/document/product/267/37447
  */
 const algorithm = "TC3-HMAC-SHA256";
