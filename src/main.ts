@@ -16,16 +16,16 @@ const postTime = 5 * 60_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every runner sets `GITHUB_ACTIONS`; without it, a person reads along. */
+/** The log for a runner, which sets `GITHUB_ACTIONS`, or for a person at a terminal. */
 function logOf(environment: Environment): Log {
-  // What calls itself dumb takes no codes, neither for colours nor for moving about.
+  // A dumb terminal understands no codes, neither for colours nor for moving the cursor.
   const isTerminal = process.stdout.isTTY && environment.TERM !== "dumb";
   const options = { debug: core.isDebug(), paint: paintFor(environment, isTerminal) };
   if (environment.GITHUB_ACTIONS === "true") return actionsLog(options);
   return terminalLog(process.stdout, { ...options, live: isTerminal });
 }
 
-/** The transport of the run; undefined, and told, where a variable names a proxy that cannot be used. */
+/** The transport of the run; undefined, with an error in the log, where a variable names a proxy that cannot be used. */
 function openNetwork(environment: Environment, log: Log): NetworkTransport | undefined {
   try {
     return createTransport(log, { proxies: readProxies(environment, log.mask) });
@@ -48,7 +48,7 @@ export async function run(): Promise<void> {
   }
   const ended = new AbortController();
   const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
-  // The step before it failed over its inputs, perhaps, and there is nothing to say about them twice.
+  // Without an access id there is nothing to clean up. Mistakes in the inputs were reported by the main step.
   if (isPost && state.accessId === undefined) return;
   const network = openNetwork(process.env, log);
   if (network === undefined) {
@@ -58,13 +58,13 @@ export async function run(): Promise<void> {
   const step = { network, clock: systemClock, log };
   const issueReporting = isPost ? undefined : loadIssueReporting(process.env);
   try {
-    // Before anything can be said about them, mistakes in them included.
+    // Before anything is logged, mistakes in the inputs included.
     for (const secret of givenSecrets(process.env)) log.mask(secret);
     const inputs = loadInputs(process.env);
-    // Credential helpers run with this process's environment, and have no use for its inputs (P7).
+    // Credential helpers run with this process's environment and must not see the inputs (P7).
     for (const name of Object.keys(process.env)) if (name.startsWith("INPUT_")) delete process.env[name];
     if (isPost) {
-      // A cancelled job runs this step as well, and what it does is not given up for a signal, but for its time.
+      // The post step of a cancelled job has to clean up as well, so a time limit ends it, not a signal.
       const done = await cleanUp(inputs, state, { ...step, signal: AbortSignal.timeout(postTime) });
       if (!done) process.exitCode = 1;
       return;

@@ -134,8 +134,8 @@ export class Registry {
   }
 
   /**
-   * Sends a request and reads the body of its answer: again, as a whole, when the connection breaks in the middle of
-   * the body. The transport only sends again what broke before.
+   * Sends a request and reads the body of its answer. If the connection breaks during the body, the whole request is sent
+   * again: the transport repeats only what fails before the body.
    * @param statuses those that `read` takes; any, if none is given.
    * @throws OperationError for any other status, for a body that breaks every time, and for what `read` throws.
    */

@@ -120,7 +120,7 @@ async function planOnly(
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
   if (!dryRun) {
-    // Only who cuts needs sizes, and then all of them: pulls at Docker Hub as well.
+    // Sizes are needed only for several shares. Then they are read everywhere, also where that counts as a pull.
     const sizes = mode.shares > 1 ? await sizeUp(plan, places, false, context) : noSizes;
     giveOut(plan, mode, inputs, places, sizes, context);
   }
