@@ -39,7 +39,7 @@ export interface World extends AsyncDisposable {
 }
 
 export type RunOptions = Partial<
-  Pick<CopyContext, "spoolLimit" | "moveTags" | "overwrite" | "mayPublish" | "signal" | "log" | "clock">
+  Pick<CopyContext, "spoolLimit" | "moveTags" | "overwrite" | "whyNotPublish" | "signal" | "log" | "clock">
 > & {
   /** What makes each destination ready. Default: nothing has to be done. */
   readonly prepare?: () => Promise<void>;
@@ -129,7 +129,7 @@ export async function startWorld(options: {
         spoolLimit: 1e9,
         moveTags: true,
         overwrite: true,
-        mayPublish: () => Promise.resolve(undefined),
+        whyNotPublish: () => Promise.resolve(undefined),
         downloadConnections: undefined,
         uploadConnections: undefined,
         clock: hastyClock,
@@ -149,7 +149,7 @@ export async function startWorld(options: {
         sourceRepositories: ({ repository }) => [repositoryAt(repository)],
         attachments: new AttachmentFinder(silentLog),
         overwrite: true,
-        mayPublish: () => Promise.resolve(undefined),
+        whyNotPublish: () => Promise.resolve(undefined),
         log: silentLog,
         signal: new AbortController().signal,
       });

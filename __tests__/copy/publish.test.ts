@@ -80,11 +80,11 @@ describe("a tag", () => {
       "was withdrawn",
     ],
     ["out of reach", () => Promise.reject(new Error("GitHub does not answer")), "GitHub does not answer"],
-  ])("is not moved where the release is %s by then", async (_what, mayPublish, words) => {
+  ])("is not moved where the release is %s by then", async (_what, whyNotPublish, words) => {
     await using world = await startWorld({ destinations: [{}] });
     const [destination] = world.destinations;
     const steps = ["app", "db"].flatMap((name) => world.stepsFor(world.place(name, imageWithBase(name))));
-    const { outcomes } = await world.run(steps, { mayPublish });
+    const { outcomes } = await world.run(steps, { whyNotPublish });
     for (const { failure } of outcomes)
       expect(wordsOf(failure)).toMatch(new RegExp(`^no tag of this version is moved: .*${words}`));
     expect(destination?.tagWrites).toEqual([]);
@@ -96,7 +96,7 @@ describe("a tag", () => {
     const steps = ["app", "db"].flatMap((name) => world.stepsFor(world.place(name, imageWithBase(name))));
     const refusal = { kind: "unwanted", reason: "v1.0.0 is a prerelease" } as const;
     const log = recordingLog();
-    const { outcomes } = await world.run(steps, { mayPublish: () => Promise.resolve(refusal), log });
+    const { outcomes } = await world.run(steps, { whyNotPublish: () => Promise.resolve(refusal), log });
     const withheld = "no tag of this version is moved: v1.0.0 is a prerelease";
     expect(outcomes.map((outcome) => [outcome.failure, wordsOf(outcome.withheld)])).toEqual([
       [undefined, withheld],

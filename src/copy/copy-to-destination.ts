@@ -25,7 +25,7 @@ export interface SharedWork {
   readonly moveTags: boolean;
   /** Whether a tag is replaced that somebody else has set since the plan was made. */
   readonly overwrite: boolean;
-  readonly mayPublish: PublicationCheck;
+  readonly whyNotPublish: PublicationCheck;
   readonly contents: Contents;
   readonly downloads: Downloads;
   readonly sourceRepositories: SourceRepositories;

@@ -37,7 +37,7 @@ export interface CopyContext extends PinnedConnections {
   readonly moveTags: boolean;
   /** Whether a tag is replaced that somebody else has set since the plan was made. */
   readonly overwrite: boolean;
-  readonly mayPublish: PublicationCheck;
+  readonly whyNotPublish: PublicationCheck;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -119,8 +119,8 @@ async function copyThrough(
         const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
         const prepare = (signal: AbortSignal): Promise<void> =>
           destination.prepare(signal, [...repositories]);
-        const { moveTags, overwrite, mayPublish } = context;
-        const shared = { contents, downloads, sourceRepositories, moveTags, overwrite, mayPublish };
+        const { moveTags, overwrite, whyNotPublish } = context;
+        const shared = { contents, downloads, sourceRepositories, moveTags, overwrite, whyNotPublish };
         return copyToDestination(own, needs[index] ?? [], ongoing, prepare, shared);
       }),
     );

@@ -36,11 +36,11 @@ export type PublicationCheck = (version: string) => Promise<Refusal | undefined>
  */
 export async function askToPublish(
   version: string,
-  mayPublish: PublicationCheck,
+  whyNotPublish: PublicationCheck,
   consequence: string,
 ): Promise<{ readonly kind: Refusal["kind"]; readonly failure: Failure } | undefined> {
   try {
-    const refusal = await mayPublish(version);
+    const refusal = await whyNotPublish(version);
     if (refusal === undefined) return undefined;
     const problem = `${consequence}: ${refusal.reason}`;
     return { kind: refusal.kind, failure: { kind: "obstacle", problem } };
@@ -51,7 +51,7 @@ export async function askToPublish(
 
 /** How tags are set. */
 export interface Tagging {
-  readonly mayPublish: PublicationCheck;
+  readonly whyNotPublish: PublicationCheck;
   /** Whether a tag is replaced, with a warning, that somebody else has set since the plan was made. */
   readonly overwrite: boolean;
   readonly log: Log;

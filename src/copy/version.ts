@@ -37,7 +37,7 @@ export async function publishVersion(
   const [first] = results;
   if (first === undefined) return [];
   const consequence = "no tag of this version is moved";
-  const refusal = await askToPublish(first.step.version, tagging.mayPublish, consequence);
+  const refusal = await askToPublish(first.step.version, tagging.whyNotPublish, consequence);
   if (refusal !== undefined) {
     const { failure } = refusal;
     return results.map((result) =>

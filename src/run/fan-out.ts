@@ -85,7 +85,7 @@ export async function publishAll(
   plan: Plan,
   { overwrite }: Pick<Inputs, "overwrite">,
   places: Places,
-  mayPublish: PublicationCheck,
+  whyNotPublish: PublicationCheck,
   { log, signal }: RunContext,
 ): Promise<readonly CopyOutcome[]> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
@@ -98,7 +98,7 @@ export async function publishAll(
       sourceRepositories,
       attachments,
       overwrite,
-      mayPublish,
+      whyNotPublish,
       log,
       signal,
     }),

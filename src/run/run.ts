@@ -89,11 +89,11 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   if (typeof plan === "string") return nothingToDo(plan, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
-  const mayPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
+  const whyNotPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
   const { copies, bytesRead } = dryRun
     ? nothing
-    : await copyAll(plan, inputs, places, { moveTags: true, mayPublish }, context);
-  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, mayPublish, context);
+    : await copyAll(plan, inputs, places, { moveTags: true, whyNotPublish }, context);
+  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, whyNotPublish, context);
   return report({ plan, dryRun, estimate, copies, prunes, bytesRead, startedAt }, places, inputs, context);
 }
 
@@ -146,7 +146,7 @@ async function copyShare(mode: ModeOf<"copy">, inputs: Inputs, context: RunConte
   await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
   const copied = dryRun
     ? nothing
-    : await copyAll(plan, inputs, places, { moveTags: false, mayPublish: publishedElsewhere }, context);
+    : await copyAll(plan, inputs, places, { moveTags: false, whyNotPublish: publishedElsewhere }, context);
   return report({ plan, dryRun, job: "copy", ...copied, prunes: [], startedAt }, places, inputs, context);
 }
 
@@ -170,9 +170,9 @@ async function publish(
   if (typeof now === "string") return nothingToDo(now, context);
   const plan = bindPlan(document, now);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
-  const mayPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
-  const copies = dryRun ? [] : await publishAll(plan, inputs, places, mayPublish, context);
-  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, mayPublish, context);
+  const whyNotPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
+  const copies = dryRun ? [] : await publishAll(plan, inputs, places, whyNotPublish, context);
+  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, whyNotPublish, context);
   const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;
   return report(result, places, inputs, context);
 }

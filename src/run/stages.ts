@@ -228,7 +228,7 @@ export async function copyAll(
   plan: Plan,
   inputs: Inputs,
   { destinations, sources, attachments }: Places,
-  publishing: { readonly moveTags: boolean; readonly mayPublish: PublicationCheck },
+  publishing: { readonly moveTags: boolean; readonly whyNotPublish: PublicationCheck },
   { clock, log, signal }: RunContext,
 ): Promise<{ copies: readonly CopyOutcome[]; bytesRead: number }> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
@@ -254,19 +254,19 @@ export async function copyAll(
 
 /**
  * Prunes each destination at which everything went well (P5).
- * @param mayPublish asks of a version that is kept whether it still is a published release: else it took the place of another.
+ * @param whyNotPublish asks of a version that is kept whether it still is a published release: else it took the place of another.
  */
 export async function pruneAll(
   plan: Plan,
   copies: readonly CopyOutcome[],
   { destinations }: Places,
-  mayPublish: PublicationCheck,
+  whyNotPublish: PublicationCheck,
   { log, signal }: RunContext,
 ): Promise<readonly PruneOutcome[]> {
   const planned = plan.steps.filter((step) => step.kind === "prune");
   if (planned.length === 0) return [];
   const keeps = plan.steps.filter((step) => step.kind === "keep");
-  const doubtOf = doubts(mayPublish);
+  const doubtOf = doubts(whyNotPublish);
   return log.group("Prune", async () => {
     const outcomes = await Promise.all(
       destinations.map(async (destination) => {
@@ -293,13 +293,13 @@ export async function pruneAll(
 }
 
 /** Asks about each version once: why nothing is deleted where it is kept, as it is not published now, or nobody knows. */
-function doubts(mayPublish: PublicationCheck): (version: string) => Promise<Failure | undefined> {
+function doubts(whyNotPublish: PublicationCheck): (version: string) => Promise<Failure | undefined> {
   const asked = new Map<string, Promise<Failure | undefined>>();
   const consequence = "nothing is deleted, as what is kept may have changed";
   return (version) => {
     const asking =
       asked.get(version) ??
-      askToPublish(version, mayPublish, consequence).then((refusal) => refusal?.failure);
+      askToPublish(version, whyNotPublish, consequence).then((refusal) => refusal?.failure);
     asked.set(version, asking);
     return asking;
   };
