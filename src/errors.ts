@@ -23,6 +23,8 @@ export interface FailureDetails {
   readonly code?: string | undefined;
   /** What went wrong, in the service's words or ours. Already free of control characters. */
   readonly problem: string;
+  /** Digests of the content that the service named: of blobs that it does not know, for one. */
+  readonly digests?: readonly string[] | undefined;
   /** What the user can do. */
   readonly advice?: string | undefined;
   /** Whether the same request may succeed later; decides about retries. */

@@ -175,10 +175,29 @@ describe("what a manifest needs", () => {
 
   test.each([
     ["lists that are null", { config, layers: null, manifests: null, subject: null, annotations: null }],
+    [
+      "fields of the manifest that are null",
+      { config, layers: [], mediaType: null, fsLayers: null, artifactType: null, annotations: { a: null } },
+    ],
+    [
+      "fields of a descriptor that are null",
+      {
+        config: { ...config, platform: null, annotations: null, artifactType: null },
+        layers: [entry("a", undefined, { platform: { os: null, architecture: null, variant: null } })],
+      },
+    ],
     ["an empty platform", { config, layers: [entry("a", undefined, { platform: {} })] }],
     ["unknown fields", { config, layers: [], x: { manifests: [1] } }],
   ])("%s are no mistake", (_name, document) => {
     expect(parsed(document).kind).toBe("image");
+  });
+
+  test("an index is one with a config and layers of null, and with a child without a platform", () => {
+    const child = entry("child", ociManifest, { platform: null });
+    const manifest = parsed({ config: null, layers: null, manifests: [child] }, ociIndex);
+    expect(manifest.children).toEqual([
+      expect.objectContaining({ digest: digestOf("child"), platform: undefined }),
+    ]);
   });
 
   test("an empty index is one", () => {

@@ -6,13 +6,13 @@ const current = new URL("https://registry.example/v2/a/b/tags/list?n=2");
 describe("the next page", () => {
   test.each([
     ['</v2/a/b/tags/list?n=2&last=v1>; rel="next"', "/v2/a/b/tags/list?n=2&last=v1"],
-    ["</v2/x?last=v1>; rel=next", "/v2/x?last=v1"],
-    ['</v2/x?last=v1>;rel="next"', "/v2/x?last=v1"],
-    ['</v2/x?last=v1>; REL="NEXT"', "/v2/x?last=v1"],
-    ['</v2/x?last=v1>; title="t"; rel="next"', "/v2/x?last=v1"],
-    ['</v2/x?last=v1>; rel="next"; title="t"', "/v2/x?last=v1"],
+    ["</v2/x?last=v1>; rel=next", "/v2/a/b/tags/list?last=v1"],
+    ['</v2/x?last=v1>;rel="next"', "/v2/a/b/tags/list?last=v1"],
+    ['</v2/x?last=v1>; REL="NEXT"', "/v2/a/b/tags/list?last=v1"],
+    ['</v2/x?last=v1>; title="t"; rel="next"', "/v2/a/b/tags/list?last=v1"],
+    ['</v2/x?last=v1>; rel="next"; title="t"', "/v2/a/b/tags/list?last=v1"],
     ['<?n=2&last=v1>; rel="next"', "/v2/a/b/tags/list?n=2&last=v1"],
-    ['<https://registry.example/v2/x?last=a,b>; rel="next"', "/v2/x?last=a,b"],
+    ['<https://registry.example/v2/x?last=a,b>; rel="next"', "/v2/a/b/tags/list?last=a,b"],
     ['<https://registry.example:443/v2/x>; rel="next"', "/v2/x"],
     ['</v2/before>; rel="prev", </v2/after>; rel="next"', "/v2/after"],
     ['</v2/after>; rel="next", </v2/before>; rel="prev"', "/v2/after"],
@@ -31,6 +31,17 @@ describe("the next page", () => {
     '</v2/x; rel="next"',
   ])("%j names none", (header) => {
     expect(nextPage(header, current)).toBeUndefined();
+  });
+
+  test.each([
+    "http://nexus:8081/repository/docker/v2/a/b/tags/list?last=v1",
+    "https://evil.example/v2/a/b/tags/list?last=v1",
+    "/repository/docker/v2/a/b/tags/list?last=v1",
+    "https://user:password@registry.example/v2/x?last=v1",
+  ])("%s names where this list goes on, at this registry", (target) => {
+    expect(nextPage(`<${target}>; rel="next"`, current)?.href).toBe(
+      "https://registry.example/v2/a/b/tags/list?last=v1",
+    );
   });
 
   test.each([

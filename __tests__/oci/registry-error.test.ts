@@ -22,13 +22,60 @@ describe("the words of a refusal", () => {
       "the specification's form",
       errors({ code: "DENIED", message: "not yours", detail: [1] }),
       "DENIED",
-      "not yours",
+      "not yours ([1])",
     ],
     [
-      "the first of several",
+      "all of several",
       errors({ code: "A", message: "one" }, { code: "B", message: "two" }),
       "A",
+      "one; B: two",
+    ],
+    [
+      "the reason in the second error",
+      errors({ code: "UNKNOWN", message: "unknown error" }, { code: "DENIED", message: "no plan" }),
+      "DENIED",
+      "unknown error; no plan",
+    ],
+    [
+      "the same error several times",
+      errors({ code: "A", message: "one" }, { code: "A", message: "one" }),
+      "A",
       "one",
+    ],
+    [
+      "more errors than anybody reads",
+      errors(...Array.from({ length: 7 }, (_, index) => ({ code: "A", message: `error ${index}` }))),
+      "A",
+      "error 0; error 1; error 2; error 3; error 4; and 2 more",
+    ],
+    [
+      "a reason in the detail",
+      errors({
+        code: "UNKNOWN",
+        message: "unknown error",
+        detail: { DriverName: "s3", Enclosed: "no such bucket" },
+      }),
+      "UNKNOWN",
+      'unknown error ({"DriverName":"s3","Enclosed":"no such bucket"})',
+    ],
+    ["a detail alone", errors({ code: "DENIED", message: "", detail: "disk full" }), "DENIED", "disk full"],
+    [
+      "a detail that is known",
+      errors({ code: "A", message: "no such tag v1", detail: { name: "a/b", tag: "v1" } }),
+      "A",
+      "no such tag v1",
+    ],
+    [
+      "a detail of any length",
+      errors({ code: "A", message: "no", detail: "x".repeat(5000) }),
+      "A",
+      `no (${"x".repeat(200)}…)`,
+    ],
+    [
+      "null everywhere",
+      errors({ code: null, message: null, detail: null }),
+      undefined,
+      "the registry gave no reason",
     ],
     ["no message", errors({ code: "DENIED" }), "DENIED", "the registry gave no reason"],
     ["a null message", errors({ code: "DENIED", message: null }), "DENIED", "the registry gave no reason"],
@@ -98,6 +145,21 @@ describe("what can be done", () => {
     expect(details.advice).toContain("put another source first");
     expect(details.temporary).toBe(false);
   });
+});
+
+test("a project that is not there is to be made, whatever the status that Harbor tells it with", async () => {
+  const answer = { ...errors({ code: "UNAUTHORIZED", message: "project nonesuch not found" }), status: 401 };
+  expect((await failureOf(answer, "destination")).details.advice).toContain("Make the project there first");
+});
+
+test("blobs that are named are told as data", async () => {
+  const digests = ["a", "b"].map((hex) => `sha256:${hex.repeat(64)}`);
+  const unknown = digests.map((detail) => ({
+    code: "MANIFEST_BLOB_UNKNOWN",
+    message: "blob unknown",
+    detail,
+  }));
+  expect((await failureOf(errors(...unknown))).details.digests).toEqual(digests);
 });
 
 test("an immutable tag is explained where it is written, and not where it is read", async () => {

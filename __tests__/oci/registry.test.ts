@@ -121,6 +121,18 @@ describe("authorization", () => {
     expect(server.tokenServer?.requests).toHaveLength(2);
   });
 
+  test("an empty challenge asks for nothing: the answer's own words are told, as Harbor's for a missing project", async () => {
+    await using server = await seeded(bearer);
+    const body = JSON.stringify({
+      errors: [{ code: "UNAUTHORIZED", message: "project nonesuch not found" }],
+    });
+    const effect = { status: 401, headers: { "www-authenticate": "" }, body };
+    server.fault({ when: { path: /tags/ }, times: Number.POSITIVE_INFINITY, effect });
+    const error = await failureOf(clientOf(server, { credentials }).expect(listing(), 200));
+    expect(error.details).toMatchObject({ status: 401, problem: "project nonesuch not found" });
+    expect(error.details.advice).toContain("Make the project");
+  });
+
   test("a refused stream is not sent again; the next request comes with a new token", async () => {
     await using server = await seeded(bearer);
     const client = clientOf(server, { credentials });

@@ -6,7 +6,8 @@ import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/re
 import { startServer } from "../../sandbox/server.ts";
 import { BlobUpload } from "../../src/oci/blob-upload.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { repositoryAt, repositoryName } from "./clients.ts";
+import { Repository } from "../../src/oci/repository.ts";
+import { clientOf, repositoryAt, repositoryName } from "./clients.ts";
 import { failureOf } from "./failure-of.ts";
 
 const bytes = randomBytes("blob", 1000);
@@ -282,8 +283,18 @@ describe("mountBlob", () => {
     expect(await repositoryAt(server).mountBlob(blob.digest, from)).toBeUndefined();
   });
 
+  test.each([202, 405, 500])("is not tried again at a registry that answers %i", async (status) => {
+    await using server = await seededBeside();
+    server.fault({ when: { method: "POST", path: /mount=/ }, times: forEver, effect: { status } });
+    const registry = clientOf(server);
+    expect(await new Repository(registry, repositoryName).mountBlob(blob.digest, from)).toBeUndefined();
+    const tries = server.requests.length;
+    expect(await new Repository(registry, "goharbor/other").mountBlob(blob.digest, from)).toBeUndefined();
+    expect(server.requests).toHaveLength(tries);
+  });
+
   test.each<[string, FaultAction]>([
-    ["status 500", { status: 500 }],
+    ["status 503", { status: 503 }],
     ["status 429", { status: 429 }],
     ["a broken connection", { reset: true }],
   ])("fails by %s: an upload would fare no better", async (_name, effect) => {

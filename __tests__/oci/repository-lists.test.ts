@@ -9,7 +9,8 @@ import {
   startServer,
 } from "../../sandbox/server.ts";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
-import { repositoryAt, repositoryName } from "./clients.ts";
+import { Repository } from "../../src/oci/repository.ts";
+import { clientOf, repositoryAt, repositoryName } from "./clients.ts";
 import { failureOf } from "./failure-of.ts";
 
 /** A registry whose tag list is a function of the page's number, from 1. */
@@ -110,6 +111,40 @@ describe("tags", () => {
     const error = await failureOf(repositoryAt(server).tags());
     expect(error.message).toContain("the list goes on after 100 pages");
     expect(pages(server)).toHaveLength(100);
+  });
+
+  test("go on at this registry, where it names the host that it has behind a proxy", async () => {
+    await using inner = await startServer(() => json(200, { tags: ["evil"] }));
+    await using server = await listing((count) =>
+      count === 1
+        ? json(200, { tags: ["v1"] }, next(`${inner.origin}/repository/docker/tags/list?n=1000&last=v1`))
+        : json(200, { tags: ["v2"] }),
+    );
+    expect(await repositoryAt(server).tags()).toEqual(["v1", "v2"]);
+    expect(pages(server).at(-1)).toBe(`/v2/${repositoryName}/tags/list?n=1000&last=v1`);
+    expect(inner.requests).toEqual([]);
+  });
+
+  test("are asked for without a size of page where that is refused, once for the registry", async () => {
+    await using server = await listing((_count, { path }) =>
+      path.includes("n=")
+        ? json(400, { errors: [{ code: "PAGINATION_NUMBER_INVALID" }] })
+        : json(200, { tags: ["v1"] }),
+    );
+    const registry = clientOf(server);
+    for (const name of [repositoryName, "goharbor/other"])
+      expect(await new Repository(registry, name).tags()).toEqual(["v1"]);
+    expect(pages(server)).toEqual([
+      `/v2/${repositoryName}/tags/list?n=1000`,
+      `/v2/${repositoryName}/tags/list`,
+      "/v2/goharbor/other/tags/list",
+    ]);
+  });
+
+  test("fail by status 400, whatever size of page", async () => {
+    await using server = await listing(() => json(400, {}));
+    expect((await failureOf(repositoryAt(server).tags())).status).toBe(400);
+    expect(pages(server)).toHaveLength(2);
   });
 
   test("are not asked for on another host", async () => {

@@ -6,7 +6,7 @@ import { type Lease, type Leased, leased } from "../http/lease.ts";
 import { isBrokenConnection } from "../http/retry.ts";
 import { type Log, printable } from "../log/log.ts";
 import { shutOutAdvice } from "../vendors/permission-advice.ts";
-import { parseChallenges } from "./challenge.ts";
+import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, type Credentials } from "./credentials.ts";
 import { registryOrigin } from "./reference.ts";
 import { refusedLogin } from "./refused-login.ts";
@@ -37,9 +37,9 @@ const renewalMargin = 30;
 const tokenLimit = 128 * 1024;
 
 const tokenSchema = v.object({
-  token: v.optional(v.string()),
-  access_token: v.optional(v.string()),
-  expires_in: v.optional(v.nullable(v.number())),
+  token: v.nullish(v.string()),
+  access_token: v.nullish(v.string()),
+  expires_in: v.nullish(v.number()),
 });
 
 export interface AuthenticatorOptions {
@@ -106,7 +106,8 @@ export class Authenticator {
   forget(scopes: readonly Scope[], refusal: HttpResponse, authorization: string | undefined): void {
     this.#headers.get(keyOf(scopes))?.drop(authorization);
     this.#basic.drop(authorization);
-    if (refusal.headers("www-authenticate").length > 0) this.#challenged = this.#schemeOf(refusal);
+    // An empty header, as Harbor sends with a project that is not there, asks for nothing.
+    if (challengesIn(refusal).length > 0) this.#challenged = this.#schemeOf(refusal);
   }
 
   async #logIn(
@@ -138,7 +139,7 @@ export class Authenticator {
   }
 
   #schemeOf(response: HttpResponse): Scheme {
-    const challenges = response.headers("www-authenticate").flatMap(parseChallenges);
+    const challenges = challengesIn(response);
     const bearer = challenges.find((challenge) => challenge.scheme === "bearer");
     if (bearer !== undefined) {
       return {
@@ -191,7 +192,7 @@ export class Authenticator {
       throw this.#failure("asking its token server", request.url, { problem: messageOf(error) });
     });
     const value = answer.token || answer.access_token;
-    if (value === undefined || value === "" || /[^\x21-\x7e]/.test(value)) {
+    if (value === undefined || value === null || value === "" || /[^\x21-\x7e]/.test(value)) {
       throw this.#failure("asking its token server", request.url, {
         problem: "the answer holds no usable token",
       });
@@ -253,6 +254,10 @@ export class Authenticator {
       { cause },
     );
   }
+}
+
+function challengesIn(response: HttpResponse): readonly Challenge[] {
+  return response.headers("www-authenticate").flatMap(parseChallenges);
 }
 
 /** A value that stays until it is refused. */

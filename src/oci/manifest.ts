@@ -53,34 +53,51 @@ const digestSchema = v.pipe(
   v.transform((digest) => digest as Digest),
 );
 
+/** A field that may be absent; `null`, which builders in Go and Python write for what is not there, is as absent. */
+function optional<T>(schema: v.GenericSchema<unknown, T>) {
+  return v.pipe(
+    v.nullish(schema),
+    v.transform((value) => value ?? undefined),
+  );
+}
+
+const annotationsSchema = v.pipe(
+  v.record(v.string(), v.nullable(v.string())),
+  v.transform((entries) =>
+    Object.fromEntries(
+      Object.entries(entries).filter((entry): entry is [string, string] => entry[1] !== null),
+    ),
+  ),
+);
+
 const descriptorSchema = v.object({
   mediaType: v.string(),
   digest: digestSchema,
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   // Harbor and others write `platform: {}` and empty strings for what has no platform.
-  platform: v.optional(
+  platform: optional(
     v.object({
-      os: v.optional(v.string(), ""),
-      architecture: v.optional(v.string(), ""),
-      variant: v.optional(v.string()),
+      os: v.nullish(v.string(), ""),
+      architecture: v.nullish(v.string(), ""),
+      variant: optional(v.string()),
     }),
   ),
-  annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
-  artifactType: v.optional(v.string()),
+  annotations: optional(annotationsSchema),
+  artifactType: optional(v.string()),
 });
 
 const entriesSchema = v.pipe(v.array(descriptorSchema), v.maxLength(entryLimit));
 
 const manifestSchema = v.object({
   schemaVersion: v.number(),
-  mediaType: v.optional(v.string()),
-  config: v.optional(descriptorSchema),
-  layers: v.optional(v.nullable(entriesSchema)),
-  manifests: v.optional(v.nullable(entriesSchema)),
-  fsLayers: v.optional(v.unknown()),
-  subject: v.optional(v.nullable(descriptorSchema)),
-  artifactType: v.optional(v.string()),
-  annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
+  mediaType: optional(v.string()),
+  config: optional(descriptorSchema),
+  layers: optional(entriesSchema),
+  manifests: optional(entriesSchema),
+  fsLayers: optional(v.unknown()),
+  subject: optional(descriptorSchema),
+  artifactType: optional(v.string()),
+  annotations: optional(annotationsSchema),
 });
 
 /**
@@ -109,8 +126,8 @@ export function parseManifest(
   }
   const isIndex = isIndexType(mediaType);
   // An empty list counts as well: by it a reader that looks at the fields takes the one for the other.
-  const hasImage = document.config !== undefined || isPresent(document.layers);
-  if (isIndex ? hasImage : isPresent(document.manifests)) throw ambiguousError();
+  const hasImage = document.config !== undefined || document.layers !== undefined;
+  if (isIndex ? hasImage : document.manifests !== undefined) throw ambiguousError();
   const listed = document.manifests ?? [];
   const layers = document.layers ?? [];
   if (!isIndex && document.config === undefined) throw new BodyError("the image manifest has no config");
@@ -128,12 +145,8 @@ export function parseManifest(
     foreignLayers: content.filter((entry) => isNonDistributable(entry.mediaType)).map(toDescriptor),
     subject: document.subject?.digest,
     artifactType: document.artifactType ?? document.config?.mediaType,
-    annotations: document.annotations ?? undefined,
+    annotations: document.annotations,
   };
-}
-
-function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }
 
 function schema1Error(): BodyError {
@@ -152,7 +165,7 @@ function toDescriptor(entry: v.InferOutput<typeof descriptorSchema>): Descriptor
     digest: entry.digest,
     size: entry.size,
     platform: entry.platform,
-    annotations: entry.annotations ?? undefined,
+    annotations: entry.annotations,
     artifactType: entry.artifactType,
   };
 }

@@ -1,26 +1,16 @@
-import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { OperationError, type Side } from "../errors.ts";
-import { type HttpResponse, parseJson, readBytes } from "../http/http.ts";
+import type { HttpResponse } from "../http/http.ts";
 import { isPullLimit } from "../http/pull-limit.ts";
 import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "../http/retry.ts";
-import { printable } from "../log/log.ts";
 import { createAdvice, pullAdvice, pushAdvice } from "../vendors/permission-advice.ts";
+import { errorIn } from "./error-body.ts";
 
 /**
  * Longest problem that a failure tells, in characters: some name a dozen digests. What a broken connection says may quote
  * the server: names in its certificate, the address of a redirect.
  */
 export const problemLimit = 1000;
-
-/** Largest error body that is read, in bytes; what is useful in one fits a line. */
-const errorBodyLimit = 64 * 1024;
-
-const errorSchema = v.object({
-  errors: v.array(
-    v.object({ code: v.optional(v.string(), ""), message: v.optional(v.nullable(v.string()), "") }),
-  ),
-});
 
 export interface RefusedOperation {
   readonly side: Side;
@@ -36,7 +26,7 @@ export async function refusal(
   of: RefusedOperation,
   clock: Clock,
 ): Promise<OperationError> {
-  const { code, text } = await errorIn(response);
+  const { code, text, digests } = await errorIn(response, of.repository);
   const pause = parseRetryAfter(response.header("retry-after"), clock.now());
   const worthWaiting = (pause ?? 0) <= defaultRetryPolicy.longestRetryAfter;
   return new OperationError({
@@ -48,34 +38,12 @@ export async function refusal(
     status: response.status,
     code,
     problem: text,
+    digests: digests.length === 0 ? undefined : digests,
     advice: adviceFor(response.status, text, of),
     temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
     // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
     retryAfterMs: worthWaiting ? pause : undefined,
   });
-}
-
-/** The code and the words of an error body: JSON of the specification, or whatever it is. A HEAD has none. */
-async function errorIn(response: HttpResponse): Promise<{ code: string | undefined; text: string }> {
-  const nothing = { code: undefined, text: "the registry gave no reason" };
-  const body = await readBytes(response, errorBodyLimit).then(
-    (bytes) => bytes.toString("utf8"),
-    () => "",
-  );
-  if (body.trim() === "") return nothing;
-  try {
-    const [first] = parseJson(body, errorSchema).errors;
-    if (first === undefined) return nothing;
-    const code = /^[A-Z][A-Z0-9_]{0,63}$/.test(first.code) ? first.code : undefined;
-    return { code, text: printable(first.message ?? "") || nothing.text };
-  } catch {
-    // Plain text and HTML are common from proxies in front of a registry. Each tag is looked for up to the next one
-    // only: a body of nothing but `<` must not take seconds.
-    return {
-      code: undefined,
-      text: printable(body.replace(/<[^<>]*>/g, " ").replace(/\s+/g, " ")) || nothing.text,
-    };
-  }
 }
 
 function adviceFor(
@@ -92,6 +60,10 @@ function adviceFor(
   // Harbor's words, which TCR is built on: a 403 like one for a login without rights.
   if (side === "destination" && /\bquota\b|exceed the configured upper limit/i.test(text)) {
     return "The storage quota of this namespace or instance is used up: free some of it, or have it raised.";
+  }
+  // Harbor's words, with status 401: https://github.com/goharbor/harbor, src/server/middleware/artifactinfo
+  if (side === "destination" && /\bproject \S+ not found/i.test(text)) {
+    return "Make the project there first: Harbor makes repositories on a push, but no projects. Or correct its name in `destinations`.";
   }
   if (status === 401 || status === 403) {
     return side === "source" ? pullAdvice(registry) : pushAdvice(registry);

@@ -51,12 +51,21 @@ export type NamedRequest = Pick<RegistryRequest, "scopes" | "operation" | "subje
  */
 export const smallTransfer = 256 * 1024;
 
+/** What a registry has proved not to do: it is asked once, and not for every image again. */
+export interface Unsupported {
+  /** Lists of tags with a size of page of our own choice. */
+  pageSize: boolean;
+  /** Mounting a blob from another repository. */
+  mounts: boolean;
+}
+
 /** One registry, from one side of the copy: sends requests with the right authorization, and says who failed. */
 export class Registry {
   readonly registry: string;
   readonly side: Side;
   readonly origin: URL;
   readonly vendor: Vendor;
+  readonly unsupported: Unsupported = { pageSize: false, mounts: false };
   readonly #options: RegistryOptions;
   readonly #authenticator: Authenticator;
   readonly #slots: Slots;

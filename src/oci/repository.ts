@@ -177,7 +177,8 @@ export class Repository {
   }
 
   /**
-   * Asks for a blob of another repository of the same registry to be made available here.
+   * Asks for a blob of another repository of the same registry to be made available here. A registry that has proved to be
+   * unable to is not asked again.
    * @param priority among the small requests to this registry.
    * @returns "mounted", or the upload that the registry opened instead; undefined when it refused either.
    * @throws OperationError when the request itself failed.
@@ -188,6 +189,8 @@ export class Repository {
     signal?: AbortSignal,
     priority = 0,
   ): Promise<"mounted" | BlobUpload | undefined> {
+    const { unsupported } = this.registry;
+    if (unsupported.mounts) return undefined;
     const query = new URLSearchParams({ mount: digest, from });
     const request: RegistryRequest = {
       ...this.#request("POST", `blobs/uploads/?${query}`, "mounting the blob", signal, {
@@ -204,15 +207,15 @@ export class Repository {
       throw error;
     });
     if (response === undefined) return undefined;
-    if (response.status === 202) return this.#opened(response, request.operation);
-    if (response.status === 201) {
-      await discard(response);
-      return "mounted";
-    }
-    if (response.status >= 500 || response.status === 429)
+    if (response.status === 202 && response.header("location") !== undefined)
+      return this.#opened(response, request.operation);
+    if (response.status === 429 || response.status === 503)
       throw await this.registry.refused(response, request);
-    // 4xx: a registry that does not mount, or not from there; the blob is then uploaded.
     await discard(response);
+    if (response.status === 201) return "mounted";
+    // 4xx: a registry that does not mount, or not from there; the blob is then uploaded. Trouble of its own, after all tries,
+    // and a 202 without an upload say the same for every blob: https://github.com/goharbor/harbor/issues/18541
+    if ([202, 405].includes(response.status) || response.status >= 500) unsupported.mounts = true;
     return undefined;
   }
 
@@ -257,8 +260,22 @@ export class Repository {
    * @throws OperationError
    */
   async tags(signal?: AbortSignal): Promise<readonly string[]> {
+    const { unsupported } = this.registry;
+    if (unsupported.pageSize) return this.#tagsOf("tags/list", signal);
+    try {
+      return await this.#tagsOf(`tags/list?n=${tagPageSize}`, signal);
+    } catch (error) {
+      if (!(error instanceof OperationError) || error.status !== 400) throw error;
+      // A registry may refuse more than its own maximum: https://github.com/distribution/distribution/issues/4844
+      const tags = await this.#tagsOf("tags/list", signal);
+      unsupported.pageSize = true;
+      return tags;
+    }
+  }
+
+  async #tagsOf(list: string, signal: AbortSignal | undefined): Promise<readonly string[]> {
     const tags = new Set<string>();
-    const request = this.#request("GET", `tags/list?n=${tagPageSize}`, "listing the tags", signal, {});
+    const request = this.#request("GET", list, "listing the tags", signal, {});
     await this.#eachPage(request, async (response, first) => {
       if (first && (response.status === 404 || this.#absent.includes(response.status))) {
         await discard(response);
