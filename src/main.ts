@@ -8,6 +8,7 @@ import { isPostStep, loadState } from "./inputs/state.ts";
 import { actionsLog } from "./log/actions-log.ts";
 import type { Log } from "./log/log.ts";
 import { paintFor } from "./log/paint.ts";
+import { withoutSecrets } from "./log/secrets.ts";
 import { terminalLog } from "./log/terminal-log.ts";
 import { run as carryOut, cleanUp, explain, tellOfStop } from "./run/run.ts";
 
@@ -75,11 +76,11 @@ export async function run(): Promise<void> {
       ended: ended.signal,
       saveState: core.saveState,
       sink: {
-        setOutput: core.setOutput,
-        appendSummary: async (markdown: string) => {
-          await core.summary.addRaw(markdown).write();
+        setOutput: (name, value) => core.setOutput(name, withoutSecrets(String(value))),
+        appendSummary: async (markdown) => {
+          await core.summary.addRaw(withoutSecrets(markdown)).write();
         },
-        writeFile,
+        writeFile: (path, text) => writeFile(path, withoutSecrets(text)),
       },
     });
     if (!done) process.exitCode = 1;

@@ -18,14 +18,19 @@ export function random(name: string, value: string): Secret {
   return { name, value, mark: value };
 }
 
-/** The forms in which a server may send a secret back without meaning to: as it is, as JSON, in a URL, in Base64. */
+/** The forms in which a server may send a secret back without meaning to: as it is, as JSON, in a URL, as HTML, in Base64. */
 export function echoedForms({ value }: Secret): readonly string[] {
   return [
     value,
     JSON.stringify(value).slice(1, -1),
     encodeURIComponent(value),
     new URLSearchParams([["", value]]).toString().slice(1),
+    JSON.stringify(value).slice(1, -1).replaceAll("/", "\\/"),
+    value.replace(/[^a-z0-9]/gi, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    encodeURIComponent(value).replace(/%../g, (escaped) => escaped.toLowerCase()),
+    value.replace(/[^a-z0-9]/gi, (character) => `&#${character.charCodeAt(0)};`),
     Buffer.from(value).toString("base64"),
+    Buffer.from(value).toString("base64url"),
   ];
 }
 

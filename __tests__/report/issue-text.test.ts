@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rememberSecret } from "../../src/log/log.ts";
+import { rememberSecret } from "../../src/log/secrets.ts";
 import {
   closingComment,
   failuresAfter,

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { OperationError } from "../errors.ts";
 import { printable } from "../log/log.ts";
+import { withoutSecrets } from "../log/secrets.ts";
 import type { GitHubClient } from "./client.ts";
 import { githubFailure } from "./failure.ts";
 import type { RepositoryId } from "./repository-id.ts";
@@ -69,7 +70,12 @@ export async function openIssue(
 ): Promise<{ readonly number: number; readonly isLabelled: boolean }> {
   const operation = "opening an issue";
   const { data } = await attempt(client, repository, operation, () =>
-    client.octokit.rest.issues.create({ ...target(repository), title, body, labels: [label] }),
+    client.octokit.rest.issues.create({
+      ...target(repository),
+      title: withoutSecrets(title),
+      body: withoutSecrets(body),
+      labels: [label],
+    }),
   );
   const { number, labels } = checked(client, repository, operation, issueSchema, data);
   const names = labels.map((each) => (typeof each === "string" ? each : each.name));
@@ -86,7 +92,11 @@ export async function rewriteIssue(
   { number, body }: Issue,
 ): Promise<void> {
   await attempt(client, repository, `updating issue ${number}`, () =>
-    client.octokit.rest.issues.update({ ...target(repository), issue_number: number, body }),
+    client.octokit.rest.issues.update({
+      ...target(repository),
+      issue_number: number,
+      body: withoutSecrets(body),
+    }),
   );
 }
 
@@ -102,7 +112,7 @@ export async function closeIssue(
 ): Promise<void> {
   const issue = { ...target(repository), issue_number: number };
   await attempt(client, repository, `adding a comment to issue ${number}`, () =>
-    client.octokit.rest.issues.createComment({ ...issue, body: comment }),
+    client.octokit.rest.issues.createComment({ ...issue, body: withoutSecrets(comment) }),
   );
   await attempt(client, repository, `closing issue ${number}`, () =>
     client.octokit.rest.issues.update({ ...issue, state: "closed", state_reason: "completed" }),

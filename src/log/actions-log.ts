@@ -1,8 +1,6 @@
 import * as core from "@actions/core";
-import { atIntervals, type Log, type LogOptions, rememberSecret, withoutSecrets } from "./log.ts";
-
-/** Shorter texts are not masked: hiding every "on" or "1" would make a log unreadable, and no real secret is that short. */
-const shortestSecret = 4;
+import { atIntervals, type Log, type LogOptions } from "./log.ts";
+import { rememberSecret, withoutSecrets } from "./secrets.ts";
 
 /**
  * A log for the runner: annotations, groups, masks. The runner hides masked texts itself; this log hides them as well, so
@@ -27,10 +25,9 @@ export function actionsLog({ debug, paint }: LogOptions): Log {
       }),
     mask: (secret) => {
       // The runner masks line by line, and so must every line of a key file be known to it.
-      for (const line of [secret, ...secret.split(/\r?\n/)]) {
-        if (line.trim().length < shortestSecret || masked.has(line)) continue;
+      for (const line of rememberSecret(secret)) {
+        if (masked.has(line)) continue;
         masked.add(line);
-        rememberSecret(line);
         core.setSecret(line);
       }
     },

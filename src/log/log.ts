@@ -1,4 +1,5 @@
 import { type Paint, plainPaint } from "./paint.ts";
+import { withoutSecrets } from "./secrets.ts";
 
 /** Where a run tells what it does. An argument everywhere, so that tests read it and nothing else prints. */
 export interface Log {
@@ -50,46 +51,6 @@ export function atIntervals(work: () => void, milliseconds = progressInterval): 
   const timer = setInterval(work, milliseconds);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-/** The forms of all secrets that this process knows. */
-const secretForms = new Set<string>();
-
-/** Finds any of `secretForms`; made anew after a secret came. */
-let secretPattern: RegExp | undefined;
-
-/**
- * Has `withoutSecrets` take out a secret from now on. The one thing of this Action that is not handed on as an argument: a
- * process has one set of secrets, and a place that was not given it would print them.
- */
-export function rememberSecret(secret: string): void {
-  const text = secret.toWellFormed();
-  const forms = [
-    secret,
-    JSON.stringify(text).slice(1, -1),
-    encodeURIComponent(text),
-    new URLSearchParams([["", text]]).toString().slice(1),
-    Buffer.from(text).toString("base64").replace(/=+$/, ""),
-  ];
-  for (const form of forms) secretForms.add(form);
-  secretPattern = undefined;
-}
-
-/**
- * A text with `***` for each known secret, as it is or as JSON, URLs and Base64 have it: servers send back what they were
- * sent, and nobody else takes it out of the report's file.
- */
-export function withoutSecrets(text: string): string {
-  if (secretForms.size === 0) return text;
-  // The longest first: of two secrets that begin alike, the end of the longer one must not stay.
-  secretPattern ??= new RegExp(
-    [...secretForms]
-      .sort((one, other) => other.length - one.length)
-      .map((form) => form.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
-      .join("|"),
-    "g",
-  );
-  return text.replace(secretPattern, "***");
 }
 
 /** Most characters that the log, the summary and an issue have for a failure: with its advice. The annotation has more. */

@@ -1,4 +1,5 @@
-import { atIntervals, type Log, type LogOptions, rememberSecret, withoutSecrets } from "./log.ts";
+import { atIntervals, type Log, type LogOptions } from "./log.ts";
+import { rememberSecret, withoutSecrets } from "./secrets.ts";
 
 /** As much of a terminal, or of what stands in its place, as the log needs. */
 export interface Terminal {
@@ -17,9 +18,6 @@ const liveInterval = 1_000;
 
 /** Characters in a line of a terminal that does not know its width, such as that of a program that records one. */
 const usualWidth = 80;
-
-/** Shorter texts are not taken for secrets: hiding every "on" or "1" would make a log unreadable. */
-const shortestSecret = 4;
 
 /**
  * A log for people who run this on their own machine: no workflow commands, groups by indentation. On a terminal, progress
@@ -73,10 +71,6 @@ export function terminalLog(terminal: Terminal, { debug, paint, live }: Terminal
         draw([]);
       };
     },
-    mask: (secret) => {
-      for (const line of [secret, ...secret.split(/\r?\n/)]) {
-        if (line.trim().length >= shortestSecret) rememberSecret(line);
-      }
-    },
+    mask: rememberSecret,
   };
 }

@@ -1,6 +1,5 @@
 import { type CheckResult, isReady } from "../check/check.ts";
 import { messageOf } from "../errors.ts";
-import { withoutSecrets } from "../log/log.ts";
 import { countOf, formatDuration } from "../wording.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
 import type { ReportSink } from "./write.ts";
@@ -66,7 +65,7 @@ function missing({ results }: CheckReport): readonly CheckResult[] {
 /** The path of the written file; empty when it could not be written. */
 async function writeJson(report: CheckReport, { writeFile, reportPath, log }: ReportSink): Promise<string> {
   try {
-    await writeFile(reportPath, withoutSecrets(`${JSON.stringify(checkDocument(report), undefined, 2)}\n`));
+    await writeFile(reportPath, `${JSON.stringify(checkDocument(report), undefined, 2)}\n`);
     return reportPath;
   } catch (error) {
     log.warning(`The report could not be written to ${reportPath}: ${messageOf(error)}`);

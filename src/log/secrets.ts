@@ -1,0 +1,207 @@
+/**
+ * The secrets of this process, and the one gate through which every text leaves it: log, summary, outputs, files, issues.
+ * Servers send back what they were sent, in whatever encoding suits them, so a secret is looked for in all usual ones.
+ */
+
+/** Shorter texts are not hidden: without every "on" or "1" a log would be unreadable, and no real secret is that short. */
+const shortestSecret = 4;
+
+/**
+ * The forms of all secrets as UTF-8, each byte a character, by their first characters; the longest first, because of two
+ * secrets that begin alike the end of the longer one must not stay.
+ */
+const formsByHead = new Map<string, string[]>();
+
+/** Characters of a form by which it is found: as many as the shortest has. */
+const headLength = shortestSecret;
+
+/** Text that is looked into: UTF-8 with a character for each byte, and where in the text each byte comes from. */
+interface Reading {
+  readonly bytes: string;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+/** One kind of escapes, and the bytes that one of them stands for. */
+interface Decoder {
+  readonly escapes: RegExp;
+  readonly meant: (sequence: string) => string;
+}
+
+const named = new Map([
+  ["&amp;", "&"],
+  ["&lt;", "<"],
+  ["&gt;", ">"],
+  ["&quot;", '"'],
+  ["&apos;", "'"],
+]);
+
+const control = new Map([
+  ["\\b", "\b"],
+  ["\\f", "\f"],
+  ["\\n", "\n"],
+  ["\\r", "\r"],
+  ["\\t", "\t"],
+]);
+
+const decoders: readonly Decoder[] = [
+  // URLs and forms (RFC 3986, section 2.1): a byte each.
+  {
+    escapes: /%[0-9a-f]{2}/gi,
+    meant: (sequence) => String.fromCharCode(Number.parseInt(sequence.slice(1), 16)),
+  },
+  // JSON (RFC 8259, section 7), surrogates in pairs.
+  {
+    escapes: /\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\u[0-9a-f]{4}|\\["\\/bfnrt]/gi,
+    meant: (sequence) => {
+      const units = sequence.split(/\\u/i).slice(1);
+      if (units.length === 0) return control.get(sequence) ?? sequence.slice(1);
+      return utf8(String.fromCharCode(...units.map((unit) => Number.parseInt(unit, 16))));
+    },
+  },
+  // HTML and XML.
+  {
+    escapes: /&#[0-9]{1,7};|&#x[0-9a-f]{1,6};|&(?:amp|lt|gt|quot|apos);/gi,
+    meant: (sequence) => named.get(sequence.toLowerCase()) ?? utf8(characterOf(sequence)),
+  },
+];
+
+/** Escapes within escapes that are looked through: a URL within JSON, JSON within JSON. */
+const deepestEscape = 2;
+
+/**
+ * Has `withoutSecrets` take out a secret from now on, each of its lines for itself. The one thing of this Action that is
+ * not handed on as an argument: a process has one set of secrets, and a place that was not given it would print them.
+ *
+ * @returns the lines that are hidden; too short ones are not.
+ */
+export function rememberSecret(secret: string): readonly string[] {
+  const lines = new Set(
+    [secret, ...secret.split(/\r?\n/)].filter((line) => line.trim().length >= shortestSecret),
+  );
+  for (const line of lines) for (const form of formsOf(line)) rememberForm(form);
+  return [...lines];
+}
+
+/** A text with `***` for each known secret, in whatever usual encoding it is there. */
+export function withoutSecrets(text: string): string {
+  if (formsByHead.size === 0) return text;
+  const found = readingsOf(text).flatMap(secretsIn);
+  if (found.length === 0) return text;
+  let clean = "";
+  let kept = 0;
+  for (const [start, end] of found.sort(([one], [other]) => one - other)) {
+    if (start >= kept) clean += `${text.slice(kept, start)}***`;
+    kept = Math.max(kept, end);
+  }
+  return clean + text.slice(kept);
+}
+
+function rememberForm(form: string): void {
+  const head = form.slice(0, headLength);
+  const forms = formsByHead.get(head) ?? [];
+  if (forms.includes(form)) return;
+  formsByHead.set(
+    head,
+    [...forms, form].sort((one, other) => other.length - one.length),
+  );
+}
+
+/** The forms that no decoder below undoes: as it is, as forms have blanks, UTF-8 misread, hexadecimal and Base64. */
+function formsOf(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret);
+  const hexadecimal = bytes.toString("hex");
+  return [
+    utf8(secret),
+    utf8(secret.replaceAll(" ", "+")),
+    utf8(bytes.toString("latin1")),
+    hexadecimal,
+    hexadecimal.toUpperCase(),
+    ...[0, 1, 2].flatMap((before) => base64Inside(bytes, before)),
+  ].filter((form) => form.length >= headLength);
+}
+
+/** The letters that are the same whatever stands beside the bytes, after `before` others (modulo 3), in both alphabets. */
+function base64Inside(bytes: Buffer, before: number): readonly string[] {
+  const bits = 8 * (before + bytes.length);
+  const text = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
+  const letters = text.slice(Math.ceil((8 * before) / 6), Math.floor(bits / 6));
+  return [letters, letters.replaceAll("+", "-").replaceAll("/", "_")];
+}
+
+/** The text as it is, and with the escapes of each kind taken off, one kind after another. */
+function readingsOf(text: string): readonly Reading[] {
+  let newest: readonly Reading[] = [readingOf(text)];
+  const all = [...newest];
+  for (let depth = 0; depth < deepestEscape; depth += 1) {
+    newest = newest.flatMap((reading) => decoders.flatMap((decoder) => decoded(reading, decoder)));
+    all.push(...newest);
+  }
+  return all;
+}
+
+function readingOf(text: string): Reading {
+  const bytes = utf8(text);
+  const starts = new Uint32Array(bytes.length);
+  const ends = new Uint32Array(bytes.length);
+  let at = 0;
+  let start = 0;
+  for (const character of text) {
+    const end = start + character.length;
+    const next = at + Buffer.byteLength(character);
+    starts.fill(start, at, next);
+    ends.fill(end, at, next);
+    [at, start] = [next, end];
+  }
+  return { bytes, starts, ends };
+}
+
+/** The reading without the escapes of a decoder; none where it has none. */
+function decoded({ bytes, starts, ends }: Reading, { escapes, meant }: Decoder): readonly Reading[] {
+  let text = "";
+  let kept = 0;
+  const from: number[] = [];
+  const to: number[] = [];
+  const copy = (until: number): void => {
+    text += bytes.slice(kept, until);
+    for (; kept < until; kept += 1) {
+      from.push(starts[kept] ?? 0);
+      to.push(ends[kept] ?? 0);
+    }
+  };
+  for (const { 0: sequence, index } of bytes.matchAll(escapes)) {
+    copy(index);
+    kept = index + sequence.length;
+    const plain = meant(sequence);
+    text += plain;
+    for (let byte = 0; byte < plain.length; byte += 1) {
+      from.push(starts[index] ?? 0);
+      to.push(ends[kept - 1] ?? 0);
+    }
+  }
+  if (kept === 0) return [];
+  copy(bytes.length);
+  return [{ bytes: text, starts: Uint32Array.from(from), ends: Uint32Array.from(to) }];
+}
+
+/** Where in the text secrets are: first character, and the one behind the last. */
+function secretsIn({ bytes, starts, ends }: Reading): readonly (readonly [start: number, end: number])[] {
+  const found: (readonly [number, number])[] = [];
+  for (let at = 0; at + headLength <= bytes.length; at += 1) {
+    const forms = formsByHead.get(bytes.slice(at, at + headLength));
+    const form = forms?.find((candidate) => bytes.startsWith(candidate, at));
+    if (form !== undefined) found.push([starts[at] ?? 0, ends[at + form.length - 1] ?? 0]);
+  }
+  return found;
+}
+
+/** A character for each byte of the text as UTF-8. */
+function utf8(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}
+
+function characterOf(reference: string): string {
+  const digits = reference.slice(2, -1);
+  const code = /^x/i.test(digits) ? Number.parseInt(digits.slice(1), 16) : Number(digits);
+  return code <= 0x10ffff ? String.fromCodePoint(code) : "";
+}
