@@ -15,7 +15,7 @@ describe("destinations", () => {
       "Acme.TencentCloudCR.com/goharbor",
       { registry: "acme.tencentcloudcr.com", type: "tcr", retention: keep3 },
     ],
-    ["acme-vpc.tencentcloudcr.com:443/goharbor", { type: "tcr" }],
+    ["acme-vpc.tencentcloudcr.com:443/goharbor", { registry: "acme-vpc.tencentcloudcr.com", type: "tcr" }],
     ["tencentcloudcr.com.evil.example/goharbor", { type: "registry" }],
     ["eviltencentcloudcr.com/goharbor", { type: "registry" }],
     [
@@ -91,6 +91,9 @@ describe("destinations", () => {
     ["docker.io/GoHarbor", "not of the form"],
     ["docker.io/a/b", "no namespaces inside"],
     ["docker.io/a\nindex.docker.io/a,keep=3", "more than once"],
+    ["docker.io/a\ndocker.io:443/a", "docker.io/a is given more than once"],
+    ["r.example.com/a\nr.example.com:443/a", "r.example.com/a is given more than once"],
+    ["localhost/a\nlocalhost:80/a", "localhost/a is given more than once"],
     ["quay.io/a,keep", "name=value"],
     ["quay.io/a,", "name=value"],
     ["quay.io/a,keep=", "name=value"],

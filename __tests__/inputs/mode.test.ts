@@ -63,6 +63,15 @@ test.each<[what: string, inputs: Readonly<Record<string, string>>, lines: readon
     { mode: "plan", shares: "129", destinations: two },
     [/^- shares: 129 for each of 2 destinations are more than GitHub's 256 jobs/],
   ],
+  [
+    "one registry under two names",
+    {
+      mode: "plan",
+      "runs-on": '{"docker.io:443": "a", "index.docker.io": "b"}',
+      destinations: "docker.io/goharbor",
+    },
+    [/^- runs-on: "docker.io" is given more than once/],
+  ],
   ["runners that are no JSON", { mode: "plan", "runs-on": "large" }, [/^- runs-on: is not JSON/]],
   [
     "runners that are no object",

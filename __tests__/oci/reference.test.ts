@@ -71,6 +71,16 @@ describe("registries", () => {
     ["[::1]:5000", "[::1]:5000"],
     ["registry", "registry"],
     ["registry.example:65535", "registry.example:65535"],
+    ["r.example.com:443", "r.example.com"],
+    ["r.example.com:00443", "r.example.com"],
+    ["r.example.com:05000", "r.example.com:5000"],
+    ["r.example.com:80", "r.example.com:80"],
+    ["docker.io:443", "docker.io"],
+    ["Index.Docker.io:443", "docker.io"],
+    ["docker.io:5000", "docker.io:5000"],
+    ["localhost:80", "localhost"],
+    ["localhost:443", "localhost:443"],
+    ["[::1]:443", "[::1]:443"],
   ])("%j is %j", (text, canonical) => {
     expect(canonicalRegistry(text)).toBe(canonical);
   });

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import type { DestinationInput } from "../destinations/destination-input.ts";
 import type { RunnerLabels } from "../fan-out/matrix.ts";
-import { printNamespace } from "../oci/reference.ts";
+import { canonicalRegistry, parseNamespace, printNamespace } from "../oci/reference.ts";
 import type { Mode, ModeName } from "./types.ts";
-import { type Mistake, quoted } from "./values.ts";
+import { type Mistake, quoted, repeated } from "./values.ts";
 
 /** The inputs that say which part of a run this job has. */
 type ModeInputName = "mode" | "plan" | "share" | "shares" | "runs-on";
@@ -100,7 +100,10 @@ function parseRunners(
   destinations: readonly DestinationInput[],
   mistake: Mistake,
 ): ReadonlyMap<string, RunnerLabels> {
-  const given = new Map(Object.entries(readRunners(text, mistake)));
+  const runners = Object.entries(readRunners(text, mistake));
+  for (const name of repeated(runners.map(([place]) => canonicalPlace(place))))
+    mistake(`${quoted(name)} is given more than once`);
+  const given = new Map(runners.map(([place, labels]) => [canonicalPlace(place), labels]));
   const known = new Set([
     "default",
     ...destinations.flatMap((each) => [printNamespace(each), each.registry]),
@@ -116,6 +119,12 @@ function parseRunners(
       return [name, given.get(name) ?? given.get(each.registry) ?? usual];
     }),
   );
+}
+
+/** A destination, or the registry of one, in the form that destinations have. */
+function canonicalPlace(text: string): string {
+  const namespace = parseNamespace(text);
+  return namespace === undefined ? (canonicalRegistry(text) ?? text) : printNamespace(namespace);
 }
 
 function readRunners(text: string, mistake: Mistake): Readonly<Record<string, RunnerLabels>> {

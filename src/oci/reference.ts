@@ -36,15 +36,18 @@ export function isTag(text: string): boolean {
   return tagPattern.test(text);
 }
 
-/** The canonical form of a registry host, or undefined if the text is not one. Docker Hub's aliases become `docker.io`. */
+/**
+ * The canonical form of a registry host, or undefined if the text is not one. Docker Hub's aliases become `docker.io`. A port
+ * goes where a URL needs none: `r.example.com:443` and `r.example.com` are one registry.
+ */
 export function canonicalRegistry(text: string): string | undefined {
   if (!registryPattern.test(text)) return undefined;
-  const port = /:([0-9]+)$/.exec(text)?.[1];
-  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return undefined;
-  const host = text.toLowerCase();
+  const given = text.toLowerCase();
+  const url = originOf(given);
   // What a URL reads as another host, or as none: 0x7f.1, 256.1.1.1.
-  const name = host.replace(/:[0-9]+$/, "");
-  if (!URL.canParse(`https://${name}`) || new URL(`https://${name}`).hostname !== name) return undefined;
+  if (!URL.canParse(url) || new URL(url).hostname !== given.replace(/:[0-9]+$/, "")) return undefined;
+  const { host, port } = new URL(url);
+  if (port === "0") return undefined;
   return dockerHubAliases.has(host) ? "docker.io" : host;
 }
 
@@ -81,5 +84,9 @@ export function isLoopback(registry: string): boolean {
 /** Base URL of a registry's API: Docker Hub answers at another host than its name says. */
 export function registryOrigin(registry: string): URL {
   if (registry === "docker.io") return new URL("https://registry-1.docker.io");
-  return new URL(`${isLoopback(registry) ? "http" : "https"}://${registry}`);
+  return new URL(originOf(registry));
+}
+
+function originOf(registry: string): string {
+  return `${isLoopback(registry) ? "http" : "https"}://${registry}`;
 }
