@@ -48,7 +48,11 @@ describe("report-issue", () => {
     expect([first.exitCode, first.outputs.copied]).toEqual([1, "12"]);
     const [issue] = issuesOf(world);
     expect(issue).toMatchObject({ state: "open", title: "Mirroring fails in the workflow Mirror" });
-    expect(issue?.body).toContain(`\`${world.far.name}\`, \`harbor-core:v2.15.2\`: <code>`);
+    // One cause is one line, with the names of all images in it.
+    const lines = issue?.body.split("\n").filter((line) => line.startsWith("- "));
+    expect(lines).toEqual([expect.stringContaining(`\`${world.far.name}\`, 12 images (\``)]);
+    expect(lines?.[0]).toContain("`harbor-core:v2.15.2`");
+    expect(first.log.match(/^::error::/gm)).toHaveLength(1);
     expect(issue?.body).toMatch(/<code>[^<]*ask &#64;octocat[^<]*<\/code>/);
     expect(first.log).toContain("Opened issue 1");
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import type { ActionEvent, ActionResult } from "../../sandbox/action.ts";
 import { actionEnvironment, releaseEvent, runAction } from "../../sandbox/action.ts";
 import type { GitHub } from "../../sandbox/github.ts";
@@ -8,6 +9,7 @@ import { type ReleaseOptions, seedRelease } from "../../sandbox/harbor.ts";
 import type { PushTarget } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
 import { actionInputs, type Sandbox, startSandbox } from "../../sandbox/sandbox.ts";
+import { reportSchema, schemaProblems } from "../json-schema.ts";
 
 /** A registry of a test, whatever it is: filled and judged without the Action. */
 export interface Place {
@@ -70,7 +72,9 @@ export async function act(world: World, options: RunOptions = {}): Promise<Actio
     const env = { ...world.env, ...options.env };
     const environment = actionEnvironment(world, { event, inputs, folder, env });
     const run = world.run ?? runAction;
-    return await run(environment, options.onStart === undefined ? {} : { onStart: options.onStart });
+    const result = await run(environment, options.onStart === undefined ? {} : { onStart: options.onStart });
+    if (result.report !== undefined) expect(schemaProblems(result.report, reportSchema)).toEqual([]);
+    return result;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

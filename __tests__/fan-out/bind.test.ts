@@ -101,7 +101,7 @@ describe("the last job carries out", () => {
     const moved = { ...core, source: { ...core.source, digest: digest("moved") } };
     const [first = "", second = ""] = reasons(documentOf(core, portal), planOf(moved, portal));
     expect(first).toContain(
-      `ghcr.io/goharbor/harbor-core:v2.15.2 is ${moved.source.digest}, the plan has ${core.source.digest}. Run all jobs again`,
+      `ghcr.io/goharbor/harbor-core:v2.15.2 now is ${moved.source.digest}, the plan has ${core.source.digest}. Run all jobs again`,
     );
     expect(second).toBe("held back: harbor-core:v2.15.2 of this version cannot be copied here");
   });

@@ -1,5 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { FailedOperation } from "../../src/errors.ts";
+import { checkDocument } from "../../src/report/check-report.ts";
 import { reportOf } from "../../src/report/json-report.ts";
+import { heldBack } from "../failures.ts";
+import { reportSchema, schemaProblems } from "../json-schema.ts";
 import {
   copyStep,
   digest,
@@ -100,4 +104,112 @@ test("a version that was to be kept is not said to be there where an image of it
     .build();
   const keeps = reportOf(built).steps.filter(({ action }) => action === "keep");
   expect(keeps.map(({ outcome }) => outcome)).toEqual(["missing", "kept", "missing", "kept"]);
+});
+
+const refused: FailedOperation = {
+  kind: "operation",
+  side: "destination",
+  host: "goharbor.tencentcloudcr.com",
+  repository: "goharbor/harbor-core",
+  operation: "uploading the blob",
+  subject: digest("layer"),
+  status: 403,
+  code: "DENIED",
+  problem: "no right",
+  advice: "Let the login push.",
+  temporary: false,
+};
+
+test("a step that failed has the failure as data, and no words have to be parsed", () => {
+  const result = run()
+    .copyFailed(copyStep(), refused)
+    .copyFailed(copyStep({ image: "harbor-db" }), heldBack("held back"))
+    .plan(failStep({ failure: { ...refused, side: "source", host: "ghcr.io" } }))
+    .plan(failStep({ failure: { kind: "obstacle", problem: "no source has it", subject: "core:v1" } }))
+    .pruneFailed(pruneStep(), { ...refused, operation: "deleting the tag" })
+    .build();
+  const steps = JSON.parse(JSON.stringify(reportOf(result).steps));
+  const { kind, temporary: _, ...fields } = refused;
+  expect(steps).toMatchObject([
+    { failure: kind, ...fields },
+    { failure: "held-back", problem: "held back" },
+    { failure: kind, ...fields, side: "source", host: "ghcr.io" },
+    { failure: "obstacle", problem: "no source has it", subject: "core:v1" },
+    { failure: kind, ...fields, operation: "deleting the tag" },
+  ]);
+  for (const field of ["side", "host", "repository", "operation", "status", "code"])
+    expect(steps[1]).not.toHaveProperty(field);
+});
+
+describe("docs/report.schema.json", () => {
+  const problemsOf = (report: object) => schemaProblems(JSON.parse(JSON.stringify(report)), reportSchema);
+
+  const everything = run()
+    .copied(copyStep({ replaces: digest("old") }), { uploaded: 1 })
+    .copyFailed(copyStep({ image: "harbor-db" }), refused)
+    .copyFailed(copyStep({ image: "harbor-log" }), heldBack("held back"))
+    .plan(skipStep(), failStep(), keepStep(), leaveStep())
+    .pruned(pruneStep())
+    .pruneFailed(pruneStep(), refused)
+    .pruneNotTried(pruneStep(), heldBack("1 image failed"));
+  const need = {
+    images: 1,
+    unsizedImages: 0,
+    mostBytes: 5,
+    pulls: [{ registry: "docker.io", images: 1, pulls: 2, atLeast: true }],
+  };
+
+  test.each<[what: string, report: object]>([
+    ["a run with every outcome", reportOf(everything.build())],
+    ["a run with nothing to do", reportOf(run().build())],
+    [
+      "a dry run with its estimate",
+      reportOf(
+        everything.build({
+          dryRun: true,
+          estimate: { destinations: [{ destination: tcr, ...need }], sources: need },
+        }),
+      ),
+    ],
+    ["a job that plans", reportOf(everything.build({ dryRun: true, job: "plan" }))],
+    ["a job that copies", reportOf(everything.build({ job: "copy" }))],
+    ["a job that publishes", reportOf(everything.build({ job: "publish" }))],
+    [
+      "a check of the configuration",
+      checkDocument({
+        results: [
+          {
+            place: tcr,
+            subject: "login",
+            needed: true,
+            outcome: "missing",
+            finding: "None.",
+            remedy: "Log in.",
+          },
+          { place: tcr, subject: "push", needed: false, outcome: "ok", finding: "It may push." },
+        ],
+        startedAt: 0,
+        milliseconds: 1500,
+      }),
+    ],
+  ])("describes %s, every property", (_what, report) => {
+    expect(problemsOf(report)).toEqual([]);
+  });
+
+  test.each<[problem: string, changes: object]>([
+    ["$.schemaVersion is not 1", { schemaVersion: 2 }],
+    ["$.job is all, which is not listed", { job: "all" }],
+    ["$.seconds is no number", { seconds: "3" }],
+    ["$.bytesRead is below 0", { bytesRead: -1 }],
+    ["$.counts lacks failed", { counts: { copied: 1, skipped: 0, pruned: 0 } }],
+    ["$.startedAt does not match", { startedAt: "yesterday" }],
+    ["$.more is not described", { more: 1 }],
+    ["$.steps[0] lacks outcome", { steps: [{ action: "copy", destination: "", version: "", reason: "" }] }],
+    ["$.steps is no array", { steps: {} }],
+    ["$.requests.ghcr.io is no integer", { requests: { "ghcr.io": 0.5 } }],
+  ])("refuses a report in which %s", (problem, changes) => {
+    expect(problemsOf({ ...reportOf(run().build()), ...changes })).toEqual([
+      expect.stringContaining(problem),
+    ]);
+  });
 });

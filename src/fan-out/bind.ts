@@ -68,7 +68,7 @@ function boundCopy(step: CopyStep, planned: string | undefined): CopyStep | Fail
   return failing(step, {
     kind: "obstacle",
     problem: "the source has another image now than when the plan was made",
-    subject: `${source.registry}/${repository}:${tag} is ${digest}, the plan has ${planned}`,
+    subject: `${source.registry}/${repository}:${tag} now is ${digest}, the plan has ${planned}`,
     advice: runAgain,
   });
 }

@@ -1,4 +1,5 @@
 import type { MovedBytes } from "../copy/outcome.ts";
+import type { Failure, FailureDetails } from "../errors.ts";
 import type { Estimate } from "../plan/estimate.ts";
 import type { Step } from "../plan/plan.ts";
 import { digestOfStep, type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
@@ -6,7 +7,7 @@ import type { RunResult } from "./result.ts";
 import { mirroredVersions, succeeded, type Tally, tallyOf } from "./tally.ts";
 
 /**
- * The machine-readable report. New properties may come; one that changes its meaning or goes raises `schemaVersion`.
+ * The machine-readable report; `docs/report.schema.json` describes it. New properties may come; one that changes its meaning or goes raises `schemaVersion`.
  * What does not apply to a step is absent.
  */
 export interface JsonReport {
@@ -36,8 +37,19 @@ export interface JsonReport {
   readonly estimate?: Estimate | undefined;
 }
 
-/** A step of the plan and what became of it. */
-export interface JsonStep {
+/**
+ * A failure's own fields, by which a program can tell what to do without reading words. `failure` says what it is: an operation
+ * that failed, an obstacle that nobody ran into, or what is only held back because of a failure that is told elsewhere.
+ */
+type JsonFailure = { readonly failure?: Failure["kind"] } & Partial<
+  Pick<
+    FailureDetails,
+    "side" | "host" | "repository" | "operation" | "subject" | "status" | "code" | "problem" | "advice"
+  >
+>;
+
+/** A step of the plan and what became of it. Where it failed, was not tried or was left by a run, with the failure's fields. */
+export interface JsonStep extends JsonFailure {
   readonly action: Step["kind"];
   readonly outcome: Outcome;
   readonly destination: string;
@@ -81,7 +93,7 @@ export function reportOf(result: RunResult): JsonReport {
   };
 }
 
-function jsonStep({ step, outcome, reason, bytes, milliseconds }: Reported): JsonStep {
+function jsonStep({ step, outcome, reason, failure, bytes, milliseconds }: Reported): JsonStep {
   const image = step.kind === "keep" ? {} : { image: step.image, tag: step.tag };
   return {
     action: step.kind,
@@ -90,11 +102,19 @@ function jsonStep({ step, outcome, reason, bytes, milliseconds }: Reported): Jso
     version: step.version,
     ...image,
     reason,
+    ...(failure && failureDetails(failure)),
     digest: digestOfStep(step),
     ...copyDetails(step),
     bytes,
     seconds: milliseconds === undefined ? undefined : seconds(milliseconds),
   };
+}
+
+function failureDetails(failure: Failure): JsonFailure {
+  const { kind, problem, subject, advice } = failure;
+  if (kind !== "operation") return { failure: kind, problem, subject, advice };
+  const { side, host, repository, operation, status, code } = failure;
+  return { failure: kind, side, host, repository, operation, subject, status, code, problem, advice };
 }
 
 function copyDetails(step: Step): Pick<JsonStep, "replaces" | "source" | "rewritten"> {
