@@ -13,10 +13,15 @@ import { fakeClock } from "../fake-clock.ts";
 
 export const never = new AbortController().signal;
 
+/** A source whose repositories can do more than a look needs. */
+interface SourceOfSandbox extends Source {
+  readonly repository: (name: string) => Repository;
+}
+
 /** Registries of the sandbox, and the Action's own clients for them; everything ends with the test. */
 export interface World extends AsyncDisposable {
   start(options?: RegistryOptions): Promise<RegistryServer>;
-  source(server: RegistryServer, path?: string): Source;
+  source(server: RegistryServer, path?: string): SourceOfSandbox;
   destination(server: RegistryServer, options?: Partial<DestinationToRead>): DestinationToRead;
 }
 

@@ -1,5 +1,6 @@
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Registry } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { Attachment } from "../plan/snapshot.ts";
 
@@ -13,6 +14,11 @@ export const cosignSuffixes = [".sig", ".att", ".sbom"] as const;
 export function referrersTag(digest: Digest): string {
   const [algorithm = "", encoded = ""] = digest.split(":");
   return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
+}
+
+/** What a search for attachments needs of a repository. */
+export interface SearchedRepository extends Pick<Repository, "reference" | "tags" | "resolve" | "referrers"> {
+  readonly registry: Pick<Registry, "registry">;
 }
 
 /**
@@ -29,7 +35,11 @@ export class AttachmentFinder {
   }
 
   /** @throws OperationError */
-  async find(repository: Repository, digest: Digest, signal: AbortSignal): Promise<readonly Attachment[]> {
+  async find(
+    repository: SearchedRepository,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<readonly Attachment[]> {
     const referrers = await this.#referrers(repository, digest, signal);
     const tags = await this.#tagsOf(repository, signal);
     const fallback = referrersTag(digest);
@@ -51,7 +61,7 @@ export class AttachmentFinder {
   }
 
   async #referrers(
-    repository: Repository,
+    repository: SearchedRepository,
     digest: Digest,
     signal: AbortSignal,
   ): ReturnType<Repository["referrers"]> {
@@ -65,7 +75,7 @@ export class AttachmentFinder {
     return referrers;
   }
 
-  #tagsOf(repository: Repository, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  #tagsOf(repository: SearchedRepository, signal: AbortSignal): Promise<ReadonlySet<string>> {
     const known = this.#tags.get(repository.reference);
     if (known !== undefined) return known;
     const listing = repository.tags(signal).then((tags) => new Set(tags));

@@ -14,10 +14,10 @@ export interface DestinationToRead
     Destination,
     "name" | "registry" | "path" | "retention" | "deletion" | "deletionUnavailable" | "whyNoDeletion"
   > {
-  readonly repository: (name: string) => RepositoryToRead;
+  readonly repository: (name: string) => HeldRepository;
 }
 
-type RepositoryToRead = Pick<Repository, "tags" | "resolve">;
+type HeldRepository = Pick<Repository, "tags" | "resolve">;
 
 /** The tags of all images at a destination that prunes; nothing for one that keeps all. */
 export async function listTags(
@@ -139,7 +139,7 @@ export async function withHeldDigests(
 }
 
 async function hasAttachments(
-  repository: RepositoryToRead,
+  repository: HeldRepository,
   image: SourceImage,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -151,6 +151,6 @@ async function hasAttachments(
   return held.every((present) => present);
 }
 
-function repositoryAt(destination: DestinationToRead, image: string): RepositoryToRead {
+function repositoryAt(destination: DestinationToRead, image: string): HeldRepository {
   return destination.repository(repositoryOf(destination, image));
 }

@@ -99,7 +99,11 @@ async function findElsewhere(
   return undefined;
 }
 
-async function hasAll(image: SourceImage, repository: Repository, signal: AbortSignal): Promise<boolean> {
+async function hasAll(
+  image: SourceImage,
+  repository: Pick<Repository, "resolve">,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { rewritten, attachments, tag, digest } = image;
   if (rewritten === undefined && (await repository.resolve(tag, signal))?.digest !== digest) return false;
   // The new index of a platform subset is at no source, but its platforms have to be.

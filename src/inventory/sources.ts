@@ -6,11 +6,14 @@ import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../
 import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
-import type { AttachmentFinder } from "./attachments.ts";
+import type { AttachmentFinder, SearchedRepository } from "./attachments.ts";
+
+/** What a look at a source needs of a repository. */
+export type RepositoryToRead = SearchedRepository & Pick<Repository, "name" | "registry" | "manifest">;
 
 /** A place that images are read from. */
 export interface Source extends Namespace {
-  repository(name: string): Repository;
+  readonly repository: (name: string) => RepositoryToRead;
 }
 
 /** What each source says about one image: where it is there, or why it is not. */
@@ -139,7 +142,7 @@ export async function askSource(
 
 /** The new index where only some platforms are wanted; undefined where the image goes as it is. */
 async function choosePlatforms(
-  repository: Repository,
+  repository: RepositoryToRead,
   { digest, mediaType }: ResolvedManifest,
   { wantsPlatform, log }: SourceOptions,
   signal: AbortSignal,

@@ -30,6 +30,7 @@ export interface RegistryContext {
 /** A source with its client. */
 export interface OpenSource extends Source {
   readonly client: Registry;
+  readonly repository: (name: string) => Repository;
 }
 
 /** The login of the `tcr-` inputs for a registry; undefined where it is not for that one. */
@@ -137,7 +138,7 @@ export function openSources(
  */
 export function repositoriesOf(
   image: SourceImage,
-  sources: readonly Source[],
+  sources: readonly Pick<OpenSource, "registry" | "path" | "repository">[],
 ): readonly [Repository, ...Repository[]] {
   const first = sources.find((source) => sameNamespace(source, image.source));
   if (first === undefined) throw new Error(`${printNamespace(image.source)} is not a source of this run`);

@@ -5,18 +5,23 @@ import type { Slots } from "../http/slots.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { smallTransfer } from "../oci/registry.ts";
+import { type Registry, smallTransfer } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { Budget } from "./budget.ts";
 import type { GarbageCollection } from "./garbage-collection.ts";
 import type { RecentChunks } from "./recent-chunks.ts";
 import { ContentError, SpooledBlob } from "./spool.ts";
 
+/** What a download needs of a repository at a source. */
+export interface BlobSource extends Pick<Repository, "name" | "readBlob"> {
+  readonly registry: Pick<Registry, "registry" | "failure">;
+}
+
 /** A blob that some destination may need. */
 interface Planned {
   readonly descriptor: Descriptor;
   /** Repositories at sources that may hold it, in order of preference. One that gave other bytes is left out. */
-  sources: readonly Repository[];
+  sources: readonly BlobSource[];
   /** How many destinations are not done with it. */
   claims: number;
   spooled: Promise<SpooledBlob> | undefined;
@@ -119,7 +124,7 @@ export class Downloads {
    * without claims is dropped.
    * @param sources repositories that may hold it, in order of preference.
    */
-  claim(descriptor: Descriptor, sources: readonly Repository[]): void {
+  claim(descriptor: Descriptor, sources: readonly BlobSource[]): void {
     const known = this.#planned.get(descriptor.digest);
     if (known !== undefined) {
       known.claims += 1;
@@ -270,7 +275,7 @@ export class Downloads {
     part: Part,
     active: ActiveDownload,
     spooled: SpooledBlob,
-    source: Repository,
+    source: BlobSource,
     signal: AbortSignal,
   ): Promise<void> {
     const range = { from: part.position, to: part.end };
@@ -302,7 +307,7 @@ export class Downloads {
     return part.end === descriptor.size ? Number.POSITIVE_INFINITY : part.end - part.position;
   }
 
-  #failure(thrown: unknown, source: Repository, descriptor: Descriptor): OperationError {
+  #failure(thrown: unknown, source: BlobSource, descriptor: Descriptor): OperationError {
     if (thrown instanceof OperationError) {
       if (thrown.status === 429 || thrown.status === 503) {
         this.#context.slotsOf(source.registry.registry).throttled(thrown.details.retryAfterMs);
@@ -327,7 +332,7 @@ function isOpen(part: Part): boolean {
 }
 
 /** The sources that are left after the first one failed. If its registry is in trouble, all of that registry are left out. */
-function afterFailure(sources: readonly Repository[], failure: OperationError): readonly Repository[] {
+function afterFailure(sources: readonly BlobSource[], failure: OperationError): readonly BlobSource[] {
   const [failed, ...rest] = sources;
   return failure.temporary ? rest.filter(({ registry }) => registry !== failed?.registry) : rest;
 }
