@@ -257,11 +257,16 @@ const handlers: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
 
 /** A GET of a manifest is a pull, a HEAD is none (https://docs.docker.com/docker-hub/usage/pulls/). */
 function pullManifest(
-  { store, pulls }: Registry,
+  { store, pulls, manners }: Registry,
   request: SandboxRequest,
   name: string,
   item: string,
 ): Answer {
+  const withheld = manners.withheld?.(name);
+  if (withheld !== undefined) {
+    getManifest(store, request, name, item);
+    return errorAnswer(412, "PROJECTPOLICYVIOLATION", withheld);
+  }
   if (pulls.limit === undefined) return getManifest(store, request, name, item);
   const headers = () => ({
     "ratelimit-limit": `${pulls.limit};w=21600`,

@@ -225,3 +225,16 @@ describe("pruning where a deletion takes the manifest along", () => {
     expect(tags()).toEqual(["v1", "v2"]);
   });
 });
+
+it("deletes nothing where a policy lets nobody pull what is to be kept: nothing is proven by that", async () => {
+  const { server, push, planned } = await startPlace();
+  for (const tag of ["v1", "v2"]) push(buildImage({ seed: tag }), tag);
+  const run = planned("v1");
+  server.fault({
+    when: { method: ["HEAD", "GET"], path: /\/manifests\/v2$/ },
+    times: Number.POSITIVE_INFINITY,
+    effect: { status: 412 },
+  });
+  expect((await run("v2")).map(({ status }) => status)).toEqual(["left"]);
+  expect(deletions(server)).toEqual([]);
+});

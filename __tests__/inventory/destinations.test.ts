@@ -150,6 +150,14 @@ describe("what a destination holds of a wanted image", () => {
     expect(asked(server)).toEqual(["HEAD goharbor/harbor-core/manifests/v2.15.2"]);
   });
 
+  test("is not known where a policy lets nobody pull it: it is there all the same", async () => {
+    const server = await world.start({ withheld: () => "The image is not signed by Cosign." });
+    place(server, "harbor-core", "v2.15.2");
+    const stock = await stockOf(world.destination(server), await sourceImage("harbor-core:v2.15.2"));
+    expect(stock).toMatchObject({ failure: undefined, digests: new Map() });
+    expect(stock.withheld).toEqual(new Set(["harbor-core:v2.15.2"]));
+  });
+
   test("is nothing where the tag or the repository does not exist", async () => {
     const server = await world.start();
     const stock = await stockOf(world.destination(server), await sourceImage("x", true));

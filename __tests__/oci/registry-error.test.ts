@@ -131,6 +131,7 @@ describe("what can be done", () => {
     [401, "destination", "may push to this repository"],
     [403, "destination", "may push to this repository"],
     [404, "destination", "the namespace exists"],
+    [412, "source", "lets nobody pull this image now"],
     [413, "destination", "takes no manifest or layer of this size"],
     [429, "source", "limits requests"],
     [503, "destination", "run again later"],

@@ -211,6 +211,24 @@ describe("a source that is the destination itself", () => {
   });
 });
 
+test.each([
+  [true, "copy", "a policy of the registry lets nobody pull it now"],
+  [false, "fail", "overwrite is false"],
+] as const)(
+  "an image that nobody may pull, overwrite %j: %s, as its digest is not known",
+  (overwrite, kind, words) => {
+    const plan = makePlan(
+      snapshotOf({
+        wanted: ["v2.15.2"],
+        overwrite,
+        destinations: [{ keep: "all", holds: ["v2.15.2"], withheld: ["harbor-core:v2.15.2"] }],
+      }),
+    );
+    expect(imagesIn(stepsOf(plan, kind))).toEqual(["harbor-core:v2.15.2"]);
+    expect(JSON.stringify(stepsOf(plan, kind)[0])).toContain(words);
+  },
+);
+
 test("an image whose signatures are not there is copied again, and replaces nothing", () => {
   const unsigned = ["harbor-core:v2.15.2"];
   const plan = makePlan(

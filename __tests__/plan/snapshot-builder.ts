@@ -55,6 +55,8 @@ export interface GivenDestination {
   readonly lacks?: readonly string[];
   /** Further images, or others than at the source: what they hold. Equal words are equal digests. */
   readonly contents?: Readonly<Record<string, string>>;
+  /** Wanted images that are there, and that nobody may pull. */
+  readonly withheld?: readonly string[];
   /** Wanted images whose signatures are not there. */
   readonly unsigned?: readonly string[];
   /** Wanted images that no source has but this destination itself. */
@@ -134,6 +136,7 @@ function destinationOf(
     deletionUnavailable: destination.deletionUnavailable,
     failure: destination.failure === undefined ? undefined : obstacle(destination.failure),
     digests: new Map([...held].filter(([key]) => wanted.includes(key))),
+    withheld: new Set(destination.withheld),
     withoutAttachments: new Set(destination.unsigned),
     images: new Map(served.map((key) => [key, sourceImage(key, given.sourceContents?.[key])])),
     tags: keep === "all" ? new Map() : tagsIn([...held.keys()]),

@@ -37,6 +37,12 @@ export interface Manners {
   readonly listing?: Action;
   /** The action that deleting needs. Default: `delete`. */
   readonly deleting?: Action;
+  /**
+   * Why nobody may pull an image that is there, in Harbor's words: content trust, or the prevention of vulnerable images.
+   * HEAD and GET of its manifests are answered by 412. https://github.com/goharbor/harbor, src/server/middleware/contenttrust
+   * and src/server/middleware/vulnerable.
+   */
+  readonly withheld?: (repository: string) => string | undefined;
   /** Whether tags can be listed. Default: true. */
   readonly lists?: boolean;
   /** What is answered outside `/v2/`, on the registry's own host: a vendor's API. */

@@ -18,11 +18,13 @@ export type Placements = ReadonlyMap<string, Placement | Error>;
  * Brings one blob to every repository of a destination that needs it. First each is asked whether it has the blob. If none
  * has it, one of them becomes its home: the blob is uploaded there, from the spool while the download still runs. The others
  * then mount it from the home. Where the registry refuses to mount, the blob is uploaded again.
+ * @param lacks whether the registry has said that it lacks the blob: then nobody is asked for it first.
  */
 export async function deliverBlob(
   need: BlobNeed,
   destination: DestinationCopy,
   downloads: Downloads,
+  lacks = false,
 ): Promise<Placements> {
   const placements = new Map<string, Placement | Error>();
   const { descriptor, repositories } = need;
@@ -72,7 +74,7 @@ export async function deliverBlob(
     }
   }
 
-  const held = await holders(need, destination);
+  const held = lacks ? [] : await holders(need, destination);
   for (const name of held) placements.set(name, "present");
   const rest = repositories.filter((name) => !held.includes(name));
   // The first repository that takes the blob is the home of the others. After a refusal, the next one is tried.

@@ -1,6 +1,7 @@
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
+import { unlessWithheld } from "../oci/withheld.ts";
 import type { ImageContent } from "./image-copy.ts";
 import { manifestsInOrder } from "./image-graph.ts";
 
@@ -55,7 +56,11 @@ export async function findMissing(
   const manifests = nodes.flatMap((node) => manifestsInOrder(node));
   const blobs = content.blobs.filter(({ digest }) => placed.has(digest));
   const [absentManifests, absentBlobs] = await Promise.all([
-    absent(manifests, async ({ digest }) => (await repository.resolve(digest, signal))?.digest === digest),
+    absent(manifests, async ({ digest }) => {
+      // Withheld counts: the registry names this very digest, and the answer to the PUT has confirmed it.
+      const found = await unlessWithheld(repository.resolve(digest, signal));
+      return found === "withheld" || found?.digest === digest;
+    }),
     absent(
       blobs,
       async ({ digest }) => (await confirmations.get(digest)) === true || repository.hasBlob(digest, signal),

@@ -10,7 +10,7 @@ import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts
 import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
 import { type Confirmations, confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
 import type { DestinationCopy } from "./destination-copy.ts";
-import { type ImageContent, putImage } from "./image-copy.ts";
+import { type BringBack, type ImageContent, putImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import type { PublicationCheck } from "./publish.ts";
 import { imageLine, versionLine } from "./story.ts";
@@ -173,9 +173,9 @@ async function complete(
   const sources = shared.sourceRepositories(step.source);
   // Once a blob turns out to be lost, what was confirmed before does not count.
   let valid: Confirmations | undefined = confirmations;
-  const bringBack = (blobs: readonly Descriptor[]): Promise<void> => {
+  const bringBack: BringBack = (blobs, lacks) => {
     valid = undefined;
-    return deliverAgain(blobs, sources, repository.name, destination, shared.downloads);
+    return deliverAgain(blobs, lacks, sources, repository.name, destination, shared.downloads);
   };
   const untracked = await putImage(content, repository, bringBack, destination.signal);
   const missing = await findMissing(content, repository, placed, destination.signal, valid);
@@ -183,7 +183,7 @@ async function complete(
   destination.options.log.warning(
     `${repository.reference}: the registry lost what it had taken; it is sent once more`,
   );
-  await bringBack(missing.blobs);
+  await bringBack(missing.blobs, false);
   await putImage(content, repository, bringBack, destination.signal);
   const stillMissing = await findMissing(content, repository, placed, destination.signal);
   if (!isComplete(stillMissing)) throw lossFailure(repository, stillMissing);
@@ -193,6 +193,7 @@ async function complete(
 /** Sends blobs again that a destination has lost. Only here may a blob be read from a source a second time. */
 async function deliverAgain(
   blobs: readonly Descriptor[],
+  lacks: boolean,
   sources: readonly Repository[],
   repository: string,
   destination: DestinationCopy,
@@ -202,7 +203,7 @@ async function deliverAgain(
     downloads.claim(descriptor, sources);
     try {
       const need = { descriptor, repositories: [repository], mountable: [], sources };
-      const placement = (await deliverBlob(need, destination, downloads)).get(repository);
+      const placement = (await deliverBlob(need, destination, downloads, lacks)).get(repository);
       if (placement instanceof Error) throw placement;
     } finally {
       downloads.release(descriptor.digest);

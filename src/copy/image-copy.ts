@@ -58,15 +58,21 @@ export function manifestsIn({ root, attachments }: ImageContent): number {
 }
 
 /**
+ * Sends blobs once more.
+ * @param lacks whether the registry has said that it lacks them: else it is asked, and only what it does not have is sent.
+ */
+export type BringBack = (blobs: readonly Descriptor[], lacks: boolean) => Promise<void>;
+
+/**
  * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves.
- * @param bringBack sends blobs again that the registry lacks.
+ * @param bringBack for blobs that the registry turns out to lack.
  * @returns the manifests with a subject that the registry does not track itself.
  * @throws OperationError
  */
 export async function putImage(
   content: ImageContent,
   repository: Repository,
-  bringBack: (blobs: readonly Descriptor[]) => Promise<void>,
+  bringBack: BringBack,
   signal: AbortSignal,
 ): Promise<readonly Manifest[]> {
   const untracked = new Set<Digest>();
@@ -89,28 +95,42 @@ export async function putImage(
   return roots.flatMap(manifestsInOrder).filter(({ digest }) => untracked.delete(digest));
 }
 
-/** Puts a manifest whose children are there. */
+/**
+ * Puts a manifest whose children are there. If the registry says that it lacks blobs, it has lost them, or never had them
+ * whatever a HEAD says (https://github.com/goharbor/harbor/issues/16624): those that it names are sent in any case, and all of
+ * them if it does not name any twice.
+ */
 async function putNode(
   node: ManifestNode,
   repository: Repository,
-  bringBack: (blobs: readonly Descriptor[]) => Promise<void>,
+  bringBack: BringBack,
   signal: AbortSignal,
 ): Promise<{ tracksSubject: boolean }> {
   const { manifest } = node;
   const put = (): Promise<{ tracksSubject: boolean }> =>
     repository.putManifest(manifest.digest, manifest, signal);
-  return put().catch(async (error: unknown) => {
-    if (!lacksContent(error)) throw error;
-    // The registry has lost blobs or children, or never had them: they are sent again, whatever it said of them.
-    await bringBack(manifest.blobs);
-    for (const child of manifestsInOrder(node).filter(({ digest }) => digest !== manifest.digest)) {
-      await repository.putManifest(child.digest, child, signal);
+  const left = new Map(manifest.blobs.map((blob) => [blob.digest, blob]));
+  for (let first = true; ; first = false) {
+    try {
+      return await put();
+    } catch (error) {
+      if (!lacksContent(error)) throw error;
+      const names = error.details.digests ?? [];
+      const named = [...left.values()].filter(({ digest }) => names.includes(digest));
+      const lacking = named.length === 0 && !first ? [...left.values()] : named;
+      if (lacking.length === 0 && !first) throw error;
+      for (const { digest } of lacking) left.delete(digest);
+      if (lacking.length > 0) await bringBack(lacking, true);
+      if (!first) continue;
+      if (left.size > 0) await bringBack([...left.values()], false);
+      for (const child of manifestsInOrder(node).filter(({ digest }) => digest !== manifest.digest)) {
+        await repository.putManifest(child.digest, child, signal);
+      }
     }
-    return put();
-  });
+  }
 }
 
-function lacksContent(error: unknown): boolean {
+function lacksContent(error: unknown): error is OperationError {
   if (!(error instanceof OperationError)) return false;
   return error.details.code === "MANIFEST_BLOB_UNKNOWN" || error.details.code === "BLOB_UNKNOWN";
 }

@@ -4,6 +4,7 @@ import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { buildIndex, type Descriptor, type Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
+import { unlessWithheld } from "../oci/withheld.ts";
 import type { ImageContent } from "./image-copy.ts";
 
 /** An image that is complete at a destination, with everything below it, and only lacks its tag. */
@@ -76,7 +77,13 @@ export function tagAttachments(images: readonly ReadyImage[], { signal }: Taggin
 export function lookAtTags(images: readonly ReadyImage[], tagging: Tagging): Promise<TagFailures> {
   const { overwrite, log, signal } = tagging;
   return forEach(images, async ({ repository, tag, content, replaces }) => {
-    const present = (await repository.resolve(tag, signal))?.digest;
+    const found = await unlessWithheld(repository.resolve(tag, signal));
+    if (found === "withheld") {
+      // A plan that may replace nothing was made when this tag was not there.
+      if (!overwrite) throw tagFailure(repository, tag, "another has set the tag, and overwrite is false");
+      return;
+    }
+    const present = found?.digest;
     if (present === undefined || present === replaces || present === content.root.manifest.digest) return;
     const moved = `the tag was moved to ${present} after the plan was made`;
     if (!overwrite) throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
@@ -106,7 +113,10 @@ async function setTag(
 ): Promise<void> {
   for (const again of [true, false]) {
     await repository.putManifest(tag, manifest, signal);
-    const present = (await repository.resolve(tag, signal))?.digest;
+    const found = await unlessWithheld(repository.resolve(tag, signal));
+    // The tag is there, and its digest is the one that the answer to the PUT has confirmed.
+    if (found === "withheld") return;
+    const present = found?.digest;
     if (present === manifest.digest) return;
     if (present !== undefined)
       throw tagFailure(repository, tag, `the tag was set, and now leads to ${present}: another has moved it`);

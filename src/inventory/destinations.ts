@@ -4,6 +4,7 @@ import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
+import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
 import { deletingTagsAlone, makePlan } from "../plan/plan.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
@@ -40,20 +41,22 @@ export async function takeStock(
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   const digests = new Map<string, Digest>();
+  const withheld = new Set<string>();
   const withoutAttachments = new Set<string>();
   await Promise.all(
     components.map(async ({ to, toTag }) => {
       const key = imageKey(to, toTag);
       const repository = repositoryAt(destination, to);
-      const held = await repository.resolve(toTag, signal);
-      if (held === undefined) return;
+      const held = await unlessWithheld(repository.resolve(toTag, signal));
+      if (held === "withheld") withheld.add(key);
+      if (held === undefined || held === "withheld") return;
       digests.set(key, held.digest);
       const image = images.get(key);
       if (image?.digest === held.digest && !(await hasAttachments(repository, image, signal)))
         withoutAttachments.add(key);
     }),
   );
-  return { ...emptyStock(destination), digests, withoutAttachments, images };
+  return { ...emptyStock(destination), digests, withheld, withoutAttachments, images };
 }
 
 /**
@@ -104,6 +107,7 @@ function emptyStock(destination: DestinationToRead): DestinationSnapshot {
     deletionUnavailable,
     failure: undefined,
     digests: new Map(),
+    withheld: new Set(),
     withoutAttachments: new Set(),
     images: new Map(),
     tags: new Map(),
@@ -130,8 +134,9 @@ export async function withHeldDigests(
   await Promise.all(
     [...affected].flatMap((image) =>
       (held.tags.get(image) ?? []).map(async (tag) => {
-        const resolved = await repositoryAt(destination, image).resolve(tag, signal);
-        if (resolved !== undefined) heldDigests.set(imageKey(image, tag), resolved.digest);
+        const resolved = await unlessWithheld(repositoryAt(destination, image).resolve(tag, signal));
+        if (resolved !== undefined && resolved !== "withheld")
+          heldDigests.set(imageKey(image, tag), resolved.digest);
       }),
     ),
   );
@@ -144,9 +149,10 @@ async function hasAttachments(
   signal: AbortSignal,
 ): Promise<boolean> {
   const held = await Promise.all(
-    image.attachments.map(
-      async ({ tag, digest }) => (await repository.resolve(tag ?? digest, signal))?.digest === digest,
-    ),
+    image.attachments.map(async ({ tag, digest }) => {
+      const found = await unlessWithheld(repository.resolve(tag ?? digest, signal));
+      return found === "withheld" ? tag === undefined : found?.digest === digest;
+    }),
   );
   return held.every((present) => present);
 }

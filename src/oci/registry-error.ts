@@ -46,6 +46,11 @@ export async function refusal(
   });
 }
 
+/** Harbor's answer for an image that a policy withholds. */
+const withheldAdvice =
+  "A policy of its project lets nobody pull this image now: that it must be signed, or must not have vulnerabilities. Sign it, or " +
+  "change the policy in the project's configuration.";
+
 function adviceFor(
   status: number,
   text: string,
@@ -69,6 +74,7 @@ function adviceFor(
     return side === "source" ? pullAdvice(registry) : pushAdvice(registry);
   }
   if (status === 404 && side === "destination") return createAdvice(registry);
+  if (status === 412) return withheldAdvice;
   if (status === 413) return "The registry takes no manifest or layer of this size.";
   if (status === 429) return "The registry limits requests; run again later.";
   if (status >= 500)

@@ -183,6 +183,14 @@ function planImage(
   const present = destination.digests.get(key);
   const source = destination.images.get(key);
   const place = planned(component);
+  if (destination.withheld.has(key)) {
+    const why = "a policy of the registry lets nobody pull it now, so its digest is not known";
+    if (source === undefined)
+      return { kind: "skip", digest: undefined, ...place, reason: `it is there; ${why}` };
+    return snapshot.overwrite
+      ? { kind: "copy", source, replaces: undefined, ...place, reason: `it is there; ${why}` }
+      : failing(place, { kind: "obstacle", problem: `the tag is there, and overwrite is false; ${why}` });
+  }
   if (source === undefined) {
     return present === undefined
       ? failing(place, { kind: "obstacle", problem: "no source other than this destination has it" })

@@ -53,6 +53,8 @@ export interface DestinationSnapshot extends Namespace {
   readonly failure: Failure | undefined;
   /** What each wanted tag points to here, by `image:tag`; absent when the tag does not exist. */
   readonly digests: ReadonlyMap<string, Digest>;
+  /** `image:tag` of the wanted images that are here, and that a policy lets nobody pull now: their digests are not known. */
+  readonly withheld: ReadonlySet<string>;
   /** `image:tag` of the wanted images whose attachments are not all here. */
   readonly withoutAttachments: ReadonlySet<string>;
   /**
