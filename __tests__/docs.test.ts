@@ -14,8 +14,8 @@ import { silentLog } from "../src/log/log.ts";
 import { keepByChoices, newest } from "../src/plan/retention.ts";
 import { versionOf } from "../src/plan/version.ts";
 import { writeReport } from "../src/report/write.ts";
-import { codeIn, documents, filesIn, root, tableRows, textOf } from "./documents.ts";
-import { mistakesOf } from "./given-inputs.ts";
+import { codeIn, documents, filesIn, root, tableRows, textOf } from "./support/documents.ts";
+import { mistakesOf } from "./support/given-inputs.ts";
 
 const readme = textOf("README.md");
 const decisions = textOf("docs/decisions.md");

@@ -14,10 +14,10 @@ import { anonymous } from "../src/oci/credentials.ts";
 import { Registry } from "../src/oci/registry.ts";
 import { refusal } from "../src/oci/registry-error.ts";
 import { Repository } from "../src/oci/repository.ts";
-import { fakeClock } from "./fake-clock.ts";
 import { scriptedFetch } from "./github/scripted-fetch.ts";
 import { failureOf } from "./oci/failure-of.ts";
-import { routedTransport, type ScriptedAnswer } from "./scripted-transport.ts";
+import { fakeClock } from "./support/fake-clock.ts";
+import { routedTransport, type ScriptedAnswer } from "./support/scripted-transport.ts";
 
 const clock = fakeClock();
 const signal = new AbortController().signal;

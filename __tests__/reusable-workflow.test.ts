@@ -4,8 +4,8 @@ import { parse } from "yaml";
 import { parseAction } from "../scripts/readme-sections.ts";
 import { matrixOf } from "../src/fan-out/matrix.ts";
 import { refuseOtherInputs } from "../src/fan-out/same-inputs.ts";
-import { codeBlocks, documents, expressionsIn, filesIn, parseWorkflow, textOf } from "./documents.ts";
 import { digest } from "./report/result-builder.ts";
+import { codeBlocks, documents, expressionsIn, filesIn, parseWorkflow, textOf } from "./support/documents.ts";
 
 const path = ".github/workflows/mirror.yml";
 const action = parseAction(textOf("action.yml"));

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { root, tableRows, textOf } from "./documents.ts";
+import { root, tableRows, textOf } from "./support/documents.ts";
 
 const versions = v.optional(v.record(v.string(), v.string()), {});
 const manifest = v.parse(

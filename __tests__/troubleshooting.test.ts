@@ -1,7 +1,7 @@
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
-import { filesIn, textOf } from "./documents.ts";
-import { type Message, messagesIn } from "./messages.ts";
+import { filesIn, textOf } from "./support/documents.ts";
+import { type Message, messagesIn } from "./support/messages.ts";
 
 const page = "docs/troubleshooting.md";
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { codeBlocks, documents, filesIn, root, textOf } from "./documents.ts";
-import { isInstalled, skipWithout } from "./programs.ts";
+import { codeBlocks, documents, filesIn, root, textOf } from "./support/documents.ts";
+import { isInstalled, skipWithout } from "./support/programs.ts";
 
 /** Whole workflows in documents that are not in a file as well. */
 const inDocuments = documents.flatMap((path) =>

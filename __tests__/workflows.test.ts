@@ -11,8 +11,8 @@ import {
   stepsIn,
   textOf,
   type Workflow,
-} from "./documents.ts";
-import { mistakesOf } from "./given-inputs.ts";
+} from "./support/documents.ts";
+import { mistakesOf } from "./support/given-inputs.ts";
 
 const action = parseAction(textOf("action.yml"));
 const ourselves = "goharbor/harbor-release-mirror@v1";

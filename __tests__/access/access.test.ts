@@ -7,9 +7,9 @@ import { createAllowlist, isCovered } from "../../src/access/allowlist.ts";
 import { createTcrInstance } from "../../src/destinations/tencent/tcr-instance.ts";
 import { createTencentApi } from "../../src/destinations/tencent/tencent-api.ts";
 import { fixedKey } from "../../src/destinations/tencent/tencent-keys.ts";
-import { fakeClock } from "../fake-clock.ts";
-import { recordingLog } from "../recording-log.ts";
-import { routedTransport } from "../scripted-transport.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { recordingLog } from "../support/recording-log.ts";
+import { routedTransport } from "../support/scripted-transport.ts";
 
 const signal = new AbortController().signal;
 const runner = "203.0.113.7";

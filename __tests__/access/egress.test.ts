@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createEgress } from "../../src/access/egress.ts";
 import { silentLog } from "../../src/log/log.ts";
-import { routedTransport, type Scripted } from "../scripted-transport.ts";
+import { routedTransport, type Scripted } from "../support/scripted-transport.ts";
 
 const signal = new AbortController().signal;
 

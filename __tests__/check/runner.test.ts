@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkClock, checkSpool } from "../../src/check/runner.ts";
-import { routedTransport } from "../scripted-transport.ts";
+import { routedTransport } from "../support/scripted-transport.ts";
 
 const { signal } = new AbortController();
 const url = new URL("https://api.github.com");

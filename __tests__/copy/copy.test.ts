@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildImage, buildIndex, randomBytes } from "../../sandbox/images.ts";
-import { wordsOf } from "../failures.ts";
-import { type RecordingLog, recordingLog } from "../recording-log.ts";
+import { wordsOf } from "../support/failures.ts";
+import { type RecordingLog, recordingLog } from "../support/recording-log.ts";
 import { blobBytesInto, blobBytesOutOf, imageWithBase, requestsTo, startWorld } from "./harness.ts";
 
 /** Sum of the distinct blobs of images made by `imageWithBase`. */

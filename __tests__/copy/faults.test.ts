@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildImage } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
-import { wordsOf } from "../failures.ts";
+import { wordsOf } from "../support/failures.ts";
 import {
   blobBytesInto,
   blobBytesOutOf,

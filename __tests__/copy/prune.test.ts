@@ -12,7 +12,7 @@ import { parseDigest } from "../../src/oci/digest.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import type { KeepStep, PruneStep } from "../../src/plan/plan.ts";
-import { obstacle, wordsOf } from "../failures.ts";
+import { obstacle, wordsOf } from "../support/failures.ts";
 
 const signal = new AbortController().signal;
 

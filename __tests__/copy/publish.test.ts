@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { pushTo } from "../../sandbox/images.ts";
-import { wordsOf } from "../failures.ts";
-import { recordingLog } from "../recording-log.ts";
+import { wordsOf } from "../support/failures.ts";
+import { recordingLog } from "../support/recording-log.ts";
 import { imageWithBase, requestsTo, startWorld } from "./harness.ts";
 
 const tagPath = /\/manifests\/v1\.0\.0$/;

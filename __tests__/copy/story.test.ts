@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { noBytes } from "../../src/copy/outcome.ts";
 import { imageLine, type Told, versionLine } from "../../src/copy/story.ts";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
-import { obstacle } from "../failures.ts";
 import { copyStep, dockerHub } from "../report/result-builder.ts";
+import { obstacle } from "../support/failures.ts";
 
 const step = copyStep({ image: "harbor-core", destination: dockerHub });
 

@@ -1,4 +1,4 @@
-import { routedTransport, type ScriptedTransport } from "../scripted-transport.ts";
+import { routedTransport, type ScriptedTransport } from "../support/scripted-transport.ts";
 
 /** State of a TCR instance and what its API does with it, without signatures: for the tests of the destination's logic. */
 export interface FakeTcr {

@@ -15,7 +15,7 @@ import { createTransport } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import type { DestinationType } from "../../src/vendors/vendor.ts";
-import { wordsOf } from "../failures.ts";
+import { wordsOf } from "../support/failures.ts";
 
 const signal = new AbortController().signal;
 const log = silentLog;

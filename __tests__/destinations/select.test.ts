@@ -9,8 +9,8 @@ import type { Credentials } from "../../src/oci/credentials.ts";
 import { printNamespace } from "../../src/oci/reference.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import type { DestinationType } from "../../src/vendors/vendor.ts";
-import { fakeClock } from "../fake-clock.ts";
-import { scriptedTransport } from "../scripted-transport.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { scriptedTransport } from "../support/scripted-transport.ts";
 
 const signal = new AbortController().signal;
 const apiKey = { secretId: "AKIDexample", secretKey: "key-secret", sessionToken: undefined };

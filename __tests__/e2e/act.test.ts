@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { documents, textOf } from "../documents.ts";
-import { isInstalled, skipWithout } from "../programs.ts";
+import { documents, textOf } from "../support/documents.ts";
+import { isInstalled, skipWithout } from "../support/programs.ts";
 import { act } from "./act.ts";
 import { blocksIn, examples } from "./example-cases.ts";
 import { optionsIn, startExampleWorld } from "./examples.ts";

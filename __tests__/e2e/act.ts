@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { githubToken } from "../../sandbox/github.ts";
 import type { WorkflowOptions } from "../../sandbox/workflow.ts";
-import { root, textOf } from "../documents.ts";
+import { root, textOf } from "../support/documents.ts";
 import { secrets as allSecrets, type ExampleWorld } from "./examples.ts";
 
 /** How a workflow went that `act` has run. */

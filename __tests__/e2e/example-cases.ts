@@ -3,7 +3,7 @@ import { type ActionEvent, releaseEvent } from "../../sandbox/action.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
 import { fullAccess } from "../../sandbox/registry.ts";
 import type { JobResult, WorkflowOptions } from "../../sandbox/workflow.ts";
-import { codeBlocks } from "../documents.ts";
+import { codeBlocks } from "../support/documents.ts";
 import {
   type ExampleWorld,
   loginAction,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { runSteps, runWorkflow } from "../../sandbox/workflow.ts";
-import { documents, filesIn, textOf } from "../documents.ts";
+import { documents, filesIn, textOf } from "../support/documents.ts";
 import { blocksIn, examples } from "./example-cases.ts";
 import { optionsIn, startExampleWorld } from "./examples.ts";
 

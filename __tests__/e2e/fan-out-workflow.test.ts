@@ -1,8 +1,8 @@
 /** The reusable workflow as callers in the documents start it, carried out by a runner that is not ours. */
 import { describe, expect, test } from "vitest";
 import { releaseEvent } from "../../sandbox/action.ts";
-import { textOf } from "../documents.ts";
-import { isInstalled, skipWithout } from "../programs.ts";
+import { textOf } from "../support/documents.ts";
+import { isInstalled, skipWithout } from "../support/programs.ts";
 import { act } from "./act.ts";
 import { blocksIn } from "./example-cases.ts";
 import { secrets, startExampleWorld, tagsByNamespace } from "./examples.ts";

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { type ActionResult, parseOutputs, type RunOptions } from "../../sandbox/action.ts";
-import { root } from "../documents.ts";
+import { root } from "../support/documents.ts";
 
 /**
  * Runs the Action with `@github/local-action` (https://github.com/github/local-action), GitHub's own program for trying out

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { hubAccount } from "../../sandbox/docker-hub.ts";
 import { githubToken } from "../../sandbox/github.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
-import { root } from "../documents.ts";
+import { root } from "../support/documents.ts";
 import {
   type ExampleWorld,
   loginAction,

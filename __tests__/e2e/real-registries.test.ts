@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { isInstalled, skipWithout } from "../programs.ts";
+import { isInstalled, skipWithout } from "../support/programs.ts";
 import { describeMainCases } from "./cases.ts";
 import { realRegistries, startRealWorld } from "./real-registries.ts";
 import { describeRegistryCases } from "./registry-cases.ts";

@@ -9,7 +9,7 @@ import { type ReleaseOptions, seedRelease } from "../../sandbox/harbor.ts";
 import type { PushTarget } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
 import { actionInputs, type Sandbox, startSandbox } from "../../sandbox/sandbox.ts";
-import { reportSchema, schemaProblems } from "../json-schema.ts";
+import { reportSchema, schemaProblems } from "../support/json-schema.ts";
 
 /** A registry of a test, whatever it is: filled and judged without the Action. */
 export interface Place {

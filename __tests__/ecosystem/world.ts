@@ -11,7 +11,7 @@ import { systemClock } from "../../src/clock.ts";
 import { givenSecrets, loadInputs } from "../../src/inputs/inputs.ts";
 import { explain, run } from "../../src/run/run.ts";
 import { openNetwork } from "../hostile/clients.ts";
-import { recordingLog } from "../recording-log.ts";
+import { recordingLog } from "../support/recording-log.ts";
 
 /** The versions that exist, newest first. */
 export const versions = ["v1.2.0", "v1.1.0", "v1.0.0"] as const;

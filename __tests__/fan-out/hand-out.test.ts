@@ -3,7 +3,6 @@ import { handOut } from "../../src/fan-out/hand-out.ts";
 import { matrixOf } from "../../src/fan-out/matrix.ts";
 import { digestOfInputs } from "../../src/inputs/digest.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { type Given, load } from "../given-inputs.ts";
 import {
   copyStep,
   digest,
@@ -15,6 +14,7 @@ import {
   skipStep,
   tcr,
 } from "../report/result-builder.ts";
+import { type Given, load } from "../support/given-inputs.ts";
 
 function planOf(...steps: Plan["steps"]): Plan {
   return { repository: "goharbor/harbor", versions: ["v2.15.2"], steps };

@@ -4,9 +4,9 @@ import { startGitHubOidc } from "../../sandbox/github-oidc.ts";
 import { InputError, OperationError } from "../../src/errors.ts";
 import { createIdTokens } from "../../src/github/id-token.ts";
 import { createTransport } from "../../src/http/transport.ts";
-import { load } from "../given-inputs.ts";
-import { recordingLog } from "../recording-log.ts";
-import { type Scripted, scriptedTransport } from "../scripted-transport.ts";
+import { load } from "../support/given-inputs.ts";
+import { recordingLog } from "../support/recording-log.ts";
+import { type Scripted, scriptedTransport } from "../support/scripted-transport.ts";
 
 const request = { url: new URL("https://runner.example/idtoken?api-version=2.0"), token: "request-secret" };
 const audience = "https://identity.docker.com";

@@ -7,8 +7,8 @@ import { silentLog } from "../../src/log/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
-import { fakeClock } from "../fake-clock.ts";
 import { repositoryName } from "../oci/clients.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 /** The login that no server but the one it is for may see. */
 export const login = { username: "mirror-bot", password: "dckr_pat_marked-secret-of-the-test" };

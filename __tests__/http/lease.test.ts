@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Lease, leased } from "../../src/http/lease.ts";
-import { fakeClock } from "../fake-clock.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 /** A lease that counts how often it was obtained, each time for a minute. */
 function counted() {

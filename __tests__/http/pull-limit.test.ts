@@ -4,9 +4,9 @@ import { type HttpRequest, readBytes } from "../../src/http/http.ts";
 import { isPullLimit, pullBudgetIn } from "../../src/http/pull-limit.ts";
 import { retrying } from "../../src/http/retry.ts";
 import { silentLog } from "../../src/log/log.ts";
-import { fakeClock } from "../fake-clock.ts";
 import { repositoryAt, repositoryName } from "../oci/clients.ts";
-import { type Scripted, scriptedTransport } from "../scripted-transport.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { type Scripted, scriptedTransport } from "../support/scripted-transport.ts";
 
 const documented =
   "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: " +

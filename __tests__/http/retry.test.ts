@@ -10,8 +10,8 @@ import {
   retrying,
 } from "../../src/http/retry.ts";
 import { silentLog } from "../../src/log/log.ts";
-import { fakeClock } from "../fake-clock.ts";
-import { routedTransport, type Scripted, scriptedTransport } from "../scripted-transport.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { routedTransport, type Scripted, scriptedTransport } from "../support/scripted-transport.ts";
 
 const url = new URL("https://registry.example/v2/");
 const get: HttpRequest = { method: "GET", url };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type SlotLimits, Slots } from "../../src/http/slots.ts";
-import { fakeClock } from "../fake-clock.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 /** Slots with pieces of work that go on until the test ends them. */
 function slotsWith(limits: SlotLimits) {

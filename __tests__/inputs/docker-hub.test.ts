@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Given, load, mistakeLines, mistakesOf } from "../given-inputs.ts";
+import { type Given, load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 
 const connectionId = "1B4E28BA-2fa1-11d2-883f-0016d3cca427";
 const keyless: Given = { "dockerhub-username": "goharbor", "dockerhub-oidc-connection-id": connectionId };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { load, mistakeLines, mistakesOf } from "../given-inputs.ts";
+import { load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 
 describe("images", () => {
   test.each([

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { givenSecrets, inputDefaults } from "../../src/inputs/inputs.ts";
-import { type Given, load, mistakeLines, mistakesOf } from "../given-inputs.ts";
+import { type Given, load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 
 describe("defaults", () => {
   const action: { inputs: Record<string, { default?: string }> } = parse(readFileSync("action.yml", "utf8"));

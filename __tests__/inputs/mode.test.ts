@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { load, mistakeLines, mistakesOf } from "../given-inputs.ts";
+import { load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 
 const two = "docker.io/goharbor\ngoharbor.tencentcloudcr.com/goharbor";
 const names = ["docker.io/goharbor", "goharbor.tencentcloudcr.com/goharbor"];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { load, mistakeLines, mistakesOf } from "../given-inputs.ts";
+import { load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 
 const role = {
   "tcr-role-arn": "qcs::cam::uin/100012345678:roleName/harbor-mirror",

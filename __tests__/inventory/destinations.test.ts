@@ -14,9 +14,9 @@ import {
 import { imageFor, locate } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { imageKey, type Snapshot, type SourceImage } from "../../src/plan/snapshot.ts";
-import { obstacle } from "../failures.ts";
 import { version } from "../plan/versions.ts";
-import { recordingLog } from "../recording-log.ts";
+import { obstacle } from "../support/failures.ts";
+import { recordingLog } from "../support/recording-log.ts";
 import { asked, component, never, openWorld, place, searching, type World } from "./harness.ts";
 
 let world: World;

@@ -9,7 +9,7 @@ import { anonymous } from "../../src/oci/credentials.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import type { Component } from "../../src/plan/component.ts";
-import { fakeClock } from "../fake-clock.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 export const never = new AbortController().signal;
 

@@ -4,10 +4,10 @@ import type { RegistryServer } from "../../sandbox/registry.ts";
 import { takeSnapshot } from "../../src/inventory/snapshot.ts";
 import type { Source } from "../../src/inventory/sources.ts";
 import { makePlan } from "../../src/plan/plan.ts";
-import { fakeClock } from "../fake-clock.ts";
 import { stepsOf } from "../plan/snapshot-builder.ts";
 import { version } from "../plan/versions.ts";
-import { type RecordingLog, recordingLog } from "../recording-log.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { type RecordingLog, recordingLog } from "../support/recording-log.ts";
 import { asked, component, never, openWorld, place, type World } from "./harness.ts";
 
 const release = version("v1.0.0");

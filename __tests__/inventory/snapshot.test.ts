@@ -9,10 +9,10 @@ import { type SnapshotOptions, takeSnapshot } from "../../src/inventory/snapshot
 import type { Source } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { makePlan } from "../../src/plan/plan.ts";
-import { wordsOf } from "../failures.ts";
-import { fakeClock } from "../fake-clock.ts";
 import { harborUniverse, imagesIn, stepsOf, versionsIn } from "../plan/snapshot-builder.ts";
 import { version } from "../plan/versions.ts";
+import { wordsOf } from "../support/failures.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 import { asked, component, never, openWorld, place, searching, type World } from "./harness.ts";
 
 let world: World;

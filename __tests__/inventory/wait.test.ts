@@ -6,7 +6,7 @@ import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import { isThere, whyMissing } from "../../src/inventory/sources.ts";
 import { type Sighting, type WaitOptions, waitForImages } from "../../src/inventory/wait.ts";
 import { silentLog } from "../../src/log/log.ts";
-import { type FakeClock, fakeClock } from "../fake-clock.ts";
+import { type FakeClock, fakeClock } from "../support/fake-clock.ts";
 import { asked, component, listeningLog, never, openWorld, place, searching, type World } from "./harness.ts";
 
 let world: World;

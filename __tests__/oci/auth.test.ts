@@ -4,9 +4,9 @@ import type { HttpResponse } from "../../src/http/http.ts";
 import { Authenticator, type Scope } from "../../src/oci/auth.ts";
 import { anonymous, type Credential, type Credentials } from "../../src/oci/credentials.ts";
 import { refusedLogin } from "../../src/oci/refused-login.ts";
-import { fakeClock } from "../fake-clock.ts";
-import { recordingLog } from "../recording-log.ts";
-import { routedTransport, type Scripted, type SentRequest } from "../scripted-transport.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { recordingLog } from "../support/recording-log.ts";
+import { routedTransport, type Scripted, type SentRequest } from "../support/scripted-transport.ts";
 import { failureOf } from "./failure-of.ts";
 
 const registry = "registry.example.com";

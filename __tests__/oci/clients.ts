@@ -5,7 +5,7 @@ import { silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { Registry, type RegistryOptions } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
-import { fakeClock } from "../fake-clock.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 const network = createTransport(silentLog);
 afterAll(() => network.close());

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { OperationError, Side } from "../../src/errors.ts";
 import { refusal } from "../../src/oci/registry-error.ts";
-import { fakeClock } from "../fake-clock.ts";
-import { routedTransport, type ScriptedAnswer } from "../scripted-transport.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { routedTransport, type ScriptedAnswer } from "../support/scripted-transport.ts";
 
 /** The failure that an answer means. */
 async function failureOf(answer: ScriptedAnswer, side: Side = "destination"): Promise<OperationError> {

@@ -8,7 +8,7 @@ import type { Credentials } from "../../src/oci/credentials.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { Registry, type RegistryRequest } from "../../src/oci/registry.ts";
 import { vendorOf } from "../../src/vendors/vendors.ts";
-import { fakeClock } from "../fake-clock.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 import { clientOf, repositoryName } from "./clients.ts";
 import { failureOf } from "./failure-of.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "../../src/plan/snapshot.ts";
 import type { Step } from "../../src/plan/step.ts";
 import { type Version, versionOf } from "../../src/plan/version.ts";
-import { obstacle } from "../failures.ts";
+import { obstacle } from "../support/failures.ts";
 import { version } from "./versions.ts";
 
 /** Every stable release of Harbor with its components, from v1.6.0 on, with the dates of their publication. */

@@ -13,7 +13,7 @@ import { nextPage } from "../../src/oci/pages.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import { trustedRealm } from "../../src/oci/token-server.ts";
-import { fakeClock } from "../fake-clock.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 import { hang, label, longTextsOf, runs, textOf } from "./arbitraries.ts";
 
 /** A registry that answers everything with this status and these headers. */

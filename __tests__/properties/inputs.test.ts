@@ -6,7 +6,7 @@ import * as values from "../../src/inputs/values.ts";
 import { isRepository } from "../../src/oci/reference.ts";
 import { renderTemplate } from "../../src/plan/component.ts";
 import { versionOf } from "../../src/plan/version.ts";
-import { load, mistakeLines, mistakesOf } from "../given-inputs.ts";
+import { load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 import { component, hang, label, longTextsOf, runs, textOf } from "./arbitraries.ts";
 
 const retention = { keep: 3, keepBy: "semver" } as const;

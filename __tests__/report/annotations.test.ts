@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { FailedOperation, FailureDetails } from "../../src/errors.ts";
 import { annotationsOf } from "../../src/report/annotations.ts";
-import { heldBack, obstacle } from "../failures.ts";
+import { heldBack, obstacle } from "../support/failures.ts";
 import {
   copyStep,
   digest,

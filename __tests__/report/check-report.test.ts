@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { CheckResult } from "../../src/check/check.ts";
 import { checkDocument, checkSummary, writeCheckReport } from "../../src/report/check-report.ts";
-import { recordingLog } from "../recording-log.ts";
+import { recordingLog } from "../support/recording-log.ts";
 
 const base: CheckResult = {
   place: "docker.io/goharbor",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import { closingParagraph } from "../../src/report/closing.ts";
-import { heldBack } from "../failures.ts";
+import { heldBack } from "../support/failures.ts";
 import { copyStep, dockerHub, failStep, pruneStep, run, skipStep, tcr } from "./result-builder.ts";
 
 const quay = "quay.io/mirror";

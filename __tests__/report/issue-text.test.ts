@@ -9,7 +9,7 @@ import {
   newsOfRun,
   newsOfStop,
 } from "../../src/report/issue-text.ts";
-import { heldBack } from "../failures.ts";
+import { heldBack } from "../support/failures.ts";
 import { copyStep, failStep, pruneStep, run, tcr } from "./result-builder.ts";
 
 const source = { workflow: "Mirror", runUrl: "https://github.com/o/r/actions/runs/7/attempts/1" };

@@ -7,8 +7,8 @@ import { silentLog } from "../../src/log/log.ts";
 import type { IssueReporting } from "../../src/report/issue.ts";
 import { keepIssue } from "../../src/report/issue.ts";
 import type { News } from "../../src/report/issue-text.ts";
-import { fakeClock } from "../fake-clock.ts";
-import { type RecordingLog, recordingLog } from "../recording-log.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { type RecordingLog, recordingLog } from "../support/recording-log.ts";
 
 let github: GitHub;
 let network: NetworkTransport;

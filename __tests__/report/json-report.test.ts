@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { FailedOperation } from "../../src/errors.ts";
 import { checkDocument } from "../../src/report/check-report.ts";
 import { reportOf } from "../../src/report/json-report.ts";
-import { heldBack } from "../failures.ts";
-import { reportSchema, schemaProblems } from "../json-schema.ts";
+import { heldBack } from "../support/failures.ts";
+import { reportSchema, schemaProblems } from "../support/json-schema.ts";
 import {
   copyStep,
   digest,

@@ -3,7 +3,7 @@ import type { PruneOutcome } from "../../src/copy/outcome.ts";
 import type { Failure } from "../../src/errors.ts";
 import { plainPaint } from "../../src/log/paint.ts";
 import { pruneLines } from "../../src/report/prune-lines.ts";
-import { obstacle } from "../failures.ts";
+import { obstacle } from "../support/failures.ts";
 import { pruneStep, tcr } from "./result-builder.ts";
 
 function outcome(

@@ -12,7 +12,7 @@ import {
   type SkipStep,
 } from "../../src/plan/plan.ts";
 import type { RunResult } from "../../src/report/result.ts";
-import { obstacle } from "../failures.ts";
+import { obstacle } from "../support/failures.ts";
 
 export const dockerHub = "docker.io/goharbor";
 export const tcr = "goharbor.tencentcloudcr.com/goharbor";

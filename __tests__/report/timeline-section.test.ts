@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { RunResult } from "../../src/report/result.ts";
 import { timelineSection } from "../../src/report/timeline-section.ts";
-import { obstacle } from "../failures.ts";
+import { obstacle } from "../support/failures.ts";
 import { copyStep, dockerHub, harborImages, run, skipStep, tcr } from "./result-builder.ts";
 
 /** The lines of the chart, without those that are the same for every run. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startRegistry } from "../../sandbox/registry.ts";
-import { isInstalled, skipWithout } from "../programs.ts";
+import { isInstalled, skipWithout } from "../support/programs.ts";
 
 const suite = "github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111";
 

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Command, helpText, readCommand } from "../../scripts/mirror-command.ts";
 import { parseAction } from "../../scripts/readme-sections.ts";
-import { textOf } from "../documents.ts";
+import { textOf } from "../support/documents.ts";
 
 const { inputs } = parseAction(textOf("action.yml"));
 const names = Object.keys(inputs);

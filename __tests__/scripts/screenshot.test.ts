@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { root } from "../documents.ts";
+import { root } from "../support/documents.ts";
 
 test("a machine without the tools is told what to install, and nothing is drawn", () => {
   const folder = mkdtempSync(join(tmpdir(), "screenshot-test-"));

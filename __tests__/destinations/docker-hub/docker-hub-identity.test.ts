@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { keylessHubCredentials } from "../../../src/destinations/docker-hub/docker-hub-identity.ts";
 import { InputError } from "../../../src/errors.ts";
-import { fakeClock } from "../../fake-clock.ts";
-import { recordingLog } from "../../recording-log.ts";
-import { type Exchange, type Scripted, scriptedTransport } from "../../scripted-transport.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
+import { recordingLog } from "../../support/recording-log.ts";
+import { type Exchange, type Scripted, scriptedTransport } from "../../support/scripted-transport.ts";
 
 const connectionId = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";
 const call = "POST https://identity.docker.com/oauth/token";

@@ -8,8 +8,8 @@ import { createTransport } from "../../../src/http/transport.ts";
 import { silentLog } from "../../../src/log/log.ts";
 import { Registry } from "../../../src/oci/registry.ts";
 import { Repository } from "../../../src/oci/repository.ts";
-import { type FakeClock, fakeClock } from "../../fake-clock.ts";
-import { load } from "../../given-inputs.ts";
+import { type FakeClock, fakeClock } from "../../support/fake-clock.ts";
+import { load } from "../../support/given-inputs.ts";
 
 const network = createTransport(silentLog);
 afterAll(() => network.close());

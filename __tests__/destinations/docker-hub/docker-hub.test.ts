@@ -4,10 +4,10 @@ import { createDockerHubDestination } from "../../../src/destinations/docker-hub
 import { InputError } from "../../../src/errors.ts";
 import type { Login } from "../../../src/oci/credentials.ts";
 import { anonymous, type Credentials } from "../../../src/oci/credentials.ts";
-import { obstacle, wordsOf } from "../../failures.ts";
-import { fakeClock } from "../../fake-clock.ts";
-import { recordingLog } from "../../recording-log.ts";
-import { type Exchange, type Scripted, scriptedTransport } from "../../scripted-transport.ts";
+import { obstacle, wordsOf } from "../../support/failures.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
+import { recordingLog } from "../../support/recording-log.ts";
+import { type Exchange, type Scripted, scriptedTransport } from "../../support/scripted-transport.ts";
 
 const signal = new AbortController().signal;
 const hub = "https://hub.docker.com";

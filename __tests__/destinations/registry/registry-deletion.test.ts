@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { TagToDelete } from "../../../src/destinations/destination.ts";
 import { registryRoute, type TagDeleter } from "../../../src/destinations/registry/registry-deletion.ts";
 import { type Digest, digestOf } from "../../../src/oci/digest.ts";
-import { obstacle, wordsOf } from "../../failures.ts";
+import { obstacle, wordsOf } from "../../support/failures.ts";
 
 const signal = new AbortController().signal;
 const repository = "goharbor/harbor-core";

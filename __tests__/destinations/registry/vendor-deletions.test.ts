@@ -18,9 +18,9 @@ import { type Digest, parseDigest } from "../../../src/oci/digest.ts";
 import { Registry } from "../../../src/oci/registry.ts";
 import type { VendorId } from "../../../src/vendors/vendor.ts";
 import { vendorOf } from "../../../src/vendors/vendors.ts";
-import { obstacle, wordsOf } from "../../failures.ts";
-import { fakeClock } from "../../fake-clock.ts";
-import { recordingLog } from "../../recording-log.ts";
+import { obstacle, wordsOf } from "../../support/failures.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
+import { recordingLog } from "../../support/recording-log.ts";
 
 const { signal } = new AbortController();
 const log = recordingLog();

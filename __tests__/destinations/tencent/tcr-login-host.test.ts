@@ -4,9 +4,9 @@ import { createTencentApi } from "../../../src/destinations/tencent/tencent-api.
 import { fixedKey } from "../../../src/destinations/tencent/tencent-keys.ts";
 import { InputError } from "../../../src/errors.ts";
 import { parseNamespace } from "../../../src/oci/reference.ts";
-import { fakeClock } from "../../fake-clock.ts";
-import { load } from "../../given-inputs.ts";
-import { scriptedTransport } from "../../scripted-transport.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
+import { load } from "../../support/given-inputs.ts";
+import { scriptedTransport } from "../../support/scripted-transport.ts";
 
 const a = "a.tencentcloudcr.com";
 const b = "b.tencentcloudcr.com";

@@ -14,7 +14,7 @@ import { InputError } from "../../../src/errors.ts";
 import { createTransport } from "../../../src/http/transport.ts";
 import { silentLog } from "../../../src/log/log.ts";
 import type { Credential } from "../../../src/oci/credentials.ts";
-import { recordingLog } from "../../recording-log.ts";
+import { recordingLog } from "../../support/recording-log.ts";
 
 const signal = new AbortController().signal;
 const transport = createTransport(silentLog);

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { tcrSource } from "../../../src/destinations/tencent/tcr-source.ts";
 import { createTencentApi } from "../../../src/destinations/tencent/tencent-api.ts";
 import { fixedKey } from "../../../src/destinations/tencent/tencent-keys.ts";
-import { fakeClock } from "../../fake-clock.ts";
-import { recordingLog } from "../../recording-log.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
+import { recordingLog } from "../../support/recording-log.ts";
 import { fakeTcr } from "../fake-tcr.ts";
 
 const signal = new AbortController().signal;

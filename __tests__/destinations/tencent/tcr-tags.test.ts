@@ -3,8 +3,8 @@ import { createTcrInstance } from "../../../src/destinations/tencent/tcr-instanc
 import { tcrTags } from "../../../src/destinations/tencent/tcr-tags.ts";
 import { createTencentApi } from "../../../src/destinations/tencent/tencent-api.ts";
 import { fixedKey } from "../../../src/destinations/tencent/tencent-keys.ts";
-import { wordsOf } from "../../failures.ts";
-import { fakeClock } from "../../fake-clock.ts";
+import { wordsOf } from "../../support/failures.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
 import { fakeTcr } from "../fake-tcr.ts";
 
 const signal = new AbortController().signal;

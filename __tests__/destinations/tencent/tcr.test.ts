@@ -6,9 +6,9 @@ import type { TencentCloudKey } from "../../../src/destinations/tencent/tencent-
 import { fixedKey } from "../../../src/destinations/tencent/tencent-keys.ts";
 import { InputError, OperationError } from "../../../src/errors.ts";
 import type { Login } from "../../../src/oci/credentials.ts";
-import { wordsOf } from "../../failures.ts";
-import { fakeClock } from "../../fake-clock.ts";
-import { recordingLog } from "../../recording-log.ts";
+import { wordsOf } from "../../support/failures.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
+import { recordingLog } from "../../support/recording-log.ts";
 import { fakeTcr } from "../fake-tcr.ts";
 
 const signal = new AbortController().signal;

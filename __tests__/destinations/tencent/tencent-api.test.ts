@@ -4,8 +4,8 @@ import { createTencentApi } from "../../../src/destinations/tencent/tencent-api.
 import { fixedKey } from "../../../src/destinations/tencent/tencent-keys.ts";
 import { authorizationOf } from "../../../src/destinations/tencent/tencent-signature.ts";
 import { OperationError } from "../../../src/errors.ts";
-import { fakeClock } from "../../fake-clock.ts";
-import { type Exchange, type Scripted, scriptedTransport } from "../../scripted-transport.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
+import { type Exchange, type Scripted, scriptedTransport } from "../../support/scripted-transport.ts";
 
 const mainland = "https://tcr.tencentcloudapi.com/";
 const key = { secretId: "AKIDexample", secretKey: "very-secret", sessionToken: undefined };

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { createTencentCloud, securityTokenUrl } from "../../../src/destinations/tencent/tencent-cloud.ts";
-import { fakeClock } from "../../fake-clock.ts";
-import { recordingLog } from "../../recording-log.ts";
-import { routedTransport, type SentRequest } from "../../scripted-transport.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
+import { recordingLog } from "../../support/recording-log.ts";
+import { routedTransport, type SentRequest } from "../../support/scripted-transport.ts";
 
 const signal = new AbortController().signal;
 const role = {

@@ -1,4 +1,4 @@
-import type { Clock } from "../src/clock.ts";
+import type { Clock } from "../../src/clock.ts";
 
 /** A clock whose hands move only when someone sleeps or the test turns them. */
 export interface FakeClock extends Clock {

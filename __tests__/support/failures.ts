@@ -1,4 +1,4 @@
-import { type Failure, sentenceOf } from "../src/errors.ts";
+import { type Failure, sentenceOf } from "../../src/errors.ts";
 
 /** A failure of which a test knows no more than its words. */
 export function obstacle(problem: string): Failure {

@@ -1,4 +1,4 @@
-import { type Log, silentLog } from "../src/log/log.ts";
+import { type Log, silentLog } from "../../src/log/log.ts";
 
 /** A log that keeps what it was told. */
 export interface RecordingLog extends Log {

@@ -1,5 +1,5 @@
-import { InputError } from "../src/errors.ts";
-import { loadInputs } from "../src/inputs/inputs.ts";
+import { InputError } from "../../src/errors.ts";
+import { loadInputs } from "../../src/inputs/inputs.ts";
 
 export type Given = Readonly<Record<string, string>>;
 

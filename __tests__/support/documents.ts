@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { parse } from "yaml";
 
 /** Folder of the repository. */
-export const root = fileURLToPath(new URL("../", import.meta.url));
+export const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The text of a file of the repository. */
 export function textOf(path: string): string {

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { HttpRequest, HttpResponse, Transport } from "../src/http/http.ts";
+import type { HttpRequest, HttpResponse, Transport } from "../../src/http/http.ts";
 
 /** A request as it was sent. */
 export interface SentRequest {
