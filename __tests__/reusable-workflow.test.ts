@@ -86,7 +86,7 @@ test("hands on each input by its own name, and the same secrets to all jobs", ()
 test("gives all jobs the inputs that a plan is bound to", () => {
   const document = {
     inputs: digest("these"),
-    schemaVersion: 1,
+    schemaVersion: 2,
     repository: "a/b",
     versions: [],
     copies: [],

@@ -2,6 +2,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { ActionResult } from "../../sandbox/action.ts";
 import { componentsOf } from "../../sandbox/harbor.ts";
+import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { copyJob, matrixOf, planJob, publishJob } from "./jobs.ts";
 import { act, type Place, startSandboxWorld, tagsOf, version, type World } from "./world.ts";
 
@@ -182,11 +183,20 @@ describe("a run over several jobs", () => {
     const otherVersion = tampered(plan, (document) => {
       document.versions = ["v2.14.4"];
     });
-    for (const changed of [elsewhere, otherTag, otherVersion]) {
+    const noVersion = tampered(plan, (document) => {
+      document.versions = [];
+      document.copies = [];
+    });
+    for (const changed of [elsewhere, otherTag, otherVersion, noVersion]) {
       const { exitCode, log } = await publishJob(world, changed);
-      expect(log).toMatch(/::error::plan: it (has images|is about)/);
+      expect(log).toMatch(/::error::plan: (it (has images|is about)|this is not a plan)/);
       expect(exitCode).toBe(1);
     }
+    const noCopy = tampered(plan, (document) => {
+      document.copies = [];
+    });
+    const noCopies = await publishJob(world, noCopy);
+    expect(noCopies.outputs).toMatchObject({ copied: "0", failed: "24", pruned: "0" });
     const otherDigest = tampered(plan, ({ copies }) => {
       for (const copy of copies) copy.digest = `sha256:${"0".repeat(64)}`;
     });
@@ -216,9 +226,18 @@ describe("a run over several jobs", () => {
         copy.source = "127.0.0.1:9/attacker";
       },
       (copy) => {
-        copy.from = "../secret";
+        copy.from = "secret-tool";
+      },
+      (copy) => {
+        copy.image = "evil";
+      },
+      (copy) => {
+        copy.version = "v2.14.4";
       },
     ];
+    await world.source.seed((target) => {
+      pushTo(target, "goharbor/secret-tool", buildImage({ seed: "secret" }), "v2.15.2");
+    });
     const state = await Promise.all([world.near.state(), world.far.state()]);
     for (const change of changes) {
       const changed = tampered(plan, ({ copies }) => copies.forEach(change));
@@ -229,6 +248,28 @@ describe("a run over several jobs", () => {
       expect(exitCode).toBe(1);
     }
     expect(await Promise.all([world.near.state(), world.far.state()])).toEqual(state);
+  });
+
+  it("publishes what it can of the newest versions when another is released between the jobs", async () => {
+    await using world = await worldWithOldVersions();
+    await world.source.seed(version("v2.15.1"));
+    const late = { prerelease: false, publishedAt: Date.UTC(2026, 8, 1) };
+    const options = {
+      event: { name: "workflow_dispatch", payload: { inputs: { version: "newest:2" } } },
+      inputs: { destinations: world.near.line, images: "harbor-core" },
+    };
+    const plan = await planJob(world, options);
+    const [job] = matrixOf(plan);
+    if (job === undefined) throw new Error("a copy job was expected");
+    expect((await copyJob(world, plan, job, options)).outputs).toMatchObject({ copied: "2", failed: "0" });
+    world.github.addRelease({ tag: "v2.15.3", ...late });
+    const last = await publishJob(world, plan, options);
+    expect(last.outputs).toMatchObject({ versions: '["v2.15.2"]', copied: "1", failed: "0", pruned: "0" });
+    expect(last.log).toContain("The inputs do not ask for v2.15.1 any more");
+    expect(last.exitCode).toBe(0);
+    expect(tagsOf(await world.near.state(), "harbor-core")).toEqual(["v2.15.2"]);
+    const again = await copyJob(world, plan, job, options);
+    expect([again.exitCode, again.outputs.failed]).toEqual([0, "0"]);
   });
 
   it("refuses a plan that was made from other inputs", async () => {
@@ -248,7 +289,7 @@ describe("a run over several jobs", () => {
     const { exitCode, outputs, log } = await publishJob(world, plan);
     expect(exitCode).toBe(1);
     expect(outputs).toMatchObject({ copied: "0", failed: "24", pruned: "0" });
-    expect(log).toContain("harbor-core:v2.15.2 now is sha256:");
+    expect(log).toContain("harbor-core:v2.15.2 is sha256:");
     expect(await Promise.all([world.near, world.far].map(allTags))).toEqual(before);
   });
 

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { bindPlan } from "../../src/fan-out/bind.ts";
+import { bindPlan, bindShare } from "../../src/fan-out/bind.ts";
 import type { PlanDocument } from "../../src/fan-out/document.ts";
 import { handOut } from "../../src/fan-out/hand-out.ts";
-import { plannedVersions } from "../../src/fan-out/same-inputs.ts";
+import { overtakenVersions } from "../../src/fan-out/same-inputs.ts";
 import type { Plan, Step } from "../../src/plan/plan.ts";
-import { versionOf } from "../../src/plan/version.ts";
 import {
   copyStep,
   digest,
@@ -20,18 +19,18 @@ function planOf(...steps: readonly Step[]): Plan {
 }
 
 function documentOf(...steps: readonly Step[]): PlanDocument {
-  return { schemaVersion: 1, ...handOut(planOf(...steps), digest("inputs"), 1, () => []) };
+  return { schemaVersion: 2, ...handOut(planOf(...steps), digest("inputs"), 1, () => []) };
 }
 
 /** What becomes of each step of the plan that the inputs give now: `copy tcr core`. */
 function bound(document: PlanDocument, now: Plan): readonly string[] {
-  return bindPlan(document, now).steps.map((step) =>
+  return bindPlan(document, now, []).steps.map((step) =>
     step.kind === "keep" ? `keep ${step.version}` : `${step.kind} ${step.image}:${step.tag}`,
   );
 }
 
 function reasons(document: PlanDocument, now: Plan): readonly string[] {
-  return bindPlan(document, now).steps.map(({ reason }) => reason);
+  return bindPlan(document, now, []).steps.map(({ reason }) => reason);
 }
 
 const core = copyStep();
@@ -112,7 +111,7 @@ describe("the last job carries out", () => {
       source: { ...core.source, attachments: [{ digest: digest("sig"), tag: "a.sig" }] },
     };
     const held = { ...old, digest: digest("held") };
-    expect(bindPlan(documentOf(core, old), planOf(signed, held)).steps).toEqual([signed, held]);
+    expect(bindPlan(documentOf(core, old), planOf(signed, held), []).steps).toEqual([signed, held]);
   });
 });
 
@@ -125,37 +124,106 @@ describe("a document is refused as a whole", () => {
   ])("with %s", (_what, changed) => {
     const document = documentOf(core);
     const copies = document.copies.map((copy) => ({ ...copy, ...changed }));
-    expect(() => bindPlan({ ...document, copies }, planOf(core))).toThrow(
+    expect(() => bindPlan({ ...document, copies }, planOf(core), [])).toThrow(
       /plan: it has images that the inputs do not ask for: .*Re-run all jobs/,
     );
   });
 
   test("with many images, of which five are named", () => {
     const document = documentOf(...["a", "b", "c", "d", "e", "f", "g"].map((image) => copyStep({ image })));
-    expect(() => bindPlan(document, planOf(core))).toThrow(/\/e:v2\.15\.2 and 2 more\./);
+    expect(() => bindPlan(document, planOf(core), [])).toThrow(/\/e:v2\.15\.2 and 2 more\./);
   });
 
   test("about another repository", () => {
-    expect(() => bindPlan({ ...documentOf(core), repository: "example/shop" }, planOf(core))).toThrow(
+    expect(() => bindPlan({ ...documentOf(core), repository: "example/shop" }, planOf(core), [])).toThrow(
       "plan: it is about example/shop, but the inputs are about goharbor/harbor.",
     );
   });
 });
 
-describe("the versions of the last job", () => {
-  const wanted = ["v2.15.2", "v2.15.1", "v2.15.0"].flatMap(
-    (tag) => versionOf({ tag, prerelease: false, publishedAt: 0 }) ?? [],
-  );
-
-  test("are the plan's, without one that was released since", () => {
-    const document = { ...documentOf(core), versions: ["v2.15.1", "v2.15.0"] };
-    expect(plannedVersions(document, wanted).map(({ tag }) => tag)).toEqual(["v2.15.1", "v2.15.0"]);
+describe("a release between plan and publish means less", () => {
+  const next = { version: "v2.15.3", tag: "v2.15.3" };
+  const withNext = (...steps: readonly Step[]): Plan => ({
+    ...planOf(...steps),
+    versions: ["v2.15.3", "v2.15.2"],
   });
 
-  test("are none that the inputs do not ask for", () => {
+  test("it is left to the next run, with all pruning, and the others are published", () => {
+    const now = withNext(copyStep(next), core, portal, keepStep("v2.15.3"), keepStep(), old);
+    const plan = bindPlan(documentOf(core, portal, old), now, []);
+    expect(plan.versions).toEqual(["v2.15.2"]);
+    expect(bound(documentOf(core, portal, old), now)).toEqual([
+      "skip harbor-core:v2.15.3",
+      "copy harbor-core:v2.15.2",
+      "copy portal:v2.15.2",
+      "keep v2.15.2",
+      "leave harbor-core:v2.12.0",
+    ]);
+  });
+
+  test("that its images are not there yet fails nothing", () => {
+    expect(bound(documentOf(core), withNext(failStep(next), core))).toEqual([
+      "skip harbor-core:v2.15.3",
+      "copy harbor-core:v2.15.2",
+    ]);
+  });
+
+  test("what the inputs do not ask for any more is left out, and fails where it was withdrawn", () => {
+    const document = {
+      ...documentOf(core, copyStep({ version: "v2.14.4" })),
+      versions: ["v2.15.2", "v2.14.4"],
+    };
+    expect(bound(document, planOf(core))).toEqual(["copy harbor-core:v2.15.2"]);
+    expect(bindPlan(document, planOf(core), ["v2.14.4"]).steps).toMatchObject([
+      core,
+      { kind: "fail", version: "v2.14.4", reason: expect.stringContaining("no published release any more") },
+    ]);
+  });
+
+  test.each([
+    ["newest", { kind: "newest", count: 2 }],
+    ["range", { kind: "range", range: ">=2" }],
+  ] as const)("versions are overtaken by it where the inputs ask for a %s", (_what, selection) => {
     const document = { ...documentOf(core), versions: ["v2.15.2", "v2.14.4"] };
-    expect(() => plannedVersions(document, wanted)).toThrow(
+    expect(overtakenVersions(document, selection, ["v2.15.3", "v2.15.2"])).toEqual(["v2.14.4"]);
+  });
+
+  test("tags stay what they are: another is refused", () => {
+    const document = { ...documentOf(core), versions: ["v2.15.2", "v2.14.4"] };
+    const selection = { kind: "tags", tags: ["v2.15.2"] } as const;
+    expect(() => overtakenVersions(document, selection, ["v2.15.2"])).toThrow(
       /plan: it is about v2\.14\.4, which the inputs do not/,
     );
+  });
+});
+
+describe("a copy job", () => {
+  const document = documentOf(core, portal);
+
+  test("carries out its share alone, with what the inputs give now", () => {
+    const one = { ...document, copies: document.copies.map((copy, at) => ({ ...copy, share: at + 1 })) };
+    const plan = bindShare(one, 2, planOf(core, portal, keepStep(), old));
+    expect(plan).toEqual({ ...planOf(portal) });
+  });
+
+  test("leaves what is in place by now, or not asked for any more", () => {
+    expect(bindShare(document, 1, planOf(skipStep(), portal)).steps).toEqual([skipStep(), portal]);
+    const newer: Plan = { repository: "goharbor/harbor", versions: ["v2.15.3"], steps: [] };
+    expect(bindShare(document, 1, newer)).toMatchObject({ versions: [], steps: [] });
+  });
+
+  test("fails an image whose tag has moved, and goes on with the others", () => {
+    const moved = { ...core, source: { ...core.source, digest: digest("moved") } };
+    expect(bindShare(document, 1, planOf(moved, portal)).steps).toMatchObject([
+      { kind: "fail", image: "harbor-core", reason: expect.stringContaining("Run all jobs again") },
+      { kind: "copy", image: "portal" },
+    ]);
+  });
+
+  test.each<[what: string, share: number, now: Plan, message: RegExp]>([
+    ["without such a share", 2, planOf(core, portal), /^share: the plan has no share 2$/],
+    ["with an image that the inputs do not ask for", 1, planOf(core), /^plan: it has images that the inputs/],
+  ])("is refused %s", (_what, share, now, message) => {
+    expect(() => bindShare(document, share, now)).toThrow(message);
   });
 });

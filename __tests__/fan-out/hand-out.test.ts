@@ -23,7 +23,7 @@ function planOf(...steps: Plan["steps"]): Plan {
 const blobsOf = (step: { image: string }) => [{ digest: digest(step.image), size: 10 }];
 
 describe("what is handed out", () => {
-  test("are copies, each with its share and what it reads, and prunes; nothing else", () => {
+  test("are copies, each with its share and its digest, and prunes; nothing else", () => {
     const plan = planOf(
       copyStep({ destination: dockerHub }),
       copyStep(),
@@ -34,11 +34,10 @@ describe("what is handed out", () => {
       pruneStep(),
       leaveStep({ image: "left" }),
     );
-    const common = { version: "v2.15.2", tag: "v2.15.2", source: "ghcr.io/goharbor", fromTag: "v2.15.2" };
+    const common = { version: "v2.15.2", tag: "v2.15.2" };
     const core = {
       ...common,
       image: "harbor-core",
-      from: "harbor-core",
       digest: digest("harbor-core:v2.15.2"),
     };
     expect(handOut(plan, digest("inputs"), 2, blobsOf)).toEqual({
@@ -52,7 +51,6 @@ describe("what is handed out", () => {
           destination: tcr,
           ...common,
           image: "team/portal",
-          from: "team/portal",
           digest: digest("team/portal:v2.15.2"),
           share: 3,
         },

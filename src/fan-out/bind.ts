@@ -7,9 +7,10 @@ import {
   type ImageStep,
   isImageStep,
   type Plan,
+  type SkipStep,
   type Step,
 } from "../plan/plan.ts";
-import type { PlanDocument } from "./document.ts";
+import type { PlanDocument, PlannedCopy } from "./document.ts";
 
 /** What the user can do when the plan and what the inputs ask for now do not go together. */
 const runAgain = 'Run all jobs again ("Re-run all jobs"), so that a new plan is made.';
@@ -17,37 +18,84 @@ const runAgain = 'Run all jobs again ("Re-run all jobs"), so that a new plan is 
 /** Most images that a message names. */
 const namedLimit = 5;
 
+/** What is left of a step whose version the plan is not about. */
+const tooLate = "its version came up after the plan was made; the next run mirrors it";
+
 /**
  * What the last job carries out: what the inputs ask for now, as far as the plan has it. Both must want a step. The plan
  * comes from another job and may have been changed on the way, so nothing is published or pruned on its word; and what came
- * up only after it was made was not shown to anybody, and is left to the next run (P9).
- * @param now the plan that the inputs give now, for the versions of the document.
+ * up only after it was made was not shown to anybody, and is left to the next run (P9). With a version among that, nothing is
+ * pruned either: it may have been left out of the plan to make room.
+ * @param now the plan that the inputs give now, for all versions that they ask for.
+ * @param withdrawn versions of the document that are no published releases any more: what is copied of them fails.
  * @throws InputError when the document asks for images that the inputs do not.
  */
-export function bindPlan(document: PlanDocument, now: Plan): Plan {
-  const wanted = now.steps.filter(isImageStep);
-  refuseForeign(document, now, wanted);
-  const planned = new Map(document.copies.map((copy) => [keyOf(copy), copy.digest]));
+export function bindPlan(document: PlanDocument, now: Plan, withdrawn: readonly string[]): Plan {
+  const copies = copiesAskedFor(document.copies, document, now);
+  const planned = new Map(copies.map((copy) => [keyOf(copy), copy.digest]));
   const prunable = new Set(document.prunes.map(keyOf));
-  const bound = now.steps.map((step): Step => {
-    if (step.kind === "copy") return boundCopy(step, planned.get(keyOf(step)));
-    if (step.kind !== "prune" || prunable.has(keyOf(step))) return step;
+  const isPlanned = ({ version }: Pick<Step, "version">): boolean => document.versions.includes(version);
+  const complete = now.versions.every((version) => isPlanned({ version }));
+  const bound = now.steps.flatMap((step): readonly Step[] => {
+    if (isImageStep(step) && !isPlanned(step)) return [isInPlace(step) ? step : skipped(step)];
+    if (step.kind === "copy") return [boundCopy(step, planned.get(keyOf(step)))];
+    if (step.kind === "keep") return isPlanned(step) || !now.versions.includes(step.version) ? [step] : [];
+    if (step.kind !== "prune" || (complete && prunable.has(keyOf(step)))) return [step];
     const { digest: _, ...image } = step;
-    return { ...image, kind: "leave", reason: "it came up after the plan was made; the next run prunes it" };
+    return [
+      { ...image, kind: "leave", reason: "it came up after the plan was made; the next run prunes it" },
+    ];
   });
-  return { ...now, steps: heldBack(bound) };
+  const places = new Set(now.steps.map(({ destination }) => destination));
+  const gone = document.copies.filter(
+    ({ version, destination }) => withdrawn.includes(version) && places.has(destination),
+  );
+  const versions = now.versions.filter((version) => isPlanned({ version }));
+  return { ...now, versions, steps: [...heldBack(bound), ...gone.map(failWithdrawn)] };
 }
 
-/** An image at a destination that the document has and the inputs do not want is no change of circumstances. */
-function refuseForeign(document: PlanDocument, now: Plan, wanted: readonly ImageStep[]): void {
+/**
+ * What a copy job carries out: of its share, what the inputs ask for now.
+ * @param now the plan that the inputs give now, for all versions that they ask for and the destination of this share.
+ * @throws InputError when the document has no such share, or asks in it for images that the inputs do not.
+ */
+export function bindShare(document: PlanDocument, share: number, now: Plan): Plan {
+  const own = document.copies.filter((copy) => copy.share === share);
+  if (own.length === 0) throw new InputError(`share: the plan has no share ${share}`);
+  const copies = copiesAskedFor(own, document, now);
+  const wanted = new Map(now.steps.filter(isImageStep).map((step) => [keyOf(step), step]));
+  const steps = copies.flatMap((copy) => {
+    const step = wanted.get(keyOf(copy));
+    if (step === undefined) return [];
+    return [step.kind === "copy" ? boundCopy(step, copy.digest) : step];
+  });
+  return {
+    ...now,
+    versions: now.versions.filter((tag) => steps.some(({ version }) => version === tag)),
+    steps,
+  };
+}
+
+/**
+ * The copies of versions that the inputs still ask for: with a release meanwhile, the oldest of the newest is none of them.
+ * @throws InputError for an image at a destination that the inputs do not want: that is no change of circumstances.
+ */
+function copiesAskedFor(
+  copies: readonly PlannedCopy[],
+  document: PlanDocument,
+  now: Plan,
+): readonly PlannedCopy[] {
   if (document.repository !== now.repository) {
     throw new InputError(
       `plan: it is about ${document.repository}, but the inputs are about ${now.repository}. ${runAgain}`,
     );
   }
-  const known = new Set(wanted.map(keyOf));
-  const foreign = document.copies.filter((copy) => !known.has(keyOf(copy)));
-  if (foreign.length === 0) return;
+  const known = new Set(now.steps.filter(isImageStep).map(keyOf));
+  const overtaken = ({ version }: PlannedCopy): boolean =>
+    document.versions.includes(version) && !now.versions.includes(version);
+  const asked = copies.filter((copy) => !overtaken(copy));
+  const foreign = asked.filter((copy) => !known.has(keyOf(copy)));
+  if (foreign.length === 0) return asked;
   const names = foreign
     .slice(0, namedLimit)
     .map(({ destination, image, tag }) => `${destination}/${image}:${tag}`);
@@ -55,6 +103,19 @@ function refuseForeign(document: PlanDocument, now: Plan, wanted: readonly Image
   throw new InputError(
     `plan: it has images that the inputs do not ask for: ${names.join(", ")}${more}. ${runAgain}`,
   );
+}
+
+function isInPlace(step: ImageStep): boolean {
+  return step.kind === "skip" && step.digest !== undefined;
+}
+
+function skipped({ destination, version, image, tag }: ImageStep): SkipStep {
+  return { kind: "skip", digest: undefined, destination, version, image, tag, reason: tooLate };
+}
+
+function failWithdrawn(copy: PlannedCopy): FailStep {
+  const problem = `no tag of ${copy.version} is moved: it is no published release any more`;
+  return failing(copy, { kind: "obstacle", problem });
 }
 
 function boundCopy(step: CopyStep, planned: string | undefined): CopyStep | FailStep {

@@ -11,7 +11,7 @@ import { isRepository, isTag, parseNamespace, printNamespace } from "../oci/refe
  */
 
 /** Raised with every change that an older or newer version of this Action would read wrongly. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /**
  * Longest text of a plan, in characters. It reaches the next job as an environment variable, and Linux takes 131,072 bytes
@@ -57,15 +57,11 @@ const documentSchema = v.strictObject({
   /** `owner/name` whose releases count. */
   repository: ownerAndName,
   /** Tags of the wanted versions, newest first. */
-  versions: v.pipe(v.array(versionText), v.maxLength(10_000)),
+  versions: v.pipe(v.array(versionText), v.nonEmpty("no version"), v.maxLength(10_000)),
   copies: v.pipe(
     v.array(
       v.strictObject({
         ...place,
-        /** Where it is read: a namespace, and name and tag below it. */
-        source: namespaceText,
-        from: repositoryText,
-        fromTag: tagText,
         /** What the tag is to have afterwards. */
         digest: digestText,
         /** Which copy job brings it, from 1 on. */

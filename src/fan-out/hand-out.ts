@@ -1,6 +1,5 @@
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
-import { printNamespace, repositoryOf } from "../oci/reference.ts";
 import type { CopyStep, Plan } from "../plan/plan.ts";
 import type { PlanDocument } from "./document.ts";
 import { cutIntoShares } from "./shares.ts";
@@ -46,9 +45,6 @@ function plannedCopy(step: CopyStep, share: number): PlanDocument["copies"][numb
     version,
     image,
     tag,
-    source: printNamespace(source.source),
-    from: source.repository.slice(repositoryOf(source.source, "").length),
-    fromTag: source.tag,
     digest: source.digest,
     share,
   };

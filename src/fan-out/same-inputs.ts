@@ -1,7 +1,7 @@
 import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Version } from "../plan/version.ts";
+import type { Selection } from "../plan/selection.ts";
 import type { PlanDocument } from "./document.ts";
 
 /**
@@ -16,15 +16,19 @@ export function refuseOtherInputs(document: PlanDocument, inputs: Digest): void 
 }
 
 /**
- * Of the versions that the inputs ask for now, those that the plan is about.
- * @throws InputError when the plan is about one that the inputs do not ask for.
+ * The versions of a plan that the inputs do not ask for now. A release or its withdrawal moves the newest versions and those of
+ * a range; tags stay what they are.
+ * @param wanted the versions that the inputs ask for now.
+ * @throws InputError when the plan is about another version than the tags that the inputs ask for.
  */
-export function plannedVersions(document: PlanDocument, wanted: readonly Version[]): readonly Version[] {
-  const foreign = document.versions.filter((tag) => !wanted.some((version) => version.tag === tag));
-  if (foreign.length > 0) {
-    throw new InputError(
-      `plan: it is about ${printable(foreign.join(", "))}, which the inputs do not ask for now (they ask for ${wanted.map(({ tag }) => tag).join(", ")}). Run all jobs again ("Re-run all jobs"), so that a new plan is made.`,
-    );
-  }
-  return wanted.filter(({ tag }) => document.versions.includes(tag));
+export function overtakenVersions(
+  document: PlanDocument,
+  selection: Selection,
+  wanted: readonly string[],
+): readonly string[] {
+  const foreign = document.versions.filter((tag) => !wanted.includes(tag));
+  if (foreign.length === 0 || selection.kind !== "tags") return foreign;
+  throw new InputError(
+    `plan: it is about ${printable(foreign.join(", "))}, which the inputs do not ask for now (they ask for ${wanted.join(", ")}). Run all jobs again ("Re-run all jobs"), so that a new plan is made.`,
+  );
 }

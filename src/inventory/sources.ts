@@ -103,7 +103,7 @@ function withoutNames(reason: Failure): string {
  * @returns the image; or, without one, why the source does not have it.
  * @throws OperationError when the source is in trouble for good.
  */
-export async function askSource(
+async function askSource(
   component: Component,
   source: Source,
   options: SourceOptions,

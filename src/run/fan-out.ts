@@ -5,15 +5,16 @@ import { publishConfirmed } from "../copy/publish-confirmed.ts";
 import { type PlanDocument, readPlan, writePlan } from "../fan-out/document.ts";
 import { handOut } from "../fan-out/hand-out.ts";
 import { matrixOf } from "../fan-out/matrix.ts";
-import { refuseOtherInputs } from "../fan-out/same-inputs.ts";
-import { planOfShare } from "../fan-out/share-plan.ts";
+import { overtakenVersions, refuseOtherInputs } from "../fan-out/same-inputs.ts";
 import { digestOfInputs } from "../inputs/digest.ts";
 import type { Inputs, Mode } from "../inputs/inputs.ts";
+import type { Log } from "../log/log.ts";
 import { printNamespace } from "../oci/reference.ts";
 import type { CopyStep, Plan } from "../plan/plan.ts";
 import type { Sizes } from "./estimate.ts";
 import { repositoriesOf } from "./registries.ts";
-import { type Places, type RunContext, searchOptions } from "./stages.ts";
+import type { Places, RunContext } from "./stages.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** The stages that only a run over several jobs has. */
 
@@ -65,19 +66,28 @@ export function inputsOfShare(inputs: Inputs, document: PlanDocument, share: num
 }
 
 /**
- * What a copy job has to do, after a look at the sources.
- * @throws InputError when the plan has no such share, or leads to places that the inputs do not name.
+ * Which versions of a plan are no published releases any more, of those that the inputs do not ask for now. The others were
+ * overtaken by a newer release: they are left out, and that is told.
+ * @throws InputError when the plan is about other tags than the inputs.
  */
-export function planShare(
+export async function withdrawnVersions(
   document: PlanDocument,
-  share: number,
-  inputs: Inputs,
-  places: Places,
-  { log, signal }: RunContext,
-): Promise<Plan> {
-  const { destinations } = places;
-  const search = { ...searchOptions(places, inputs, log), destinations, signal };
-  return log.group("Look at the sources", () => planOfShare(document, share, search));
+  now: Plan,
+  { selection }: Wanted,
+  whyNotPublish: PublicationCheck,
+  log: Log,
+): Promise<readonly string[]> {
+  const overtaken = overtakenVersions(document, selection, now.versions);
+  const asked = await Promise.all(
+    overtaken.map(async (version) => ({ version, refusal: await whyNotPublish(version) })),
+  );
+  const withdrawn = asked.flatMap(({ version, refusal }) => (refusal?.kind === "withdrawn" ? [version] : []));
+  const others = overtaken.filter((version) => !withdrawn.includes(version));
+  if (others.length > 0)
+    log.warning(
+      `The inputs do not ask for ${others.join(", ")} any more: a release came after the plan was made`,
+    );
+  return withdrawn;
 }
 
 /** Publishes what the copy jobs have brought, each version that is complete at its destination. */

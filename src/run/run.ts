@@ -1,17 +1,16 @@
 import { InputError, messageOf } from "../errors.ts";
-import { bindPlan } from "../fan-out/bind.ts";
-import { plannedVersions } from "../fan-out/same-inputs.ts";
+import { bindPlan, bindShare } from "../fan-out/bind.ts";
+import { overtakenVersions } from "../fan-out/same-inputs.ts";
 import { readEventFile, readTrigger } from "../github/event.ts";
 import type { Inputs, Mode } from "../inputs/inputs.ts";
 import type { StepState } from "../inputs/state.ts";
 import type { Estimate } from "../plan/estimate.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Version } from "../plan/version.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { newsOfStop } from "../report/issue-text.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
 import { noSizes, showEstimate, sizeUp } from "./estimate.ts";
-import { giveOut, inputsOfShare, planShare, publishAll, takePlan } from "./fan-out.ts";
+import { giveOut, inputsOfShare, publishAll, takePlan, withdrawnVersions } from "./fan-out.ts";
 import { publicationCheck } from "./releases.ts";
 import {
   closeOpened,
@@ -47,10 +46,10 @@ const nothing = { copies: [], prunes: [], bytesRead: 0 } as const;
 export async function run(inputs: Inputs, context: RunContext): Promise<boolean> {
   const { mode } = inputs;
   if (inputs.check) return check(inputs, context);
-  if (mode.kind === "copy") return copyShare(mode, inputs, context);
   const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
   if (resolution.kind === "nothing") return nothingToDo(resolution.reason, context);
   if (mode.kind === "plan") return planOnly(resolution, mode, inputs, context);
+  if (mode.kind === "copy") return copyShare(resolution, mode, inputs, context);
   if (mode.kind === "publish") return publish(resolution, mode, inputs, context);
   return mirror(resolution, inputs, context);
 }
@@ -136,13 +135,24 @@ async function planOnly(
   return done || (!dryRun && !context.signal.aborted);
 }
 
-/** One of the jobs in the middle: copies its share, and moves no tag. */
-async function copyShare(mode: ModeOf<"copy">, inputs: Inputs, context: RunContext): Promise<boolean> {
+/**
+ * One of the jobs in the middle: plans again for the destination of its share, copies of the share what both plans have, and
+ * moves no tag.
+ */
+async function copyShare(
+  wanted: Wanted,
+  mode: ModeOf<"copy">,
+  inputs: Inputs,
+  context: RunContext,
+): Promise<boolean> {
   const startedAt = context.clock.now();
   const { dryRun } = inputs;
   const document = takePlan(mode.plan, inputs);
   const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context, inputs.destinations);
-  const plan = await planShare(document, mode.share, inputs, places, context);
+  const now = await makePlanFor(wanted, inputs, places, { wait: 0 }, context);
+  if (typeof now === "string") return nothingToDo(now, context);
+  overtakenVersions(document, wanted.selection, now.versions);
+  const plan = bindShare(document, mode.share, now);
   await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
   const copied = dryRun
     ? nothing
@@ -164,13 +174,13 @@ async function publish(
   const { dryRun } = inputs;
   const document = takePlan(mode.plan, inputs);
   const places = await openPlaces(inputs, context);
-  const only = (versions: readonly Version[]): readonly Version[] => plannedVersions(document, versions);
   // The job that planned has waited.
-  const now = await makePlanFor(wanted, inputs, places, { wait: 0, only }, context);
+  const now = await makePlanFor(wanted, inputs, places, { wait: 0 }, context);
   if (typeof now === "string") return nothingToDo(now, context);
-  const plan = bindPlan(document, now);
-  await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const whyNotPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
+  const withdrawn = await withdrawnVersions(document, now, wanted, whyNotPublish, context.log);
+  const plan = bindPlan(document, now, withdrawn);
+  await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const copies = dryRun ? [] : await publishAll(plan, inputs, places, whyNotPublish, context);
   const prunes = dryRun ? [] : await pruneAll(plan, copies, places, whyNotPublish, context);
   const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;

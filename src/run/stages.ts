@@ -26,7 +26,6 @@ import type { Log } from "../log/log.ts";
 import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
-import type { Version } from "../plan/version.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { keepIssue } from "../report/issue.ts";
 import { type News, newsOfRun } from "../report/issue-text.ts";
@@ -154,8 +153,6 @@ export async function closeOpened(inputs: Inputs, state: StepState, context: Ste
 export interface PlanOptions {
   /** How long to wait for images that are at no source yet, in milliseconds. */
   readonly wait: number;
-  /** Which of the versions that the inputs ask for the plan is to be about. Default: all. */
-  readonly only?: (versions: readonly Version[]) => readonly Version[];
 }
 
 /**
@@ -182,7 +179,7 @@ async function lookAround(
   wanted: Wanted,
   inputs: Inputs,
   places: Places,
-  { wait, only = (versions) => versions }: PlanOptions,
+  { wait }: PlanOptions,
   context: RunContext,
 ): Promise<Snapshot | string> {
   const { clock, log, signal } = context;
@@ -191,8 +188,7 @@ async function lookAround(
   const github = githubClient(inputs, context);
   const looked = await lookAtReleases(github, wanted, inputs, log);
   if (typeof looked === "string") return looked;
-  const { universe } = looked;
-  const versions = only(looked.versions);
+  const { universe, versions } = looked;
   log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
   const readAtTag = (path: string, tag: string): Promise<string | undefined> =>
     readFileAtTag(github, repository, path, tag);
