@@ -94,6 +94,11 @@ describe("destinations", () => {
     ["docker.io/a\ndocker.io:443/a", "docker.io/a is given more than once"],
     ["r.example.com/a\nr.example.com:443/a", "r.example.com/a is given more than once"],
     ["localhost/a\nlocalhost:80/a", "localhost/a is given more than once"],
+    [
+      "hub.example.com/a,type=docker-hub",
+      "type=docker-hub for another host needs api=, the API that may have the login of hub.example.com",
+    ],
+    ["github.example.com/a,type=ghcr", "type=ghcr for another host needs api="],
     ["quay.io/a,keep", "name=value"],
     ["quay.io/a,", "name=value"],
     ["quay.io/a,keep=", "name=value"],

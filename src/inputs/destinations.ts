@@ -61,6 +61,7 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
   refuseForeignAttributes(attributes, type, inLine);
   if (type === "registry" && attributes.has("api") && !hasOwnApi(namespace.registry, vendor))
     inLine("api means nothing for this registry: what it needs is on the registry's own host");
+  if (!attributes.has("api")) needOwnApi(namespace.registry, vendor, inLine);
   if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
     inLine("Docker Hub has no namespaces inside namespaces");
   }
@@ -111,6 +112,14 @@ function parseType(
 function hasOwnApi(registry: string, vendor: VendorId | undefined): boolean {
   const { route } = vendorOf(registry, vendor).deletion;
   return route === "ecr" || route === "packages";
+}
+
+/** The API of these is on another host and takes the registry's own login, which is not for the vendor's (P7). */
+function needOwnApi(registry: string, vendor: VendorId | undefined, mistake: Mistake): void {
+  const { id, host, deletion } = vendorOf(registry, vendor);
+  if (deletion.route !== "docker-hub" && deletion.route !== "packages") return;
+  if (host?.test(registry) === false)
+    mistake(`type=${id} for another host needs api=, the API that may have the login of ${registry}`);
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 import type { Destination, DestinationAbilities } from "../destinations/destination.ts";
 import type { DestinationInput } from "../destinations/destination-input.ts";
+import { hubLoginHost, tcrLoginHost } from "../destinations/login-host.ts";
 import { createDestination } from "../destinations/select.ts";
-import { tcrLoginHost } from "../destinations/tencent/tcr-login-host.ts";
 import { tcrSource } from "../destinations/tencent/tcr-source.ts";
 import type { TencentCloud } from "../destinations/tencent/tencent-cloud.ts";
 import { InputError } from "../errors.ts";
@@ -33,24 +33,34 @@ export interface OpenSource extends Source {
   readonly repository: (name: string) => Repository;
 }
 
-/** The login of the `tcr-` inputs for a registry; undefined where it is not for that one. */
-export type TcrLogins = (registry: string) => Login | undefined;
+/** The logins of the inputs as far as they are for a registry. */
+export type InputLogins = (registry: string) => {
+  readonly dockerHubLogin: Login | undefined;
+  readonly keylessHub: Credentials | undefined;
+  readonly tcrLogin: Login | undefined;
+};
 
 /**
- * For which registry the login of the `tcr-` inputs is.
+ * For which registries the logins of the inputs are: each is for one host at most.
  * @param named every line of the inputs, where `inputs` has those of one job.
- * @throws InputError when nothing tells which host it is for.
+ * @throws InputError when nothing tells which host a login is for.
  */
-export async function tcrLoginsByHost(
-  inputs: Pick<Inputs, "tcrLogin" | "sources">,
+export async function inputLogins(
+  inputs: Pick<Inputs, "dockerHubLogin" | "tcrLogin" | "sources">,
   named: readonly DestinationInput[],
   dockerConfiguration: DockerLogins,
-  { tencentCloud }: Pick<RegistryContext, "tencentCloud">,
-): Promise<TcrLogins> {
-  const { tcrLogin, sources } = inputs;
-  if (tcrLogin === undefined) return () => undefined;
-  const host = await tcrLoginHost({ destinations: named, sources, dockerConfiguration, tencentCloud });
-  return (registry) => (registry === host ? tcrLogin : undefined);
+  { tencentCloud, keylessHub }: Pick<RegistryContext, "tencentCloud" | "keylessHub">,
+): Promise<InputLogins> {
+  const { dockerHubLogin, tcrLogin, sources } = inputs;
+  const places = { destinations: named, sources, dockerConfiguration, tencentCloud };
+  const hub =
+    dockerHubLogin === undefined && keylessHub === undefined ? undefined : await hubLoginHost(places);
+  const tcr = tcrLogin === undefined ? undefined : await tcrLoginHost(places);
+  return (registry) => ({
+    dockerHubLogin: registry === hub ? dockerHubLogin : undefined,
+    keylessHub: registry === hub ? keylessHub : undefined,
+    tcrLogin: registry === tcr ? tcrLogin : undefined,
+  });
 }
 
 /**
@@ -60,7 +70,7 @@ export async function tcrLoginsByHost(
 export async function openDestinations(
   inputs: Inputs,
   fromDocker: DockerLogins,
-  tcrLogins: TcrLogins,
+  loginsOf: InputLogins,
   context: RegistryContext,
 ): Promise<readonly Destination[]> {
   const openRegistry = (input: DestinationInput, credentials: Credentials): Registry =>
@@ -69,12 +79,17 @@ export async function openDestinations(
   const opened: Destination[] = [];
   for (const input of inputs.destinations) {
     try {
-      const logins = { ...inputs, tcrLogin: tcrLogins(input.registry) };
-      const abilities = await createDestination(input, logins, {
-        ...context,
-        dockerConfiguration: fromDocker,
-        openRegistry,
-      });
+      const { keylessHub, ...logins } = loginsOf(input.registry);
+      const abilities = await createDestination(
+        input,
+        { ...inputs, ...logins },
+        {
+          ...context,
+          keylessHub,
+          dockerConfiguration: fromDocker,
+          openRegistry,
+        },
+      );
       opened.push(openDestination(abilities, input, context));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -97,10 +112,10 @@ function openDestination(
 
 /** The sources of a run, a client for each: namespaces of one registry may have logins of their own. */
 export function openSources(
-  inputs: Pick<Inputs, "sources" | "dockerHubLogin" | "destinations">,
+  inputs: Pick<Inputs, "sources" | "destinations">,
   destinations: readonly Destination[],
   dockerConfiguration: DockerLogins,
-  tcrLogins: TcrLogins,
+  loginsOf: InputLogins,
   context: RegistryContext,
 ): readonly OpenSource[] {
   const clients = new Map<string, Registry>();
@@ -113,7 +128,7 @@ export function openSources(
       inputs,
       destinations,
       dockerConfiguration,
-      tcrLogins,
+      loginsOf,
       context,
     );
     const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
@@ -153,10 +168,10 @@ export function repositoriesOf(
 /** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
 function sourceCredentials(
   { registry, path }: Namespace,
-  inputs: Pick<Inputs, "dockerHubLogin" | "destinations">,
+  inputs: Pick<Inputs, "destinations">,
   destinations: readonly Destination[],
   dockerConfiguration: DockerLogins,
-  tcrLogins: TcrLogins,
+  loginsOf: InputLogins,
   context: RegistryContext,
 ): Credentials {
   const destination = destinations.find((candidate) => candidate.registry === registry);
@@ -164,10 +179,9 @@ function sourceCredentials(
   // The Docker configuration may have another login for another namespace of the same registry.
   if (line?.type === "registry") return dockerConfiguration(registry, path);
   if (destination !== undefined) return destination.credentials;
-  const { dockerHubLogin } = inputs;
-  if (registry === "docker.io" && dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
-  if (registry === "docker.io" && context.keylessHub !== undefined) return context.keylessHub;
-  return tcrSource(registry, tcrLogins(registry), dockerConfiguration(registry, path), context);
+  const { dockerHubLogin, keylessHub, tcrLogin } = loginsOf(registry);
+  if (dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
+  return keylessHub ?? tcrSource(registry, tcrLogin, dockerConfiguration(registry, path), context);
 }
 
 function openClient(

@@ -37,12 +37,12 @@ import { succeeded } from "../report/tally.ts";
 import { type ReportSink, writeReport } from "../report/write.ts";
 import { closeAccess, openAccess } from "./open-access.ts";
 import {
+  inputLogins,
   type OpenSource,
   openDestinations,
   openSources,
   type RegistryContext,
   repositoriesOf,
-  tcrLoginsByHost,
 } from "./registries.ts";
 import { lookAtReleases } from "./releases.ts";
 import type { Wanted } from "./wanted.ts";
@@ -90,12 +90,12 @@ export async function openPlaces(
   const registries = registryContext(inputs, context);
   const { dockerConfigFolder, helperEnvironment } = inputs.runner;
   const logins = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment));
-  const tcrLogins = await tcrLoginsByHost(inputs, named, logins, registries);
-  const opened = await openDestinations(inputs, logins, tcrLogins, registries);
+  const loginsOf = await inputLogins(inputs, named, logins, registries);
+  const opened = await openDestinations(inputs, logins, loginsOf, registries);
   const access = { ...registries, network, github: githubClient(inputs, context) };
   const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
   const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
-  const sources = openSources(inputs, destinations, logins, tcrLogins, registries);
+  const sources = openSources(inputs, destinations, logins, loginsOf, registries);
   // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
   for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };

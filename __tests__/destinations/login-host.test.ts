@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { tcrLoginHost } from "../../../src/destinations/tencent/tcr-login-host.ts";
-import { createTencentApi } from "../../../src/destinations/tencent/tencent-api.ts";
-import { fixedKey } from "../../../src/destinations/tencent/tencent-keys.ts";
-import { InputError } from "../../../src/errors.ts";
-import { parseNamespace } from "../../../src/oci/reference.ts";
-import { fakeClock } from "../../support/fake-clock.ts";
-import { load } from "../../support/given-inputs.ts";
-import { scriptedTransport } from "../../support/scripted-transport.ts";
+import { hubLoginHost, tcrLoginHost } from "../../src/destinations/login-host.ts";
+import { createTencentApi } from "../../src/destinations/tencent/tencent-api.ts";
+import { fixedKey } from "../../src/destinations/tencent/tencent-keys.ts";
+import { InputError } from "../../src/errors.ts";
+import { parseNamespace } from "../../src/oci/reference.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+import { load } from "../support/given-inputs.ts";
+import { scriptedTransport } from "../support/scripted-transport.ts";
 
 const a = "a.tencentcloudcr.com";
 const b = "b.tencentcloudcr.com";
@@ -22,21 +22,27 @@ interface Given {
   readonly withKey?: boolean;
 }
 
-/** The host that the `tcr-` login is for. */
-function hostOf({ to, from = [], docker = [], failing = [], withKey = false }: Given) {
+function placesOf({ to, from = [], docker = [], failing = [], withKey = false }: Given) {
   const keys = fixedKey({ secretId: "AKIDexample", secretKey: "secret", sessionToken: undefined });
   const transport = scriptedTransport();
-  return tcrLoginHost({
-    destinations: load({ destinations: to.map((host) => `${host}/goharbor`).join("\n") }).destinations,
+  const lines = to.map((host) => {
+    const [name, ...attributes] = host.split(",");
+    return [`${name}/goharbor`, ...attributes].join(",");
+  });
+  return {
+    destinations: load({ destinations: lines.join("\n") }).destinations,
     sources: from.flatMap((host) => parseNamespace(`${host}/goharbor`) ?? []),
-    dockerConfiguration: (registry) => async () => {
+    dockerConfiguration: (registry: string) => async () => {
       if (failing.includes(registry)) throw new InputError("The credential helper failed.");
       return docker.includes(registry) ? { username: registry, password: "configured" } : undefined;
     },
-    tencentCloud: (url) =>
+    tencentCloud: (url: URL) =>
       withKey ? createTencentApi({ transport, clock: fakeClock(), url, keys }) : undefined,
-  });
+  };
 }
+
+/** The host that the `tcr-` login is for. */
+const hostOf = (given: Given) => tcrLoginHost(placesOf(given));
 
 describe("the tcr- login", () => {
   it.each<[string, Given, string | undefined]>([
@@ -76,6 +82,38 @@ describe("the tcr- login", () => {
     await expect(hostOf(given)).rejects.toThrow(InputError);
     await expect(hostOf(given)).rejects.toThrow(
       /nothing tells which of .*, .* this login is for.*docker\/login-action/,
+    );
+  });
+});
+
+describe("the dockerhub- login", () => {
+  const other = "hub.example.com,type=docker-hub,api=https://api.example.com";
+  const host = "hub.example.com";
+
+  it.each<[string, Given, string | undefined]>([
+    ["Docker Hub", { to: ["docker.io", a], from: ["ghcr.io"] }, "docker.io"],
+    [
+      "Docker Hub, though the Docker configuration has a login, too",
+      { to: ["docker.io"], docker: ["docker.io"] },
+      "docker.io",
+    ],
+    ["Docker Hub as a source", { to: [a], from: ["docker.io"] }, "docker.io"],
+    ["what its line says to be one", { to: [other], from: ["ghcr.io"] }, host],
+    ["the destination, not a source", { to: [other], from: ["docker.io"] }, host],
+    [
+      "the source, where the destination has a Docker login",
+      { to: [other], from: ["docker.io"], docker: [host] },
+      "docker.io",
+    ],
+    ["the destination without a Docker login", { to: ["docker.io", other], docker: ["docker.io"] }, host],
+    ["nobody, where nothing is Docker Hub", { to: [a], from: ["hub.example.com"] }, undefined],
+  ])("is for %s", async (_whom, given, expected) => {
+    expect(await hubLoginHost(placesOf(given))).toBe(expected);
+  });
+
+  it("is a mistake with two that it could be for", async () => {
+    await expect(hubLoginHost(placesOf({ to: ["docker.io", other] }))).rejects.toThrow(
+      /^dockerhub-username: nothing tells which of docker.io, hub.example.com this login is for.*`dockerhub-token`/,
     );
   });
 });
