@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { noBytes } from "../../src/copy/outcome.ts";
-import { imageLine, type Told, versionLine } from "../../src/copy/story.ts";
+import { type FinishedImage, imageLine, versionLine } from "../../src/copy/story.ts";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import { copyStep, dockerHub } from "../report/result-builder.ts";
 import { obstacle } from "../support/failures.ts";
 
 const step = copyStep({ image: "harbor-core", destination: dockerHub });
 
-function told(options: Partial<Told> = {}): Told {
+function told(options: Partial<FinishedImage> = {}): FinishedImage {
   return { step, bytes: noBytes, failure: undefined, ...options };
 }
 
@@ -38,7 +38,7 @@ test("the long page of a proxy is cut", () => {
   expect(line.length).toBeLessThan(700);
 });
 
-test.each<[what: string, images: readonly Told[], moveTags: boolean, line: string]>([
+test.each<[what: string, images: readonly FinishedImage[], moveTags: boolean, line: string]>([
   [
     "complete",
     [told(), told()],

@@ -5,10 +5,10 @@ import { OperationError } from "../../src/errors.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import {
   type DestinationToRead,
-  failedStock,
+  failedSnapshot,
   knownDeletion,
   listTags,
-  takeStock,
+  readDestination,
   withHeldDigests,
 } from "../../src/inventory/destinations.ts";
 import { imageFor, locate } from "../../src/inventory/sources.ts";
@@ -46,7 +46,7 @@ function signatureOf(subject: ReturnType<typeof buildImage>) {
 }
 
 function stockOf(destination: DestinationToRead, image: SourceImage) {
-  return takeStock(destination, [core], new Map([[imageKey(core.to, core.toTag), image]]), never);
+  return readDestination(destination, [core], new Map([[imageKey(core.to, core.toTag), image]]), never);
 }
 
 describe("what is known about deletion", () => {
@@ -217,7 +217,7 @@ describe("what a destination holds of a wanted image", () => {
 
 test("a destination that cannot be asked holds nothing that is known, and says why", async () => {
   const server = await world.start();
-  const stock = failedStock(world.destination(server), new Error("no route"));
+  const stock = failedSnapshot(world.destination(server), new Error("no route"));
   expect(stock).toMatchObject({ name: `${server.host}/goharbor`, failure: obstacle("no route") });
   expect([stock.digests.size, stock.tags.size, stock.images.size]).toEqual([0, 0, 0]);
 });
@@ -236,7 +236,10 @@ describe("what all tags of a repository point to", () => {
     const retention = { keep: 1, keepBy: "semver" } as const;
     const destination = world.destination(server, { retention, ...options });
     const tags = await listTags(destination, ["harbor-core", "harbor-db"], never);
-    const stock = { ...(await takeStock(destination, componentsOf("v2.15.2"), new Map(), never)), tags };
+    const stock = {
+      ...(await readDestination(destination, componentsOf("v2.15.2"), new Map(), never)),
+      tags,
+    };
     const snapshot: Snapshot = {
       repository: "goharbor/harbor",
       universe,

@@ -55,7 +55,7 @@ export async function deliverBlob(
     return opened;
   }
 
-  /** Uploads what the spool has. If a source's bytes turn out wrong before the last of them goes, the next source is read. */
+  /** Uploads what the spool has. Wrong bytes of a source show before their last one is sent; then the next source is read. */
   async function upload(repository: Repository, opened: BlobUpload | undefined): Promise<void> {
     const { digest } = descriptor;
     let spooled = await downloads.open(digest);

@@ -7,13 +7,13 @@ import type { CopyOutcome, MovedBytes } from "./outcome.ts";
 /** The lines of the log while images are copied. */
 
 /** An image whose outcome is known, with its tag or before it is set. */
-export type Told = Pick<CopyOutcome, "step" | "bytes" | "failure" | "withheld">;
+export type FinishedImage = Pick<CopyOutcome, "step" | "bytes" | "failure" | "withheld">;
 
 /**
  * `✓ harbor-core:v2.15.2 → docker.io/goharbor: 41.2 MB uploaded, 12.3 MB mounted, after 12.3 s`.
  * @param elapsed since the copy began, in milliseconds.
  */
-export function imageLine({ step, bytes, failure }: Told, elapsed: number, paint: Paint): string {
+export function imageLine({ step, bytes, failure }: FinishedImage, elapsed: number, paint: Paint): string {
   const subject = `${step.image}:${step.tag} → ${step.destination}`;
   return failure === undefined
     ? `${paint.good("✓")} ${subject}: ${movedWords(bytes)}, ${paint.faint(`after ${formatDuration(elapsed)}`)}`
@@ -38,7 +38,7 @@ function movedWords({ uploaded, mounted, present }: MovedBytes): string {
  * @param elapsed since the copy began, in milliseconds.
  */
 export function versionLine(
-  images: readonly Told[],
+  images: readonly FinishedImage[],
   moveTags: boolean,
   elapsed: number,
   paint: Paint,

@@ -20,7 +20,7 @@ export interface DestinationToRead
 
 type HeldRepository = Pick<Repository, "tags" | "resolve">;
 
-/** The tags of all images at a destination that prunes; nothing for one that keeps all. */
+/** The tags of all images at a destination that prunes. Empty for a destination that keeps all. */
 export async function listTags(
   destination: DestinationToRead,
   images: readonly string[],
@@ -34,7 +34,7 @@ export async function listTags(
 }
 
 /** What a destination holds of the wanted images, as far as the plan needs it. */
-export async function takeStock(
+export async function readDestination(
   destination: DestinationToRead,
   components: readonly Component[],
   images: ReadonlyMap<string, SourceImage>,
@@ -56,7 +56,7 @@ export async function takeStock(
         withoutAttachments.add(key);
     }),
   );
-  return { ...emptyStock(destination), digests, withheld, withoutAttachments, images };
+  return { ...emptySnapshot(destination), digests, withheld, withoutAttachments, images };
 }
 
 /**
@@ -92,11 +92,11 @@ export async function knownDeletion(
 }
 
 /** The snapshot of a destination that cannot be asked. */
-export function failedStock(destination: DestinationToRead, error: unknown): DestinationSnapshot {
-  return { ...emptyStock(destination), failure: failureOf(error) };
+export function failedSnapshot(destination: DestinationToRead, error: unknown): DestinationSnapshot {
+  return { ...emptySnapshot(destination), failure: failureOf(error) };
 }
 
-function emptyStock(destination: DestinationToRead): DestinationSnapshot {
+function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
   const { name, registry, path, retention, deletion, deletionUnavailable } = destination;
   return {
     name,

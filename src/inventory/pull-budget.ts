@@ -28,7 +28,7 @@ export async function withinPullBudgets(
   for (const need of pullsNeeded(makePlan(snapshot))) {
     const budget = budgetAt(need.registry, options.sources);
     if (budget === undefined || need.pulls <= budget.remaining) continue;
-    current = await moveAway(current, need, budget, options, signal);
+    current = await readElsewhere(current, need, budget, options, signal);
   }
   return current;
 }
@@ -44,7 +44,7 @@ export function budgetAt(registry: string, sources: readonly Source[]): PullBudg
   return budgets.sort((one, other) => one.remaining - other.remaining)[0];
 }
 
-async function moveAway(
+async function readElsewhere(
   snapshot: Snapshot,
   need: PullsNeeded,
   budget: PullBudget,

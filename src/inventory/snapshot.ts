@@ -11,10 +11,10 @@ import {
 import type { Version } from "../plan/version.ts";
 import {
   type DestinationToRead,
-  failedStock,
+  failedSnapshot,
   knownDeletion,
   listTags,
-  takeStock,
+  readDestination,
   withHeldDigests,
 } from "./destinations.ts";
 import { withinPullBudgets } from "./pull-budget.ts";
@@ -49,49 +49,49 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   const sightings = await waitForImages(all, destinations, options.wait, signal);
   const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
   const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
-  const stocks = await Promise.all(
+  const holdings = await Promise.all(
     destinations.map(async (destination) => {
       try {
-        const [deletion, tags, stock] = await Promise.all([
+        const [deletion, tags, holding] = await Promise.all([
           knownDeletion(destination, options.wait.log, signal),
           listTags(destination, names, signal),
-          takeStock(destination, all, imagesFor(destination, all, sightings), signal),
+          readDestination(destination, all, imagesFor(destination, all, sightings), signal),
         ]);
-        return { ...stock, ...deletion, tags };
+        return { ...holding, ...deletion, tags };
       } catch (error) {
         if (signal.aborted) throw error;
-        return failedStock(destination, error);
+        return failedSnapshot(destination, error);
       }
     }),
   );
-  const components = await componentsSeen(universe, wantedComponents, catalogue, stocks);
+  const components = await componentsSeen(universe, wantedComponents, catalogue, holdings);
   const snapshot: Snapshot = {
     repository,
     universe,
     wanted,
     components,
-    destinations: stocks,
+    destinations: holdings,
     overwrite,
     pruneLimit,
   };
   const completed = await Promise.all(
-    stocks.map((stock, index) => complete(snapshot, stock, destinations[index], signal)),
+    holdings.map((holding, index) => complete(snapshot, holding, destinations[index], signal)),
   );
   return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
 }
 
 async function complete(
   snapshot: Snapshot,
-  stock: DestinationSnapshot,
+  holding: DestinationSnapshot,
   destination: DestinationToRead | undefined,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
-  if (destination === undefined) return stock;
+  if (destination === undefined) return holding;
   try {
-    return await withHeldDigests(snapshot, stock, destination, signal);
+    return await withHeldDigests(snapshot, holding, destination, signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    return failedStock(destination, error);
+    return failedSnapshot(destination, error);
   }
 }
 
@@ -142,9 +142,9 @@ async function componentsSeen(
   universe: readonly Version[],
   wanted: ReadonlyMap<string, readonly Component[]>,
   catalogue: Catalogue,
-  stocks: readonly DestinationSnapshot[],
+  holdings: readonly DestinationSnapshot[],
 ): Promise<ReadonlyMap<string, readonly Component[]>> {
-  const seenTags = new Set(stocks.flatMap(({ tags }) => [...tags.values()].flat()));
+  const seenTags = new Set(holdings.flatMap(({ tags }) => [...tags.values()].flat()));
   const components = new Map(wanted);
   for (const version of universe) {
     if (components.has(version.tag)) continue;

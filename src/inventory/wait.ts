@@ -15,7 +15,7 @@ export interface WaitOptions extends SourceOptions {
   readonly wait: number;
 }
 
-/** An image that was looked for: where it is, or why nobody can say. */
+/** An image that was looked for: where it is, or why that is not known. */
 export type Sighting = Location | { readonly component: Component; readonly failure: Failure };
 
 /**

@@ -5,8 +5,7 @@ import { bySemver, type Version } from "./version.ts";
 /**
  * Which version each destination tag belongs to. With a template such as `{{major}}.{{minor}}`, several versions make the
  * same tag. It belongs to the newest of them. So a late patch of an old line never moves it back, and pruning an old version
- * never deletes it. Where both read the very same fixed tag, the old version may bring it as well:
- * it is the same image whoever sets it.
+ * never deletes it. Where both read the very same fixed tag, the old version may bring it as well: the image is the same.
  */
 export interface Ownership {
   /** Tag of the version that an image's tag belongs to; undefined for a tag that is of no version. */
@@ -15,7 +14,7 @@ export interface Ownership {
   owned(version: Version): readonly Component[];
   /** The images that a version is complete with: those it owns, and those it reads from the same fixed tag as their owner. */
   brought(version: Version): readonly Component[];
-  /** Whether a tag is one of a version's, be it that version's own or not. */
+  /** Whether a version has a tag, also where the tag belongs to another version. */
   lists(version: Version, image: string, tag: string): boolean;
 }
 

@@ -126,8 +126,8 @@ function stayingDigests(
 }
 
 /**
- * Why a tag must stay although the version that it belongs to goes: by `keep-by: published` an older version can be kept, or
- * one that is incomplete stays, and whoever pulls its floating tag would find nothing.
+ * Why a tag must stay although the version that it belongs to goes: a version that stays has the same floating tag. That can
+ * be an older one, kept by `keep-by: published`, or an incomplete one.
  * @param remaining the versions that stay, kept or left.
  */
 function listedReason(

@@ -40,7 +40,7 @@ export async function sendPatiently(
  */
 export class RateLimit {
   readonly #clock: Clock;
-  /** When requests are counted anew, in milliseconds since the epoch; 0 while some are left. */
+  /** When Docker Hub starts a new count of requests, in milliseconds since the epoch; 0 while some are left. */
   #usedUpUntil = 0;
 
   constructor(clock: Clock) {

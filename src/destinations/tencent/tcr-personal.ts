@@ -151,7 +151,7 @@ async function previewNamespace(personal: TcrPersonal, path: string, signal: Abo
   };
 }
 
-/** Creates the namespace unless this account has it. Repositories are made by a push, and are private then. */
+/** Creates the namespace unless this account has it. A push makes repositories by itself, and makes them private. */
 async function ensureNamespace(
   personal: TcrPersonal,
   { registry, path }: DestinationInput,

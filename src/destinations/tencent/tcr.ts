@@ -41,24 +41,24 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
   const instance = tcrInstanceOf(input, api, clock);
   const temporary = temporaryLogin(instance, clock, log);
   const ownLogin: Credentials = login === undefined ? dockerCredentials : () => Promise.resolve(login);
-  const foreignness = foreignKey(instance, ownLogin, place.name, clock, log);
+  const whyForeign = whyKeyIsForeign(instance, ownLogin, place.name, clock, log);
   const { namespace } = tcrRepository(input.path);
   return {
     ...place,
     credentials: async (signal) => {
       if (login !== undefined) return login;
-      return (await foreignness(signal)) === undefined ? temporary.get(signal) : dockerCredentials(signal);
+      return (await whyForeign(signal)) === undefined ? temporary.get(signal) : dockerCredentials(signal);
     },
     // Tencent does not document whether deleting a tag takes others of its digest along.
     deletion: "shared-digest-unsafe",
-    whyNoDeletion: foreignness,
+    whyNoDeletion: whyForeign,
     prepare: async (signal) => {
       // Making a namespace needs a key of the instance's own account. Without one, the first push fails if it is missing.
-      if ((await foreignness(signal)) === undefined)
+      if ((await whyForeign(signal)) === undefined)
         await ensureNamespace(instance, namespace, input, log, signal);
     },
     preview: async (signal) => {
-      const finding = await foreignness(signal);
+      const finding = await whyForeign(signal);
       if (finding === undefined) return previewNamespace(instance, namespace, input, signal);
       return { subject: "namespace", there: true, outcome: "unknown", finding };
     },
@@ -76,7 +76,7 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
  * can be used. Warns once, and remembers the finding for the run.
  * @throws MissingInstanceError (from the returned function) when the instance has no login of its own either.
  */
-function foreignKey(
+function whyKeyIsForeign(
   instance: TcrInstance,
   ownLogin: Credentials,
   name: string,
