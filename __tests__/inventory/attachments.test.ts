@@ -113,13 +113,34 @@ describe("requests for it", () => {
     expect(asked(server).filter((line) => line.includes("/referrers/"))).toHaveLength(1);
   });
 
-  test.each([/\/referrers\//, /\/tags\/list/])(
-    "that fail for good at %s are a failure, not an absence",
-    async (path) => {
-      const server = await world.start();
-      pushTo(server, repository, image, "v2.15.2");
-      server.fault({ when: { path }, times: Number.POSITIVE_INFINITY, effect: { status: 503 } });
-      await expect(find(server)).rejects.toThrow(OperationError);
+  test("that fail for good at /referrers/ are a failure, not an absence", async () => {
+    const server = await world.start();
+    pushTo(server, repository, image, "v2.15.2");
+    const effect = { status: 503 };
+    server.fault({ when: { path: /\/referrers\// }, times: Number.POSITIVE_INFINITY, effect });
+    await expect(find(server)).rejects.toThrow(OperationError);
+  });
+
+  test.each([401, 403, 404, 405, 500, 501])(
+    "are HEADs of the tags that there may be, where the list of tags is answered by %i, which is asked for once",
+    async (status) => {
+      const server = await world.start({ referrers: false });
+      const others = ["one", "two"].map((seed) => buildImage({ seed, format: "oci" }));
+      for (const other of others) pushTo(server, repository, other, `v-${other.digest.slice(7, 15)}`);
+      const signature = pushTo(server, repository, signatureOf(image), `${tagForm}.sig`);
+      const effect = { status };
+      server.fault({ when: { path: /\/tags\/list/ }, times: Number.POSITIVE_INFINITY, effect });
+      const finder = new AttachmentFinder(silentLog);
+      expect(await find(server, image.digest, finder)).toEqual([
+        { digest: signature, tag: `${tagForm}.sig` },
+      ]);
+      const before = asked(server).length;
+      for (const other of others) expect(await find(server, other.digest, finder)).toEqual([]);
+      expect(
+        asked(server)
+          .slice(before)
+          .every((line) => line.startsWith("HEAD ")),
+      ).toBe(true);
     },
   );
 });

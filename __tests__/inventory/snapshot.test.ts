@@ -13,6 +13,7 @@ import { harborUniverse, imagesIn, stepsOf, versionsIn } from "../plan/snapshot-
 import { version } from "../plan/versions.ts";
 import { wordsOf } from "../support/failures.ts";
 import { fakeClock } from "../support/fake-clock.ts";
+import { recordingLog } from "../support/recording-log.ts";
 import { asked, component, never, openWorld, place, searching, type World } from "./harness.ts";
 
 let world: World;
@@ -258,3 +259,32 @@ function listing(images: readonly string[]): Catalogue {
     Promise.resolve(images.map((image) => component(image, of.tag)));
   return { images, known: (of) => images.map((image) => component(image, of.tag)), read: componentsOf };
 }
+
+describe("a destination that does not list its tags", () => {
+  test.each([401, 403, 405, 500, 501])(
+    "(%i) gets the images, and nothing is pruned there",
+    async (status) => {
+      const source = await world.start();
+      const destination = await world.start();
+      place(source, "app", "v2.15.2");
+      destination.fault({
+        when: { path: /tags\/list/ },
+        times: Number.POSITIVE_INFINITY,
+        effect: { status },
+      });
+      const log = recordingLog();
+      const catalogue: Catalogue = {
+        images: ["app", "db"],
+        read: () => Promise.resolve([component("app", "v2.15.2")]),
+        known: () => [],
+      };
+      const wait = { ...searching(world.source(source)), log, wait: 0, clock: fakeClock() };
+      const options = optionsFor(["v2.15.2"], [], [world.destination(destination)], { catalogue, wait });
+      const snapshot = await takeSnapshot(options);
+      expect(snapshot.destinations[0]).toMatchObject({ failure: undefined, deletion: "unavailable" });
+      expect(makePlan(snapshot).steps.map(({ kind }) => kind)).toEqual(["copy", "keep"]);
+      expect(log.warnings.join()).toContain("Its tags cannot be listed: destination");
+      expect(new Set(asked(destination).filter((line) => line.includes("/tags/list"))).size).toBe(1);
+    },
+  );
+});

@@ -1,7 +1,9 @@
 import type { Destination, Finding, Preview } from "../destinations/destination.ts";
+import { OperationError } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
+import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
 import { pushAdvice } from "../vendors/permission-advice.ts";
 import { mannersOf } from "../vendors/vendors.ts";
@@ -23,7 +25,9 @@ export interface DestinationToCheck
     | "tryDeletion"
   > {
   readonly client: Pick<Registry, "granted" | "registry" | "vendor">;
-  readonly repository: (name: string) => Pick<Repository, "tags" | "mayCancelUploads" | "startUpload">;
+  readonly repository: (
+    name: string,
+  ) => Pick<Repository, "tags" | "resolve" | "mayCancelUploads" | "startUpload">;
 }
 
 /** The repository of an image that a run would push to, and whether it exists by now. */
@@ -31,10 +35,15 @@ interface TriedRepository {
   /** Path on the registry. */
   readonly repository: string;
   readonly exists: boolean;
+  /** Why its tags cannot be listed; undefined: they can. */
+  readonly unlisted?: string;
 }
 
 /** Time to give an upload up, in milliseconds: one request, and a runner kills a cancelled job seconds later. */
 const cancelTime = 5000;
+
+/** What helps where nothing can be deleted. */
+const keepAllRemedy = "Or set `keep=all` for this destination: then nothing is pruned there.";
 
 /** Where to try when no version is known: the name of an image that every Harbor has. */
 const usualImage = "harbor-core";
@@ -51,13 +60,13 @@ export async function checkDestination(
   signal: AbortSignal,
 ): Promise<readonly CheckResult[]> {
   const row = (subject: string) => ({ place: checked.name, subject });
-  const names = components.length === 0 ? [usualImage] : components.map(({ to }) => to);
-  const repositories = names.map((name) => repositoryOf(checked, name));
-  let tried: TriedRepository = { repository: repositories[0] ?? "", exists: false };
+  const images = components.length === 0 ? [{ to: usualImage, toTag: undefined }] : components;
+  const places = images.map(({ to, toTag }) => ({ repository: repositoryOf(checked, to), tag: toTag }));
+  let tried: TriedRepository = { repository: places[0]?.repository ?? "", exists: false };
   const signIn = await attempt(
     row("sign in"),
     async (until) => {
-      tried = await findRepository(checked, repositories, until);
+      tried = await findRepository(checked, places, until);
       return signedIn(tried, (await checked.credentials(until)) !== undefined);
     },
     signal,
@@ -74,17 +83,41 @@ export async function checkDestination(
   return [signIn, ...previews.map(({ there: _, ...result }) => result), ...results];
 }
 
-/** The first repository that has tags, else the first. */
+/** A wanted image at a destination. */
+interface WantedPlace {
+  readonly repository: string;
+  /** Undefined where no version is known. */
+  readonly tag: string | undefined;
+}
+
+/**
+ * The first repository that has tags, else the first. Where tags are not listed, the first that has the wanted one: a
+ * registry that refuses a list is not asked for the others.
+ */
 async function findRepository(
   checked: DestinationToCheck,
-  repositories: readonly string[],
+  places: readonly WantedPlace[],
   signal: AbortSignal,
 ): Promise<TriedRepository> {
-  const held = await Promise.all(
-    repositories.map(async (name) => (await checked.repository(name).tags(signal)).length > 0),
-  );
-  const repository = repositories[held.indexOf(true)];
-  return { repository: repository ?? repositories[0] ?? "", exists: repository !== undefined };
+  const lists = async ({ repository }: WantedPlace) =>
+    (await checked.repository(repository).tags(signal)).length > 0;
+  const holds = async ({ repository, tag }: WantedPlace) =>
+    tag !== undefined &&
+    (await unlessWithheld(checked.repository(repository).resolve(tag, signal))) !== undefined;
+  const found = (held: readonly boolean[]): TriedRepository => {
+    const repository = places[held.indexOf(true)]?.repository;
+    return { repository: repository ?? places[0]?.repository ?? "", exists: repository !== undefined };
+  };
+  try {
+    const first = await Promise.all(places.slice(0, 1).map(lists));
+    return found([...first, ...(await Promise.all(places.slice(1).map(lists)))]);
+  } catch (error) {
+    if (!(error instanceof OperationError) || error.status === undefined) throw error;
+    const held = await Promise.all(places.map(holds)).catch(() => undefined);
+    // Without an answer of another kind, it is the login or the registry that is in trouble.
+    if (held === undefined || places.every(({ tag }) => tag === undefined)) throw error;
+    return { ...found(held), unlisted: error.message };
+  }
 }
 
 function signedIn({ repository, exists }: TriedRepository, hasLogin: boolean): Finding {
@@ -187,14 +220,17 @@ async function askToken(
 
 async function tryDeletion(
   checked: DestinationToCheck,
-  { repository, exists }: TriedRepository,
+  { repository, exists, unlisted }: TriedRepository,
   signal: AbortSignal,
 ): Promise<Finding> {
+  if (unlisted !== undefined) {
+    const finding = `Nothing can be pruned, because tags cannot be listed: ${unlisted}`;
+    return { outcome: "missing", finding, remedy: keepAllRemedy };
+  }
   const { deletion, deletionUnavailable, whyNoDeletion } = checked;
   const reason = deletion === "unavailable" ? (deletionUnavailable ?? "") : await whyNoDeletion?.(signal);
   if (reason !== undefined) {
-    const remedy = "Or set `keep=all` for this destination: then nothing is pruned there.";
-    return { outcome: "missing", finding: reason, remedy };
+    return { outcome: "missing", finding: reason, remedy: keepAllRemedy };
   }
   const result = await checked.tryDeletion?.(signal, repository, exists);
   return (

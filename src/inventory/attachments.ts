@@ -1,3 +1,4 @@
+import { OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Registry } from "../oci/registry.ts";
@@ -23,10 +24,12 @@ export interface SearchedRepository extends Pick<Repository, "reference" | "tags
 
 /**
  * Finds the attachments of an image in its source repository: by the referrers API, and by tags. It sends at most two
- * requests for an image; one of them, the tag list, is shared by all images of a repository.
+ * requests for an image; one of them, the tag list, is shared by all images of a repository. A registry that does not list
+ * tags is asked for each tag that may be there, by HEAD.
  */
 export class AttachmentFinder {
-  readonly #tags = new Map<string, Promise<ReadonlySet<string>>>();
+  readonly #tags = new Map<string, Promise<ReadonlySet<string> | undefined>>();
+  readonly #withoutLists = new Set<string>();
   readonly #withoutReferrers = new Set<string>();
   readonly #log: Log;
 
@@ -50,7 +53,7 @@ export class AttachmentFinder {
     ];
     const tagged = await Promise.all(
       candidates
-        .filter((tag) => tags.has(tag))
+        .filter((tag) => tags === undefined || tags.has(tag))
         .map(async (tag) => {
           const resolved = await repository.resolve(tag, signal);
           return resolved === undefined ? [] : [{ digest: resolved.digest, tag }];
@@ -75,13 +78,31 @@ export class AttachmentFinder {
     return referrers;
   }
 
-  #tagsOf(repository: SearchedRepository, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  /**
+   * The tags of the repository of an image; undefined where they are not told, to this login or at all. None is not told,
+   * either: the image has a tag. https://github.com/containers/skopeo/issues/726
+   */
+  #tagsOf(repository: SearchedRepository, signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+    const host = repository.registry.registry;
+    if (this.#withoutLists.has(host)) return Promise.resolve(undefined);
     const known = this.#tags.get(repository.reference);
     if (known !== undefined) return known;
-    const listing = repository.tags(signal).then((tags) => new Set(tags));
+    const listing = repository.tags(signal).then(
+      (tags) => (tags.length === 0 ? this.#withoutList(host, "no tags") : new Set(tags)),
+      (error: unknown) => {
+        if (!(error instanceof OperationError) || error.status === undefined) throw error;
+        return this.#withoutList(host, error.message);
+      },
+    );
     this.#tags.set(repository.reference, listing);
     // A failure must not be remembered: the next look during the wait may succeed.
     listing.catch(() => this.#tags.delete(repository.reference));
     return listing;
+  }
+
+  #withoutList(host: string, reason: string): undefined {
+    this.#withoutLists.add(host);
+    this.#log.debug(`${host} does not list its tags, so signatures are asked for one by one: ${reason}`);
+    return undefined;
   }
 }

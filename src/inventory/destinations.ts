@@ -20,17 +20,48 @@ export interface DestinationToRead
 
 type HeldRepository = Pick<Repository, "tags" | "resolve">;
 
-/** The tags of all images at a destination that prunes. Empty for a destination that keeps all. */
+/**
+ * The tags of all images at a destination that prunes; nothing for one that keeps all. One list is asked for first: a
+ * registry that refuses it is not asked for the others.
+ * @throws OperationError
+ */
 export async function listTags(
   destination: DestinationToRead,
   images: readonly string[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   if (destination.retention.keep === "all") return new Map();
-  const lists = await Promise.all(
-    images.map(async (image) => [image, await repositoryAt(destination, image).tags(signal)] as const),
-  );
+  const list = async (image: string) => [image, await repositoryAt(destination, image).tags(signal)] as const;
+  const first = await Promise.all(images.slice(0, 1).map(list));
+  const lists = [...first, ...(await Promise.all(images.slice(1).map(list)))];
   return new Map(lists.filter(([, tags]) => tags.length > 0));
+}
+
+/** What pruning goes by: the tags of a destination, and whether they can be deleted. */
+export type Prunable = Pick<DestinationSnapshot, "tags" | "deletion" | "deletionUnavailable">;
+
+/**
+ * What is known of a destination that may have to prune. Where its tags cannot be listed, nothing is pruned, and the user is
+ * told: images go there all the same.
+ */
+export async function prunableAt(
+  destination: DestinationToRead,
+  images: readonly string[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<Prunable> {
+  const [deletion, tags] = await Promise.all([
+    knownDeletion(destination, log, signal),
+    listTags(destination, images, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      if (!(error instanceof OperationError)) throw error;
+      return error;
+    }),
+  ]);
+  if (!(tags instanceof OperationError)) return { ...deletion, tags };
+  const reason = `Its tags cannot be listed: ${tags.message}`;
+  log.warning(`Nothing will be pruned at ${destination.name}. ${reason}`);
+  return { deletion: "unavailable", deletionUnavailable: reason, tags: new Map() };
 }
 
 /** What a destination holds of the wanted images, as far as the plan needs it. */

@@ -12,8 +12,7 @@ import type { Version } from "../plan/version.ts";
 import {
   type DestinationToRead,
   failedSnapshot,
-  knownDeletion,
-  listTags,
+  prunableAt,
   readDestination,
   withHeldDigests,
 } from "./destinations.ts";
@@ -52,12 +51,11 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   const holdings = await Promise.all(
     destinations.map(async (destination) => {
       try {
-        const [deletion, tags, holding] = await Promise.all([
-          knownDeletion(destination, options.wait.log, signal),
-          listTags(destination, names, signal),
+        const [prunable, holding] = await Promise.all([
+          prunableAt(destination, names, options.wait.log, signal),
           readDestination(destination, all, imagesFor(destination, all, sightings), signal),
         ]);
-        return { ...holding, ...deletion, tags };
+        return { ...holding, ...prunable };
       } catch (error) {
         if (signal.aborted) throw error;
         return failedSnapshot(destination, error);
