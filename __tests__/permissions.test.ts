@@ -14,6 +14,8 @@ import { anonymous } from "../src/oci/credentials.ts";
 import { Registry } from "../src/oci/registry.ts";
 import { refusal } from "../src/oci/registry-error.ts";
 import { Repository } from "../src/oci/repository.ts";
+import type { VendorId } from "../src/vendors/vendor.ts";
+import { vendorOf } from "../src/vendors/vendors.ts";
 import { scriptedFetch } from "./github/scripted-fetch.ts";
 import { failureOf } from "./oci/failure-of.ts";
 import { fakeClock } from "./support/fake-clock.ts";
@@ -54,11 +56,12 @@ async function tcrAction(action: string, code: string): Promise<string> {
 }
 
 /** The message about a registry that cuts every connection. */
-async function unreachable(name: string): Promise<string> {
+async function unreachable(name: string, as?: VendorId): Promise<string> {
   const reset = Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" });
   const transport = routedTransport(() => reset);
   const options = {
     registry: name,
+    vendor: vendorOf(name, as),
     side: "destination",
     credentials: anonymous,
     transport,
@@ -85,11 +88,18 @@ async function github(answer: { status: number; message: string }, token?: strin
 }
 
 /** The message about a request that a registry refuses with this code. */
-async function registry(name: string, side: Side, status: number, code: string): Promise<string> {
+async function registry(
+  name: string,
+  side: Side,
+  status: number,
+  code: string,
+  as?: VendorId,
+): Promise<string> {
   const answer: ScriptedAnswer = { status, json: { errors: [{ code, message: "refused" }] } };
   const url = new URL(`https://${name}/v2/`);
   const response = await routedTransport(() => answer).send({ method: "GET", url });
-  const of = { side, registry: name, repository: "goharbor/harbor-core", operation: "trying" };
+  const vendor = vendorOf(name, as);
+  const of = { side, registry: name, vendor, repository: "goharbor/harbor-core", operation: "trying" };
   return (await refusal(response, of, clock)).message;
 }
 
@@ -167,6 +177,26 @@ test.each<[missing: string, message: () => Promise<string>, advice: readonly str
     "an organisation of SWR is missing",
     () => registry("swr.cn-north-4.myhuaweicloud.com", "destination", 404, "NAME_UNKNOWN"),
     ["Huawei SWR: The organisation must be there"],
+  ],
+  [
+    "a role may not push to ECR's FIPS host",
+    () => registry(ecr.replace(".ecr.", ".ecr-fips."), "destination", 403, "DENIED"),
+    ["`ecr:PutImage`"],
+  ],
+  [
+    "a TCR login may not push to a domain of one's own",
+    () => registry("images.example.com", "destination", 403, "DENIED", "tcr"),
+    ["`tcr:PushRepository`", "`tcr:CreateRepository`"],
+  ],
+  [
+    "a TCR namespace is missing at a domain of one's own",
+    () => registry("images.example.com", "destination", 404, "NAME_UNKNOWN", "tcr"),
+    ["make it in the TCR console"],
+  ],
+  [
+    "a closed TCR instance drops the connection to a domain of one's own",
+    () => unreachable("images.example.com", "tcr"),
+    ["`tcr-open-access`"],
   ],
   ["the role may not push to ECR", () => registry(ecr, "destination", 403, "DENIED"), ["`ecr:PutImage`"]],
   [

@@ -59,6 +59,7 @@ export function registryFacts(): string {
     .map((vendor) => {
       const facts: readonly (readonly [string, Fact | undefined])[] = [
         ["Login", vendor.login],
+        ["Rights", rightsOf(vendor)],
         ["Repositories", vendor.repositories],
         ["Mount", vendor.mount],
         ["Uploads", vendor.upload],
@@ -76,6 +77,10 @@ export function registryFacts(): string {
       return `### ${vendor.name}\n\n${hosts}${table(["What", "How", "From"], rows)}`;
     })
     .join("\n\n");
+}
+
+function rightsOf({ rights }: Vendor): Fact | undefined {
+  return rights && { text: `To read: ${rights.pull} To write: ${rights.push}`, source: rights.source };
 }
 
 /** Host names as code; what else stands there as it is. */

@@ -4,6 +4,7 @@ import type { HttpResponse } from "../../src/http/http.ts";
 import { Authenticator, type Scope } from "../../src/oci/auth.ts";
 import { anonymous, type Credential, type Credentials } from "../../src/oci/credentials.ts";
 import { refusedLogin } from "../../src/oci/refused-login.ts";
+import { vendorOf } from "../../src/vendors/vendors.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { recordingLog } from "../support/recording-log.ts";
 import { routedTransport, type Scripted, type SentRequest } from "../support/scripted-transport.ts";
@@ -45,6 +46,7 @@ function authenticatorOf(options: Options = {}) {
   });
   const authenticator = new Authenticator({
     registry,
+    vendor: vendorOf(registry),
     side: "destination",
     credentials,
     transport,
@@ -143,7 +145,7 @@ describe("a login that is refused", () => {
     ["docker.io", "destination", "incorrect username or password", "Check the user name and the token"],
   ] as const)("at %s as %s (%s)", async (name, side, details, advice) => {
     const refusal = await refusedLogin(responseWith(401, JSON.stringify({ details })), true, {
-      registry: name,
+      vendor: vendorOf(name),
       side,
     });
     expect(refusal.problem).toBe(`the login was refused (${details})`);
@@ -163,7 +165,10 @@ describe("a login that is refused", () => {
     ["no words", "{}"],
     ["endless", `{"details":"${"x".repeat(70_000)}"}`],
   ])("with %s: told without", async (_name, body) => {
-    const refusal = await refusedLogin(responseWith(403, body), false, { registry, side: "source" });
+    const refusal = await refusedLogin(responseWith(403, body), false, {
+      vendor: vendorOf(registry),
+      side: "source",
+    });
     expect(refusal.problem).toBe("the login was refused");
     expect(refusal.advice).toContain("No login is known");
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { OperationError, Side } from "../../src/errors.ts";
 import { refusal } from "../../src/oci/registry-error.ts";
+import { vendorOf } from "../../src/vendors/vendors.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { routedTransport, type ScriptedAnswer } from "../support/scripted-transport.ts";
 
@@ -8,7 +9,8 @@ import { routedTransport, type ScriptedAnswer } from "../support/scripted-transp
 async function failureOf(answer: ScriptedAnswer, side: Side = "destination"): Promise<OperationError> {
   const transport = routedTransport(() => ({ status: 400, ...answer }));
   const response = await transport.send({ method: "GET", url: new URL("https://registry.example/v2/a/b") });
-  const of = { side, registry: "registry.example", repository: "a/b", operation: "listing the tags" };
+  const vendor = vendorOf("registry.example");
+  const of = { side, registry: "registry.example", vendor, repository: "a/b", operation: "listing the tags" };
   return refusal(response, of, fakeClock());
 }
 

@@ -59,12 +59,15 @@ describe("the table of registries", () => {
 
   test("gives for each row a public source, or says that nothing is known", () => {
     for (const vendor of vendors) {
-      const { login, repositories, mount, upload, deletion, limits, manners } = vendor;
+      const { login, rights, repositories, mount, upload, deletion, limits, manners } = vendor;
       for (const fact of [login, repositories, mount, upload, deletion, limits, manners]) {
         if (fact === undefined) continue;
         expect(fact.text, vendor.name).toMatch(/^\S.*\.$/);
         if (fact.source !== undefined) expect(fact.source, vendor.name).toMatch(/^https:\/\/[^\s|]+$/);
       }
+      for (const text of [rights?.pull, rights?.push, rights?.create, rights?.shutOut])
+        if (text !== undefined) expect(text, vendor.name).toMatch(/^[A-Z].*\.$/);
+      if (rights !== undefined) expect(rights.source, vendor.name).toMatch(/^https:\/\/[^\s|]+$/);
       expect(deletion.source, vendor.name).toBeDefined();
       expect(login.source, vendor.name).toBeDefined();
     }

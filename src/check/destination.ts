@@ -195,7 +195,7 @@ async function askToken(
   why: string,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const { vendor, registry } = client;
+  const { vendor } = client;
   const { madeBy, text: remedy } = vendor.repositories;
   const findingBeside = `No upload was opened, because ${why}`;
   // Where destinations are not even asked what they hold with such a token, one makes a repository.
@@ -211,7 +211,7 @@ async function askToken(
     };
   if (!granted.includes("push")) {
     const finding = `The token that the login gets is not good for pushing to ${repository}.`;
-    return { outcome: "missing", finding, remedy: pushAdvice(registry) };
+    return { outcome: "missing", finding, remedy: pushAdvice(vendor) };
   }
   const outcome = exists || madeBy === "push" ? "ok" : "unknown";
   const finding = `The token that the login gets is good for pushing to ${repository}. ${findingBeside}.`;

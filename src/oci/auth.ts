@@ -5,7 +5,7 @@ import { discard, type HttpRequest, type HttpResponse, readJson, type Transport 
 import { type Lease, type Leased, leased } from "../http/lease.ts";
 import { isBrokenConnection } from "../http/retry.ts";
 import { type Log, printable } from "../log/log.ts";
-import { shutOutAdvice } from "../vendors/permission-advice.ts";
+import type { Vendor } from "../vendors/vendor.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, type Credentials } from "./credentials.ts";
 import { registryOrigin } from "./reference.ts";
@@ -45,6 +45,8 @@ const tokenSchema = v.object({
 export interface AuthenticatorOptions {
   /** Canonical host, with the port if there is one. */
   readonly registry: string;
+  /** What is known of the registry. */
+  readonly vendor: Vendor;
   readonly side: Side;
   readonly credentials: Credentials;
   /** Sends again what fails for the moment, where the body allows it. */
@@ -132,7 +134,7 @@ export class Authenticator {
       problem: "its /v2/ does not answer as a registry does",
       advice:
         response.status === 403
-          ? (shutOutAdvice(this.#options.registry) ??
+          ? (this.#options.vendor.rights?.shutOut ??
             "An allowlist of the registry may keep this runner's address out.")
           : "Check the host name in the destination or source.",
     });
@@ -212,7 +214,7 @@ export class Authenticator {
       if (request.signal?.aborted === true) throw error;
       throw this.#failure(operation, request.url, {
         problem: messageOf(error),
-        advice: isBrokenConnection(error) ? shutOutAdvice(this.#options.registry) : undefined,
+        advice: isBrokenConnection(error) ? this.#options.vendor.rights?.shutOut : undefined,
         temporary: isBrokenConnection(error),
         cause: error,
       });

@@ -3,6 +3,7 @@ import type { FailureDetails, Side } from "../errors.ts";
 import { type HttpResponse, readJson } from "../http/http.ts";
 import { printable } from "../log/log.ts";
 import { pullAdvice, pushAdvice } from "../vendors/permission-advice.ts";
+import type { Vendor } from "../vendors/vendor.ts";
 
 /** Largest reason of a refused login that is read, in bytes; what is useful in one fits a line. */
 const reasonLimit = 64 * 1024;
@@ -23,7 +24,7 @@ export type RefusedLogin = Required<Pick<FailureDetails, "problem">> & {
 export async function refusedLogin(
   response: HttpResponse,
   hasLogin: boolean,
-  at: { readonly registry: string; readonly side: Side },
+  at: { readonly vendor: Vendor; readonly side: Side },
 ): Promise<RefusedLogin> {
   const { status } = response;
   const reason = await readJson(response, reasonSchema, reasonLimit).catch(() => undefined);
@@ -41,8 +42,8 @@ export async function refusedLogin(
 }
 
 /** A destination is asked with one scope for reading and writing, so it is the right to write that counts there. */
-function scopeAdvice({ registry, side }: { readonly registry: string; readonly side: Side }): string {
-  return side === "destination" ? pushAdvice(registry) : pullAdvice(registry);
+function scopeAdvice({ vendor, side }: { readonly vendor: Vendor; readonly side: Side }): string {
+  return side === "destination" ? pushAdvice(vendor) : pullAdvice(vendor);
 }
 
 function loginAdvice(hasLogin: boolean): string {

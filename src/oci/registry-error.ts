@@ -4,6 +4,7 @@ import type { HttpResponse } from "../http/http.ts";
 import { isPullLimit } from "../http/pull-limit.ts";
 import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "../http/retry.ts";
 import { createAdvice, pullAdvice, pushAdvice } from "../vendors/permission-advice.ts";
+import type { Vendor } from "../vendors/vendor.ts";
 import { errorIn } from "./error-body.ts";
 
 /**
@@ -15,6 +16,7 @@ export const problemLimit = 1000;
 export interface RefusedOperation {
   readonly side: Side;
   readonly registry: string;
+  readonly vendor: Vendor;
   readonly repository: string;
   readonly operation: string;
   readonly subject?: string | undefined;
@@ -54,7 +56,7 @@ const withheldAdvice =
 function adviceFor(
   status: number,
   text: string,
-  { side, registry }: Pick<RefusedOperation, "side" | "registry">,
+  { side, vendor }: Pick<RefusedOperation, "side" | "vendor">,
 ): string | undefined {
   if (isPullLimit(text)) {
     return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
@@ -71,9 +73,9 @@ function adviceFor(
     return "Make the project there first: Harbor makes repositories on a push, but no projects. Or correct its name in `destinations`.";
   }
   if (status === 401 || status === 403) {
-    return side === "source" ? pullAdvice(registry) : pushAdvice(registry);
+    return side === "source" ? pullAdvice(vendor) : pushAdvice(vendor);
   }
-  if (status === 404 && side === "destination") return createAdvice(registry);
+  if (status === 404 && side === "destination") return createAdvice(vendor);
   if (status === 412) return withheldAdvice;
   if (status === 413) return "The registry takes no manifest or layer of this size.";
   if (status === 429) return "The registry limits requests; run again later.";

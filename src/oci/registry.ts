@@ -14,8 +14,8 @@ import { registryOrigin } from "./reference.ts";
 import { problemLimit, refusal } from "./registry-error.ts";
 
 /** A registry needs what its logins need. */
-export interface RegistryOptions extends AuthenticatorOptions {
-  /** What is known of the registry. Default: told from its name. */
+export interface RegistryOptions extends Omit<AuthenticatorOptions, "vendor"> {
+  /** Default: told from the registry's name. */
   readonly vendor?: Vendor | undefined;
 }
 
@@ -77,7 +77,7 @@ export class Registry {
     this.origin = registryOrigin(options.registry);
     this.vendor = options.vendor ?? vendorOf(options.registry);
     this.#options = options;
-    this.#authenticator = new Authenticator(options);
+    this.#authenticator = new Authenticator({ ...options, vendor: this.vendor });
     this.#slots = new Slots(this.vendor.limits.requests, options.clock);
   }
 
@@ -169,13 +169,10 @@ export class Registry {
 
   /** The failure that an answer means; reads the answer. */
   refused(response: HttpResponse, request: NamedRequest): Promise<OperationError> {
-    const { side, registry } = this;
+    const { side, registry, vendor } = this;
     const [{ repository }] = request.scopes;
-    return refusal(
-      response,
-      { side, registry, repository, operation: request.operation, subject: request.subject },
-      this.#options.clock,
-    );
+    const { operation, subject } = request;
+    return refusal(response, { side, registry, vendor, repository, operation, subject }, this.#options.clock);
   }
 
   /** A failure of ours to make use of an answer, told like a refusal. */

@@ -28,6 +28,17 @@ export const china: readonly Vendor[] = [
       text: "A role (`tcr-role-arn`), an API key (`tcr-secret-id`, `tcr-secret-key`), or a login of the instance (`tcr-username`, `tcr-password`).",
       source: "https://www.tencentcloud.com/document/product/1051/54755",
     },
+    rights: {
+      pull: "The user of the API key, or the service account, needs `tcr:PullRepository` on this namespace.",
+      push: "The user of the API key, or the service account, needs `tcr:PushRepository` and `tcr:CreateRepository` on this namespace.",
+      create:
+        "TCR makes no namespace on a push: make it in the TCR console, or set `tcr-secret-id` and `tcr-secret-key`, with " +
+        "which it is made here.",
+      shutOut:
+        "The public endpoint of the TCR instance may be closed, or its allowlist keep this runner's address out: see " +
+        "`tcr-open-access`.",
+      source: "https://www.tencentcloud.com/document/product/598/57160",
+    },
     repositories: {
       madeBy: "api",
       text: "The namespace is made here with the API key, else by you; repositories are made by the first push.",
@@ -58,6 +69,14 @@ export const china: readonly Vendor[] = [
     login: {
       text: "The account's number and the password of the Personal edition (`tcr-username`, `tcr-password`, or `docker/login-action`).",
       source: "https://github.com/tkestack/image-transfer",
+    },
+    rights: {
+      pull: "Log in with the number of the account and the password of TCR Personal; a sub-account needs `tcr:PullRepositoryPersonal`.",
+      push: "Log in with the number of the account and the password of TCR Personal; a sub-account needs `tcr:PushRepositoryPersonal`.",
+      create:
+        "TCR Personal makes no namespace on a push: make it in the TCR console, or set `tcr-secret-id` and `tcr-secret-key`, " +
+        "with which it is made here.",
+      source: "https://www.tencentcloud.com/document/product/1051/37250",
     },
     repositories: {
       madeBy: "api",

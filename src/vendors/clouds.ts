@@ -15,6 +15,14 @@ export const clouds: readonly Vendor[] = [
       text: "User `AWS` and a password for 12 hours, by Basic; `aws-actions/amazon-ecr-login` and the helper `ecr-login` give it.",
       source: `${ocync}/ecr.md`,
     },
+    rights: {
+      pull: "The role needs `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer` on this repository.",
+      push: "The role needs the actions of AWS's page on pushing an image, `ecr:PutImage` among them, on this repository.",
+      create:
+        "ECR makes no repository on a push: make it there, or a repository creation template for this prefix, or set the AWS key " +
+        "in the environment, with which it is made here.",
+      source: "https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html",
+    },
     repositories: {
       madeBy: "api",
       text: "Must be there: made here with the AWS key of the environment, else by you or by a creation template.",

@@ -15,6 +15,14 @@ export const codeHosts: readonly Vendor[] = [
       text: "`dockerhub-username` and `dockerhub-token`, or `docker/login-action`: a personal or an organisation access token. Or an OIDC connection.",
       source: "https://docs.docker.com/security/access-tokens/",
     },
+    rights: {
+      pull: 'A personal access token needs the permission "Repo Read-only" at least, an organisation access token `scope-image-pull` on this repository.',
+      push:
+        'Check `dockerhub-username` and `dockerhub-token`: a personal access token needs the permission "Repo Read & Write" and a user ' +
+        "who may push to this namespace, an organisation access token `scope-image-push` on this repository. A tag that is " +
+        "there already may be immutable by the repository's settings.",
+      source: "https://docs.docker.com/security/access-tokens/reference/",
+    },
     repositories: {
       madeBy: "push",
       text: "Made by the first push, with the default visibility of the account.",
@@ -49,6 +57,15 @@ export const codeHosts: readonly Vendor[] = [
     host: /^ghcr\.io$/,
     login: {
       text: "Any user name and `GITHUB_TOKEN` (`packages: write`) or a classic token (`write:packages`), by `docker/login-action`.",
+      source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
+    },
+    rights: {
+      pull:
+        "Log in to ghcr.io in an earlier step with a token that has `packages: read` (a classic one: `read:packages`), and give " +
+        'the repository of this workflow access to the package ("Manage Actions access" in its settings), or make the package public.',
+      push:
+        "The token needs `packages: write` (a classic one: `write:packages`), and a package that exists already must give the " +
+        'repository of this workflow the role Write ("Manage Actions access" in its settings).',
       source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
     },
     repositories: {

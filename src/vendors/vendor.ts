@@ -67,6 +67,19 @@ export interface Manners {
   readonly absent: readonly number[];
 }
 
+/** What a login has to be allowed, in words to a user. */
+export interface Rights {
+  /** After a refused read. */
+  readonly pull: string;
+  /** After a refused write. */
+  readonly push: string;
+  /** After "no such repository" to a write; undefined: what the row says of repositories. */
+  readonly create?: string;
+  /** Where this runner cannot reach the registry at all; undefined: it is like any trouble with the network. */
+  readonly shutOut?: string;
+  readonly source: string;
+}
+
 /** One registry of the ecosystem: what the code goes by, and the same in words with its source. */
 export interface Vendor {
   readonly id: VendorId;
@@ -76,6 +89,8 @@ export interface Vendor {
   /** Matches its host names, the port aside; undefined where they say nothing. */
   readonly host: RegExp | undefined;
   readonly login: Fact;
+  /** Undefined: nothing that a user could not guess. */
+  readonly rights?: Rights | undefined;
   /** `push`: the first push makes a repository. `api`: made here, by the vendor's API. `user`: must be there. */
   readonly repositories: Fact & { readonly madeBy: "push" | "api" | "user" };
   /** Whether a blob comes over from another repository. A refusal is always taken; `referenced`: once a manifest holds it. */
