@@ -289,7 +289,7 @@ describe("a run over several jobs", () => {
     const { exitCode, outputs, log } = await publishJob(world, plan);
     expect(exitCode).toBe(1);
     expect(outputs).toMatchObject({ copied: "0", failed: "24", pruned: "0" });
-    expect(log).toContain("harbor-core:v2.15.2 is sha256:");
+    expect(log).toContain("harbor-core:v2.15.2 now is sha256:");
     expect(await Promise.all([world.near, world.far].map(allTags))).toEqual(before);
   });
 

@@ -23,11 +23,11 @@ export interface RegistryRequest {
   readonly method: HttpRequest["method"];
   /** Path below the registry's origin, or a URL that the registry gave for an upload. */
   readonly target: string | URL;
-  /** First the repository that the request is about; then others that it reads from, for a mount. */
+  /** The repository that the request is about, and then others that it reads from, for a mount. */
   readonly scopes: readonly [Scope, ...Scope[]];
   /** What is being done, as a gerund, for messages. */
   readonly operation: string;
-  /** What exactly it is done with: see `FailureDetails`. */
+  /** What exactly the operation concerns: see `FailureDetails`. */
   readonly subject?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpRequest["body"];
@@ -35,31 +35,31 @@ export interface RegistryRequest {
   readonly connection?: HttpRequest["connection"];
   readonly once?: HttpRequest["once"];
   readonly answer?: HttpRequest["answer"];
-  /** A blob goes over this request: it has its own slots, and does not take one of the few for small requests. */
+  /** Whether the request carries a blob: it has slots of its own, and takes none of the few for small requests. */
   readonly transfer?: boolean;
-  /** Of the small requests that wait for a place, the one with the highest comes first. Default: 0. */
+  /** Of the small requests that wait for a slot, the one with the highest priority goes first. Default: 0. */
   readonly priority?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a failure says of a request. */
+/** What a failure says about a request. */
 export type NamedRequest = Pick<RegistryRequest, "scopes" | "operation" | "subject">;
 
 /**
- * Most bytes that count as a small request: they fit the first windows of a connection, so their time is round trips, not
- * bytes, and they must not wait in line behind layers that take a minute.
+ * Most bytes that count as a small request. They fit the first windows of a connection, so round trips take their time, not
+ * bytes, and they must not wait behind layers that take a minute.
  */
 export const smallTransfer = 256 * 1024;
 
-/** What a registry has proved not to do: it is asked once, and not for every image again. */
+/** What a registry turned out not to do. It is asked once, not again for every image. */
 export interface Unsupported {
-  /** Lists of tags with a size of page of our own choice. */
+  /** Lists of tags with a page size that we choose. */
   pageSize: boolean;
   /** Mounting a blob from another repository. */
   mounts: boolean;
 }
 
-/** One registry, from one side of the copy: sends requests with the right authorization, and says who failed. */
+/** A client of one registry, on one side of the copy. It sends requests with authorization, and failures name the registry. */
 export class Registry {
   readonly registry: string;
   readonly side: Side;
@@ -81,21 +81,21 @@ export class Registry {
     this.#slots = new Slots(this.vendor.limits.requests, options.clock);
   }
 
-  /** Brings up a connection and asks how the registry wants to be asked, while the caller has other things to do. */
+  /** Opens a connection and asks for the registry's authentication challenge, while the caller has other things to do. */
   greet(signal: AbortSignal): Promise<void> {
     return this.#authenticator.greet(signal);
   }
 
   /**
-   * The actions on a repository that the login may do, as far as its token says so: asks for a token and nothing else.
-   * Undefined where that cannot be told.
+   * The actions that the login may do on a repository, as far as its token says so. Asks for a token and nothing else.
+   * Undefined where the token does not say.
    * @throws OperationError when the login is refused.
    */
   async granted(scope: Scope, signal: AbortSignal): Promise<readonly string[] | undefined> {
     return grantedActions(await this.#authenticator.header([scope], signal), scope);
   }
 
-  /** What the registry told last of the pulls it grants; undefined while it has told nothing, as one without a limit does. */
+  /** The pulls that are left, as the registry last said; undefined while it has said nothing, as one without a limit does. */
   get pullBudget(): PullBudget | undefined {
     return this.#pullBudget;
   }
@@ -105,8 +105,8 @@ export class Registry {
   }
 
   /**
-   * Sends a request; any status but a refused login is an answer for the caller. A 401 is answered once with a new login,
-   * unless the body was a stream, which is gone by then.
+   * Sends a request. Any status but a refused login is an answer for the caller. After a 401 the request is sent once more with
+   * a new login, unless its body was a stream, which is gone by then.
    * @throws OperationError when the connection broke.
    */
   send(request: RegistryRequest): Promise<HttpResponse> {
@@ -121,9 +121,9 @@ export class Registry {
   async #authorized(request: RegistryRequest): Promise<HttpResponse> {
     const authorization = await this.#authenticator.header(request.scopes, request.signal);
     const response = await this.#attempt(request, authorization);
-    // Blob storage that a redirect led to has no say in how this registry is logged in to (P7).
+    // Blob storage that a redirect led to must not decide how to log in to this registry (P7).
     if (response.status !== 401 || response.url.origin !== this.origin.origin) return response;
-    // A stream is gone once sent; what made it has to make it anew, and the next try asks for a new login.
+    // A stream is gone once sent. Its maker has to make it again, and the next try asks for a new login.
     const again = !isStream(request.body);
     if (again) await discard(response);
     this.#authenticator.forget(request.scopes, response, authorization);

@@ -32,13 +32,13 @@ export interface ByteRange {
 
 const tagListSchema = v.object({ tags: v.optional(v.nullable(v.array(v.nullable(v.string())))) });
 
-/** Tags asked for at a time; registries that have a limit of their own mostly have this one. */
+/** Tags on a page. Most registries with a limit of their own have this one. */
 const tagPageSize = 1000;
 /** Largest page of tags, in bytes: 1000 tags of 128 characters are 130 kB; some registries send all tags as one page. */
 const tagPageLimit = 8 * 1024 * 1024;
 /** Most pages of one list: a hundred thousand tags. A list that goes on is broken. */
 const pageLimit = 100;
-/** Most entries of one list, however large its pages are: what is kept of them has to fit in memory. */
+/** Most entries of one list, however large its pages are: the list has to fit in memory. */
 const entryLimit = 100_000;
 
 /** One repository of a registry, with the operations of the distribution specification that a mirror needs. */
@@ -51,14 +51,14 @@ export class Repository {
     this.name = name;
   }
 
-  /** `registry/repository`, for people. */
+  /** `registry/repository`, for messages. */
   get reference(): string {
     return `${this.registry.registry}/${this.name}`;
   }
 
   /**
-   * What a tag or digest stands for, by HEAD; undefined if it does not exist. A registry that leaves the digest out of
-   * its answer is asked for the manifest itself.
+   * What a tag or digest stands for, by HEAD; undefined if it does not exist. If the registry leaves the digest out of its
+   * answer, the manifest itself is read.
    * @throws OperationError
    */
   async resolve(reference: string, signal?: AbortSignal): Promise<ResolvedManifest | undefined> {
@@ -78,7 +78,7 @@ export class Repository {
   }
 
   /**
-   * Reads and checks a manifest. Asked by digest, its bytes are proved to have it.
+   * Reads and checks a manifest. If it is asked for by digest, its bytes must have that digest.
    * @throws OperationError
    */
   async manifest(reference: string, signal?: AbortSignal): Promise<Manifest> {
@@ -99,7 +99,7 @@ export class Repository {
 
   /**
    * Puts a manifest, byte for byte, under its digest or a tag.
-   * @returns whether the registry keeps track of the manifest's `subject` itself (`OCI-Subject`).
+   * @returns whether the registry tracks the manifest's `subject` itself (`OCI-Subject`).
    * @throws OperationError
    */
   async putManifest(
@@ -141,11 +141,11 @@ export class Repository {
   }
 
   /**
-   * Opens a blob for reading, from its storage if the registry redirects there. The caller checks its bytes, and tries
-   * again itself: it knows how far it got.
-   * @param range first byte, and the byte after the last one; the whole blob, the rest after a break, or a part of it.
-   * @returns the body, the byte that it starts at (0 if the registry sends the whole blob all the same), and whether the
-   * registry gives parts of this blob.
+   * Opens a blob for reading, from its storage if the registry redirects there. The caller checks the bytes, and repeats a
+   * broken request itself, because it knows how far it got.
+   * @param range first byte, and the byte after the last one: the whole blob, the rest after a break, or a part of it.
+   * @returns the body, the byte that it starts at (0 if the registry sends the whole blob anyway), and whether the registry
+   * gives parts of this blob.
    * @throws OperationError
    */
   async readBlob(
@@ -158,7 +158,7 @@ export class Repository {
       subject: blob.digest,
       headers: {
         accept: "application/octet-stream, */*",
-        // The digest is that of the stored bytes; a transfer compressed on the way would show others.
+        // The digest is that of the stored bytes. A compressed transfer would have others.
         "accept-encoding": "identity",
         ...(isWhole ? {} : { range: `bytes=${range.from}-${range.to - 1}` }),
       },
@@ -177,10 +177,9 @@ export class Repository {
   }
 
   /**
-   * Asks for a blob of another repository of the same registry to be made available here. A registry that has proved to be
-   * unable to is not asked again.
+   * Mounts a blob from another repository of the same registry. A registry that turned out not to mount is not asked again.
    * @param priority among the small requests to this registry.
-   * @returns "mounted", or the upload that the registry opened instead; undefined when it refused either.
+   * @returns "mounted", or the upload that the registry opened instead; undefined if it did neither.
    * @throws OperationError when the request itself failed.
    */
   async mountBlob(
@@ -202,7 +201,7 @@ export class Repository {
       scopes: [this.#scope("push"), { repository: from, actions: ["pull"] }],
     };
     const response = await this.registry.send(request).catch((error: unknown) => {
-      // A token server may refuse the whole request over the other repository's scope; that is no more than a refused mount.
+      // A token server may refuse the request because of the other repository's scope. That counts as a refused mount.
       if (error instanceof OperationError && (error.status === 401 || error.status === 403)) return undefined;
       throw error;
     });
@@ -234,8 +233,8 @@ export class Repository {
   }
 
   /**
-   * Whether this login may give up an upload again, found out with one that nobody has opened: a right that is missing is told
-   * before what is not there.
+   * Whether this login may cancel uploads. It is found out by cancelling an upload that does not exist: a registry reports a
+   * missing right before it reports a missing upload.
    * @throws OperationError when that cannot be asked.
    */
   async mayCancelUploads(signal?: AbortSignal): Promise<boolean> {
@@ -249,7 +248,7 @@ export class Repository {
       await discard(response);
       return ![401, 403, 405].includes(response.status) && response.status < 500;
     } catch (error) {
-      // Docker Hub gives no token at all where more is asked for than the login may do.
+      // If more is asked for than the login may do, Docker Hub gives no token at all.
       if (error instanceof OperationError && (error.status === 401 || error.status === 403)) return false;
       throw error;
     }
@@ -283,12 +282,12 @@ export class Repository {
       }
       if (response.status !== 200) throw await this.registry.refused(response, request);
       const page = (await readJson(response, tagListSchema, tagPageLimit)).tags ?? [];
-      // Some lists hold `null` and digests as well; what breaks the grammar of tags cannot be asked for as one.
+      // Some lists hold `null` and digests as well. What breaks the grammar of tags cannot be requested as a tag.
       const listed = page.filter((tag): tag is string => tag !== null && isTag(tag));
       const before = tags.size;
       for (const tag of listed) tags.add(tag);
       this.#checkLength(tags, request);
-      // A page may be empty, but some registries give the same tags for ever, whatever page is asked for.
+      // An empty page does not end a list. One without new tags does: some registries give the same tags on every page.
       return listed.length === 0 || tags.size > before;
     });
     return [...tags];
@@ -326,7 +325,7 @@ export class Repository {
 
   /**
    * Deletes a manifest by tag or digest.
-   * @returns "unsupported" where the registry has no deletion of this form.
+   * @returns "unsupported" if the registry does not delete by this kind of reference.
    * @throws OperationError
    */
   async deleteManifest(
@@ -356,7 +355,7 @@ export class Repository {
     const visited = new Set<string>();
     let target: URL | undefined = new URL(request.target, this.registry.origin);
     while (target !== undefined && !visited.has(target.href)) {
-      // Not just the end of reading: what prunes must not take a part of the tags for all of them.
+      // This is a failure, not the end of the list: pruning must not take a part of the tags for all of them.
       if (visited.size >= pageLimit)
         throw this.registry.failure(request, { problem: `the list goes on after ${pageLimit} pages` });
       visited.add(target.href);
@@ -369,7 +368,7 @@ export class Repository {
     }
   }
 
-  /** Not just the end of reading, either: see `#eachPage`. */
+  /** A failure, and not the end of the list: see `#eachPage`. */
   #checkLength(entries: { readonly size: number }, request: RegistryRequest): void {
     if (entries.size > entryLimit)
       throw this.registry.failure(request, { problem: `the list has more than ${entryLimit} entries` });
@@ -383,7 +382,7 @@ export class Repository {
   #scope(purpose: "read" | "push"): Scope {
     const { name: repository } = this;
     if (purpose === "push") return { repository, actions: ["pull", "push"] };
-    // A destination is mostly asked with one scope for all, so that one token does for reading and writing.
+    // At a destination, most requests have the same scope, so that one token serves for reading and writing.
     const isSource = this.registry.side === "source";
     return { repository, actions: isSource ? ["pull"] : mannersOf(this.registry.vendor).reading };
   }
@@ -415,7 +414,7 @@ function mediaTypeOf(response: HttpResponse): string {
   return response.header("content-type")?.split(";")[0]?.trim() ?? "";
 }
 
-/** What is wrong with the answer to a request for a blob from a byte on. RFC 9110, section 14.4. */
+/** What is wrong with the answer to a request for a part of a blob. RFC 9110, section 14.4. */
 function transferProblem(response: HttpResponse, size: number, { from, to }: ByteRange): string | undefined {
   const encoding = response.header("content-encoding");
   if (encoding !== undefined && encoding !== "identity")
