@@ -320,6 +320,26 @@ describe("GitHub in trouble", () => {
     },
   );
 
+  it("a kept version that loses a tag to another run while this one prunes: a failure that names it", async () => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    await world.far.seed((target) => {
+      for (const tag of ["v2.15.1", "v2.15.0", "v2.14.4"]) version(tag)(target);
+    });
+    // The looks of the plan, of what is kept, and of what may go find it.
+    world.sandbox.tcr.registry.fault({
+      when: { method: "HEAD", path: /goharbor\/harbor-core\/manifests\/v2\.15\.1$/ },
+      skip: 3,
+      times: Infinity,
+      effect: { status: 404, body: "" },
+    });
+    const { exitCode, log, outputs } = await act(world, { inputs: { destinations: world.far.line } });
+    expect(log).toContain("after the pruning, v2.15.1 is half there: harbor-core:v2.15.1 is missing");
+    expect(log).toMatch(/::error::v2\.15\.1 at .* failed: after the pruning/);
+    expect(outputs).toMatchObject({ copied: "12", pruned: "12", failed: "1" });
+    expect(exitCode).toBe(1);
+  });
+
   it("a release that no tag can name is passed over, and said once", async () => {
     await using world = await startSandboxWorld();
     await world.source.seed(version("v2.15.2"));

@@ -1,5 +1,5 @@
 import type { Failure } from "../errors.ts";
-import type { CopyStep, PruneStep } from "../plan/plan.ts";
+import type { CopyStep, KeepStep, PruneStep } from "../plan/plan.ts";
 
 /** Bytes of an image at one destination, by how they got there. */
 export interface MovedBytes {
@@ -37,6 +37,12 @@ export interface PruneOutcome {
   readonly status: "pruned" | "failed" | "not-tried" | "left";
   /** Why it is not pruned. */
   readonly failure: Failure | undefined;
+}
+
+/** What became of a version that was to be kept, where a look after the pruning shows that it is not whole. */
+export interface KeepOutcome {
+  readonly step: KeepStep;
+  readonly failure: Failure;
 }
 
 export const noBytes: MovedBytes = { uploaded: 0, mounted: 0, present: 0 };

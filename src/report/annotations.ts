@@ -43,7 +43,7 @@ function fold(texts: readonly string[], noun: string): readonly string[] {
 function failures(steps: readonly Reported[]): readonly string[] {
   return failureGroups(steps).map(({ first, all, reason }) => {
     const what = first.step.kind === "prune" ? "Pruning of " : "";
-    return `${what}${imagesOf(all)} at ${first.step.destination} failed: ${reason}`;
+    return `${what}${imagesOf(all) || first.step.version} at ${first.step.destination} failed: ${reason}`;
   });
 }
 

@@ -91,12 +91,17 @@ function report<S extends Step>(result: RunResult, steps: readonly S[]): readonl
   });
 }
 
+interface Fate {
+  readonly outcome: Outcome;
+  readonly failure?: Failure | undefined;
+}
+
 function becomes(
   step: Step,
   copy: CopyOutcome | undefined,
   prune: PruneOutcome | undefined,
   result: RunResult,
-): { readonly outcome: Outcome; readonly failure?: Failure | undefined } {
+): Fate {
   const { dryRun, job } = result;
   switch (step.kind) {
     case "skip":
@@ -104,7 +109,7 @@ function becomes(
     case "fail":
       return { outcome: "failed", failure: step.failure };
     case "keep":
-      return isBroken(step, result) ? { outcome: "missing", failure: notBrought } : { outcome: "kept" };
+      return keptOutcome(step, result);
     case "leave":
       return { outcome: "left" };
     case "copy":
@@ -118,6 +123,12 @@ function becomes(
       if (prune === undefined) return { outcome: "failed", failure: notCarriedOut };
       return { outcome: prune.status, failure: prune.failure };
   }
+}
+
+function keptOutcome(step: KeepStep, result: RunResult): Fate {
+  const half = result.keeps?.find((keep) => keep.step === step);
+  if (half !== undefined) return { outcome: "failed", failure: half.failure };
+  return isBroken(step, result) ? { outcome: "missing", failure: notBrought } : { outcome: "kept" };
 }
 
 /** Whether an image of a version could not be planned for a destination, or was not published there. */

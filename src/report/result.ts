@@ -1,4 +1,4 @@
-import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
+import type { CopyOutcome, KeepOutcome, PruneOutcome } from "../copy/outcome.ts";
 import type { Destination } from "../destinations/destination.ts";
 import type { Estimate } from "../plan/estimate.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -17,6 +17,8 @@ export interface RunResult {
   readonly copies: readonly CopyOutcome[];
   /** One for each prune step; empty after a dry run. */
   readonly prunes: readonly PruneOutcome[];
+  /** The versions that were to be kept and are half there after the pruning. */
+  readonly keeps?: readonly KeepOutcome[] | undefined;
   /** Bytes read from sources. */
   readonly bytesRead: number;
   /** Requests sent, by host. */

@@ -38,6 +38,9 @@ const dryRunTitle = "Plan (dry run: nothing is written)";
 /** What a dry run copies and prunes. */
 const nothing = { copies: [], prunes: [], bytesRead: 0 } as const;
 
+/** Where nothing is pruned. */
+const unpruned = { prunes: [], keeps: [] } as const;
+
 /**
  * One run, or the part of one that this job has: trigger, versions, snapshot, plan, copy and publish, prune, report.
  * @returns whether everything that was planned is done.
@@ -92,8 +95,8 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   const { copies, bytesRead } = dryRun
     ? nothing
     : await copyAll(plan, inputs, places, { moveTags: true, whyNotPublish }, context);
-  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, whyNotPublish, context);
-  return report({ plan, dryRun, estimate, copies, prunes, bytesRead, startedAt }, places, inputs, context);
+  const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, whyNotPublish, context);
+  return report({ plan, dryRun, estimate, copies, ...pruned, bytesRead, startedAt }, places, inputs, context);
 }
 
 /** What a run needs for the plan, told in a dry run: nothing is read for it where that costs a pull. */
@@ -182,8 +185,8 @@ async function publish(
   const plan = bindPlan(document, now, withdrawn);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const copies = dryRun ? [] : await publishAll(plan, inputs, places, whyNotPublish, context);
-  const prunes = dryRun ? [] : await pruneAll(plan, copies, places, whyNotPublish, context);
-  const result = { plan, dryRun, job: "publish", copies, prunes, bytesRead: 0, startedAt } as const;
+  const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, whyNotPublish, context);
+  const result = { plan, dryRun, job: "publish", copies, ...pruned, bytesRead: 0, startedAt } as const;
   return report(result, places, inputs, context);
 }
 

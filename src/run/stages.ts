@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { copy } from "../copy/copy.ts";
-import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
+import { type Aftermath, lookForHalfVersions } from "../copy/half-versions.ts";
+import type { CopyOutcome } from "../copy/outcome.ts";
 import { prune } from "../copy/prune.ts";
 import { askToPublish, type PublicationCheck } from "../copy/publish.ts";
 import type { Destination } from "../destinations/destination.ts";
@@ -249,7 +250,7 @@ export async function copyAll(
 }
 
 /**
- * Prunes each destination at which everything went well (P5).
+ * Prunes each destination at which everything went well (P5), and looks for versions that are half there then.
  * @param whyNotPublish asks of a version that is kept whether it still is a published release: else it took the place of another.
  */
 export async function pruneAll(
@@ -258,9 +259,9 @@ export async function pruneAll(
   { destinations }: Places,
   whyNotPublish: PublicationCheck,
   { log, signal }: RunContext,
-): Promise<readonly PruneOutcome[]> {
+): Promise<Aftermath> {
   const planned = plan.steps.filter((step) => step.kind === "prune");
-  if (planned.length === 0) return [];
+  if (planned.length === 0) return { prunes: [], keeps: [] };
   const keeps = plan.steps.filter((step) => step.kind === "keep");
   const doubtOf = doubts(whyNotPublish);
   return log.group("Prune", async () => {
@@ -276,15 +277,19 @@ export async function pruneAll(
         const undisturbed = steps.length > 0 && failed + broken === 0;
         const answers = undisturbed ? await Promise.all(kept.map(({ version }) => doubtOf(version))) : [];
         const doubt = answers.find((answer) => answer !== undefined);
-        const own =
+        const done =
           doubt === undefined
             ? await prune(steps, kept, destination, failed + broken, signal)
             : steps.map((step) => ({ step, status: "left" as const, failure: doubt }));
-        for (const line of pruneLines(own, log.paint)) log.info(line);
+        const own = await lookForHalfVersions(done, kept, destination, signal);
+        for (const line of pruneLines(own.prunes, log.paint)) log.info(line);
         return own;
       }),
     );
-    return outcomes.flat();
+    return {
+      prunes: outcomes.flatMap(({ prunes }) => prunes),
+      keeps: outcomes.flatMap(({ keeps: own }) => own),
+    };
   });
 }
 
