@@ -85,6 +85,13 @@ export function failureOf(thrown: unknown, consequence?: string): Failure {
   return { kind: "obstacle", problem: consequence === undefined ? problem : `${consequence}: ${problem}` };
 }
 
+/** A key that all failures of one cause have: made of neither names nor the words of an answer. */
+export function causeOf(failure: Failure): string {
+  if (failure.kind !== "operation") return JSON.stringify([failure.kind, failure.problem, failure.advice]);
+  const { kind, consequence, side, host, operation, status, code, advice } = failure;
+  return JSON.stringify([kind, consequence, side, host, operation, status, code, advice]);
+}
+
 /** A failure in words, for people. */
 export function sentenceOf(failure: Failure): string {
   if (failure.kind === "operation") {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { noBytes } from "../../src/copy/outcome.ts";
 import { type FinishedImage, imageLine, versionLine } from "../../src/copy/story.ts";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
-import { copyStep, dockerHub } from "../report/result-builder.ts";
+import { copyStep, dockerHub, tcr } from "../report/result-builder.ts";
 import { obstacle } from "../support/failures.ts";
 
 const step = copyStep({ image: "harbor-core", destination: dockerHub });
@@ -31,6 +31,28 @@ test("an image that is not there tells why, in one line that obeys nobody", () =
     plainPaint,
   );
   expect(line).toBe("✗ harbor-core:v2.15.2 → docker.io/goharbor: refused : :error: :x [31m # #[debug]");
+});
+
+test("of one cause at one destination, the first image tells it, and the others name that image", () => {
+  const causes = new Map<string, string>();
+  const lineOf = (image: string, destination: string, problem: string) =>
+    imageLine(
+      told({ step: copyStep({ image, destination }), failure: obstacle(problem) }),
+      1,
+      plainPaint,
+      causes,
+    );
+  expect([
+    lineOf("harbor-core", dockerHub, "refused"),
+    lineOf("harbor-db", dockerHub, "refused"),
+    lineOf("harbor-log", dockerHub, "lost"),
+    lineOf("harbor-db", tcr, "refused"),
+  ]).toEqual([
+    `✗ harbor-core:v2.15.2 → ${dockerHub}: refused`,
+    `✗ harbor-db:v2.15.2 → ${dockerHub}: for the same cause as harbor-core:v2.15.2`,
+    `✗ harbor-log:v2.15.2 → ${dockerHub}: lost`,
+    `✗ harbor-db:v2.15.2 → ${tcr}: refused`,
+  ]);
 });
 
 test("the long page of a proxy is cut", () => {

@@ -115,7 +115,7 @@ describe("errors", () => {
     expect(annotationsOf(builder.build()).errors).toEqual([
       `12 images (${harborImages.map((image) => `${image}:v2.15.2`).join(", ")}) at ${tcr} failed: ` +
         `destination ${tcrHost}: uploading the blob failed with status 403 DENIED: no right for goharbor/prepare ` +
-        "(and 11 more like it). Let the login push.",
+        "(and 11 more, in the JSON report). Let the login push.",
     ]);
   });
 

@@ -61,12 +61,14 @@ export async function copyToDestination(
     }),
   );
   const versions = Map.groupBy(steps, (step) => step.version);
+  const causes = new Map<string, string>();
   const outcomes = await Promise.all(
     [...versions.values()].map(async (ofVersion) => {
       const results = await Promise.all(
         ofVersion.map(async (step) => {
           const result = await copyImage(step, destination, deliveries, shared);
-          log.info(imageLine({ failure: undefined, ...result }, performance.now() - started, log.paint));
+          const told = { failure: undefined, ...result };
+          log.info(imageLine(told, performance.now() - started, log.paint, causes));
           return result;
         }),
       );

@@ -37,6 +37,7 @@ export async function publishConfirmed(
   const started = performance.now();
   const { log } = context;
   const contents = await readContents(steps, context);
+  const causes = new Map<string, string>();
   const outcomes = await Promise.all(
     context.destinations.flatMap((destination) => {
       const own = steps.filter((step) => step.destination === destination.name);
@@ -45,7 +46,8 @@ export async function publishConfirmed(
           ofVersion.map((step) => confirmImage(step, destination, contents, context)),
         );
         for (const result of results) {
-          if ("failure" in result) log.info(imageLine(result, performance.now() - started, log.paint));
+          if ("failure" in result)
+            log.info(imageLine(result, performance.now() - started, log.paint, causes));
         }
         const published = await publishVersion(results, context);
         log.info(versionLine(published, true, performance.now() - started, log.paint));

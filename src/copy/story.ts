@@ -1,4 +1,4 @@
-import { sentenceOf } from "../errors.ts";
+import { causeOf, sentenceOf } from "../errors.ts";
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
@@ -12,12 +12,26 @@ export type FinishedImage = Pick<CopyOutcome, "step" | "bytes" | "failure" | "wi
 /**
  * `✓ harbor-core:v2.15.2 → docker.io/goharbor: 41.2 MB uploaded, 12.3 MB mounted, after 12.3 s`.
  * @param elapsed since the copy began, in milliseconds.
+ * @param causes the causes of failures that were told already, each with the image that told it; a new one is added.
  */
-export function imageLine({ step, bytes, failure }: FinishedImage, elapsed: number, paint: Paint): string {
-  const subject = `${step.image}:${step.tag} → ${step.destination}`;
-  return failure === undefined
-    ? `${paint.good("✓")} ${subject}: ${movedWords(bytes)}, ${paint.faint(`after ${formatDuration(elapsed)}`)}`
-    : `${paint.bad("✗")} ${subject}: ${paint.bad(printable(sentenceOf(failure), failureTextLimit))}`;
+export function imageLine(
+  { step, bytes, failure }: FinishedImage,
+  elapsed: number,
+  paint: Paint,
+  causes = new Map<string, string>(),
+): string {
+  const image = `${step.image}:${step.tag}`;
+  const subject = `${image} → ${step.destination}`;
+  if (failure === undefined) {
+    const after = paint.faint(`after ${formatDuration(elapsed)}`);
+    return `${paint.good("✓")} ${subject}: ${movedWords(bytes)}, ${after}`;
+  }
+  const cause = `${step.destination} ${causeOf(failure)}`;
+  const alike = causes.get(cause);
+  if (alike === undefined) causes.set(cause, image);
+  const why =
+    alike === undefined ? printable(sentenceOf(failure), failureTextLimit) : `for the same cause as ${alike}`;
+  return `${paint.bad("✗")} ${subject}: ${paint.bad(why)}`;
 }
 
 /** How the bytes of an image got there. Zeros are left out. */

@@ -1,8 +1,7 @@
 import { type CheckResult, isReady } from "../check/check.ts";
-import { messageOf } from "../errors.ts";
 import { countOf, formatDuration } from "../wording.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
-import type { ReportSink } from "./write.ts";
+import { type ReportSink, writeDocument, writeSummary } from "./write.ts";
 
 /** Everything that a check of the configuration has shown. */
 export interface CheckReport {
@@ -28,17 +27,13 @@ const dispensable = { icon: "⚠️", word: "missing, but not needed" } as const
  */
 export async function writeCheckReport(report: CheckReport, sink: ReportSink): Promise<void> {
   for (const result of report.results) tell(result, sink);
-  const path = await writeJson(report, sink);
+  const path = await writeDocument(checkDocument(report), sink);
   sink.setOutput("versions", "[]");
   for (const name of ["copied", "skipped", "pruned"]) sink.setOutput(name, 0);
   sink.setOutput("failed", missing(report).length);
   sink.setOutput("images", "[]");
   sink.setOutput("report", path);
-  try {
-    await sink.appendSummary(checkSummary(report));
-  } catch (error) {
-    sink.log.warning(`The job summary could not be written: ${messageOf(error)}`);
-  }
+  await writeSummary(checkSummary(report), sink);
   sink.log.info(closing(report));
 }
 
@@ -60,17 +55,6 @@ function looks({ outcome, needed }: CheckResult): { readonly icon: string; reado
 
 function missing({ results }: CheckReport): readonly CheckResult[] {
   return results.filter(({ outcome, needed }) => outcome === "missing" && needed);
-}
-
-/** The path of the written file; empty when it could not be written. */
-async function writeJson(report: CheckReport, { writeFile, reportPath, log }: ReportSink): Promise<string> {
-  try {
-    await writeFile(reportPath, `${JSON.stringify(checkDocument(report), undefined, 2)}\n`);
-    return reportPath;
-  } catch (error) {
-    log.warning(`The report could not be written to ${reportPath}: ${messageOf(error)}`);
-    return "";
-  }
 }
 
 /** The machine-readable report of a check: told from that of a run by `check`. */

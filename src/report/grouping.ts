@@ -1,5 +1,4 @@
-import type { Failure } from "../errors.ts";
-import { sentenceOf } from "../errors.ts";
+import { causeOf, type Failure, sentenceOf } from "../errors.ts";
 
 /** Items that are reported as one; never without any. */
 export interface Group<T> {
@@ -13,7 +12,7 @@ export interface Group<T> {
  */
 export function groupsOf<T>(
   items: readonly T[],
-  keyOf: (item: T) => readonly (string | number | undefined)[],
+  keyOf: (item: T) => readonly (string | undefined)[],
 ): readonly Group<T>[] {
   const groups = Map.groupBy(items, (item) => JSON.stringify(keyOf(item)));
   return [...groups.values()].flatMap((all) => {
@@ -42,16 +41,11 @@ export function causesOf<T extends Explained>(
   items: readonly T[],
   keyOf: (item: T) => readonly (string | undefined)[],
 ): readonly CauseGroup<T>[] {
-  const groups = groupsOf(items, (item) => [...keyOf(item), ...causeOf(item)]);
+  const groups = groupsOf(items, (item) => {
+    const { reason, failure } = item;
+    return [...keyOf(item), failure === undefined ? reason : causeOf(failure)];
+  });
   return groups.map((group) => ({ ...group, reason: commonReason(group) }));
-}
-
-/** What is the same for all that one cause concerns: neither names nor the words of an answer. */
-function causeOf({ reason, failure }: Explained): readonly (string | number | undefined)[] {
-  if (failure === undefined) return [reason];
-  if (failure.kind !== "operation") return [failure.kind, failure.problem, failure.advice];
-  const { kind, consequence, side, host, operation, status, code, advice } = failure;
-  return [kind, consequence, side, host, operation, status, code, advice];
 }
 
 /** The reason of one; of several, without what is only true of the first. */
@@ -63,7 +57,8 @@ function commonReason({ first, all }: Group<Explained>): string {
   if (failure.kind !== "operation") return sentenceOf({ ...failure, subject });
   const repository = common(failures.map((each) => ("repository" in each ? each.repository : undefined)));
   const others = new Set(failures.map((each) => each.problem)).size - 1;
-  const problem = others === 0 ? failure.problem : `${failure.problem} (and ${others} more like it)`;
+  const problem =
+    others === 0 ? failure.problem : `${failure.problem} (and ${others} more, in the JSON report)`;
   return sentenceOf({ ...failure, repository, subject, problem });
 }
 

@@ -34,25 +34,32 @@ export async function writeReport(result: RunResult, sink: ReportSink): Promise<
   const { warnings, errors } = annotationsOf(result);
   for (const warning of warnings) sink.log.warning(warning);
   for (const error of errors) sink.log.error(error);
-  const report = await writeJson(result, sink);
+  const report = await writeDocument(reportOf(result), sink);
   setOutputs(result, report, sink);
-  try {
-    await sink.appendSummary(summaryOf(result));
-  } catch (error) {
-    sink.log.warning(`The job summary could not be written: ${messageOf(error)}`);
-  }
+  await writeSummary(summaryOf(result), sink);
   sink.log.info(closingParagraph(result, sink.log.paint));
 }
 
-/** The path of the written file; empty when it could not be written. */
-async function writeJson(result: RunResult, sink: ReportSink): Promise<string> {
-  const { reportPath } = sink;
+/** Writes the JSON file. @returns its path; empty when it could not be written. */
+export async function writeDocument(
+  document: object,
+  { writeFile, reportPath, log }: ReportSink,
+): Promise<string> {
   try {
-    await sink.writeFile(reportPath, `${JSON.stringify(reportOf(result), undefined, 2)}\n`);
+    await writeFile(reportPath, `${JSON.stringify(document, undefined, 2)}\n`);
     return reportPath;
   } catch (error) {
-    sink.log.warning(`The report could not be written to ${reportPath}: ${messageOf(error)}`);
+    log.warning(`The report could not be written to ${reportPath}: ${messageOf(error)}`);
     return "";
+  }
+}
+
+/** Adds to the job summary; a warning where that cannot be done. */
+export async function writeSummary(markdown: string, { appendSummary, log }: ReportSink): Promise<void> {
+  try {
+    await appendSummary(markdown);
+  } catch (error) {
+    log.warning(`The job summary could not be written: ${messageOf(error)}`);
   }
 }
 
