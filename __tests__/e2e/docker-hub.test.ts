@@ -165,7 +165,9 @@ describe("immutable tags", () => {
     const before = pushTo(hub, "goharbor/harbor-core", buildImage({ seed: "another build" }), "v2.15.2");
     const overwriting = await act(sandbox, inputs);
     expect(overwriting.exitCode).toBe(1);
-    expect(overwriting.log).toMatch(/harbor-core.* failed with status 403 .*is not immutable/);
+    expect(overwriting.log).toMatch(
+      /harbor-core.* failed with status 403 .*may be immutable by the repository's settings/,
+    );
     expect(hub.tags("goharbor/harbor-core").get("v2.15.2")).toBe(before);
   });
 });

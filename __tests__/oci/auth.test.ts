@@ -144,7 +144,8 @@ describe("a login that is refused", () => {
     ["docker.io", "source", "access token has insufficient scopes", '"Repo Read-only"'],
     ["docker.io", "destination", "incorrect username or password", "Check the user name and the token"],
   ] as const)("at %s as %s (%s)", async (name, side, details, advice) => {
-    const refusal = await refusedLogin(responseWith(401, JSON.stringify({ details })), true, {
+    const refusal = await refusedLogin(responseWith(401, JSON.stringify({ details })), login, {
+      registry: name,
       vendor: vendorOf(name),
       side,
     });
@@ -165,7 +166,8 @@ describe("a login that is refused", () => {
     ["no words", "{}"],
     ["endless", `{"details":"${"x".repeat(70_000)}"}`],
   ])("with %s: told without", async (_name, body) => {
-    const refusal = await refusedLogin(responseWith(403, body), false, {
+    const refusal = await refusedLogin(responseWith(403, body), undefined, {
+      registry,
       vendor: vendorOf(registry),
       side: "source",
     });

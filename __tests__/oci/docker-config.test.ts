@@ -329,7 +329,12 @@ describe("a credential helper", () => {
 
   test("that names the user <token> gives an identity token", async () => {
     const credential = await ask(`echo '{"Username":"<token>","Secret":"refresh"}'`);
-    expect(credential).toEqual({ username: "", password: "", identityToken: "refresh" });
+    expect(credential).toEqual({
+      username: "",
+      password: "",
+      identityToken: "refresh",
+      from: "the credential helper docker-credential-test",
+    });
   });
 
   test.each([

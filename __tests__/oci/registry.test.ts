@@ -121,6 +121,47 @@ describe("authorization", () => {
     expect(server.tokenServer?.requests).toHaveLength(2);
   });
 
+  const from = "the Docker configuration /home/me/.docker/config.json";
+  const wrong: Credentials = () => Promise.resolve({ username: "bot", password: "wrong", from });
+  const basic = { authentication: { kind: "basic", users } } as const;
+  test.each<[string, "basic" | "bearer", Credentials, readonly string[]]>([
+    [
+      "no login by Basic",
+      "basic",
+      anonymous,
+      ["No login is known for this registry", "`docker login 127.0.0.1:"],
+    ],
+    [
+      "a wrong login by Basic",
+      "basic",
+      wrong,
+      [`The login that was refused is from ${from}`, "`docker login 127.0.0.1:"],
+    ],
+    [
+      "a wrong login by Bearer",
+      "bearer",
+      wrong,
+      [`The login that was refused is from ${from}`, "`docker login 127.0.0.1:"],
+    ],
+  ])("%s: whether one was found, where, and how to log in", async (_what, kind, given, words) => {
+    await using server = await seeded(kind === "basic" ? basic : bearer);
+    for (const side of ["source", "destination"] as const) {
+      const error = await failureOf(clientOf(server, { side, credentials: given }).expect(listing(), 200));
+      expect(error.status).toBe(401);
+      for (const word of words) expect(error.details.advice).toContain(word);
+      expect(error.message).not.toMatch(/immutable|wrong/);
+    }
+  });
+
+  test("a token that is refused again: which login it was made with", async () => {
+    await using server = await seeded(bearer);
+    server.fault({ when: { path: /tags/ }, times: Number.POSITIVE_INFINITY, effect: { status: 401 } });
+    const known: Credentials = () => Promise.resolve({ username: "bot", password: "secret", from });
+    const error = await failureOf(clientOf(server, { credentials: known }).expect(listing(), 200));
+    expect(error.details.advice).toContain(`The login that was refused is from ${from}`);
+    expect(error.message).not.toMatch(/immutable|secret/);
+  });
+
   test("an empty challenge asks for nothing: the answer's own words are told, as Harbor's for a missing project", async () => {
     await using server = await seeded(bearer);
     const body = JSON.stringify({

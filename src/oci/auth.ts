@@ -20,6 +20,11 @@ export interface Scope {
   readonly actions: readonly string[];
 }
 
+/** What a search for a login found. */
+export interface SoughtLogin {
+  readonly found: Credential | undefined;
+}
+
 /** How a registry wants to be asked, as its challenge on `/v2/` says. */
 type Scheme =
   | { readonly kind: "none" }
@@ -65,6 +70,7 @@ export class Authenticator {
   /** The login by Basic, the same for all scopes. */
   readonly #basic: Leased<string | undefined>;
   readonly #headers = new Map<string, Leased<string | undefined>>();
+  #sought: SoughtLogin | undefined;
   /** What the challenge of a refused request said. */
   #challenged: Scheme | undefined;
 
@@ -75,6 +81,11 @@ export class Authenticator {
       const credential = await this.#credential(signal);
       return forGood(credential === undefined ? undefined : basicHeader(credential));
     });
+  }
+
+  /** What the last search for a login found; undefined: none was asked for. */
+  get sought(): SoughtLogin | undefined {
+    return this.#sought;
   }
 
   /**
@@ -177,11 +188,7 @@ export class Authenticator {
     const namedBy = registryOrigin(this.#options.registry);
     const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
     if (response.status !== 200) {
-      const { lacksScopes, ...refused } = await refusedLogin(
-        response,
-        credential !== undefined,
-        this.#options,
-      );
+      const { lacksScopes, ...refused } = await refusedLogin(response, credential, this.#options);
       // A good login that is for other repositories: an organisation's own token does not read what is public elsewhere
       // unless it has a resource for that (`*/*/public`, docs.docker.com, schema orgAccessTokenResource). Without a login it is.
       if (lacksScopes && side === "source" && credential !== undefined) {
@@ -224,6 +231,7 @@ export class Authenticator {
   /** The login, with every form of it masked before its first use. */
   async #credential(signal: AbortSignal | undefined): Promise<Credential | undefined> {
     const credential = await this.#options.credentials(signal);
+    this.#sought = { found: credential };
     if (credential !== undefined) {
       const { password, identityToken } = credential;
       for (const secret of [password, identityToken, basicHeader(credential).slice("Basic ".length)]) {

@@ -1,12 +1,12 @@
 export interface Login {
   readonly username: string;
   readonly password: string;
+  /** Where the user gave it, for messages; undefined: it was made in this run. */
+  readonly from?: string | undefined;
 }
 
 /** A user name and a password, or what a registry takes for them. */
-export interface Credential {
-  readonly username: string;
-  readonly password: string;
+export interface Credential extends Login {
   /** Docker's `identitytoken`: a refresh token that is exchanged by OAuth2 instead of sent by Basic. */
   readonly identityToken?: string | undefined;
 }

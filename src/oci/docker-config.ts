@@ -102,7 +102,7 @@ async function credentialFor(
   // https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
   if (helper?.value) return runHelper(helper.value, helper.key);
   const entry = valueFor(config.auths, entrySchema, sought);
-  const stored = entry === undefined ? undefined : credentialOf(entry.value ?? {});
+  const stored = entry === undefined ? undefined : credentialOf(entry.value ?? {}, sought.path);
   if (stored !== undefined) return stored;
   if (helper !== undefined || !config.credsStore) return undefined;
   const { registry } = sought;
@@ -146,7 +146,10 @@ function pathOf(key: string, registry: string): string | undefined {
   return bare !== key || /^v[12]$/.test(path) ? "" : path;
 }
 
-function credentialOf(entry: NonNullable<v.InferOutput<typeof entrySchema>>): Credential | undefined {
+function credentialOf(
+  entry: NonNullable<v.InferOutput<typeof entrySchema>>,
+  path: string,
+): Credential | undefined {
   const decoded = Buffer.from(entry.auth ?? "", "base64").toString("utf8");
   const colon = decoded.indexOf(":");
   const username = entry.username ?? (colon < 0 ? "" : decoded.slice(0, colon));
@@ -154,7 +157,7 @@ function credentialOf(entry: NonNullable<v.InferOutput<typeof entrySchema>>): Cr
   const password = entry.password ?? (colon < 0 ? "" : decoded.slice(colon + 1).replace(/\0+$/, ""));
   const identityToken = entry.identitytoken || undefined;
   if (identityToken === undefined && (username === "" || password === "")) return undefined;
-  return { username, password, identityToken };
+  return { username, password, identityToken, from: `the Docker configuration ${path}` };
 }
 
 /** Runs credential helpers as programs, each with what it needs of these variables and no secret of others. */
@@ -182,10 +185,11 @@ async function runCredentialHelper(
   }
   try {
     const answer = parseJson(output, helperSchema);
+    const from = `the credential helper ${program}`;
     // By convention, this user name marks an identity token.
     return answer.Username === "<token>"
-      ? { username: "", password: "", identityToken: answer.Secret }
-      : { username: answer.Username, password: answer.Secret };
+      ? { username: "", password: "", identityToken: answer.Secret, from }
+      : { username: answer.Username, password: answer.Secret, from };
   } catch {
     throw new InputError(`The credential helper ${program} gave no usable answer for ${serverUrl}.`);
   }

@@ -4,6 +4,7 @@ import { type HttpResponse, readJson } from "../http/http.ts";
 import { printable } from "../log/log.ts";
 import { pullAdvice, pushAdvice } from "../vendors/permission-advice.ts";
 import type { Vendor } from "../vendors/vendor.ts";
+import type { Login } from "./credentials.ts";
 
 /** Largest reason of a refused login that is read, in bytes; what is useful in one fits a line. */
 const reasonLimit = 64 * 1024;
@@ -23,8 +24,8 @@ export type RefusedLogin = Required<Pick<FailureDetails, "problem">> & {
 /** What it means that a token server gives no token. Reads, and so frees, its answer. */
 export async function refusedLogin(
   response: HttpResponse,
-  hasLogin: boolean,
-  at: { readonly vendor: Vendor; readonly side: Side },
+  login: Login | undefined,
+  at: { readonly registry: string; readonly vendor: Vendor; readonly side: Side },
 ): Promise<RefusedLogin> {
   const { status } = response;
   const reason = await readJson(response, reasonSchema, reasonLimit).catch(() => undefined);
@@ -37,7 +38,7 @@ export async function refusedLogin(
   // Docker Hub gives an access token nothing at all when more is asked for than it may, where others give less:
   // https://github.com/docker/cli/pull/4511
   const lacksScopes = /insufficient scope/i.test(words);
-  const advice = lacksScopes ? scopeAdvice(at) : loginAdvice(hasLogin);
+  const advice = lacksScopes ? scopeAdvice(at) : loginAdvice(at.registry, login);
   return { status, problem: `the login was refused${said}`, advice, temporary: false, lacksScopes };
 }
 
@@ -46,8 +47,19 @@ function scopeAdvice({ vendor, side }: { readonly vendor: Vendor; readonly side:
   return side === "destination" ? pushAdvice(vendor) : pullAdvice(vendor);
 }
 
-function loginAdvice(hasLogin: boolean): string {
-  return hasLogin
-    ? "Check the user name and the token, that the token is still valid, and that it may reach this repository."
-    : "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step.";
+/**
+ * What to change where a login is refused, or there is none.
+ * @param login what was found; undefined: nothing.
+ */
+export function loginAdvice(registry: string, login: Login | undefined): string {
+  if (login === undefined)
+    return (
+      "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step " +
+      `(\`docker login ${registry}\`).`
+    );
+  const { from = "an API or an id token" } = login;
+  return (
+    `The login that was refused is from ${from}. Check the user name and the token, that the token is still valid, and that it may reach ` +
+    `this repository; then log in anew (\`docker login ${registry}\`).`
+  );
 }

@@ -5,7 +5,9 @@ import { isPullLimit } from "../http/pull-limit.ts";
 import { defaultRetryPolicy, isTemporaryStatus, parseRetryAfter } from "../http/retry.ts";
 import { createAdvice, pullAdvice, pushAdvice } from "../vendors/permission-advice.ts";
 import type { Vendor } from "../vendors/vendor.ts";
+import type { Login } from "./credentials.ts";
 import { errorIn } from "./error-body.ts";
+import { loginAdvice } from "./refused-login.ts";
 
 /**
  * Longest problem that a failure tells, in characters: some name a dozen digests. What a broken connection says may quote
@@ -17,6 +19,8 @@ export interface RefusedOperation {
   readonly side: Side;
   readonly registry: string;
   readonly vendor: Vendor;
+  /** The login that it was sent with; undefined: none was asked for. */
+  readonly sought?: { readonly found: Login | undefined } | undefined;
   readonly repository: string;
   readonly operation: string;
   readonly subject?: string | undefined;
@@ -56,7 +60,7 @@ const withheldAdvice =
 function adviceFor(
   status: number,
   text: string,
-  { side, vendor }: Pick<RefusedOperation, "side" | "vendor">,
+  { side, registry, vendor, sought }: RefusedOperation,
 ): string | undefined {
   if (isPullLimit(text)) {
     return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
@@ -71,6 +75,12 @@ function adviceFor(
   // Harbor's words, with status 401: https://github.com/goharbor/harbor, src/server/middleware/artifactinfo
   if (side === "destination" && /\bproject \S+ not found/i.test(text)) {
     return "Make the project there first: Harbor makes repositories on a push, but no projects. Or correct its name in `destinations`.";
+  }
+  if (status === 401 && sought !== undefined) {
+    const login = loginAdvice(registry, sought.found);
+    if (side === "source" && sought.found === undefined) return `${login} ${pullAdvice(vendor)}`;
+    const right = side === "source" ? vendor.rights?.pull : vendor.rights?.push;
+    return right === undefined ? login : `${login} ${right}`;
   }
   if (status === 401 || status === 403) {
     return side === "source" ? pullAdvice(vendor) : pushAdvice(vendor);

@@ -172,7 +172,10 @@ export class Registry {
     const { side, registry, vendor } = this;
     const [{ repository }] = request.scopes;
     const { operation, subject } = request;
-    return refusal(response, { side, registry, vendor, repository, operation, subject }, this.#options.clock);
+    // Blob storage that a redirect led to is not asked with the login.
+    const sought = response.url.origin === this.origin.origin ? this.#authenticator.sought : undefined;
+    const of = { side, registry, vendor, repository, operation, subject, sought };
+    return refusal(response, of, this.#options.clock);
   }
 
   /** A failure of ours to make use of an answer, told like a refusal. */

@@ -57,9 +57,15 @@ export async function inputLogins(
     dockerHubLogin === undefined && keylessHub === undefined ? undefined : await hubLoginHost(places);
   const tcr = tcrLogin === undefined ? undefined : await tcrLoginHost(places);
   return (registry) => ({
-    dockerHubLogin: registry === hub ? dockerHubLogin : undefined,
+    dockerHubLogin:
+      registry === hub && dockerHubLogin !== undefined
+        ? { ...dockerHubLogin, from: "the inputs dockerhub-username and dockerhub-token" }
+        : undefined,
     keylessHub: registry === hub ? keylessHub : undefined,
-    tcrLogin: registry === tcr ? tcrLogin : undefined,
+    tcrLogin:
+      registry === tcr && tcrLogin !== undefined
+        ? { ...tcrLogin, from: "the inputs tcr-username and tcr-password" }
+        : undefined,
   });
 }
 
