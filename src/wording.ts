@@ -32,3 +32,8 @@ export function formatDuration(milliseconds: number): string {
   if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** What was surely meant, as the end of a message about a value: empty where nobody can tell. */
+export function didYouMean(meant: string | undefined): string {
+  return meant === undefined ? "" : `; did you mean ${meant}?`;
+}

@@ -81,6 +81,9 @@ describe("registries", () => {
     ["localhost:80", "localhost"],
     ["localhost:443", "localhost:443"],
     ["[::1]:443", "[::1]:443"],
+    ["[0:0:0:0:0:0:0:1]:5000", "[::1]:5000"],
+    ["[2001:DB8:0:0::1]:443", "[2001:db8::1]"],
+    ["[2001:db8::1]:5000", "[2001:db8::1]:5000"],
   ])("%j is %j", (text, canonical) => {
     expect(canonicalRegistry(text)).toBe(canonical);
   });
@@ -100,7 +103,10 @@ describe("registries", () => {
     "a.example/b",
     "a.example?x",
     "a.example#x",
-    "[::2]:5000",
+    "2001:db8::1",
+    "[2001:db8::1",
+    "[2001:db8::g]",
+    "[]",
     "bücher.example",
     // A URL would read these as another address, or not at all.
     "127.300.0.1",

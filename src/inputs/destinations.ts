@@ -3,6 +3,8 @@ import { parseNamespace, printNamespace } from "../oci/reference.ts";
 import type { Retention } from "../plan/retention.ts";
 import { type DestinationType, destinationTypes, type VendorId, vendorIds } from "../vendors/vendor.ts";
 import { vendorOf } from "../vendors/vendors.ts";
+import { didYouMean } from "../wording.ts";
+import { nearest, noneOf, quoted, wrongPlace } from "./suggestions.ts";
 import {
   linesOf,
   type Mistake,
@@ -10,7 +12,6 @@ import {
   parseBoolean,
   parseKeep,
   parseKeepBy,
-  quoted,
   repeated,
 } from "./values.ts";
 
@@ -52,7 +53,7 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
   const [place = "", ...rest] = line.split(",").map((item) => item.trim());
   const namespace = parseNamespace(place);
   if (namespace === undefined) {
-    mistake(`${quoted(place)} is not of the form <registry>/<namespace>`);
+    mistake(wrongPlace(place, rest));
     return undefined;
   }
   const inLine: Mistake = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
@@ -85,7 +86,9 @@ function parseAttributes(items: readonly string[], mistake: Mistake): ReadonlyMa
     const [name, value] = [before.trim(), rest.join("=").trim()];
     if (value === "") mistake(`${quoted(item)} is not an attribute of the form name=value`);
     else if (!attributeTypes.has(name)) {
-      mistake(`${quoted(name)} is no attribute; there are ${[...attributeTypes.keys()].join(", ")}`);
+      const names = [...attributeTypes.keys()];
+      const meant = didYouMean(nearest(name, names));
+      mistake(`${quoted(name)} is no attribute; there are ${names.join(", ")}${meant}`);
     } else if (attributes.has(name)) mistake(`${name} is given more than once`);
     else attributes.set(name, value);
   }
@@ -104,7 +107,7 @@ function parseType(
   if (type !== undefined) return { type, vendor };
   if (vendor !== undefined) return { type: "registry", vendor };
   const all = new Set<string>([...destinationTypes, ...vendorIds]);
-  mistake(`type ${quoted(text)} is none of ${[...all].join(", ")}`);
+  mistake(`type ${noneOf(text, [...all])}`);
   return { type: typeOfRegistry(registry), vendor: undefined };
 }
 

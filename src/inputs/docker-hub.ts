@@ -1,6 +1,7 @@
 import type { HubConnection } from "../destinations/docker-hub/docker-hub-identity.ts";
 import type { Login } from "../oci/credentials.ts";
-import { type Mistake, parseApiUrl, quoted } from "./values.ts";
+import { quoted } from "./suggestions.ts";
+import { type Mistake, parseApiUrl } from "./values.ts";
 
 /** The inputs that say how Docker Hub is logged in to. */
 export type HubInput =

@@ -1,6 +1,8 @@
 import { isRepository, isTag } from "../oci/reference.ts";
 import { type ImageRule, isPlaceholder, placeholderNames, placeholderPattern } from "../plan/component.ts";
-import { linesOf, type Mistake, quoted, repeated } from "./values.ts";
+import { didYouMean } from "../wording.ts";
+import { nearest, quoted } from "./suggestions.ts";
+import { linesOf, type Mistake, repeated } from "./values.ts";
 
 /** The `images` input: `auto`, or one rule per line. */
 export function parseImages(text: string, mistake: Mistake): "auto" | readonly ImageRule[] {
@@ -30,6 +32,14 @@ function parseRule(line: string, mistake: Mistake): ImageRule | undefined {
   return { from: from.name, fromTag: from.template, to: to.name, toTag: to.template };
 }
 
+/** Several images on a line, or capital letters; undefined where it is something else. */
+function meantImages(text: string): string | undefined {
+  const items = text.split(/[\s,;]+/).filter((item) => item !== "");
+  const names = items.map((item) => item.replace(/^[^:]+/, (name) => name.toLowerCase()));
+  if (!names.every((item) => isRepository(item.replace(/:.*$/, "")))) return undefined;
+  return names.length === 1 ? names[0] : `a line each for ${names.join(" and ")}`;
+}
+
 interface RuleSide {
   readonly name: string;
   readonly template: string;
@@ -42,7 +52,7 @@ function parseSide(text: string, defaultTemplate: string, mistake: Mistake): Rul
   const template = colon < 0 ? defaultTemplate : text.slice(colon + 1);
   if (!isRepository(name)) {
     mistake(
-      `${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)`,
+      `${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)${didYouMean(meantImages(text))}`,
     );
     return undefined;
   }
@@ -53,8 +63,9 @@ function isTemplate(template: string, mistake: Mistake): boolean {
   for (const [, inner = ""] of template.matchAll(placeholderPattern)) {
     const name = inner.trim();
     if (isPlaceholder(name)) continue;
+    const meant = nearest(name, placeholderNames);
     mistake(
-      `${quoted(`{{${name}}}`)} is unknown; there are ${placeholderNames.map((known) => `{{${known}}}`).join(", ")}`,
+      `${quoted(`{{${name}}}`)} is unknown; there are ${placeholderNames.map((known) => `{{${known}}}`).join(", ")}${didYouMean(meant && `{{${meant}}}`)}`,
     );
     return false;
   }

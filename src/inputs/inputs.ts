@@ -13,6 +13,7 @@ import { readHubLogin } from "./docker-hub.ts";
 import { parseImages } from "./images.ts";
 import { readIssueReporting } from "./issue.ts";
 import { readMode } from "./mode.ts";
+import { quoted } from "./suggestions.ts";
 import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./tcr.ts";
 import type { Inputs, RunnerPaths, WorkflowRun } from "./types.ts";
 import {
@@ -28,7 +29,6 @@ import {
   parseSize,
   parseSources,
   parseVersionInput,
-  quoted,
 } from "./values.ts";
 
 export type * from "./types.ts";

@@ -2,8 +2,9 @@ import * as v from "valibot";
 import type { DestinationInput } from "../destinations/destination-input.ts";
 import type { RunnerLabels } from "../fan-out/matrix.ts";
 import { canonicalRegistry, parseNamespace, printNamespace } from "../oci/reference.ts";
+import { noneOf, quoted } from "./suggestions.ts";
 import type { Mode, ModeName } from "./types.ts";
-import { type Mistake, quoted, repeated } from "./values.ts";
+import { type Mistake, repeated } from "./values.ts";
 
 /** The inputs that say which part of a run this job has. */
 type ModeInputName = "mode" | "plan" | "share" | "shares" | "runs-on";
@@ -26,7 +27,7 @@ export function readMode(
   destinations: readonly DestinationInput[],
 ): Mode {
   const kind = modeNames.find((name) => name === text("mode"));
-  if (kind === undefined) mistakeIn("mode")(`${quoted(text("mode"))} is none of ${modeNames.join(", ")}`);
+  if (kind === undefined) mistakeIn("mode")(noneOf(text("mode"), modeNames));
   refuseForeignInputs(kind ?? "all", text, mistakeIn);
   switch (kind) {
     case "plan":

@@ -3,8 +3,9 @@ import type { OpenAccess } from "../access/access.ts";
 import type { EgressInput } from "../access/egress.ts";
 import type { TencentCloudKey, TencentRole } from "../destinations/tencent/tencent-keys.ts";
 import type { Login } from "../oci/credentials.ts";
+import { noneOf, quoted } from "./suggestions.ts";
 import type { Inputs } from "./types.ts";
-import { linesOf, type Mistake, parseApiUrl, parseDuration, quoted } from "./values.ts";
+import { linesOf, type Mistake, parseApiUrl, parseDuration } from "./values.ts";
 
 /**
  * The inputs that are about Tencent Cloud. As in `inputs-values.ts`, a parser notes what is wrong and returns a placeholder.
@@ -173,7 +174,7 @@ function parseOpenAccess(text: string, mistake: Mistake): OpenAccess | undefined
   if (["false", "False", "FALSE"].includes(text)) return undefined;
   if (["true", "True", "TRUE", "allowlist"].includes(text)) return "allowlist";
   if (text === "endpoint") return "endpoint";
-  mistake(`${quoted(text)} is none of false, true, allowlist, endpoint`);
+  mistake(noneOf(text, ["false", "true", "allowlist", "endpoint"]));
   return undefined;
 }
 

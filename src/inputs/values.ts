@@ -2,10 +2,12 @@ import { InputError, messageOf } from "../errors.ts";
 import type { RepositoryId } from "../github/repository-id.ts";
 import { repositoryIdOf } from "../github/repository-id.ts";
 import { printable } from "../log/log.ts";
-import type { Platform } from "../oci/platform.ts";
+import { architectures, operatingSystems, type Platform } from "../oci/platform.ts";
 import { isLoopback, type Namespace, parseNamespace, printNamespace } from "../oci/reference.ts";
 import { type KeepBy, keepByChoices } from "../plan/retention.ts";
 import { parseSelection, type Selection } from "../plan/selection.ts";
+import { didYouMean } from "../wording.ts";
+import { nearest, noneOf, quoted, wrongPlace } from "./suggestions.ts";
 
 /**
  * The values of single inputs. Each parser notes what is wrong instead of throwing, so that all mistakes of all inputs
@@ -14,11 +16,6 @@ import { parseSelection, type Selection } from "../plan/selection.ts";
 
 /** Notes one mistake in the input at hand. */
 export type Mistake = (problem: string) => void;
-
-/** Foreign text in quotation marks, fit for a message. */
-export function quoted(text: string): string {
-  return `"${printable(text, 100)}"`;
-}
 
 /** The lines of an input, trimmed, without blank ones and without `#` comments. */
 export function linesOf(text: string): readonly string[] {
@@ -37,7 +34,11 @@ export function repeated(items: readonly string[]): readonly string[] {
 /** A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them. */
 export function parseBoolean(text: string, mistake: Mistake): boolean {
   if (["true", "True", "TRUE"].includes(text)) return true;
-  if (!["false", "False", "FALSE"].includes(text)) mistake(`${quoted(text)} is neither true nor false`);
+  if (["false", "False", "FALSE"].includes(text)) return false;
+  const small = text.toLowerCase();
+  const yes = ["yes", "y", "on", "1", "true"].includes(small) ? "true" : undefined;
+  const no = ["no", "n", "off", "0", "false"].includes(small) ? "false" : undefined;
+  mistake(`${quoted(text)} is neither true nor false${didYouMean(yes ?? no)}`);
   return false;
 }
 
@@ -56,11 +57,27 @@ export function parseDuration(text: string, mistake: Mistake): number {
   const match = /^([0-9]{1,9})([smh])$/.exec(text);
   const duration = Number(match?.[1]) * (millisecondsPerUnit.get(match?.[2] ?? "") ?? Number.NaN);
   if (Number.isNaN(duration)) {
-    mistake(`${quoted(text)} is not a whole number of seconds (s), minutes (m) or hours (h), nor 0`);
+    mistake(
+      `${quoted(text)} is not a whole number of seconds (s), minutes (m) or hours (h), nor 0${didYouMean(meantDuration(text))}`,
+    );
     return 0;
   }
   if (duration > longestWaitHours * 3_600_000) mistake(`${quoted(text)} is longer than ${longestWaitHours}h`);
   return duration;
+}
+
+/** A number alone, several units (`1h30m`), or a unit that is spelled out; undefined where nobody can tell. */
+function meantDuration(text: string): string | undefined {
+  if (/^[0-9]{1,9}$/.test(text)) return `${text}m`;
+  const parts = [...text.toLowerCase().matchAll(/([0-9]{1,6})\s*([smh])[a-z]*\s*/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text.toLowerCase()) return undefined;
+  const milliseconds = parts.reduce(
+    (sum, [, number, unit = ""]) => sum + Number(number) * (millisecondsPerUnit.get(unit) ?? 0),
+    0,
+  );
+  const [unit = "s", size = 1000] =
+    [...millisecondsPerUnit].reverse().find(([, each]) => milliseconds % each === 0) ?? [];
+  return `${milliseconds / size}${unit}`;
 }
 
 /** Least room for the spool, in bytes; with less, every download would wait for the slowest destination. */
@@ -77,7 +94,9 @@ export function parseSize(text: string, mistake: Mistake): number {
   const [, number, unit = ""] = /^([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([MGT]B)$/.exec(text) ?? [];
   const size = Math.round(Number(number) * (sizeUnits.get(unit) ?? Number.NaN));
   if (Number.isNaN(size)) {
-    mistake(`${quoted(text)} is not a number with MB, GB or TB`);
+    const [, amount, prefix] = /^([0-9.]{1,10})\s*([mgt])(?:i?b?)$/i.exec(text) ?? [];
+    const meant = amount === undefined ? undefined : `${amount}${prefix?.toUpperCase()}B`;
+    mistake(`${quoted(text)} is not a number with MB, GB or TB${didYouMean(meant)}`);
     return leastSpool;
   }
   if (size < leastSpool) mistake(`${quoted(text)} is less than 100MB`);
@@ -113,7 +132,7 @@ export function parseKeep(text: string, mistake: Mistake): number | "all" {
 /** Which versions count as newest. */
 export function parseKeepBy(text: string, mistake: Mistake): KeepBy {
   const choice = keepByChoices.find((candidate) => candidate === text);
-  if (choice === undefined) mistake(`${quoted(text)} is none of ${keepByChoices.join(", ")}`);
+  if (choice === undefined) mistake(noneOf(text, keepByChoices));
   return choice ?? "semver";
 }
 
@@ -133,7 +152,12 @@ export function parseVersionInput(text: string, mistake: Mistake): Selection | u
 export function parseRepository(text: string, mistake: Mistake): RepositoryId | undefined {
   if (text === "") return undefined;
   const repository = repositoryIdOf(text);
-  if (repository === undefined) mistake(`${quoted(text)} is not of the form owner/name`);
+  if (repository === undefined) {
+    const [, meant = ""] =
+      /^(?:https?:\/\/|git@)?(?:[^/:]+[/:])?([^/]+\/[^/]+?)(?:\.git)?(?:\/.*)?$/.exec(text) ?? [];
+    const known = repositoryIdOf(meant) === undefined ? undefined : meant;
+    mistake(`${quoted(text)} is not of the form owner/name${didYouMean(known)}`);
+  }
   return repository;
 }
 
@@ -142,7 +166,7 @@ export function parseSources(text: string, mistake: Mistake): readonly Namespace
   const sources: Namespace[] = [];
   for (const line of linesOf(text)) {
     const source = parseNamespace(line);
-    if (source === undefined) mistake(`${quoted(line)} is not of the form <registry>/<namespace>`);
+    if (source === undefined) mistake(wrongPlace(line));
     else sources.push(source);
   }
   for (const name of repeated(sources.map(printNamespace))) mistake(`${name} is given more than once`);
@@ -160,12 +184,39 @@ export function parsePlatforms(text: string, mistake: Mistake): "all" | readonly
     const match = /^([a-z0-9]+)\/([a-z0-9]+)(?:\/([a-z0-9.]+))?$/.exec(item);
     const [, os, architecture, variant] = match ?? [];
     if (os === undefined || architecture === undefined) {
-      mistake(`${quoted(item)} is not of the form os/architecture or os/architecture/variant`);
+      const meant = didYouMean(meantPlatform(item));
+      mistake(`${quoted(item)} is not of the form os/architecture or os/architecture/variant${meant}`);
+    } else if (!operatingSystems.includes(os) || !architectures.includes(architecture)) {
+      mistake(`${quoted(item)} is no platform that an image can have${didYouMean(meantPlatform(item))}`);
     } else {
       platforms.push({ os, architecture, variant });
     }
   }
   return platforms;
+}
+
+/** Names that uname, Debian and others have for architectures. */
+const otherArchitectures: ReadonlyMap<string, string> = new Map([
+  ["x86_64", "amd64"],
+  ["x86-64", "amd64"],
+  ["x64", "amd64"],
+  ["aarch64", "arm64"],
+  ["arm64v8", "arm64"],
+  ["i386", "386"],
+  ["x86", "386"],
+  ["armhf", "arm/v7"],
+  ["armv7", "arm/v7"],
+  ["armv7l", "arm/v7"],
+  ["armv6", "arm/v6"],
+  ["ppc64el", "ppc64le"],
+]);
+
+/** Of an image, Linux is meant where no system is named. */
+function meantPlatform(text: string): string | undefined {
+  const [, system, name = ""] = /^(?:([a-z0-9]+)[/_ -])?(.+)$/.exec(text.toLowerCase()) ?? [];
+  const os = system === undefined ? "linux" : nearest(system, operatingSystems);
+  const architecture = otherArchitectures.get(name) ?? nearest(name, architectures);
+  return os === undefined || architecture === undefined ? undefined : `${os}/${architecture}`;
 }
 
 /**

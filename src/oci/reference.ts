@@ -15,7 +15,7 @@ const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
 const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
 const tagPattern = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
-const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[::1\\])(?::[0-9]{1,5})?$`);
+const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:.]+\\])(?::[0-9]{1,5})?$`);
 
 /** Many registries limit host and repository together to 255 characters (distribution-spec, "Pulling manifests"). */
 const nameLimit = 255;
@@ -44,9 +44,10 @@ export function canonicalRegistry(text: string): string | undefined {
   if (!registryPattern.test(text)) return undefined;
   const given = text.toLowerCase();
   const url = originOf(given);
-  // What a URL reads as another host, or as none: 0x7f.1, 256.1.1.1.
-  if (!URL.canParse(url) || new URL(url).hostname !== given.replace(/:[0-9]+$/, "")) return undefined;
-  const { host, port } = new URL(url);
+  if (!URL.canParse(url)) return undefined;
+  const { host, hostname, port } = new URL(url);
+  // What a URL reads as another host: 0x7f.1. An IPv6 address has many spellings, and one canonical form.
+  if (!hostname.startsWith("[") && hostname !== given.replace(/:[0-9]+$/, "")) return undefined;
   if (port === "0") return undefined;
   return dockerHubAliases.has(host) ? "docker.io" : host;
 }

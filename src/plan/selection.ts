@@ -1,6 +1,7 @@
 import semver from "semver";
 import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
+import { didYouMean } from "../wording.ts";
 import { newest, type Retention } from "./retention.ts";
 import { bySemver, type Version } from "./version.ts";
 
@@ -37,8 +38,10 @@ export function parseSelection(text: string): Selection {
   if (semver.validRange(trimmed) !== null) {
     // `v2.15.2 v2.14.4` is a range too, but one that no version is in: semver reads a space as "and".
     if (semver.minVersion(trimmed) === null) {
+      const parts = trimmed.split(/\s+/);
+      const meant = parts.every((part) => semver.parse(part) !== null) ? parts.join(", ") : undefined;
       throw new InputError(
-        `"${trimmed}" is a range without any version; several tags need commas between them`,
+        `"${trimmed}" is a range without any version; several tags need commas between them${didYouMean(meant)}`,
       );
     }
     return { kind: "range", range: trimmed };
@@ -46,7 +49,18 @@ export function parseSelection(text: string): Selection {
   if (tags.every((tag) => /^[a-zA-Z0-9_][\w.-]*$/.test(tag)) && tags.length > 0) {
     return { kind: "tags", tags: [...new Set(tags)] };
   }
-  throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range or newest:N`);
+  const meant = didYouMean(meantTags(trimmed));
+  throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range or newest:N${meant}`);
+}
+
+/** The tag in the address of a release or of its tag, or tags with blanks between them. */
+function meantTags(text: string): string | undefined {
+  const [, tag] = /^https?:\/\/\S+\/(?:releases\/tag|tree|tags)\/([\w.-]+)\/?$/.exec(text) ?? [];
+  if (tag !== undefined) return tag;
+  const parts = text.split(/[\s,;]+/).filter((part) => part !== "");
+  return parts.length > 1 && parts.every((part) => semver.parse(part) !== null)
+    ? parts.join(", ")
+    : undefined;
 }
 
 /** What there is to choose from. */
@@ -141,9 +155,17 @@ function whyUnknown(missing: readonly string[], released: Released, repository: 
           `${known.map(({ tag }) => tag).join(", ")} that counts`,
           known.map(({ tag, reason }) => `${tag} is ${reason}`).join("; "),
         ];
+  const meant = didYouMean(meantVersions(unknown, released.universe));
   return new InputError(
-    `${repository} has no published release ${printable(names)}: ${printable(why)}. ${whatThereIs(released)}`,
+    `${repository} has no published release ${printable(names)}: ${printable(why)}${meant || "."} ${whatThereIs(released)}`,
   );
+}
+
+/** The same versions as they are tagged, or the newest for its name elsewhere; undefined where one is neither. */
+function meantVersions(tags: readonly string[], universe: readonly Version[]): string | undefined {
+  if (tags.length === 1 && tags[0]?.toLowerCase() === "latest") return "newest:1";
+  const meant = tags.map((tag) => universe.find((version) => version.number === semver.valid(tag))?.tag);
+  return meant.length > 0 && meant.every((tag) => tag !== undefined) ? meant.join(", ") : undefined;
 }
 
 function whatThereIs({ universe, passedOver }: Released): string {
