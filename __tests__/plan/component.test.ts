@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
-import { applyRules, hasTags, renderTemplate } from "../../src/plan/component.ts";
+import { applyRules, applyRulesOnce, hasTags, renderTemplate } from "../../src/plan/component.ts";
 import { version } from "./versions.ts";
 
 describe("renderTemplate", () => {
@@ -49,4 +49,17 @@ test("applyRules fills both sides of each rule, in order", () => {
     { from: "c", fromTag: "x-v1.2.3", to: "c", toTag: "x-v1.2.3" },
     { from: "d", fromTag: "7.1", to: "d", toTag: "1", fixed: true },
   ]);
+});
+
+test("two lines whose templates give the same tag are a mistake, where they do", () => {
+  const rules = ["{{major}}", "2"].map((toTag, index) => ({
+    from: `app${index}`,
+    fromTag: "{{tag}}",
+    to: "app",
+    toTag,
+  }));
+  expect(applyRulesOnce(rules, version("v1.2.3")).map(({ toTag }) => toTag)).toEqual(["1", "2"]);
+  expect(() => applyRulesOnce(rules, version("v2.0.0"))).toThrow(
+    "images: two lines write the image app:2 of v2.0.0",
+  );
 });

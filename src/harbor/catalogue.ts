@@ -1,6 +1,6 @@
 import type { RepositoryId } from "../github/repository-id.ts";
 import type { Log } from "../log/log.ts";
-import { applyRules, type Component, type ImageRule } from "../plan/component.ts";
+import { applyRules, applyRulesOnce, type Component, type ImageRule } from "../plan/component.ts";
 import type { Version } from "../plan/version.ts";
 import { harborComponents } from "./components.ts";
 import { everyHarborImage, harbor, harborTableComponents, sameRepository } from "./harbor-components.ts";
@@ -38,7 +38,7 @@ export function createCatalogue(
     return {
       images: [...new Set(images.map(({ to }) => to))],
       known: (version) => applyRules(images, version),
-      read: (version) => Promise.resolve(applyRules(images, version)),
+      read: async (version) => applyRulesOnce(images, version),
     };
   }
   const isHarbor = sameRepository(repository, harbor);

@@ -83,3 +83,15 @@ export function applyRules(rules: readonly ImageRule[], version: Version): reado
     return read === fromTag ? { ...component, fixed: true } : component;
   });
 }
+
+/**
+ * The images of a version that is to be mirrored.
+ * @throws InputError as `applyRules` does, and when the templates of two lines give the same tag: one image would be lost.
+ */
+export function applyRulesOnce(rules: readonly ImageRule[], version: Version): readonly Component[] {
+  const components = applyRules(rules, version);
+  const names = components.map(({ to, toTag }) => `${to}:${toTag}`);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return components;
+  throw new InputError(`images: two lines write the image ${twice} of ${printable(version.tag)}`);
+}
