@@ -7,40 +7,28 @@ import type { RunResult } from "./result.ts";
 import { mirroredVersions, succeeded, type Tally, tallyOf } from "./tally.ts";
 
 /**
- * The machine-readable report; `docs/report.schema.json` describes it. New properties may come; one that changes its meaning or goes raises `schemaVersion`.
- * What does not apply to a step is absent.
+ * The machine-readable report. `docs/report.schema.json` says what each property means. New properties may come; one that
+ * changes its meaning or goes raises `schemaVersion`. What does not apply to a step is absent.
  */
 export interface JsonReport {
   readonly schemaVersion: 1;
-  /** `owner/name` whose releases count. */
   readonly repository: string;
-  /** Tags of the wanted versions, newest first. */
   readonly versions: readonly string[];
-  /** Those that are now complete wherever they were to go. */
   readonly mirroredVersions: readonly string[];
-  /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly seconds: number;
   readonly dryRun: boolean;
-  /** Which job of a run over several jobs wrote this; absent for a whole run. */
   readonly job?: "plan" | "copy" | "publish" | undefined;
   readonly succeeded: boolean;
   readonly counts: Tally;
   readonly destinations: RunResult["destinations"];
-  /** In the order of the plan. */
   readonly steps: readonly JsonStep[];
-  /** Requests sent, by host. */
   readonly requests: Readonly<Record<string, number>>;
-  /** Bytes read from sources. */
   readonly bytesRead: number;
-  /** What carrying out the plan needs, before anything was done; absent but in a dry run. */
   readonly estimate?: Estimate | undefined;
 }
 
-/**
- * A failure's own fields, by which a program can tell what to do without reading words. `failure` says what it is: an operation
- * that failed, an obstacle that nobody ran into, or what is only held back because of a failure that is told elsewhere.
- */
+/** A failure's own fields: a program needs no words to tell what to do. */
 type JsonFailure = { readonly failure?: Failure["kind"] } & Partial<
   Pick<
     FailureDetails,
@@ -54,20 +42,13 @@ export interface JsonStep extends JsonFailure {
   readonly outcome: Outcome;
   readonly destination: string;
   readonly version: string;
-  /** Absent for `keep`, which is about a whole version. */
   readonly image?: string | undefined;
   readonly tag?: string | undefined;
-  /** Why: the failure's words where it failed or was not tried, else the plan's. */
   readonly reason: string;
-  /** What the tag is to have, has, or had before it was pruned. */
   readonly digest?: string | undefined;
-  /** What the tag held before, where that was something else. */
   readonly replaces?: string | undefined;
-  /** Where a copy is read. */
   readonly source?: string | undefined;
-  /** Whether a platform subset made a new index, so that the digest is not the source's. */
   readonly rewritten?: boolean | undefined;
-  /** Bytes by how they got to the destination. */
   readonly bytes?: MovedBytes | undefined;
   readonly seconds?: number | undefined;
 }
