@@ -122,7 +122,7 @@ describe("a destination in trouble", () => {
     await using world = await startWorld({ destinations: [{}] });
     const [destination] = world.destinations;
     destination?.fault({
-      when: { method: "HEAD", path: /mirror\/core\/manifests\/sha256/ },
+      when: { method: ["HEAD", "GET"], path: /mirror\/core\/manifests\/sha256/ },
       times: Infinity,
       effect: { status: 404 },
     });

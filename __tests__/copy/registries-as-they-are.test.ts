@@ -103,3 +103,18 @@ function seed(source: RegistryServer, destination: RegistryServer, digest: strin
   if (bytes === undefined) throw new Error(`no blob ${digest}`);
   destination.putBlob("mirror/app", bytes);
 }
+
+describe("a registry that answers HEAD of manifests by", () => {
+  it.each([400, 404, 405])("%i gets the image, and is asked by GET", async (status) => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    if (destination === undefined) throw new Error("no destination");
+    const image = world.place("app", imageWithBase("app"));
+    for (const server of [world.source, destination])
+      server.fault({ when: { method: "HEAD", path: /\/manifests\// }, times: forEver, effect: { status } });
+    const { outcomes } = await world.run(world.stepsFor(image));
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined]);
+    expect(destination.tags("mirror/app").get("v1.0.0")).toBe(image.digest);
+    expect(requestsTo(destination, "PUT", /\/manifests\/v1\.0\.0$/)).toBe(1);
+  });
+});

@@ -69,6 +69,8 @@ export const sourceStages: readonly Stage[] = [
     when: { method: "HEAD", path: /manifests/ },
     answers: false,
     believes: 404,
+    // While HEAD has shown nothing, GET has the last word.
+    outcomes: { 404: "DDD" },
   },
   {
     name: "manifest read",
@@ -100,8 +102,17 @@ export const sourceStages: readonly Stage[] = [
     server: source,
     when: { method: "GET", path: /tags\/list/ },
     answers: true,
-    // A repository without a list has no signatures by tag.
-    outcomes: { 404: "DDD" },
+    // Without a list, signatures are asked for by their tags.
+    outcomes: {
+      challenge: "DDD",
+      final: "DDD",
+      absurd: "DDD",
+      404: "DDD",
+      429: "DDD",
+      "429, Retry-After in seconds": "DDD",
+      500: "DDD",
+      503: "DDD",
+    },
   },
 ];
 
@@ -150,7 +161,15 @@ export const readingStages: readonly Stage[] = [
     server: troubled,
     when: { method: "GET", path: /tags\/list/ },
     answers: true,
-    outcomes: { 404: "DDD" },
+    // Without a list, nothing is pruned; images go there all the same.
+    outcomes: {
+      challenge: "DDD",
+      final: "DDD",
+      temporary: "DDD",
+      nonsense: "DDD",
+      absurd: "DDD",
+      404: "DDD",
+    },
   },
 ];
 
@@ -162,7 +181,7 @@ export const uploadStages: readonly Stage[] = [
     when: { method: "POST", path: /\?mount=/ },
     answers: false,
     // What is not mounted is uploaded.
-    outcomes: { challenge: "DDD", final: "DDD", 408: "DDD", 425: "DDD" },
+    outcomes: { 500: "DDD", challenge: "DDD", final: "DDD", 408: "DDD", 425: "DDD" },
   },
   {
     name: "upload start",

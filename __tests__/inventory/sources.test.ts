@@ -257,3 +257,14 @@ describe("with only some platforms wanted", () => {
     expect(await find(only(...platforms))).toHaveLength(1);
   });
 });
+
+test.each([400, 404, 405, 501])(
+  "an image at a source whose HEADs are all answered by %i is found by GET",
+  async (status) => {
+    const server = await world.start();
+    const digest = place(server, "harbor-core", "v2.15.2");
+    server.fault({ when: { method: "HEAD" }, times: Number.POSITIVE_INFINITY, effect: { status } });
+    const location = await locate(core, [elsewhere], searching(world.source(server)), never);
+    expect(imageFor(location, elsewhere)?.digest).toBe(digest);
+  },
+);

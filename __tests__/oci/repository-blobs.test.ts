@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { FaultAction } from "../../sandbox/faults.ts";
 import { randomBytes } from "../../sandbox/images.ts";
 import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
-import { startServer } from "../../sandbox/server.ts";
+import { type SandboxServer, startServer } from "../../sandbox/server.ts";
 import { BlobUpload } from "../../src/oci/blob-upload.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { Repository } from "../../src/oci/repository.ts";
@@ -29,6 +29,46 @@ async function contentOf(body: Readable): Promise<Buffer> {
 }
 
 describe("hasBlob", () => {
+  test.each([400, 405, 501])("asks by GET where HEAD is answered by %i, and then at once", async (status) => {
+    await using server = await seeded();
+    server.fault({ when: { method: "HEAD" }, times: forEver, effect: { status } });
+    const repository = repositoryAt(server);
+    expect(await repository.hasBlob(blob.digest)).toBe(true);
+    expect(await repository.hasBlob(blob.digest)).toBe(true);
+    expect(await repository.hasBlob(digestOf("other"))).toBe(false);
+    expect(server.requests.filter(({ method }) => method === "HEAD")).toHaveLength(1);
+    expect(server.requests.at(-2)?.headers.range).toBe("bytes=0-0");
+  });
+
+  /** A registry that redirects to a storage of its own, whatever the method. */
+  async function redirecting(storage: SandboxServer): Promise<RegistryServer> {
+    const server = await seeded();
+    const effect = { status: 307, headers: { location: `${storage.origin}/blob?signed=for-GET` } };
+    server.fault({ when: { path: new RegExp(blob.digest) }, times: forEver, effect });
+    return server;
+  }
+
+  test("asks by GET where the storage that HEAD is redirected to refuses: its URL is signed for GET", async () => {
+    await using storage = await startServer(({ method }) => ({
+      status: method === "GET" ? 206 : 403,
+      body: "x",
+    }));
+    await using server = await redirecting(storage);
+    const repository = repositoryAt(server);
+    expect(await repository.hasBlob(blob.digest)).toBe(true);
+    expect(await repository.hasBlob(digestOf("other"))).toBe(false);
+    expect(server.requests.filter(({ method }) => method === "HEAD")).toHaveLength(1);
+  });
+
+  test("fails in the name of the storage where that refuses GET, too", async () => {
+    await using storage = await startServer(() => ({ status: 403 }));
+    await using server = await redirecting(storage);
+    const { details } = await failureOf(repositoryAt(server).hasBlob(blob.digest));
+    expect(details.status).toBe(403);
+    expect(details.advice).toContain(`redirected to ${storage.host}, which refused`);
+    expect(details.advice).not.toContain("push");
+  });
+
   test("tells by HEAD", async () => {
     await using server = await seeded();
     expect(await repositoryAt(server).hasBlob(blob.digest)).toBe(true);

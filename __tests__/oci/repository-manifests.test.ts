@@ -59,7 +59,42 @@ describe("resolve", () => {
     expect(sent(server)).toEqual([`HEAD ${manifestPath("v1")}`, `GET ${manifestPath("v1")}`]);
   });
 
-  test.each([401, 403, 400])("does not take status %i for absence", async (status) => {
+  test.each([400, 405, 501])("asks by GET where HEAD is answered by %i, and then at once", async (status) => {
+    await using server = await seeded();
+    server.fault({ when: { method: "HEAD" }, times: forEver, effect: { status } });
+    const repository = repositoryAt(server);
+    for (const _ of [1, 2]) expect((await repository.resolve("v1"))?.digest).toBe(image.digest);
+    expect(await repository.resolve("v2")).toBeUndefined();
+    expect(sent(server)).toEqual([
+      `HEAD ${manifestPath("v1")}`,
+      ...["v1", "v1", "v2"].map((tag) => `GET ${manifestPath(tag)}`),
+    ]);
+  });
+
+  test("in doubt asks by GET, until HEAD has shown a manifest or is known to show none", async () => {
+    await using server = await seeded();
+    server.fault({ when: { method: "HEAD" }, times: forEver, effect: { status: 404 } });
+    const repository = repositoryAt(server);
+    expect(await repository.resolve("v1")).toBeUndefined();
+    expect(await repository.resolveInDoubt("v2")).toBeUndefined();
+    expect((await repository.resolveInDoubt("v1"))?.digest).toBe(image.digest);
+    expect((await repository.resolve("v1"))?.digest).toBe(image.digest);
+    expect(sent(server).filter((line) => line.startsWith("HEAD"))).toHaveLength(1);
+    server.clearFaults();
+    const other = repositoryAt(server);
+    await other.resolve("v1");
+    const before = sent(server).length;
+    expect(await other.resolveInDoubt("v1")).toBeUndefined();
+    expect(sent(server)).toHaveLength(before);
+  });
+
+  test("does not take status 400 for absence where GET is answered so, too", async () => {
+    await using server = await seeded();
+    server.fault({ when: { path: /manifests/ }, times: forEver, effect: { status: 400 } });
+    expect((await failureOf(repositoryAt(server).resolve("v1"))).status).toBe(400);
+  });
+
+  test.each([401, 403])("does not take status %i for absence", async (status) => {
     await using server = await seeded();
     server.fault({ when: { method: "HEAD" }, times: forEver, effect: { status } });
     expect((await failureOf(repositoryAt(server).resolve("v1"))).status).toBe(status);

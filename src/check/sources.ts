@@ -42,7 +42,9 @@ async function readOne(
     return { outcome: "unknown", finding: "No version is known, and so no image that could be looked for." };
   const name = `${component.from}:${component.fromTag}`;
   const repository = source.repository(repositoryOf(source, component.from));
-  const found = await repository.resolve(component.fromTag, signal);
+  const found =
+    (await repository.resolve(component.fromTag, signal)) ??
+    (await repository.resolveInDoubt(component.fromTag, signal));
   if (found !== undefined)
     return { outcome: "ok", finding: `${name} is there and can be read.${findingOfPulls(source)}` };
   return {

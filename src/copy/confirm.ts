@@ -58,7 +58,11 @@ export async function findMissing(
   const [absentManifests, absentBlobs] = await Promise.all([
     absent(manifests, async ({ digest }) => {
       // Withheld counts: the registry names this very digest, and the answer to the PUT has confirmed it.
-      const found = await unlessWithheld(repository.resolve(digest, signal));
+      const found = await unlessWithheld(
+        repository
+          .resolve(digest, signal)
+          .then((resolved) => resolved ?? repository.resolveInDoubt(digest, signal)),
+      );
       return found === "withheld" || found?.digest === digest;
     }),
     absent(

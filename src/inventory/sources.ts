@@ -9,7 +9,8 @@ import type { SourceImage } from "../plan/snapshot.ts";
 import type { AttachmentFinder, SearchedRepository } from "./attachments.ts";
 
 /** What a look at a source needs of a repository. */
-export type RepositoryToRead = SearchedRepository & Pick<Repository, "name" | "registry" | "manifest">;
+export type RepositoryToRead = SearchedRepository &
+  Pick<Repository, "name" | "registry" | "manifest" | "resolveInDoubt">;
 
 /** A place that images are read from. */
 export interface Source extends Namespace {
@@ -60,7 +61,33 @@ export async function locate(
     if (answers.length > 0 && everyoneServed) break;
     answers.push({ source, ...(await askSource(component, source, options, signal)) });
   }
-  return { component, answers };
+  if (isThere({ component, answers })) return { component, answers };
+  const inDoubt = answers.map(async (answer) =>
+    answer.reason === notFound && (await isHidden(component, answer.source, options, signal))
+      ? { ...answer, ...(await askSource(component, answer.source, options, signal)) }
+      : answer,
+  );
+  return { component, answers: await Promise.all(inDoubt) };
+}
+
+/** What a source answers that does not have an image. */
+const notFound: Failure = { kind: "obstacle", problem: "not found" };
+
+/** Whether an image that HEAD did not find is there all the same. */
+async function isHidden(
+  component: Component,
+  source: Source,
+  { log }: SourceOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const repository = source.repository(repositoryOf(source, component.from));
+  try {
+    return (await repository.resolveInDoubt(component.fromTag, signal)) !== undefined;
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    log.debug(messageOf(error));
+    return false;
+  }
 }
 
 /** The image that a destination gets: the first that another namespace has. */
@@ -112,8 +139,7 @@ async function askSource(
   const repository = source.repository(repositoryOf(source, component.from));
   try {
     const resolved = await repository.resolve(component.fromTag, signal);
-    if (resolved === undefined)
-      return { image: undefined, reason: { kind: "obstacle", problem: "not found" } };
+    if (resolved === undefined) return { image: undefined, reason: notFound };
     const chosen = await choosePlatforms(repository, resolved, options, signal);
     // A signature of the whole index does not sign a part of it.
     const finder = chosen === undefined ? options.attachments : undefined;

@@ -24,6 +24,8 @@ export interface RefusedOperation {
   readonly repository: string;
   readonly operation: string;
   readonly subject?: string | undefined;
+  /** The host that answered, where the registry had redirected there: its storage, mostly. */
+  readonly elsewhere?: string | undefined;
 }
 
 /** The failure that a registry's answer means. Reads, and so frees, the response. */
@@ -60,8 +62,14 @@ const withheldAdvice =
 function adviceFor(
   status: number,
   text: string,
-  { side, registry, vendor, sought }: RefusedOperation,
+  { side, registry, vendor, sought, elsewhere }: RefusedOperation,
 ): string | undefined {
+  if (elsewhere !== undefined && (status === 401 || status === 403)) {
+    return (
+      `The registry redirected to ${elsewhere}, which refused: the login has nothing to do with it. A proxy or an address list ` +
+      "on the way, or the runner's clock, may be why."
+    );
+  }
   if (isPullLimit(text)) {
     return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
   }

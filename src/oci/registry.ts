@@ -57,6 +57,10 @@ export interface Unsupported {
   pageSize: boolean;
   /** Mounting a blob from another repository. */
   mounts: boolean;
+  /** HEAD of a manifest. */
+  manifestHead: boolean;
+  /** HEAD of a blob. */
+  blobHead: boolean;
 }
 
 /** A client of one registry, on one side of the copy. It sends requests with authorization, and failures name the registry. */
@@ -65,7 +69,14 @@ export class Registry {
   readonly side: Side;
   readonly origin: URL;
   readonly vendor: Vendor;
-  readonly unsupported: Unsupported = { pageSize: false, mounts: false };
+  readonly unsupported: Unsupported = {
+    pageSize: false,
+    mounts: false,
+    manifestHead: false,
+    blobHead: false,
+  };
+  /** Whether a HEAD has shown a manifest here: one that finds none can then be believed. */
+  headShows = false;
   readonly #options: RegistryOptions;
   readonly #authenticator: Authenticator;
   readonly #slots: Slots;
@@ -173,8 +184,10 @@ export class Registry {
     const [{ repository }] = request.scopes;
     const { operation, subject } = request;
     // Blob storage that a redirect led to is not asked with the login.
-    const sought = response.url.origin === this.origin.origin ? this.#authenticator.sought : undefined;
-    const of = { side, registry, vendor, repository, operation, subject, sought };
+    const isHere = response.url.origin === this.origin.origin;
+    const sought = isHere ? this.#authenticator.sought : undefined;
+    const elsewhere = isHere ? undefined : response.url.host;
+    const of = { side, registry, vendor, repository, operation, subject, sought, elsewhere };
     return refusal(response, of, this.#options.clock);
   }
 

@@ -7,7 +7,7 @@ import { isTemporaryStatus } from "../http/retry.ts";
 import { mannersOf } from "../vendors/vendors.ts";
 import type { Scope } from "./auth.ts";
 import { BlobUpload } from "./blob-upload.ts";
-import { type Digest, parseDigest } from "./digest.ts";
+import { type Digest, digestOf, parseDigest } from "./digest.ts";
 import { type Descriptor, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
 import { acceptedManifests, ociIndex } from "./media-types.ts";
 import { nextPage } from "./pages.ts";
@@ -31,6 +31,9 @@ export interface ByteRange {
 }
 
 const tagListSchema = v.object({ tags: v.optional(v.nullable(v.array(v.nullable(v.string())))) });
+
+/** Statuses by which a registry says that it does not know HEAD. */
+const noHead: readonly number[] = [400, 405, 501];
 
 /** Tags on a page. Most registries with a limit of their own have this one. */
 const tagPageSize = 1000;
@@ -58,23 +61,71 @@ export class Repository {
 
   /**
    * What a tag or digest stands for, by HEAD; undefined if it does not exist. If the registry leaves the digest out of its
-   * answer, the manifest itself is read.
+   * answer, or HEAD has proved useless there, the manifest itself is read.
    * @throws OperationError
    */
   async resolve(reference: string, signal?: AbortSignal): Promise<ResolvedManifest | undefined> {
-    const request = this.#request("HEAD", `manifests/${reference}`, "looking up", signal, {
-      subject: reference,
-      headers: { accept: acceptedManifests },
-      redirect: "follow",
-    });
-    const response = await this.registry.expect(request, 200, 404, ...this.#absent);
+    const { unsupported } = this.registry;
+    const byHead = unsupported.manifestHead ? "unsupported" : await this.#resolveByHead(reference, signal);
+    if (byHead !== "unsupported") return byHead;
+    const byGet = await this.#resolveByGet(reference, signal);
+    unsupported.manifestHead = true;
+    return byGet;
+  }
+
+  /**
+   * Asks by GET for a manifest that HEAD does not find, where HEAD has not shown any manifest yet: some registries answer
+   * every HEAD so (https://github.com/containrrr/watchtower/issues/669), but none that is known by its name. From then on such
+   * a registry is asked by GET.
+   * @throws OperationError
+   */
+  async resolveInDoubt(reference: string, signal?: AbortSignal): Promise<ResolvedManifest | undefined> {
+    const { unsupported, headShows, vendor } = this.registry;
+    if (unsupported.manifestHead || headShows || vendor.host !== undefined) return undefined;
+    const found = await this.#resolveByGet(reference, signal);
+    if (found !== undefined) unsupported.manifestHead = true;
+    return found;
+  }
+
+  #resolveByGet(reference: string, signal: AbortSignal | undefined): Promise<ResolvedManifest | undefined> {
+    return this.registry.read(
+      this.#lookup("GET", reference, signal),
+      async (response) => {
+        const bytes = await readBytes(response, manifestLimit);
+        if (response.status !== 200) return undefined;
+        const digest = parseDigest(response.header("docker-content-digest") ?? "") ?? digestOf(bytes);
+        return { digest, mediaType: mediaTypeOf(response), size: bytes.length };
+      },
+      200,
+      404,
+      ...this.#absent,
+    );
+  }
+
+  /** @returns "unsupported" where the answer says nothing of the manifest. */
+  async #resolveByHead(
+    reference: string,
+    signal: AbortSignal | undefined,
+  ): Promise<ResolvedManifest | undefined | "unsupported"> {
+    const request = this.#lookup("HEAD", reference, signal);
+    const response = await this.registry.expect(request, 200, 404, ...noHead, ...this.#absent);
     await discard(response);
+    if (noHead.includes(response.status) && !this.#absent.includes(response.status)) return "unsupported";
     if (response.status !== 200) return undefined;
+    this.registry.headShows = true;
     const digest = parseDigest(response.header("docker-content-digest") ?? "");
     const size = contentLength(response);
     if (digest !== undefined) return { digest, mediaType: mediaTypeOf(response), size };
     const manifest = await this.manifest(reference, signal);
     return { digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.bytes.length };
+  }
+
+  #lookup(method: "HEAD" | "GET", reference: string, signal: AbortSignal | undefined): RegistryRequest {
+    return this.#request(method, `manifests/${reference}`, "looking up", signal, {
+      subject: reference,
+      headers: { accept: acceptedManifests },
+      redirect: "follow",
+    });
   }
 
   /**
@@ -125,19 +176,38 @@ export class Repository {
   }
 
   /**
-   * Whether a blob is there, by HEAD.
+   * Whether a blob is there, by HEAD; by a GET of its first byte where HEAD has proved useless. So it has where the storage
+   * that a registry redirects to refuses: its URL is signed for GET (https://github.com/moby/moby/issues/50065).
    * @param priority among the small requests to this registry.
    * @throws OperationError
    */
   async hasBlob(digest: Digest, signal?: AbortSignal, priority = 0): Promise<boolean> {
+    const { registry } = this;
+    const { unsupported } = registry;
     const request = this.#request("HEAD", `blobs/${digest}`, "looking up the blob", signal, {
       subject: digest,
       redirect: "follow",
       priority,
     });
-    const response = await this.registry.expect(request, 200, 404, ...this.#absent);
-    await discard(response);
-    return response.status === 200;
+    if (!unsupported.blobHead) {
+      const response = await registry.send(request);
+      const isElsewhere = response.url.origin !== registry.origin.origin;
+      const saysNothing =
+        noHead.includes(response.status) || (isElsewhere && [401, 403].includes(response.status));
+      if (!saysNothing) {
+        if (![200, 404, ...this.#absent].includes(response.status))
+          throw await registry.refused(response, request);
+        await discard(response);
+        return response.status === 200;
+      }
+      await discard(response);
+    }
+    const get: RegistryRequest = { ...request, method: "GET", headers: { range: "bytes=0-0" } };
+    // 416: there, and empty.
+    const response = await registry.expect(get, 200, 206, 416, 404, ...this.#absent);
+    response.body.destroy();
+    unsupported.blobHead = true;
+    return [200, 206, 416].includes(response.status);
   }
 
   /**
