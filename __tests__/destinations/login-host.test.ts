@@ -65,6 +65,11 @@ describe("the tcr- login", () => {
     ["the destination, not a source", { to: [a], from: [b] }, a],
     ["the source, where the destination has a Docker login", { to: [a], from: [b], docker: [a] }, b],
     ["nobody, where each has a Docker login", { to: [a, b], docker: [a, b] }, undefined],
+    [
+      "a source below a host of TCR, too",
+      { to: ["docker.io"], from: ["a.b.tencentcloudcr.com"] },
+      "a.b.tencentcloudcr.com",
+    ],
     ["nobody, where there is no TCR", { to: ["docker.io"], from: ["ghcr.io"] }, undefined],
     ["not a host whose credential helper fails", { to: [a, b], failing: [b] }, a],
   ])("is for %s", async (_whom, given, host) => {

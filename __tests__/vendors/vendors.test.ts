@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type VendorId, vendorIds } from "../../src/vendors/vendor.ts";
-import { mannersOf, vendorOf, vendors } from "../../src/vendors/vendors.ts";
+import { hostParts, mannersOf, vendorOf, vendors } from "../../src/vendors/vendors.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -29,6 +29,10 @@ describe("the table of registries", () => {
     ["goharbor-vpc.tencentcloudcr.com", "tcr"],
     ["ccr.ccs.tencentyun.com", "tcr-personal"],
     ["hkccr.ccs.tencentyun.com", "tcr-personal"],
+    ["x1.ccs.tencentyun.com", "tcr-personal"],
+    ["a.b.tencentcloudcr.com", "tcr"],
+    ["123456789012.dkr.ecr-fips.us-east-1.amazonaws.com", "ecr"],
+    ["tencentcloudcr.com", "distribution"],
     ["registry.cn-hangzhou.aliyuncs.com", "alibaba"],
     ["registry-vpc.cn-hangzhou.aliyuncs.com", "alibaba"],
     ["goharbor-registry.cn-hangzhou.cr.aliyuncs.com", "alibaba"],
@@ -72,6 +76,21 @@ describe("the table of registries", () => {
       expect(login.source, vendor.name).toBeDefined();
     }
   });
+});
+
+test.each([
+  ["acme.tencentcloudcr.com", { instance: "acme" }],
+  ["acme-vpc.tencentcloudcr.com:8443", { instance: "acme", private: "-vpc" }],
+  ["a.b.tencentcloudcr.com", {}],
+  ["hkccr.ccs.tencentyun.com", { prefix: "hkccr" }],
+  [
+    "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com:8443",
+    { account: "123456789012", region: "us-east-1", domain: "amazonaws.com" },
+  ],
+  ["quay.io", {}],
+  ["harbor.example.com", {}],
+])("the name %s tells %o", (registry, parts) => {
+  expect({ ...hostParts(registry) }).toEqual(parts);
 });
 
 describe("uploads", () => {

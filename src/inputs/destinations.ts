@@ -125,15 +125,10 @@ function needOwnApi(registry: string, vendor: VendorId | undefined, mistake: Mis
     mistake(`type=${id} for another host needs api=, the API that may have the login of ${registry}`);
 }
 
-/**
- * The default domain of every TCR instance, public and VPC (`<instance>-vpc`), is below `tencentcloudcr.com`; the Personal
- * edition has a host for each region below `ccs.tencentyun.com`.
- */
+/** Some registries have a type of destination of their own. */
 function typeOfRegistry(registry: string): DestinationType {
-  if (registry === "docker.io") return "docker-hub";
-  const host = registry.replace(/:[0-9]+$/, "");
-  if (host.endsWith(".ccs.tencentyun.com")) return "tcr-personal";
-  return host.endsWith(".tencentcloudcr.com") ? "tcr" : "registry";
+  const { id } = vendorOf(registry);
+  return destinationTypes.find((type) => type === id) ?? "registry";
 }
 
 /** An attribute that would be passed over without a word is a mistake: the user expects something of it. */

@@ -15,6 +15,7 @@ import type { Inputs } from "../inputs/inputs.ts";
 import { type StepState, stateNames } from "../inputs/state.ts";
 import type { Log } from "../log/log.ts";
 import { registryOrigin } from "../oci/reference.ts";
+import { hostParts } from "../vendors/vendors.ts";
 
 /** What opening closed TCR instances takes, and closing them again. */
 export interface AccessContext {
@@ -127,7 +128,7 @@ function closedInstances(inputs: Inputs, context: AccessContext): readonly Close
   const byRegistry = new Map<string, DestinationInput>();
   for (const input of inputs.destinations) {
     // The private domain leads past the public endpoint.
-    if (input.type !== "tcr" || /-vpc\.tencentcloudcr\.com(?::[0-9]+)?$/.test(input.registry)) continue;
+    if (input.type !== "tcr" || hostParts(input.registry).private !== undefined) continue;
     if (!byRegistry.has(input.registry)) byRegistry.set(input.registry, input);
   }
   return [...byRegistry.values()].flatMap((input) => {

@@ -23,7 +23,8 @@ export const china: readonly Vendor[] = [
     id: "tcr",
     name: "Tencent TCR",
     hosts: "<instance>.tencentcloudcr.com, or your own (`type=tcr`)",
-    host: /\.tencentcloudcr\.com$/,
+    // Public and private (`<instance>-vpc`); the private domain leads past the public endpoint.
+    host: /^(?:(?<instance>[a-z0-9-]+?)(?<private>-vpc)?|.+)\.tencentcloudcr\.com$/,
     login: {
       text: "A role (`tcr-role-arn`), an API key (`tcr-secret-id`, `tcr-secret-key`), or a login of the instance (`tcr-username`, `tcr-password`).",
       source: "https://www.tencentcloud.com/document/product/1051/54755",
@@ -65,7 +66,7 @@ export const china: readonly Vendor[] = [
     id: "tcr-personal",
     name: "Tencent TCR Personal",
     hosts: "ccr.ccs.tencentyun.com, <region>.ccs.tencentyun.com",
-    host: /^[a-z]+\.ccs\.tencentyun\.com$/,
+    host: /^(?<prefix>.+)\.ccs\.tencentyun\.com$/,
     login: {
       text: "The account's number and the password of the Personal edition (`tcr-username`, `tcr-password`, or `docker/login-action`).",
       source: "https://github.com/tkestack/image-transfer",

@@ -10,7 +10,7 @@ export const clouds: readonly Vendor[] = [
     id: "ecr",
     name: "Amazon ECR",
     hosts: "<account>.dkr.ecr.<region>.amazonaws.com",
-    host: /^[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+    host: /^(?<account>[0-9]{12})\.dkr\.ecr(?:-fips)?\.(?<region>[a-z0-9-]+)\.(?<domain>amazonaws\.com(?:\.cn)?)$/,
     login: {
       text: "User `AWS` and a password for 12 hours, by Basic; `aws-actions/amazon-ecr-login` and the helper `ecr-login` give it.",
       source: `${ocync}/ecr.md`,

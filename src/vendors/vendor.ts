@@ -67,6 +67,20 @@ export interface Manners {
   readonly absent: readonly number[];
 }
 
+/** What a host name tells of a registry. */
+export interface HostParts {
+  /** Of AWS: number of the account, region, and the domain of its APIs. */
+  readonly account?: string;
+  readonly region?: string;
+  readonly domain?: string;
+  /** Name of a TCR instance. */
+  readonly instance?: string;
+  /** There where it leads past the public endpoint. */
+  readonly private?: string;
+  /** First label of TCR Personal, which stands for a region. */
+  readonly prefix?: string;
+}
+
 /** What a login has to be allowed, in words to a user. */
 export interface Rights {
   /** After a refused read. */
@@ -86,7 +100,10 @@ export interface Vendor {
   readonly name: string;
   /** Host names, for people; undefined where it runs anywhere. */
   readonly hosts: string | undefined;
-  /** Matches its host names, the port aside; undefined where they say nothing. */
+  /**
+   * Matches its host names, the port aside; undefined where they say nothing. Its named groups are those of
+   * `HostParts`.
+   */
   readonly host: RegExp | undefined;
   readonly login: Fact;
   /** Undefined: nothing that a user could not guess. */

@@ -3,6 +3,7 @@ import type { Clock } from "../../clock.ts";
 import { type Failure, failureOf, type OperationError } from "../../errors.ts";
 import { discard, type HttpResponse, type Transport } from "../../http/http.ts";
 import { printable } from "../../log/log.ts";
+import { hostParts } from "../../vendors/vendors.ts";
 import {
   checkAnswer,
   readAnswer,
@@ -66,11 +67,9 @@ const deletionSchema = v.object({
   ),
 });
 
-const registryHost = /^([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)$/;
-
 /** Account, region and API of a private registry, by its host; undefined for another host. */
 export function ecrRegistry(host: string): { account: string; region: string; url: URL } | undefined {
-  const [, account, region, domain] = registryHost.exec(host) ?? [];
+  const { account, region, domain } = hostParts(host);
   if (account === undefined || region === undefined) return undefined;
   return { account, region, url: new URL(`https://api.ecr.${region}.${domain}`) };
 }

@@ -4,6 +4,7 @@ import { InputError, OperationError } from "../../errors.ts";
 import { leased } from "../../http/lease.ts";
 import { printable } from "../../log/log.ts";
 import { printNamespace } from "../../oci/reference.ts";
+import { hostParts } from "../../vendors/vendors.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import type { TencentApi } from "./tencent-api.ts";
 import type { TencentCall } from "./tencent-call.ts";
@@ -62,17 +63,12 @@ export function instanceIdentity(
   if (registryId !== undefined || region !== undefined) {
     throw new InputError(`${place}: \`registry-id\` and \`region\` go together: give both or neither`);
   }
-  const name = instanceNameOf(input.registry);
+  const { instance: name } = hostParts(input.registry);
   if (name !== undefined) return { kind: "named", name };
   throw new InputError(
     `${place}: the host name does not tell the TCR instance: add its id and region, ` +
       `for example \`${place},registry-id=tcr-xxxxxxxx,region=ap-guangzhou\``,
   );
-}
-
-/** The instance that a default domain names, with or without the `-vpc` of its private form; undefined for other hosts. */
-export function instanceNameOf(registry: string): string | undefined {
-  return /^([a-z0-9-]+?)(?:-vpc)?\.tencentcloudcr\.com(?::[0-9]+)?$/.exec(registry)?.[1];
 }
 
 /** A TCR instance, reached by an API client. Sends nothing before the first call. */

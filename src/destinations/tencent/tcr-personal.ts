@@ -4,6 +4,7 @@ import { InputError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials } from "../../oci/credentials.ts";
 import { printNamespace } from "../../oci/reference.ts";
+import { hostParts } from "../../vendors/vendors.ts";
 import { type DestinationAbilities, noDeletion, type Preview } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { vendorFailure } from "../vendor-api.ts";
@@ -49,7 +50,7 @@ const regions: ReadonlyMap<string, string> = new Map([
  * @throws InputError when neither tells it.
  */
 export function personalRegion(input: Pick<DestinationInput, "registry" | "path" | "region">): string {
-  const [, prefix = ""] = /^([a-z]+)\.ccs\.tencentyun\.com(?::[0-9]+)?$/.exec(input.registry) ?? [];
+  const { prefix = "" } = hostParts(input.registry);
   const region = input.region ?? regions.get(prefix);
   if (region !== undefined) return region;
   const place = printNamespace(input);

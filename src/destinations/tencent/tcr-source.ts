@@ -2,14 +2,16 @@ import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials, Login } from "../../oci/credentials.ts";
+import { hostParts, vendorOf } from "../../vendors/vendors.ts";
 import { mainlandApi } from "./tcr.ts";
-import { createTcrInstance, instanceNameOf } from "./tcr-instance.ts";
+import { createTcrInstance } from "./tcr-instance.ts";
 import { temporaryLogin } from "./tcr-login.ts";
 import type { TencentCloud } from "./tencent-cloud.ts";
 
 /** Whether a registry is one of TCR, by a host name of Tencent's own. */
 export function isTcrHost(registry: string): boolean {
-  return instanceNameOf(registry) !== undefined || /\.ccs\.tencentyun\.com(?::[0-9]+)?$/.test(registry);
+  const { id } = vendorOf(registry);
+  return id === "tcr" || id === "tcr-personal";
 }
 
 /**
@@ -30,7 +32,7 @@ export function tcrSource(
 ): Credentials {
   if (!isTcrHost(registry)) return dockerCredentials;
   if (tcrLogin !== undefined) return () => Promise.resolve(tcrLogin);
-  const instance = instanceNameOf(registry);
+  const { instance } = hostParts(registry);
   const api = instance === undefined ? undefined : tencentCloud(mainlandApi);
   if (instance === undefined || api === undefined) return dockerCredentials;
   const login = temporaryLogin(createTcrInstance(api, { kind: "named", name: instance }, clock), clock, log);
