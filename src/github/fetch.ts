@@ -1,5 +1,5 @@
 import { type Dispatcher, fetch, type Response } from "undici";
-import { type RetryContext, sendAgain } from "../http/retry.ts";
+import { isTemporaryStatus, type RetryContext, sendAgain } from "../http/retry.ts";
 import type { Fetch } from "./client.ts";
 
 /** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */
@@ -10,23 +10,46 @@ const repeatableMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "PATCH"])
 
 /**
  * A decorator for a `fetch` whose answers are whole when it resolves: asks again what failed for the moment, be it in the
- * middle of an answer. Bodies are texts, as Octokit gives them. A POST is sent once: it may have been carried out.
+ * middle of an answer, and what a rate limit refused. Bodies are texts, as Octokit gives them. A POST may have been
+ * carried out where it failed, so only a rate limit, which refuses before anything is done, has it sent again.
  */
 export function retryingFetch(context: RetryContext): (fetch: Fetch) => Fetch {
   return (fetch) => async (input, init) => {
-    if (!repeatableMethods.has(init?.method ?? "GET")) return fetch(input, init);
+    const isRepeatable = repeatableMethods.has(init?.method ?? "GET");
     return sendAgain<Response>(
       {
         name: "GitHub",
         signal: init?.signal ?? undefined,
         send: () => fetch(input, init),
         status: ({ status }) => status,
-        retryAfter: ({ headers }) => headers.get("retry-after") ?? undefined,
+        once: !isRepeatable,
+        isTemporary: (response) =>
+          isRateLimited(response) || (isRepeatable && isTemporaryStatus(response.status)),
+        retryAfter: (response) => pauseAskedBy(response, context.clock.now()),
         discard: async ({ body }) => body?.cancel(),
       },
       context,
     );
   };
+}
+
+/**
+ * Whether an answer is a refusal by a rate limit, the primary or the secondary one.
+ * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+ */
+function isRateLimited({ status, headers }: Response): boolean {
+  if (status === 429) return true;
+  return status === 403 && (headers.has("retry-after") || headers.get("x-ratelimit-remaining") === "0");
+}
+
+/** The pause in the form of `Retry-After`: that header itself, else the time until the used up limit starts anew. */
+function pauseAskedBy({ headers }: Response, now: number): string | undefined {
+  const asked = headers.get("retry-after");
+  if (asked !== null) return asked;
+  const reset = headers.get("x-ratelimit-reset");
+  if (headers.get("x-ratelimit-remaining") !== "0" || reset === null || !/^[0-9]+$/.test(reset))
+    return undefined;
+  return `${Math.max(0, Number(reset) - Math.floor(now / 1000))}`;
 }
 
 /** A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for everything. */

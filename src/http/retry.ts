@@ -124,6 +124,10 @@ export interface Repeatable<Response> {
   readonly signal: AbortSignal | undefined;
   readonly send: () => Promise<Response>;
   readonly status: (response: Response) => number;
+  /** Whether a later answer may be another. Default: told by the status. */
+  readonly isTemporary?: (response: Response) => boolean;
+  /** A broken connection ends it: the request may have been carried out. Default: no. */
+  readonly once?: boolean;
   /** Whether an answer stays the same for longer than anybody waits, whatever its status. Default: no. */
   readonly isLasting?: (response: Response) => boolean;
   /** The `Retry-After` header. */
@@ -174,7 +178,7 @@ function answered<Response>(
   const retryAfter = parseRetryAfter(request.retryAfter(response), now);
   const isFinal =
     attempt >= policy.attempts ||
-    !isTemporaryStatus(status) ||
+    !(request.isTemporary?.(response) ?? isTemporaryStatus(status)) ||
     request.isLasting?.(response) === true ||
     (retryAfter ?? 0) > policy.longestRetryAfter;
   return isFinal ? "final" : { why: `status ${status}`, retryAfter };
@@ -187,7 +191,11 @@ function broken<Response>(
   policy: RetryPolicy,
 ): Verdict {
   const attempts = isNoConnection(error) ? policy.connectAttempts : policy.attempts;
-  const isFinal = attempt >= attempts || request.signal?.aborted === true || !isBrokenConnection(error);
+  const isFinal =
+    attempt >= attempts ||
+    request.once === true ||
+    request.signal?.aborted === true ||
+    !isBrokenConnection(error);
   return isFinal ? "final" : { why: messageOf(error), retryAfter: undefined };
 }
 
