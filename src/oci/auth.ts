@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
+import { connectionAdvice } from "../http/connection-advice.ts";
 import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "../http/http.ts";
 import { type Lease, type Leased, leased } from "../http/lease.ts";
 import { isBrokenConnection } from "../http/retry.ts";
@@ -221,7 +222,9 @@ export class Authenticator {
       if (request.signal?.aborted === true) throw error;
       throw this.#failure(operation, request.url, {
         problem: messageOf(error),
-        advice: isBrokenConnection(error) ? this.#options.vendor.rights?.shutOut : undefined,
+        advice:
+          (isBrokenConnection(error) ? this.#options.vendor.rights?.shutOut : undefined) ??
+          connectionAdvice(error),
         temporary: isBrokenConnection(error),
         cause: error,
       });

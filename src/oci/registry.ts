@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
+import { connectionAdvice } from "../http/connection-advice.ts";
 import { discard, type HttpRequest, type HttpResponse } from "../http/http.ts";
 import { type PullBudget, pullBudgetIn } from "../http/pull-limit.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "../http/retry.ts";
@@ -227,7 +228,7 @@ export class Registry {
         problem: messageOf(error),
         temporary: isBrokenConnection(error),
         cause: error,
-        advice: "Check that the host is right and reachable from the runner.",
+        advice: connectionAdvice(error) ?? "Check that the host is right and reachable from the runner.",
       });
     }
   }
