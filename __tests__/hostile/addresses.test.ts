@@ -121,6 +121,20 @@ describe("case 4: a name that leads to a private address", () => {
     expect(service.connections()).toBe(0);
   });
 
+  test.each(["127.0.0.2", "[::1]"])(
+    "in a redirect behind a proxy, by the address %s: nothing is asked for",
+    async (host) => {
+      const proxy = await hostileServer((_incoming, response) =>
+        response.writeHead(307, { location: `http://${host}/secret` }).end(),
+      );
+      const proxies = { httpProxy: proxy.origin, httpsProxy: "", noProxy: "" };
+      const network = openNetwork({ ...networkWithNames(), proxies });
+      const evil = { method: "GET", url: new URL("http://registry.example/"), redirect: "follow" } as const;
+      await expect(network.send(evil)).rejects.toThrow("not on the public internet");
+      expect(proxy.requests).toHaveLength(1);
+    },
+  );
+
   test("as the token server of a registry: nothing reaches it", async () => {
     const service = await inner();
     const realm = `http://auth.localhost:${service.port}/token`;

@@ -1,4 +1,4 @@
-import { isIP, type LookupFunction } from "node:net";
+import type { LookupFunction } from "node:net";
 import { buildConnector } from "undici";
 
 /** What the connections of a run need to know of addresses; a test tells its own story. */
@@ -13,7 +13,7 @@ export interface AddressRules {
 export interface Connectors {
   /** To hosts that the user named, wherever they are. */
   readonly anywhere: buildConnector.connector;
-  /** To hosts that a server named: refuses local addresses with a LocalAddressError, before a byte is sent. */
+  /** To hosts that a server named: refuses names of local addresses with a LocalAddressError, before a byte is sent. */
   readonly publicOnly: buildConnector.connector;
   /** Whether all connections to this origin so far led to local addresses. False while there was none, as behind a proxy. */
   isLocal(origin: string): boolean;
@@ -49,12 +49,7 @@ export function createConnectors({ lookup, isLocal }: AddressRules, timeout: num
 
   return {
     anywhere: remembering(open),
-    publicOnly: remembering((target, callback) => {
-      const { hostname } = target;
-      // A connection to an address, unlike one to a name, looks nothing up.
-      if (isIP(hostname) === 0 || !isLocal(hostname)) openPublic(target, callback);
-      else process.nextTick(callback, new LocalAddressError(hostname, hostname), null);
-    }),
+    publicOnly: remembering(openPublic),
     isLocal: (origin) => localOrigins.has(origin) && !publicOrigins.has(origin),
   };
 }

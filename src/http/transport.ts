@@ -1,8 +1,9 @@
 import { lookup } from "node:dns";
+import { isIP } from "node:net";
 import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from "undici";
 import type { Log } from "../log/log.ts";
 import { isLocalAddress, needsPublicAddress } from "./addresses.ts";
-import { type AddressRules, createConnectors } from "./connector.ts";
+import { type AddressRules, createConnectors, LocalAddressError } from "./connector.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
 import { type AnswerKind, defaultPaces, type Pace, paced } from "./pace.ts";
 import type { Proxies } from "./proxy.ts";
@@ -59,7 +60,7 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
   const { paces = defaultPaces, proxies } = options;
   const { addresses = { lookup, isLocal: isLocalAddress } } = options;
   const connectors = createConnectors(addresses, connectTimeout);
-  // Behind a proxy undici connects by itself, and the check of addresses falls away: the proxy looks names up.
+  // Behind a proxy undici connects by itself, and only addresses in place of names are checked: the proxy looks names up.
   const agents = (connect: typeof connectors.anywhere) => {
     const shared = { ...proxies, allowH2: false, connect, headersTimeout, bodyTimeout };
     return {
@@ -78,11 +79,20 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
   const publicOnly = agents(connectors.publicOnly);
   const requests = new Map<string, number>();
 
+  function isLocalLiteral({ hostname }: URL): boolean {
+    const address = hostname.replace(/^\[|\]$/g, "");
+    return isIP(address) !== 0 && addresses.isLocal(address);
+  }
+
   async function sendOnce(request: HttpRequest): Promise<HttpResponse> {
     const started = performance.now();
     const foreign = foreignSource(request);
     const isChecked =
-      foreign !== undefined && needsPublicAddress(request.url, connectors.isLocal(foreign.origin));
+      foreign !== undefined &&
+      needsPublicAddress(request.url, connectors.isLocal(foreign.origin) || isLocalLiteral(foreign));
+    // Here and not where connections are made: nothing is looked up for an address, and a proxy connects by itself.
+    if (isChecked && isLocalLiteral(request.url))
+      throw new LocalAddressError(request.url.hostname, request.url.hostname);
     requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
     const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
     const told = (end: string): void =>
