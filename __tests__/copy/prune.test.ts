@@ -16,9 +16,13 @@ import { obstacle, wordsOf } from "../support/failures.ts";
 
 const signal = new AbortController().signal;
 
-/** A registry that deletes by digest, with what a test puts there, and the pruning of tags that hold what the plan saw. */
-async function startPlace() {
-  const server = await startRegistry({ deletion: "by-digest" });
+/**
+ * A registry with what a test puts there, and the pruning of tags that hold what the plan saw.
+ * @param deletion by digest unless the destination is said to delete tags.
+ */
+async function startPlace(deletion: DestinationAbilities["deletion"] = "shared-digest-unsafe") {
+  const byDigest = deletion === "shared-digest-unsafe";
+  const server = await startRegistry({ deletion: byDigest ? "by-digest" : "by-tag" });
   onTestFinished(() => server.close());
   const network = createTransport(silentLog);
   onTestFinished(() => network.close());
@@ -43,6 +47,7 @@ async function startPlace() {
       granted: () => Promise.resolve(undefined),
       needed: [],
     }),
+    deletion,
   };
   const push = (artifact: Artifact, tag?: string) => pushTo(server, "mirror/app", artifact, tag);
   /** Prunes tags; what the plan saw is what they hold now. */
@@ -223,6 +228,59 @@ describe("pruning where a deletion takes the manifest along", () => {
     server.fault({ when: { method: "HEAD", path: /v2$/ }, times: 9, effect: { status: 403, body: "" } });
     expect(await carryOut("v2")).toMatchObject([{ status: "left" }]);
     expect(tags()).toEqual(["v1", "v2"]);
+  });
+});
+
+describe("pruning where a tag goes alone", () => {
+  it("leaves a tag that was moved while the run copied, deletes the others, and reads no manifest", async () => {
+    const { server, push, planned, tags } = await startPlace("by-tag");
+    for (const tag of ["v1", "v0", "v3"]) push(buildImage({ seed: tag }), tag);
+    const carryOut = planned("v1", "v0");
+    const moved = buildImage({ seed: "moved" });
+    push(moved, "v1");
+    expect(await carryOut("v3")).toMatchObject([
+      { status: "left", failure: obstacle(`the tag was moved to ${moved.digest} since the plan was made`) },
+      { status: "pruned" },
+    ]);
+    expect(tags()).toEqual(["v1", "v3"]);
+    const read = server.requests.filter(
+      ({ method, path }) => method === "GET" && path.includes("/manifests/"),
+    );
+    expect(read).toEqual([]);
+    expect(deletions(server)).toHaveLength(1);
+  });
+
+  it("leaves a tag that cannot be looked at", async () => {
+    const { server, push, planned } = await startPlace("by-tag");
+    push(buildImage({ seed: "old" }), "v1");
+    const carryOut = planned("v1");
+    server.fault({ when: { method: "HEAD", path: /v1$/ }, times: 9, effect: { status: 403, body: "" } });
+    const [outcome] = await carryOut();
+    expect(outcome?.status).toBe("left");
+    expect(wordsOf(outcome?.failure)).toMatch(/^it is not known whether the tag was moved since the plan/);
+    expect(deletions(server)).toEqual([]);
+  });
+});
+
+describe("pruning where a manifest goes with its last tag", () => {
+  it("deletes a tag beside another one of its digest, which keeps the manifest", async () => {
+    const { push, planned, tags } = await startPlace("last-tag-takes-manifest");
+    const image = buildImage({ seed: "shared" });
+    push(image, "v1");
+    push(image, "stable");
+    expect(await planned("v1")()).toMatchObject([{ status: "pruned" }]);
+    expect(tags()).toEqual(["stable"]);
+  });
+
+  it("leaves the last tag of what an index needs that stays", async () => {
+    const { server, push, planned } = await startPlace("last-tag-takes-manifest");
+    const image = buildImage({ seed: "child" });
+    push(image, "v1");
+    push(image, "v0");
+    push(buildIndex([image]), "lts");
+    const outcomes = await planned("v1", "v0")();
+    expect(outcomes.map(({ status }) => status)).toEqual(["left", "left"]);
+    expect(deletions(server)).toEqual([]);
   });
 });
 

@@ -271,8 +271,17 @@ describe("what all tags of a repository point to", () => {
     ]);
   });
 
+  test.each(["by-tag", "last-tag-takes-manifest"] as const)(
+    "is asked of the tags alone that go where deletion is %s",
+    async (deletion) => {
+      const server = await world.start();
+      const held = await heldAt(server, { deletion });
+      expect([...held.heldDigests.keys()]).toEqual(["harbor-core:v2.14.4"]);
+      expect(asked(server)).toEqual(["HEAD goharbor/harbor-core/manifests/v2.14.4"]);
+    },
+  );
+
   test.each([
-    ["tags are deleted one by one", { deletion: "by-tag" }],
     ["nothing can be deleted", { deletion: "unavailable" }],
     ["all is kept", { deletion: "shared-digest-unsafe", ...keepAll }],
   ] as const)("is not asked where %s", async (_why, options) => {

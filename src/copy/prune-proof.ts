@@ -1,4 +1,4 @@
-import type { TagToDelete } from "../destinations/destination.ts";
+import type { Destination, TagToDelete } from "../destinations/destination.ts";
 import { type Failure, failureOf, OperationError } from "../errors.ts";
 import { cosignSuffixes, referrersTag } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -20,47 +20,55 @@ class TooManyManifests extends Error {
 }
 
 /**
- * Looks at a repository right before tags are deleted together with their manifests, and says which tags must stay after all,
- * and why. A tag stays if it no longer holds what the plan saw. It stays if anything that stays needs its manifest: a tag of
- * the same digest, an index at any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with the
- * reason.
+ * Looks at a repository right before tags are deleted, and says which tags must stay after all, and why. A tag stays if it no
+ * longer holds what the plan saw. Where its manifest may go with it, it stays if anything that stays needs that manifest: a tag
+ * of the same digest, an index at any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with
+ * the reason.
  */
 export async function reasonsToStay(
   going: readonly TagToDelete[],
   repository: RepositoryToPrune,
+  deletion: Destination["deletion"],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Failure>> {
   try {
-    const reasons = await look(going, repository, signal);
+    const reasons =
+      deletion === "by-tag"
+        ? reasonsOfTheirOwn(going, await heldDigests(namesOf(going), repository, signal))
+        : await look(going, repository, deletion === "last-tag-takes-manifest", signal);
     return new Map([...reasons].map(([tag, problem]) => [tag, { kind: "obstacle", problem }]));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof OperationError || error instanceof TooManyManifests)) throw error;
-    const failure = failureOf(error, "it could not be proven that nothing else needs it");
+    const unproven =
+      deletion === "by-tag"
+        ? "it is not known whether the tag was moved since the plan was made"
+        : "it could not be proven that nothing else needs it";
+    const failure = failureOf(error, unproven);
     return new Map(going.map(({ tag }) => [tag, failure]));
   }
 }
 
+/** @param withLastTag whether a manifest goes with its last tag only, so that any other tag keeps it. */
 async function look(
   going: readonly TagToDelete[],
   repository: RepositoryToPrune,
+  withLastTag: boolean,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
-  const held = await heldDigests(repository, signal);
-  const names = new Set(going.map(({ tag }) => tag));
-  const reasons = new Map(
-    going.flatMap((tag) => {
-      const reason = reasonOfItsOwn(tag, held);
-      return reason === undefined ? [] : [[tag.tag, reason] as const];
-    }),
-  );
+  const held = await heldDigests(await repository.tags(signal), repository, signal);
+  const names = new Set(namesOf(going));
+  const reasons = reasonsOfTheirOwn(going, held);
   const read = readEachOnce(repository, signal);
   // A tag that stays after all has needs of its own, so this is repeated until no further tag has to stay.
   for (;;) {
     const leaving = new Map([...held].filter(([tag]) => names.has(tag) && !reasons.has(tag)));
-    const needed = await neededBy(stayingTags(held, leaving), read);
+    const others = stayingTags(held, leaving);
+    const needed = await neededBy(others, read);
+    const keptByTag = new Set(withLastTag ? others.values() : []);
     const staying = await Promise.all(
       [...leaving].map(async ([tag, digest]) => {
+        if (keptByTag.has(digest)) return [];
         const reason = reasonOfOthers(digest, (await read(digest)).subject, needed);
         return reason === undefined ? [] : [[tag, reason] as const];
       }),
@@ -70,15 +78,31 @@ async function look(
   }
 }
 
+function namesOf(tags: readonly TagToDelete[]): readonly string[] {
+  return tags.map(({ tag }) => tag);
+}
+
 async function heldDigests(
+  tags: readonly string[],
   repository: RepositoryToPrune,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Digest>> {
-  const tags = await repository.tags(signal);
   const resolved = await Promise.all(
     tags.map(async (tag) => [tag, (await repository.resolve(tag, signal))?.digest] as const),
   );
   return new Map(resolved.flatMap(([tag, digest]) => (digest === undefined ? [] : [[tag, digest] as const])));
+}
+
+function reasonsOfTheirOwn(
+  going: readonly TagToDelete[],
+  held: ReadonlyMap<string, Digest>,
+): Map<string, string> {
+  return new Map(
+    going.flatMap((tag) => {
+      const reason = reasonOfItsOwn(tag, held);
+      return reason === undefined ? [] : [[tag.tag, reason] as const];
+    }),
+  );
 }
 
 function reasonOfItsOwn({ tag, digest }: TagToDelete, held: ReadonlyMap<string, Digest>): string | undefined {
@@ -124,12 +148,15 @@ function readEachOnce(
 ): (digest: Digest) => Promise<Relations> {
   const known = new Map<Digest, Promise<Relations>>();
   return (digest) => {
-    const reading = known.get(digest) ?? repository.manifest(digest, signal);
-    known.set(digest, reading);
-    if (known.size > manifestLimit)
+    const started = known.get(digest);
+    if (started !== undefined) return started;
+    // Before it is asked for: nobody waits for the answer then.
+    if (known.size >= manifestLimit)
       throw new TooManyManifests(
         `more than ${manifestLimit} manifests of its repository would have to be read`,
       );
+    const reading = repository.manifest(digest, signal);
+    known.set(digest, reading);
     return reading;
   };
 }

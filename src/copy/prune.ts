@@ -94,11 +94,7 @@ async function pruneRepository(
   const name = repositoryOf(destination, image);
   const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
   try {
-    // Where deleting a tag leaves its manifest, nothing else can lose anything.
-    const staying =
-      destination.deletion === "shared-digest-unsafe"
-        ? await reasonsToStay(tags, destination.repository(name), signal)
-        : new Map<string, Failure>();
+    const staying = await reasonsToStay(tags, destination.repository(name), destination.deletion, signal);
     const deleted = await deleteTags(
       tags.filter(({ tag }) => !staying.has(tag)),
       name,

@@ -21,6 +21,7 @@ export interface Destination extends Namespace {
   readonly credentials: Credentials;
   /**
    * How tags are deleted here. `by-tag`: the vendor says that deleting one tag leaves others of the same digest alone.
+   * `last-tag-takes-manifest`: so it is here too, but the manifest goes with its last tag.
    * `shared-digest-unsafe`: a tag must not be deleted while another tag that stays holds the same digest.
    * `unavailable`: these credentials cannot delete; `deletionUnavailable` says why.
    */

@@ -147,8 +147,8 @@ function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
 }
 
 /**
- * Adds what each tag points to in the repositories where tags are to be deleted, if deleting one tag there may take others
- * along. The plan itself says which repositories these are.
+ * Adds what the tags point to that are to be deleted, to which they are compared right before, and what every other tag of
+ * their repositories points to if deleting one tag there may take others along. The plan itself says which tags go.
  */
 export async function withHeldDigests(
   snapshot: Snapshot,
@@ -156,15 +156,17 @@ export async function withHeldDigests(
   destination: DestinationToRead,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
-  if (held.deletion !== "shared-digest-unsafe" || held.failure !== undefined) return held;
+  if (held.deletion === "unavailable" || held.failure !== undefined) return held;
   const alone = { ...snapshot, destinations: [deletingTagsAlone(held)] };
-  const affected = new Set(
-    makePlan(alone).steps.flatMap((step) => (step.kind === "prune" ? [step.image] : [])),
-  );
+  const going = makePlan(alone).steps.filter((step) => step.kind === "prune");
+  const affected = Map.groupBy(going, ({ image }) => image);
   const heldDigests = new Map<string, Digest>();
   await Promise.all(
-    [...affected].flatMap((image) =>
-      (held.tags.get(image) ?? []).map(async (tag) => {
+    [...affected].flatMap(([image, steps]) =>
+      (held.deletion === "shared-digest-unsafe"
+        ? (held.tags.get(image) ?? [])
+        : steps.map(({ tag }) => tag)
+      ).map(async (tag) => {
         const resolved = await unlessWithheld(repositoryAt(destination, image).resolve(tag, signal));
         if (resolved !== undefined && resolved !== "withheld")
           heldDigests.set(imageKey(image, tag), resolved.digest);

@@ -47,7 +47,7 @@ export interface WantedVersion {
 export interface DestinationSnapshot extends Namespace {
   readonly name: string;
   readonly retention: Retention;
-  readonly deletion: "by-tag" | "shared-digest-unsafe" | "unavailable";
+  readonly deletion: "by-tag" | "last-tag-takes-manifest" | "shared-digest-unsafe" | "unavailable";
   readonly deletionUnavailable: string | undefined;
   /** Why this destination could not be asked; then nothing is planned for it but failures. */
   readonly failure: Failure | undefined;
@@ -64,7 +64,10 @@ export interface DestinationSnapshot extends Namespace {
   readonly images: ReadonlyMap<string, SourceImage>;
   /** All tags by image, for destinations that prune; empty for others. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
-  /** What tags point to where tags may be deleted, by `image:tag`; empty where deleting a tag takes no other along. */
+  /**
+   * What the tags point to that may be deleted, by `image:tag`; where deleting a tag may take others along, what all tags of
+   * their repositories point to.
+   */
   readonly heldDigests: ReadonlyMap<string, Digest>;
 }
 

@@ -6,7 +6,7 @@ import { deletionLimit, type EcrApi } from "./ecr-api.ts";
 /** Tag deletion by the API of Amazon ECR. A tag is deleted alone; the last tag of an image takes the image along. */
 export function ecrRoute(api: Pick<EcrApi, "deleteTags">): TagDeletionRoute {
   return {
-    deletion: "by-tag",
+    deletion: "last-tag-takes-manifest",
     deleteTags: async (repository, tags, signal) => {
       const deletions: TagDeletion[] = [];
       for (let start = 0; start < tags.length; start += deletionLimit) {

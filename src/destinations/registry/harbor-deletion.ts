@@ -40,7 +40,7 @@ export async function harborRoute(options: HarborOptions): Promise<TagDeletionRo
   const usable = await apiCredential(options.credentials, "Deleting tags by Harbor's API");
   if (typeof usable === "string") return noDeletion(usable);
   return {
-    deletion: "by-tag",
+    deletion: "last-tag-takes-manifest",
     tryDeletion: (signal, repository) => tryDeletion(options, repository, signal),
     deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
   };
