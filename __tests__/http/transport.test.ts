@@ -239,10 +239,45 @@ describe("a redirect", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test.each(["POST", "PUT", "PATCH", "DELETE"] as const)("of a %s is refused", async (method) => {
-    const server = await serve(() => to("/elsewhere", 307));
-    const sending = openTransport().send(get(server.origin, { method, redirect: "follow" }));
-    await expect(sending).rejects.toThrow(`a ${method} was redirected`);
+  describe.each(["POST", "PUT", "PATCH", "DELETE"] as const)("of a %s", (method) => {
+    test.each([307, 308])("by status %i is followed on the same origin, with its body", async (status) => {
+      const server = await serve(async (request) =>
+        request.path === "/" ? to("/there", status) : { status: 201, body: await readBody(request, 1000) },
+      );
+      const sent = get(server.origin, { method, body: "content", redirect: "follow" });
+      expect(await textOf(await openTransport().send(sent))).toBe("content");
+      expect(server.requests.map((request) => [request.method, request.path])).toEqual([
+        [method, "/"],
+        [method, "/there"],
+      ]);
+    });
+
+    test.each([301, 302, 303])("by status %i, which may make it a GET, is refused", async (status) => {
+      const server = await serve(() => to("/elsewhere?state=secret", status));
+      const sending = openTransport().send(get(server.origin, { method, redirect: "follow" }));
+      await expect(sending).rejects.toThrow(
+        `a ${method} was redirected to ${server.origin}/elsewhere?…, which is not followed`,
+      );
+      expect(server.requests).toHaveLength(1);
+    });
+
+    test("to another origin is refused, and nothing is sent there", async () => {
+      const other = await serve(() => ({ status: 201 }));
+      const server = await serve(() => to(`${other.origin}/there`, 307));
+      const sending = openTransport().send(get(server.origin, { method, redirect: "follow" }));
+      await expect(sending).rejects.toThrow(`a ${method} was redirected to ${other.origin}/there`);
+      expect(other.requests).toEqual([]);
+    });
+  });
+
+  test("of a stream, which is gone by then, is refused", async () => {
+    const server = await serve(async (request) => {
+      await readBody(request, 1000);
+      return to("/there", 307);
+    });
+    const body = Readable.from([Buffer.from("content")]);
+    const sending = openTransport().send(get(server.origin, { method: "PUT", body, redirect: "follow" }));
+    await expect(sending).rejects.toThrow("a PUT was redirected to");
     expect(server.requests).toHaveLength(1);
   });
 });

@@ -13,7 +13,8 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
   /**
-   * `follow`: redirects of GET and HEAD are followed, without `authorization` once the origin changes.
+   * `follow`: a redirect on the same origin is followed as it is, if the body can be sent again; one to another origin for
+   * GET and HEAD only, without `authorization`; none from https to http.
    * `refuse` (the default): a redirect is an answer like any other.
    */
   readonly redirect?: "follow" | "refuse";
@@ -28,6 +29,11 @@ export interface HttpRequest {
   readonly answer?: AnswerKind;
   /** `own`: a new connection for this request alone, for links that cut connections after a while. Default: `shared`. */
   readonly connection?: "shared" | "own";
+}
+
+/** Whether a request can be sent a second time: a stream is gone once sent. */
+export function hasBodyToRepeat({ body }: { readonly body?: HttpRequest["body"] | undefined }): boolean {
+  return body === undefined || typeof body === "string" || body instanceof Uint8Array;
 }
 
 export interface HttpResponse {

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+import { discard, type HttpResponse, hasBodyToRepeat, type Transport } from "./http.ts";
 import { type JudgedResponse, judgePullLimit } from "./pull-limit.ts";
 
 /** When and how often something is tried again. Times in milliseconds. */
@@ -214,7 +214,7 @@ function settled<T>(sending: Promise<T>): Promise<{ response: T } | { error: unk
 export function retrying(transport: Transport, context: RetryContext): Transport {
   return {
     async send(request) {
-      if (!canBeSentAgain(request)) return transport.send(request);
+      if (request.once === true || !hasBodyToRepeat(request)) return transport.send(request);
       const repeatable: Repeatable<JudgedResponse> = {
         name: `${request.method} ${request.url.host}${request.url.pathname}`,
         signal: request.signal,
@@ -245,9 +245,4 @@ async function inHand(response: HttpResponse): Promise<HttpResponse> {
     return response;
   }
   return { ...response, body: Readable.from(chunks, { objectMode: false }) };
-}
-
-function canBeSentAgain(request: HttpRequest): boolean {
-  if (request.once === true) return false;
-  return request.body === undefined || typeof request.body === "string" || request.body instanceof Uint8Array;
 }

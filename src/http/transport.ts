@@ -4,7 +4,7 @@ import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from "un
 import type { Log } from "../log/log.ts";
 import { isLocalAddress, needsPublicAddress } from "./addresses.ts";
 import { type AddressRules, createConnectors, LocalAddressError } from "./connector.ts";
-import { discard, type HttpRequest, type HttpResponse, type Transport } from "./http.ts";
+import { discard, type HttpRequest, type HttpResponse, hasBodyToRepeat, type Transport } from "./http.ts";
 import { type AnswerKind, defaultPaces, type Pace, paced } from "./pace.ts";
 import type { Proxies } from "./proxy.ts";
 
@@ -131,7 +131,7 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
       if (request.redirect !== "follow" || !isRedirect(response.status)) return response;
       await discard(response);
       if (hops >= redirectLimit) throw new Error(`more than ${redirectLimit} redirects`);
-      current = redirected(current, response.header("location"));
+      current = redirected(current, response);
     }
   }
 
@@ -161,17 +161,23 @@ function isRedirect(status: number): boolean {
  * The request that follows a redirect. Once the origin changes, `authorization` stays behind (P7): blob storage signs
  * its own URLs and even refuses a second authentication.
  */
-function redirected(request: HttpRequest, location: string | undefined): HttpRequest {
-  if (request.method !== "GET" && request.method !== "HEAD")
-    throw new Error(`a ${request.method} was redirected`);
+function redirected(request: HttpRequest, response: HttpResponse): HttpRequest {
+  const location = response.header("location");
   if (location === undefined || !URL.canParse(location, request.url.href))
     throw new Error("a redirect without a usable Location");
   const url = new URL(location, request.url);
   if (url.protocol !== "https:" && url.protocol !== "http:") throw new Error(`a redirect to ${url.protocol}`);
   if (request.url.protocol === "https:" && url.protocol !== "https:")
-    throw new Error("a redirect from https to http");
+    throw new Error(`a redirect from https to http, ${redacted(url)}`);
   if (url.username !== "" || url.password !== "") throw new Error("a redirect to a URL with a login in it");
-  if (url.origin === request.url.origin) return { ...request, url };
+  const isHere = url.origin === request.url.origin;
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    // 301 to 303 let a client turn the method into GET; only 307 and 308 keep it: RFC 9110, section 15.4.
+    const keepsMethod = response.status === 307 || response.status === 308;
+    if (!isHere || !keepsMethod || !hasBodyToRepeat(request))
+      throw new Error(`a ${request.method} was redirected to ${redacted(url)}, which is not followed`);
+  }
+  if (isHere) return { ...request, url };
   const { authorization: _staysBehind, ...headers } = request.headers ?? {};
   return { ...request, url, headers, namedBy: request.url };
 }

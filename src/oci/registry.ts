@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { messageOf, OperationError, type Side } from "../errors.ts";
 import { connectionAdvice } from "../http/connection-advice.ts";
-import { discard, type HttpRequest, type HttpResponse } from "../http/http.ts";
+import { discard, type HttpRequest, type HttpResponse, hasBodyToRepeat } from "../http/http.ts";
 import { type PullBudget, pullBudgetIn } from "../http/pull-limit.ts";
 import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "../http/retry.ts";
 import { Slots } from "../http/slots.ts";
@@ -32,7 +32,6 @@ export interface RegistryRequest {
   readonly subject?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpRequest["body"];
-  readonly redirect?: HttpRequest["redirect"];
   readonly connection?: HttpRequest["connection"];
   readonly once?: HttpRequest["once"];
   readonly answer?: HttpRequest["answer"];
@@ -136,7 +135,7 @@ export class Registry {
     // Blob storage that a redirect led to must not decide how to log in to this registry (P7).
     if (response.status !== 401 || response.url.origin !== this.origin.origin) return response;
     // A stream is gone once sent. Its maker has to make it again, and the next try asks for a new login.
-    const again = !isStream(request.body);
+    const again = hasBodyToRepeat(request);
     if (again) await discard(response);
     this.#authenticator.forget(request.scopes, response, authorization);
     if (!again) return response;
@@ -206,7 +205,7 @@ export class Registry {
   }
 
   async #attempt(request: RegistryRequest, authorization: string | undefined): Promise<HttpResponse> {
-    const { method, target, body, redirect, connection, once, answer, signal, headers } = request;
+    const { method, target, body, connection, once, answer, signal, headers } = request;
     const url = new URL(target, this.origin);
     try {
       const response = await this.#options.transport.send({
@@ -214,7 +213,7 @@ export class Registry {
         url,
         headers: authorization === undefined ? { ...headers } : { ...headers, authorization },
         ...(body === undefined ? {} : { body }),
-        ...(redirect === undefined ? {} : { redirect }),
+        redirect: "follow",
         ...(connection === undefined ? {} : { connection }),
         ...(once === undefined ? {} : { once }),
         ...(answer === undefined ? {} : { answer }),
@@ -232,8 +231,4 @@ export class Registry {
       });
     }
   }
-}
-
-function isStream(body: HttpRequest["body"]): boolean {
-  return body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
 }

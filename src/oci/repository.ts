@@ -124,7 +124,6 @@ export class Repository {
     return this.#request(method, `manifests/${reference}`, "looking up", signal, {
       subject: reference,
       headers: { accept: acceptedManifests },
-      redirect: "follow",
     });
   }
 
@@ -136,7 +135,6 @@ export class Repository {
     const request = this.#request("GET", `manifests/${reference}`, "reading the manifest", signal, {
       subject: reference,
       headers: { accept: acceptedManifests },
-      redirect: "follow",
     });
     return this.registry.read(
       request,
@@ -186,7 +184,6 @@ export class Repository {
     const { unsupported } = registry;
     const request = this.#request("HEAD", `blobs/${digest}`, "looking up the blob", signal, {
       subject: digest,
-      redirect: "follow",
       priority,
     });
     if (!unsupported.blobHead) {
@@ -232,7 +229,6 @@ export class Repository {
         "accept-encoding": "identity",
         ...(isWhole ? {} : { range: `bytes=${range.from}-${range.to - 1}` }),
       },
-      redirect: "follow",
       transfer: range.to - range.from > smallTransfer,
       once: true,
       answer: "blob",
@@ -464,7 +460,7 @@ export class Repository {
     signal: AbortSignal | undefined,
     rest: Pick<
       RegistryRequest,
-      "subject" | "headers" | "body" | "redirect" | "transfer" | "once" | "answer" | "priority"
+      "subject" | "headers" | "body" | "transfer" | "once" | "answer" | "priority"
     > & {
       push?: boolean;
     },
