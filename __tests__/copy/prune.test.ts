@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
+import type { Deletion } from "../../sandbox/registry/manifests.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { systemClock } from "../../src/clock.ts";
 import { prune } from "../../src/copy/prune.ts";
@@ -18,11 +19,13 @@ const signal = new AbortController().signal;
 
 /**
  * A registry with what a test puts there, and the pruning of tags that hold what the plan saw.
- * @param deletion by digest unless the destination is said to delete tags.
+ * @param offered how the registry deletes; by digest unless the destination is said to delete tags.
  */
-async function startPlace(deletion: DestinationAbilities["deletion"] = "shared-digest-unsafe") {
-  const byDigest = deletion === "shared-digest-unsafe";
-  const server = await startRegistry({ deletion: byDigest ? "by-digest" : "by-tag" });
+async function startPlace(
+  deletion: DestinationAbilities["deletion"] = "shared-digest-unsafe",
+  offered: Deletion = deletion === "shared-digest-unsafe" ? "by-digest" : "by-tag",
+) {
+  const server = await startRegistry({ deletion: offered });
   onTestFinished(() => server.close());
   const network = createTransport(silentLog);
   onTestFinished(() => network.close());
@@ -229,6 +232,19 @@ describe("pruning where a deletion takes the manifest along", () => {
     expect(await carryOut("v2")).toMatchObject([{ status: "left" }]);
     expect(tags()).toEqual(["v1", "v2"]);
   });
+});
+
+it("leaves all at the first answer that deletion is not offered, with the reason, and tries no other tag", async () => {
+  const { server, push, planned } = await startPlace("shared-digest-unsafe", "disabled");
+  const old = Array.from({ length: 28 }, (_, index) => `v0.${index}`);
+  for (const tag of [...old, "v1"]) push(buildImage({ seed: tag }), tag);
+  const outcomes = await planned(...old)("v1");
+  expect(outcomes).toHaveLength(28);
+  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["left"]));
+  expect(new Set(outcomes.map(({ failure }) => wordsOf(failure))).size).toBe(1);
+  expect(wordsOf(outcomes[27]?.failure)).toContain("`storage.delete.enabled: true`");
+  // By tag, and then by digest.
+  expect(deletions(server)).toHaveLength(2);
 });
 
 describe("pruning where a tag goes alone", () => {

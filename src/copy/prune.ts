@@ -1,4 +1,4 @@
-import type { Destination, TagToDelete } from "../destinations/destination.ts";
+import type { Destination, TagDeletion, TagToDelete } from "../destinations/destination.ts";
 import { type Failure, failureOf } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
@@ -38,7 +38,12 @@ export async function prune(
   const outcomes: PruneOutcome[] = [];
   for (const [image, ofImage] of Map.groupBy(steps, (step) => step.image)) {
     for (const portion of portionsOf(ofImage)) {
-      outcomes.push(...(await pruneRepository(image, portion, destination, signal)));
+      const pruned = await pruneRepository(image, portion, destination, signal);
+      outcomes.push(...pruned.outcomes);
+      if (pruned.notOffered === undefined) continue;
+      const failure = pruned.notOffered;
+      const untried = steps.filter((step) => outcomes.every((outcome) => outcome.step !== step));
+      return [...outcomes, ...untried.map((step) => ({ step, status: "left" as const, failure }))];
     }
   }
   return outcomes;
@@ -85,12 +90,18 @@ function portionsOf(steps: readonly PruneStep[]): readonly (readonly PruneStep[]
 
 const unanswered: Failure = { kind: "obstacle", problem: "the destination gave no answer for this tag" };
 
+interface PrunedRepository {
+  readonly outcomes: readonly PruneOutcome[];
+  /** Why no tag can be deleted at this destination, where that turned out. */
+  readonly notOffered?: Failure | undefined;
+}
+
 async function pruneRepository(
   image: string,
   steps: readonly PruneStep[],
   destination: DestinationToPrune,
   signal: AbortSignal,
-): Promise<readonly PruneOutcome[]> {
+): Promise<PrunedRepository> {
   const name = repositoryOf(destination, image);
   const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
   try {
@@ -101,25 +112,29 @@ async function pruneRepository(
       destination,
       signal,
     );
-    return steps.map((step) => {
+    const outcomes = steps.map((step): PruneOutcome => {
       const stays = staying.get(step.tag);
       if (stays !== undefined) return { step, status: "left", failure: stays };
-      const failure = deleted.has(step.tag) ? deleted.get(step.tag) : unanswered;
+      const deletion = deleted.get(step.tag);
+      const failure = deletion === undefined ? unanswered : deletion.failure;
+      if (deletion?.notOffered === true) return { step, status: "left", failure };
       return { step, status: failure === undefined ? "pruned" : "failed", failure };
     });
+    const notOffered = [...deleted.values()].find((deletion) => deletion.notOffered === true)?.failure;
+    return { outcomes, notOffered };
   } catch (error) {
-    return steps.map((step) => ({ step, status: "failed", failure: failureOf(error) }));
+    return { outcomes: steps.map((step) => ({ step, status: "failed", failure: failureOf(error) })) };
   }
 }
 
-/** Why each tag is still there; undefined for one that is gone. */
+/** What became of each tag. */
 async function deleteTags(
   tags: readonly TagToDelete[],
   repository: string,
   destination: Pick<Destination, "deleteTags">,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, Failure | undefined>> {
+): Promise<ReadonlyMap<string, TagDeletion>> {
   if (tags.length === 0) return new Map();
   const deletions = await destination.deleteTags(repository, tags, signal);
-  return new Map(deletions.map(({ tag, failure }) => [tag, failure]));
+  return new Map(deletions.map((deletion) => [deletion.tag, deletion]));
 }

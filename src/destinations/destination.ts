@@ -83,6 +83,8 @@ export interface TagDeletion {
   readonly tag: string;
   /** Undefined: the tag is gone. */
   readonly failure: Failure | undefined;
+  /** The registry does not offer deletion, which holds for every tag: none is tried any more. */
+  readonly notOffered?: boolean;
 }
 
 /**

@@ -135,6 +135,7 @@ describe("a deletion that is only tried", () => {
     ["a registry that deletes", ["digest"], undefined, "ok"],
     ["a token that says so", ["digest"], ["pull", "delete"], "ok"],
     ["a token without the right", ["digest"], ["pull"], "missing"],
+    ["a registry that deletes by tag only", ["tag"], undefined, "ok"],
     ["a registry that does not delete", [], undefined, "missing"],
   ] as const)("at %s", async (_case, deletesBy, granted, outcome) => {
     const { world, finding } = tried(deletesBy, granted);

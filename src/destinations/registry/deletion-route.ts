@@ -9,6 +9,11 @@ export type TagDeletionRoute = Pick<
   "deletion" | "deletionUnavailable" | "deleteTags" | "tryDeletion"
 >;
 
+/** Why no tag can be deleted at a registry, as the answer to one of them shows. */
+export interface DeletionNotOffered {
+  readonly notOffered: Failure;
+}
+
 /**
  * Deletes one tag.
  * @returns why the tag is still there, or undefined when it is gone.
@@ -17,15 +22,26 @@ export type DeleteTag = (
   repository: string,
   tag: TagToDelete,
   signal: AbortSignal,
-) => Promise<Failure | undefined>;
+) => Promise<Failure | DeletionNotOffered | undefined>;
 
-/** Deletes one tag after the other, so that each deletion is complete before the next. A failure counts for its tag only. */
+/**
+ * Deletes one tag after the other, so that each deletion is complete before the next. A failure counts for its tag only;
+ * where deletion is not offered, the rest is not tried.
+ */
 export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
   return async (repository, tags, signal) => {
     const deletions: TagDeletion[] = [];
-    for (const tag of tags) {
+    for (const [index, tag] of tags.entries()) {
       try {
-        deletions.push({ tag: tag.tag, failure: await deleteTag(repository, tag, signal) });
+        const answer = await deleteTag(repository, tag, signal);
+        if (answer !== undefined && "notOffered" in answer) {
+          const untried = tags.slice(index);
+          return [
+            ...deletions,
+            ...untried.map((each) => ({ tag: each.tag, failure: answer.notOffered, notOffered: true })),
+          ];
+        }
+        deletions.push({ tag: tag.tag, failure: answer });
       } catch (error) {
         signal.throwIfAborted();
         deletions.push({ tag: tag.tag, failure: failureOf(error) });

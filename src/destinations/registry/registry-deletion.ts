@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Failure } from "../../errors.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import type { Finding, TagToDelete } from "../destination.ts";
-import { oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
+import { type DeletionNotOffered, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
 
 /** What deleting by the distribution specification needs of a registry client. */
 export interface TagDeleter {
@@ -75,6 +75,13 @@ async function tryDeletion(
   // A registry that deletes by tag need not delete by digest.
   if (alone)
     return { outcome: "unknown", finding: "The registry deletes by tag only; nothing was tried.", remedy };
+  // Distribution 3 deletes by tag even where its setting forbids deletion by digest. Nobody has a tag of random bytes either.
+  const unusedTag = randomBytes(32).toString("hex");
+  if ((await deleter.deleteManifest(repository, unusedTag, signal)) !== "unsupported")
+    return {
+      outcome: "ok",
+      finding: "The registry lets this login delete by tag: tried with a tag that nobody has.",
+    };
   return { outcome: "missing", finding: "The registry does not delete manifests.", remedy: settingAdvice };
 }
 
@@ -91,7 +98,7 @@ async function deleteTag(
   repository: string,
   { tag, digest }: TagToDelete,
   signal: AbortSignal,
-): Promise<Failure | undefined> {
+): Promise<Failure | DeletionNotOffered | undefined> {
   const subject = `${repository}:${tag}`;
   if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported") return undefined;
   const current = await deleter.resolve(repository, tag, signal);
@@ -110,5 +117,5 @@ async function deleteTag(
   }
   if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported") return undefined;
   const problem = "the registry deletes neither by tag nor by digest";
-  return { kind: "obstacle", problem, subject, advice: settingAdvice };
+  return { notOffered: { kind: "obstacle", problem, advice: settingAdvice } };
 }
