@@ -382,12 +382,13 @@ describe("a failure", () => {
   });
 
   test.each([
-    "https://evil.example/token",
-    "http://auth.example.com/token",
-    "https://user:word@auth.example.com/token",
-    "https://169.254.169.254/latest/meta-data",
-    "",
-  ])("is the token server %j: no login is asked for or sent", async (evil) => {
+    // One that may be asked without a login: whether there is one has to be known.
+    ["https://evil.example/token", 1],
+    ["https://169.254.169.254/latest/meta-data", 1],
+    ["http://auth.example.com/token", 0],
+    ["https://user:word@auth.example.com/token", 0],
+    ["", 0],
+  ])("is the token server %j: no login is sent", async (evil, lookups) => {
     let asked = 0;
     const { authenticator, transport } = authenticatorOf({
       support: challenged(`Bearer realm="${evil}"`),
@@ -398,7 +399,7 @@ describe("a failure", () => {
     });
     const error = await failureOf(authenticator.header(push, undefined));
     expect(error.message).toContain("No login was sent.");
-    expect(asked).toBe(0);
+    expect(asked).toBe(lookups);
     expect(transport.sent.map(({ url }) => url)).toEqual([`https://${registry}/v2/`]);
   });
 
@@ -443,3 +444,40 @@ function responseWith(status: number, body: string): HttpResponse {
     body: Readable.from([Buffer.from(body)]),
   };
 }
+
+describe("a token server on another host", () => {
+  const elsewhere = "https://token.elsewhere.example/token";
+
+  function askedBy(credentials: Credentials, foreign = elsewhere) {
+    const transport = routedTransport(({ url }) =>
+      url === `https://${registry}/v2/`
+        ? challenged(`Bearer realm="${foreign}"`)
+        : { json: { token: "token" } },
+    );
+    const options = { registry, vendor: vendorOf(registry), side: "source", clock: fakeClock() } as const;
+    return {
+      authenticator: new Authenticator({ ...options, credentials, transport, log: recordingLog() }),
+      transport,
+    };
+  }
+
+  test("is asked by who has no login", async () => {
+    const { authenticator, transport } = askedBy(anonymous);
+    expect(await authenticator.header(pull, undefined)).toBe("Bearer token");
+    expect(transport.sent.at(-1)?.url).toMatch(/^https:\/\/token\.elsewhere\.example\/token\?/);
+    expect(transport.sent.at(-1)?.headers).toEqual({});
+  });
+
+  test("gets no login, and is not even asked with one", async () => {
+    const { authenticator, transport } = askedBy(() => Promise.resolve(login));
+    const { message } = await failureOf(authenticator.header(pull, undefined));
+    expect(message).toContain("names a token server on another host, token.elsewhere.example");
+    expect(transport.sent).toHaveLength(1);
+  });
+
+  test("is not asked in the clear", async () => {
+    const { authenticator, transport } = askedBy(anonymous, "http://token.elsewhere.example/token");
+    expect((await failureOf(authenticator.header(pull, undefined))).message).toContain("not on https");
+    expect(transport.sent).toHaveLength(1);
+  });
+});

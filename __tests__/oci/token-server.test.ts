@@ -10,6 +10,8 @@ describe("a token server is trusted", () => {
     ["harbor.example.com:8443", "https://harbor.example.com/service/token"],
     ["example.com", "https://auth.example.com/token"],
     ["goharbor.tencentcloudcr.com", "https://goharbor.tencentcloudcr.com/service/token"],
+    ["rg.fr-par.scw.cloud", "https://api.scaleway.com/registry-internal/v1/token"],
+    ["lscr.io", "https://ghcr.io/token"],
     ["registry.cn-hangzhou.aliyuncs.com", "https://dockerauth.cn-hangzhou.aliyuncs.com/auth"],
     ["acme-registry.cn-hangzhou.cr.aliyuncs.com", "https://dockerauth-ee.cn-hangzhou.aliyuncs.com/auth"],
     ["10.0.0.1", "https://10.0.0.1:5001/token"],

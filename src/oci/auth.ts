@@ -12,7 +12,7 @@ import { basicHeader, type Credential, type Credentials } from "./credentials.ts
 import { registryOrigin } from "./reference.ts";
 import { refusedLogin } from "./refused-login.ts";
 import { problemLimit } from "./registry-error.ts";
-import { trustedRealm } from "./token-server.ts";
+import { openRealm, trustedRealm } from "./token-server.ts";
 
 /** What a request needs to be allowed: actions on a repository. */
 export interface Scope {
@@ -27,10 +27,15 @@ export interface SoughtLogin {
 }
 
 /** How a registry wants to be asked, as its challenge on `/v2/` says. */
-type Scheme =
-  | { readonly kind: "none" }
-  | { readonly kind: "basic" }
-  | { readonly kind: "bearer"; readonly realm: URL; readonly service: string | undefined };
+type Scheme = { readonly kind: "none" } | { readonly kind: "basic" } | BearerScheme;
+
+interface BearerScheme {
+  readonly kind: "bearer";
+  readonly realm: URL;
+  readonly service: string | undefined;
+  /** Why its token server gets no login; undefined: it may get one. */
+  readonly distrust: OperationError | undefined;
+}
 
 /** Life of a token without `expires_in`, in seconds, and the least that is believed. https://distribution.github.io/distribution/spec/auth/token/ */
 const shortestTokenLife = 60;
@@ -121,7 +126,10 @@ export class Authenticator {
     this.#headers.get(keyOf(scopes))?.drop(authorization);
     this.#basic.drop(authorization);
     // An empty header, as Harbor sends with a project that is not there, asks for nothing.
-    if (challengesIn(refusal).length > 0) this.#challenged = this.#schemeOf(refusal);
+    if (challengesIn(refusal).length === 0) return;
+    const scheme = this.#schemeOf(refusal);
+    if (scheme.kind === "bearer" && scheme.distrust !== undefined) throw scheme.distrust;
+    this.#challenged = scheme;
   }
 
   async #logIn(
@@ -158,7 +166,7 @@ export class Authenticator {
     if (bearer !== undefined) {
       return {
         kind: "bearer",
-        realm: this.#trustedRealm(bearer.parameters.get("realm") ?? "", response.url),
+        ...this.#realmOf(bearer.parameters.get("realm") ?? "", response.url),
         service: bearer.parameters.get("service"),
       };
     }
@@ -169,21 +177,25 @@ export class Authenticator {
     });
   }
 
-  #trustedRealm(realm: string, base: URL): URL {
+  #realmOf(realm: string, base: URL): Pick<BearerScheme, "realm" | "distrust"> {
     const trusted = trustedRealm(realm, base);
-    if (typeof trusted !== "string") return trusted;
-    throw this.#failure("logging in", base, {
+    if (typeof trusted !== "string") return { realm: trusted, distrust: undefined };
+    const distrust = this.#failure("logging in", base, {
       problem: trusted,
       advice: "No login was sent. If the registry is what you think it is, tell its operator.",
     });
+    const open = openRealm(realm, base);
+    if (open === undefined) throw distrust;
+    return { realm: open, distrust };
   }
 
   async #fetchToken(
-    scheme: Scheme & { kind: "bearer" },
+    scheme: BearerScheme,
     scopes: readonly Scope[],
     credential: Credential | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Lease<string>> {
+    if (scheme.distrust !== undefined && credential !== undefined) throw scheme.distrust;
     const { clock, log, side } = this.#options;
     const request = tokenRequest(scheme, scopes, credential);
     const namedBy = registryOrigin(this.#options.registry);
@@ -288,7 +300,7 @@ function printScope(scope: Scope): string {
 
 /** A GET with Basic, or, for an identity token, the OAuth2 form. https://distribution.github.io/distribution/spec/auth/oauth/ */
 function tokenRequest(
-  scheme: Scheme & { kind: "bearer" },
+  scheme: BearerScheme,
   scopes: readonly Scope[],
   credential: Credential | undefined,
 ): { method: "GET" | "POST"; url: URL; headers?: Record<string, string>; body?: string } {

@@ -6,6 +6,10 @@ import { vendors } from "../vendors/vendors.ts";
  * registries have one more label than their token server.
  */
 const knownTokenServers: readonly (readonly [registry: RegExp, tokenServer: RegExp])[] = [
+  // https://www.scaleway.com/en/docs/container-registry/
+  [/^rg\.[a-z]{2}-[a-z]{3}\.scw\.cloud$/, /^api\.scaleway\.com$/],
+  // https://docs.linuxserver.io/general/container-branding/ (a front of GitHub's registry)
+  [/^lscr\.io$/, /^ghcr\.io$/],
   [/\.aliyuncs\.com$/, /^dockerauth(-vpc|-ee|-ee-vpc)?\.[a-z0-9-]+\.aliyuncs\.com$/],
 ];
 
@@ -23,6 +27,18 @@ export function trustedRealm(realm: string, registry: URL): URL | string {
     return "its token server is not on https";
   if (isRelatedHost(registry.hostname, url.hostname)) return url;
   return `it names a token server on another host, ${printable(url.hostname)}`;
+}
+
+/**
+ * The token server that a challenge names, if it may be asked without a login: on any host, but not in the clear.
+ * @param realm as the challenge has it.
+ * @param registry URL that answered with the challenge.
+ */
+export function openRealm(realm: string, registry: URL): URL | undefined {
+  if (realm === "" || !URL.canParse(realm, registry.href)) return undefined;
+  const url = new URL(realm, registry);
+  const isPlain = url.protocol !== "https:" || url.username !== "" || url.password !== "";
+  return isPlain ? undefined : url;
 }
 
 /**
