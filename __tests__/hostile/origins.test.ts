@@ -9,6 +9,7 @@ import type { Repository } from "../../src/oci/repository.ts";
 import { startWorld } from "../copy/harness.ts";
 import { repositoryName } from "../oci/clients.ts";
 import { failureOf } from "../oci/failure-of.ts";
+import { wordsOf } from "../support/failures.ts";
 import { openNetwork, repositoryOver } from "./clients.ts";
 import {
   challenge,
@@ -101,7 +102,7 @@ describe("case 1: a layer descriptor with `urls` to a host of its own, which ans
       effect: { status: 404 },
     });
     const { outcomes } = await world.run(world.stepsFor(image));
-    for (const { failure } of outcomes) expect(failure).toContain("status 404");
+    for (const { failure } of outcomes) expect(wordsOf(failure)).toContain("status 404");
     expect(evil.connections()).toBe(0);
     for (const destination of world.destinations) expect(destination.tagWrites).toEqual([]);
   });

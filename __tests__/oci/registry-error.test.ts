@@ -134,7 +134,7 @@ describe("what can be done", () => {
     [403, "destination", "may push to this repository"],
     [404, "destination", "the namespace exists"],
     [412, "source", "lets nobody pull this image now"],
-    [413, "destination", "takes no manifest or layer of this size"],
+    [413, "destination", "The request is too large for the registry, or for a proxy"],
     [429, "source", "limits requests"],
     [503, "destination", "run again later"],
   ] as const)("after status %i at the %s", async (status, side, advice) => {

@@ -95,7 +95,8 @@ function adviceFor(
   }
   if (status === 404 && side === "destination") return createAdvice(vendor);
   if (status === 412) return withheldAdvice;
-  if (status === 413) return "The registry takes no manifest or layer of this size.";
+  if (status === 413)
+    return "The request is too large for the registry, or for a proxy in front of it: raise its limit for bodies (nginx: `client_max_body_size`).";
   if (status === 429) return "The registry limits requests; run again later.";
   if (status >= 500)
     return "The registry has trouble of its own; run again later: what is there already is not sent again.";
