@@ -223,6 +223,30 @@ describe("pruning where a deletion takes the manifest along", () => {
     expect(deletions(server)).toEqual([]);
   });
 
+  it.each(["manifests", "blobs"])(
+    "deletes nothing where %s of what is to be kept are lost, at any depth",
+    async (kind) => {
+      const { server, push, planned, tags } = await startPlace();
+      push(buildImage({ seed: "old" }), "v1");
+      const child = buildImage({ seed: "child" });
+      push(buildIndex([buildIndex([child])]), "v2");
+      const carryOut = planned("v1");
+      const lost = kind === "manifests" ? child.digest : child.layers[0]?.digest;
+      server.fault({
+        when: { method: ["HEAD", "GET"], path: new RegExp(`/${kind}/${lost}$`) },
+        times: Number.POSITIVE_INFINITY,
+        effect: { status: 404, body: "" },
+      });
+      const [outcome] = await carryOut("v2");
+      expect(outcome?.status).toBe("failed");
+      expect(wordsOf(outcome?.failure)).toContain(
+        `so nothing is deleted: ${lost} of app:v2. Run with version: v2`,
+      );
+      expect(tags()).toEqual(["v1", "v2"]);
+      expect(deletions(server)).toEqual([]);
+    },
+  );
+
   it("deletes nothing where it is not known whether what is kept is there", async () => {
     const { server, push, planned, tags } = await startPlace();
     push(buildImage({ seed: "old" }), "v1");
@@ -248,7 +272,7 @@ it("leaves all at the first answer that deletion is not offered, with the reason
 });
 
 describe("pruning where a tag goes alone", () => {
-  it("leaves a tag that was moved while the run copied, deletes the others, and reads no manifest", async () => {
+  it("leaves a tag that was moved while the run copied, deletes the others, and reads manifests only of what is kept", async () => {
     const { server, push, planned, tags } = await startPlace("by-tag");
     for (const tag of ["v1", "v0", "v3"]) push(buildImage({ seed: tag }), tag);
     const carryOut = planned("v1", "v0");
@@ -259,10 +283,11 @@ describe("pruning where a tag goes alone", () => {
       { status: "pruned" },
     ]);
     expect(tags()).toEqual(["v1", "v3"]);
+    const kept = server.tags("mirror/app").get("v3");
     const read = server.requests.filter(
       ({ method, path }) => method === "GET" && path.includes("/manifests/"),
     );
-    expect(read).toEqual([]);
+    expect(read.map(({ path }) => path)).toEqual([`/v2/mirror/app/manifests/${kept}`]);
     expect(deletions(server)).toHaveLength(1);
   });
 

@@ -2,14 +2,15 @@ import type { Destination, TagDeletion, TagToDelete } from "../destinations/dest
 import { type Failure, failureOf } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
-import { countOf } from "../wording.ts";
+import { countOf, listOf } from "../wording.ts";
 import type { PruneOutcome } from "./outcome.ts";
 import { type RepositoryToPrune, reasonsToStay } from "./prune-proof.ts";
+import { type RepositoryToProve, wholenessOf } from "./wholeness.ts";
 
 /** What pruning needs of a destination. */
 export interface DestinationToPrune
   extends Pick<Destination, "registry" | "path" | "deletion" | "deleteTags"> {
-  readonly repository: (name: string) => RepositoryToPrune;
+  readonly repository: (name: string) => RepositoryToPrune & RepositoryToProve;
 }
 
 /** Most tags that are deleted on one look: few enough for all to be sent within a minute of it. */
@@ -17,7 +18,7 @@ const tagsPerLook = 20;
 
 /**
  * Deletes the tags that a plan prunes at one destination, repository by repository. Before that, it looks whether everything
- * that is to be kept there still exists: others delete as well, and the plan can be hours old.
+ * that is to be kept there still is there whole: others delete as well, and the plan can be hours old.
  * @param kept what stays at this destination.
  * @param failures how many images of this run failed there; with one, nothing is deleted (P5).
  */
@@ -49,23 +50,33 @@ export async function prune(
   return outcomes;
 }
 
-/** Why nothing may be deleted: a kept version lacks a tag, or it is not known whether it does. */
+/** Most things that a message names: more than any Harbor release has images. */
+const namedLimit = 30;
+
+/** Why nothing may be deleted: a kept version lacks a tag, a manifest or a blob, or it is not known whether it does. */
 async function lookAtKept(
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
   signal: AbortSignal,
 ): Promise<Pick<PruneOutcome, "status" | "failure"> | undefined> {
   try {
-    const looks = kept.flatMap(({ version, images }) =>
-      images.map(async ({ image, tag }) => {
-        const found = await destination.repository(repositoryOf(destination, image)).resolve(tag, signal);
-        return found === undefined ? [{ version, reference: `${image}:${tag}` }] : [];
-      }),
-    );
+    const images = kept.flatMap((step) => step.images.map(({ image, tag }) => ({ ...step, image, tag })));
+    const looks = [...Map.groupBy(images, ({ image }) => image)].flatMap(([image, ofImage]) => {
+      const missingOf = wholenessOf(destination.repository(repositoryOf(destination, image)), signal);
+      return ofImage.map(async ({ version, tag }) =>
+        (await missingOf(tag)).map((missing) => ({
+          version,
+          reference: missing === tag ? `${image}:${tag}` : `${missing} of ${image}:${tag}`,
+        })),
+      );
+    });
     const gone = (await Promise.all(looks)).flat();
     const [first] = gone;
     if (first === undefined) return undefined;
-    const names = gone.map(({ reference }) => reference).join(", ");
+    const names = listOf(
+      gone.map(({ reference }) => reference),
+      namedLimit,
+    );
     const versions = [...new Set(gone.map(({ version }) => version))].join(", ");
     const problem = `what is to be kept here is gone, so nothing is deleted: ${names}`;
     const advice = `Run with version: ${versions} to bring it back.`;

@@ -1,0 +1,57 @@
+import { OperationError } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Repository } from "../oci/repository.ts";
+
+/** What the proof that an image is whole asks of a repository. */
+export type RepositoryToProve = Pick<Repository, "resolve" | "manifest" | "hasBlob">;
+
+/**
+ * Proves of tags of one repository that what they hold is there whole: manifests are read, children at any depth, and each
+ * blob is asked for by HEAD; nothing twice.
+ * @returns asks about a tag, and names what is missing: the tag itself, or digests.
+ */
+export function wholenessOf(
+  repository: RepositoryToProve,
+  signal: AbortSignal,
+): (tag: string) => Promise<readonly string[]> {
+  const manifests = new Map<Digest, Promise<readonly string[]>>();
+  const blobs = new Map<Digest, Promise<readonly string[]>>();
+
+  async function missingBelow(digest: Digest): Promise<readonly string[]> {
+    const manifest = await unlessGone(repository.manifest(digest, signal));
+    if (manifest === undefined) return [digest];
+    const below = [
+      ...manifest.children.map((child) => once(manifests, child.digest, missingBelow)),
+      ...manifest.blobs.map((blob) => once(blobs, blob.digest, missingBlob)),
+    ];
+    return [...new Set((await Promise.all(below)).flat())];
+  }
+
+  async function missingBlob(digest: Digest): Promise<readonly string[]> {
+    return (await repository.hasBlob(digest, signal)) ? [] : [digest];
+  }
+
+  return async (tag) => {
+    const found = await repository.resolve(tag, signal);
+    return found === undefined ? [tag] : once(manifests, found.digest, missingBelow);
+  };
+}
+
+function once<T>(
+  known: Map<Digest, Promise<T>>,
+  digest: Digest,
+  ask: (digest: Digest) => Promise<T>,
+): Promise<T> {
+  const asking = known.get(digest) ?? ask(digest);
+  known.set(digest, asking);
+  return asking;
+}
+
+async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof OperationError && error.status === 404) return undefined;
+    throw error;
+  }
+}
