@@ -165,10 +165,12 @@ export const readingStages: readonly Stage[] = [
     outcomes: {
       challenge: "DDD",
       final: "DDD",
-      temporary: "DDD",
-      nonsense: "DDD",
       absurd: "DDD",
       404: "DDD",
+      429: "DDD",
+      "429, Retry-After in seconds": "DDD",
+      500: "DDD",
+      503: "DDD",
     },
   },
 ];

@@ -54,7 +54,8 @@ export async function prunableAt(
     knownDeletion(destination, log, signal),
     listTags(destination, images, signal).catch((error: unknown) => {
       signal.throwIfAborted();
-      if (!(error instanceof OperationError)) throw error;
+      // Only an answer is a refusal: what is no list, or breaks off, says nothing that could be trusted.
+      if (!(error instanceof OperationError) || error.status === undefined) throw error;
       return error;
     }),
   ]);
