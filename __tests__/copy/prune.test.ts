@@ -303,6 +303,30 @@ describe("pruning where a tag goes alone", () => {
   });
 });
 
+describe("pruning where the registry refuses to delete", () => {
+  it.each([
+    [403, "left", 1],
+    [412, "left", 2],
+    [400, "left", 2],
+    [500, "failed", 2],
+  ] as const)(
+    "counts status %i as %s, and sends %i deletions for two tags",
+    async (status, outcome, sent) => {
+      const { server, push, planned, tags } = await startPlace("by-tag");
+      for (const tag of ["v1", "v2"]) push(buildImage({ seed: tag }), tag);
+      const carryOut = planned("v1", "v2");
+      server.fault({
+        when: { method: "DELETE" },
+        times: Number.POSITIVE_INFINITY,
+        effect: { status, body: "" },
+      });
+      expect((await carryOut()).map((each) => each.status)).toEqual([outcome, outcome]);
+      expect(tags()).toEqual(["v1", "v2"]);
+      expect(deletions(server)).toHaveLength(sent);
+    },
+  );
+});
+
 describe("pruning where a manifest goes with its last tag", () => {
   it("deletes a tag beside another one of its digest, which keeps the manifest", async () => {
     const { push, planned, tags } = await startPlace("last-tag-takes-manifest");

@@ -252,7 +252,7 @@ describe("what all tags of a repository point to", () => {
       pruneLimit: "all",
     };
     server.clearRequests();
-    return withHeldDigests(snapshot, stock, destination, never);
+    return withHeldDigests(snapshot, stock, destination, silentLog, never);
   }
 
   test("is asked where deletion may take a shared digest along, and only in repositories that lose a tag", async () => {
@@ -280,6 +280,28 @@ describe("what all tags of a repository point to", () => {
       expect(asked(server)).toEqual(["HEAD goharbor/harbor-core/manifests/v2.14.4"]);
     },
   );
+
+  test("is not asked where the registry turns out to delete nothing: then no deletion is planned", async () => {
+    const server = await world.start();
+    const tried: string[] = [];
+    const held = await heldAt(server, {
+      deletion: "shared-digest-unsafe",
+      tryDeletion: async (_signal, repository) => {
+        tried.push(repository);
+        return {
+          outcome: "missing",
+          finding: "The registry does not delete manifests.",
+          remedy: "Allow it.",
+        };
+      },
+    });
+    expect(held).toMatchObject({
+      deletion: "unavailable",
+      deletionUnavailable: "The registry does not delete manifests. Allow it.",
+    });
+    expect(tried).toEqual(["goharbor/harbor-core"]);
+    expect(asked(server)).toEqual([]);
+  });
 
   test.each([
     ["nothing can be deleted", { deletion: "unavailable" }],

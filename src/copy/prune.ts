@@ -1,4 +1,9 @@
-import type { Destination, TagDeletion, TagToDelete } from "../destinations/destination.ts";
+import {
+  type Destination,
+  isDeletionRefused,
+  type TagDeletion,
+  type TagToDelete,
+} from "../destinations/destination.ts";
 import { type Failure, failureOf } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
@@ -128,8 +133,9 @@ async function pruneRepository(
       if (stays !== undefined) return { step, status: "left", failure: stays };
       const deletion = deleted.get(step.tag);
       const failure = deletion === undefined ? unanswered : deletion.failure;
-      if (deletion?.notOffered === true) return { step, status: "left", failure };
-      return { step, status: failure === undefined ? "pruned" : "failed", failure };
+      if (failure === undefined) return { step, status: "pruned", failure };
+      const isLeft = deletion?.notOffered === true || isDeletionRefused(failure);
+      return { step, status: isLeft ? "left" : "failed", failure };
     });
     const notOffered = [...deleted.values()].find((deletion) => deletion.notOffered === true)?.failure;
     return { outcomes, notOffered };

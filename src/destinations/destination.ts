@@ -1,4 +1,4 @@
-import type { Failure } from "../errors.ts";
+import type { FailedOperation, Failure } from "../errors.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Namespace } from "../oci/reference.ts";
@@ -85,6 +85,20 @@ export interface TagDeletion {
   readonly failure: Failure | undefined;
   /** The registry does not offer deletion, which holds for every tag: none is tried any more. */
   readonly notOffered?: boolean;
+}
+
+/** Codes of Tencent Cloud, whose refusals come with status 200: no right, and a tag that a rule protects. */
+const refusalCodes =
+  /^(?:UnauthorizedOperation|AuthFailure\.UnauthorizedOperation|FailedOperation\.PreconditionFailed)/;
+
+/**
+ * Whether a registry has said that it does not delete this for this login: no right (401, 403), no such request (405), a rule
+ * that protects the tag (412). Trying again changes nothing, and the images that are wanted are there all the same.
+ */
+export function isDeletionRefused(failure: Failure): failure is FailedOperation {
+  if (failure.kind !== "operation") return false;
+  const { status = 0, code = "" } = failure;
+  return [401, 403, 405, 412].includes(status) || refusalCodes.test(code);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Destination } from "../destinations/destination.ts";
+import type { Destination, Finding } from "../destinations/destination.ts";
 import { failureOf, messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -13,7 +13,14 @@ import { type DestinationSnapshot, imageKey, type Snapshot, type SourceImage } f
 export interface DestinationToRead
   extends Pick<
     Destination,
-    "name" | "registry" | "path" | "retention" | "deletion" | "deletionUnavailable" | "whyNoDeletion"
+    | "name"
+    | "registry"
+    | "path"
+    | "retention"
+    | "deletion"
+    | "deletionUnavailable"
+    | "whyNoDeletion"
+    | "tryDeletion"
   > {
   readonly repository: (name: string) => HeldRepository;
 }
@@ -148,33 +155,58 @@ function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
 }
 
 /**
- * Adds what the tags point to that are to be deleted, to which they are compared right before, and what every other tag of
- * their repositories points to if deleting one tag there may take others along. The plan itself says which tags go.
+ * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where deleting one tag
+ * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go. The plan itself says
+ * which these are, and without any, nothing is asked.
  */
 export async function withHeldDigests(
   snapshot: Snapshot,
   held: DestinationSnapshot,
   destination: DestinationToRead,
+  log: Log,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   if (held.deletion === "unavailable" || held.failure !== undefined) return held;
   const alone = { ...snapshot, destinations: [deletingTagsAlone(held)] };
   const going = makePlan(alone).steps.filter((step) => step.kind === "prune");
-  const affected = Map.groupBy(going, ({ image }) => image);
+  const [first] = going;
+  if (first === undefined) return held;
+  const finding = await deletionAt(destination, first.image, signal);
+  if (finding?.outcome === "missing") {
+    const reason = [finding.finding, finding.remedy].filter((text) => text !== undefined).join(" ");
+    log.warning(`Nothing will be pruned at ${held.name}. ${reason}`);
+    return { ...held, deletion: "unavailable", deletionUnavailable: reason };
+  }
+  const looked =
+    held.deletion === "shared-digest-unsafe"
+      ? [...new Set(going.map(({ image }) => image))].flatMap((image) =>
+          (held.tags.get(image) ?? []).map((tag) => ({ image, tag })),
+        )
+      : going;
   const heldDigests = new Map<string, Digest>();
   await Promise.all(
-    [...affected].flatMap(([image, steps]) =>
-      (held.deletion === "shared-digest-unsafe"
-        ? (held.tags.get(image) ?? [])
-        : steps.map(({ tag }) => tag)
-      ).map(async (tag) => {
-        const resolved = await unlessWithheld(repositoryAt(destination, image).resolve(tag, signal));
-        if (resolved !== undefined && resolved !== "withheld")
-          heldDigests.set(imageKey(image, tag), resolved.digest);
-      }),
-    ),
+    looked.map(async ({ image, tag }) => {
+      const resolved = await unlessWithheld(repositoryAt(destination, image).resolve(tag, signal));
+      if (resolved !== undefined && resolved !== "withheld")
+        heldDigests.set(imageKey(image, tag), resolved.digest);
+    }),
   );
   return { ...held, heldDigests };
+}
+
+/** What the vendor says of deleting there; undefined where there is nothing to ask, or the question fails. */
+async function deletionAt(
+  destination: DestinationToRead,
+  image: string,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
+  try {
+    return await destination.tryDeletion?.(signal, repositoryOf(destination, image), true);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof OperationError) return undefined;
+    throw error;
+  }
 }
 
 async function hasAttachments(

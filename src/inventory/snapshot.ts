@@ -1,5 +1,6 @@
 import type { Failure } from "../errors.ts";
 import type { Catalogue } from "../harbor/catalogue.ts";
+import type { Log } from "../log/log.ts";
 import type { Component } from "../plan/component.ts";
 import {
   type DestinationSnapshot,
@@ -73,7 +74,9 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     pruneLimit,
   };
   const completed = await Promise.all(
-    holdings.map((holding, index) => complete(snapshot, holding, destinations[index], signal)),
+    holdings.map((holding, index) =>
+      complete(snapshot, holding, destinations[index], options.wait.log, signal),
+    ),
   );
   return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
 }
@@ -82,11 +85,12 @@ async function complete(
   snapshot: Snapshot,
   holding: DestinationSnapshot,
   destination: DestinationToRead | undefined,
+  log: Log,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   if (destination === undefined) return holding;
   try {
-    return await withHeldDigests(snapshot, holding, destination, signal);
+    return await withHeldDigests(snapshot, holding, destination, log, signal);
   } catch (error) {
     if (signal.aborted) throw error;
     return failedSnapshot(destination, error);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { TagToDelete } from "../../../src/destinations/destination.ts";
 import { registryRoute, type TagDeleter } from "../../../src/destinations/registry/registry-deletion.ts";
+import { OperationError } from "../../../src/errors.ts";
 import { type Digest, digestOf } from "../../../src/oci/digest.ts";
 import { obstacle, wordsOf } from "../../support/failures.ts";
 
@@ -45,7 +46,9 @@ describe("deletion by the registry API", () => {
     const { held, deleted, deleter } = scenario({ v1: one, stable: one }, ["digest"]);
     const route = registryRoute(deleter, true);
     const [deletion] = await route.deleteTags(repository, [{ tag: "v1", digest: undefined }], signal);
-    expect(wordsOf(deletion?.failure)).toContain("not looked up");
+    expect(wordsOf(deletion?.failure)).toContain("does not delete by tag");
+    const [known] = await route.deleteTags(repository, [{ tag: "v1", digest: one }], signal);
+    expect(wordsOf(known?.failure)).toContain("does not delete by tag");
     expect(deleted).toEqual([]);
     expect([...held.keys()]).toEqual(["v1", "stable"]);
   });
@@ -98,6 +101,47 @@ describe("deletion by the registry API", () => {
     const [deletion] = await deleteTags({ tag: "v1", digest: one });
     expect(wordsOf(deletion?.failure)).toContain("`storage.delete.enabled: true`");
     expect(held.get("v1")).toBe(one);
+  });
+
+  it("asks once whether tags can be deleted by name", async () => {
+    const asks: string[] = [];
+    const { deleter } = scenario({ v1: one, v2: two, v3: two }, ["digest"]);
+    const original = deleter.deleteManifest;
+    deleter.deleteManifest = async (path, reference, abort) => {
+      asks.push(reference);
+      return original(path, reference, abort);
+    };
+    const tags = [
+      { tag: "v1", digest: one },
+      { tag: "v2", digest: two },
+    ];
+    await registryRoute(deleter).deleteTags(repository, tags, signal);
+    expect(asks).toEqual(["v1", one, two]);
+  });
+
+  it("tries no other tag of a repository where the login may not delete, but after a protected one", async () => {
+    const { deleter, route } = scenario({ v1: one, v2: two }, ["tag"]);
+    const asks: string[] = [];
+    const answering = (status: number) => async (_path: string, subject: string) => {
+      asks.push(subject);
+      const where = { side: "destination", host: "registry.example.com", operation: "deleting" } as const;
+      throw new OperationError({ ...where, subject, status, problem: "denied" });
+    };
+    const tags = [
+      { tag: "v1", digest: one },
+      { tag: "v2", digest: two },
+    ];
+    deleter.deleteManifest = answering(403);
+    const deletions = await route.deleteTags(repository, tags, signal);
+    expect(asks).toEqual(["v1"]);
+    expect(deletions.map(({ tag, failure }) => [tag, failure])).toMatchObject([
+      ["v1", { status: 403 }],
+      ["v2", { status: 403 }],
+    ]);
+    asks.length = 0;
+    deleter.deleteManifest = answering(412);
+    await route.deleteTags(repository, tags, signal);
+    expect(asks).toEqual(["v1", "v2"]);
   });
 
   it("goes on with the next tag after a failure", async () => {

@@ -1,7 +1,7 @@
 import { type Failure, failureOf, messageOf } from "../../errors.ts";
 import { printable } from "../../log/log.ts";
 import type { Credential, Credentials } from "../../oci/credentials.ts";
-import type { Destination, TagDeletion, TagToDelete } from "../destination.ts";
+import { type Destination, isDeletionRefused, type TagDeletion, type TagToDelete } from "../destination.ts";
 
 /** How tags are deleted at a destination. */
 export type TagDeletionRoute = Pick<
@@ -25,15 +25,16 @@ export type DeleteTag = (
 ) => Promise<Failure | DeletionNotOffered | undefined>;
 
 /**
- * Deletes one tag after the other, so that each deletion is complete before the next. A failure counts for its tag only;
- * where deletion is not offered, the rest is not tried.
+ * Deletes one tag after the other, so that each deletion is complete before the next. A failure counts for its tag only; where
+ * deletion is not offered, or this login may not delete, the rest is not tried.
  */
 export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
   return async (repository, tags, signal) => {
     const deletions: TagDeletion[] = [];
+    let refused: Failure | undefined;
     for (const [index, tag] of tags.entries()) {
       try {
-        const answer = await deleteTag(repository, tag, signal);
+        const answer = refused ?? (await deleteTag(repository, tag, signal));
         if (answer !== undefined && "notOffered" in answer) {
           const untried = tags.slice(index);
           return [
@@ -44,12 +45,17 @@ export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
         deletions.push({ tag: tag.tag, failure: answer });
       } catch (error) {
         signal.throwIfAborted();
-        deletions.push({ tag: tag.tag, failure: failureOf(error) });
+        const failure = failureOf(error);
+        if (isDeletionRefused(failure) && failure.status !== protectedTag) refused = failure;
+        deletions.push({ tag: tag.tag, failure });
       }
     }
     return deletions;
   };
 }
+
+/** A rule protects this one tag: others of the repository may be deleted. */
+const protectedTag = 412;
 
 /** The login for a vendor's own API, which takes user name and password; or a text that says why there is none. */
 export async function apiCredential(credentials: Credentials, api: string): Promise<Credential | string> {

@@ -1,8 +1,12 @@
 import { randomBytes } from "node:crypto";
-import type { Failure } from "../../errors.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
-import type { Finding, TagToDelete } from "../destination.ts";
-import { type DeletionNotOffered, oneByOne, type TagDeletionRoute } from "./deletion-route.ts";
+import type { Finding } from "../destination.ts";
+import {
+  type DeleteTag,
+  type DeletionNotOffered,
+  oneByOne,
+  type TagDeletionRoute,
+} from "./deletion-route.ts";
 
 /** What deleting by the distribution specification needs of a registry client. */
 export interface TagDeleter {
@@ -29,14 +33,14 @@ export interface TagDeleter {
 /**
  * Deletion by the registry's own API: by tag, or where the registry does not do that, by digest, which takes every tag of
  * that digest along.
- * @param alone whether the registry is known to delete a tag alone. Then the plan looks up no digests, and if the registry
- * refuses after all, nothing is deleted.
+ * @param alone whether the registry is known to delete a tag alone. Then it is not known what else needs the digest, and if
+ * the registry refuses after all, nothing is deleted.
  */
 export function registryRoute(deleter: TagDeleter, alone = false): TagDeletionRoute {
   return {
     deletion: alone ? "by-tag" : "shared-digest-unsafe",
     tryDeletion: (signal, repository, exists) => tryDeletion(deleter, { repository, exists, alone }, signal),
-    deleteTags: oneByOne((repository, tag, signal) => deleteTag(deleter, repository, tag, signal)),
+    deleteTags: oneByOne(alone ? deletionByTag(deleter) : deletionByTagOrDigest(deleter)),
   };
 }
 
@@ -88,34 +92,40 @@ async function tryDeletion(
 const settingAdvice =
   "Allow deletion in its settings (distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.";
 
-/**
- * Deletes a tag by its name, or else by its digest.
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
- * @returns why the tag is still there, or undefined when it is gone.
- */
-async function deleteTag(
-  deleter: TagDeleter,
-  repository: string,
-  { tag, digest }: TagToDelete,
-  signal: AbortSignal,
-): Promise<Failure | DeletionNotOffered | undefined> {
-  const subject = `${repository}:${tag}`;
-  if ((await deleter.deleteManifest(repository, tag, signal)) !== "unsupported") return undefined;
-  const current = await deleter.resolve(repository, tag, signal);
-  if (current === undefined) return undefined;
-  if (digest === undefined) {
-    const problem = "the registry does not delete by tag, and its digest was not looked up for the plan";
-    return { kind: "obstacle", problem, subject };
-  }
-  if (current !== digest) {
-    return {
-      kind: "obstacle",
-      problem: "the tag has moved since the plan was made, and the registry deletes by digest only",
-      subject: `${subject}, now ${current}`,
-      advice: "Run again.",
-    };
-  }
-  if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported") return undefined;
-  const problem = "the registry deletes neither by tag nor by digest";
+/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags */
+function deletionByTag(deleter: TagDeleter): DeleteTag {
+  return async (repository, { tag }, signal) =>
+    (await deleter.deleteManifest(repository, tag, signal)) === "unsupported"
+      ? notOffered("the registry does not delete by tag")
+      : undefined;
+}
+
+/** By tag; by digest from the moment on at which the registry says that it does not delete by tag. */
+function deletionByTagOrDigest(deleter: TagDeleter): DeleteTag {
+  let byTag = true;
+  return async (repository, { tag, digest }, signal) => {
+    const subject = `${repository}:${tag}`;
+    byTag &&= (await deleter.deleteManifest(repository, tag, signal)) !== "unsupported";
+    if (byTag) return undefined;
+    const current = await deleter.resolve(repository, tag, signal);
+    if (current === undefined) return undefined;
+    if (digest === undefined) {
+      const problem = "the registry does not delete by tag, and its digest was not looked up for the plan";
+      return { kind: "obstacle", problem, subject };
+    }
+    if (current !== digest) {
+      return {
+        kind: "obstacle",
+        problem: "the tag has moved since the plan was made, and the registry deletes by digest only",
+        subject: `${subject}, now ${current}`,
+        advice: "Run again.",
+      };
+    }
+    if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported") return undefined;
+    return notOffered("the registry deletes neither by tag nor by digest");
+  };
+}
+
+function notOffered(problem: string): DeletionNotOffered {
   return { notOffered: { kind: "obstacle", problem, advice: settingAdvice } };
 }
