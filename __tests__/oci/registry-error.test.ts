@@ -6,11 +6,15 @@ import { fakeClock } from "../support/fake-clock.ts";
 import { routedTransport, type ScriptedAnswer } from "../support/scripted-transport.ts";
 
 /** The failure that an answer means. */
-async function failureOf(answer: ScriptedAnswer, side: Side = "destination"): Promise<OperationError> {
+async function failureOf(
+  answer: ScriptedAnswer,
+  side: Side = "destination",
+  operation = "listing the tags",
+): Promise<OperationError> {
   const transport = routedTransport(() => ({ status: 400, ...answer }));
   const response = await transport.send({ method: "GET", url: new URL("https://registry.example/v2/a/b") });
   const vendor = vendorOf("registry.example");
-  const of = { side, registry: "registry.example", vendor, repository: "a/b", operation: "listing the tags" };
+  const of = { side, registry: "registry.example", vendor, repository: "a/b", operation };
   return refusal(response, of, fakeClock());
 }
 
@@ -169,6 +173,9 @@ test("an immutable tag is explained where it is written, and not where it is rea
   const answer = { ...errors({ code: "DENIED", message: "the tag is immutable" }), status: 403 };
   expect((await failureOf(answer, "destination")).details.advice).toContain("`overwrite: false`");
   expect((await failureOf(answer, "source")).details.advice).not.toContain("immutable");
+  const ofDeletion = (await failureOf(answer, "destination", "deleting")).details.advice;
+  expect(ofDeletion).toContain("`keep=all`");
+  expect(ofDeletion).not.toContain("overwrite");
 });
 
 describe("whether to try again", () => {

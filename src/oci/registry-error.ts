@@ -62,7 +62,7 @@ const withheldAdvice =
 function adviceFor(
   status: number,
   text: string,
-  { side, registry, vendor, sought, elsewhere }: RefusedOperation,
+  { side, registry, vendor, sought, elsewhere, operation }: RefusedOperation,
 ): string | undefined {
   if (elsewhere !== undefined && (status === 401 || status === 403)) {
     return (
@@ -74,7 +74,8 @@ function adviceFor(
     return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
   }
   if (side === "destination" && /immutable/i.test(text)) {
-    return "The tag is immutable at this registry and keeps what it holds: change that rule there, or set `overwrite: false`.";
+    const otherwise = operation === "deleting" ? "`keep=all` for this destination" : "`overwrite: false`";
+    return `The tag is immutable at this registry and keeps what it holds: change that rule there, or set ${otherwise}.`;
   }
   // Harbor's words, which TCR is built on: a 403 like one for a login without rights.
   if (side === "destination" && /\bquota\b|exceed the configured upper limit/i.test(text)) {
