@@ -83,7 +83,7 @@ async function tcrServiceAccount(): Promise<string> {
 async function github(answer: { status: number; message: string }, token?: string): Promise<string> {
   const { fetch } = scriptedFetch({ status: answer.status, body: { message: answer.message } });
   const apiUrl = new URL("https://api.github.com");
-  const client = createGitHubClient({ fetch, apiUrl, token, userAgent: "test", log });
+  const client = await createGitHubClient({ fetch, apiUrl, token, userAgent: "test", log });
   return (await failureOf(listReleases(client, { owner: "goharbor", name: "harbor" }))).message;
 }
 

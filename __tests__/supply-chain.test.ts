@@ -54,6 +54,11 @@ test("no package goes by another's name", () => {
   expect(those(({ name }, folder) => name !== undefined && !folder.endsWith(`/${String(name)}`))).toEqual([]);
 });
 
+test("there is one undici, so one proxy rule and one place for time limits", () => {
+  const { those } = lockFileAt(ownLockFile);
+  expect(those((_entry, folder) => folder.endsWith("/undici"))).toEqual(["node_modules/undici"]);
+});
+
 test("install scripts are in the allowed packages alone", () => {
   const allowed = Object.keys(manifest.allowScripts).filter((name) => manifest.allowScripts[name] === true);
   const withScripts = lockFileAt(ownLockFile).those(({ hasInstallScript }) => hasInstallScript === true);

@@ -17,6 +17,19 @@ const postTime = 5 * 60_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/**
+ * Variables that are taken out of this process before anything else runs. Credential helpers must not see the inputs (P7).
+ * `@actions/github` would read the others by itself once it is imported, and throw where one is malformed.
+ */
+const takenOut = /^(INPUT_.*|GITHUB_EVENT_PATH|GITHUB_API_URL|https?_proxy)$/i;
+
+/** What the environment was at the start. */
+function takeEnvironment(): Environment {
+  const environment = { ...process.env };
+  for (const name of Object.keys(environment)) if (takenOut.test(name)) delete process.env[name];
+  return environment;
+}
+
 /** The log for a runner, which sets `GITHUB_ACTIONS`, or for a person at a terminal. */
 function logOf(environment: Environment): Log {
   // A dumb terminal understands no codes, neither for colours nor for moving the cursor.
@@ -41,29 +54,28 @@ function openNetwork(environment: Environment, log: Log): NetworkTransport | und
  * Action, calls it by this name. https://github.com/github/local-action#action-structure
  */
 export async function run(): Promise<void> {
-  const log = logOf(process.env);
+  const environment = takeEnvironment();
+  const log = logOf(environment);
   const cancelled = new AbortController();
   // The runner sends SIGINT when a job is cancelled, and SIGTERM seconds later.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => cancelled.abort(new Error(`the run was cancelled (${signal})`)));
   }
   const ended = new AbortController();
-  const [isPost, state] = [isPostStep(process.env), loadState(process.env)];
+  const [isPost, state] = [isPostStep(environment), loadState(environment)];
   // Without an access id there is nothing to clean up. Mistakes in the inputs were reported by the main step.
   if (isPost && state.accessId === undefined) return;
-  const network = openNetwork(process.env, log);
+  const network = openNetwork(environment, log);
   if (network === undefined) {
     process.exitCode = 1;
     return;
   }
   const step = { network, clock: systemClock, log };
-  const issueReporting = isPost ? undefined : loadIssueReporting(process.env);
+  const issueReporting = isPost ? undefined : loadIssueReporting(environment);
   try {
     // Before anything is logged, mistakes in the inputs included.
-    for (const secret of givenSecrets(process.env)) log.mask(secret);
-    const inputs = loadInputs(process.env);
-    // Credential helpers run with this process's environment and must not see the inputs (P7).
-    for (const name of Object.keys(process.env)) if (name.startsWith("INPUT_")) delete process.env[name];
+    for (const secret of givenSecrets(environment)) log.mask(secret);
+    const inputs = loadInputs(environment);
     if (isPost) {
       // The post step of a cancelled job has to clean up as well, so a time limit ends it, not a signal.
       const done = await cleanUp(inputs, state, { ...step, signal: AbortSignal.timeout(postTime) });

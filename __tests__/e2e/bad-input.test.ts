@@ -92,6 +92,15 @@ describe("mistakes in what the user gives", () => {
       expect(log).toMatch(/::error::The file of the release event .* is malformed/);
     }
     expect(requests(world)).toBe(0);
+    // Nor does it keep the client of GitHub from telling of it.
+    world.sandbox.github.issues.permission = "write";
+    await writeFile(join(folder, "event.json"), "{");
+    const { exitCode, log } = await runAction({ ...environment, "INPUT_REPORT-ISSUE": "true" });
+    expect([exitCode, log]).toEqual([
+      1,
+      expect.stringMatching(/::error::The file of the release event .* is malformed/),
+    ]);
+    expect(world.sandbox.github.issues.all).toMatchObject([{ body: expect.stringContaining("malformed") }]);
     await rm(folder, { recursive: true });
   });
 

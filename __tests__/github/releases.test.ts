@@ -7,14 +7,14 @@ import { type ScriptedAnswer, scriptedFetch } from "./scripted-fetch.ts";
 
 const repository = { owner: "goharbor", name: "harbor" };
 
-function scripted(
+async function scripted(
   answers: readonly (ScriptedAnswer | Error)[],
   given: { token?: string; apiUrl?: string } = {},
 ) {
   const { fetch, requests } = scriptedFetch(...answers);
   const apiUrl = new URL(given.apiUrl ?? "https://api.github.com");
   const userAgent = "harbor-release-mirror/0.0.0";
-  const client = createGitHubClient({ fetch, apiUrl, token: given.token, userAgent, log: silentLog });
+  const client = await createGitHubClient({ fetch, apiUrl, token: given.token, userAgent, log: silentLog });
   return { client, requests };
 }
 
@@ -34,7 +34,7 @@ async function failureOf(work: Promise<unknown>): Promise<OperationError> {
 describe("listReleases", () => {
   test("reads every page and leaves drafts out", async () => {
     const next = { link: '<https://api.github.com/repositories/1/releases?page=2>; rel="next"' };
-    const { client, requests } = scripted([
+    const { client, requests } = await scripted([
       {
         headers: next,
         body: [released("v2.15.2"), released("v2.16.0", { draft: true, published_at: null })],
@@ -52,7 +52,7 @@ describe("listReleases", () => {
   });
 
   test("a release that moves onto the next page meanwhile counts once", async () => {
-    const { client } = scripted([
+    const { client } = await scripted([
       { headers: { link: '<https://api.github.com/x>; rel="next"' }, body: [released("a"), released("b")] },
       { body: [released("b"), released("c")] },
     ]);
@@ -60,7 +60,7 @@ describe("listReleases", () => {
   });
 
   test("the token never follows a link to another host", async () => {
-    const { client, requests } = scripted(
+    const { client, requests } = await scripted(
       [{ headers: { link: '<https://evil.example/releases?page=2>; rel="next"' }, body: [] }, { body: [] }],
       { token: "ghs_secret" },
     );
@@ -70,16 +70,16 @@ describe("listReleases", () => {
 
   test("a list that never ends is a failure", async () => {
     const page = { headers: { link: '<https://api.github.com/x>; rel="next"' }, body: [] };
-    const { client, requests } = scripted(Array.from({ length: 101 }, () => page));
+    const { client, requests } = await scripted(Array.from({ length: 101 }, () => page));
     expect((await failureOf(listReleases(client, repository))).message).toContain("more than 100 pages");
     expect(requests).toHaveLength(100);
   });
 
   test("says who it is, which API version it means, and sends the token where there is one", async () => {
-    const anonymous = scripted([{ body: [] }]);
+    const anonymous = await scripted([{ body: [] }]);
     await listReleases(anonymous.client, repository);
     expect(anonymous.requests[0]?.headers).not.toHaveProperty("authorization");
-    const { client, requests } = scripted([{ body: [] }], {
+    const { client, requests } = await scripted([{ body: [] }], {
       token: "ghs_x",
       apiUrl: "https://ghe.example:8443/api/v3/",
     });
@@ -105,7 +105,7 @@ describe("listReleases", () => {
     ["no date on a published release", [released("v1", { published_at: null })]],
     ["no draft flag", [released("v1", { draft: undefined })]],
   ])("%s instead of releases is a failure, not an empty list", async (_what, body) => {
-    const { client } = scripted([{ body }]);
+    const { client } = await scripted([{ body }]);
     const failure = await failureOf(listReleases(client, repository));
     expect(failure.details).toMatchObject({
       side: "GitHub",
@@ -115,7 +115,9 @@ describe("listReleases", () => {
   });
 
   test("a web page with status 200 is a failure that points at the API's address", async () => {
-    const { client } = scripted([{ headers: { "content-type": "text/html" }, body: "<html>login</html>" }]);
+    const { client } = await scripted([
+      { headers: { "content-type": "text/html" }, body: "<html>login</html>" },
+    ]);
     const { message } = await failureOf(listReleases(client, repository));
     expect(message).toContain("not JSON");
     expect(message).toContain("github-api-url");
@@ -123,7 +125,7 @@ describe("listReleases", () => {
   });
 
   test("an answer beyond the limit is given up", async () => {
-    const { client } = scripted([{ body: Buffer.alloc(32 * 1024 * 1024 + 1, " ") }]);
+    const { client } = await scripted([{ body: Buffer.alloc(32 * 1024 * 1024 + 1, " ") }]);
     expect((await failureOf(listReleases(client, repository))).message).toContain(
       "larger than 33554432 bytes",
     );
@@ -186,7 +188,7 @@ describe("failures of GitHub", () => {
       true,
     ],
   ])("%s", async (_name, answer, token, parts, temporary) => {
-    const { client } = scripted([answer], token === undefined ? {} : { token });
+    const { client } = await scripted([answer], token === undefined ? {} : { token });
     const failure = await failureOf(listReleases(client, repository));
     for (const part of parts) expect(failure.message).toContain(part);
     expect(failure.message).not.toContain("<html>");
@@ -195,7 +197,7 @@ describe("failures of GitHub", () => {
   });
 
   test("Retry-After is handed on in milliseconds", async () => {
-    const { client } = scripted([{ status: 429, headers: { "retry-after": "60" }, body: {} }]);
+    const { client } = await scripted([{ status: 429, headers: { "retry-after": "60" }, body: {} }]);
     expect((await failureOf(listReleases(client, repository))).details.retryAfterMs).toBe(60_000);
   });
 
@@ -203,7 +205,7 @@ describe("failures of GitHub", () => {
     const broken = new TypeError("fetch failed", {
       cause: new Error("getaddrinfo ENOTFOUND api.github.com"),
     });
-    const { client } = scripted([broken]);
+    const { client } = await scripted([broken]);
     const failure = await failureOf(listReleases(client, repository));
     expect(failure.message).toContain("ENOTFOUND");
     expect(failure.status).toBeUndefined();
@@ -212,12 +214,12 @@ describe("failures of GitHub", () => {
 
   test("an abort stays an abort", async () => {
     const abort = new DOMException("This operation was aborted", "AbortError");
-    const { client } = scripted([abort]);
+    const { client } = await scripted([abort]);
     await expect(listReleases(client, repository)).rejects.toHaveProperty("name", "AbortError");
   });
 
   test("neither the token nor a control character of the answer gets into the message", async () => {
-    const { client } = scripted([{ status: 400, body: { message: "no\n::error::\u001b[31m" } }], {
+    const { client } = await scripted([{ status: 400, body: { message: "no\n::error::\u001b[31m" } }], {
       token: "ghs_secret",
     });
     const { message } = await failureOf(listReleases(client, repository));
@@ -230,7 +232,7 @@ describe("readFileAtTag", () => {
   const path = "make/photon/Makefile";
 
   test("asks for the raw text at the tag, with the path as it is", async () => {
-    const { client, requests } = scripted([{ headers: raw, body: "grüße: 你好\n" }]);
+    const { client, requests } = await scripted([{ headers: raw, body: "grüße: 你好\n" }]);
     expect(await readFileAtTag(client, repository, path, "v2.15.2")).toBe("grüße: 你好\n");
     expect(requests[0]?.url.href).toBe(
       "https://api.github.com/repos/goharbor/harbor/contents/make/photon/Makefile?ref=v2.15.2",
@@ -239,25 +241,25 @@ describe("readFileAtTag", () => {
   });
 
   test("takes bytes for UTF-8 when the answer does not say so", async () => {
-    const { client } = scripted([
+    const { client } = await scripted([
       { headers: { "content-type": "application/vnd.github.raw" }, body: Buffer.from("你好") },
     ]);
     expect(await readFileAtTag(client, repository, path, "v1")).toBe("你好");
   });
 
   test("an empty file is an empty text", async () => {
-    const { client } = scripted([{ headers: raw, body: "" }]);
+    const { client } = await scripted([{ headers: raw, body: "" }]);
     expect(await readFileAtTag(client, repository, path, "v1")).toBe("");
   });
 
   test("a tag with characters of their own meaning stays within the parameter", async () => {
-    const { client, requests } = scripted([{ headers: raw, body: "x" }]);
+    const { client, requests } = await scripted([{ headers: raw, body: "x" }]);
     await readFileAtTag(client, repository, path, "v1&per_page=2#x");
     expect([...(requests[0]?.url.searchParams ?? [])]).toEqual([["ref", "v1&per_page=2#x"]]);
   });
 
   test("no such file is undefined", async () => {
-    const { client } = scripted([{ status: 404, body: { message: "Not Found" } }]);
+    const { client } = await scripted([{ status: 404, body: { message: "Not Found" } }]);
     expect(await readFileAtTag(client, repository, path, "v1")).toBeUndefined();
   });
 
@@ -266,7 +268,7 @@ describe("readFileAtTag", () => {
     ["more than 1 MiB", { headers: raw, body: "x".repeat(1024 * 1024 + 1) }, "larger than 1048576 bytes"],
     ["no permission", { status: 403, body: {} }, "status 403"],
   ])("%s is a failure", async (_what, answer, part) => {
-    const { client } = scripted([answer]);
+    const { client } = await scripted([answer]);
     expect((await failureOf(readFileAtTag(client, repository, path, "v1"))).message).toContain(part);
   });
 });

@@ -125,10 +125,10 @@ describe("case 7: a body without end, or a false Content-Length", () => {
   });
 });
 
-function releasesOf(github: HostileServer) {
+async function releasesOf(github: HostileServer) {
   const clock = { now: () => systemClock.now(), sleep: () => Promise.resolve() };
-  const client = createGitHubClient({
-    fetch: followingFetch(openNetwork().dispatcher),
+  const client = await createGitHubClient({
+    fetch: followingFetch(openNetwork().dispatcher, { clock, log: silentLog }),
     repeating: retryingFetch({ clock, log: silentLog }),
     apiUrl: new URL(github.origin),
     token: "ghs_token",

@@ -110,10 +110,10 @@ describe("case 6: a next page on a foreign host, or without end", () => {
   });
 
   describe("of GitHub's releases", () => {
-    function releasesOf(github: HostileServer) {
+    async function releasesOf(github: HostileServer) {
       const apiUrl = new URL(github.origin);
-      const client = createGitHubClient({
-        fetch: followingFetch(openNetwork().dispatcher),
+      const client = await createGitHubClient({
+        fetch: followingFetch(openNetwork().dispatcher, { clock: fakeClock(), log: silentLog }),
         repeating: retryingFetch({ clock: fakeClock(), log: silentLog }),
         apiUrl,
         token: "ghs_marked",

@@ -44,8 +44,8 @@ async function tell(news: News, key = "sha256:a", token = githubToken): Promise<
   runs += 1;
   const clock = fakeClock();
   const signal = new AbortController().signal;
-  const client = createGitHubClient({
-    fetch: followingFetch(network.dispatcher),
+  const client = await createGitHubClient({
+    fetch: followingFetch(network.dispatcher, { clock, log: silentLog }),
     repeating: retryingFetch({ clock, log: silentLog }),
     apiUrl: new URL(github.origin),
     token,

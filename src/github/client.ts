@@ -1,4 +1,4 @@
-import { Octokit } from "@octokit/rest";
+import type { Octokit } from "@octokit/rest";
 import { Response, type fetch as undiciFetch } from "undici";
 import { BodyError } from "../http/http.ts";
 import { type Log, printable } from "../log/log.ts";
@@ -21,7 +21,7 @@ export interface GitHubClientOptions {
 
 /** A client of the GitHub REST API, with what a message about a failure needs. */
 export interface GitHubClient {
-  readonly octokit: Octokit;
+  readonly octokit: Pick<Octokit, "rest" | "request">;
   /** A fetch whose answers are read as a whole, up to so many bytes. */
   readonly fetchUpTo: (limit: number) => Fetch;
   /** Host that is spoken to, with the port if there is one. */
@@ -36,12 +36,13 @@ const answerLimit = 32 * 1024 * 1024;
 const apiVersion = "2022-11-28";
 
 /** Makes a client. Sends nothing yet. */
-export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
+export async function createGitHubClient(options: GitHubClientOptions): Promise<GitHubClient> {
+  // Reads the file of the event as soon as it is imported, and throws where that is malformed: our own reading comes first.
+  const { GitHub } = await import(/* webpackMode: "eager" */ "@actions/github/lib/utils");
   const { log, signal, repeating = (fetch) => fetch } = options;
   const fetchUpTo = (limit: number): Fetch => repeating(limitedFetch(options.fetch, limit));
-  // Method, path, status and time of each request, with the id that the server gave it.
   const tell = (line: string): void => log.debug(printable(line));
-  const octokit = new Octokit({
+  const octokit = new GitHub({
     baseUrl: options.apiUrl.href.replace(/\/+$/, ""),
     userAgent: options.userAgent,
     ...(options.token === undefined ? {} : { auth: options.token }),

@@ -1,5 +1,6 @@
 import { type Dispatcher, fetch, type Response } from "undici";
 import { isTemporaryStatus, type RetryContext, sendAgain } from "../http/retry.ts";
+import { printable } from "../log/log.ts";
 import type { Fetch } from "./client.ts";
 
 /** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */
@@ -52,19 +53,43 @@ function pauseAskedBy({ headers }: Response, now: number): string | undefined {
   return `${Math.max(0, Number(reset) - Math.floor(now / 1000))}`;
 }
 
-/** A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for everything. */
-export function followingFetch(dispatcher: Dispatcher): Fetch {
-  return (input, init) => fetchFollowing(input, { ...init, dispatcher });
+/**
+ * A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for everything. Tells the
+ * log of each request, with the id that GitHub gave it.
+ */
+export function followingFetch(dispatcher: Dispatcher, { clock, log }: Omit<RetryContext, "policy">): Fetch {
+  const send: Fetch = async (input, init) => {
+    const started = clock.now();
+    const tell = (end: string): void => {
+      const { origin, pathname } = new URL(String(input));
+      log.debug(
+        printable(`${init?.method ?? "GET"} ${origin}${pathname} ${end} in ${clock.now() - started} ms`),
+      );
+    };
+    try {
+      const response = await fetch(input, { ...init, dispatcher });
+      tell(`${response.status} with id ${response.headers.get("x-github-request-id")}`);
+      return response;
+    } catch (error) {
+      tell("failed");
+      throw error;
+    }
+  };
+  return (input, init) => fetchFollowing(send, input, init);
 }
 
 /**
  * Follows redirects on one origin only: undici's own following goes to any host, and from https to http.
  * https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
  */
-async function fetchFollowing(input: Parameters<Fetch>[0], init: Parameters<Fetch>[1]): ReturnType<Fetch> {
+async function fetchFollowing(
+  send: Fetch,
+  input: Parameters<Fetch>[0],
+  init: Parameters<Fetch>[1],
+): ReturnType<Fetch> {
   let target = input;
   for (let hops = 0; ; hops += 1) {
-    const response = await fetch(target, { ...init, redirect: "manual" });
+    const response = await send(target, { ...init, redirect: "manual" });
     const location = response.headers.get("location");
     if (response.status < 300 || response.status >= 400 || location === null) return response;
     await response.body?.cancel();

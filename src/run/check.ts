@@ -83,7 +83,7 @@ async function checkReleases(
 ): Promise<{ readonly result: CheckResult; readonly components: readonly Component[] }> {
   const { repository } = wanted;
   const name = `${repository.owner}/${repository.name}`;
-  const github = githubClient(inputs, context);
+  const github = await githubClient(inputs, context);
   let components: readonly Component[] = [];
   const result = await attempt(
     { place: github.host, subject: `releases of ${name}` },

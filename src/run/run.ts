@@ -91,7 +91,7 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   if (typeof plan === "string") return nothingToDo(plan, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
-  const whyNotPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
+  const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
   const { copies, bytesRead } = dryRun
     ? nothing
     : await copyAll(plan, inputs, places, { moveTags: true, whyNotPublish }, context);
@@ -180,7 +180,7 @@ async function publish(
   // The job that planned has waited.
   const now = await makePlanFor(wanted, inputs, places, { wait: 0 }, context);
   if (typeof now === "string") return nothingToDo(now, context);
-  const whyNotPublish = publicationCheck(githubClient(inputs, context), wanted, inputs);
+  const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
   const withdrawn = await withdrawnVersions(document, now, wanted, whyNotPublish, context.log);
   const plan = bindPlan(document, now, withdrawn);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);

@@ -93,7 +93,7 @@ export async function openPlaces(
   const logins = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment));
   const loginsOf = await inputLogins(inputs, named, logins, registries);
   const opened = await openDestinations(inputs, logins, loginsOf, registries);
-  const access = { ...registries, network, github: githubClient(inputs, context) };
+  const access = { ...registries, network, github: await githubClient(inputs, context) };
   const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
   const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
   const sources = openSources(inputs, destinations, logins, loginsOf, registries);
@@ -117,12 +117,12 @@ export function registryContext(inputs: Inputs, { network, clock, log }: StepCon
 }
 
 /** A client of GitHub, with the inputs' token. Sends nothing. */
-export function githubClient(
+export async function githubClient(
   inputs: Pick<Inputs, "githubApiUrl" | "githubToken">,
   { network, clock, log, signal }: StepContext,
-): GitHubClient {
+): Promise<GitHubClient> {
   return createGitHubClient({
-    fetch: followingFetch(network.dispatcher),
+    fetch: followingFetch(network.dispatcher, { clock, log }),
     repeating: retryingFetch({ clock, log }),
     apiUrl: inputs.githubApiUrl,
     token: inputs.githubToken,
@@ -147,7 +147,11 @@ function unlessShut(destination: Destination, failure: Error | undefined): Desti
  */
 export async function closeOpened(inputs: Inputs, state: StepState, context: StepContext): Promise<boolean> {
   const { network, signal } = context;
-  const access = { ...registryContext(inputs, context), network, github: githubClient(inputs, context) };
+  const access = {
+    ...registryContext(inputs, context),
+    network,
+    github: await githubClient(inputs, context),
+  };
   return closeAccess(inputs, state, access, signal);
 }
 
@@ -186,7 +190,7 @@ async function lookAround(
   const { clock, log, signal } = context;
   const { repository } = wanted;
   const name = `${repository.owner}/${repository.name}`;
-  const github = githubClient(inputs, context);
+  const github = await githubClient(inputs, context);
   const looked = await lookAtReleases(github, wanted, inputs, log);
   if (typeof looked === "string") return looked;
   const { universe, versions } = looked;
@@ -344,7 +348,7 @@ export async function tellByIssue(
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(issueTime)]);
   const { clock, log } = context;
   await keepIssue(news, reporting, {
-    github: githubClient(reporting, { ...context, signal }),
+    github: await githubClient(reporting, { ...context, signal }),
     clock,
     log,
     signal,
