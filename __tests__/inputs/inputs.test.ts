@@ -46,6 +46,7 @@ describe("defaults", () => {
       retention: { keep: 3, keepBy: "semver" },
       prereleases: false,
       overwrite: true,
+      verify: "tags",
       pruneLimit: 10,
       platforms: "all",
       referrers: true,

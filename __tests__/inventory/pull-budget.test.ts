@@ -42,6 +42,7 @@ async function planned(
     ),
     overwrite: true,
     pruneLimit: "all",
+    proves: false,
     wait: { sources, wantsPlatform: undefined, attachments: undefined, log, clock: fakeClock(), wait: 0 },
     signal: never,
   });

@@ -46,6 +46,7 @@ function optionsFor(
     destinations,
     overwrite: true,
     pruneLimit: "all",
+    proves: false,
     wait: { ...searching(...sources), wait: 60_000, clock: fakeClock() },
     signal: never,
     ...more,

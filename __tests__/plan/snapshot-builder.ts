@@ -59,6 +59,8 @@ export interface GivenDestination {
   readonly withheld?: readonly string[];
   /** Wanted images whose signatures are not there. */
   readonly unsigned?: readonly string[];
+  /** Wanted images that lack content, and which digests. */
+  readonly broken?: Readonly<Record<string, readonly string[]>>;
   /** Wanted images that no source has but this destination itself. */
   readonly onlyHere?: readonly string[];
 }
@@ -138,6 +140,7 @@ function destinationOf(
     digests: new Map([...held].filter(([key]) => wanted.includes(key))),
     withheld: new Set(destination.withheld),
     withoutAttachments: new Set(destination.unsigned),
+    broken: new Map(Object.entries(destination.broken ?? {})),
     images: new Map(served.map((key) => [key, sourceImage(key, given.sourceContents?.[key])])),
     tags: keep === "all" ? new Map() : tagsIn([...held.keys()]),
     heldDigests: deletion === "shared-digest-unsafe" && destination.heldDigests !== false ? held : new Map(),

@@ -48,6 +48,8 @@ export interface RegistryState {
   /** Stores a manifest, whatever is missing below it, and returns its digest. */
   putManifest(repository: string, bytes: Uint8Array, mediaType: string, tag?: string): string;
   deleteTag(repository: string, tag: string): boolean;
+  /** Loses a blob that manifests may need, as storage and eager garbage collectors do. */
+  loseBlob(repository: string, digest: string): boolean;
   /** Empty for an unknown repository. */
   tags(repository: string): ReadonlyMap<string, string>;
   repositories(): readonly string[];
@@ -96,6 +98,7 @@ export function registryStore(onChange: (event: RegistryEvent) => void = () => u
     ...seeding(findOrCreate),
     ...reading(all),
     deleteTag: (name, tag) => all.get(name)?.tags.delete(tag) ?? false,
+    loseBlob: (name, digest) => all.get(name)?.blobs.delete(digest) ?? false,
     find: (name) => all.get(name),
     findOrCreate,
     record,

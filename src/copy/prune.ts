@@ -5,12 +5,12 @@ import {
   type TagToDelete,
 } from "../destinations/destination.ts";
 import { type Failure, failureOf } from "../errors.ts";
+import { type RepositoryToProve, wholenessOf } from "../inventory/wholeness.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import type { PruneOutcome } from "./outcome.ts";
 import { type RepositoryToPrune, reasonsToStay } from "./prune-proof.ts";
-import { type RepositoryToProve, wholenessOf } from "./wholeness.ts";
 
 /** What pruning needs of a destination. */
 export interface DestinationToPrune

@@ -28,6 +28,7 @@ import {
   parseRepository,
   parseSize,
   parseSources,
+  parseVerify,
   parseVersionInput,
 } from "./values.ts";
 
@@ -45,6 +46,7 @@ export const inputDefaults = {
   "prune-limit": "10",
   prereleases: "false",
   overwrite: "true",
+  verify: "tags",
   platforms: "all",
   referrers: "true",
   wait: "60m",
@@ -82,6 +84,7 @@ const examples: Readonly<Record<InputName, string>> = {
   "prune-limit": "10",
   prereleases: "false",
   overwrite: "true",
+  verify: "full",
   platforms: "linux/amd64,linux/arm64",
   referrers: "true",
   wait: "60m",
@@ -143,6 +146,7 @@ export function loadInputs(environment: Environment): Inputs {
     pruneLimit: read("prune-limit", parseKeep),
     prereleases: read("prereleases", parseBoolean),
     overwrite: read("overwrite", parseBoolean),
+    verify: read("verify", parseVerify),
     platforms: read("platforms", parsePlatforms),
     referrers: read("referrers", parseBoolean),
     wait: read("wait", parseDuration),

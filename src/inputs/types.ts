@@ -16,6 +16,9 @@ import type { Retention } from "../plan/retention.ts";
 import type { Selection } from "../plan/selection.ts";
 import type { IssueReporting } from "../report/issue.ts";
 
+/** What counts as in place in a run that deletes nothing: the tag's digest, or every manifest and blob. */
+export type Verify = "tags" | "full";
+
 /** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
 export interface Inputs {
   readonly destinations: readonly DestinationInput[];
@@ -32,6 +35,7 @@ export interface Inputs {
   readonly pruneLimit: number | "all";
   readonly prereleases: boolean;
   readonly overwrite: boolean;
+  readonly verify: Verify;
   readonly platforms: "all" | readonly Platform[];
   readonly referrers: boolean;
   /** How long to wait for missing images, in milliseconds. */

@@ -8,6 +8,7 @@ import { type KeepBy, keepByChoices } from "../plan/retention.ts";
 import { parseSelection, type Selection } from "../plan/selection.ts";
 import { didYouMean } from "../wording.ts";
 import { nearest, noneOf, quoted, wrongPlace } from "./suggestions.ts";
+import type { Verify } from "./types.ts";
 
 /**
  * The values of single inputs. Each parser notes what is wrong instead of throwing, so that all mistakes of all inputs
@@ -134,6 +135,15 @@ export function parseKeepBy(text: string, mistake: Mistake): KeepBy {
   const choice = keepByChoices.find((candidate) => candidate === text);
   if (choice === undefined) mistake(noneOf(text, keepByChoices));
   return choice ?? "semver";
+}
+
+const verifyChoices = ["tags", "full"] as const;
+
+/** What counts as in place. */
+export function parseVerify(text: string, mistake: Mistake): Verify {
+  const choice = verifyChoices.find((candidate) => candidate === text);
+  if (choice === undefined) mistake(noneOf(text, verifyChoices));
+  return choice ?? "tags";
 }
 
 /** The wanted versions; undefined when the input is empty and the event decides. */

@@ -8,6 +8,7 @@ import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
 import { deletingTagsAlone, makePlan } from "../plan/plan.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
+import { type RepositoryToProve, wholenessOf } from "./wholeness.ts";
 
 /** What a look at a destination needs of it. */
 export interface DestinationToRead
@@ -25,7 +26,7 @@ export interface DestinationToRead
   readonly repository: (name: string) => HeldRepository;
 }
 
-type HeldRepository = Pick<Repository, "tags" | "resolve">;
+type HeldRepository = Pick<Repository, "tags"> & RepositoryToProve;
 
 /**
  * The tags of all images at a destination that prunes; nothing for one that keeps all. One list is asked for first: a
@@ -148,6 +149,7 @@ function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
     digests: new Map(),
     withheld: new Set(),
     withoutAttachments: new Set(),
+    broken: new Map(),
     images: new Map(),
     tags: new Map(),
     heldDigests: new Map(),
@@ -207,6 +209,33 @@ async function deletionAt(
     if (error instanceof OperationError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Adds which of the wanted images are in place by their tags and lack content: manifests are read, and each blob is asked for.
+ * @throws OperationError when that cannot be asked.
+ */
+export async function withBrokenImages(
+  held: DestinationSnapshot,
+  components: readonly Component[],
+  destination: DestinationToRead,
+  signal: AbortSignal,
+): Promise<DestinationSnapshot> {
+  const broken = new Map<string, readonly string[]>();
+  const looks = [...Map.groupBy(components, ({ to }) => to)].map(async ([image, ofImage]) => {
+    const missingOf = wholenessOf(repositoryAt(destination, image), signal);
+    for (const { toTag } of ofImage) {
+      const key = imageKey(image, toTag);
+      const wanted = held.images.get(key);
+      if (wanted === undefined || wanted.digest !== held.digests.get(key)) continue;
+      const attached = held.withoutAttachments.has(key) ? [] : wanted.attachments;
+      const references = [toTag, ...attached.map(({ tag, digest }) => tag ?? digest)];
+      const missing = new Set((await Promise.all(references.map(missingOf))).flat());
+      if (missing.size > 0) broken.set(key, [...missing]);
+    }
+  });
+  await Promise.all(looks);
+  return { ...held, broken };
 }
 
 async function hasAttachments(

@@ -1,7 +1,7 @@
-import type { Failure } from "../errors.ts";
+import { type Failure, OperationError } from "../errors.ts";
 import type { Catalogue } from "../harbor/catalogue.ts";
-import type { Log } from "../log/log.ts";
 import type { Component } from "../plan/component.ts";
+import { makePlan } from "../plan/plan.ts";
 import {
   type DestinationSnapshot,
   imageKey,
@@ -15,6 +15,7 @@ import {
   failedSnapshot,
   prunableAt,
   readDestination,
+  withBrokenImages,
   withHeldDigests,
 } from "./destinations.ts";
 import { withinPullBudgets } from "./pull-budget.ts";
@@ -32,6 +33,8 @@ export interface SnapshotOptions {
   readonly overwrite: boolean;
   /** Most versions that are deleted at a destination in one run. */
   readonly pruneLimit: number | "all";
+  /** Whether what is in place is proven to be whole; else that is done only where something would be deleted. */
+  readonly proves: boolean;
   readonly wait: WaitOptions;
   readonly signal: AbortSignal;
 }
@@ -74,23 +77,32 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     pruneLimit,
   };
   const completed = await Promise.all(
-    holdings.map((holding, index) =>
-      complete(snapshot, holding, destinations[index], options.wait.log, signal),
-    ),
+    holdings.map((holding, index) => complete(snapshot, holding, destinations[index], options)),
   );
   return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
 }
 
+/** Adds what is asked only where the plan needs it. */
 async function complete(
   snapshot: Snapshot,
   holding: DestinationSnapshot,
   destination: DestinationToRead | undefined,
-  log: Log,
-  signal: AbortSignal,
+  { proves, wait, signal }: Pick<SnapshotOptions, "proves" | "wait" | "signal">,
 ): Promise<DestinationSnapshot> {
-  if (destination === undefined) return holding;
+  if (destination === undefined || holding.failure !== undefined) return holding;
+  const components = snapshot.wanted.flatMap((wanted) => wanted.components);
   try {
-    return await withHeldDigests(snapshot, holding, destination, log, signal);
+    const held = await withHeldDigests(snapshot, holding, destination, wait.log, signal);
+    const deletes = makePlan({ ...snapshot, destinations: [held] }).steps.some(
+      ({ kind }) => kind === "prune",
+    );
+    if (proves) return await withBrokenImages(held, components, destination, signal);
+    if (!deletes) return held;
+    // What cannot be proven now is tried once more before the first deletion, and nothing is deleted without it.
+    return await withBrokenImages(held, components, destination, signal).catch((error: unknown) => {
+      if (error instanceof OperationError) return held;
+      throw error;
+    });
   } catch (error) {
     if (signal.aborted) throw error;
     return failedSnapshot(destination, error);

@@ -1,4 +1,5 @@
 import type { Failure } from "../errors.ts";
+import { listOf } from "../wording.ts";
 import type { Component } from "./component.ts";
 import { isHeld } from "./holding.ts";
 import { type Ownership, ownershipOf } from "./ownership.ts";
@@ -14,6 +15,9 @@ import {
   type Step,
 } from "./step.ts";
 import type { Version } from "./version.ts";
+
+/** Most digests that a reason names. */
+const namedLimit = 3;
 
 export type {
   CopyStep,
@@ -199,6 +203,9 @@ function planImage(
   const copy = { kind: "copy", source, replaces: undefined, ...place } as const;
   if (present === undefined) return { ...copy, reason: "it is not there yet" };
   if (present === source.digest) {
+    const lacking = destination.broken.get(key);
+    if (lacking !== undefined)
+      return { ...copy, reason: `its tag is right, but it lacks ${listOf(lacking, namedLimit)}` };
     return destination.withoutAttachments.has(key)
       ? { ...copy, reason: "signatures or other referrers are not there yet" }
       : { kind: "skip", digest: present, ...place, reason: "it is in place" };

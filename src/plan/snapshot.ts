@@ -57,6 +57,8 @@ export interface DestinationSnapshot extends Namespace {
   readonly withheld: ReadonlySet<string>;
   /** `image:tag` of the wanted images whose attachments are not all here. */
   readonly withoutAttachments: ReadonlySet<string>;
+  /** The wanted images whose tag is in place and that lack content, by `image:tag`: which digests. Only what was proven. */
+  readonly broken: ReadonlyMap<string, readonly string[]>;
   /**
    * Where each wanted image is read for this destination, by the image's `image:tag` here; absent when only the
    * destination itself has it.

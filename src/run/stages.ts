@@ -25,6 +25,7 @@ import { takeSnapshot } from "../inventory/snapshot.ts";
 import type { SourceOptions } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
+import { audited } from "../plan/audit.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
 import type { IssueReporting } from "../report/issue.ts";
@@ -176,7 +177,8 @@ export function makePlanFor(
     const snapshot = await lookAround(wanted, inputs, places, options, context);
     if (typeof snapshot === "string") return snapshot;
     for (const line of snapshotLines(snapshot, context.log.paint)) context.log.info(line);
-    return makePlan(snapshot);
+    const plan = makePlan(snapshot);
+    return inputs.dryRun && inputs.verify === "full" ? audited(plan, snapshot) : plan;
   });
 }
 
@@ -205,6 +207,7 @@ async function lookAround(
     destinations: places.destinations,
     overwrite: inputs.overwrite,
     pruneLimit: inputs.pruneLimit,
+    proves: inputs.verify === "full",
     wait: { ...searchOptions(places, inputs, log), clock, wait },
     signal,
   });
