@@ -128,7 +128,7 @@ describe("a request", () => {
     const other = await serve(() => ({ status: 200 }));
     const server = await serve(({ path }) => (path === "/away" ? to(`${other.origin}/x`) : { status: 500 }));
     const transport = openTransport();
-    await discard(await transport.send(get(`${server.origin}/away`, { redirect: "follow" })));
+    await discard(await transport.send(get(`${server.origin}/away`)));
     await discard(await transport.send(get(server.origin)));
     server.fault({ when: {}, effect: { reset: true } });
     await expect(transport.send(get(server.origin))).rejects.toThrow();
@@ -170,10 +170,10 @@ describe("a request", () => {
 });
 
 describe("a redirect", () => {
-  test("is an answer like any other, unless it is to be followed", async () => {
-    const server = await serve(() => to("/elsewhere"));
+  test.each([300, 304])("by status %i, which leads nowhere, is an answer like any other", async (status) => {
+    const server = await serve(() => to("/elsewhere", status));
     const response = await openTransport().send(get(server.origin));
-    expect([response.status, response.header("location")]).toEqual([302, "/elsewhere"]);
+    expect([response.status, response.header("location")]).toEqual([status, "/elsewhere"]);
     await discard(response);
     expect(server.requests).toHaveLength(1);
   });
@@ -184,7 +184,7 @@ describe("a redirect", () => {
       const server = await serve(({ path }) =>
         path === "/" ? to("/blob?x=1", status) : { status: 200, body: "blob" },
       );
-      const response = await openTransport().send(get(server.origin, { redirect: "follow" }));
+      const response = await openTransport().send(get(server.origin));
       expect(await textOf(response)).toBe("blob");
       expect(response.url.href).toBe(`${server.origin}/blob?x=1`);
       expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(
@@ -199,13 +199,19 @@ describe("a redirect", () => {
       return { status: 200, body: "blob" };
     });
     const storage: SandboxServer = await serve(() => to(`${server.origin}/back`));
-    const headers = { authorization: "Bearer secret", range: "bytes=5-", accept: "*/*" };
-    const response = await openTransport().send(get(server.origin, { redirect: "follow", headers }));
+    const headers = {
+      authorization: "Bearer secret",
+      "x-tc-token": "secret",
+      range: "bytes=5-",
+      accept: "*/*",
+    };
+    const response = await openTransport().send(get(server.origin, { headers }));
     expect(await textOf(response)).toBe("blob");
     const seen = [server.requests[0], storage.requests[0], server.requests[1]].map(
       (request) => request?.headers,
     );
     expect(seen.map((one) => one?.authorization)).toEqual(["Bearer secret", undefined, undefined]);
+    expect(seen.map((one) => one?.["x-tc-token"])).toEqual(["secret", undefined, undefined]);
     for (const one of seen)
       expect(one).toMatchObject({ range: "bytes=5-", accept: "*/*", "user-agent": userAgent });
   });
@@ -214,15 +220,13 @@ describe("a redirect", () => {
     const server = await serve(({ path }) =>
       path === "/" ? to("/blob", 303) : { status: 200, body: "blob" },
     );
-    await discard(await openTransport().send(get(server.origin, { method: "HEAD", redirect: "follow" })));
+    await discard(await openTransport().send(get(server.origin, { method: "HEAD" })));
     expect(server.requests.map(({ method }) => method)).toEqual(["HEAD", "HEAD"]);
   });
 
   test("in a circle comes to an end", async () => {
     const server = await serve(() => to("/again"));
-    await expect(openTransport().send(get(server.origin, { redirect: "follow" }))).rejects.toThrow(
-      "more than 5 redirects",
-    );
+    await expect(openTransport().send(get(server.origin))).rejects.toThrow("more than 5 redirects");
     expect(server.requests).toHaveLength(6);
   });
 
@@ -234,7 +238,7 @@ describe("a redirect", () => {
     ["http://user:word@127.0.0.1/", "a login in it"],
   ])("to %j is refused: %s", async (location, problem) => {
     const server = await serve(() => to(location));
-    const error = openTransport().send(get(server.origin, { redirect: "follow" }));
+    const error = openTransport().send(get(server.origin));
     await expect(error).rejects.toThrow(problem);
     expect(server.requests).toHaveLength(1);
   });
@@ -244,7 +248,7 @@ describe("a redirect", () => {
       const server = await serve(async (request) =>
         request.path === "/" ? to("/there", status) : { status: 201, body: await readBody(request, 1000) },
       );
-      const sent = get(server.origin, { method, body: "content", redirect: "follow" });
+      const sent = get(server.origin, { method, body: "content" });
       expect(await textOf(await openTransport().send(sent))).toBe("content");
       expect(server.requests.map((request) => [request.method, request.path])).toEqual([
         [method, "/"],
@@ -254,7 +258,7 @@ describe("a redirect", () => {
 
     test.each([301, 302, 303])("by status %i, which may make it a GET, is refused", async (status) => {
       const server = await serve(() => to("/elsewhere?state=secret", status));
-      const sending = openTransport().send(get(server.origin, { method, redirect: "follow" }));
+      const sending = openTransport().send(get(server.origin, { method }));
       await expect(sending).rejects.toThrow(
         `a ${method} was redirected to ${server.origin}/elsewhere?…, which is not followed`,
       );
@@ -264,7 +268,7 @@ describe("a redirect", () => {
     test("to another origin is refused, and nothing is sent there", async () => {
       const other = await serve(() => ({ status: 201 }));
       const server = await serve(() => to(`${other.origin}/there`, 307));
-      const sending = openTransport().send(get(server.origin, { method, redirect: "follow" }));
+      const sending = openTransport().send(get(server.origin, { method }));
       await expect(sending).rejects.toThrow(`a ${method} was redirected to ${other.origin}/there`);
       expect(other.requests).toEqual([]);
     });
@@ -276,7 +280,7 @@ describe("a redirect", () => {
       return to("/there", 307);
     });
     const body = Readable.from([Buffer.from("content")]);
-    const sending = openTransport().send(get(server.origin, { method: "PUT", body, redirect: "follow" }));
+    const sending = openTransport().send(get(server.origin, { method: "PUT", body }));
     await expect(sending).rejects.toThrow("a PUT was redirected to");
     expect(server.requests).toHaveLength(1);
   });

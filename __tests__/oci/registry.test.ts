@@ -6,7 +6,10 @@ import { discard, type HttpResponse, type Transport } from "../../src/http/http.
 import { silentLog } from "../../src/log/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { ociManifest } from "../../src/oci/media-types.ts";
 import { Registry, type RegistryRequest } from "../../src/oci/registry.ts";
+import { Repository } from "../../src/oci/repository.ts";
 import { vendorOf } from "../../src/vendors/vendors.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { clientOf, repositoryName } from "./clients.ts";
@@ -225,15 +228,68 @@ describe("a login stays where it belongs (P7)", () => {
     expect(server.tokenServer?.requests).toHaveLength(1);
   });
 
-  test("a redirect of the token server is not followed", async () => {
+  test("a redirect of the token server leads away without it, which is a failure", async () => {
+    await using thief = await startServer(() => ({ status: 200, body: '{"token":"a-token"}' }));
+    await using server = await seeded(bearer);
+    const effect = { status: 307, headers: { location: `${thief.origin}/token` } };
+    server.tokenServer?.fault({ when: {}, effect });
+    const error = await failureOf(clientOf(server, { credentials }).send(listing()));
+    expect(error.message).toContain(`it redirected to another host, ${new URL(thief.origin).host}`);
+    expect(error.message).toContain("No login was sent.");
+    expect(thief.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+    expect(requestsFor(server, "tags")).toEqual([]);
+  });
+
+  test("a redirect of the greeting leads away without it, and a challenge there is not answered", async () => {
     await using thief = await startThief();
     await using server = await seeded(bearer);
-    server.tokenServer?.fault({
-      when: {},
-      effect: { status: 307, headers: { location: `${thief.origin}/token` } },
+    const effect = { status: 307, headers: { location: `${thief.origin}/v2/` } };
+    server.fault({ when: { path: /^\/v2\/$/ }, effect });
+    await discard(await clientOf(server, { credentials }).expect(listing(), 200));
+    expect(thief.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual([
+      ["/v2/", undefined],
+    ]);
+  });
+});
+
+describe("redirects", () => {
+  /** A front that sends everything to another registry, as registry.k8s.io does, but for its greeting. */
+  function startFront(other: SandboxServer): Promise<SandboxServer> {
+    return startServer(({ path, url }) => {
+      const location = `${other.origin}${path.replace("/front/", "/")}${url.search}`;
+      return path === "/v2/" ? { status: 200 } : { status: 307, headers: { location } };
     });
-    expect((await failureOf(clientOf(server, { credentials }).send(listing()))).status).toBe(307);
-    expect(thief.requests).toEqual([]);
+  }
+
+  test("to another registry are followed in reading: tags, manifests, blobs", async () => {
+    await using server = await startRegistry();
+    const blob = server.putBlob(repositoryName, Buffer.from("a blob"));
+    const manifest = server.putManifest(
+      repositoryName,
+      Buffer.from('{"schemaVersion":2,"layers":[]}'),
+      ociManifest,
+      "v1",
+    );
+    await using front = await startFront(server);
+    const repository = new Repository(clientOf(front), `front/${repositoryName}`);
+    expect(await repository.tags()).toEqual(["v1"]);
+    expect((await repository.resolve("v1"))?.digest).toBe(manifest);
+    expect(await repository.hasBlob(blob as Digest)).toBe(true);
+    expect(front.requests.every(({ status }) => status === 307 || status === 200)).toBe(true);
+  });
+
+  test("of greeting and token server on their own host are followed with the login", async () => {
+    await using server = await seeded(bearer);
+    const turned = (at: string) => ({ status: 308, headers: { location: at } });
+    server.fault({ when: { path: /^\/v2\/$/ }, effect: turned("/v2/?again") });
+    const { tokenServer } = server;
+    tokenServer?.fault({
+      when: {},
+      effect: turned(`/token?service=sandbox&scope=repository:${repositoryName}:pull`),
+    });
+    await discard(await clientOf(server, { credentials }).expect(listing(), 200));
+    expect(tokenServer?.requests.map(({ status }) => status)).toEqual([308, 200]);
+    expect(tokenServer?.requests.every(({ headers }) => headers.authorization !== undefined)).toBe(true);
   });
 });
 

@@ -64,7 +64,6 @@ export function createIdTokens(options: IdTokenOptions): IdTokens {
     const until = signal === undefined ? limit : AbortSignal.any([signal, limit]);
     const headers = { authorization: `Bearer ${request.token}`, accept: "application/json" };
     try {
-      // Never along a redirect: the token of the request belongs to this one host (P7).
       const response = await transport.send({ method: "GET", url, headers, signal: until });
       const token = await readToken(response, url);
       log.mask(token);

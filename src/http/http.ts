@@ -13,12 +13,6 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
   /**
-   * `follow`: a redirect on the same origin is followed as it is, if the body can be sent again; one to another origin for
-   * GET and HEAD only, without `authorization`; none from https to http.
-   * `refuse` (the default): a redirect is an answer like any other.
-   */
-  readonly redirect?: "follow" | "refuse";
-  /**
    * Where this URL was named, if a server on another origin did: a token server's by its registry. Such a request does not
    * leave the public internet unless that server is not there itself. Redirects that are followed need no word of it.
    */
@@ -48,7 +42,12 @@ export interface HttpResponse {
   readonly body: Readable;
 }
 
-/** Sends requests. Throws on a broken connection; every HTTP status is an answer. */
+/**
+ * Sends requests. Throws on a broken connection; every HTTP status is an answer but that of a redirect.
+ *
+ * A redirect on the same origin is followed as it is, if the body can be sent again; one to another origin for GET and HEAD
+ * only, and without the login; none from https to http. It throws, and tells the address, where it does not follow.
+ */
 export interface Transport {
   send(request: HttpRequest): Promise<HttpResponse>;
 }

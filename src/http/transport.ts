@@ -128,7 +128,7 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
     let current = request;
     for (let hops = 0; ; hops += 1) {
       const response = await sendOnce(current);
-      if (request.redirect !== "follow" || !isRedirect(response.status)) return response;
+      if (!isRedirect(response.status)) return response;
       await discard(response);
       if (hops >= redirectLimit) throw new Error(`more than ${redirectLimit} redirects`);
       current = redirected(current, response);
@@ -157,9 +157,12 @@ function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
+/** What a request may take along to another origin: it says what is wanted, and nothing of who asks. */
+const headersForOthers: ReadonlySet<string> = new Set(["accept", "accept-encoding", "range"]);
+
 /**
- * The request that follows a redirect. Once the origin changes, `authorization` stays behind (P7): blob storage signs
- * its own URLs and even refuses a second authentication.
+ * The request that follows a redirect, by the rule of `Transport`. Once the origin changes, the login stays behind (P7),
+ * whichever header has it: blob storage signs its own URLs and even refuses a second authentication.
  */
 function redirected(request: HttpRequest, response: HttpResponse): HttpRequest {
   const location = response.header("location");
@@ -178,8 +181,8 @@ function redirected(request: HttpRequest, response: HttpResponse): HttpRequest {
       throw new Error(`a ${request.method} was redirected to ${redacted(url)}, which is not followed`);
   }
   if (isHere) return { ...request, url };
-  const { authorization: _staysBehind, ...headers } = request.headers ?? {};
-  return { ...request, url, headers, namedBy: request.url };
+  const headers = Object.entries(request.headers ?? {}).filter(([name]) => headersForOthers.has(name));
+  return { ...request, url, headers: Object.fromEntries(headers), namedBy: request.url };
 }
 
 /** A URL for the debug log: queries carry signatures and upload state. */

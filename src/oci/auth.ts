@@ -147,6 +147,8 @@ export class Authenticator {
     const url = new URL("/v2/", registryOrigin(this.#options.registry));
     const response = await this.#send({ method: "GET", url, signal }, "reaching the registry");
     await discard(response);
+    // A server elsewhere that a redirect led to must not decide how to log in here (P7).
+    if (response.status === 401 && response.url.origin !== url.origin) return { kind: "none" };
     if (response.status === 401) return this.#schemeOf(response);
     if (response.status < 300) return { kind: "none" };
     throw this.#failure("reaching the registry", url, {
@@ -182,7 +184,7 @@ export class Authenticator {
     if (typeof trusted !== "string") return { realm: trusted, distrust: undefined };
     const distrust = this.#failure("logging in", base, {
       problem: trusted,
-      advice: "No login was sent. If the registry is what you think it is, tell its operator.",
+      advice: noLoginSent,
     });
     const open = openRealm(realm, base);
     if (open === undefined) throw distrust;
@@ -200,6 +202,14 @@ export class Authenticator {
     const request = tokenRequest(scheme, scopes, credential);
     const namedBy = registryOrigin(this.#options.registry);
     const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
+    // What a redirect leads to gets no login, so its token would be one for everybody.
+    if (credential !== undefined && response.url.origin !== request.url.origin) {
+      await discard(response);
+      throw this.#failure("asking its token server", request.url, {
+        problem: `it redirected to another host, ${response.url.host}`,
+        advice: noLoginSent,
+      });
+    }
     if (response.status !== 200) {
       const { lacksScopes, ...refused } = await refusedLogin(response, credential, this.#options);
       // A good login that is for other repositories: an organisation's own token does not read what is public elsewhere
@@ -280,6 +290,8 @@ export class Authenticator {
     );
   }
 }
+
+const noLoginSent = "No login was sent. If the registry is what you think it is, tell its operator.";
 
 function challengesIn(response: HttpResponse): readonly Challenge[] {
   return response.headers("www-authenticate").flatMap(parseChallenges);

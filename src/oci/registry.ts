@@ -213,7 +213,6 @@ export class Registry {
         url,
         headers: authorization === undefined ? { ...headers } : { ...headers, authorization },
         ...(body === undefined ? {} : { body }),
-        redirect: "follow",
         ...(connection === undefined ? {} : { connection }),
         ...(once === undefined ? {} : { once }),
         ...(answer === undefined ? {} : { answer }),
