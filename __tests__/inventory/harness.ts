@@ -86,7 +86,7 @@ export function asked(server: RegistryServer): readonly string[] {
 
 /** Options of a search: these sources, all platforms, no attachments. */
 export function searching(...sources: readonly Source[]): SourceOptions {
-  return { sources, wantsPlatform: undefined, attachments: undefined, log: silentLog };
+  return { sources, platforms: "all", attachments: undefined, log: silentLog };
 }
 
 /** A log that keeps what it is told, by level. */

@@ -43,7 +43,7 @@ async function planned(
     overwrite: true,
     pruneLimit: "all",
     proves: false,
-    wait: { sources, wantsPlatform: undefined, attachments: undefined, log, clock: fakeClock(), wait: 0 },
+    wait: { sources, platforms: "all", attachments: undefined, log, clock: fakeClock(), wait: 0 },
     signal: never,
   });
   const plan = makePlan(snapshot);

@@ -6,7 +6,7 @@ import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import { imageFor, isThere, locate, whyMissing } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import type { DescriptorPlatform } from "../../src/oci/manifest.ts";
+import type { Platform } from "../../src/oci/platform.ts";
 import { asked, component, listeningLog, never, openWorld, place, searching, type World } from "./harness.ts";
 
 let world: World;
@@ -170,15 +170,16 @@ describe("with only some platforms wanted", () => {
     platforms.map((platform) => buildImage({ seed: platform, platform, format: "oci" })),
     { annotations: { "org.opencontainers.image.version": "v2.15.2" } },
   );
-  const only =
-    (...wanted: readonly string[]) =>
-    ({ os, architecture }: DescriptorPlatform) =>
-      wanted.includes(`${os}/${architecture}`);
+  const only = (...wanted: readonly string[]): readonly Platform[] =>
+    wanted.map((text) => {
+      const [os = "", architecture = ""] = text.split("/");
+      return { os, architecture, variant: undefined };
+    });
 
-  async function locateIndex(wantsPlatform: (platform: DescriptorPlatform) => boolean, log = silentLog) {
+  async function locateIndex(wanted: readonly Platform[], log = silentLog) {
     const server = await world.start();
     pushTo(server, "goharbor/harbor-core", index, "v2.15.2");
-    const options = { ...searching(world.source(server)), wantsPlatform, log };
+    const options = { ...searching(world.source(server)), platforms: wanted, log };
     const location = await locate(core, [elsewhere], options, never);
     return { server, location, image: imageFor(location, elsewhere) };
   }
@@ -208,7 +209,7 @@ describe("with only some platforms wanted", () => {
   test("an image that is no index goes as it is", async () => {
     const server = await world.start();
     const digest = place(server, "harbor-core", "v2.15.2");
-    const options = { ...searching(world.source(server)), wantsPlatform: only("linux/riscv64") };
+    const options = { ...searching(world.source(server)), platforms: only("linux/riscv64") };
     const location = await locate(core, [elsewhere], options, never);
     expect(imageFor(location, elsewhere)).toMatchObject({ digest, rewritten: undefined });
     // A GET would be a pull, and the HEAD has told the type already.
@@ -220,7 +221,7 @@ describe("with only some platforms wanted", () => {
     const other = await world.start();
     for (const server of [limited, other]) pushTo(server, "goharbor/harbor-core", index, "v2.15.2");
     const sources = [world.source(limited), world.source(other)];
-    const options = { ...searching(...sources), wantsPlatform: only("linux/amd64") };
+    const options = { ...searching(...sources), platforms: only("linux/amd64") };
     const location = await locate(core, [elsewhere], options, never);
     expect(imageFor(location, elsewhere)?.source.registry).toBe(other.host);
     expect(asked(limited)).toHaveLength(2);
@@ -247,9 +248,9 @@ describe("with only some platforms wanted", () => {
         artifactType: "application/x.signature",
       }),
     );
-    const find = async (wantsPlatform: (platform: DescriptorPlatform) => boolean) => {
+    const find = async (wanted: readonly Platform[]) => {
       const attachments = new AttachmentFinder(silentLog);
-      const options = { ...searching(world.source(server)), wantsPlatform, attachments };
+      const options = { ...searching(world.source(server)), platforms: wanted, attachments };
       return imageFor(await locate(core, [elsewhere], options, never), elsewhere)?.attachments;
     };
     expect(await find(only("linux/amd64"))).toEqual([]);

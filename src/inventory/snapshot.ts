@@ -18,6 +18,7 @@ import {
   withBrokenImages,
   withHeldDigests,
 } from "./destinations.ts";
+import { tellPlatforms } from "./platforms.ts";
 import { withinPullBudgets } from "./pull-budget.ts";
 import { imageFor, isThere, whyMissing } from "./sources.ts";
 import { type Sighting, type WaitOptions, waitForImages } from "./wait.ts";
@@ -50,6 +51,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   for (const version of options.wanted) wantedComponents.set(version.tag, await catalogue.read(version));
   const all = [...wantedComponents.values()].flat();
   const sightings = await waitForImages(all, destinations, options.wait, signal);
+  tellPlatforms(options.wait, sightings.values());
   const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
   const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
   const holdings = await Promise.all(

@@ -2,6 +2,7 @@ import { type Failure, failureOf, messageOf, OperationError, sentenceOf } from "
 import type { Log } from "../log/log.ts";
 import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
 import { isIndexType, isManifestType } from "../oci/media-types.ts";
+import { isWanted, type Platform } from "../oci/platform.ts";
 import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
@@ -30,13 +31,14 @@ export interface Answer {
   readonly image: SourceImage | undefined;
   /** Why there is none. */
   readonly reason: Failure | undefined;
+  /** The platforms of the index that was read to choose some of them; undefined where none was read. */
+  readonly platforms: readonly DescriptorPlatform[] | undefined;
 }
 
 export interface SourceOptions {
   /** In order of preference. */
   readonly sources: readonly Source[];
-  /** Undefined: all platforms. */
-  readonly wantsPlatform: ((platform: DescriptorPlatform) => boolean) | undefined;
+  readonly platforms: "all" | readonly Platform[];
   /** Undefined: signatures and the like are not copied. */
   readonly attachments: AttachmentFinder | undefined;
   readonly log: Log;
@@ -135,12 +137,13 @@ async function askSource(
   source: Source,
   options: SourceOptions,
   signal: AbortSignal,
-): Promise<Pick<Answer, "image" | "reason">> {
+): Promise<Omit<Answer, "source">> {
   const repository = source.repository(repositoryOf(source, component.from));
   try {
     const resolved = await repository.resolve(component.fromTag, signal);
-    if (resolved === undefined) return { image: undefined, reason: notFound };
-    const chosen = await choosePlatforms(repository, resolved, options, signal);
+    if (resolved === undefined) return { ...noImage, reason: notFound };
+    const index = await readIndex(repository, resolved, options, signal);
+    const chosen = index && choosePlatforms(repository, index, options);
     // A signature of the whole index does not sign a part of it.
     const finder = chosen === undefined ? options.attachments : undefined;
     const image: SourceImage = {
@@ -152,35 +155,46 @@ async function askSource(
       rewritten: chosen,
       attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
     };
-    return { image, reason: undefined };
+    const platforms = index?.children.flatMap(({ platform }) => platform ?? []);
+    return { image, reason: undefined, platforms };
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     options.log.debug(messageOf(error));
     // To a login that may not know what exists, registries answer 401 or 403 for what does not.
     if (error.status === 401 || error.status === 403) {
       const problem = `refused with status ${error.status}: not there, or not public`;
-      return { image: undefined, reason: { kind: "obstacle", problem } };
+      return { ...noImage, reason: { kind: "obstacle", problem } };
     }
     // A failure of one source, such as used up pulls, does not keep the next one from serving the image.
-    return { image: undefined, reason: failureOf(error) };
+    return { ...noImage, reason: failureOf(error) };
   }
 }
 
-/** The new index where only some platforms are wanted; undefined where the image goes as it is. */
-async function choosePlatforms(
+const noImage = { image: undefined, platforms: undefined } as const;
+
+/** The index of an image, where a part of it has to be chosen. One more pull, and none where the image is known to be none. */
+async function readIndex(
   repository: RepositoryToRead,
   { digest, mediaType }: ResolvedManifest,
-  { wantsPlatform, log }: SourceOptions,
+  { platforms }: SourceOptions,
   signal: AbortSignal,
 ): Promise<Manifest | undefined> {
-  if (wantsPlatform === undefined) return undefined;
-  // A manifest that is known to be no index is not read, because that would be a pull.
+  if (platforms === "all") return undefined;
   if (isManifestType(mediaType) && !isIndexType(mediaType)) return undefined;
   const manifest = await repository.manifest(digest, signal);
-  if (manifest.kind !== "index") return undefined;
+  return manifest.kind === "index" ? manifest : undefined;
+}
+
+/** The new index where only some platforms are wanted; undefined where it goes as it is. */
+function choosePlatforms(
+  repository: RepositoryToRead,
+  index: Manifest,
+  { platforms, log }: SourceOptions,
+): Manifest | undefined {
+  const { digest } = index;
   try {
-    const chosen = selectChildren(manifest, wantsPlatform);
-    if (chosen === manifest) return undefined;
+    const chosen = selectChildren(index, (of) => platforms === "all" || isWanted(of, platforms));
+    if (chosen === index) return undefined;
     log.info(`${repository.reference}@${digest}: with only the wanted platforms it becomes ${chosen.digest}`);
     return chosen;
   } catch (error) {

@@ -20,7 +20,6 @@ import { type NetworkTransport, userAgent } from "../http/transport.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { StepState } from "../inputs/state.ts";
 import { AttachmentFinder } from "../inventory/attachments.ts";
-import { platformFilter } from "../inventory/platforms.ts";
 import { takeSnapshot } from "../inventory/snapshot.ts";
 import type { SourceOptions } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
@@ -215,7 +214,7 @@ async function lookAround(
 
 /** How images are looked for at the sources. */
 export function searchOptions({ sources, attachments }: Places, inputs: Inputs, log: Log): SourceOptions {
-  return { sources, wantsPlatform: platformFilter(inputs.platforms), attachments, log };
+  return { sources, platforms: inputs.platforms, attachments, log };
 }
 
 /** Prints the plan. */
