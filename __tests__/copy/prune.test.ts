@@ -52,6 +52,7 @@ async function startPlace(
     }),
     deletion,
   };
+  const clock = { now: () => Date.now() };
   const push = (artifact: Artifact, tag?: string) => pushTo(server, "mirror/app", artifact, tag);
   /** Prunes tags; what the plan saw is what they hold now. */
   const planned = (...tags: readonly string[]) => {
@@ -67,7 +68,11 @@ async function startPlace(
       }),
     );
     return (...kept: readonly string[]) =>
-      prune(steps, kept.map(keepStep), { ...destination, repository }, 0, signal);
+      prune(steps, kept.map(keepStep), { ...destination, repository }, 0, clock, signal);
+  };
+  /** From now on every request takes this long. */
+  const slow = (milliseconds: number) => {
+    clock.now = () => server.requests.length * milliseconds;
   };
   const keepStep = (tag: string): KeepStep => ({
     kind: "keep",
@@ -76,7 +81,7 @@ async function startPlace(
     images: [{ image: "app", tag }],
     reason: "among the newest",
   });
-  return { server, push, planned, tags: () => [...server.tags("mirror/app").keys()].sort() };
+  return { server, push, planned, slow, tags: () => [...server.tags("mirror/app").keys()].sort() };
 }
 
 const deletions = (server: RegistryServer) =>
@@ -299,6 +304,51 @@ describe("pruning where a tag goes alone", () => {
     const [outcome] = await carryOut();
     expect(outcome?.status).toBe("left");
     expect(wordsOf(outcome?.failure)).toMatch(/^it is not known whether the tag was moved since the plan/);
+    expect(deletions(server)).toEqual([]);
+  });
+});
+
+describe("pruning at a slow registry", () => {
+  const minute = 60_000;
+  const old = Array.from({ length: 25 }, (_, index) => `v${index}`);
+
+  /** For each deletion, the time since its tag was looked at, and since the kept tag was. */
+  function ages(server: RegistryServer, milliseconds: number): readonly number[] {
+    return server.requests.flatMap(({ method, path }, at) => {
+      if (method !== "DELETE") return [];
+      const tag = path.slice(path.lastIndexOf("/") + 1);
+      const before = server.requests.slice(0, at);
+      const looks = [tag, "kept"].map((name) =>
+        before.findLastIndex((request) => request.method === "HEAD" && request.path.endsWith(`/${name}`)),
+      );
+      return looks.map((look) => (at - look) * milliseconds);
+    });
+  }
+
+  it.each([500, 2_000, 4_000])(
+    "sends no deletion more than a minute after a look where a request takes %i ms",
+    async (milliseconds) => {
+      const { server, push, planned, slow, tags } = await startPlace("by-tag");
+      for (const tag of [...old, "kept"]) push(buildImage({ seed: tag }), tag);
+      const carryOut = planned(...old);
+      slow(milliseconds);
+      const outcomes = await carryOut("kept");
+      expect(outcomes.map(({ status }) => status)).toEqual(old.map(() => "pruned"));
+      expect(tags()).toEqual(["kept"]);
+      const found = ages(server, milliseconds);
+      expect(found).toHaveLength(2 * old.length);
+      expect(Math.max(...found)).toBeLessThanOrEqual(minute);
+    },
+  );
+
+  it("leaves what cannot be proven within that time", async () => {
+    const { server, push, planned, slow } = await startPlace("by-tag");
+    for (const tag of ["v1", "kept"]) push(buildImage({ seed: tag }), tag);
+    const carryOut = planned("v1");
+    slow(minute);
+    const [outcome] = await carryOut("kept");
+    expect(outcome?.status).toBe("left");
+    expect(wordsOf(outcome?.failure)).toContain("takes longer than 20 seconds here");
     expect(deletions(server)).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import {
   type Destination,
   isDeletionRefused,
@@ -22,8 +23,15 @@ export interface DestinationToPrune
 const tagsPerLook = 20;
 
 /**
+ * A third of a minute, in milliseconds: so old may the look at what is kept be, so long may the look at a portion take, and so
+ * long its deletions. A look is then a minute old at the most, in which hardly anybody pushes or deletes.
+ */
+const third = 20_000;
+
+/**
  * Deletes the tags that a plan prunes at one destination, repository by repository. Before that, it looks whether everything
- * that is to be kept there still is there whole: others delete as well, and the plan can be hours old.
+ * that is to be kept there still is there whole: others delete as well, and the plan can be hours old. A look is good for a
+ * minute; then it is taken again.
  * @param kept what stays at this destination.
  * @param failures how many images of this run failed there; with one, nothing is deleted (P5).
  */
@@ -32,27 +40,60 @@ export async function prune(
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
   failures: number,
+  clock: Pick<Clock, "now">,
   signal: AbortSignal,
 ): Promise<readonly PruneOutcome[]> {
   if (failures > 0) {
     const problem = `${countOf(failures, "image")} failed at this destination, so nothing is deleted there`;
     return steps.map((step) => ({ step, status: "not-tried", failure: { kind: "held-back", problem } }));
   }
-  if (steps.length === 0) return [];
-  const verdict = await lookAtKept(kept, destination, signal);
-  if (verdict !== undefined) return steps.map((step) => ({ step, ...verdict }));
   const outcomes: PruneOutcome[] = [];
-  for (const [image, ofImage] of Map.groupBy(steps, (step) => step.image)) {
-    for (const portion of portionsOf(ofImage)) {
-      const pruned = await pruneRepository(image, portion, destination, signal);
-      outcomes.push(...pruned.outcomes);
-      if (pruned.notOffered === undefined) continue;
-      const failure = pruned.notOffered;
-      const untried = steps.filter((step) => outcomes.every((outcome) => outcome.step !== step));
-      return [...outcomes, ...untried.map((step) => ({ step, status: "left" as const, failure }))];
+  const left = [...Map.groupBy(steps, ({ image, digest, tag }) => `${image} ${digest ?? tag}`).values()];
+  let most = tagsPerLook;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  while (left.length > 0) {
+    if (clock.now() - lookedAt > third) {
+      lookedAt = clock.now();
+      const verdict = await lookAtKept(kept, destination, signal);
+      const isSlow = clock.now() - lookedAt > third;
+      const ending = verdict ?? (isSlow ? { status: "left" as const, failure: tooSlow } : undefined);
+      if (ending !== undefined) return [...outcomes, ...left.flat().map((step) => ({ step, ...ending }))];
     }
+    const groups = left.splice(0, groupsIn(left, most));
+    const pruned = await prunePortion(groups.flat(), destination, clock, signal);
+    if (pruned === "slow" && groups.length > 1) {
+      left.unshift(...groups);
+      most = Math.ceil(Math.min(most, groups.flat().length) / 2);
+      continue;
+    }
+    if (pruned === "slow") {
+      outcomes.push(...groups.flat().map((step) => ({ step, status: "left" as const, failure: tooSlow })));
+      continue;
+    }
+    outcomes.push(...pruned.outcomes);
+    most = Math.min(tagsPerLook, Math.max(1, Math.floor(third / Math.max(1, pruned.millisecondsPerTag))));
+    const { notOffered: failure } = pruned;
+    if (failure !== undefined)
+      return [...outcomes, ...left.flat().map((step) => ({ step, status: "left" as const, failure }))];
   }
   return outcomes;
+}
+
+const tooSlow: Failure = {
+  kind: "obstacle",
+  problem: `what a deletion needs to be proven takes longer than ${third / 1000} seconds here, so it may be wrong by then`,
+  advice: "Run again when the registry is less busy, or delete it there.",
+};
+
+/** How many groups from the first on make one portion: of one repository, and with `most` tags if there is more than one. */
+function groupsIn(groups: readonly (readonly PruneStep[])[], most: number): number {
+  const image = groups[0]?.[0]?.image;
+  let tags = 0;
+  const beyond = groups.findIndex((group, index) => {
+    tags += group.length;
+    return group[0]?.image !== image || (index > 0 && tags > most);
+  });
+  return beyond < 0 ? groups.length : beyond;
 }
 
 /** Most things that a message names: more than any Harbor release has images. */
@@ -93,41 +134,33 @@ async function lookAtKept(
   }
 }
 
-/** Steps in portions for one look each; tags of one digest stay together, because they go together. */
-function portionsOf(steps: readonly PruneStep[]): readonly (readonly PruneStep[])[] {
-  const portions: PruneStep[][] = [];
-  for (const group of Map.groupBy(steps, ({ digest, tag }) => digest ?? tag).values()) {
-    const last = portions.at(-1);
-    if (last !== undefined && last.length + group.length <= tagsPerLook) last.push(...group);
-    else portions.push([...group]);
-  }
-  return portions;
-}
-
 const unanswered: Failure = { kind: "obstacle", problem: "the destination gave no answer for this tag" };
 
-interface PrunedRepository {
+interface PrunedPortion {
   readonly outcomes: readonly PruneOutcome[];
+  /** How long a deletion took. */
+  readonly millisecondsPerTag: number;
   /** Why no tag can be deleted at this destination, where that turned out. */
   readonly notOffered?: Failure | undefined;
 }
 
-async function pruneRepository(
-  image: string,
+/** Tags of one repository; those of one digest stay together, because they go together. "slow": nothing was deleted. */
+async function prunePortion(
   steps: readonly PruneStep[],
   destination: DestinationToPrune,
+  clock: Pick<Clock, "now">,
   signal: AbortSignal,
-): Promise<PrunedRepository> {
-  const name = repositoryOf(destination, image);
+): Promise<PrunedPortion | "slow"> {
+  const name = repositoryOf(destination, steps[0]?.image ?? "");
   const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
+  const startedAt = clock.now();
   try {
     const staying = await reasonsToStay(tags, destination.repository(name), destination.deletion, signal);
-    const deleted = await deleteTags(
-      tags.filter(({ tag }) => !staying.has(tag)),
-      name,
-      destination,
-      signal,
-    );
+    const provenAt = clock.now();
+    if (provenAt - startedAt > third) return "slow";
+    const going = tags.filter(({ tag }) => !staying.has(tag));
+    const deleted = await deleteTags(going, name, destination, signal);
+    const millisecondsPerTag = (clock.now() - provenAt) / Math.max(1, going.length);
     const outcomes = steps.map((step): PruneOutcome => {
       const stays = staying.get(step.tag);
       if (stays !== undefined) return { step, status: "left", failure: stays };
@@ -138,9 +171,10 @@ async function pruneRepository(
       return { step, status: isLeft ? "left" : "failed", failure };
     });
     const notOffered = [...deleted.values()].find((deletion) => deletion.notOffered === true)?.failure;
-    return { outcomes, notOffered };
+    return { outcomes, millisecondsPerTag, notOffered };
   } catch (error) {
-    return { outcomes: steps.map((step) => ({ step, status: "failed", failure: failureOf(error) })) };
+    const failure = failureOf(error);
+    return { outcomes: steps.map((step) => ({ step, status: "failed", failure })), millisecondsPerTag: 0 };
   }
 }
 

@@ -264,7 +264,7 @@ export async function pruneAll(
   copies: readonly CopyOutcome[],
   { destinations }: Places,
   whyNotPublish: PublicationCheck,
-  { log, signal }: RunContext,
+  { clock, log, signal }: RunContext,
 ): Promise<Aftermath> {
   const planned = plan.steps.filter((step) => step.kind === "prune");
   if (planned.length === 0) return { prunes: [], keeps: [] };
@@ -285,7 +285,7 @@ export async function pruneAll(
         const doubt = answers.find((answer) => answer !== undefined);
         const done =
           doubt === undefined
-            ? await prune(steps, kept, destination, failed + broken, signal)
+            ? await prune(steps, kept, destination, failed + broken, clock, signal)
             : steps.map((step) => ({ step, status: "left" as const, failure: doubt }));
         const own = await lookForHalfVersions(done, kept, destination, signal);
         for (const line of pruneLines(own.prunes, log.paint)) log.info(line);
