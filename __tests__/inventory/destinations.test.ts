@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { buildImage, pushTo } from "../../sandbox/images.ts";
+import { buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
 import { OperationError } from "../../src/errors.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
@@ -46,7 +46,14 @@ function signatureOf(subject: ReturnType<typeof buildImage>) {
 }
 
 function stockOf(destination: DestinationToRead, image: SourceImage) {
-  return readDestination(destination, [core], new Map([[imageKey(core.to, core.toTag), image]]), never);
+  const sourceOf = () => destination.repository(image.repository);
+  return readDestination(
+    destination,
+    [core],
+    new Map([[imageKey(core.to, core.toTag), image]]),
+    sourceOf,
+    never,
+  );
 }
 
 describe("what is known about deletion", () => {
@@ -206,6 +213,41 @@ describe("what a destination holds of a wanted image", () => {
     expect(stock.withoutAttachments).toEqual(new Set(["harbor-core:v2.15.2"]));
   });
 
+  test("has them where the tag lists more than the source: what another added was merged", async () => {
+    const image = buildImage({ seed: "signed", format: "oci" });
+    const tag = image.digest.replace(":", "-");
+    const [own, foreign] = ["own", "foreign"].map((seed) =>
+      buildImage({ seed, format: "oci", subject: image, artifactType: "application/x.signature" }),
+    );
+    if (own === undefined || foreign === undefined) throw new Error("no signatures");
+    const source = await world.start({ referrers: false });
+    const repository = "goharbor/harbor-core";
+    pushTo(source, repository, image, "v2.15.2");
+    pushTo(source, repository, buildIndex([own]), tag);
+    const options = { ...searching(world.source(source)), attachments: new AttachmentFinder(silentLog) };
+    const elsewhere = { registry: "mirror.example", path: "goharbor" };
+    const found = imageFor(await locate(core, [elsewhere], options, never), elsewhere);
+    if (found === undefined) throw new Error("the image was not found");
+    const lacking = async (server: RegistryServer) => {
+      const images = new Map([[imageKey(core.to, core.toTag), found]]);
+      const sourceOf = () => world.source(source).repository(repository);
+      const stock = await readDestination(world.destination(server), [core], images, sourceOf, never);
+      return stock.withoutAttachments.size;
+    };
+    const server = await world.start({ referrers: false });
+    pushTo(server, repository, image, "v2.15.2");
+    pushTo(server, repository, buildIndex([foreign]), tag);
+    expect(await lacking(server)).toBe(1);
+    pushTo(server, repository, buildIndex([foreign, own]), tag);
+    expect(await lacking(server)).toBe(0);
+    // With the referrers API, there is no tag, and none is missed.
+    const withApi = await world.start();
+    pushTo(withApi, repository, image, "v2.15.2");
+    expect(await lacking(withApi)).toBe(1);
+    pushTo(withApi, repository, own);
+    expect(await lacking(withApi)).toBe(0);
+  });
+
   test("is not asked for signatures when the image itself is another", async () => {
     const server = await world.start();
     place(server, "harbor-core", "v2.15.2", "another build");
@@ -237,7 +279,13 @@ describe("what all tags of a repository point to", () => {
     const destination = world.destination(server, { retention, ...options });
     const tags = await listTags(destination, ["harbor-core", "harbor-db"], never);
     const stock = {
-      ...(await readDestination(destination, componentsOf("v2.15.2"), new Map(), never)),
+      ...(await readDestination(
+        destination,
+        componentsOf("v2.15.2"),
+        new Map(),
+        ({ repository }) => destination.repository(repository),
+        never,
+      )),
       tags,
     };
     const snapshot: Snapshot = {

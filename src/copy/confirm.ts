@@ -2,7 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
-import type { ImageContent } from "./image-copy.ts";
+import { type ImageContent, rootsOf } from "./image-copy.ts";
 import { manifestsInOrder } from "./image-graph.ts";
 
 /** Priority of a request that all others go before: an opened upload lets bytes move, the answer to a question does not. */
@@ -52,8 +52,7 @@ export async function findMissing(
   signal: AbortSignal,
   confirmations: Confirmations = new Map(),
 ): Promise<Missing> {
-  const nodes = [content.root, ...content.attachments.map(({ root }) => root)];
-  const manifests = nodes.flatMap((node) => manifestsInOrder(node));
+  const manifests = rootsOf(content).flatMap((root) => manifestsInOrder(root));
   const blobs = content.blobs.filter(({ digest }) => placed.has(digest));
   const [absentManifests, absentBlobs] = await Promise.all([
     absent(manifests, async ({ digest }) => {

@@ -1,5 +1,5 @@
 import { OperationError } from "../errors.ts";
-import type { AttachmentFinder } from "../inventory/attachments.ts";
+import { type AttachmentFinder, isFallbackTag } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
@@ -51,6 +51,19 @@ export async function readImage(
   return { root, attachments, blobs: [...blobs.values()] };
 }
 
+/**
+ * What is put by digest, with all below it. The index of a fallback tag is not: it is put under its tag, as it is or merged, or
+ * nowhere, where the registry has the referrers API.
+ */
+export function rootsOf({ root, attachments }: ImageContent): readonly ManifestNode[] {
+  const attached = attachments.flatMap((attachment) =>
+    attachment.tag !== undefined && isFallbackTag(attachment.tag)
+      ? attachment.root.children
+      : [attachment.root],
+  );
+  return [root, ...attached];
+}
+
 /** How many manifests an image has, those of attachments included, each once. */
 export function manifestsIn({ root, attachments }: ImageContent): number {
   const all = [root, ...attachments.map((attachment) => attachment.root)].flatMap(manifestsInOrder);
@@ -89,7 +102,7 @@ export async function putImage(
     puts.set(digest, putting);
     return putting;
   };
-  const roots = [content.root, ...content.attachments.map((attachment) => attachment.root)];
+  const roots = rootsOf(content);
   for (const root of roots) await putOnce(root);
   // In the order of the images, not of the answers, so that the fallback index is always the same.
   return roots.flatMap(manifestsInOrder).filter(({ digest }) => untracked.delete(digest));

@@ -9,7 +9,7 @@ import { formatBytes } from "../wording.ts";
 import { findMissing, isComplete, lossFailure } from "./confirm.ts";
 import { type CopyContext, readContents } from "./copy.ts";
 import type { Contents } from "./copy-to-destination.ts";
-import { type ImageContent, putImage } from "./image-copy.ts";
+import { type ImageContent, putImage, rootsOf } from "./image-copy.ts";
 import { manifestsInOrder } from "./image-graph.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import type { ReadyImage } from "./publish.ts";
@@ -98,7 +98,7 @@ async function confirm(
   const everyBlob = new Set(content.blobs.map(({ digest }) => digest));
   const missing = await findMissing(content, repository, everyBlob, signal);
   if (missing.blobs.length > 0) throw incomplete(repository, missing.blobs);
-  const manifests = [content.root, ...content.attachments.map(({ root }) => root)].flatMap(manifestsInOrder);
+  const manifests = rootsOf(content).flatMap(manifestsInOrder);
   const toPut = missing.manifests.length > 0 || manifests.some(({ subject }) => subject !== undefined);
   if (!toPut) return { repository, tag, replaces, content, untracked: [] };
   const bringBack = (blobs: readonly Descriptor[]): Promise<never> =>

@@ -17,6 +17,11 @@ export function referrersTag(digest: Digest): string {
   return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
 }
 
+/** Whether a tag is the form of a digest, without a suffix of cosign: the index of referrers. */
+export function isFallbackTag(tag: string): boolean {
+  return !cosignSuffixes.some((suffix) => tag.endsWith(suffix));
+}
+
 /** What a search for attachments needs of a repository. */
 export interface SearchedRepository extends Pick<Repository, "reference" | "tags" | "resolve" | "referrers"> {
   readonly registry: Pick<Registry, "registry">;

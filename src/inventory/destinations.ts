@@ -8,6 +8,8 @@ import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
 import { deletingTagsAlone, makePlan } from "../plan/plan.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
+import { isAttached, type RepositoryWithAttachments } from "./attached.ts";
+import { isFallbackTag } from "./attachments.ts";
 import { type RepositoryToProve, wholenessOf } from "./wholeness.ts";
 
 /** What a look at a destination needs of it. */
@@ -26,7 +28,10 @@ export interface DestinationToRead
   readonly repository: (name: string) => HeldRepository;
 }
 
-type HeldRepository = Pick<Repository, "tags"> & RepositoryToProve;
+type HeldRepository = Pick<Repository, "tags"> & RepositoryToProve & RepositoryWithAttachments;
+
+/** Where an image is read. */
+export type RepositoryOfSource = (image: SourceImage) => Pick<Repository, "manifest">;
 
 /**
  * The tags of all images at a destination that prunes; nothing for one that keeps all. One list is asked for first: a
@@ -78,6 +83,7 @@ export async function readDestination(
   destination: DestinationToRead,
   components: readonly Component[],
   images: ReadonlyMap<string, SourceImage>,
+  sourceOf: RepositoryOfSource,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   const digests = new Map<string, Digest>();
@@ -92,8 +98,12 @@ export async function readDestination(
       if (held === undefined || held === "withheld") return;
       digests.set(key, held.digest);
       const image = images.get(key);
-      if (image?.digest === held.digest && !(await hasAttachments(repository, image, signal)))
-        withoutAttachments.add(key);
+      if (image?.digest !== held.digest) return;
+      const readWanted = (digest: Digest) => sourceOf(image).manifest(digest, signal);
+      const attached = await Promise.all(
+        image.attachments.map((attachment) => isAttached(attachment, repository, readWanted, signal)),
+      );
+      if (!attached.every((present) => present)) withoutAttachments.add(key);
     }),
   );
   return { ...emptySnapshot(destination), digests, withheld, withoutAttachments, images };
@@ -230,26 +240,16 @@ export async function withBrokenImages(
       if (wanted === undefined || wanted.digest !== held.digests.get(key)) continue;
       const attached = held.withoutAttachments.has(key) ? [] : wanted.attachments;
       const references = [toTag, ...attached.map(({ tag, digest }) => tag ?? digest)];
-      const missing = new Set((await Promise.all(references.map(missingOf))).flat());
+      const found = (await Promise.all(references.map(missingOf))).flat();
+      // It is not without attachments, so a fallback tag that is not there stands in for nothing: the registry has the API.
+      const missing = new Set(
+        found.filter((name) => !attached.some(({ tag }) => tag === name && isFallbackTag(tag))),
+      );
       if (missing.size > 0) broken.set(key, [...missing]);
     }
   });
   await Promise.all(looks);
   return { ...held, broken };
-}
-
-async function hasAttachments(
-  repository: HeldRepository,
-  image: SourceImage,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const held = await Promise.all(
-    image.attachments.map(async ({ tag, digest }) => {
-      const found = await unlessWithheld(repository.resolve(tag ?? digest, signal));
-      return found === "withheld" ? tag === undefined : found?.digest === digest;
-    }),
-  );
-  return held.every((present) => present);
 }
 
 function repositoryAt(destination: DestinationToRead, image: string): HeldRepository {

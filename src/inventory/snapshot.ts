@@ -1,5 +1,6 @@
 import { type Failure, OperationError } from "../errors.ts";
 import type { Catalogue } from "../harbor/catalogue.ts";
+import { sameNamespace } from "../oci/reference.ts";
 import type { Component } from "../plan/component.ts";
 import { makePlan } from "../plan/plan.ts";
 import {
@@ -20,7 +21,7 @@ import {
 } from "./destinations.ts";
 import { tellPlatforms } from "./platforms.ts";
 import { withinPullBudgets } from "./pull-budget.ts";
-import { imageFor, isThere, whyMissing } from "./sources.ts";
+import { imageFor, isThere, type RepositoryToRead, type Source, whyMissing } from "./sources.ts";
 import { type Sighting, type WaitOptions, waitForImages } from "./wait.ts";
 
 export interface SnapshotOptions {
@@ -54,12 +55,13 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   tellPlatforms(options.wait, sightings.values());
   const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
   const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
+  const sourceOf = repositoriesIn(options.wait.sources);
   const holdings = await Promise.all(
     destinations.map(async (destination) => {
       try {
         const [prunable, holding] = await Promise.all([
           prunableAt(destination, names, options.wait.log, signal),
-          readDestination(destination, all, imagesFor(destination, all, sightings), signal),
+          readDestination(destination, all, imagesFor(destination, all, sightings), sourceOf, signal),
         ]);
         return { ...holding, ...prunable };
       } catch (error) {
@@ -82,6 +84,14 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     holdings.map((holding, index) => complete(snapshot, holding, destinations[index], options)),
   );
   return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
+}
+
+function repositoriesIn(sources: readonly Source[]): (image: SourceImage) => RepositoryToRead {
+  return ({ source, repository }) => {
+    const found = sources.find((one) => sameNamespace(one, source));
+    if (found === undefined) throw new Error(`no source is known for ${repository}`);
+    return found.repository(repository);
+  };
 }
 
 /** Adds what is asked only where the plan needs it. */

@@ -1,0 +1,184 @@
+import * as v from "valibot";
+import { messageOf, OperationError } from "../errors.ts";
+import { BodyError, parseJson } from "../http/http.ts";
+import { isFallbackTag, referrersTag } from "../inventory/attachments.ts";
+import type { Log } from "../log/log.ts";
+import { type Digest, digestOf, hasDigest } from "../oci/digest.ts";
+import { buildIndex, type Descriptor, type Manifest } from "../oci/manifest.ts";
+import { configOf, type Entry, entriesIn, entriesLacking, withEntries } from "../oci/manifest-entries.ts";
+import type { Repository } from "../oci/repository.ts";
+import { unlessWithheld } from "../oci/withheld.ts";
+import type { AttachedContent, ImageContent } from "./image-copy.ts";
+import { setTag, tagFailure } from "./set-tag.ts";
+
+/** How the tags of attachments are set. */
+export interface AttachmentTagging {
+  /** Whether a tag that cannot be merged is left with a warning; else it is a failure. */
+  readonly overwrite: boolean;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Largest config of a signature that is read to merge it, in bytes: a thousand signatures, the most that cosign reads, are 200 kB. */
+const configLimit = 1024 * 1024;
+
+/**
+ * Sets the tags under which an image's attachments are found. What another has added there stays: it is merged with what
+ * comes from the source, or the tag is left alone.
+ * @param untracked the manifests with a subject that the registry does not track itself.
+ * @throws OperationError
+ */
+export async function tagAttachmentsOf(
+  repository: Repository,
+  { attachments }: Pick<ImageContent, "attachments">,
+  untracked: readonly Manifest[],
+  tagging: AttachmentTagging,
+): Promise<void> {
+  const notTracked = new Set(untracked.map(({ digest }) => digest));
+  for (const attachment of attachments) {
+    const { tag, root } = attachment;
+    if (tag === undefined || isTracked(attachment, notTracked)) continue;
+    await bringTag(repository, tag, root.manifest, tagging);
+  }
+  const fallbackTags = new Set(attachments.map(({ tag }) => tag));
+  for (const [subject, manifests] of Map.groupBy(untracked, (manifest) => manifest.subject)) {
+    if (subject === undefined || fallbackTags.has(referrersTag(subject))) continue;
+    await bringTag(repository, referrersTag(subject), buildIndex(manifests.map(descriptorOf)), tagging);
+  }
+}
+
+/** Whether the registry lists all that a fallback index lists by its referrers API: then the tag stands in for nothing. */
+function isTracked({ tag, root }: AttachedContent, untracked: ReadonlySet<Digest>): boolean {
+  if (tag === undefined || !isFallbackTag(tag) || root.manifest.blobs.length > 0) return false;
+  return root.children.every(
+    ({ manifest }) => manifest.subject !== undefined && !untracked.has(manifest.digest),
+  );
+}
+
+function descriptorOf(manifest: Manifest): Descriptor {
+  const { mediaType, digest, bytes, artifactType, annotations } = manifest;
+  return { mediaType, digest, size: bytes.length, artifactType, annotations };
+}
+
+/** Makes a tag lead to a manifest, or to one that has all entries of it and of what is there. */
+async function bringTag(
+  repository: Repository,
+  tag: string,
+  wanted: Manifest,
+  tagging: AttachmentTagging,
+): Promise<void> {
+  const { overwrite, log, signal } = tagging;
+  const found = await unlessWithheld(repository.resolve(tag, signal));
+  if (found !== "withheld" && found?.digest === wanted.digest) return;
+  if (found === undefined) return setTag(repository, tag, wanted, signal);
+  const merged =
+    found === "withheld"
+      ? "a policy of the registry lets nobody read it now"
+      : await merge(repository, tag, found.digest, wanted, signal);
+  if (typeof merged === "string") {
+    const problem = `the tag has signatures or the like that another has set, and they cannot be merged: ${merged}`;
+    if (!overwrite) throw tagFailure(repository, tag, `${problem}; overwrite is false`);
+    log.warning(`${repository.reference}:${tag}: ${problem}; it is left alone`);
+  } else if (found === "withheld" || merged.digest !== found.digest) {
+    await setTag(repository, tag, merged, signal);
+    log.info(`${repository.reference}:${tag}: merged with what another has added there`);
+  }
+}
+
+/** @returns what the tag is to lead to: the present manifest where it lacks nothing. A text: why they cannot be merged. */
+async function merge(
+  repository: Repository,
+  tag: string,
+  digest: Digest,
+  wanted: Manifest,
+  signal: AbortSignal,
+): Promise<Manifest | string> {
+  try {
+    const present = await repository.manifest(digest, signal);
+    const lacking = entriesLacking(present, wanted);
+    if (lacking === undefined) return "one is an index and the other is none";
+    if (lacking.length === 0) return present;
+    if (isFallbackTag(tag)) return withEntries(present, lacking);
+    // cosign reads an SBOM only where it is alone. https://github.com/sigstore/cosign/blob/main/pkg/oci/remote/remote.go
+    if (!tag.endsWith(".sig") && !tag.endsWith(".att")) return "this tag holds one document";
+    return await mergeImages(repository, present, wanted, lacking, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    // Only trouble that passes is worth the failure of a version: the rest is the same in every run.
+    const passes = error instanceof OperationError && error.temporary;
+    if (passes || !(error instanceof OperationError || error instanceof BodyError)) throw error;
+    return messageOf(error);
+  }
+}
+
+const configSchema = v.looseObject({
+  rootfs: v.looseObject({ diff_ids: v.array(v.string()) }),
+  history: v.optional(v.array(v.unknown())),
+});
+
+/**
+ * Merges two images of signatures as cosign adds one: the layers follow each other, and the config lists them all. Where the
+ * config lists fewer, the next signature cannot be added.
+ * https://github.com/sigstore/cosign/blob/main/pkg/oci/mutate/signatures.go
+ * @throws OperationError or BodyError
+ */
+async function mergeImages(
+  repository: Repository,
+  present: Manifest,
+  wanted: Manifest,
+  lacking: readonly Entry[],
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const [config, other] = await Promise.all([
+    readConfig(repository, present, signal),
+    readConfig(repository, wanted, signal),
+  ]);
+  const theirs = entriesIn(wanted);
+  const isAdded = new Set(lacking.map((entry) => JSON.stringify(entry)));
+  const added = other.rootfs.diff_ids.filter((_diffId, index) => isAdded.has(JSON.stringify(theirs[index])));
+  const document = {
+    ...config,
+    rootfs: { ...config.rootfs, diff_ids: [...config.rootfs.diff_ids, ...added] },
+    ...(config.history && { history: [...config.history, ...added.map(() => ({ created: noTime }))] }),
+  };
+  const bytes = Buffer.from(JSON.stringify(document));
+  const descriptor = { ...configOf(present), digest: digestOf(bytes), size: bytes.length };
+  if (!(await repository.hasBlob(descriptor.digest, signal))) {
+    const upload = await repository.startUpload(signal);
+    await upload.finish(descriptor, once(bytes), 0, { signal });
+  }
+  return withEntries(present, lacking, descriptor);
+}
+
+/** What cosign writes for the time of a layer that has none. */
+const noTime = "0001-01-01T00:00:00Z";
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** Reads the config of an image of signatures, and checks that it lists as many layers as the image has. */
+async function readConfig(
+  repository: Repository,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<v.InferOutput<typeof configSchema>> {
+  const descriptor = manifest.blobs.find(({ digest }) => digest === configOf(manifest).digest);
+  if (descriptor === undefined || descriptor.size > configLimit)
+    throw new BodyError("its config is not one that lists layers");
+  const { body } = await repository.readBlob(descriptor, { from: 0, to: descriptor.size }, signal);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > descriptor.size) break;
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (size !== descriptor.size || !hasDigest(bytes, descriptor.digest))
+    throw new BodyError(`the bytes of its config do not have the digest ${descriptor.digest}`);
+  const config = parseJson(bytes.toString("utf8"), configSchema, "its config");
+  if (config.rootfs.diff_ids.length !== entriesIn(manifest).length)
+    throw new BodyError("its config does not list its layers");
+  return config;
+}
