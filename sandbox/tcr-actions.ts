@@ -21,6 +21,8 @@ export interface TcrState {
   /** Life of a temporary login. */
   readonly loginSeconds: number;
   readonly deleteRemovesDigest: boolean;
+  /** Number of the first page of a list. */
+  readonly firstPage: 0 | 1;
   /** `namespace/repository:tag` of the tags that a rule protects. */
   readonly immutableTags: Pick<ReadonlySet<string>, "has">;
   /** Undefined: everybody may come in. */
@@ -107,7 +109,7 @@ function namespaceActions(state: TcrState): Actions {
   ];
 }
 
-function describeNamespaces({ instance, namespaces }: TcrState): ApiAction {
+function describeNamespaces({ instance, namespaces, firstPage }: TcrState): ApiAction {
   return {
     parameters: {
       RegistryId: "string",
@@ -120,7 +122,7 @@ function describeNamespaces({ instance, namespaces }: TcrState): ApiAction {
       checkInstance(instance, given, region);
       const part = given.optionalText("NamespaceName") ?? "";
       const found = [...namespaces].filter(([name]) => name.includes(part));
-      const shown = given.flag("All") ? found : page(found, given);
+      const shown = given.flag("All") ? found : page(found, given, firstPage);
       const list = shown.map(([Name, { public: Public }], index) => ({
         Name,
         Public,
@@ -162,7 +164,7 @@ function imageActions(state: TcrState): Actions {
   ];
 }
 
-function describeImages({ registry, instance }: TcrState): ApiAction {
+function describeImages({ registry, instance, firstPage }: TcrState): ApiAction {
   return {
     parameters: {
       ...imageNames,
@@ -180,7 +182,9 @@ function describeImages({ registry, instance }: TcrState): ApiAction {
       const found = [...registry.tags(repository)]
         .filter(([tag, digest]) => matches(tag) && (given.optionalText("Digest") ?? digest) === digest)
         .sort(([one], [other]) => (one < other ? -1 : 1));
-      const list = page(found, given).map(([tag, digest]) => imageJson(registry, repository, tag, digest));
+      const list = page(found, given, firstPage).map(([tag, digest]) =>
+        imageJson(registry, repository, tag, digest),
+      );
       return { TotalCount: found.length, ImageInfoList: list };
     },
   };
@@ -238,11 +242,12 @@ function imageJson(
   };
 }
 
-/** `Offset` is the number of a page, from 1; 0 is the first page as well. */
-function page<T>(all: readonly T[], given: Parameters): readonly T[] {
+/** `Offset` is the number of a page. One before the first is refused, one past the last is empty. */
+function page<T>(all: readonly T[], given: Parameters, firstPage: 0 | 1): readonly T[] {
   const size = Math.min(100, given.number("Limit", 20));
-  const number = Math.max(1, given.number("Offset", 1));
-  return all.slice((number - 1) * size, number * size);
+  const index = given.number("Offset", firstPage) - firstPage;
+  if (index < 0) throw new ApiError("InvalidParameter.ErrorTcrInvalidParameter", "Offset is not valid");
+  return all.slice(index * size, (index + 1) * size);
 }
 
 function checkInstance(

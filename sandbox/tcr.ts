@@ -8,7 +8,7 @@
  *   another region does not know the instance.
  * - a service account (`tcr$<name>`) pushes and pulls, and has no right to delete;
  * - on the same port, for a role, the Security Token Service.
- * Not documented by Tencent, and taken the inconvenient way here: a tag that is not there makes DeleteRepositoryTags
+ * Not documented by Tencent, and taken the inconvenient way here: a page before the first is refused; a tag that is not there makes DeleteRepositoryTags
  * fail after the tags before it are gone.
  */
 import { type RegistryOptions, type RegistryServer, startRegistry, type User } from "./registry.ts";
@@ -32,6 +32,8 @@ export interface TcrOptions {
   readonly users?: readonly User[];
   /** Whether deleting a tag takes its digest and every other tag of it along: Tencent does not say. Default: false. */
   readonly deleteRemovesDigest?: boolean;
+  /** Number of the first page of a list: Tencent says it of images alone. Default: 1. */
+  readonly firstPage?: 0 | 1;
   /** Life of a temporary login. Default: 3600, as documented. */
   readonly loginSeconds?: number;
   /** Tags, as `namespace/repository:tag`, that an immutability rule covers. */
@@ -108,6 +110,7 @@ export async function startTcr(options: TcrOptions = {}): Promise<Tcr> {
     addLogin,
     loginSeconds: options.loginSeconds ?? 3600,
     deleteRemovesDigest: options.deleteRemovesDigest ?? false,
+    firstPage: options.firstPage ?? 1,
     immutableTags: options.immutableTags ?? new Set(),
     network,
     now,

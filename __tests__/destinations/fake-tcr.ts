@@ -13,6 +13,8 @@ export interface FakeTcr {
   readonly immutable: Set<string>;
   /** Errors to answer with, by action, each used once. */
   readonly errors: Map<string, string[]>;
+  /** Number of the first page of a list. */
+  firstPage: 0 | 1;
   /** How many times a deleted tag is still listed. */
   staleLists: number;
   /** Temporary logins made so far: `token-1`, `token-2`. */
@@ -65,9 +67,9 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     (fake, { NamespaceName, Limit, Offset }) => {
       const found = [...fake.namespaces].filter(([name]) => name.includes(String(NamespaceName)));
       const list = found.map(([Name, Public]) => ({ Name, Public }));
-      // A page past the end is the last page again: the worst that a page number can mean.
+      // A page past the end is the last page again, and page 0 the first: the worst that a page number can mean.
       const last = Math.max(1, Math.ceil(list.length / Number(Limit)));
-      const page = Math.min(Number(Offset), last);
+      const page = Math.min(Math.max(Number(Offset), 1), last);
       const start = (page - 1) * Number(Limit);
       return { NamespaceList: list.slice(start, start + Number(Limit)), TotalCount: 1000 };
     },
@@ -94,7 +96,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ],
   [
     "DescribeImages",
-    (fake, { NamespaceName, RepositoryName, ImageVersion, ExactMatch }) => {
+    (fake, { NamespaceName, RepositoryName, ImageVersion, ExactMatch, Offset }) => {
       const held = fake.repositories.get(`${NamespaceName}/${RepositoryName}`);
       if (held === undefined) throw new TcrError("ResourceNotFound.TcrResourceNotFound");
       const wanted = String(ImageVersion);
@@ -102,7 +104,9 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
       if (stale.length > 0) fake.staleLists--;
       const all = [...held, ...stale];
       const found = all.filter((tag) => (ExactMatch === true ? tag === wanted : tag.includes(wanted)));
-      return { ImageInfoList: found.length === 0 ? null : found.map((tag) => ({ ImageVersion: tag })) };
+      const shown = Offset === fake.firstPage ? found : [];
+      const list = shown.length === 0 ? null : shown.map((tag) => ({ ImageVersion: tag }));
+      return { ImageInfoList: list, TotalCount: found.length };
     },
   ],
 ]);
@@ -136,6 +140,7 @@ export function fakeTcr(): FakeTcr {
     instances: new Map([["goharbor", { id: "tcr-12345678", region: "ap-shanghai" }]]),
     immutable: new Set(),
     errors: new Map(),
+    firstPage: 1,
     staleLists: 0,
     logins: 0,
     expiry: () => 0,

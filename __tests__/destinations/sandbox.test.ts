@@ -2,7 +2,7 @@
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { type HubAccount, startDockerHub } from "../../sandbox/docker-hub.ts";
 import type { RegistryState } from "../../sandbox/registry.ts";
-import { startTcr, type TcrOptions, tcrKey } from "../../sandbox/tcr.ts";
+import { startTcr, type Tcr, type TcrOptions, tcrKey } from "../../sandbox/tcr.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { DestinationAbilities } from "../../src/destinations/destination.ts";
 import type { DestinationInput } from "../../src/destinations/destination-input.ts";
@@ -68,6 +68,8 @@ function deleteTags(destination: DestinationAbilities, tags: readonly string[]) 
 
 const gone = (tags: readonly string[]) => tags.map((tag) => ({ tag, failure: undefined }));
 
+const actionsOf = (tcr: Tcr) => tcr.api.requests.map(({ headers }) => headers["x-tc-action"]);
+
 describe("a TCR destination at the sandbox", () => {
   async function scenario(options: TcrOptions = {}, given: Partial<TencentCloudKey> = {}) {
     const tcr = closing(await startTcr(options));
@@ -98,6 +100,28 @@ describe("a TCR destination at the sandbox", () => {
     const login = await destination.credentials(signal);
     expect(tcr.logins).toMatchObject([{ username: login?.username, password: login?.password }]);
   });
+
+  it.each([0, 1] as const)(
+    "finds a namespace wherever it is in a list whose first page is %s, and makes none that is there",
+    async (firstPage) => {
+      const others = Array.from({ length: 25 }, (_none, number) => `goharbor-${number}`);
+      for (const names of [["goharbor"], ["goharbor", ...others], [...others, "goharbor"]]) {
+        const namespaces = Object.fromEntries(names.map((name) => [name, true]));
+        const { tcr, destination } = await scenario({ firstPage, namespaces });
+        await destination.prepare(signal);
+        expect(actionsOf(tcr)).not.toContain("CreateNamespace");
+      }
+    },
+  );
+
+  it.each([0, 1] as const)(
+    "makes a namespace that no page has, where the first page is %s",
+    async (firstPage) => {
+      const { tcr, destination } = await scenario({ firstPage, namespaces: { "goharbor-dev": false } });
+      await destination.prepare(signal);
+      expect(tcr.namespaces.get("goharbor")).toEqual({ public: true });
+    },
+  );
 
   it("works with a temporary key", async () => {
     const sessionToken = "sandbox-session";

@@ -211,6 +211,22 @@ describe("calls", () => {
     expect(await list(1)).toEqual([2, "goharbor-old"]);
     expect(await list(2)).toEqual([2, "goharbor"]);
     expect(await list(3)).toEqual([2]);
+    const before = { RegistryId, NamespaceName: "goharbor", Offset: 0 };
+    expect(await codeOf(tcr, { action: "DescribeNamespaces", parameters: before })).toBe(
+      "InvalidParameter.ErrorTcrInvalidParameter",
+    );
+  });
+
+  it("count pages from 0, where told so", async () => {
+    const tcr = await start({ namespaces: { "goharbor-old": false, goharbor: true }, firstPage: 0 });
+    const list = async (Offset: number) => {
+      const parameters = { RegistryId, NamespaceName: "goharbor", Limit: 1, Offset };
+      const { NamespaceList } = await call(tcr, { action: "DescribeNamespaces", parameters });
+      return (NamespaceList as { Name: string }[]).map(({ Name }) => Name);
+    };
+    expect(await list(0)).toEqual(["goharbor-old"]);
+    expect(await list(1)).toEqual(["goharbor"]);
+    expect(await list(2)).toEqual([]);
   });
 
   const tagging = { RegistryId, NamespaceName: "goharbor", RepositoryName: "harbor-core" };

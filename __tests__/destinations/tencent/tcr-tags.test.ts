@@ -84,6 +84,20 @@ describe("deleting tags on TCR", () => {
     );
   });
 
+  it("sees a tag that is still listed where pages count from 0", async () => {
+    const { tcr, deleter } = scenario(["v1"]);
+    tcr.firstPage = 0;
+    tcr.staleLists = Number.POSITIVE_INFINITY;
+    const [deletion] = await deleter.delete(["v1"], signal);
+    expect(wordsOf(deletion?.failure)).toContain("TCR still lists it after its deletion");
+  });
+
+  it("asks for one page of a tag that is gone, and for no page 0", async () => {
+    const { tcr, deleter } = scenario(["v1"]);
+    await deleter.delete(["v1"], signal);
+    expect(tcr.calls.slice(1).map(({ parameters }) => parameters.Offset)).toEqual([1]);
+  });
+
   it("counts a tag that does not exist as gone, and deletes the others of its batch", async () => {
     const { tags, deleter } = scenario(["v1", "v3"]);
     expect(await deleter.delete(["v1", "v2", "v3"], signal)).toEqual(gone(["v1", "v2", "v3"]));

@@ -255,12 +255,12 @@ describe("preparing", () => {
     expect(actions()).not.toContain("CreateNamespace");
   });
 
-  it("ends when a page repeats what is known, whatever the total count says", async () => {
+  it("ends when a page repeats what is known, and so does page 0, whatever the total count says", async () => {
     const { tcr, destination } = scenario();
     for (let number = 0; number < 25; number++) tcr.namespaces.set(`goharbor-${number}`, false);
     await destination.prepare(signal);
     const pages = tcr.calls.filter(({ action }) => action === "DescribeNamespaces");
-    expect(pages.map(({ parameters }) => parameters.Offset)).toEqual([1, 2, 3]);
+    expect(pages.map(({ parameters }) => parameters.Offset)).toEqual([1, 2, 3, 0]);
     expect(tcr.namespaces.has("goharbor")).toBe(true);
   });
 

@@ -8,6 +8,7 @@ import { entries, pageSize } from "./tcr-pages.ts";
 
 const namespacesSchema = v.object({
   NamespaceList: v.nullish(v.array(v.object({ Name: v.string(), Public: v.nullish(v.boolean()) })), []),
+  TotalCount: v.nullish(v.number()),
 });
 
 /**
@@ -71,7 +72,8 @@ async function findNamespace(
   const read = async (page: number) => {
     const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
     const call = { action: "DescribeNamespaces", operation, parameters, signal };
-    return (await instance.call(call, namespacesSchema)).NamespaceList;
+    const { NamespaceList, TotalCount } = await instance.call(call, namespacesSchema);
+    return { entries: NamespaceList, total: TotalCount };
   };
   // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
   for await (const entry of entries(read, ({ Name }) => Name)) {

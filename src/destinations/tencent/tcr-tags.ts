@@ -29,6 +29,7 @@ const batchSize = 20;
 
 const imagesSchema = v.object({
   ImageInfoList: v.nullish(v.array(v.object({ ImageVersion: v.string() })), []),
+  TotalCount: v.nullish(v.number()),
 });
 
 /** The tags of one repository of a TCR instance. */
@@ -62,7 +63,8 @@ export function tcrTags(instance: TcrInstance, clock: Clock, repository: TcrRepo
         parameters,
         signal,
       };
-      return (await instance.call(call, imagesSchema)).ImageInfoList;
+      const { ImageInfoList, TotalCount } = await instance.call(call, imagesSchema);
+      return { entries: ImageInfoList, total: TotalCount };
     };
     try {
       for await (const image of entries(read, ({ ImageVersion }) => ImageVersion)) {
