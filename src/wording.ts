@@ -18,7 +18,9 @@ const units = ["B", "kB", "MB", "GB", "TB"] as const;
 
 /** A number of bytes, in powers of 1000 as registries show them: `0 B`, `41.2 MB`. */
 export function formatBytes(bytes: number): string {
-  const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+  // What counts is the rounded value: 999,960 bytes must not become "1000.0 kB".
+  const fits = units.findIndex((_unit, at) => Number((bytes / 1000 ** at).toFixed(1)) < 1000);
+  const power = fits === -1 ? units.length - 1 : fits;
   const value = bytes / 1000 ** power;
   return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
 }
