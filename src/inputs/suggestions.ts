@@ -86,8 +86,8 @@ export function wrongPlace(text: string, rest: readonly string[] = []): string {
     if (next !== mended) wrong.push(what);
     mended = next;
   }
-  // Before an @ there may be a password.
-  const problem = `${quoted(text.replace(/[^/]*@/, "…@"))} is not of the form <registry>/<namespace>`;
+  // Before an @ there may be a password. The search starts only after a slash: from each letter, a long text would take minutes.
+  const problem = `${quoted(text.replace(/(?<![^/])[^/]*@/, "…@"))} is not of the form <registry>/<namespace>`;
   const meant = (place: string): string => didYouMean([place, ...rest].join(","));
   const place = parseNamespace(mended);
   if (place !== undefined) return `${problem}: ${wrong.join(", ")}${meant(printNamespace(place))}`;
