@@ -48,6 +48,8 @@ describe("the tcr- login", () => {
   it.each<[string, Given, string | undefined]>([
     ["the only destination of TCR", { to: [a, "docker.io"], from: ["ghcr.io"] }, a],
     ["the only one, though the Docker configuration has a login, too", { to: [a], docker: [a] }, a],
+    ["no plain registry at a host of TCR", { to: [`${a},type=registry`] }, undefined],
+    ["no Harbor at a host of TCR", { to: [`${a},type=harbor`] }, undefined],
     ["the only source of TCR", { to: ["docker.io"], from: [a] }, a],
     ["the source that is the destination as well", { to: [a], from: [a] }, a],
     ["the destination that has no Docker login", { to: [a, b], docker: [b] }, a],

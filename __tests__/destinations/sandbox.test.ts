@@ -14,7 +14,6 @@ import { fixedKey } from "../../src/destinations/tencent/tencent-keys.ts";
 import { createTransport } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
-import type { DestinationType } from "../../src/vendors/vendor.ts";
 import { wordsOf } from "../support/failures.ts";
 
 const signal = new AbortController().signal;
@@ -35,7 +34,7 @@ function closing<T extends AsyncDisposable>(server: T): T {
   return server;
 }
 
-function inputOf(type: DestinationType, registry: string, api: string): DestinationInput {
+function inputOf(type: DestinationInput["type"], registry: string, api: string): DestinationInput {
   return {
     type,
     registry,

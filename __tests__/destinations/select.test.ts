@@ -8,7 +8,7 @@ import { silentLog } from "../../src/log/log.ts";
 import type { Credentials } from "../../src/oci/credentials.ts";
 import { printNamespace } from "../../src/oci/reference.ts";
 import { Registry } from "../../src/oci/registry.ts";
-import type { DestinationType } from "../../src/vendors/vendor.ts";
+import { vendorIds } from "../../src/vendors/vendor.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { scriptedTransport } from "../support/scripted-transport.ts";
 
@@ -19,13 +19,17 @@ const inputs = {
   tcrLogin: { username: "tcr", password: "tcr-secret" },
   awsKey: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "aws-secret", sessionToken: undefined },
 };
+const plainTypes = [
+  "registry",
+  ...vendorIds.filter((id) => !["docker-hub", "tcr", "tcr-personal"].includes(id)),
+] as const;
 const noInputs = {
   dockerHubLogin: undefined,
   tcrLogin: undefined,
   awsKey: undefined,
 };
 
-function inputOf(type: DestinationType, registry: string): DestinationInput {
+function inputOf(type: DestinationInput["type"], registry: string): DestinationInput {
   return {
     type,
     registry,
@@ -93,10 +97,14 @@ describe("the destination of a line", () => {
     },
   );
 
-  it("gives secrets of one vendor to no other registry", async () => {
-    const given = context();
-    const destination = await createDestination(inputOf("registry", "hub.example.com"), inputs, given);
-    expect(JSON.stringify(await destination.credentials(signal))).not.toContain("secret");
+  it.each(plainTypes)("of type %s gets the login of the Docker configuration alone", async (type) => {
+    for (const host of ["hub.example.com", "docker.io", "a.tencentcloudcr.com"]) {
+      const destination = await createDestination(inputOf(type, host), inputs, context(apiKey));
+      expect(await destination.credentials(signal)).toEqual({
+        username: `docker-${host}`,
+        password: "configured",
+      });
+    }
   });
 
   it("deletes through the registry client, with the same login, only where the vendor has no API", async () => {

@@ -64,7 +64,7 @@ describe("what is handed out", () => {
     const document = handOut(planOf(copyStep({ destination: dockerHub }), ...steps), digest("x"), 2, blobsOf);
     const destinations = [
       { name: dockerHub, type: "docker-hub", runner: "ubuntu-24.04" },
-      { name: "registry.example/idle", type: "registry", runner: "idle" },
+      { name: "registry.example/idle", type: "harbor", runner: "idle" },
       { name: tcr, type: "tcr", runner: ["self-hosted", "guangzhou"] },
     ] as const;
     expect(matrixOf(document, destinations)).toEqual({

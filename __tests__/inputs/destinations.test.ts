@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { parseDestinations } from "../../src/inputs/destinations.ts";
+import { vendorIds } from "../../src/vendors/vendor.ts";
 import { load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 
 describe("destinations", () => {
@@ -16,8 +18,8 @@ describe("destinations", () => {
       { registry: "acme.tencentcloudcr.com", type: "tcr", retention: keep3 },
     ],
     ["acme-vpc.tencentcloudcr.com:443/goharbor", { registry: "acme-vpc.tencentcloudcr.com", type: "tcr" }],
-    ["tencentcloudcr.com.evil.example/goharbor", { type: "registry" }],
-    ["eviltencentcloudcr.com/goharbor", { type: "registry" }],
+    ["tencentcloudcr.com.evil.example/goharbor", { type: "distribution" }],
+    ["eviltencentcloudcr.com/goharbor", { type: "distribution" }],
     [
       "quay.io/a/b/c , keep-by = minor , keep=all",
       { path: "a/b/c", retention: { keep: "all", keepBy: "minor" } },
@@ -62,13 +64,41 @@ describe("destinations", () => {
     expect(retention).toEqual({ keep: 2, keepBy: "published" });
   });
 
-  test("a name of the table of registries says what a domain of one's own is", () => {
-    const [harbor, hub, plain] = load({
-      destinations: "registry.example.com/a,type=harbor\nregistry.example.com/b,type=tcr\nquay.io/a",
-    }).destinations;
-    expect(harbor).toMatchObject({ type: "registry", vendor: "harbor" });
-    expect(hub).toMatchObject({ type: "tcr", vendor: "tcr" });
-    expect(plain).toMatchObject({ type: "registry", vendor: undefined });
+  test.each([...vendorIds, "registry"] as const)("type=%s wins over what the host name tells", (type) => {
+    const hosts = ["registry.example.com", "quay.io", "docker.io", "a.tencentcloudcr.com", "ghcr.io"];
+    const lines = hosts.map((host) => `${host}/a,type=${type}`);
+    // Some types ask for `api=` at another host, which is told beside.
+    const read = parseDestinations(lines.join("\n"), { keep: 3, keepBy: "semver" }, () => {});
+    expect(read.map((destination) => destination.type)).toEqual(hosts.map(() => type));
+  });
+
+  test.each([
+    ["quay.io", "quay"],
+    ["ghcr.io", "ghcr"],
+    ["ccr.ccs.tencentyun.com", "tcr-personal"],
+    ["registry.cn-hangzhou.aliyuncs.com", "alibaba"],
+    ["registry.example.com", "distribution"],
+  ])("the name %s is of the type %s", (host, type) => {
+    expect(load({ destinations: `${host}/a` }).destinations[0]?.type).toBe(type);
+  });
+
+  test("a plain registry at a host of Docker Hub or TCR is not what the host name alone says", () => {
+    const lines = ["docker.io", "a.tencentcloudcr.com", "ccr.ccs.tencentyun.com"].map((host) => `${host}/a`);
+    const types = (text: string) => load({ destinations: text }).destinations.map(({ type }) => type);
+    expect(types(lines.join("\n"))).toEqual(["docker-hub", "tcr", "tcr-personal"]);
+    const plain = lines.map((line) => `${line},type=registry`);
+    expect(types(plain.join("\n"))).toEqual(["registry", "registry", "registry"]);
+    for (const line of plain)
+      expect(mistakeLines(mistakesOf({ destinations: `${line},api=https://api.example.com` }))).toEqual([
+        expect.stringContaining("api means nothing for this registry"),
+      ]);
+  });
+
+  test("Docker Hub keeps all as a plain registry, too", () => {
+    const { destinations } = load({
+      destinations: "docker.io/a,type=registry\ndocker.io/b,type=registry,keep=2",
+    });
+    expect(destinations.map(({ retention }) => retention.keep)).toEqual(["all", 2]);
   });
 
   test("an API of its own can be named for a registry that has one elsewhere", () => {
@@ -108,7 +138,9 @@ describe("destinations", () => {
     ["quay.io/a,keep=0", "whole number"],
     ["quay.io/a,keep-by=age", "none of"],
     ["quay.io/a,type=quai", "none of"],
-    ["quay.io/a,public=true", "means nothing"],
+    ["quay.io/a,public=true", "means nothing for a destination of type quay, only for tcr"],
+    ["a.tencentcloudcr.com/a,type=registry,public=true", "means nothing for a destination of type registry"],
+    ["a.tencentcloudcr.com/a,type=harbor,region=ap-guangzhou", "only for tcr and tcr-personal"],
     ["quay.io/a,api=https://quay.io", "means nothing"],
     ["docker.io/a,region=ap-guangzhou", "means nothing"],
     ["a.tencentcloudcr.com/x,public=yes", "neither true nor false"],

@@ -27,7 +27,7 @@ describe("defaults", () => {
         {
           registry: "registry.example",
           path: "harbor",
-          type: "registry",
+          type: "distribution",
           retention: { keep: 3, keepBy: "semver" },
           api: undefined,
           registryId: undefined,

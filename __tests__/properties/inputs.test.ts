@@ -114,7 +114,7 @@ describe("what is written by the rules is read as it was written", () => {
           {
             registry: `${host}.example`,
             path: path.join("/"),
-            type: "registry",
+            type: "distribution",
             retention: { keep: kept ?? retention.keep, keepBy: by ?? retention.keepBy },
           },
         ]);

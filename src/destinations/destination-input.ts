@@ -1,12 +1,14 @@
 import type { Namespace } from "../oci/reference.ts";
 import type { Retention } from "../plan/retention.ts";
-import type { DestinationType, VendorId } from "../vendors/vendor.ts";
+import type { VendorId } from "../vendors/vendor.ts";
 
 /** A destination as the user asks for it: one line of the `destinations` input. */
 export interface DestinationInput extends Namespace {
-  readonly type: DestinationType;
-  /** Vendor of the registry, if the user names it; undefined: its host name tells. */
-  readonly vendor?: VendorId | undefined;
+  /**
+   * The row of the table of registries: the one that the line names, else that of the host name. `registry`: the line asks for
+   * the registry API alone, even where the vendor has another.
+   */
+  readonly type: VendorId | "registry";
   readonly retention: Retention;
   /** Base URL of the vendor API, when not the usual one. */
   readonly api: URL | undefined;
@@ -14,4 +16,12 @@ export interface DestinationInput extends Namespace {
   readonly region: string | undefined;
   /** Whether a TCR namespace that has to be created is made public. */
   readonly public: boolean;
+}
+
+/**
+ * Whether a destination is one like any other: only the Docker configuration has its login. Docker Hub's and TCR's may come
+ * from inputs.
+ */
+export function isPlainRegistry({ type }: Pick<DestinationInput, "type">): boolean {
+  return type !== "docker-hub" && type !== "tcr" && type !== "tcr-personal";
 }

@@ -64,7 +64,7 @@ export async function createDestination(
       const credentials = tcrCredentials(logins, dockerCredentials);
       return createTcrPersonalDestination({ input, api, credentials, log, clock });
     }
-    case "registry": {
+    default: {
       const client = context.openRegistry(input, dockerCredentials);
       return createRegistryDestination({
         input,

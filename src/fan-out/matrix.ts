@@ -1,6 +1,5 @@
 import type { Destination } from "../destinations/destination.ts";
 import type { DestinationInput } from "../destinations/destination-input.ts";
-import type { DestinationType } from "../vendors/vendor.ts";
 import type { PlanDocument } from "./document.ts";
 
 /** The value of `runs-on` of a job: a runner with this label, or with all of these. */
@@ -17,11 +16,10 @@ export interface MatrixEntry {
   readonly "runs-on": RunnerLabels;
 }
 
-const typeNames: Readonly<Record<DestinationType, string>> = {
+const typeNames: Readonly<Partial<Record<DestinationInput["type"], string>>> = {
   "docker-hub": "Docker Hub",
   tcr: "TCR",
   "tcr-personal": "TCR Personal Edition",
-  registry: "registry",
 };
 
 /**
@@ -40,7 +38,7 @@ export function matrixOf(
     const shares = [...new Set(own.map(({ share }) => share))].toSorted((one, other) => one - other);
     return shares.map((share, at) => ({
       share,
-      to: `destination ${index + 1} (${typeNames[type]})`,
+      to: `destination ${index + 1} (${typeNames[type] ?? "registry"})`,
       part: `${at + 1} of ${shares.length}`,
       "runs-on": runner,
     }));

@@ -1,7 +1,7 @@
-import type { DestinationInput } from "../destinations/destination-input.ts";
+import { type DestinationInput, isPlainRegistry } from "../destinations/destination-input.ts";
 import { parseNamespace, printNamespace } from "../oci/reference.ts";
 import type { Retention } from "../plan/retention.ts";
-import { type DestinationType, destinationTypes, type VendorId, vendorIds } from "../vendors/vendor.ts";
+import { type VendorId, vendorIds } from "../vendors/vendor.ts";
 import { vendorOf } from "../vendors/vendors.ts";
 import { didYouMean } from "../wording.ts";
 import { nearest, noneOf, quoted, wrongPlace } from "./suggestions.ts";
@@ -15,15 +15,19 @@ import {
   repeated,
 } from "./values.ts";
 
-/** Attributes after the commas of a line, and the types of destination that each has a meaning for. */
-const attributeTypes: ReadonlyMap<string, readonly DestinationType[]> = new Map<
+type DestinationType = DestinationInput["type"];
+
+const destinationTypes: readonly DestinationType[] = [...vendorIds, "registry"];
+
+/** Attributes after the commas of a line, and the types of destination that each has a meaning for; undefined: all. */
+const attributeTypes: ReadonlyMap<string, readonly DestinationType[] | undefined> = new Map<
   string,
-  readonly DestinationType[]
+  readonly DestinationType[] | undefined
 >([
-  ["keep", destinationTypes],
-  ["keep-by", destinationTypes],
-  ["type", destinationTypes],
-  ["api", destinationTypes],
+  ["keep", undefined],
+  ["keep-by", undefined],
+  ["type", undefined],
+  ["api", undefined],
   ["registry-id", ["tcr"]],
   ["region", ["tcr", "tcr-personal"]],
   ["public", ["tcr"]],
@@ -58,11 +62,11 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
   }
   const inLine: Mistake = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
   const attributes = parseAttributes(rest, inLine);
-  const { type, vendor } = parseType(attributes.get("type"), namespace.registry, inLine);
+  const type = parseType(attributes.get("type"), namespace.registry, inLine);
   refuseForeignAttributes(attributes, type, inLine);
-  if (type === "registry" && attributes.has("api") && !hasOwnApi(namespace.registry, vendor))
+  if (attributes.has("api") && isPlainRegistry({ type }) && !hasOwnApi(namespace.registry, type))
     inLine("api means nothing for this registry: what it needs is on the registry's own host");
-  if (!attributes.has("api")) needOwnApi(namespace.registry, vendor, inLine);
+  if (!attributes.has("api")) needOwnApi(namespace.registry, type, inLine);
   if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
     inLine("Docker Hub has no namespaces inside namespaces");
   }
@@ -70,8 +74,7 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
   return {
     ...namespace,
     type,
-    vendor,
-    retention: parseRetention(attributes, type, defaults, inLine),
+    retention: parseRetention(attributes, vendorOf(namespace.registry, type).id, defaults, inLine),
     api: api === undefined ? undefined : parseApiUrl(api, inLine),
     registryId: parseIdentifier(attributes, "registry-id", inLine),
     region: parseIdentifier(attributes, "region", inLine),
@@ -95,40 +98,26 @@ function parseAttributes(items: readonly string[], mistake: Mistake): ReadonlyMa
   return attributes;
 }
 
-/** The type, and the row of the table of registries where the user names one: on a domain of one's own no host name tells. */
-function parseType(
-  text: string | undefined,
-  registry: string,
-  mistake: Mistake,
-): { type: DestinationType; vendor: VendorId | undefined } {
-  const type = destinationTypes.find((candidate) => candidate === text);
-  const vendor = vendorIds.find((candidate) => candidate === text);
-  if (text === undefined) return { type: typeOfRegistry(registry), vendor: undefined };
-  if (type !== undefined) return { type, vendor };
-  if (vendor !== undefined) return { type: "registry", vendor };
-  const all = new Set<string>([...destinationTypes, ...vendorIds]);
-  mistake(`type ${noneOf(text, [...all])}`);
-  return { type: typeOfRegistry(registry), vendor: undefined };
+/** The type that a line names, else that of its host name. On a domain of one's own the name tells nothing. */
+function parseType(text: string | undefined, registry: string, mistake: Mistake): DestinationType {
+  const named = destinationTypes.find((candidate) => candidate === text);
+  if (named !== undefined) return named;
+  if (text !== undefined) mistake(`type ${noneOf(text, destinationTypes)}`);
+  return vendorOf(registry).id;
 }
 
 /** Whether a registry is asked for something at an API on another host. */
-function hasOwnApi(registry: string, vendor: VendorId | undefined): boolean {
-  const { route } = vendorOf(registry, vendor).deletion;
+function hasOwnApi(registry: string, type: DestinationType): boolean {
+  const { route } = vendorOf(registry, type).deletion;
   return route === "ecr" || route === "packages";
 }
 
 /** The API of these is on another host and takes the registry's own login, which is not for the vendor's (P7). */
-function needOwnApi(registry: string, vendor: VendorId | undefined, mistake: Mistake): void {
-  const { id, host, deletion } = vendorOf(registry, vendor);
+function needOwnApi(registry: string, type: DestinationType, mistake: Mistake): void {
+  const { id, host, deletion } = vendorOf(registry, type);
   if (deletion.route !== "docker-hub" && deletion.route !== "packages") return;
   if (host?.test(registry) === false)
     mistake(`type=${id} for another host needs api=, the API that may have the login of ${registry}`);
-}
-
-/** Some registries have a type of destination of their own. */
-function typeOfRegistry(registry: string): DestinationType {
-  const { id } = vendorOf(registry);
-  return destinationTypes.find((type) => type === id) ?? "registry";
 }
 
 /** An attribute that would be passed over without a word is a mistake: the user expects something of it. */
@@ -138,8 +127,8 @@ function refuseForeignAttributes(
   mistake: Mistake,
 ): void {
   for (const name of attributes.keys()) {
-    const types = attributeTypes.get(name) ?? [];
-    if (!types.includes(type)) {
+    const types = attributeTypes.get(name);
+    if (types !== undefined && !types.includes(type)) {
       mistake(`${name} means nothing for a destination of type ${type}, only for ${types.join(" and ")}`);
     }
   }
@@ -148,13 +137,13 @@ function refuseForeignAttributes(
 /** Docker Hub is the home of every old version, not a mirror: it is pruned only where its own line says so. */
 function parseRetention(
   attributes: ReadonlyMap<string, string>,
-  type: DestinationType,
+  vendor: VendorId,
   defaults: Retention,
   mistake: Mistake,
 ): Retention {
   const keep = attributes.get("keep");
   const keepBy = attributes.get("keep-by");
-  const keepUnsaid = type === "docker-hub" ? "all" : defaults.keep;
+  const keepUnsaid = vendor === "docker-hub" ? "all" : defaults.keep;
   return {
     keep: keep === undefined ? keepUnsaid : parseKeep(keep, mistake),
     keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, mistake),

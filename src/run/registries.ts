@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Destination, DestinationAbilities } from "../destinations/destination.ts";
-import type { DestinationInput } from "../destinations/destination-input.ts";
+import { type DestinationInput, isPlainRegistry } from "../destinations/destination-input.ts";
 import { hubLoginHost, tcrLoginHost } from "../destinations/login-host.ts";
 import { createDestination } from "../destinations/select.ts";
 import { tcrSource } from "../destinations/tencent/tcr-source.ts";
@@ -183,7 +183,7 @@ function sourceCredentials(
   const destination = destinations.find((candidate) => candidate.registry === registry);
   const line = inputs.destinations.find((candidate) => candidate.registry === registry);
   // The Docker configuration may have another login for another namespace of the same registry.
-  if (line?.type === "registry") return dockerConfiguration(registry, path);
+  if (line !== undefined && isPlainRegistry(line)) return dockerConfiguration(registry, path);
   if (destination !== undefined) return destination.credentials;
   const { dockerHubLogin, keylessHub, tcrLogin } = loginsOf(registry);
   if (dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
@@ -191,13 +191,13 @@ function sourceCredentials(
 }
 
 function openClient(
-  { registry, vendor }: DestinationInput,
+  { registry, type }: DestinationInput,
   credentials: Credentials,
   context: RegistryContext,
 ): Registry {
   return new Registry({
     registry,
-    vendor: vendorOf(registry, vendor),
+    vendor: vendorOf(registry, type),
     side: "destination",
     credentials,
     ...context,

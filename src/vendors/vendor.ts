@@ -1,8 +1,5 @@
 import type { SlotLimits } from "../http/slots.ts";
 
-export const destinationTypes = ["docker-hub", "tcr", "tcr-personal", "registry"] as const;
-export type DestinationType = (typeof destinationTypes)[number];
-
 /** The registries that are known by name. The name is also a value of the attribute `type`, for a domain of one's own. */
 export const vendorIds = [
   "docker-hub",

@@ -12,12 +12,12 @@ export const vendors: readonly Vendor[] = [...codeHosts, ...clouds, ...china, ..
 
 /**
  * The row of a registry, by its host name.
- * @param as what the user says that it is, for a domain of one's own; wins over the name.
+ * @param as what the user says that it is, for a domain of one's own; wins over the name. `registry` says nothing of it.
  */
-export function vendorOf(registry: string, as?: VendorId): Vendor {
+export function vendorOf(registry: string, as?: VendorId | "registry"): Vendor {
   const host = hostOf(registry);
   const found =
-    as === undefined
+    as === undefined || as === "registry"
       ? vendors.find((vendor) => vendor.host?.test(host))
       : vendors.find((vendor) => vendor.id === as);
   const [last] = vendors.slice(-1);

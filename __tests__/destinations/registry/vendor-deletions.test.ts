@@ -73,8 +73,7 @@ async function destinationAt(registry: RegistryServer, vendor: VendorId, given: 
   });
   return createRegistryDestination({
     input: {
-      type: "registry",
-      vendor,
+      type: vendor,
       registry: registry.host,
       path: "goharbor",
       retention: { keep: 3, keepBy: "semver" },

@@ -37,7 +37,6 @@ async function scenario({ options = {}, withKey = true, login = personalLogin, i
   const destination = await createTcrPersonalDestination({
     input: {
       type: "tcr-personal",
-      vendor: undefined,
       registry: "ccr.ccs.tencentyun.com",
       path: "goharbor",
       retention: { keep: 3, keepBy: "semver" },
@@ -122,7 +121,6 @@ describe("TCR Personal", () => {
     const destination = await createTcrPersonalDestination({
       input: {
         type: "tcr-personal",
-        vendor: undefined,
         registry: "ccr.ccs.tencentyun.com",
         path: "goharbor",
         retention: { keep: 3, keepBy: "semver" },

@@ -82,7 +82,7 @@ async function deletionRoute(
       return ecr === undefined ? noDeletion(withoutAwsKey) : ecrRoute(ecr);
     case "none":
       return noDeletion(`${vendor.name}: ${vendor.deletion.text}`);
-    // Docker Hub and TCR have types of their own. A user who sets `type=registry` there wants their registry API.
+    // Docker Hub and TCR have destinations of their own. A user who sets `type=registry` there wants their registry API.
     case "docker-hub":
     case "tcr":
     case "registry":
