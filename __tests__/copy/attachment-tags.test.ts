@@ -239,3 +239,22 @@ it("leaves an SBOM under cosign's .sbom alone, of which cosign reads one alone",
   expect(await signed.run(tag, { overwrite: false })).toContain("overwrite is false");
   expect(signed.destination.tags(repository).get(tag)).toBe(foreign);
 });
+
+describe("what is attached to an attachment", () => {
+  it.each([true, false])("is copied: the signature of an SBOM (referrers API: %s)", async (referrers) => {
+    await using world = await startWorld({ source: { referrers }, destinations: [{}, { referrers: false }] });
+    const placed = world.place("core", image);
+    const sbom = referrer("sbom");
+    const { digest } = world.place("core", sbom);
+    const signature = buildImage({ seed: "signature", format: "oci", ...(referrers && { subject: sbom }) });
+    const tag = `${sbom.digest.replace(":", "-")}.sig`;
+    pushTo(world.source, "goharbor/core", signature, referrers ? undefined : tag);
+    const steps = world.stepsFor({ ...placed, attachments: [{ digest, tag: undefined }] });
+    const { outcomes } = await world.run(steps);
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    for (const destination of world.destinations) {
+      expect(destination.completeness(repository, signature.digest)).toEqual([]);
+      if (!referrers) expect(destination.tags(repository).get(tag)).toBe(signature.digest);
+    }
+  });
+});

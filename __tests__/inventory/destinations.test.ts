@@ -45,13 +45,18 @@ function signatureOf(subject: ReturnType<typeof buildImage>) {
   return buildImage({ seed: "signature", format: "oci", subject, artifactType: "application/x.signature" });
 }
 
+function nothingIsAsked(): never {
+  throw new Error("no source has anything of this image");
+}
+
 function stockOf(destination: DestinationToRead, image: SourceImage) {
   const sourceOf = () => destination.repository(image.repository);
+  const attachmentsOf = () => Promise.resolve(image.attachments);
   return readDestination(
     destination,
     [core],
     new Map([[imageKey(core.to, core.toTag), image]]),
-    sourceOf,
+    { sourceOf, attachmentsOf },
     never,
   );
 }
@@ -231,7 +236,8 @@ describe("what a destination holds of a wanted image", () => {
     const lacking = async (server: RegistryServer) => {
       const images = new Map([[imageKey(core.to, core.toTag), found]]);
       const sourceOf = () => world.source(source).repository(repository);
-      const stock = await readDestination(world.destination(server), [core], images, sourceOf, never);
+      const atSources = { sourceOf, attachmentsOf: () => Promise.resolve(found.attachments) };
+      const stock = await readDestination(world.destination(server), [core], images, atSources, never);
       return stock.withoutAttachments.size;
     };
     const server = await world.start({ referrers: false });
@@ -283,7 +289,7 @@ describe("what all tags of a repository point to", () => {
         destination,
         componentsOf("v2.15.2"),
         new Map(),
-        ({ repository }) => destination.repository(repository),
+        { sourceOf: nothingIsAsked, attachmentsOf: nothingIsAsked },
         never,
       )),
       tags,

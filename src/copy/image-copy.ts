@@ -1,4 +1,5 @@
 import { OperationError } from "../errors.ts";
+import { withAttachedBelow } from "../inventory/attached-below.ts";
 import { type AttachmentFinder, isFallbackTag } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
@@ -21,7 +22,7 @@ export interface AttachedContent {
 }
 
 /**
- * Reads the manifests of an image, and of the attachments of it and of its platforms.
+ * Reads the manifests of an image, and of all that is attached to it, to its platforms and to attachments.
  * @param finder undefined: attachments are not wanted.
  * @throws OperationError
  */
@@ -33,13 +34,14 @@ export async function readImage(
 ): Promise<ImageContent> {
   const top = image.rewritten ?? (await source.manifest(image.digest, signal));
   const root = await readImageGraph(source, top, signal);
-  const children = manifestsInOrder(root).filter((manifest) => manifest.digest !== image.digest);
-  const below =
+  const children = manifestsInOrder(root).map((manifest) => manifest.digest);
+  const below = children.filter((digest) => digest !== image.digest);
+  const found =
     finder === undefined
-      ? []
-      : await Promise.all(children.map((child) => finder.find(source, child.digest, signal)));
+      ? image.attachments
+      : await withAttachedBelow(image.attachments, below, source, finder, signal);
   const attachments = await Promise.all(
-    [...image.attachments, ...below.flat()].map(async ({ digest, tag }) => {
+    found.map(async ({ digest, tag }) => {
       const manifest = await source.manifest(digest, signal);
       return { root: await readImageGraph(source, manifest, signal), tag };
     }),

@@ -68,6 +68,19 @@ export class AttachmentFinder {
     return [...listed, ...tagged.flat()];
   }
 
+  /**
+   * Whether something of a repository may be attached to anything but this digest: a registry without the referrers API has
+   * tags for it, and those are known.
+   * @throws OperationError
+   */
+  async mayFind(repository: SearchedRepository, digest: Digest, signal: AbortSignal): Promise<boolean> {
+    if (!this.#withoutReferrers.has(repository.registry.registry)) return true;
+    const tags = await this.#tagsOf(repository, signal);
+    if (tags === undefined) return true;
+    const own = referrersTag(digest);
+    return [...tags].some((tag) => /^sha(256|512)-[0-9a-f]{64}/.test(tag) && !tag.startsWith(own));
+  }
+
   async #referrers(
     repository: SearchedRepository,
     digest: Digest,

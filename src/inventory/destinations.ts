@@ -7,7 +7,13 @@ import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
 import { deletingTagsAlone, makePlan } from "../plan/plan.ts";
-import { type DestinationSnapshot, imageKey, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
+import {
+  type Attachment,
+  type DestinationSnapshot,
+  imageKey,
+  type Snapshot,
+  type SourceImage,
+} from "../plan/snapshot.ts";
 import { isAttached, type RepositoryWithAttachments } from "./attached.ts";
 import { isFallbackTag } from "./attachments.ts";
 import { type RepositoryToProve, wholenessOf } from "./wholeness.ts";
@@ -30,8 +36,12 @@ export interface DestinationToRead
 
 type HeldRepository = Pick<Repository, "tags"> & RepositoryToProve & RepositoryWithAttachments;
 
-/** Where an image is read. */
-export type RepositoryOfSource = (image: SourceImage) => Pick<Repository, "manifest">;
+/** What is asked of the sources for an image that is in place. */
+export interface LookAtSource {
+  readonly sourceOf: (image: SourceImage) => Pick<Repository, "manifest">;
+  /** All that is attached to the image, and to its platforms and attachments. */
+  readonly attachmentsOf: (image: SourceImage) => Promise<readonly Attachment[]>;
+}
 
 /**
  * The tags of all images at a destination that prunes; nothing for one that keeps all. One list is asked for first: a
@@ -83,7 +93,7 @@ export async function readDestination(
   destination: DestinationToRead,
   components: readonly Component[],
   images: ReadonlyMap<string, SourceImage>,
-  sourceOf: RepositoryOfSource,
+  { sourceOf, attachmentsOf }: LookAtSource,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   const digests = new Map<string, Digest>();
@@ -100,8 +110,9 @@ export async function readDestination(
       const image = images.get(key);
       if (image?.digest !== held.digest) return;
       const readWanted = (digest: Digest) => sourceOf(image).manifest(digest, signal);
+      const attachments = await attachmentsOf(image);
       const attached = await Promise.all(
-        image.attachments.map((attachment) => isAttached(attachment, repository, readWanted, signal)),
+        attachments.map((attachment) => isAttached(attachment, repository, readWanted, signal)),
       );
       if (!attached.every((present) => present)) withoutAttachments.add(key);
     }),

@@ -11,6 +11,7 @@ import {
   type WantedVersion,
 } from "../plan/snapshot.ts";
 import type { Version } from "../plan/version.ts";
+import { lateAttachments } from "./attached-below.ts";
 import {
   type DestinationToRead,
   failedSnapshot,
@@ -55,13 +56,15 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   tellPlatforms(options.wait, sightings.values());
   const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
   const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
-  const sourceOf = repositoriesIn(options.wait.sources);
+  const { sources, attachments, log } = options.wait;
+  const sourceOf = repositoriesIn(sources);
+  const atSources = { sourceOf, attachmentsOf: lateAttachments(sourceOf, attachments, log, signal) };
   const holdings = await Promise.all(
     destinations.map(async (destination) => {
       try {
         const [prunable, holding] = await Promise.all([
           prunableAt(destination, names, options.wait.log, signal),
-          readDestination(destination, all, imagesFor(destination, all, sightings), sourceOf, signal),
+          readDestination(destination, all, imagesFor(destination, all, sightings), atSources, signal),
         ]);
         return { ...holding, ...prunable };
       } catch (error) {
