@@ -102,8 +102,15 @@ test("only src/main.ts and the inputs read the environment", () => {
   expect(readers.filter((path) => !/^src\/(main\.ts|inputs\/)/.test(path))).toEqual([]);
 });
 
+test("only src/clock.ts tells the time, and only src/main.ts takes it from there", () => {
+  const tellers = [...sources].filter(([, source]) => tellsTime(source)).map(([path]) => path);
+  expect(tellers).toEqual(["src/clock.ts"]);
+  const importers = imports.filter(({ to, typesOnly }) => to === "src/clock.ts" && !typesOnly);
+  expect(importers.map(printed)).toEqual(["src/main.ts imports src/clock.ts"]);
+});
+
 describe("the checks themselves find", () => {
-  const sourceOf = (text: string) => ts.createSourceFile("src/plan/x.ts", text, ts.ScriptTarget.Latest);
+  const sourceOf = (text: string) => ts.createSourceFile("src/plan/x.ts", text, ts.ScriptTarget.Latest, true);
 
   test.each([
     ['import { a } from "../oci/http.ts";', false],
@@ -141,6 +148,25 @@ describe("the checks themselves find", () => {
     },
   );
 
+  test.each([
+    "const a = performance.now();",
+    "const a = Date.now();",
+    "const a = new Date();",
+    "setTimeout(work, 1);",
+    "globalThis.setInterval(work, 1);",
+    "const a = AbortSignal.timeout(1);",
+    'import { setTimeout } from "node:timers/promises";',
+  ])("that the time is told in %s", (text) => {
+    expect(tellsTime(sourceOf(text))).toBe(true);
+  });
+
+  test.each(["const a = clock.now();", "const a = new Date(0);", "const a = clock.timeout(1);"])(
+    "that it is not in %s",
+    (text) => {
+      expect(tellsTime(sourceOf(text))).toBe(false);
+    },
+  );
+
   test("a cycle, of any length, once", () => {
     const edge = (from: string, to: string): Import => ({ from, to, typesOnly: true });
     const chain = [edge("a", "b"), edge("b", "c"), edge("c", "a")];
@@ -160,7 +186,7 @@ function parsed(folder: string): ReadonlyMap<string, ts.SourceFile> {
   return new Map(
     paths.map((path) => [
       path,
-      ts.createSourceFile(path, readFileSync(join(root, path), "utf8"), ts.ScriptTarget.Latest),
+      ts.createSourceFile(path, readFileSync(join(root, path), "utf8"), ts.ScriptTarget.Latest, true),
     ]),
   );
 }
@@ -229,6 +255,20 @@ function isProcess(node: ts.Expression): boolean {
     (ts.isIdentifier(node) && node.text === "process") ||
     (ts.isPropertyAccessExpression(node) && node.name.text === "process")
   );
+}
+
+/** Whether a file says what time it is, or waits, by itself. */
+function tellsTime(source: ts.SourceFile): boolean {
+  const importsTimers = importsOf(source.fileName, source).some(({ to }) =>
+    /^(node:)?(timers|perf_hooks)/.test(to),
+  );
+  return importsTimers || [...nodesOf(source)].some(isTime);
+}
+
+function isTime(node: ts.Node): boolean {
+  if (ts.isIdentifier(node)) return /^(performance|setTimeout|setInterval)$/.test(node.text);
+  if (ts.isNewExpression(node)) return node.expression.getText() === "Date" && node.arguments?.length === 0;
+  return ts.isPropertyAccessExpression(node) && /^(Date\.now|AbortSignal\.timeout)$/.test(node.getText());
 }
 
 /** Position of a file's room in the list; -1: in none. */

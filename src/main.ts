@@ -34,7 +34,7 @@ function takeEnvironment(): Environment {
 function logOf(environment: Environment): Log {
   // A dumb terminal understands no codes, neither for colours nor for moving the cursor.
   const isTerminal = process.stdout.isTTY && environment.TERM !== "dumb";
-  const options = { debug: core.isDebug(), paint: paintFor(environment, isTerminal) };
+  const options = { debug: core.isDebug(), paint: paintFor(environment, isTerminal), clock: systemClock };
   if (environment.GITHUB_ACTIONS === "true") return actionsLog(options);
   return terminalLog(process.stdout, { ...options, live: isTerminal });
 }
@@ -42,7 +42,7 @@ function logOf(environment: Environment): Log {
 /** The transport of the run; undefined, with an error in the log, where a variable names a proxy that cannot be used. */
 function openNetwork(environment: Environment, log: Log): NetworkTransport | undefined {
   try {
-    return createTransport(log, { proxies: readProxies(environment, log.mask) });
+    return createTransport(log, systemClock, { proxies: readProxies(environment, log.mask) });
   } catch (error) {
     log.error(explain(error));
     return undefined;
@@ -78,7 +78,7 @@ export async function run(): Promise<void> {
     const inputs = loadInputs(environment);
     if (isPost) {
       // The post step of a cancelled job has to clean up as well, so a time limit ends it, not a signal.
-      const done = await cleanUp(inputs, state, { ...step, signal: AbortSignal.timeout(postTime) });
+      const done = await cleanUp(inputs, state, { ...step, signal: systemClock.timeout(postTime) });
       if (!done) process.exitCode = 1;
       return;
     }

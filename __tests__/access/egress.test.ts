@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createEgress } from "../../src/access/egress.ts";
 import { silentLog } from "../../src/log/log.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 import { routedTransport, type Scripted } from "../support/scripted-transport.ts";
 
 const signal = new AbortController().signal;
@@ -8,7 +9,7 @@ const signal = new AbortController().signal;
 function ask(answers: Readonly<Record<string, Scripted>>, blocks: readonly string[] = []) {
   const services = Object.keys(answers).map((host) => new URL(`https://${host}/`));
   const transport = routedTransport(({ url }) => answers[new URL(url).host] ?? { status: 404 });
-  return createEgress({ blocks, services }, transport, silentLog)(signal);
+  return createEgress({ blocks, services }, transport, fakeClock(), silentLog)(signal);
 }
 
 describe("the addresses of the runner", () => {
@@ -41,14 +42,19 @@ describe("the addresses of the runner", () => {
 
   it("are those that the user gave, without asking anybody", async () => {
     const transport = routedTransport(() => new Error("nothing is to be sent"));
-    const egress = createEgress({ blocks: ["203.0.113.0/24"], services: [] }, transport, silentLog);
+    const egress = createEgress(
+      { blocks: ["203.0.113.0/24"], services: [] },
+      transport,
+      fakeClock(),
+      silentLog,
+    );
     expect(await egress(signal)).toEqual(["203.0.113.0/24"]);
     expect(transport.sent).toEqual([]);
   });
 
   it("are asked of three services, where the user said nothing", async () => {
     const transport = routedTransport(() => ({ body: "203.0.113.7" }));
-    const egress = createEgress({ blocks: [], services: undefined }, transport, silentLog);
+    const egress = createEgress({ blocks: [], services: undefined }, transport, fakeClock(), silentLog);
     expect(await egress(signal)).toEqual(["203.0.113.7/32"]);
     expect(transport.sent).toHaveLength(3);
     for (const { url, headers } of transport.sent) {

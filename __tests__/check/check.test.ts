@@ -1,14 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { attempt, type CheckResult, findingOf, isReady } from "../../src/check/check.ts";
 import { InputError, OperationError } from "../../src/errors.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 const row = { place: "docker.io/goharbor", subject: "push" };
-const { signal } = new AbortController();
+const clock = fakeClock();
+const context = { clock, signal: new AbortController().signal };
 
 describe("one check", () => {
   test("is what was found", async () => {
     const finding = { outcome: "unknown", finding: "It may be.", remedy: "Try it." } as const;
-    expect(await attempt(row, () => Promise.resolve(finding), signal)).toEqual({
+    expect(await attempt(row, () => Promise.resolve(finding), context)).toEqual({
       ...row,
       needed: true,
       ...finding,
@@ -24,7 +26,7 @@ describe("one check", () => {
       problem: "the login was refused",
       advice: "Check the token.",
     });
-    expect(await attempt(row, () => Promise.reject(failure), signal)).toEqual({
+    expect(await attempt(row, () => Promise.reject(failure), context)).toEqual({
       ...row,
       needed: true,
       outcome: "missing",
@@ -36,16 +38,18 @@ describe("one check", () => {
   test("that takes too long is given up, whatever it waits for", async () => {
     const never = (until: AbortSignal) =>
       new Promise<never>((_resolve, reject) => until.addEventListener("abort", () => reject(until.reason)));
-    expect(await attempt(row, never, signal, 1)).toMatchObject({
+    const attempting = attempt(row, never, context);
+    clock.advance(60_000);
+    expect(await attempting).toMatchObject({
       outcome: "missing",
-      finding: expect.stringContaining("No answer came"),
+      finding: expect.stringContaining("No answer came within 60 seconds"),
     });
   });
 
   test("ends with the run when that is cancelled", async () => {
     const reason = new Error("the run was cancelled");
     await expect(
-      attempt(row, () => Promise.reject(new Error("aborted")), AbortSignal.abort(reason)),
+      attempt(row, () => Promise.reject(new Error("aborted")), { clock, signal: AbortSignal.abort(reason) }),
     ).rejects.toBe(reason);
   });
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { checkDestination } from "../../src/check/destination.ts";
+import { systemClock } from "../../src/clock.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import { component, never, openWorld, place, type World } from "../inventory/harness.ts";
@@ -23,7 +24,7 @@ async function rowsOf(server: Awaited<ReturnType<World["start"]>>) {
     credentials: anonymous,
     repository: (name: string) => new Repository(client, name),
   };
-  const results = await checkDestination(destination, components, never);
+  const results = await checkDestination(destination, components, { clock: systemClock, signal: never });
   return new Map(results.map((result) => [result.subject, result]));
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { FaultAction } from "../../sandbox/faults.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { systemClock } from "../../src/clock.ts";
 import { retrying } from "../../src/http/retry.ts";
 import { Slots } from "../../src/http/slots.ts";
 import { createTransport } from "../../src/http/transport.ts";
@@ -74,7 +75,7 @@ export async function startDownloadWorld(options: DownloadWorldOptions = {}): Pr
   const { sources = 1, splitLimit = 1_000_000, bodyTimeout, spoolLimit = 1e9 } = options;
   const servers = await Promise.all(Array.from({ length: sources }, () => startRegistry()));
   const folder = await mkdtemp(join(tmpdir(), "download-test-"));
-  const network = createTransport(silentLog, bodyTimeout === undefined ? {} : { bodyTimeout });
+  const network = createTransport(silentLog, systemClock, bodyTimeout === undefined ? {} : { bodyTimeout });
   const transport = retrying(network, { clock: hastyClock, log: silentLog });
   const common = { clock: hastyClock, log: silentLog, credentials: anonymous, transport };
   const repositories = servers.map(

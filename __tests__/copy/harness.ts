@@ -49,7 +49,7 @@ const quick = { attempts: 4, connectAttempts: 4, firstDelay: 5, longestDelay: 20
 
 /** A clock whose pauses are a hundredth of what they should be: retries without waiting, in the right order. */
 export const hastyClock = {
-  now: () => systemClock.now(),
+  ...systemClock,
   sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal),
 };
 
@@ -65,7 +65,7 @@ export async function startWorld(options: {
   const transports: NetworkTransport[] = [];
 
   function clientFor(server: RegistryServer, side: "source" | "destination"): Registry {
-    const network = createTransport(silentLog);
+    const network = createTransport(silentLog, systemClock);
     transports.push(network);
     const clock = hastyClock;
     const transport = retrying(network, { clock, log: silentLog, policy: quick });
@@ -150,6 +150,7 @@ export async function startWorld(options: {
         attachments: new AttachmentFinder(silentLog),
         overwrite: true,
         whyNotPublish: () => Promise.resolve(undefined),
+        clock: hastyClock,
         log: silentLog,
         signal: new AbortController().signal,
       });

@@ -27,7 +27,7 @@ async function startPlace(
 ) {
   const server = await startRegistry({ deletion: offered });
   onTestFinished(() => server.close());
-  const network = createTransport(silentLog);
+  const network = createTransport(silentLog, systemClock);
   onTestFinished(() => network.close());
   const client = new Registry({
     registry: server.host,

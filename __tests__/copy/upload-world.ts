@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { systemClock } from "../../src/clock.ts";
 import { DestinationCopy, type DestinationCopyOptions } from "../../src/copy/destination-copy.ts";
 import { DestinationProgress } from "../../src/copy/progress.ts";
 import { uploadBlob } from "../../src/copy/upload.ts";
@@ -49,7 +50,7 @@ export const repositoryName = "mirror/core";
 export async function startUploadWorld(options: UploadWorldOptions = {}): Promise<UploadWorld> {
   const server = await startRegistry(options.registry ?? {});
   const folder = await mkdtemp(join(tmpdir(), "upload-test-"));
-  const network = createTransport(silentLog);
+  const network = createTransport(silentLog, systemClock);
   const spools: SpooledBlob[] = [];
   const progress = new DestinationProgress("the destination");
   const destination = new DestinationCopy({ ...copyOptions(server, options), progress, client: clientOf() });

@@ -20,7 +20,7 @@ const signal = new AbortController().signal;
 const log = silentLog;
 const dockerCredentials = anonymous;
 const repository = "goharbor/harbor-core";
-const transport = createTransport(silentLog);
+const transport = createTransport(silentLog, systemClock);
 const servers: AsyncDisposable[] = [];
 
 afterEach(async () => {

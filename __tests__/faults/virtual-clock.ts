@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 
 /** A clock that leaps from one end of a sleep to the next. */
 export interface VirtualClock extends Clock {
@@ -41,6 +41,7 @@ export function virtualClock(start = Date.UTC(2026, 6, 1)): VirtualClock {
     get elapsed() {
       return now - start;
     },
+    ...systemClock,
     now: () => now,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {

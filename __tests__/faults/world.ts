@@ -15,6 +15,7 @@ import {
 } from "../../sandbox/registry.ts";
 import type { SandboxServer } from "../../sandbox/server.ts";
 import { startTcr, type Tcr, tcrKey } from "../../sandbox/tcr.ts";
+import { systemClock } from "../../src/clock.ts";
 import { createTransport, type TransportOptions } from "../../src/http/transport.ts";
 import { loadInputs } from "../../src/inputs/inputs.ts";
 import { type Log, silentLog } from "../../src/log/log.ts";
@@ -252,7 +253,7 @@ async function runHere(
     appendSummary: () => Promise.resolve(),
     writeFile: (path: string, text: string) => writeFile(path, text),
   };
-  const network = createTransport(log, options);
+  const network = createTransport(log, systemClock, options);
   const signal = new AbortController().signal;
   const before = clock.elapsed;
   const job = { saveState: () => undefined, ended: signal };

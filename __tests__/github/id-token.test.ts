@@ -1,12 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { startGitHubOidc } from "../../sandbox/github-oidc.ts";
+import { systemClock } from "../../src/clock.ts";
 import { InputError, OperationError } from "../../src/errors.ts";
 import { createIdTokens } from "../../src/github/id-token.ts";
 import { createTransport } from "../../src/http/transport.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 import { load } from "../support/given-inputs.ts";
 import { recordingLog } from "../support/recording-log.ts";
 import { type Scripted, scriptedTransport } from "../support/scripted-transport.ts";
+
+const clock = fakeClock();
 
 const request = { url: new URL("https://runner.example/idtoken?api-version=2.0"), token: "request-secret" };
 const audience = "https://identity.docker.com";
@@ -14,7 +18,7 @@ const asked = "GET https://runner.example/idtoken?api-version=2.0&audience=https
 
 async function failureOf(answer: Scripted): Promise<OperationError> {
   const transport = scriptedTransport([asked, answer]);
-  const idTokens = createIdTokens({ request, transport, log: recordingLog() });
+  const idTokens = createIdTokens({ request, transport, clock, log: recordingLog() });
   const failure = await idTokens(audience).catch((thrown: unknown) => thrown);
   transport.finish();
   if (!(failure instanceof OperationError)) throw new Error("no OperationError", { cause: failure });
@@ -25,7 +29,7 @@ describe("an id token", () => {
   it("is asked for with the job's own query, the audience and the request token", async () => {
     const transport = scriptedTransport([asked, { json: { count: 9, value: "aa.bb.cc" } }]);
     const log = recordingLog();
-    expect(await createIdTokens({ request, transport, log })(audience)).toBe("aa.bb.cc");
+    expect(await createIdTokens({ request, transport, clock, log })(audience)).toBe("aa.bb.cc");
     expect(transport.sent[0]?.headers.authorization).toBe("Bearer request-secret");
     expect(log.masked).toEqual(["request-secret", "aa.bb.cc"]);
     transport.finish();
@@ -34,9 +38,9 @@ describe("an id token", () => {
   it("is a new one each time", async () => {
     await using runner = await startGitHubOidc();
     const log = recordingLog();
-    const network = createTransport(log);
+    const network = createTransport(log, systemClock);
     const { idTokenRequest } = load({}, runner.variables);
-    const idTokens = createIdTokens({ request: idTokenRequest, transport: network, log });
+    const idTokens = createIdTokens({ request: idTokenRequest, transport: network, clock, log });
     const [first, second] = [await idTokens("sts.example"), await idTokens("sts.example")];
     expect(first).not.toBe(second);
     expect(runner.issued).toEqual([first, second]);
@@ -47,7 +51,7 @@ describe("an id token", () => {
 
   it("is not there without the permission, and the message says which", async () => {
     const transport = scriptedTransport();
-    const idTokens = createIdTokens({ request: undefined, transport, log: recordingLog() });
+    const idTokens = createIdTokens({ request: undefined, transport, clock, log: recordingLog() });
     await expect(idTokens(audience)).rejects.toThrow(InputError);
     await expect(idTokens(audience)).rejects.toThrow("permissions: id-token: write");
     transport.finish();
@@ -85,8 +89,10 @@ describe("what is no id token", () => {
         throw new Error("nobody gave up");
       },
     };
-    const idTokens = createIdTokens({ request, transport, log: recordingLog(), timeLimit: 20 });
-    await expect(idTokens(audience)).rejects.toThrow("no answer came within 0.02 seconds");
+    const idTokens = createIdTokens({ request, transport, clock, log: recordingLog() });
+    const asking = idTokens(audience);
+    clock.advance(60_000);
+    await expect(asking).rejects.toThrow("no answer came within 60 seconds");
     const cancelled = new AbortController();
     cancelled.abort(new Error("the run was cancelled"));
     await expect(idTokens(audience, cancelled.signal)).rejects.toThrow("the run was cancelled");

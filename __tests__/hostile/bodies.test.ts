@@ -126,7 +126,7 @@ describe("case 7: a body without end, or a false Content-Length", () => {
 });
 
 async function releasesOf(github: HostileServer) {
-  const clock = { now: () => systemClock.now(), sleep: () => Promise.resolve() };
+  const clock = { ...systemClock, sleep: () => Promise.resolve() };
   const client = await createGitHubClient({
     fetch: followingFetch(openNetwork().dispatcher, { clock, log: silentLog }),
     repeating: retryingFetch({ clock, log: silentLog }),

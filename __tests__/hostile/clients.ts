@@ -1,6 +1,7 @@
 import { lookup as systemLookup } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { afterEach } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { retrying } from "../../src/http/retry.ts";
 import { createTransport, type NetworkTransport, type TransportOptions } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
@@ -28,7 +29,7 @@ afterEach(async () => {
 
 /** A transport of its own for one test. */
 export function openNetwork(options: TransportOptions = {}, log = silentLog): NetworkTransport {
-  const network = createTransport(log, options);
+  const network = createTransport(log, systemClock, options);
   networks.push(network);
   return network;
 }

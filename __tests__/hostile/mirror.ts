@@ -94,7 +94,7 @@ async function runHere(environment: Readonly<Record<string, string>>): Promise<M
   const slept: number[] = [];
   let summary = "";
   const clock: Clock = {
-    now: () => systemClock.now(),
+    ...systemClock,
     sleep: (ms, signal) => {
       slept.push(ms);
       return systemClock.sleep(Math.min(ms / 100, 1000), signal);

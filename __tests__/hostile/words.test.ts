@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { ActionResult } from "../../sandbox/action.ts";
 import type { FaultAction, FaultRule } from "../../sandbox/faults.ts";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
+import { systemClock } from "../../src/clock.ts";
 import { actionsLog } from "../../src/log/actions-log.ts";
 import { printable } from "../../src/log/log.ts";
 import { plainPaint } from "../../src/log/paint.ts";
@@ -259,7 +260,7 @@ describe("the barriers in front of the runner", () => {
       return true;
     });
     try {
-      actionsLog({ debug: false, paint: plainPaint }).info(
+      actionsLog({ debug: false, paint: plainPaint, clock: systemClock }).info(
         "told\n::add-mask::INJECTED\r\n \t:::stop-commands::x\rand ##[error]here",
       );
     } finally {

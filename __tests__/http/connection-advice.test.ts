@@ -1,6 +1,7 @@
 import { createServer as createPlainServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { connectionAdvice } from "../../src/http/connection-advice.ts";
 import { createTransport } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
@@ -13,7 +14,7 @@ async function portOf(server: Server): Promise<number> {
 
 /** What helps after a request to this address has failed. */
 async function adviceFor(url: string): Promise<string | undefined> {
-  const network = createTransport(silentLog);
+  const network = createTransport(silentLog, systemClock);
   onTestFinished(() => network.close());
   const error = await network.send({ method: "GET", url: new URL(url) }).then(
     () => new Error("it answered"),

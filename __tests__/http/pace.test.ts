@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { readBytes } from "../../src/http/http.ts";
 import type { AnswerKind } from "../../src/http/pace.ts";
 import { isBrokenConnection } from "../../src/http/retry.ts";
@@ -14,7 +15,7 @@ afterEach(async () => {
 });
 
 function network(options: TransportOptions): NetworkTransport {
-  const transport = createTransport(silentLog, options);
+  const transport = createTransport(silentLog, systemClock, options);
   open.push(transport);
   return transport;
 }

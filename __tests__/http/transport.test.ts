@@ -18,7 +18,7 @@ import { silentLog } from "../../src/log/log.ts";
 const open: { close(): Promise<void> }[] = [];
 
 function openTransport(log = silentLog): NetworkTransport {
-  const transport = createTransport(log);
+  const transport = createTransport(log, systemClock);
   open.push(transport);
   return transport;
 }

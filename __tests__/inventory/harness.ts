@@ -1,5 +1,6 @@
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { systemClock } from "../../src/clock.ts";
 import { retrying } from "../../src/http/retry.ts";
 import { createTransport } from "../../src/http/transport.ts";
 import type { DestinationToRead } from "../../src/inventory/destinations.ts";
@@ -26,7 +27,7 @@ export interface World extends AsyncDisposable {
 }
 
 export function openWorld(): World {
-  const network = createTransport(silentLog);
+  const network = createTransport(silentLog, systemClock);
   // Pauses between tries pass at once, on a clock that no test looks at.
   const clock = fakeClock();
   const context = { transport: retrying(network, { clock, log: silentLog }), clock, log: silentLog };

@@ -23,7 +23,7 @@ const elsewhere = { registry: "mirror.example", path: "goharbor" };
 /** A clock on which something happens after each sleep, given how many there were. */
 function eventful(clock: FakeClock, afterSleep: (count: number) => void): Clock {
   return {
-    now: clock.now,
+    ...clock,
     sleep: async (ms, signal) => {
       await clock.sleep(ms, signal);
       afterSleep(clock.slept.length);

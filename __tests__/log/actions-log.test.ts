@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { actionsLog } from "../../src/log/actions-log.ts";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 
@@ -22,14 +23,17 @@ describe("the log of a runner", () => {
     [true, "::debug::asked\n"],
     [false, ""],
   ])("with debugging %j, writes %j for a debug message", (debug, text) => {
-    actionsLog({ debug, paint: plainPaint }).debug("asked");
+    actionsLog({ debug, paint: plainPaint, clock: systemClock }).debug("asked");
     expect(written.join("")).toBe(text);
   });
 
   test("shows progress every ten seconds, as it is then, until it is stopped", () => {
     vi.useFakeTimers();
     let bytes = 0;
-    const stop = actionsLog({ debug: false, paint: plainPaint }).progress(() => [`at ${bytes}`, "and so on"]);
+    const stop = actionsLog({ debug: false, paint: plainPaint, clock: systemClock }).progress(() => [
+      `at ${bytes}`,
+      "and so on",
+    ]);
     bytes = 1;
     vi.advanceTimersByTime(9_999);
     expect(written.join("")).toBe("");
@@ -43,7 +47,7 @@ describe("the log of a runner", () => {
 
   test("shows progress in a colour of its own, and no command or secret in it", () => {
     vi.useFakeTimers();
-    const log = actionsLog({ debug: false, paint: colourPaint });
+    const log = actionsLog({ debug: false, paint: colourPaint, clock: systemClock });
     log.mask("secret-in-progress");
     written = [];
     log.progress(() => ["##[error] secret-in-progress"]);

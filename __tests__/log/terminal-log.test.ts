@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import { terminalLog } from "../../src/log/terminal-log.ts";
 
-const plain = { debug: false, paint: plainPaint, live: false };
+const plain = { debug: false, paint: plainPaint, live: false, clock: systemClock };
 
 /** What a log has printed. */
 function printed(use: (log: ReturnType<typeof terminalLog>) => unknown, options = {}): string {

@@ -1,4 +1,5 @@
 import { afterAll } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { retrying } from "../../src/http/retry.ts";
 import { createTransport } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
@@ -7,7 +8,7 @@ import { Registry, type RegistryOptions } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 
-const network = createTransport(silentLog);
+const network = createTransport(silentLog, systemClock);
 afterAll(() => network.close());
 
 /** The name that every test uses for its repository. */

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Credential } from "../../src/oci/credentials.ts";
 import { credentialHelpers, dockerConfiguration, type RunHelper } from "../../src/oci/docker-config.ts";
@@ -26,7 +27,7 @@ async function writeConfig(config: unknown): Promise<void> {
 async function loginOf(
   registry: string,
   config: unknown,
-  helper: RunHelper = credentialHelpers(process.env),
+  helper: RunHelper = credentialHelpers(process.env, systemClock),
 ): Promise<Credential | undefined> {
   await writeConfig(config);
   return dockerConfiguration(folder, helper)(registry)();

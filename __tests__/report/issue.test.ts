@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type GitHub, githubToken, startGitHub } from "../../sandbox/github.ts";
+import { systemClock } from "../../src/clock.ts";
 import { createGitHubClient } from "../../src/github/client.ts";
 import { followingFetch, retryingFetch } from "../../src/github/fetch.ts";
 import { createTransport, type NetworkTransport } from "../../src/http/transport.ts";
@@ -17,7 +18,7 @@ let runs: number;
 beforeEach(async () => {
   github = await startGitHub({ repository: "octocat/mirror", releases: [], files: () => undefined });
   github.issues.permission = "write";
-  network = createTransport(silentLog);
+  network = createTransport(silentLog, systemClock);
   log = recordingLog();
   runs = 0;
 });

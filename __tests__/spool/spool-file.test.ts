@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { randomBytes } from "../../sandbox/images.ts";
+import { systemClock } from "../../src/clock.ts";
 import { createTransport } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { SpoolFile } from "../../src/spool/spool-file.ts";
@@ -168,7 +169,7 @@ describe("a reader of the file", () => {
         request.on("end", () => response.end());
       }).listen(0, "127.0.0.1");
       await once(server, "listening");
-      const network = createTransport(silentLog);
+      const network = createTransport(silentLog, systemClock);
       const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
       const sending = network.send({ method: "PUT", url, body: spooled.follow() });
       for (let from = 0; from < size; ) {

@@ -11,17 +11,41 @@ export interface FakeClock extends Clock {
 /** @param start milliseconds since the epoch. */
 export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
   const slept: number[] = [];
+  const alarms = new Set<{ due: number; readonly ring: () => void }>();
   let now = start;
+  /** What is due rings once, however often it was due. */
+  function advance(ms: number): void {
+    now += ms;
+    for (const alarm of alarms) if (alarm.due <= now) alarm.ring();
+  }
+  function every(ms: number, work: () => void): () => void {
+    const alarm = {
+      due: now + ms,
+      ring: () => {
+        alarm.due = now + ms;
+        work();
+      },
+    };
+    alarms.add(alarm);
+    return () => alarms.delete(alarm);
+  }
   return {
     slept,
     now: () => now,
     async sleep(ms, signal) {
       signal?.throwIfAborted();
       slept.push(ms);
-      now += ms;
+      advance(ms);
     },
-    advance: (ms) => {
-      now += ms;
+    every,
+    timeout: (ms) => {
+      const controller = new AbortController();
+      const stop = every(ms, () => {
+        stop();
+        controller.abort(new DOMException("the time is over", "TimeoutError"));
+      });
+      return controller.signal;
     },
+    advance,
   };
 }

@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import type { Clock } from "../clock.ts";
 import { messageOf, OperationError } from "../errors.ts";
 import { isLocalAddress } from "../http/addresses.ts";
 import { readBytes, type Transport } from "../http/http.ts";
@@ -36,10 +37,10 @@ export type Egress = (signal: AbortSignal) => Promise<readonly string[]>;
  * The addresses that the runner is seen under: those that the user gave, and those that the services say.
  * @param transport tries once: another service is as good as another try.
  */
-export function createEgress(input: EgressInput, transport: Transport, log: Log): Egress {
+export function createEgress(input: EgressInput, transport: Transport, clock: Clock, log: Log): Egress {
   const services = input.services ?? (input.blocks.length > 0 ? [] : usualServices);
   return async (signal) => {
-    const answers = await Promise.all(services.map((url) => askAddress(url, transport, log, signal)));
+    const answers = await Promise.all(services.map((url) => askAddress(url, transport, clock, log, signal)));
     const found = answers.flatMap((address) => (address === undefined ? [] : [`${address}/32`]));
     const blocks = [...new Set([...input.blocks, ...found])];
     if (blocks.length > 0) return blocks;
@@ -58,10 +59,11 @@ export function createEgress(input: EgressInput, transport: Transport, log: Log)
 async function askAddress(
   url: URL,
   transport: Transport,
+  clock: Clock,
   log: Log,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const until = AbortSignal.any([signal, AbortSignal.timeout(answerTime)]);
+  const until = AbortSignal.any([signal, clock.timeout(answerTime)]);
   try {
     const response = await transport.send({ method: "GET", url, signal: until, once: true });
     const text = (await readBytes(response, answerLimit)).toString("utf8").trim();

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { Finding } from "../destinations/destination.ts";
 import { InputError, messageOf, OperationError } from "../errors.ts";
 import { printable } from "../log/log.ts";
@@ -12,6 +13,13 @@ export interface CheckResult extends Finding {
   readonly needed: boolean;
 }
 
+/** What bounds each check. */
+export interface CheckContext {
+  readonly clock: Clock;
+  /** Aborts when the job is cancelled. */
+  readonly signal: AbortSignal;
+}
+
 /** Time for one check, in milliseconds: all tries of a request to a registry that cuts connections take half a minute. */
 const checkTime = 60_000;
 
@@ -22,26 +30,23 @@ const checkTime = 60_000;
 export async function attempt(
   row: Pick<CheckResult, "place" | "subject">,
   examine: (signal: AbortSignal) => Promise<Finding>,
-  signal: AbortSignal,
-  time = checkTime,
+  { clock, signal }: CheckContext,
 ): Promise<CheckResult> {
-  const limit = AbortSignal.timeout(time);
+  const limit = clock.timeout(checkTime);
   try {
     const { outcome, finding, remedy } = await examine(AbortSignal.any([signal, limit]));
     return { ...row, needed: true, outcome, finding, remedy };
   } catch (error) {
     signal.throwIfAborted();
-    return { ...row, needed: true, ...(limit.aborted ? tooLate(time) : findingOf(error)) };
+    return { ...row, needed: true, ...(limit.aborted ? tooLate : findingOf(error)) };
   }
 }
 
-function tooLate(time: number): Finding {
-  return {
-    outcome: "missing",
-    finding: `No answer came within ${time / 1000} seconds.`,
-    remedy: "Check that the runner can reach it: firewalls and allowlists often drop what they refuse.",
-  };
-}
+const tooLate: Finding = {
+  outcome: "missing",
+  finding: `No answer came within ${checkTime / 1000} seconds.`,
+  remedy: "Check that the runner can reach it: firewalls and allowlists often drop what they refuse.",
+};
 
 /** A failure as something that is missing: what went wrong, and apart from it what to do. */
 export function findingOf(error: unknown): Finding {

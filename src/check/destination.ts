@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { Destination, Finding, Preview } from "../destinations/destination.ts";
 import { OperationError } from "../errors.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -7,7 +8,7 @@ import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
 import { pushAdvice } from "../vendors/permission-advice.ts";
 import { mannersOf } from "../vendors/vendors.ts";
-import { attempt, type CheckResult } from "./check.ts";
+import { attempt, type CheckContext, type CheckResult } from "./check.ts";
 
 /** What a check needs of a destination. */
 export interface DestinationToCheck
@@ -57,7 +58,7 @@ const usualImage = "harbor-core";
 export async function checkDestination(
   checked: DestinationToCheck,
   components: readonly Component[],
-  signal: AbortSignal,
+  context: CheckContext,
 ): Promise<readonly CheckResult[]> {
   const row = (subject: string) => ({ place: checked.name, subject });
   const images = components.length === 0 ? [{ to: usualImage, toTag: undefined }] : components;
@@ -69,16 +70,16 @@ export async function checkDestination(
       tried = await findRepository(checked, places, until);
       return signedIn(tried, (await checked.credentials(until)) !== undefined);
     },
-    signal,
+    context,
   );
   if (signIn.outcome !== "ok") return [signIn, ...notTried(checked, row)];
-  const previews = await previewOf(checked, tried.repository, row("namespace"), signal);
+  const previews = await previewOf(checked, tried.repository, row("namespace"), context);
   const there = previews.every((preview) => preview.outcome !== "missing" && preview.there);
-  const push = attempt(row("push"), (until) => tryPush(checked, tried, there, until), signal);
+  const push = attempt(row("push"), (until) => tryPush(checked, tried, there, context.clock, until), context);
   const deletion =
     checked.retention.keep === "all"
       ? []
-      : [attempt(row("delete"), (until) => tryDeletion(checked, tried, until), signal)];
+      : [attempt(row("delete"), (until) => tryDeletion(checked, tried, until), context)];
   const results = await Promise.all([push, ...deletion]);
   return [signIn, ...previews.map(({ there: _, ...result }) => result), ...results];
 }
@@ -140,7 +141,7 @@ async function previewOf(
   { preview }: DestinationToCheck,
   repository: string,
   row: Pick<CheckResult, "place" | "subject">,
-  signal: AbortSignal,
+  context: CheckContext,
 ): Promise<readonly (CheckResult & Pick<Preview, "there">)[]> {
   if (preview === undefined) return [];
   let seen: Preview | undefined;
@@ -150,7 +151,7 @@ async function previewOf(
       seen = await preview(until, repository);
       return seen;
     },
-    signal,
+    context,
   );
   return [{ ...result, subject: seen?.subject ?? row.subject, there: seen?.there ?? false }];
 }
@@ -160,6 +161,7 @@ async function tryPush(
   checked: DestinationToCheck,
   { repository, exists }: TriedRepository,
   there: boolean,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Finding> {
   const { client } = checked;
@@ -178,7 +180,7 @@ async function tryPush(
     return askToken(checked, { repository, exists }, "this login may not give one up again", signal);
   const upload = await place.startUpload(signal);
   // Also when the check is over by now, or the job cancelled.
-  const gone = await upload.cancel(AbortSignal.timeout(cancelTime));
+  const gone = await upload.cancel(clock.timeout(cancelTime));
   const end = gone
     ? "was opened and given up again"
     : "was opened; the registry does not say that it is given up, and has to drop it by itself";

@@ -3,7 +3,7 @@ import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
 import { securityTokenUrl } from "../destinations/tencent/tencent-cloud.ts";
 import type { TencentRole } from "../destinations/tencent/tencent-keys.ts";
 import type { Credentials } from "../oci/credentials.ts";
-import { attempt, type CheckResult } from "./check.ts";
+import { attempt, type CheckContext, type CheckResult } from "./check.ts";
 
 /** The logins without a stored secret, as a run has them. */
 export interface KeylessLogins {
@@ -21,7 +21,7 @@ export interface KeylessLogins {
  */
 export async function checkKeyless(
   { dockerHubConnection, tencentRole, keylessHub, tencentApis }: KeylessLogins,
-  signal: AbortSignal,
+  context: CheckContext,
 ): Promise<readonly CheckResult[]> {
   const subject = "keyless login";
   const checks: Promise<CheckResult>[] = [];
@@ -32,7 +32,7 @@ export async function checkKeyless(
       const finding = `GitHub's id token was exchanged for a login of ${dockerHubConnection.organisation}.`;
       return { outcome: "ok" as const, finding };
     };
-    checks.push(attempt(row, exchange, signal));
+    checks.push(attempt(row, exchange, context));
   }
   for (const api of tencentRole === undefined ? [] : tencentApis) {
     const exchange = async (until: AbortSignal) => {
@@ -42,7 +42,7 @@ export async function checkKeyless(
         finding: `GitHub's id token was exchanged for a key of ${tencentRole?.arn}.`,
       };
     };
-    checks.push(attempt({ place: securityTokenUrl(api.url).host, subject }, exchange, signal));
+    checks.push(attempt({ place: securityTokenUrl(api.url).host, subject }, exchange, context));
   }
   return Promise.all(checks);
 }

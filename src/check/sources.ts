@@ -3,7 +3,7 @@ import type { Source } from "../inventory/sources.ts";
 import { printNamespace, repositoryOf } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import type { Component } from "../plan/component.ts";
-import { attempt, type CheckResult } from "./check.ts";
+import { attempt, type CheckContext, type CheckResult } from "./check.ts";
 
 /** A source, with its client for what it says of its limits. */
 export interface CheckedSource extends Source {
@@ -18,14 +18,14 @@ export interface CheckedSource extends Source {
 export async function checkSources(
   sources: readonly CheckedSource[],
   component: Component | undefined,
-  signal: AbortSignal,
+  context: CheckContext,
 ): Promise<readonly CheckResult[]> {
   const results = await Promise.all(
     sources.map((source) =>
       attempt(
         { place: printNamespace(source), subject: "read" },
         (until) => readOne(source, component, until),
-        signal,
+        context,
       ),
     ),
   );

@@ -43,9 +43,10 @@ export async function copyToDestination(
   prepare: (signal: AbortSignal) => Promise<void>,
   shared: SharedWork,
 ): Promise<readonly CopyOutcome[]> {
-  const started = performance.now();
   const { downloads } = shared;
-  const { log } = destination.options;
+  const { clock, log } = destination.options;
+  const started = clock.now();
+  const since = (moment: number): number => Math.max(0, moment - started);
   for (const { descriptor } of needs) destination.options.progress.expect(descriptor.size);
   const ready = prepare(destination.signal);
   // Each delivery passes this failure on. Where there is no delivery, the rejection must not end the process.
@@ -68,26 +69,26 @@ export async function copyToDestination(
         ofVersion.map(async (step) => {
           const result = await copyImage(step, destination, deliveries, shared);
           const told = { failure: undefined, ...result };
-          log.info(imageLine(told, performance.now() - started, log.paint, causes));
+          log.info(imageLine(told, since(clock.now()), log.paint, causes));
           return result;
         }),
       );
       const published = shared.moveTags
         ? await publishVersion(results, { ...shared, log, signal: destination.signal })
         : results.map(untagged);
-      log.info(versionLine(published, shared.moveTags, performance.now() - started, log.paint));
-      return published;
+      const milliseconds = since(clock.now());
+      log.info(versionLine(published, shared.moveTags, milliseconds, log.paint));
+      return published.map(({ moved, ...outcome }) => ({
+        ...outcome,
+        milliseconds,
+        moved: moved && { begin: since(moved.begin), end: since(moved.end) },
+      }));
     }),
   );
   // Spool files may be removed only when nobody reads them any more.
   await Promise.allSettled(deliveries.values());
   await destination.settle();
-  const since = (moment: number): number => Math.max(0, Math.round(moment - started));
-  return outcomes.flat().map(({ at, moved, ...outcome }) => ({
-    ...outcome,
-    milliseconds: since(at),
-    moved: moved && { begin: since(moved.begin), end: since(moved.end) },
-  }));
+  return outcomes.flat();
 }
 
 /** Brings one image to one destination: everything but its tag. */
@@ -121,9 +122,9 @@ async function copyImage(
       bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
       if (placement !== "present") placed.add(blob.digest);
     }
-    begin ??= performance.now();
+    begin ??= destination.options.clock.now();
     const untracked = await complete(step, content, repository, placed, confirmations, destination, shared);
-    const moved = { begin, end: performance.now() };
+    const moved = { begin, end: destination.options.clock.now() };
     return {
       step,
       bytes,
@@ -132,7 +133,7 @@ async function copyImage(
     };
   } catch (error) {
     destination.failed(error);
-    const moved = begin === undefined ? undefined : { begin, end: performance.now() };
+    const moved = begin === undefined ? undefined : { begin, end: destination.options.clock.now() };
     return { step, bytes, moved, failure: failureOf(error) };
   }
 }

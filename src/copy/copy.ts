@@ -94,6 +94,7 @@ async function copyThrough(
     .filter((each) => each.steps.length > 0);
   const stopReporting = reportProgress(
     work.map(({ progress }) => progress),
+    context.clock,
     context.log,
   );
   const stopSearching = slots.search();

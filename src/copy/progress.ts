@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatBytes, formatDuration } from "../wording.ts";
@@ -49,11 +50,11 @@ export class DestinationProgress {
   }
 
   /** An upload of the blob got its connection. */
-  begin(blob: Digest): void {
-    if (!this.#begun.has(blob)) this.#begun.set(blob, performance.now());
+  begin(blob: Digest, now: number): void {
+    if (!this.#begun.has(blob)) this.#begun.set(blob, now);
   }
 
-  /** When the blob's first upload began, on the clock of `performance.now`; undefined while none has. */
+  /** When the blob's first upload began, in milliseconds since the epoch; undefined while none has. */
   begunAt(blob: Digest): number | undefined {
     return this.#begun.get(blob);
   }
@@ -108,8 +109,12 @@ function timeLeft(done: number, total: number, rate: number): string {
 }
 
 /** Shows how far each destination is, from now until the returned function is called. */
-export function reportProgress(destinations: readonly DestinationProgress[], log: Log): () => void {
-  const started = performance.now();
+export function reportProgress(
+  destinations: readonly DestinationProgress[],
+  clock: Clock,
+  log: Log,
+): () => void {
+  const started = clock.now();
   const rates = new Map(destinations.map((destination) => [destination, new RecentRate()]));
   const look = (now: number): readonly ProgressState[] =>
     destinations.map((destination) => {
@@ -118,7 +123,7 @@ export function reportProgress(destinations: readonly DestinationProgress[], log
     });
   look(started);
   return log.progress(() => {
-    const now = performance.now();
+    const now = clock.now();
     return progressLines(look(now), now - started);
   });
 }

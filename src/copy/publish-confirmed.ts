@@ -19,7 +19,7 @@ import { type ImageResult, publishVersion } from "./version.ts";
 export interface PublishContext
   extends Pick<
     CopyContext,
-    "sourceRepositories" | "attachments" | "overwrite" | "whyNotPublish" | "log" | "signal"
+    "sourceRepositories" | "attachments" | "overwrite" | "whyNotPublish" | "clock" | "log" | "signal"
   > {
   /** Where other jobs have copied to. */
   readonly destinations: readonly Pick<Destination, "name" | "registry" | "path" | "client">[];
@@ -34,8 +34,8 @@ export async function publishConfirmed(
   steps: readonly CopyStep[],
   context: PublishContext,
 ): Promise<readonly CopyOutcome[]> {
-  const started = performance.now();
-  const { log } = context;
+  const { clock, log } = context;
+  const started = clock.now();
   const contents = await readContents(steps, context);
   const causes = new Map<string, string>();
   const outcomes = await Promise.all(
@@ -46,20 +46,16 @@ export async function publishConfirmed(
           ofVersion.map((step) => confirmImage(step, destination, contents, context)),
         );
         for (const result of results) {
-          if ("failure" in result)
-            log.info(imageLine(result, performance.now() - started, log.paint, causes));
+          if ("failure" in result) log.info(imageLine(result, clock.now() - started, log.paint, causes));
         }
         const published = await publishVersion(results, context);
-        log.info(versionLine(published, true, performance.now() - started, log.paint));
-        return published;
+        const milliseconds = clock.now() - started;
+        log.info(versionLine(published, true, milliseconds, log.paint));
+        return published.map((outcome) => ({ ...outcome, milliseconds }));
       });
     }),
   );
-  const timed = outcomes.flat().map(({ at, ...outcome }) => ({
-    ...outcome,
-    milliseconds: Math.round(at - started),
-  }));
-  const byStep = new Map(timed.map((outcome) => [outcome.step, outcome]));
+  const byStep = new Map(outcomes.flat().map((outcome) => [outcome.step, outcome]));
   return steps.flatMap((step) => byStep.get(step) ?? []);
 }
 

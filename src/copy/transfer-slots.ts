@@ -85,10 +85,9 @@ export class TransferSlots {
 
   /** Starts the search; the returned function ends it. */
   search(): () => void {
-    const timer = setInterval(() => {
+    return this.#clock.every(rateInterval, () => {
       for (const search of this.#searches) search.look();
-    }, rateInterval);
-    return () => clearInterval(timer);
+    });
   }
 
   #open(pinned: number | undefined, moved: () => number): Slots {

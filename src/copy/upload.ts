@@ -180,7 +180,7 @@ async function sendRest(
   afterLastByte: () => void,
 ): Promise<void> {
   const { descriptor } = spooled;
-  destination.options.progress.begin(descriptor.digest);
+  destination.options.progress.begin(descriptor.digest, destination.options.clock.now());
   position.upload ??= await repository.startUpload(destination.signal, spooled.descriptor.size);
   const { upload } = position;
   if (destination.endsEmpty) return sendPatched(spooled, position, upload, destination, afterLastByte);
@@ -316,24 +316,26 @@ async function withStallLimit<T>(
     watch: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
   ) => Promise<T>,
 ): Promise<T> {
-  const { stallLimit = defaultStallLimit } = destination.options;
+  const { clock, stallLimit = defaultStallLimit } = destination.options;
   const stalled = new AbortController();
-  let takenAt: number | undefined;
+  /** Looks since the connection was given the chunk that it has not taken; undefined: it has. */
+  let looks: number | undefined;
   async function* watch(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of body) {
-      takenAt = performance.now();
+      looks = 0;
       yield chunk;
-      takenAt = undefined;
+      looks = undefined;
     }
   }
-  const timer = setInterval(() => {
-    if (takenAt !== undefined && performance.now() - takenAt > stallLimit)
-      stalled.abort(new Stalled(stallLimit));
-  }, stallLimit / stallLooks);
+  const stopLooking = clock.every(stallLimit / stallLooks, () => {
+    if (looks === undefined) return;
+    looks += 1;
+    if (looks > stallLooks) stalled.abort(new Stalled(stallLimit));
+  });
   try {
     return await send(AbortSignal.any([destination.signal, stalled.signal]), watch);
   } finally {
-    clearInterval(timer);
+    stopLooking();
   }
 }
 

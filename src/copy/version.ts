@@ -14,12 +14,12 @@ import {
 export type ImageResult = {
   readonly step: CopyStep;
   readonly bytes: MovedBytes;
-  /** On the clock of `performance.now`; undefined where nothing was tried. */
+  /** In milliseconds since the epoch; undefined where nothing was tried. */
   readonly moved: MovingTime | undefined;
 } & ({ readonly ready: ReadyImage } | { readonly failure: Failure });
 
-/** An outcome with the moment at which it was known. All its moments are on the clock of `performance.now`. */
-export type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: number };
+/** What became of one image, before it is told how long that took. Its moments are in milliseconds since the epoch. */
+export type VersionOutcome = Omit<CopyOutcome, "milliseconds">;
 
 /**
  * Sets the tags of a version's images at one destination. None is set while an image is incomplete (P3). After that, a tag
@@ -28,7 +28,7 @@ export type TimedOutcome = Omit<CopyOutcome, "milliseconds"> & { readonly at: nu
 export async function publishVersion(
   results: readonly ImageResult[],
   tagging: Tagging,
-): Promise<readonly TimedOutcome[]> {
+): Promise<readonly VersionOutcome[]> {
   const failed = results.find((result) => "failure" in result);
   if (failed !== undefined) {
     const reason = heldBack(failed.step);
@@ -60,12 +60,12 @@ export async function publishVersion(
 }
 
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */
-export function untagged(result: ImageResult): TimedOutcome {
+export function untagged(result: ImageResult): VersionOutcome {
   return outcomeOf(result, "failure" in result ? result.failure : undefined);
 }
 
-function outcomeOf({ step, bytes, moved }: ImageResult, failure: Failure | undefined): TimedOutcome {
-  return { step, bytes, failure, moved, at: performance.now() };
+function outcomeOf({ step, bytes, moved }: ImageResult, failure: Failure | undefined): VersionOutcome {
+  return { step, bytes, failure, moved };
 }
 
 function heldBack({ image, tag }: CopyStep): Failure {

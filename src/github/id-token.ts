@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { Clock } from "../clock.ts";
 import { InputError, messageOf, OperationError } from "../errors.ts";
 import { discard, type HttpResponse, readJson, type Transport } from "../http/http.ts";
 import { isBrokenConnection } from "../http/retry.ts";
@@ -25,13 +26,12 @@ export interface IdTokenOptions {
   readonly request: IdTokenRequest | undefined;
   /** Repeats broken connections and temporary statuses by itself. */
   readonly transport: Transport;
+  readonly clock: Clock;
   readonly log: Log;
-  /** Time for a token to come, in milliseconds, further tries included. Default: a minute. */
-  readonly timeLimit?: number;
 }
 
-/** Time for a token to come, in milliseconds: a service next to the runner answers within a second, unless it is in trouble. */
-const usualTimeLimit = 60_000;
+/** Time for a token to come, in milliseconds, further tries included: a service next to the runner answers within a second, unless it is in trouble. */
+const timeLimit = 60_000;
 
 /** Largest answer, in bytes: a token of GitHub has about two kilobytes, more with custom claims. */
 const answerLimit = 64 * 1024;
@@ -54,13 +54,13 @@ export const idTokenAdvice =
  * https://github.com/actions/toolkit/blob/main/packages/core/src/oidc-utils.ts
  */
 export function createIdTokens(options: IdTokenOptions): IdTokens {
-  const { request, transport, log, timeLimit = usualTimeLimit } = options;
+  const { request, transport, clock, log } = options;
   return async (audience, signal) => {
     if (request === undefined) throw new InputError(`This job has no id token of GitHub. ${idTokenAdvice}`);
     log.mask(request.token);
     const url = new URL(request.url);
     url.searchParams.set("audience", audience);
-    const limit = AbortSignal.timeout(timeLimit);
+    const limit = clock.timeout(timeLimit);
     const until = signal === undefined ? limit : AbortSignal.any([signal, limit]);
     const headers = { authorization: `Bearer ${request.token}`, accept: "application/json" };
     try {

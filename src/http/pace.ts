@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
+import type { Clock } from "../clock.ts";
 
 /** How fast the body of an answer has to arrive. */
 export interface Pace {
@@ -37,8 +38,8 @@ export class SlowBody extends Error {
 }
 
 /** Ends requests whose answer comes too slowly. Time in which we ourselves take nothing does not count. */
-export function paced(pace: Pace): Dispatcher.DispatcherComposeInterceptor {
-  return (dispatch) => (options, handler) => dispatch(options, new PacedHandler(handler, pace));
+export function paced(pace: Pace, clock: Clock): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => dispatch(options, new PacedHandler(handler, pace, clock));
 }
 
 type Handler = Dispatcher.DispatchHandler;
@@ -48,12 +49,14 @@ type Controller = Dispatcher.DispatchController;
 class PacedHandler implements Handler {
   readonly #handler: Handler;
   readonly #pace: Pace;
+  readonly #clock: Clock;
   #bytes = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #stopWatching = (): void => undefined;
 
-  constructor(handler: Handler, pace: Pace) {
+  constructor(handler: Handler, pace: Pace, clock: Clock) {
     this.#handler = handler;
     this.#pace = pace;
+    this.#clock = clock;
   }
 
   onRequestStart(controller: Controller, context: unknown): void {
@@ -90,12 +93,12 @@ class PacedHandler implements Handler {
   }
 
   onResponseEnd(controller: Controller, trailers: IncomingHttpHeaders): void {
-    clearInterval(this.#timer);
+    this.#stopWatching();
     this.#handler.onResponseEnd?.(controller, trailers);
   }
 
   onResponseError(controller: Controller, error: Error): void {
-    clearInterval(this.#timer);
+    this.#stopWatching();
     this.#handler.onResponseError?.(controller, error);
   }
 
@@ -110,11 +113,10 @@ class PacedHandler implements Handler {
   #watch(controller: Controller): void {
     const { within, least = Number.POSITIVE_INFINITY } = this.#pace;
     let before = this.#bytes;
-    this.#timer = setInterval(() => {
+    this.#stopWatching = this.#clock.every(within, () => {
       const moved = this.#bytes - before;
       before = this.#bytes;
       if (moved < least && !controller.paused) controller.abort(new SlowBody(moved, within));
-    }, within);
-    this.#timer.unref();
+    });
   }
 }

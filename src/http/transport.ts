@@ -1,6 +1,7 @@
 import { lookup } from "node:dns";
 import { isIP } from "node:net";
 import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from "undici";
+import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import { isLocalAddress, needsPublicAddress } from "./addresses.ts";
 import { type AddressRules, createConnectors, LocalAddressError } from "./connector.ts";
@@ -55,7 +56,7 @@ export interface NetworkTransport extends Transport {
  * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would
  * share one connection and so one window, which caps the rate over a long link.
  */
-export function createTransport(log: Log, options: TransportOptions = {}): NetworkTransport {
+export function createTransport(log: Log, clock: Clock, options: TransportOptions = {}): NetworkTransport {
   const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
   const { paces = defaultPaces, proxies } = options;
   const { addresses = { lookup, isLocal: isLocalAddress } } = options;
@@ -71,8 +72,8 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
   };
   const withPaces = (agent: EnvHttpProxyAgent) => ({
     agent,
-    document: agent.compose(paced(paces.document)),
-    blob: agent.compose(paced(paces.blob)),
+    document: agent.compose(paced(paces.document, clock)),
+    blob: agent.compose(paced(paces.blob, clock)),
   });
   const anywhere = agents(connectors.anywhere);
   // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
@@ -85,7 +86,7 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
   }
 
   async function sendOnce(request: HttpRequest): Promise<HttpResponse> {
-    const started = performance.now();
+    const started = clock.now();
     const foreign = foreignSource(request);
     const isChecked =
       foreign !== undefined &&
@@ -96,9 +97,7 @@ export function createTransport(log: Log, options: TransportOptions = {}): Netwo
     requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
     const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
     const told = (end: string): void =>
-      log.debug(
-        `${request.method} ${redacted(request.url)} ${end} ${Math.round(performance.now() - started)} ms`,
-      );
+      log.debug(`${request.method} ${redacted(request.url)} ${end} ${clock.now() - started} ms`);
     const answer = await undiciRequest(request.url, {
       dispatcher: connections[request.answer ?? "document"],
       method: request.method,

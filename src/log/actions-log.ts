@@ -1,12 +1,12 @@
 import * as core from "@actions/core";
-import { atIntervals, type Log, type LogOptions } from "./log.ts";
+import { type Log, type LogOptions, progressInterval } from "./log.ts";
 import { rememberSecret, withoutSecrets } from "./secrets.ts";
 
 /**
  * A log for the runner: annotations, groups, masks. The runner hides masked texts itself; this log hides them as well, so
  * that they are not in what it is given either.
  */
-export function actionsLog({ debug, paint }: LogOptions): Log {
+export function actionsLog({ debug, paint, clock }: LogOptions): Log {
   const masked = new Set<string>();
   const info = (message: string): void => core.info(withoutCommands(withoutSecrets(message)));
   return {
@@ -20,7 +20,7 @@ export function actionsLog({ debug, paint }: LogOptions): Log {
     error: (message) => core.error(withoutSecrets(message)),
     group: (title, body) => core.group(withoutSecrets(title), body),
     progress: (lines) =>
-      atIntervals(() => {
+      clock.every(progressInterval, () => {
         for (const line of lines()) info(paint.faint(line));
       }),
     mask: (secret) => {

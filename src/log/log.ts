@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import { type Paint, plainPaint } from "./paint.ts";
 import { withoutSecrets } from "./secrets.ts";
 
@@ -26,6 +27,8 @@ export interface LogOptions {
   /** Whether debug messages are written. */
   readonly debug: boolean;
   readonly paint: Paint;
+  /** Says when progress is to be shown. */
+  readonly clock: Clock;
 }
 
 /** A log that says nothing: for tests, and for parts whose words are of no use to the caller. */
@@ -40,18 +43,8 @@ export const silentLog: Log = {
   paint: plainPaint,
 };
 
-/** Longest time without a line of progress where each is a new line, in milliseconds. */
-const progressInterval = 10_000;
-
-/**
- * Does something at intervals, from one interval from now until the returned function is called.
- * @param milliseconds between two times. It keeps no process alive.
- */
-export function atIntervals(work: () => void, milliseconds = progressInterval): () => void {
-  const timer = setInterval(work, milliseconds);
-  timer.unref();
-  return () => clearInterval(timer);
-}
+/** Time between two lines of progress where each is a new line, in milliseconds. */
+export const progressInterval = 10_000;
 
 /** Most characters that the log, the summary and an issue have for a failure: with its advice. The annotation has more. */
 export const failureTextLimit = 600;

@@ -1,4 +1,4 @@
-import { atIntervals, type Log, type LogOptions } from "./log.ts";
+import { type Log, type LogOptions, progressInterval } from "./log.ts";
 import { rememberSecret, withoutSecrets } from "./secrets.ts";
 
 /** As much of a terminal, or of what stands in its place, as the log needs. */
@@ -23,7 +23,7 @@ const usualWidth = 80;
  * A log for people who run this on their own machine: no workflow commands, groups by indentation. On a terminal, progress
  * stays below the last line and is drawn anew in place.
  */
-export function terminalLog(terminal: Terminal, { debug, paint, live }: TerminalLogOptions): Log {
+export function terminalLog(terminal: Terminal, { debug, paint, live, clock }: TerminalLogOptions): Log {
   let indent = "";
   let drawn: readonly string[] = [];
   const draw = (lines: readonly string[]): void => {
@@ -61,11 +61,11 @@ export function terminalLog(terminal: Terminal, { debug, paint, live }: Terminal
     },
     progress: (lines) => {
       if (!live) {
-        return atIntervals(() => {
+        return clock.every(progressInterval, () => {
           for (const line of lines()) print(line, paint.faint);
         });
       }
-      const stop = atIntervals(() => draw(lines().map(fitting)), liveInterval);
+      const stop = clock.every(liveInterval, () => draw(lines().map(fitting)));
       return () => {
         stop();
         draw([]);

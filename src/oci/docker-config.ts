@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
+import type { Clock } from "../clock.ts";
 import { InputError, messageOf } from "../errors.ts";
 import { BodyError, parseJson } from "../http/http.ts";
 import { printable } from "../log/log.ts";
@@ -161,8 +162,8 @@ function credentialOf(
 }
 
 /** Runs credential helpers as programs, each with what it needs of these variables and no secret of others. */
-export function credentialHelpers(environment: Environment): RunHelper {
-  return (helper, serverUrl) => runCredentialHelper(helper, serverUrl, environment);
+export function credentialHelpers(environment: Environment, clock: Clock): RunHelper {
+  return (helper, serverUrl) => runCredentialHelper(helper, serverUrl, environment, clock);
 }
 
 /** Runs `docker-credential-<helper> get`. The server goes in by standard input, never on a command line. */
@@ -170,13 +171,19 @@ async function runCredentialHelper(
   helper: string,
   serverUrl: string,
   environment: Environment,
+  clock: Clock,
 ): Promise<Credential | undefined> {
   if (!helperName.test(helper))
     throw new InputError(
       `The Docker configuration names a credential helper "${printable(helper)}" that cannot be one.`,
     );
   const program = `docker-credential-${helper}`;
-  const { code, output } = await runProgram(program, serverUrl, helperEnvironment(helper, environment));
+  const { code, output } = await runProgram(
+    program,
+    serverUrl,
+    helperEnvironment(helper, environment),
+    clock.timeout(helperTimeout),
+  );
   if (code !== 0) {
     if (notFoundText.test(output)) return undefined;
     throw new InputError(
@@ -199,27 +206,24 @@ function runProgram(
   program: string,
   input: string,
   env: Environment,
+  timeout: AbortSignal,
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], env });
     // Not the option `timeout`: its timer outlives a program that cannot be started, and keeps this process alive.
-    const timer = setTimeout(() => child.kill(), helperTimeout);
+    timeout.addEventListener("abort", () => child.kill());
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
     child.on("error", (error) => {
-      clearTimeout(timer);
       reject(
         new InputError(
           `The credential helper ${program} cannot be run: ${messageOf(error)}. Install it in an earlier step.`,
         ),
       );
     });
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      resolve({ code, output });
-    });
+    child.on("close", (code) => resolve({ code, output }));
     // A helper that ends without reading its input is judged by its exit status, not by the broken pipe.
     child.stdin.on("error", () => undefined).end(input);
   });

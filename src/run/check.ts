@@ -22,7 +22,7 @@ import type { Wanted } from "./wanted.ts";
 
 /** The runner and the logins that it exchanges for itself: nothing of this depends on a registry. */
 export async function checkRunner(inputs: Inputs, context: RunContext): Promise<readonly CheckResult[]> {
-  const { clock, network, signal } = context;
+  const { clock, network } = context;
   const registries = registryContext(inputs, context);
   const keyless = {
     ...inputs,
@@ -34,14 +34,14 @@ export async function checkRunner(inputs: Inputs, context: RunContext): Promise<
     attempt(
       { place, subject: "spool folder" },
       () => checkSpool(inputs.runner.temporaryFolder, inputs.spoolLimit),
-      signal,
+      context,
     ),
     attempt(
       { place, subject: "clock" },
       (until) => checkClock(network, inputs.githubApiUrl, clock, until),
-      signal,
+      context,
     ),
-    checkKeyless(keyless, signal),
+    checkKeyless(keyless, context),
   ]);
   return [spool, time, ...logins];
 }
@@ -67,10 +67,9 @@ export async function checkReleasesAndPlaces(
     openPlaces(inputs, context),
     checkReleases(wanted, inputs, context),
   ]);
-  const { signal } = context;
   const results = await Promise.all([
-    checkSources(places.sources, components[0], signal),
-    ...places.destinations.map((destination) => checkDestination(destination, components, signal)),
+    checkSources(places.sources, components[0], context),
+    ...places.destinations.map((destination) => checkDestination(destination, components, context)),
   ]);
   return [result, ...results.flat()];
 }
@@ -101,7 +100,7 @@ async function checkReleases(
       const finding = `${universe.length} versions can be read; ${newest?.tag} has ${components.length} images.${findingBeside}`;
       return { outcome: "ok", finding };
     },
-    context.signal,
+    context,
   );
   return { result, components };
 }

@@ -96,7 +96,7 @@ export async function publishAll(
   { overwrite }: Pick<Inputs, "overwrite">,
   places: Places,
   whyNotPublish: PublicationCheck,
-  { log, signal }: RunContext,
+  { clock, log, signal }: RunContext,
 ): Promise<readonly CopyOutcome[]> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
   if (steps.length === 0) return [];
@@ -109,6 +109,7 @@ export async function publishAll(
       attachments,
       overwrite,
       whyNotPublish,
+      clock,
       log,
       signal,
     }),

@@ -55,14 +55,14 @@ export async function openAccess(
   const mark = newMark(inputs, context.clock);
   saveState(stateNames.accessId, mark.id);
   const endpoints = new Set<string>();
-  const egress = createEgress(inputs.tcrEgress, context.network, context.log);
+  const egress = createEgress(inputs.tcrEgress, context.network, context.clock, context.log);
   await Promise.all(
     closedInstances(inputs, context).map(async (closed) => {
       const how: LetIn = {
         mode,
         mark,
         egress,
-        answers: (until) => answers(closed.registry, context.network, until),
+        answers: (until) => answers(closed.registry, context, until),
         noteEndpoint: () => {
           endpoints.add(closed.registry);
           saveState(stateNames.endpoints, JSON.stringify([...endpoints]));
@@ -160,9 +160,13 @@ function overTeller(inputs: Inputs, { github, clock, log }: AccessContext): Clos
 }
 
 /** Whether a registry answers as one: with 200, or with the 401 that asks for a login. */
-async function answers(registry: string, network: Transport, signal: AbortSignal): Promise<boolean> {
+async function answers(
+  registry: string,
+  { network, clock }: AccessContext,
+  signal: AbortSignal,
+): Promise<boolean> {
   const url = new URL("/v2/", registryOrigin(registry));
-  const until = AbortSignal.any([signal, AbortSignal.timeout(answerTime)]);
+  const until = AbortSignal.any([signal, clock.timeout(answerTime)]);
   try {
     const response = await network.send({ method: "GET", url, signal: until, once: true, connection: "own" });
     await discard(response);

@@ -90,7 +90,7 @@ export async function openPlaces(
   const { log, network, signal } = context;
   const registries = registryContext(inputs, context);
   const { dockerConfigFolder, helperEnvironment } = inputs.runner;
-  const logins = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment));
+  const logins = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment, context.clock));
   const loginsOf = await inputLogins(inputs, named, logins, registries);
   const opened = await openDestinations(inputs, logins, loginsOf, registries);
   const access = { ...registries, network, github: await githubClient(inputs, context) };
@@ -105,7 +105,7 @@ export async function openPlaces(
 /** What the clients of registries and their vendors are made with. Sends nothing. */
 export function registryContext(inputs: Inputs, { network, clock, log }: StepContext): RegistryContext {
   const transport = retrying(network, { clock, log });
-  const idTokens = createIdTokens({ request: inputs.idTokenRequest, transport, log });
+  const idTokens = createIdTokens({ request: inputs.idTokenRequest, transport, clock, log });
   const { dockerHubConnection: connection } = inputs;
   return {
     transport,
@@ -347,8 +347,8 @@ export async function tellByIssue(
   context: StepContext,
 ): Promise<void> {
   if (context.signal.aborted) return;
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(issueTime)]);
   const { clock, log } = context;
+  const signal = AbortSignal.any([context.signal, clock.timeout(issueTime)]);
   await keepIssue(news, reporting, {
     github: await githubClient(reporting, { ...context, signal }),
     clock,

@@ -1,6 +1,7 @@
 import { afterAll, expect, it } from "vitest";
 import { type DockerHub, startDockerHub } from "../../../sandbox/docker-hub.ts";
 import { type GitHubOidc, startGitHubOidc } from "../../../sandbox/github-oidc.ts";
+import { systemClock } from "../../../src/clock.ts";
 import { keylessHubCredentials } from "../../../src/destinations/docker-hub/docker-hub-identity.ts";
 import { createIdTokens } from "../../../src/github/id-token.ts";
 import { retrying } from "../../../src/http/retry.ts";
@@ -11,7 +12,7 @@ import { Repository } from "../../../src/oci/repository.ts";
 import { type FakeClock, fakeClock } from "../../support/fake-clock.ts";
 import { load } from "../../support/given-inputs.ts";
 
-const network = createTransport(silentLog);
+const network = createTransport(silentLog, systemClock);
 afterAll(() => network.close());
 
 const connectionId = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";

@@ -24,7 +24,7 @@ import { recordingLog } from "../../support/recording-log.ts";
 
 const { signal } = new AbortController();
 const log = recordingLog();
-const network = createTransport(log);
+const network = createTransport(log, systemClock);
 const transport = retrying(network, { clock: fakeClock(), log });
 const user = fullAccess("mirror", "vendor-secret");
 const repository = "goharbor/deep/core";

@@ -17,7 +17,7 @@ import type { Credential } from "../../../src/oci/credentials.ts";
 import { recordingLog } from "../../support/recording-log.ts";
 
 const signal = new AbortController().signal;
-const transport = createTransport(silentLog);
+const transport = createTransport(silentLog, systemClock);
 const repository = "goharbor/harbor-core";
 
 interface Given {
