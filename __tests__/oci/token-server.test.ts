@@ -1,5 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { trustedRealm } from "../../src/oci/token-server.ts";
+import type { VendorId } from "../../src/vendors/vendor.ts";
+import { vendorOf } from "../../src/vendors/vendors.ts";
+
+const alibabaTokenServers = [
+  "dockerauth.cn-hangzhou.aliyuncs.com",
+  "dockerauth-ee.ap-southeast-1.aliyuncs.com",
+  "dockerauth-cn-guangzhou.aliyuncs.com",
+];
+
+/** Whether a token server is trusted with the login of a registry. */
+const trusted = (realm: string, registry: string, as?: VendorId): URL | string =>
+  trustedRealm(realm, new URL(`https://${registry}/v2/`), vendorOf(registry, as));
 
 describe("a token server is trusted", () => {
   test.each([
@@ -13,18 +25,41 @@ describe("a token server is trusted", () => {
     ["rg.fr-par.scw.cloud", "https://api.scaleway.com/registry-internal/v1/token"],
     ["lscr.io", "https://ghcr.io/token"],
     ["registry.cn-hangzhou.aliyuncs.com", "https://dockerauth.cn-hangzhou.aliyuncs.com/auth"],
+    ["registry-intl.ap-southeast-1.aliyuncs.com", "https://dockerauth.ap-southeast-1.aliyuncs.com/auth"],
+    ["registry-vpc.cn-chengdu.aliyuncs.com", "https://dockerauth-vpc.cn-chengdu.aliyuncs.com/auth"],
     ["acme-registry.cn-hangzhou.cr.aliyuncs.com", "https://dockerauth-ee.cn-hangzhou.aliyuncs.com/auth"],
+    [
+      "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com",
+      "https://dockerauth-ee-vpc.cn-hangzhou.aliyuncs.com/auth",
+    ],
+    ["acme-registry.cn-zhangjiakou.cr.aliyuncs.com", "https://dockerauth-cn-zhangjiakou.aliyuncs.com/auth"],
+    ["crpi-a1.cn-guangzhou.personal.cr.aliyuncs.com", "https://dockerauth-cn-guangzhou.aliyuncs.com/auth"],
+    ["registry-cn-beijing.ack.aliyuncs.com", "https://dockerauth-ee.cn-beijing.aliyuncs.com/auth"],
     ["10.0.0.1", "https://10.0.0.1:5001/token"],
   ])("%s: %s", (registry, realm) => {
-    expect(trustedRealm(realm, new URL(`https://${registry}/v2/`))).toEqual(new URL(realm));
+    expect(trusted(realm, registry)).toEqual(new URL(realm));
   });
+
+  test.each(alibabaTokenServers)(
+    "%s on a domain of one's own, where the user says that it is Alibaba's",
+    (host) => {
+      const realm = `https://${host}/auth`;
+      expect(trusted(realm, "registry.example.com", "alibaba")).toEqual(new URL(realm));
+      expect(trusted(realm, "registry.example.com")).toContain("another host");
+      expect(trusted(realm, "registry.example.com", "harbor")).toContain("another host");
+      // What the user says does not take from what the name tells.
+      expect(trusted(realm, "registry.cn-hangzhou.aliyuncs.com", "harbor")).toEqual(new URL(realm));
+    },
+  );
 
   test("on plain HTTP where the registry is, and by a path alone", () => {
     const registry = new URL("http://127.0.0.1:5000/v2/");
-    expect(trustedRealm("http://127.0.0.1:5001/token", registry)).toEqual(
+    expect(trustedRealm("http://127.0.0.1:5001/token", registry, vendorOf(registry.host))).toEqual(
       new URL("http://127.0.0.1:5001/token"),
     );
-    expect(trustedRealm("/token", registry)).toEqual(new URL("http://127.0.0.1:5000/token"));
+    expect(trustedRealm("/token", registry, vendorOf(registry.host))).toEqual(
+      new URL("http://127.0.0.1:5000/token"),
+    );
   });
 });
 
@@ -41,6 +76,18 @@ describe("a token server is refused", () => {
     ["10.0.0.1", "https://11.0.0.1/token", "another host"],
     ["[2001:db8::1]", "https://[2001:db8::2]/token", "another host"],
     ["registry.cn-hangzhou.aliyuncs.com", "https://dockerauth.evil.example/auth", "another host"],
+    [
+      "registry.cn-hangzhou.aliyuncs.com",
+      "https://dockerauth.oss-cn-hangzhou.aliyuncs.com/auth",
+      "another host",
+    ],
+    ["registry.cn-hangzhou.aliyuncs.com", "https://evil.cn-hangzhou.aliyuncs.com/auth", "another host"],
+    ["evil.oss-cn-hangzhou.aliyuncs.com", "https://dockerauth.cn-hangzhou.aliyuncs.com/auth", "another host"],
+    [
+      "crpi-a1.cn-beijing.personal.cr.aliyuncs.com",
+      "https://crpi-b2.cn-beijing.personal.cr.aliyuncs.com/auth",
+      "another host",
+    ],
     ["goharbor.azurecr.io", "https://evil.azurecr.io/oauth2/token", "another host, evil.azurecr.io"],
     ["goharbor.azurecr.io", "https://x.evil.azurecr.io/token", "another host"],
     ["goharbor.tencentcloudcr.com", "https://evil.tencentcloudcr.com/service/token", "another host"],
@@ -66,6 +113,6 @@ describe("a token server is refused", () => {
     ["registry.example.com", "https://:0:0/", "no usable address"],
     ["registry.example.com", "", "no usable address"],
   ])("%s: %j", (registry, realm, problem) => {
-    expect(trustedRealm(realm, new URL(`https://${registry}/v2/`))).toContain(problem);
+    expect(trusted(realm, registry)).toContain(problem);
   });
 });

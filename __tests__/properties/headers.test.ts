@@ -13,6 +13,7 @@ import { nextPage } from "../../src/oci/pages.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import { trustedRealm } from "../../src/oci/token-server.ts";
+import { vendorOf } from "../../src/vendors/vendors.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { hang, label, longTextsOf, runs, textOf } from "./arbitraries.ts";
 
@@ -89,7 +90,7 @@ describe("a challenge", () => {
     );
     fc.assert(
       fc.property(realm, (text) => {
-        const trusted = trustedRealm(text, registry);
+        const trusted = trustedRealm(text, registry, vendorOf(registry.hostname));
         if (typeof trusted === "string") return;
         expect(trusted.protocol).toBe("https:");
         expect(trusted.username + trusted.password).toBe("");

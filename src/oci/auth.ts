@@ -180,7 +180,7 @@ export class Authenticator {
   }
 
   #realmOf(realm: string, base: URL): Pick<BearerScheme, "realm" | "distrust"> {
-    const trusted = trustedRealm(realm, base);
+    const trusted = trustedRealm(realm, base, this.#options.vendor);
     if (typeof trusted !== "string") return { realm: trusted, distrust: undefined };
     const distrust = this.#failure("logging in", base, {
       problem: trusted,

@@ -1,31 +1,29 @@
 import { printable } from "../log/log.ts";
+import type { Vendor } from "../vendors/vendor.ts";
 import { vendors } from "../vendors/vendors.ts";
 
-/**
- * Token servers that live under another name than their registry: Alibaba's are shared by a region, and its enterprise
- * registries have one more label than their token server.
- */
+/** Token servers under another name than their registry, of registries that have no row in the table. */
 const knownTokenServers: readonly (readonly [registry: RegExp, tokenServer: RegExp])[] = [
   // https://www.scaleway.com/en/docs/container-registry/
   [/^rg\.[a-z]{2}-[a-z]{3}\.scw\.cloud$/, /^api\.scaleway\.com$/],
   // https://docs.linuxserver.io/general/container-branding/ (a front of GitHub's registry)
   [/^lscr\.io$/, /^ghcr\.io$/],
-  [/\.aliyuncs\.com$/, /^dockerauth(-vpc|-ee|-ee-vpc)?\.[a-z0-9-]+\.aliyuncs\.com$/],
 ];
 
 /**
  * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host.
  * @param realm as the challenge has it; a relative one is meant relative to the registry.
  * @param registry URL that answered with the challenge.
+ * @param vendor what the user says that the registry is, or its host name.
  * @returns the address, or in words why it is not trusted.
  */
-export function trustedRealm(realm: string, registry: URL): URL | string {
+export function trustedRealm(realm: string, registry: URL, vendor: Vendor): URL | string {
   if (realm === "" || !URL.canParse(realm, registry.href)) return "its token server has no usable address";
   const url = new URL(realm, registry);
   if (url.username !== "" || url.password !== "") return "its token server's address has a login in it";
   if (url.protocol !== registry.protocol && url.protocol !== "https:")
     return "its token server is not on https";
-  if (isRelatedHost(registry.hostname, url.hostname)) return url;
+  if (isRelatedHost(registry.hostname, url.hostname, vendor)) return url;
   return `it names a token server on another host, ${printable(url.hostname)}`;
 }
 
@@ -46,14 +44,16 @@ export function openRealm(realm: string, registry: URL): URL | undefined {
  * name of at least two labels (registry-1.docker.io and auth.docker.io). Below the name of a vendor that gives each customer
  * a host, neighbours are strangers: anybody can have `evil.azurecr.io`.
  */
-function isRelatedHost(registry: string, tokenServer: string): boolean {
+function isRelatedHost(registry: string, tokenServer: string, vendor: Vendor): boolean {
   if (registry === tokenServer) return true;
   if (knownTokenServers.some(([ours, theirs]) => ours.test(registry) && theirs.test(tokenServer)))
     return true;
+  const rows = vendors.filter(({ host }) => host?.test(registry));
+  if ([vendor, ...rows].some((row) => row.tokenServer?.test(tokenServer))) return true;
   if (/^[0-9.]+$/.test(registry) || registry.includes(":")) return false;
   if (registry.endsWith(`.${tokenServer}`) && tokenServer.includes(".")) return true;
   if (tokenServer.endsWith(`.${registry}`)) return true;
-  if (vendors.some(({ host }) => host?.test(registry))) return false;
+  if (rows.length > 0) return false;
   const parent = registry.slice(registry.indexOf(".") + 1);
   return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
 }

@@ -96,8 +96,16 @@ export const china: readonly Vendor[] = [
   {
     id: "alibaba",
     name: "Alibaba Container Registry",
-    hosts: "registry.<region>.aliyuncs.com, <instance>-registry.<region>.cr.aliyuncs.com",
-    host: /(^|-)registry(-vpc)?\.[a-z0-9-]+\.(cr\.)?aliyuncs\.com$/,
+    hosts:
+      "registry.<region>.aliyuncs.com, registry-intl.<region>.aliyuncs.com, <id>.<region>.personal.cr.aliyuncs.com, " +
+      "<instance>-registry.<region>.cr.aliyuncs.com, or your own (`type=alibaba`)",
+    // https://www.alibabacloud.com/help/en/acr/user-guide/individual-edition-instance-independent-domain-name-capacity-limit
+    // A bucket of its object storage, whose first label anybody can choose, is at <bucket>.oss-<region>.
+    host: /(^|-)registry(-intl)?(-vpc|-internal)?\.((?!oss-)[a-z]{2,3}-[a-z0-9-]+\.)?aliyuncs\.com$|^registry-[a-z0-9-]+\.ack\.aliyuncs\.com$|\.cr\.aliyuncs\.com$/,
+    // https://www.alibabacloud.com/blog/reverse-proxy-to-access-alibaba-cloud-container-registry_597957
+    // Zhangjiakou and Guangzhou have a hyphen before the region:
+    // https://www.alibabacloud.com/help/en/ack/ack-edge/user-guide/network-configuration-for-public-network-access
+    tokenServer: /^dockerauth(-ee)?(-vpc)?[.-](?!oss-)[a-z]{2,3}-[a-z0-9-]+\.aliyuncs\.com$/,
     login: {
       text: "User and the registry's password, or a temporary login (`aliyun/acr-login`).",
       source: `${harborAdapters}/aliacr/adapter.go`,

@@ -102,6 +102,8 @@ export interface Vendor {
    * `HostParts`.
    */
   readonly host: RegExp | undefined;
+  /** Matches its token servers that have nothing in common with the registry's own name. They may have its login. */
+  readonly tokenServer?: RegExp | undefined;
   readonly login: Fact;
   /** Undefined: nothing that a user could not guess. */
   readonly rights?: Rights | undefined;
