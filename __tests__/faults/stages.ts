@@ -234,8 +234,9 @@ export const publishStages: readonly Stage[] = [
     server: troubled,
     when: { method: "DELETE", path: new RegExp(`manifests/${oldest}`) },
     answers: false,
-    // What is not found is gone.
-    outcomes: { 404: "DDD" },
+    // What is not found is gone; once, it leaves a version half there, which is seen. What this login may not delete is left.
+    outcomes: { 404: "?DD", 403: "DDD", challenge: "DDD" },
+    believes: 404,
   },
 ];
 
@@ -265,11 +266,11 @@ export const hubStages: readonly Stage[] = [
     server: ({ dockerHub }) => present(dockerHub).api,
     when: { method: "DELETE" },
     answers: false,
-    outcomes: { 404: "DDD" },
+    outcomes: { 404: "DDD", 403: "DDD", challenge: "DDD" },
   },
 ];
 
-function tcrAction(action: string, namespace = true): Stage {
+function tcrAction(action: string, namespace = true, outcomes: Stage["outcomes"] = noSecondLogin): Stage {
   return {
     name: `TCR API: ${action}`,
     party: "destination",
@@ -277,7 +278,7 @@ function tcrAction(action: string, namespace = true): Stage {
     server: ({ tcr }) => present(tcr).api,
     when: { header: { name: "x-tc-action", value: new RegExp(`^${action}$`) } },
     answers: true,
-    outcomes: noSecondLogin,
+    outcomes,
     namespace,
   };
 }
@@ -286,6 +287,16 @@ export const tcrStages: readonly Stage[] = [
   tcrAction("CreateInstanceToken"),
   tcrAction("DescribeNamespaces"),
   tcrAction("CreateNamespace", false),
-  tcrAction("DeleteRepositoryTags"),
-  tcrAction("DescribeImages"),
+  // What the key may not delete is left.
+  tcrAction("DeleteRepositoryTags", true, { 403: "DDD", challenge: "DDD" }),
+  // Once, it hits the question before the plan, and nothing is lost.
+  tcrAction("DescribeImages", true, {
+    challenge: "DFF",
+    403: "DFF",
+    404: "DFF",
+    416: "DFF",
+    absurd: "DFF",
+    "early end": "DFF",
+    "wrong bytes": "DFF",
+  }),
 ];

@@ -196,7 +196,9 @@ describe("case 22: a list of tags to prune that names what must not be touched",
     const result = await mirror.run({ keep: "1" });
     const deleted = mirror.destinationFront.requests
       .filter(({ method, path }) => method === "DELETE" && path.includes("/manifests/"))
-      .map(({ path }) => path.split("/manifests/")[1]);
+      .map(({ path }) => path.split("/manifests/")[1] ?? "")
+      // Whether deletion is offered is asked with a digest that nobody has.
+      .filter((reference) => !reference.startsWith("sha256:"));
     return { mirror, result, deleted };
   }
 

@@ -3,6 +3,7 @@ import { type Artifact, buildImage, buildIndex, mediaTypes, pushTo } from "../..
 import { digestOf } from "../../src/oci/digest.ts";
 import { startWorld, type World } from "../copy/harness.ts";
 import { failureOf } from "../oci/failure-of.ts";
+import { wordsOf } from "../support/failures.ts";
 import { openNetwork, repositoryOver } from "./clients.ts";
 import { startMirror, versions } from "./mirror.ts";
 import { type HostileServer, hostileServer } from "./servers.ts";
@@ -250,7 +251,7 @@ describe("case 11: an index that contains itself, nests deep, or has too many ch
   test("nine levels are refused: no destination gets a manifest", async () => {
     await using world = await startWorld({});
     const { outcomes } = await world.run(world.stepsFor(place(world, levelsOf(9, 1))));
-    for (const { failure } of outcomes) expect(failure).toContain("more than 8 levels");
+    for (const { failure } of outcomes) expect(wordsOf(failure)).toContain("more than 8 levels");
     for (const destination of world.destinations) expect(destination.state()).toEqual({});
   });
 
@@ -293,7 +294,8 @@ describe("case 11: an index that contains itself, nests deep, or has too many ch
     expect(lines.join("\n")).toContain(problem);
     const asked = mirror.sourceFront.requests
       .map(({ path }) => path)
-      .filter((path) => /manifests/.test(path));
+      // The source lists no tags, so it is asked for those of signatures.
+      .filter((path) => /manifests/.test(path) && !/sha256-[0-9a-f]{64}/.test(path));
     expect([...new Set(asked.map((path) => path.split("/").at(-1)))].sort()).toEqual(
       [versions[0], digest].sort(),
     );

@@ -1,10 +1,5 @@
 import type { Clock } from "../clock.ts";
-import {
-  type Destination,
-  isDeletionRefused,
-  type TagDeletion,
-  type TagToDelete,
-} from "../destinations/destination.ts";
+import type { Destination, TagDeletion, TagToDelete } from "../destinations/destination.ts";
 import { type Failure, failureOf } from "../errors.ts";
 import { type RepositoryToProve, wholenessOf } from "../inventory/wholeness.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -49,35 +44,41 @@ export async function prune(
   }
   const outcomes: PruneOutcome[] = [];
   const left = [...Map.groupBy(steps, ({ image, digest, tag }) => `${image} ${digest ?? tag}`).values()];
+  const leaveRest = (ending: Pick<PruneOutcome, "status" | "failure">): readonly PruneOutcome[] => [
+    ...outcomes,
+    ...left.flat().map((step) => ({ step, ...ending })),
+  ];
   let most = tagsPerLook;
   let lookedAt = Number.NEGATIVE_INFINITY;
-  while (left.length > 0) {
+  for (let slowLooks = 0; left.length > 0; ) {
+    if (slowLooks > slowLooksLimit) return leaveRest({ status: "left", failure: tooSlow });
     if (clock.now() - lookedAt > third) {
       lookedAt = clock.now();
       const verdict = await lookAtKept(kept, destination, signal);
-      const isSlow = clock.now() - lookedAt > third;
-      const ending = verdict ?? (isSlow ? { status: "left" as const, failure: tooSlow } : undefined);
-      if (ending !== undefined) return [...outcomes, ...left.flat().map((step) => ({ step, ...ending }))];
+      if (verdict !== undefined) return leaveRest(verdict);
+      if (clock.now() - lookedAt > third) {
+        slowLooks += 1;
+        continue;
+      }
     }
     const groups = left.splice(0, groupsIn(left, most));
     const pruned = await prunePortion(groups.flat(), destination, clock, signal);
-    if (pruned === "slow" && groups.length > 1) {
+    if (pruned === "slow") {
+      slowLooks += 1;
       left.unshift(...groups);
       most = Math.ceil(Math.min(most, groups.flat().length) / 2);
       continue;
     }
-    if (pruned === "slow") {
-      outcomes.push(...groups.flat().map((step) => ({ step, status: "left" as const, failure: tooSlow })));
-      continue;
-    }
+    slowLooks = 0;
     outcomes.push(...pruned.outcomes);
     most = Math.min(tagsPerLook, Math.max(1, Math.floor(third / Math.max(1, pruned.millisecondsPerTag))));
-    const { notOffered: failure } = pruned;
-    if (failure !== undefined)
-      return [...outcomes, ...left.flat().map((step) => ({ step, status: "left" as const, failure }))];
+    if (pruned.notOffered !== undefined) return leaveRest({ status: "left", failure: pruned.notOffered });
   }
   return outcomes;
 }
+
+/** Looks in succession that take too long before the rest is left: the portions are of one digest by then. */
+const slowLooksLimit = 6;
 
 const tooSlow: Failure = {
   kind: "obstacle",
@@ -167,10 +168,9 @@ async function prunePortion(
       const deletion = deleted.get(step.tag);
       const failure = deletion === undefined ? unanswered : deletion.failure;
       if (failure === undefined) return { step, status: "pruned", failure };
-      const isLeft = deletion?.notOffered === true || isDeletionRefused(failure);
-      return { step, status: isLeft ? "left" : "failed", failure };
+      return { step, status: deletion?.refused === undefined ? "failed" : "left", failure };
     });
-    const notOffered = [...deleted.values()].find((deletion) => deletion.notOffered === true)?.failure;
+    const notOffered = [...deleted.values()].find(({ refused }) => refused === "destination")?.failure;
     return { outcomes, millisecondsPerTag, notOffered };
   } catch (error) {
     const failure = failureOf(error);

@@ -1,4 +1,4 @@
-import type { FailedOperation, Failure } from "../errors.ts";
+import { type Failure, failureOf } from "../errors.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Namespace } from "../oci/reference.ts";
@@ -83,22 +83,28 @@ export interface TagDeletion {
   readonly tag: string;
   /** Undefined: the tag is gone. */
   readonly failure: Failure | undefined;
-  /** The registry does not offer deletion, which holds for every tag: none is tried any more. */
-  readonly notOffered?: boolean;
+  /**
+   * The registry has said that this login does not delete this, which trying again does not change: this one tag, which a rule
+   * protects; any tag of this repository; or any tag here, because deletion is not offered.
+   */
+  readonly refused?: "tag" | "repository" | "destination";
 }
 
 /** Codes of Tencent Cloud, whose refusals come with status 200: no right, and a tag that a rule protects. */
 const refusalCodes =
   /^(?:UnauthorizedOperation|AuthFailure\.UnauthorizedOperation|FailedOperation\.PreconditionFailed)/;
 
-/**
- * Whether a registry has said that it does not delete this for this login: no right (401, 403), no such request (405), a rule
- * that protects the tag (412). Trying again changes nothing, and the images that are wanted are there all the same.
- */
-export function isDeletionRefused(failure: Failure): failure is FailedOperation {
-  if (failure.kind !== "operation") return false;
+/** A rule protects this one tag: others of the repository may be deleted. */
+const protectedTag = 412;
+
+/** A deletion that failed, as data. What is refused changes nothing about the images that are wanted: they are there. */
+export function failedDeletion(tag: string, thrown: unknown): TagDeletion {
+  const failure = failureOf(thrown);
+  if (failure.kind !== "operation") return { tag, failure };
   const { status = 0, code = "" } = failure;
-  return [401, 403, 405, 412].includes(status) || refusalCodes.test(code);
+  if (status === protectedTag) return { tag, failure, refused: "tag" };
+  const isRefused = [401, 403, 405].includes(status) || refusalCodes.test(code);
+  return isRefused ? { tag, failure, refused: "repository" } : { tag, failure };
 }
 
 /**

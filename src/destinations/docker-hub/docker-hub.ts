@@ -1,10 +1,10 @@
 import type { Clock } from "../../clock.ts";
-import { failureOf, InputError, messageOf } from "../../errors.ts";
+import { InputError, messageOf } from "../../errors.ts";
 import type { Transport } from "../../http/http.ts";
 import { type Log, printable } from "../../log/log.ts";
 import type { Credential, Credentials, Login } from "../../oci/credentials.ts";
 import { printNamespace } from "../../oci/reference.ts";
-import { type DestinationAbilities, noDeletion, type TagDeletion } from "../destination.ts";
+import { type DestinationAbilities, failedDeletion, noDeletion, type TagDeletion } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
 import { createHubApi, type HubApi } from "./docker-hub-api.ts";
 import { type HubLoginKind, hubLoginKind } from "./docker-hub-login.ts";
@@ -107,7 +107,7 @@ async function deleteTags(
       deletions.push({ tag, failure: undefined });
     } catch (error) {
       signal.throwIfAborted();
-      deletions.push({ tag, failure: failureOf(error) });
+      deletions.push(failedDeletion(tag, error));
     }
   }
   return deletions;

@@ -1,7 +1,7 @@
-import { type Failure, failureOf, messageOf } from "../../errors.ts";
+import { type Failure, messageOf } from "../../errors.ts";
 import { printable } from "../../log/log.ts";
 import type { Credential, Credentials } from "../../oci/credentials.ts";
-import { type Destination, isDeletionRefused, type TagDeletion, type TagToDelete } from "../destination.ts";
+import { type Destination, failedDeletion, type TagDeletion, type TagToDelete } from "../destination.ts";
 
 /** How tags are deleted at a destination. */
 export type TagDeletionRoute = Pick<
@@ -31,31 +31,27 @@ export type DeleteTag = (
 export function oneByOne(deleteTag: DeleteTag): Destination["deleteTags"] {
   return async (repository, tags, signal) => {
     const deletions: TagDeletion[] = [];
-    let refused: Failure | undefined;
-    for (const [index, tag] of tags.entries()) {
+    for (const { tag, digest } of tags) {
+      const last = deletions.at(-1);
+      if (last?.refused === "repository" || last?.refused === "destination") {
+        deletions.push({ ...last, tag });
+        continue;
+      }
       try {
-        const answer = refused ?? (await deleteTag(repository, tag, signal));
-        if (answer !== undefined && "notOffered" in answer) {
-          const untried = tags.slice(index);
-          return [
-            ...deletions,
-            ...untried.map((each) => ({ tag: each.tag, failure: answer.notOffered, notOffered: true })),
-          ];
-        }
-        deletions.push({ tag: tag.tag, failure: answer });
+        const answer = await deleteTag(repository, { tag, digest }, signal);
+        deletions.push(
+          answer !== undefined && "notOffered" in answer
+            ? { tag, failure: answer.notOffered, refused: "destination" }
+            : { tag, failure: answer },
+        );
       } catch (error) {
         signal.throwIfAborted();
-        const failure = failureOf(error);
-        if (isDeletionRefused(failure) && failure.status !== protectedTag) refused = failure;
-        deletions.push({ tag: tag.tag, failure });
+        deletions.push(failedDeletion(tag, error));
       }
     }
     return deletions;
   };
 }
-
-/** A rule protects this one tag: others of the repository may be deleted. */
-const protectedTag = 412;
 
 /** The login for a vendor's own API, which takes user name and password; or a text that says why there is none. */
 export async function apiCredential(credentials: Credentials, api: string): Promise<Credential | string> {

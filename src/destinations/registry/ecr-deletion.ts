@@ -1,5 +1,4 @@
-import { failureOf } from "../../errors.ts";
-import type { TagDeletion, TagToDelete } from "../destination.ts";
+import { failedDeletion, type TagDeletion, type TagToDelete } from "../destination.ts";
 import type { TagDeletionRoute } from "./deletion-route.ts";
 import { deletionLimit, type EcrApi } from "./ecr-api.ts";
 
@@ -30,6 +29,6 @@ async function deleteSome(
     return names.map((tag) => ({ tag, failure: left.get(tag) }));
   } catch (error) {
     signal.throwIfAborted();
-    return names.map((tag) => ({ tag, failure: failureOf(error) }));
+    return names.map((tag) => failedDeletion(tag, error));
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import { failureOf } from "../../errors.ts";
-import type { TagDeletion } from "../destination.ts";
+import { failedDeletion, type TagDeletion } from "../destination.ts";
 
 /** How the tags of one repository are deleted by a vendor's API that takes several at once. */
 export interface BatchDeletion {
@@ -47,7 +47,8 @@ async function deleteBatch(
     if (tags.length > 1 && meaning !== "failed") {
       return inTurn(tags, async (tag) => deleteBatch(deletion, [tag], signal));
     }
-    if (meaning !== "gone") return tags.map((tag) => failed(tag, deletion.explain(error), signal));
+    signal.throwIfAborted();
+    if (meaning !== "gone") return tags.map((tag) => failedDeletion(tag, deletion.explain(error)));
   }
   return inTurn(tags, async (tag) => [await confirm(deletion, tag, signal)]);
 }
