@@ -5,6 +5,7 @@
  */
 import {
   type Action,
+  type Authentication,
   fullAccess,
   type RegistryOptions,
   type RegistryServer,
@@ -62,7 +63,7 @@ interface Profile {
   /** Default: `auths` with user name and password. */
   readonly login?: "auths" | "identity-token" | "helper";
   readonly scheme?: "bearer" | "basic";
-  readonly token?: { readonly vocabulary?: readonly string[]; readonly makesRepositories?: boolean };
+  readonly token?: Omit<Extract<Authentication, { kind: "bearer" }>, "kind" | "users">;
   readonly options: RegistryOptions;
 }
 
@@ -136,7 +137,8 @@ const profiles: Readonly<Record<ProfileName, Profile>> = {
   },
   harbor: {
     user: harborRobot,
-    options: { namespaces, deletion: "harbor", api: harborApi({ user: harborRobot }) },
+    token: { service: "harbor-registry", readable: true, takesAnyLogin: true },
+    options: { anonymousPull: true, namespaces, deletion: "harbor", api: harborApi({ user: harborRobot }) },
   },
   distribution: {
     user: fullAccess("mirror", "htpasswd-password"),

@@ -56,6 +56,7 @@ export type Authentication =
       readonly service?: string;
       readonly vocabulary?: readonly string[];
       readonly readable?: boolean;
+      readonly takesAnyLogin?: boolean;
       /** Whether asking for a token for pushing makes the repository, as at Quay. */
       readonly makesRepositories?: boolean;
     };

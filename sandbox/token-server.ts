@@ -2,7 +2,8 @@
  * A token server of the Docker registry token protocol. Kept:
  * - `GET ?service=&scope=`, several `scope` parameters or several scopes in one; `POST` with `grant_type=password` or
  *   `refresh_token` (https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/);
- * - the login is optional where anonymous users may pull; a wrong one is 401, never a token for the public;
+ * - the login is optional where anonymous users may pull; a wrong one is 401, never a token for the public, but at Harbor
+ *   (https://github.com/goharbor/harbor, src/core/service/token), whose token then has no `sub`;
  * - an action that is not granted is silently left out of the token: "a token with fewer rights" is no error; but access
  *   tokens of Docker Hub are refused when they ask for too much (https://github.com/docker/cli/pull/4511);
  * - `expires_in` and `issued_at`; tokens are opaque unless a test wants them readable, bound to their scopes, and run out.
@@ -54,6 +55,8 @@ export interface TokenServerOptions {
    * (https://distribution.github.io/distribution/spec/auth/jwt/). Default: they are opaque.
    */
   readonly readable?: boolean;
+  /** Whether a wrong login gets what everybody gets, as at Harbor. Default: it is 401. */
+  readonly takesAnyLogin?: boolean;
   /** Told of every scope for which a right login gets a token. */
   readonly onScope?: (repository: string, actions: readonly string[]) => void;
   /** Milliseconds since the epoch. */
@@ -101,7 +104,9 @@ interface Issuer {
   readonly vocabulary: readonly string[] | undefined;
   readonly onScope: TokenServerOptions["onScope"];
   readonly now: () => number;
-  issue(scopes: readonly string[], access: User["access"]): Answer;
+  readonly takesAnyLogin: boolean;
+  /** @param username whose token it is; undefined: nobody's. */
+  issue(scopes: readonly string[], access: User["access"], username?: string): Answer;
 }
 
 /** Starts a token server at its own origin. */
@@ -116,10 +121,11 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
     service,
     vocabulary: options.vocabulary,
     onScope: options.onScope,
+    takesAnyLogin: options.takesAnyLogin ?? false,
     now,
-    issue: (scopes, access) => {
+    issue: (scopes, access, username) => {
       const scopesGranted = granted(scopes, access);
-      const token = `${options.readable === true ? claimsOf(scopesGranted) : ""}sandbox-token-${randomUUID()}`;
+      const token = `${options.readable === true ? claimsOf(scopesGranted, username) : ""}sandbox-token-${randomUUID()}`;
       const issuedAt = now();
       issued.push(token);
       grants.set(token, { scopes: scopesGranted, expiresAt: issuedAt + tokenSeconds * 1000 });
@@ -162,23 +168,27 @@ async function answerTo(issuer: Issuer, request: SandboxRequest): Promise<Answer
     const user = issuer.users.find((one) => one.identityToken === identityToken);
     return user === undefined
       ? json(401, { details: "invalid refresh token" })
-      : issuer.issue(scopes, user.access);
+      : issuer.issue(scopes, user.access, user.username);
   }
   const login = form === undefined ? basicLogin(request.headers) : formLogin(form);
   if (login === undefined) return issuer.issue(scopes, issuer.publicAccess);
   issuer.credentialsSeen.push(login);
   const user = findUser(issuer.users, login, issuer.now());
+  if (user === undefined && issuer.takesAnyLogin) return issuer.issue(scopes, issuer.publicAccess);
   if (user === undefined) return json(401, { details: "incorrect username or password" });
   for (const scope of scopes) issuer.onScope?.(repositoryIn(scope), actionsOf(scope));
   return user.refusesExcess === true && exceeds(scopes, user.access)
     ? json(401, { details: "access token has insufficient scopes" })
-    : issuer.issue(scopes, user.access);
+    : issuer.issue(scopes, user.access, user.username);
 }
 
 /** Header and claims of a JSON Web Token; what follows stands for its signature. */
-function claimsOf(scopes: Grant["scopes"]): string {
+function claimsOf(scopes: Grant["scopes"], sub: string | undefined): string {
   const access = [...scopes].map(([name, actions]) => ({ type: "repository", name, actions: [...actions] }));
-  const parts = [{ alg: "RS256", typ: "JWT" }, { access }];
+  const parts = [
+    { alg: "RS256", typ: "JWT" },
+    { sub, access },
+  ];
   return parts.map((part) => `${Buffer.from(JSON.stringify(part)).toString("base64url")}.`).join("");
 }
 

@@ -54,6 +54,15 @@ export interface Result {
   readonly outputs: Readonly<Record<string, string>>;
   /** Of a check: the outcomes of its rows about a subject. */
   outcomes(subject: string): readonly string[];
+  /** Of a check: its rows about a subject. */
+  rows(subject: string): readonly CheckRow[];
+}
+
+export interface CheckRow {
+  readonly subject: string;
+  readonly outcome: string;
+  readonly finding: string;
+  readonly remedy?: string;
 }
 
 export async function startWorld(name: ProfileName): Promise<World> {
@@ -135,15 +144,14 @@ async function runHere(environment: Readonly<Record<string, string>>): Promise<R
     warnings,
     masked,
     outputs: Object.fromEntries(outputs),
-    outcomes: (subject) => outcomesIn(outputs.get("report") ?? "", subject),
+    outcomes: (subject) => rowsIn(outputs.get("report") ?? "", subject).map(({ outcome }) => outcome),
+    rows: (subject) => rowsIn(outputs.get("report") ?? "", subject),
   };
 }
 
-function outcomesIn(report: string, subject: string): readonly string[] {
-  const { checks } = JSON.parse(readFileSync(report, "utf8")) as {
-    readonly checks: readonly { readonly subject: string; readonly outcome: string }[];
-  };
-  return checks.filter((check) => check.subject === subject).map(({ outcome }) => outcome);
+function rowsIn(report: string, subject: string): readonly CheckRow[] {
+  const { checks } = JSON.parse(readFileSync(report, "utf8")) as { readonly checks: readonly CheckRow[] };
+  return checks.filter((check) => check.subject === subject);
 }
 
 /** Puts versions of all images into a registry, past its rules. */

@@ -1,9 +1,10 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import type { HttpResponse } from "../../src/http/http.ts";
-import { Authenticator, type Scope } from "../../src/oci/auth.ts";
+import { Authenticator } from "../../src/oci/auth.ts";
 import { anonymous, type Credential, type Credentials } from "../../src/oci/credentials.ts";
 import { refusedLogin } from "../../src/oci/refused-login.ts";
+import type { Scope } from "../../src/oci/scope.ts";
 import { vendorOf } from "../../src/vendors/vendors.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { recordingLog } from "../support/recording-log.ts";
@@ -173,6 +174,47 @@ describe("a login that is refused", () => {
     });
     expect(refusal.problem).toBe("the login was refused");
     expect(refusal.advice).toContain("No login is known");
+  });
+});
+
+describe("a login that Harbor takes for none", () => {
+  const harbor = challenged(`Bearer realm="${realm}",service="harbor-registry"`);
+  const tokenOf = (sub: string | undefined, actions: readonly string[]) => {
+    const access = [{ type: "repository", name: "goharbor/harbor-core", actions }];
+    const parts = [{ alg: "RS256" }, { sub, access }].map((part) =>
+      Buffer.from(JSON.stringify(part)).toString("base64url"),
+    );
+    return { token: `${parts.join(".")}.signature`, expires_in: 300 };
+  };
+
+  test.each([undefined, ""])("is told before anything is read (sub: %j)", async (sub) => {
+    const { authenticator } = authenticatorOf({
+      support: harbor,
+      token: () => ({ json: tokenOf(sub, ["pull"]) }),
+    });
+    const failure = await failureOf(authenticator.header(push, undefined));
+    expect(failure.details.problem).toContain("the login was not taken");
+    expect(failure.details.advice).toContain(`docker login ${registry}`);
+  });
+
+  test.each<[string, Options, readonly Scope[]]>([
+    ["a token of somebody", { token: () => ({ json: tokenOf("robot$bot", ["pull"]) }) }, push],
+    [
+      "a token that is good for a push",
+      { token: () => ({ json: tokenOf(undefined, ["pull", "push"]) }) },
+      push,
+    ],
+    ["a token for reading alone", { token: () => ({ json: tokenOf(undefined, ["pull"]) }) }, pull],
+    ["no login", { token: () => ({ json: tokenOf(undefined, []) }), credentials: anonymous }, push],
+    ["an opaque token", {}, push],
+    [
+      "another registry",
+      { support: challenged(bearer), token: () => ({ json: tokenOf(undefined, ["pull"]) }) },
+      push,
+    ],
+  ])("is not what %s means", async (_case, options, scopes) => {
+    const { authenticator } = authenticatorOf({ support: harbor, ...options });
+    expect(await authenticator.header(scopes, undefined)).toMatch(/^Bearer /);
   });
 });
 

@@ -10,16 +10,11 @@ import type { Vendor } from "../vendors/vendor.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, type Credentials } from "./credentials.ts";
 import { registryOrigin } from "./reference.ts";
-import { refusedLogin } from "./refused-login.ts";
+import { loginAdvice, refusedLogin } from "./refused-login.ts";
 import { problemLimit } from "./registry-error.ts";
+import { printScope, type Scope } from "./scope.ts";
 import { openRealm, trustedRealm } from "./token-server.ts";
-
-/** What a request needs to be allowed: actions on a repository. */
-export interface Scope {
-  readonly repository: string;
-  /** `pull`, `push`, `delete`, and what single registries have beside. */
-  readonly actions: readonly string[];
-}
+import { isUntaken } from "./untaken-login.ts";
 
 /** What a search for a login found. */
 export interface SoughtLogin {
@@ -230,6 +225,13 @@ export class Authenticator {
       });
     }
     log.mask(value);
+    if (credential !== undefined && isUntaken(value, scopes, scheme.service)) {
+      throw this.#failure("asking its token server", request.url, {
+        problem:
+          "the login was not taken: the token that came is the one for everybody, which is good for no push",
+        advice: loginAdvice(this.#options.registry, credential),
+      });
+    }
     const life = Math.min(
       Math.max(answer.expires_in ?? shortestTokenLife, shortestTokenLife),
       longestTokenLife,
@@ -304,10 +306,6 @@ function forGood<T>(value: T): Lease<T> {
 
 function keyOf(scopes: readonly Scope[]): string {
   return scopes.map(printScope).sort().join(" ");
-}
-
-function printScope(scope: Scope): string {
-  return `repository:${scope.repository}:${scope.actions.join(",")}`;
 }
 
 /** A GET with Basic, or, for an identity token, the OAuth2 form. https://distribution.github.io/distribution/spec/auth/oauth/ */

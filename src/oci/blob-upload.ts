@@ -1,9 +1,9 @@
 import { OperationError } from "../errors.ts";
 import { discard, type HttpResponse } from "../http/http.ts";
 import { mannersOf } from "../vendors/vendors.ts";
-import type { Scope } from "./auth.ts";
 import type { Descriptor } from "./manifest.ts";
 import { type Registry, type RegistryRequest, smallTransfer } from "./registry.ts";
+import type { Scope } from "./scope.ts";
 
 /** How a part of a blob is sent. */
 export interface PartOptions {

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { readClaims } from "../http/json-web-token.ts";
-import type { Scope } from "./auth.ts";
+import type { Scope } from "./scope.ts";
 
 /** https://distribution.github.io/distribution/spec/auth/jwt/ ("Claim Set") */
 const claimsSchema = v.object({

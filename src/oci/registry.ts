@@ -8,11 +8,12 @@ import { Slots } from "../http/slots.ts";
 import { printable } from "../log/log.ts";
 import type { Vendor } from "../vendors/vendor.ts";
 import { vendorOf } from "../vendors/vendors.ts";
-import { Authenticator, type AuthenticatorOptions, type Scope } from "./auth.ts";
+import { Authenticator, type AuthenticatorOptions } from "./auth.ts";
 import { addChallenged } from "./challenge.ts";
 import { grantedActions } from "./granted-actions.ts";
 import { registryOrigin } from "./reference.ts";
 import { problemLimit, refusal } from "./registry-error.ts";
+import type { Scope } from "./scope.ts";
 
 /** A registry needs what its logins need. */
 export interface RegistryOptions extends Omit<AuthenticatorOptions, "vendor"> {

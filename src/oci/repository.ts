@@ -5,7 +5,6 @@ import { OperationError } from "../errors.ts";
 import { discard, type HttpResponse, readBytes, readJson } from "../http/http.ts";
 import { isTemporaryStatus } from "../http/retry.ts";
 import { mannersOf } from "../vendors/vendors.ts";
-import type { Scope } from "./auth.ts";
 import { BlobUpload } from "./blob-upload.ts";
 import { type Digest, digestOf, parseDigest } from "./digest.ts";
 import { type Descriptor, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
@@ -13,6 +12,7 @@ import { acceptedManifests, ociIndex } from "./media-types.ts";
 import { nextPage } from "./pages.ts";
 import { isTag } from "./reference.ts";
 import { type Registry, type RegistryRequest, smallTransfer } from "./registry.ts";
+import type { Scope } from "./scope.ts";
 
 /** What a tag or digest stands for at a registry. */
 export interface ResolvedManifest {

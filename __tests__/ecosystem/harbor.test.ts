@@ -1,0 +1,51 @@
+/** What a Harbor does beside the registry API, and what a run and a check make of it. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { seed, startWorld, versions, type World } from "./world.ts";
+
+const closing: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of closing.splice(0)) await one[Symbol.asyncDispose]();
+});
+
+/** A Harbor as destination, and a source that has the newest version. */
+async function harbor() {
+  const world = await startWorld("harbor");
+  closing.push(world);
+  seed(world.plain, "source", [versions[0]]);
+  const { host } = world.vendor.registry;
+  const to = `${host}/goharbor,type=harbor`;
+  return { world, from: `${world.plain.host}/source`, to };
+}
+
+/** The Docker configuration with another password for the Harbor. */
+async function withPassword(world: World, password: string): Promise<Readonly<Record<string, string>>> {
+  const folder = await mkdtemp(join(tmpdir(), "harbor-login-"));
+  closing.push({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) });
+  const auth = Buffer.from(`${world.vendor.username}:${password}`).toString("base64");
+  const config = { auths: { [world.vendor.registry.host]: { auth } } };
+  await writeFile(join(folder, "config.json"), JSON.stringify(config));
+  return { DOCKER_CONFIG: folder };
+}
+
+describe("a wrong password at a public project", () => {
+  test("ends the run before a blob is read", async () => {
+    const { world, from, to } = await harbor();
+    const result = await world.mirror(from, to, {}, await withPassword(world, "wrong"));
+    expect(result.done).toBe(false);
+    expect(result.lines.join("\n")).toContain("the login was not taken");
+    expect(world.plain.requests.filter(({ path }) => path.includes("/blobs/"))).toEqual([]);
+    expect(world.vendor.registry.uploadsOpen()).toBe(0);
+  });
+
+  test("is told by a check", async () => {
+    const { world, from, to } = await harbor();
+    const result = await world.mirror(from, to, { check: "true" }, await withPassword(world, "wrong"));
+    expect(result.done).toBe(false);
+    expect(result.rows("sign in")).toMatchObject([
+      { outcome: "missing", finding: expect.stringContaining("the login was not taken") },
+    ]);
+  });
+});
