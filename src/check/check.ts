@@ -5,7 +5,7 @@ import { printable } from "../log/log.ts";
 
 /** One thing that was checked: a row of the report. */
 export interface CheckResult extends Finding {
-  /** Whose it is: a destination, a source, GitHub, the runner. */
+  /** What it is about: a destination, a source, GitHub, the runner. */
   readonly place: string;
   /** What was tried there, in a few words. */
   readonly subject: string;
@@ -24,7 +24,7 @@ export interface CheckContext {
 const checkTime = 60_000;
 
 /**
- * Tries one thing, in a bounded time. A failure is its result, and nobody else's.
+ * Runs one check within a time limit. A failure is the result of this check, and ends no other.
  * @throws the signal's reason when it aborted, and nothing else.
  */
 export async function attempt(
@@ -48,7 +48,7 @@ const tooLate: Finding = {
   remedy: "Check that the runner can reach it: firewalls and allowlists often drop what they refuse.",
 };
 
-/** A failure as something that is missing: what went wrong, and apart from it what to do. */
+/** A failure as a finding: what went wrong, and apart from it what to do. */
 export function findingOf(error: unknown): Finding {
   const outcome = "missing";
   if (!(error instanceof OperationError)) return { outcome, finding: textOf(error) };
@@ -56,7 +56,7 @@ export function findingOf(error: unknown): Finding {
   return { outcome, finding: new OperationError(details).message, remedy };
 }
 
-/** Mistakes in inputs are our own words, whatever their length. */
+/** The text of an InputError is our own, so it is not shortened. */
 function textOf(error: unknown): string {
   return error instanceof InputError ? error.message : printable(messageOf(error));
 }

@@ -50,8 +50,8 @@ const keepAllRemedy = "Or set `keep=all` for this destination: then nothing is p
 const usualImage = "harbor-core";
 
 /**
- * Signs in, tries to push and, where it prunes, to delete. Nothing is left behind: uploads are given up, and none is opened
- * where that could make a repository.
+ * Signs in, tries to push, and tries to delete where the destination prunes. Leaves nothing behind: an upload is cancelled,
+ * and none is opened where it could make a repository.
  * @param components those of the wanted version; none, if no version is known.
  * @throws the signal's reason when it aborted, and nothing else.
  */
@@ -92,8 +92,8 @@ interface WantedPlace {
 }
 
 /**
- * The first repository that has tags, else the first. Where tags are not listed, the first that has the wanted one: a
- * registry that refuses a list is not asked for the others.
+ * The first repository that has tags, else the first. Where tags cannot be listed: the first that has the wanted tag. After
+ * one refused list no other is asked for.
  */
 async function findRepository(
   checked: DestinationToCheck,
@@ -115,7 +115,7 @@ async function findRepository(
   } catch (error) {
     if (!(error instanceof OperationError) || error.status === undefined) throw error;
     const held = await Promise.all(places.map(holds)).catch(() => undefined);
-    // Without an answer of another kind, it is the login or the registry that is in trouble.
+    // If the wanted tags cannot be looked up either, the login or the registry itself is in trouble.
     if (held === undefined || places.every(({ tag }) => tag === undefined)) throw error;
     return { ...found(held), unlisted: error.message };
   }
@@ -156,7 +156,7 @@ async function previewOf(
   return [{ ...result, subject: seen?.subject ?? row.subject, there: seen?.there ?? false }];
 }
 
-/** Opens an upload and gives it up where that leaves nothing behind; else asks the token. */
+/** Opens an upload and cancels it, where that leaves nothing behind. Elsewhere reads the rights from the token. */
 async function tryPush(
   checked: DestinationToCheck,
   { repository, exists }: TriedRepository,
@@ -179,7 +179,7 @@ async function tryPush(
   if (!(await place.mayCancelUploads(signal)))
     return askToken(checked, { repository, exists }, "this login may not give one up again", signal);
   const upload = await place.startUpload(signal);
-  // Also when the check is over by now, or the job cancelled.
+  // The upload is cancelled even when the check has run out of time or the job is cancelled.
   const gone = await upload.cancel(clock.timeout(cancelTime));
   const end = gone
     ? "was opened and given up again"
@@ -189,7 +189,7 @@ async function tryPush(
 
 /**
  * What the token says of pushing. It says nothing about a project or namespace that has to be there first.
- * @param why no upload is opened, in the middle of a sentence.
+ * @param why the reason that no upload is opened, as a part of a sentence.
  */
 async function askToken(
   { client }: DestinationToCheck,
@@ -200,7 +200,8 @@ async function askToken(
   const { vendor } = client;
   const { madeBy, text: remedy } = vendor.repositories;
   const findingBeside = `No upload was opened, because ${why}`;
-  // Where destinations are not even asked what they hold with such a token, one makes a repository.
+  // Some registries (Quay) make a repository for a token that may push. They are told by being read with a token for pulling
+  // only.
   const harmless = exists || mannersOf(vendor).reading.includes("push");
   const granted = harmless
     ? await client.granted({ repository, actions: ["pull", "push"] }, signal)

@@ -15,7 +15,7 @@ const freeSpaceOf: FreeSpace = async (folder) => {
 };
 
 /**
- * Whether blobs on their way have a place: makes the folder, writes a file into it, takes both away.
+ * Whether the spool folder can be used: makes it, writes a file into it, and removes both.
  * @param spoolLimit in bytes.
  * @throws OperationError when the folder cannot be written to.
  */
@@ -47,7 +47,7 @@ function spoolFinding(free: number, limit: number): Finding {
 const clockTolerance = 5 * 60_000;
 
 /**
- * Whether the clock goes as others do, by the `Date` of an answer; whatever its status, and without a login.
+ * Whether the runner's clock is right, by the `Date` of an answer of any status. Sends no login.
  * @param url of a server whose clock is right.
  */
 export async function checkClock(
@@ -59,7 +59,7 @@ export async function checkClock(
   const response = await network.send({ method: "GET", url, signal });
   await discard(response);
   const there = Date.parse(response.header("date") ?? "");
-  // An answer of a cache tells the time of its making.
+  // An answer from a cache has the date at which it was made.
   if (Number.isNaN(there) || response.header("age") !== undefined)
     return { outcome: "unknown", finding: `${url.host} does not say what time it is.` };
   const difference = Math.abs(clock.now() - there);

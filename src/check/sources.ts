@@ -11,8 +11,8 @@ export interface CheckedSource extends Source {
 }
 
 /**
- * Looks for one image of the wanted version at every source, by HEAD. What one of them lacks is needed only if no other has
- * the image.
+ * Looks for one image of the wanted version at every source, by HEAD. A source that lacks it is a problem only if no other
+ * source has it.
  * @param component undefined: no version is known.
  */
 export async function checkSources(

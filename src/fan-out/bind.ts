@@ -18,14 +18,14 @@ const runAgain = 'Run all jobs again ("Re-run all jobs"), so that a new plan is 
 /** Most images that a message names. */
 const namedLimit = 5;
 
-/** What is left of a step whose version the plan is not about. */
+/** The reason of a step whose version is not in the plan. */
 const tooLate = "its version came up after the plan was made; the next run mirrors it";
 
 /**
- * What the last job carries out: what the inputs ask for now, as far as the plan has it. Both must want a step. The plan
- * comes from another job and may have been changed on the way, so nothing is published or pruned on its word; and what came
- * up only after it was made was not shown to anybody, and is left to the next run (P9). With a version among that, nothing is
- * pruned either: it may have been left out of the plan to make room.
+ * What the last job carries out: the steps that both the document and the current inputs ask for. The document comes from
+ * another job and may have been changed on the way, so nothing is published or pruned on its word alone. What came up after
+ * it was made was shown to nobody and waits for the next run (P9). If a version is among that, nothing is pruned: it may have
+ * been left out of the document to make room.
  * @param now the plan that the inputs give now, for all versions that they ask for.
  * @param withdrawn versions of the document that are no published releases any more: what is copied of them fails.
  * @throws InputError when the document asks for images that the inputs do not.
@@ -77,8 +77,9 @@ export function bindShare(document: PlanDocument, share: number, now: Plan): Pla
 }
 
 /**
- * The copies of versions that the inputs still ask for: with a release meanwhile, the oldest of the newest is none of them.
- * @throws InputError for an image at a destination that the inputs do not want: that is no change of circumstances.
+ * The copies of versions that the inputs still ask for. A release that came meanwhile can take the place of the oldest
+ * version.
+ * @throws InputError for an image at a destination that the inputs do not ask for: no new release explains that.
  */
 function copiesAskedFor(
   copies: readonly PlannedCopy[],

@@ -41,7 +41,7 @@ const digestText = v.pipe(
   v.check((text) => parseDigest(text) !== undefined, "not a digest"),
   v.transform((text) => text as Digest),
 );
-/** What `versionOf` takes for a version is of these characters. */
+/** The characters of every text that `versionOf` takes for a version. */
 const versionText = v.pipe(v.string(), v.regex(/^[\w.+-]{1,255}$/, "not the tag of a version"));
 const ownerAndName = v.pipe(
   v.string(),
@@ -80,7 +80,7 @@ export type PlannedCopy = PlanDocument["copies"][number];
 /** A tag that the publish job may prune. */
 export type PlannedPrune = PlanDocument["prunes"][number];
 
-/** What is read of a plan before anything else: one of another version has another form. */
+/** Read before anything else: a plan of another schema version has another form. */
 const versionSchema = v.object({ schemaVersion: v.number() });
 
 /**

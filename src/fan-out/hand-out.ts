@@ -28,7 +28,7 @@ export function handOut(
     inputs,
     repository: plan.repository,
     versions: [...plan.versions],
-    // The same image for several destinations side by side: packed, its digest then counts once.
+    // The copies of one image stand side by side: gzip then stores its digest once.
     copies: steps
       .toSorted((one, other) => compare(keyOf(one), keyOf(other)))
       .map((step) => plannedCopy(step, shareOf.get(step) ?? 1)),

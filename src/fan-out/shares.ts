@@ -11,9 +11,9 @@ export interface Load<T> {
 }
 
 /**
- * Cuts images into shares of about the same number of bytes, each share a job of its own. What two jobs share they both read
- * and upload, since neither knows of the other: so images with much in common stay together, even if that makes shares
- * uneven. The largest image first, each to the share where it costs least.
+ * Cuts images into shares with about the same number of bytes; each share is a job of its own. Jobs know nothing of each
+ * other, so a blob in two shares is read and uploaded twice. Images with much in common stay together for that, even where
+ * shares get uneven. The largest image comes first, and each goes to the share where it costs least.
  * @param most number of shares; there are fewer where another would only move bytes twice. None is empty.
  */
 export function cutIntoShares<T>(loads: readonly Load<T>[], most: number): readonly (readonly T[])[] {
@@ -38,7 +38,7 @@ export function cutIntoShares<T>(loads: readonly Load<T>[], most: number): reado
   return shares.map(({ items }) => items).filter((items) => items.length > 0);
 }
 
-/** Bytes of the share with the image in it, and once more those that another share moves as well. */
+/** Bytes of the share with this image in it. Those of the image's blobs that another share moves as well count twice. */
 function costOf(
   blobs: Blobs,
   share: { readonly items: readonly unknown[]; readonly blobs: Blobs },

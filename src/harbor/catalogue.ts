@@ -7,12 +7,12 @@ import { everyHarborImage, harbor, harborTableComponents, sameRepository } from 
 
 /** Which images each version of the mirrored repository has. */
 export interface Catalogue {
-  /** Names at destinations under which images of any version may be. */
+  /** The image names that a destination may hold, those of old versions included. */
   readonly images: readonly string[];
-  /** The images of a version as far as they are known without asking anybody. */
+  /** The images of a version; undefined where nobody knows them without a request. */
   known(version: Version): readonly Component[] | undefined;
   /**
-   * The images of a version by the best knowledge there is, which may mean reading the release's source.
+   * The images of a version. May read the release's source.
    * @throws InputError or OperationError
    */
   read(version: Version): Promise<readonly Component[]>;

@@ -22,15 +22,15 @@ export interface ReleaseSource {
 /** Where Harbor's installer makes its docker-compose.yml from, since v1.8.0. */
 export const composeTemplatePath = "make/photon/prepare/templates/docker_compose/docker-compose.yml.jinja";
 
-/** More images than this is no compose template of Harbor's: the largest release had 16. */
+/** Most images of a compose template. The largest release had 16; a text with more is something else. */
 const mostImages = 100;
 
 /**
- * The images that a compose template of Harbor names, and `prepare`, which makes the file from the template and so is
- * not in it. Undefined when the text is not readable as one: no image, far too many, or an image line that is not
- * `goharbor/<name>:{{variable}}`, as then a list of the others would not be whole.
+ * The images that Harbor's compose template names, and `prepare`, which renders the template and so is not in it. Undefined
+ * where the text is no such template: no image, far too many, or an image line that is not `goharbor/<name>:{{variable}}`. A
+ * list of the other lines would then not be complete.
  *
- * Read by line, not as YAML: Jinja's blocks make the text invalid YAML.
+ * The text is read line by line, not as YAML: Jinja's blocks make it invalid YAML.
  */
 export function parseComposeTemplate(text: string): readonly string[] | undefined {
   const images = new Set<string>();
@@ -69,7 +69,7 @@ export async function harborComponents(
   return componentsOf(names, version, makefile);
 }
 
-/** A file of the release; for Harbor itself a failure is a warning, because the built-in list can take its place. */
+/** A file of the release. For Harbor itself a failure is a warning: the built-in list takes its place. */
 async function readOrWarn(path: string, source: ReleaseSource, log: Log): Promise<string | undefined> {
   try {
     return await source.readFile(path);

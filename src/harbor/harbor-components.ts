@@ -5,10 +5,10 @@ import { printable } from "../log/log.ts";
 import type { Component } from "../plan/component.ts";
 import type { Version } from "../plan/version.ts";
 
-/** Whose releases count when nothing else is said, and for whose images a list is built in. */
+/** The default repository, and the only one with a built-in list of images. */
 export const harbor: RepositoryId = { owner: "goharbor", name: "harbor" };
 
-/** Whether two names are of the same repository: GitHub does not tell small letters from capitals. */
+/** Whether two names are of the same repository. GitHub ignores case. */
 export function sameRepository(one: RepositoryId, other: RepositoryId): boolean {
   return `${one.owner}/${one.name}`.toLowerCase() === `${other.owner}/${other.name}`.toLowerCase();
 }
@@ -62,7 +62,10 @@ const upstreamVariables: ReadonlyMap<string, string> = new Map([
   ["chartmuseum-photon", "CHARTMUSEUMVERSION"],
 ]);
 
-/** What the Makefile says at the tags up to v1.10.1: from which `major.minor.patch` on, which value. Ascending. */
+/**
+ * The values of these variables in the Makefile up to v1.10.1, each with the first `major.minor.patch` that has it.
+ * Ascending.
+ */
 const upstreamVersions: ReadonlyMap<string, readonly (readonly [since: string, value: string])[]> = new Map([
   [
     "REGISTRYVERSION",
@@ -121,7 +124,7 @@ export function harborTableComponents(version: Version): readonly Component[] {
   });
 }
 
-/** Whether some of these images carry an upstream version in front of their tag, which the Makefile tells best. */
+/** Whether the tags of some of these images begin with an upstream version, which the Makefile tells. */
 export function needsMakefile(images: readonly string[], version: Version): boolean {
   return hasUpstreamTags(version) && images.some((image) => upstreamVariables.has(image));
 }

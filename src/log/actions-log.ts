@@ -3,8 +3,8 @@ import { type Log, type LogOptions, progressInterval } from "./log.ts";
 import { rememberSecret, withoutSecrets } from "./secrets.ts";
 
 /**
- * A log for the runner: annotations, groups, masks. The runner hides masked texts itself; this log hides them as well, so
- * that they are not in what it is given either.
+ * A log for the runner: annotations, groups, masks. The runner hides masked texts; this log hides them first, so that the
+ * runner is not even given them.
  */
 export function actionsLog({ debug, paint, clock }: LogOptions): Log {
   const masked = new Set<string>();
@@ -13,7 +13,7 @@ export function actionsLog({ debug, paint, clock }: LogOptions): Log {
     paint,
     info,
     debug: (message) => {
-      // The runner would throw such lines away, but take every one of them from the pipe: one for each request.
+      // The runner drops debug lines unless they are asked for, but it still reads each: there is one for every request.
       if (debug) core.debug(withoutSecrets(message));
     },
     warning: (message) => core.warning(withoutSecrets(message)),
@@ -24,7 +24,7 @@ export function actionsLog({ debug, paint, clock }: LogOptions): Log {
         for (const line of lines()) info(paint.faint(line));
       }),
     mask: (secret) => {
-      // The runner masks line by line, and so must every line of a key file be known to it.
+      // The runner masks line by line, so each line of a key file is masked for itself.
       for (const line of rememberSecret(secret)) {
         if (masked.has(line)) continue;
         masked.add(line);
@@ -35,9 +35,8 @@ export function actionsLog({ debug, paint, clock }: LogOptions): Log {
 }
 
 /**
- * A message of which no line is a workflow command: `info` prints as it is given, and the runner obeys a line that begins
- * with `::`, blanks before it or not, and `##[` anywhere in one. The last barrier, behind `printable`.
- * https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+ * A message in which no line is a workflow command. `info` prints what it is given, and the runner obeys a line that begins
+ * with `::`, with or without blanks before it, and `##[` anywhere in a line. This is the last barrier, after `printable`.
  */
 function withoutCommands(message: string): string {
   return message.replace(/^(\s*):(?=:)/gm, "$1: ").replaceAll("##[", "# #[");

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { type Paint, plainPaint } from "./paint.ts";
 import { withoutSecrets } from "./secrets.ts";
 
-/** Where a run tells what it does. An argument everywhere, so that tests read it and nothing else prints. */
+/** What a run tells of its work. It is an argument everywhere: tests can read it, and nothing else prints. */
 export interface Log {
   info(message: string): void;
   /** Shown only with `ACTIONS_STEP_DEBUG`, and written nowhere without. */
@@ -12,13 +12,13 @@ export interface Log {
   error(message: string): void;
   group<T>(title: string, body: () => Promise<T>): Promise<T>;
   /**
-   * Shows how far things are, line by line, until the returned function is called: in place on a terminal, else again and
-   * again. How often is for the log to say.
+   * Shows progress, line by line, until the returned function is called. A terminal redraws the lines in place; elsewhere
+   * they are printed again and again. The log decides how often.
    */
   progress(lines: () => readonly string[]): () => void;
   /** Hides a secret from the log from now on. Call it before the secret's first use. */
   mask(secret: string): void;
-  /** Marks for pieces of `info` lines, which show only where there are colours. Warnings and errors have their own. */
+  /** Colours for pieces of `info` lines, where colours are shown. Warnings and errors have their own. */
   readonly paint: Paint;
 }
 
@@ -46,7 +46,7 @@ export const silentLog: Log = {
 /** Time between two lines of progress where each is a new line, in milliseconds. */
 export const progressInterval = 10_000;
 
-/** Most characters that the log, the summary and an issue have for a failure: with its advice. The annotation has more. */
+/** Most characters of a failure, its advice included, in the log, the summary and an issue. An annotation may be longer. */
 export const failureTextLimit = 600;
 
 /** Longest piece of foreign text that is worth printing, in characters. */
@@ -57,7 +57,7 @@ const foreignTextLimit = 300;
  * that the runner would take for a workflow command (`::set-output`, `##[`), and short.
  */
 export function printable(text: string, limit = foreignTextLimit): string {
-  // Before anything else: a secret that is escaped or cut in the middle is not found any more.
+  // Secrets go first: one that is escaped or cut in the middle would not be found.
   const oneLine = withoutSecrets(text)
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
     .replace(/:(?=:)/g, ": ")

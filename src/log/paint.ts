@@ -31,11 +31,11 @@ export const plainPaint: Paint = {
 type Format = Parameters<typeof styleText>[0];
 
 function style(format: Format): (text: string) => string {
-  // Whether there are colours is for `paintFor` to say: Node would take the runner's pipe for one that shows none.
+  // `paintFor` decides about colours. Node would take the runner's pipe for one that shows none.
   return (text) => (text === "" ? "" : styleText(format, text, { validateStream: false }));
 }
 
-/** ANSI codes of the first 16 colours, which every terminal and GitHub's log have. A piece must not go over a line's end. */
+/** ANSI codes of the first 16 colours, which every terminal and GitHub's log have. A piece must not span lines. */
 export const colourPaint: Paint = {
   strong: style("bold"),
   faint: style("gray"),

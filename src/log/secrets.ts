@@ -7,8 +7,8 @@
 const shortestSecret = 4;
 
 /**
- * The forms of all secrets as UTF-8, each byte a character, by their first characters; the longest first, because of two
- * secrets that begin alike the end of the longer one must not stay.
+ * The forms of all secrets, by their first characters. A form is UTF-8 with one character for each byte. The longest comes
+ * first: of two secrets that begin alike, the end of the longer one must not stay.
  */
 const formsByHead = new Map<string, string[]>();
 
@@ -66,14 +66,14 @@ const decoders: readonly Decoder[] = [
   },
 ];
 
-/** Escapes within escapes that are looked through: a URL within JSON, JSON within JSON. */
+/** How deep nested escapes are undone: a URL within JSON, JSON within JSON. */
 const deepestEscape = 2;
 
 /**
- * Has `withoutSecrets` take out a secret from now on, each of its lines for itself. The one thing of this Action that is
- * not handed on as an argument: a process has one set of secrets, and a place that was not given it would print them.
+ * Makes `withoutSecrets` hide a secret from now on, each of its lines for itself. This is the only state that is not an
+ * argument: a process has one set of secrets, and code that was not given it would print them.
  *
- * @returns the lines that are hidden; too short ones are not.
+ * @returns the lines that are hidden; lines that are too short are not.
  */
 export function rememberSecret(secret: string): readonly string[] {
   const lines = new Set(
@@ -107,7 +107,10 @@ function rememberForm(form: string): void {
   );
 }
 
-/** The forms that no decoder below undoes: as it is, as forms have blanks, UTF-8 misread, hexadecimal and Base64. */
+/**
+ * The forms of a secret that no decoder undoes: itself, with `+` for blanks as in HTML forms, as misread UTF-8, in
+ * hexadecimal and in Base64.
+ */
 function formsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
   const hexadecimal = bytes.toString("hex");
@@ -121,7 +124,10 @@ function formsOf(secret: string): readonly string[] {
   ].filter((form) => form.length >= headLength);
 }
 
-/** The letters that are the same whatever stands beside the bytes, after `before` others (modulo 3), in both alphabets. */
+/**
+ * Base64 of bytes inside a longer text: the letters that do not depend on the neighbours, in both alphabets.
+ * @param before number of bytes before these, modulo 3.
+ */
 function base64Inside(bytes: Buffer, before: number): readonly string[] {
   const bits = 8 * (before + bytes.length);
   const text = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
@@ -129,7 +135,7 @@ function base64Inside(bytes: Buffer, before: number): readonly string[] {
   return [letters, letters.replaceAll("+", "-").replaceAll("/", "_")];
 }
 
-/** The text as it is, and with the escapes of each kind taken off, one kind after another. */
+/** The text as it is, and with its escapes undone, one kind after another. */
 function readingsOf(text: string): readonly Reading[] {
   let newest: readonly Reading[] = [readingOf(text)];
   const all = [...newest];
@@ -156,7 +162,7 @@ function readingOf(text: string): Reading {
   return { bytes, starts, ends };
 }
 
-/** The reading without the escapes of a decoder; none where it has none. */
+/** A reading with the escapes of one decoder undone; none where it has no such escapes. */
 function decoded({ bytes, starts, ends }: Reading, { escapes, meant }: Decoder): readonly Reading[] {
   let text = "";
   let kept = 0;
@@ -184,7 +190,7 @@ function decoded({ bytes, starts, ends }: Reading, { escapes, meant }: Decoder):
   return [{ bytes: text, starts: Uint32Array.from(from), ends: Uint32Array.from(to) }];
 }
 
-/** Where in the text secrets are: first character, and the one behind the last. */
+/** Where secrets are in the text: the first character of each, and the one after its last. */
 function secretsIn({ bytes, starts, ends }: Reading): readonly (readonly [start: number, end: number])[] {
   const found: (readonly [number, number])[] = [];
   for (let at = 0; at + headLength <= bytes.length; at += 1) {

@@ -9,25 +9,25 @@ export interface Terminal {
 }
 
 export interface TerminalLogOptions extends LogOptions {
-  /** Whether lines that stand there can be drawn anew: on a terminal that takes ANSI codes. */
+  /** Whether printed lines can be redrawn: on a terminal that takes ANSI codes. */
   readonly live: boolean;
 }
 
-/** Time between two looks at progress that is shown in place, in milliseconds. */
+/** Time between two redraws of the progress, in milliseconds. */
 const liveInterval = 1_000;
 
-/** Characters in a line of a terminal that does not know its width, such as that of a program that records one. */
+/** Width of a terminal that does not tell its own, such as one that is recorded, in characters. */
 const usualWidth = 80;
 
 /**
- * A log for people who run this on their own machine: no workflow commands, groups by indentation. On a terminal, progress
- * stays below the last line and is drawn anew in place.
+ * A log for people who run this on their own machine: no workflow commands, groups by indentation. A terminal shows progress
+ * below the last line and redraws it in place.
  */
 export function terminalLog(terminal: Terminal, { debug, paint, live, clock }: TerminalLogOptions): Log {
   let indent = "";
   let drawn: readonly string[] = [];
   const draw = (lines: readonly string[]): void => {
-    // Up to the first of the lines that stand there, and away with all from there on (ECMA-48, CUU and ED).
+    // Moves the cursor up to the first progress line and clears from there on (ECMA-48, CUU and ED).
     const erase = drawn.length === 0 ? "" : `\u001b[${drawn.length}A\u001b[J`;
     drawn = lines;
     const text = erase + lines.map((line) => `${paint.faint(line)}\n`).join("");
@@ -39,7 +39,7 @@ export function terminalLog(terminal: Terminal, { debug, paint, live, clock }: T
     for (const line of withoutSecrets(text).split("\n")) terminal.write(`${indent}${format(line)}\n`);
     draw(below);
   };
-  // A line that is broken at the edge would be two, and only one of them would be drawn anew.
+  // A line that wraps takes two rows, and only one of them would be redrawn.
   const fitting = (line: string): string =>
     withoutSecrets(`${indent}${line}`).slice(0, terminal.columns || usualWidth);
   return {

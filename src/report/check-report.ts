@@ -12,7 +12,7 @@ export interface CheckReport {
   readonly milliseconds: number;
 }
 
-/** The outcomes in words; what no run needs as another place has it is told apart. */
+/** The outcomes in words. What is missing in one place, but not needed as another place has it, has words of its own. */
 const outcomes: Readonly<Record<CheckResult["outcome"], { readonly icon: string; readonly word: string }>> = {
   ok: { icon: "✅", word: "ok" },
   missing: { icon: "❌", word: "missing" },

@@ -27,7 +27,7 @@ export function closingParagraph(result: RunResult, paint: Paint): string {
   return `${mark(subject)}: ${sentences.join(" ")}`;
 }
 
-/** Destinations that have the same versions are one piece of news. */
+/** Destinations that have the same versions share a line. */
 function complete(result: RunResult): readonly string[] {
   const images = reportedImages(result);
   const places = result.destinations.map(({ name }) => {

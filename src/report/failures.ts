@@ -5,10 +5,7 @@ import type { Reported } from "./reported-step.ts";
 /** Most images that a line names before it counts the rest: more than any Harbor release has. */
 const namedLimit = 30;
 
-/**
- * The failures among some steps, those of one cause at one destination together. What is only held back because of another
- * image comes after all causes.
- */
+/** The failures of some steps, grouped by destination and cause. Images that only another image holds back come last. */
 export function failureGroups(steps: readonly Reported[]): readonly CauseGroup<Reported>[] {
   const failed = steps.filter(({ outcome }) => outcome === "failed");
   const groups = causesOf(failed, ({ step }) => [kindOf(step), step.destination]);

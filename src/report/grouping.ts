@@ -48,7 +48,7 @@ export function causesOf<T extends Explained>(
   return groups.map((group) => ({ ...group, reason: commonReason(group) }));
 }
 
-/** The reason of one; of several, without what is only true of the first. */
+/** The reason that is true of all items: of several, without the details of the first. */
 function commonReason({ first, all }: Group<Explained>): string {
   const failures = all.flatMap(({ failure }) => failure ?? []);
   const [failure] = failures;

@@ -9,9 +9,9 @@ import { statusOf } from "./status.ts";
 import { succeeded } from "./tally.ts";
 
 /**
- * What an issue tells of a run, in finished Markdown. Whatever comes from elsewhere is in code type: GitHub makes mentions and
- * references of a text only outside of it, and it does so with what character references stand for
- * (https://github.com/gjtorikian/html-pipeline, its filter of mentions), so escaping alone would call people.
+ * What an issue tells of a run, as finished Markdown. Foreign text is in code type. Outside of it GitHub makes mentions and
+ * references, even from character references (https://github.com/gjtorikian/html-pipeline, its filter of mentions), so
+ * escaping alone would notify people.
  */
 export type News =
   | { readonly kind: "failure"; readonly lines: readonly string[] }
@@ -38,7 +38,7 @@ export function newsOfRun(result: RunResult): News {
   if (!succeeded(result)) return { kind: "failure", lines: failureGroups(reportedSteps(result)).map(lineOf) };
   const versions = listOf(result.plan.versions.map(shown), namedLimit);
   const subject = versions === "" ? "" : `${versions}: `;
-  // Of numbers and our own words.
+  // The sentence holds numbers and our own words only, so it is not escaped.
   return { kind: "success", sentence: `${subject}${statusOf(result).sentence}` };
 }
 
@@ -65,7 +65,10 @@ export function hasKey(body: string, key: string): boolean {
   return body.startsWith(`${markerStart}${key} `);
 }
 
-/** How many runs in a row have failed after this one, by what an issue told before: a run that told of itself counts once. */
+/**
+ * The number of failed runs in a row, this one included, by the issue's text so far. A run that reported there before counts
+ * once.
+ */
 export function failuresAfter(body: string, { runUrl }: NewsSource): number {
   const before = Number(/^<!-- [^>]* failures=([0-9]{1,6}) -->/.exec(body)?.[1] ?? 0);
   return runUrl !== undefined && body.includes(`](${runUrl})`) ? before : before + 1;

@@ -23,7 +23,9 @@ export interface IssueReporting {
 /** The label by which the issue is found. */
 const label = "harbor-release-mirror";
 
-/** Tries in all, and milliseconds before another one: what a busy GitHub refuses is mostly taken seconds later. */
+/**
+ * Tries in all, and the pause before another one in milliseconds: what a busy GitHub refuses, it mostly takes seconds later.
+ */
 const tries = 3;
 const pause = 5_000;
 
@@ -36,13 +38,13 @@ export interface IssueContext {
 
 /**
  * Keeps one issue about a workflow: opened by the first run that fails, brought up to date by the next ones, closed by the
- * first that succeeds. What goes wrong with it is a warning: the images are where they are, with or without an issue.
+ * first that succeeds. A failure here is a warning only: the images are mirrored with or without an issue.
  */
 export async function keepIssue(news: News, reporting: IssueReporting, context: IssueContext): Promise<void> {
   const { clock, log, signal } = context;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      // Looks first whenever it is done again: an answer that was lost may have been to an issue that is there now.
+      // Each try looks first: the issue may be there although the answer to its creation was lost.
       await bringUpToDate(news, reporting, context);
       return;
     } catch (error) {

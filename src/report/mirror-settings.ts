@@ -37,9 +37,8 @@ function prefixOf(path: string): string | undefined {
 }
 
 /**
- * `resolve` trusts the mirror to say what a tag is; without it containerd asks Docker Hub for every tag, which is what who
- * cannot reach Docker Hub cannot do. `override_path` is for a path between the API's root and the repository.
- * https://github.com/containerd/containerd/blob/main/docs/hosts.md
+ * `resolve` lets the mirror say what a tag points to. Without it containerd asks Docker Hub for every tag, which fails where
+ * Docker Hub cannot be reached. `override_path` is for a path between the API's root and the repository.
  */
 function containerdText(origin: string, prefix: string): string {
   const host = prefix === "" ? origin : `${origin}/v2/${prefix.slice(0, -1)}`;

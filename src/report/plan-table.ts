@@ -43,7 +43,7 @@ function heading({ repository, versions }: Plan): string {
     : `Plan for ${repository} ${versions.join(", ")}:`;
 }
 
-/** One row for each copy; others of the same cause and destination are folded, for they are the same news. */
+/** One row for each copy. Other steps of the same cause and destination share a row. */
 function imageRows(steps: readonly ImageStep[]): readonly Row[] {
   const single = (step: ImageStep): string | undefined =>
     step.kind === "copy" ? `${step.image}:${step.tag}` : undefined;
@@ -89,7 +89,7 @@ function align(rows: readonly Row[]): readonly number[] {
   return [0, 1, 2].map((column) => Math.max(0, ...rows.map(({ cells }) => cells[column]?.length ?? 0)));
 }
 
-/** How each action looks: what changes something stands out. */
+/** How each action looks. An action that changes something stands out. */
 const looks: Readonly<Record<Step["kind"], keyof Paint>> = {
   copy: "change",
   skip: "faint",

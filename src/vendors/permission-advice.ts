@@ -17,7 +17,7 @@ export function pushAdvice({ rights }: Vendor): string {
 /** What to change after a registry did not know where to write (404). */
 export function createAdvice({ rights, host, name, repositories }: Vendor): string {
   if (rights?.create !== undefined) return rights.create;
-  // A registry that is told by its name has a word of its own in the table.
+  // A registry with host names of its own has its own sentence in the table.
   if (host !== undefined) return `${name}: ${repositories.text}`;
   return (
     "Check that the namespace exists there and that the login may push to it: Harbor, for one, makes repositories on a " +

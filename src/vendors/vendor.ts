@@ -54,7 +54,7 @@ export type DeletionRoute =
   | "artifactory"
   | "none";
 
-/** What the token server and the answers of a registry are like, where they are not as everywhere. */
+/** How a registry's token server and answers differ from the specifications. */
 export interface Manners {
   /** Actions of the token with which a destination is asked what it holds. */
   readonly reading: readonly string[];
@@ -72,13 +72,13 @@ export interface HostParts {
   readonly domain?: string;
   /** Name of a TCR instance. */
   readonly instance?: string;
-  /** There where it leads past the public endpoint. */
+  /** Set where the name leads past the public endpoint. */
   readonly private?: string;
   /** First label of TCR Personal, which stands for a region. */
   readonly prefix?: string;
 }
 
-/** What a login has to be allowed, in words to a user. */
+/** The rights that a login needs, in words for the user. */
 export interface Rights {
   /** After a refused read. */
   readonly pull: string;
@@ -86,7 +86,7 @@ export interface Rights {
   readonly push: string;
   /** After "no such repository" to a write; undefined: what the row says of repositories. */
   readonly create?: string;
-  /** Where this runner cannot reach the registry at all; undefined: it is like any trouble with the network. */
+  /** Where this runner cannot reach the registry at all. Undefined: the network is the likely reason. */
   readonly shutOut?: string;
   readonly source: string;
 }
@@ -109,16 +109,19 @@ export interface Vendor {
   readonly rights?: Rights | undefined;
   /** `push`: the first push makes a repository. `api`: made here, by the vendor's API. `user`: must be there. */
   readonly repositories: Fact & { readonly madeBy: "push" | "api" | "user" };
-  /** Whether a blob comes over from another repository. A refusal is always taken; `referenced`: once a manifest holds it. */
+  /**
+   * Whether a blob can be mounted from another repository. Where a mount is refused, the blob is uploaded. `referenced`: only
+   * a blob that a manifest refers to can be mounted.
+   */
   readonly mount: Fact & { readonly works: "yes" | "referenced" | "unknown" };
   readonly upload: Fact & { readonly form: UploadForm };
-  /** `alone`: by the registry's own API, a tag that is deleted by its name leaves the others of its digest alone. */
+  /** `alone`: the registry's own API deletes a tag by its name and leaves the other tags of its digest. */
   readonly deletion: Fact & { readonly route: DeletionRoute; readonly alone?: true };
   /** Small requests at a time. */
   readonly limits: Fact & { readonly requests: SlotLimits };
   /**
-   * Why an upload that is opened and given up leaves no repository behind where none was. Undefined: nobody says so, and
-   * none is opened there just to see whether it can be.
+   * Why an upload that is opened and cancelled leaves no repository behind. Undefined: no source says so, and none is opened
+   * just to see whether it works.
    */
   readonly uploadGivenUp?: Fact | undefined;
   /** Undefined: as the specifications have it. */
@@ -126,9 +129,9 @@ export interface Vendor {
 }
 
 /**
- * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. As many as a release has images go out
- * at once: towards a far registry, each further round is a round trip in which nothing moves. Sixteen in flight are 80
- * requests a second at 200 ms, under every published limit.
+ * Small requests (HEAD, manifests, tags, upload starts) at one registry at a time. All images of a release are asked for at
+ * once: with a far registry, each further round costs a round trip in which nothing moves. Sixteen in flight are 80 requests
+ * a second at 200 ms, under every published limit.
  */
 export const usualRequests: SlotLimits = { start: 12, ceiling: 16 };
 
