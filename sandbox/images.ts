@@ -26,6 +26,8 @@ export interface Artifact {
   readonly children: readonly Artifact[];
   /** `os/architecture[/variant]`, for the entry in an index. */
   readonly platform: string | undefined;
+  /** Annotations of the entry in an index. */
+  readonly entryAnnotations?: Readonly<Record<string, string>>;
 }
 
 export interface LayerOptions {
@@ -90,10 +92,50 @@ export function buildIndex(
   const index = {
     schemaVersion: 2,
     mediaType,
-    manifests: children.map((child) => ({ ...manifestDescriptor(child), ...platformOf(child.platform) })),
+    manifests: children.map((child) => ({
+      ...manifestDescriptor(child),
+      ...(child.entryAnnotations === undefined ? {} : { annotations: child.entryAnnotations }),
+      ...platformOf(child.platform),
+    })),
     ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
   };
   return { ...documentOf(index, mediaType), config: undefined, layers: [], children, platform: undefined };
+}
+
+/**
+ * BuildKit's attestations of an image, as an OCI artifact, for the index that lists the image.
+ * https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
+ */
+export function buildAttestation(of: Artifact): Artifact {
+  const layer = {
+    ...layerOf({ size: 512 }, `attestation of ${of.digest}`, "oci"),
+    mediaType: mediaTypes.inToto,
+  };
+  const bytes = Buffer.from("{}");
+  const config = { mediaType: mediaTypes.ociEmpty, digest: digestOf(bytes), size: bytes.length, bytes };
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    artifactType: "application/vnd.docker.attestation.manifest.v1+json",
+    config: descriptorOf(config),
+    layers: [
+      {
+        ...descriptorOf(layer),
+        annotations: { "in-toto.io/predicate-type": "https://slsa.dev/provenance/v1" },
+      },
+    ],
+  };
+  return {
+    ...documentOf(manifest, mediaTypes.ociManifest),
+    config,
+    layers: [layer],
+    children: [],
+    platform: "unknown/unknown",
+    entryAnnotations: {
+      "vnd.docker.reference.digest": of.digest,
+      "vnd.docker.reference.type": "attestation-manifest",
+    },
+  };
 }
 
 /** A signed manifest of Docker's schema 1, the way registries of 2015 hold them; its signature is not a real one. */

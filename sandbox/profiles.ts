@@ -3,6 +3,8 @@
  * login, which repositories must be there, mounts, forms of uploads, deletion of tags. Each comes with what its usual login
  * leaves behind: a Docker configuration, a credential helper, variables.
  */
+
+import { mediaTypes } from "./registry/content.ts";
 import {
   type Action,
   type Authentication,
@@ -125,7 +127,7 @@ const profiles: Readonly<Record<ProfileName, Profile>> = {
   },
   alibaba: {
     user: fullAccess("cr_temp_user", "alibaba-temporary-password"),
-    options: { namespaces, deletion: "by-digest" },
+    options: { namespaces, deletion: "by-digest", unknownConfigs: [mediaTypes.ociEmpty] },
   },
   swr: {
     user: withoutRight("cn-north-4@AK", "swr-password", "delete"),

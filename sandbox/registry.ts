@@ -138,6 +138,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
       referrers: options.referrers ?? true,
       pageSize: options.pageSize ?? 1000,
       largestPage: options.largestPage ?? Number.POSITIVE_INFINITY,
+      unknownConfigs: options.unknownConfigs ?? [],
     },
     manners: options,
     pulls: { limit, remaining },

@@ -90,6 +90,7 @@ describe("the digest of the inputs", () => {
     ["destinations", "registry.example/other"],
     ["destinations", "registry.example/harbor,keep=2"],
     ["destinations", "registry.example/harbor,keep-by=minor"],
+    ["destinations", "registry.example/harbor,attestations=false"],
     ["version", "v2.15.2"],
     ["repository", "example/shop"],
     ["source", "quay.io/goharbor"],

@@ -44,6 +44,9 @@ describe("destinations", () => {
         public: false,
       },
     ],
+    ["quay.io/a", { attestations: true }],
+    ["quay.io/a,attestations=false", { attestations: false }],
+    ["docker.io/a,attestations=false", { type: "docker-hub", attestations: false }],
     ["# mirror in China\n\na.tencentcloudcr.com/x # paid by us", { registry: "a.tencentcloudcr.com" }],
   ])("%j", (line, expected) => {
     const { destinations } = load({ destinations: line });
@@ -144,6 +147,7 @@ describe("destinations", () => {
     ["quay.io/a,api=https://quay.io", "means nothing"],
     ["docker.io/a,region=ap-guangzhou", "means nothing"],
     ["a.tencentcloudcr.com/x,public=yes", "neither true nor false"],
+    ["quay.io/a,attestations=no", "neither true nor false"],
     ["a.tencentcloudcr.com/x,api=http://tcr.tencentcloudapi.com", "needs https://"],
     ["a.tencentcloudcr.com/x,api=tcr.tencentcloudapi.com", "https://"],
     ["a.tencentcloudcr.com/x,region=ap/../x", "small letters"],

@@ -33,6 +33,7 @@ describe("defaults", () => {
           registryId: undefined,
           region: undefined,
           public: false,
+          attestations: true,
         },
       ],
       version: undefined,

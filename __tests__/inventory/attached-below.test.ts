@@ -32,7 +32,7 @@ async function lookedAt(options: RegistryOptions, image: Artifact, seed: (server
   pushTo(server, repository, image, "v2.15.2");
   const finder = new AttachmentFinder(silentLog);
   seed(server);
-  const elsewhere = { registry: "mirror.example", path: "goharbor" };
+  const elsewhere = { registry: "mirror.example", path: "goharbor", attestations: true };
   const source = world.source(server);
   const location = await locate(
     component("harbor-core", "v2.15.2"),

@@ -86,7 +86,7 @@ describe("requests for it", () => {
   test("are two at the most for an image, beside the HEAD of its tag", async () => {
     const server = await world.start();
     pushTo(server, repository, image, "v2.15.2");
-    const elsewhere = { registry: "mirror.example", path: "goharbor" };
+    const elsewhere = { registry: "mirror.example", path: "goharbor", attestations: true };
     const options = { ...searching(world.source(server)), attachments: new AttachmentFinder(silentLog) };
     const location = await locate(component("harbor-core", "v2.15.2"), [elsewhere], options, never);
     expect(imageFor(location, elsewhere)?.attachments).toEqual([]);

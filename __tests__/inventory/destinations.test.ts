@@ -35,7 +35,7 @@ async function sourceImage(content: string, signed = false): Promise<SourceImage
   pushTo(server, "goharbor/harbor-core", image, "v2.15.2");
   if (signed) pushTo(server, "goharbor/harbor-core", signatureOf(image));
   const options = { ...searching(world.source(server)), attachments: new AttachmentFinder(silentLog) };
-  const elsewhere = { registry: "mirror.example", path: "goharbor" };
+  const elsewhere = { registry: "mirror.example", path: "goharbor", attestations: true };
   const found = imageFor(await locate(core, [elsewhere], options, never), elsewhere);
   if (found === undefined) throw new Error("the image was not found");
   return found;
@@ -230,7 +230,7 @@ describe("what a destination holds of a wanted image", () => {
     pushTo(source, repository, image, "v2.15.2");
     pushTo(source, repository, buildIndex([own]), tag);
     const options = { ...searching(world.source(source)), attachments: new AttachmentFinder(silentLog) };
-    const elsewhere = { registry: "mirror.example", path: "goharbor" };
+    const elsewhere = { registry: "mirror.example", path: "goharbor", attestations: true };
     const found = imageFor(await locate(core, [elsewhere], options, never), elsewhere);
     if (found === undefined) throw new Error("the image was not found");
     const lacking = async (server: RegistryServer) => {

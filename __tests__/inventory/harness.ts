@@ -52,6 +52,7 @@ export function openWorld(): World {
       registry: server.host,
       path: "goharbor",
       retention: { keep: 3, keepBy: "semver" },
+      attestations: true,
       deletion: "by-tag",
       repository: repositories(server, "destination"),
       ...options,

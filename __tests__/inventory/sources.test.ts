@@ -1,9 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
+import { buildAttestation, buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import { fullAccess } from "../../sandbox/registry.ts";
 import { sentenceOf } from "../../src/errors.ts";
 import { AttachmentFinder } from "../../src/inventory/attachments.ts";
-import { imageFor, isThere, locate, whyMissing } from "../../src/inventory/sources.ts";
+import {
+  imageFor,
+  isThere,
+  locate,
+  type Receiver,
+  type SourceOptions,
+  whyMissing,
+} from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import type { Platform } from "../../src/oci/platform.ts";
@@ -17,7 +24,7 @@ afterEach(() => world[Symbol.asyncDispose]());
 
 const core = component("harbor-core", "v2.15.2");
 const lookup = "HEAD goharbor/harbor-core/manifests/v2.15.2";
-const elsewhere = { registry: "mirror.example", path: "goharbor" };
+const elsewhere = { registry: "mirror.example", path: "goharbor", attestations: true };
 
 describe("the first source that has an image", () => {
   test("serves it, by one HEAD; the next is not asked", async () => {
@@ -93,7 +100,7 @@ describe("a source that is the destination itself", () => {
   test("is another place when only the registry is the same", async () => {
     const hub = await world.start();
     place(hub, "harbor-core", "v2.15.2");
-    const neighbour = { registry: hub.host, path: "mirrors" };
+    const neighbour = { registry: hub.host, path: "mirrors", attestations: true };
     const location = await locate(core, [neighbour], searching(world.source(hub)), never);
     expect(imageFor(location, neighbour)?.source.path).toBe("goharbor");
   });
@@ -256,6 +263,66 @@ describe("with only some platforms wanted", () => {
     expect(await find(only("linux/amd64"))).toEqual([]);
     expect(asked(server).filter((line) => /referrers|tags/.test(line))).toEqual([]);
     expect(await find(only(...platforms))).toHaveLength(1);
+  });
+});
+
+describe("with a destination that takes no attestations", () => {
+  const app = buildImage({ seed: "app", format: "oci" });
+  const attested = buildIndex([app, buildAttestation(app)]);
+  const bare = { registry: "bare.example", path: "goharbor", attestations: false };
+
+  async function locateAt(
+    destinations: readonly Receiver[],
+    artifact = attested,
+    more: Partial<SourceOptions> = {},
+  ) {
+    const server = await world.start();
+    pushTo(server, "goharbor/harbor-core", artifact, "v2.15.2");
+    const attachments = new AttachmentFinder(silentLog);
+    const options = { ...searching(world.source(server)), attachments, ...more };
+    return { server, location: await locate(core, destinations, options, never) };
+  }
+
+  test("it gets a new index without them, and the others the one of the source", async () => {
+    const log = listeningLog();
+    const { server, location } = await locateAt([elsewhere, bare], attested, { log });
+    expect(imageFor(location, elsewhere)).toMatchObject({ digest: attested.digest, rewritten: undefined });
+    const image = imageFor(location, bare);
+    expect(image?.rewritten?.children.map(({ digest }) => digest)).toEqual([app.digest]);
+    expect(image?.digest).toBe(image?.rewritten?.digest);
+    expect(image?.digest).not.toBe(attested.digest);
+    expect(log.lines.join("\n")).toContain(
+      `${attested.digest}: without attestations it becomes ${image?.digest}`,
+    );
+    expect(asked(server).filter((line) => line.startsWith("GET") && line.includes("manifests"))).toHaveLength(
+      1,
+    );
+  });
+
+  test("no signatures of the whole index are looked for where nobody gets it", async () => {
+    const { server, location } = await locateAt([bare]);
+    expect(imageFor(location, bare)?.attachments).toEqual([]);
+    expect(asked(server).filter((line) => /referrers|tags/.test(line))).toEqual([]);
+  });
+
+  test.each([
+    ["an index without any", buildIndex([app])],
+    ["an image that is no index", app],
+    ["an index of nothing else", buildIndex([buildAttestation(app)])],
+  ])("%s goes as it is", async (_, artifact) => {
+    const { location } = await locateAt([bare], artifact);
+    expect(imageFor(location, bare)).toMatchObject({ digest: artifact.digest, rewritten: undefined });
+  });
+
+  test("platforms and attestations are left out of one index", async () => {
+    const other = buildImage({ seed: "arm", format: "oci", platform: "linux/arm64" });
+    const both = buildIndex([app, other, buildAttestation(app), buildAttestation(other)]);
+    const platforms = [{ os: "linux", architecture: "arm64", variant: undefined }];
+    const { location } = await locateAt([elsewhere, bare], both, { platforms });
+    const childrenFor = (receiver: Receiver) =>
+      imageFor(location, receiver)?.rewritten?.children.map(({ digest }) => digest);
+    expect(childrenFor(elsewhere)).toEqual([other.digest, buildAttestation(other).digest]);
+    expect(childrenFor(bare)).toEqual([other.digest]);
   });
 });
 

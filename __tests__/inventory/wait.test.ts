@@ -18,7 +18,7 @@ afterEach(() => world[Symbol.asyncDispose]());
 const minute = 60_000;
 const core = component("harbor-core", "v2.15.2");
 const valkey = component("valkey-photon", "v2.15.2");
-const elsewhere = { registry: "mirror.example", path: "goharbor" };
+const elsewhere = { registry: "mirror.example", path: "goharbor", attestations: true };
 
 /** A clock on which something happens after each sleep, given how many there were. */
 function eventful(clock: FakeClock, afterSleep: (count: number) => void): Clock {

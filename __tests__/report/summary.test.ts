@@ -111,7 +111,9 @@ describe("the table of a version", () => {
     const manifest = { ...rewritten, kind: "index", blobs: [], children: [], foreignLayers: [] } as const;
     const nothing = { subject: undefined, artifactType: undefined, annotations: undefined };
     const subset = { ...step, source: { ...step.source, rewritten: { ...manifest, ...nothing } } };
-    expect(summaryOf(run().copied(subset).build())).toContain("tag set; new index of the chosen platforms");
+    expect(summaryOf(run().copied(subset).build())).toContain(
+      "tag set; new index, with the unwanted left out",
+    );
     expect(summaryOf(run().copied(step).build())).not.toContain("new index");
   });
 });

@@ -19,6 +19,7 @@ export const mediaTypes = {
   ociLayer: "application/vnd.oci.image.layer.v1.tar+gzip",
   ociForeignLayer: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
   ociEmpty: "application/vnd.oci.empty.v1+json",
+  inToto: "application/vnd.in-toto+json",
 } as const;
 
 const repositoryPattern = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/;
@@ -50,6 +51,8 @@ export interface Descriptor {
 
 /** What a registry has to know about a manifest. */
 export interface ManifestContent {
+  /** Media type of the config of an image. */
+  readonly configType: string | undefined;
   /** Config and layers that have to be in the repository: non-distributable layers are left out. */
   readonly blobs: readonly Descriptor[];
   /** Manifests of an index. */
@@ -92,6 +95,7 @@ function contentOf(document: Readonly<Record<string, unknown>>, isIndex: boolean
   const layers = isIndex ? [] : readDescriptors(document.layers);
   const named = document.artifactType;
   return {
+    configType: config?.mediaType,
     blobs: [
       ...(config === undefined ? [] : [config]),
       ...layers.filter((layer) => !isForeign(layer.mediaType)),

@@ -24,6 +24,8 @@ export interface ManifestOptions {
   readonly pageSize: number;
   /** The largest page of tags that may be asked for; more is 400. */
   readonly largestPage: number;
+  /** Media types of configs that are refused. */
+  readonly unknownConfigs: readonly string[];
 }
 
 /**
@@ -76,6 +78,9 @@ export async function putManifest(
   const bytes = await readManifest(request);
   const mediaType = request.headers["content-type"] ?? "";
   const content = parse(bytes, mediaType);
+  const { configType = "" } = content;
+  if (options.unknownConfigs.includes(configType))
+    throw refusal(403, "DENIED", `unknown manifest class for ${configType}`);
   checkComplete(store.find(name), content);
   const digest = isDigest(reference) ? reference : digestOf(bytes);
   if (!hasDigest([bytes], digest)) {

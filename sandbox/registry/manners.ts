@@ -43,6 +43,11 @@ export interface Manners {
    * and src/server/middleware/vulnerable.
    */
   readonly withheld?: (repository: string) => string | undefined;
+  /**
+   * Media types of configs that are refused, in the words of Alibaba's registry of August 2026, which does not take the empty
+   * one of artifacts, and so no attestations of BuildKit: https://github.com/koordinator-sh/koordinator/pull/3194
+   */
+  readonly unknownConfigs?: readonly string[];
   /** Whether tags can be listed. Default: true. */
   readonly lists?: boolean;
   /** What is answered outside `/v2/`, on the registry's own host: a vendor's API. */

@@ -4,6 +4,7 @@ import type { Destination } from "../destinations/destination.ts";
 import { failureOf, messageOf, OperationError } from "../errors.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Log } from "../log/log.ts";
+import type { Manifest } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -16,6 +17,7 @@ import { blobNeeds, type SourceRepositories } from "./blob-needs.ts";
 import { type Contents, copyToDestination } from "./copy-to-destination.ts";
 import { DestinationCopy } from "./destination-copy.ts";
 import { type ImageContent, readImage } from "./image-copy.ts";
+import type { ReadManifest } from "./image-graph.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
 import type { PublicationCheck } from "./publish.ts";
@@ -140,20 +142,34 @@ async function copyThrough(
 /** What is needed to read manifests. */
 export type ReadingContext = Pick<CopyContext, "sourceRepositories" | "attachments" | "signal" | "log">;
 
-/** Reads all manifests before any blob moves: only then is it known which blobs are shared, and which are largest. */
+/**
+ * Reads all manifests before any blob moves: only then is it known which blobs are shared, and which are largest. Each is read
+ * once, also where one destination gets an image without its attestations and another the whole.
+ */
 export async function readContents(steps: readonly CopyStep[], context: ReadingContext): Promise<Contents> {
   const images = [...new Set(steps.map(({ source }) => source))];
-  const read = await Promise.all(images.map((image) => readFromAny(image, context)));
+  const readings = new Map<string, Promise<Manifest>>();
+  const readOnce: ReadManifest = (source, digest, signal) => {
+    const key = `${source.reference}@${digest}`;
+    const reading = readings.get(key) ?? source.manifest(digest, signal);
+    readings.set(key, reading);
+    return reading;
+  };
+  const read = await Promise.all(images.map((image) => readFromAny(image, readOnce, context)));
   return new Map(images.flatMap((image, index) => [[image, read[index] ?? new Error("not read")] as const]));
 }
 
 /** Reads the manifests of an image from the first source that has them all. If none has, returns the first failure. */
-async function readFromAny(image: SourceImage, context: ReadingContext): Promise<ImageContent | Error> {
+async function readFromAny(
+  image: SourceImage,
+  read: ReadManifest,
+  context: ReadingContext,
+): Promise<ImageContent | Error> {
   const { sourceRepositories, attachments, signal, log } = context;
   let failure: Error | undefined;
   for (const repository of sourceRepositories(image)) {
     try {
-      return await readImage(image, repository, attachments, signal);
+      return await readImage(image, repository, attachments, signal, read);
     } catch (error) {
       failure ??= error instanceof Error ? error : new Error(messageOf(error));
       if (signal.aborted) return failure;

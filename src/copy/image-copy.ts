@@ -2,10 +2,16 @@ import { OperationError } from "../errors.ts";
 import { withAttachedBelow } from "../inventory/attached-below.ts";
 import { type AttachmentFinder, isFallbackTag } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Descriptor, Manifest } from "../oci/manifest.ts";
-import type { Repository } from "../oci/repository.ts";
+import { type Descriptor, isAttestation, type Manifest } from "../oci/manifest.ts";
+import type { ManifestRole, Repository } from "../oci/repository.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
-import { blobsOf, type ManifestNode, manifestsInOrder, readImageGraph } from "./image-graph.ts";
+import {
+  blobsOf,
+  type ManifestNode,
+  manifestsInOrder,
+  type ReadManifest,
+  readImageGraph,
+} from "./image-graph.ts";
 
 /** Everything of an image that goes to a destination. */
 export interface ImageContent {
@@ -31,9 +37,10 @@ export async function readImage(
   source: Repository,
   finder: AttachmentFinder | undefined,
   signal: AbortSignal,
+  read: ReadManifest,
 ): Promise<ImageContent> {
-  const top = image.rewritten ?? (await source.manifest(image.digest, signal));
-  const root = await readImageGraph(source, top, signal);
+  const top = image.rewritten ?? (await read(source, image.digest, signal));
+  const root = await readImageGraph(source, top, signal, read);
   const children = manifestsInOrder(root).map((manifest) => manifest.digest);
   const below = children.filter((digest) => digest !== image.digest);
   const found =
@@ -42,8 +49,8 @@ export async function readImage(
       : await withAttachedBelow(image.attachments, below, source, finder, signal);
   const attachments = await Promise.all(
     found.map(async ({ digest, tag }) => {
-      const manifest = await source.manifest(digest, signal);
-      return { root: await readImageGraph(source, manifest, signal), tag };
+      const manifest = await read(source, digest, signal);
+      return { root: await readImageGraph(source, manifest, signal, read), tag };
     }),
   );
   const blobs = new Map<Digest, Descriptor>();
@@ -93,19 +100,29 @@ export async function putImage(
   const untracked = new Set<Digest>();
   // Each manifest is put once: indexes that share children can have more paths through them than a run has time for.
   const puts = new Map<Digest, Promise<void>>();
-  const putOnce = (node: ManifestNode): Promise<void> => {
+  const putOnce = (node: ManifestNode, role: ManifestRole): Promise<void> => {
     const { digest, subject } = node.manifest;
     const known = puts.get(digest);
     if (known !== undefined) return known;
-    const putting = Promise.all(node.children.map(putOnce)).then(async () => {
-      const { tracksSubject } = await putNode(node, repository, bringBack, signal);
+    const putting = putChildren(node, role).then(async () => {
+      const { tracksSubject } = await putNode(node, role, repository, bringBack, signal);
       if (subject !== undefined && !tracksSubject) untracked.add(digest);
     });
     puts.set(digest, putting);
     return putting;
   };
+  /** Waits for all: if a platform is refused as well, that is the cause, and not what attestations are. */
+  const putChildren = async ({ manifest, children }: ManifestNode, role: ManifestRole): Promise<void> => {
+    const attestations = new Set(manifest.children.filter(isAttestation).map(({ digest }) => digest));
+    const isOne = (child: ManifestNode): boolean => attestations.has(child.manifest.digest);
+    const ordered = [...children.filter((child) => !isOne(child)), ...children.filter(isOne)].map((child) =>
+      putOnce(child, role === "image" && isOne(child) ? "attestation" : role),
+    );
+    const refused = (await Promise.allSettled(ordered)).find(({ status }) => status === "rejected");
+    if (refused?.status === "rejected") throw refused.reason;
+  };
   const roots = rootsOf(content);
-  for (const root of roots) await putOnce(root);
+  for (const root of roots) await putOnce(root, root === content.root ? "image" : "referrer");
   // In the order of the images, not of the answers, so that the fallback index is always the same.
   return roots.flatMap(manifestsInOrder).filter(({ digest }) => untracked.delete(digest));
 }
@@ -117,13 +134,14 @@ export async function putImage(
  */
 async function putNode(
   node: ManifestNode,
+  role: ManifestRole,
   repository: Repository,
   bringBack: BringBack,
   signal: AbortSignal,
 ): Promise<{ tracksSubject: boolean }> {
   const { manifest } = node;
   const put = (): Promise<{ tracksSubject: boolean }> =>
-    repository.putManifest(manifest.digest, manifest, signal);
+    repository.putManifest(manifest.digest, manifest, signal, role);
   const left = new Map(manifest.blobs.map((blob) => [blob.digest, blob]));
   for (let first = true; ; first = false) {
     try {

@@ -3,6 +3,9 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
 
+/** Reads a manifest of a source. */
+export type ReadManifest = (source: Repository, digest: Digest, signal: AbortSignal) => Promise<Manifest>;
+
 /** A manifest with everything below it. */
 export interface ManifestNode {
   readonly manifest: Manifest;
@@ -23,15 +26,14 @@ export async function readImageGraph(
   source: Repository,
   root: Manifest,
   signal: AbortSignal,
+  read: ReadManifest,
 ): Promise<ManifestNode> {
   const nodes = new Map<Digest, Promise<ManifestNode>>();
 
   function nodeOf(descriptor: Descriptor, depth: number): Promise<ManifestNode> {
     const known = nodes.get(descriptor.digest);
     if (known !== undefined) return known;
-    const reading = source
-      .manifest(descriptor.digest, signal)
-      .then((manifest) => withChildren(manifest, depth));
+    const reading = read(source, descriptor.digest, signal).then((manifest) => withChildren(manifest, depth));
     nodes.set(descriptor.digest, reading);
     return reading;
   }

@@ -16,6 +16,8 @@ export interface DestinationInput extends Namespace {
   readonly region: string | undefined;
   /** Whether a TCR namespace that has to be created is made public. */
   readonly public: boolean;
+  /** Whether images keep BuildKit's attestations in their index here. */
+  readonly attestations: boolean;
 }
 
 /**

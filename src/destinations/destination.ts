@@ -13,6 +13,8 @@ export interface Destination extends Namespace {
   readonly name: string;
   /** Which versions it keeps. */
   readonly retention: Retention;
+  /** Whether images keep BuildKit's attestations in their index here. */
+  readonly attestations: boolean;
   /** Client of its registry, with its login. */
   readonly client: Registry;
   /** @param name path on the registry, namespace included. */
@@ -71,7 +73,7 @@ export interface Destination extends Namespace {
  * What differs by vendor about a destination. Copying itself is the same everywhere, by the distribution specification, and
  * needs only the client.
  */
-export type DestinationAbilities = Omit<Destination, "retention" | "client" | "repository">;
+export type DestinationAbilities = Omit<Destination, "retention" | "attestations" | "client" | "repository">;
 
 export interface TagToDelete {
   readonly tag: string;

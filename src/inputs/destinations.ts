@@ -31,6 +31,7 @@ const attributeTypes: ReadonlyMap<string, readonly DestinationType[] | undefined
   ["registry-id", ["tcr"]],
   ["region", ["tcr", "tcr-personal"]],
   ["public", ["tcr"]],
+  ["attestations", destinationTypes],
 ]);
 
 /**
@@ -79,6 +80,7 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
     registryId: parseIdentifier(attributes, "registry-id", inLine),
     region: parseIdentifier(attributes, "region", inLine),
     public: parseBoolean(attributes.get("public") ?? "false", inLine),
+    attestations: parseBoolean(attributes.get("attestations") ?? "true", inLine),
   };
 }
 

@@ -26,6 +26,7 @@ export interface DestinationToRead
     | "registry"
     | "path"
     | "retention"
+    | "attestations"
     | "deletion"
     | "deletionUnavailable"
     | "whyNoDeletion"

@@ -1,6 +1,11 @@
 import { type Failure, failureOf, messageOf, OperationError, sentenceOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
+import {
+  type DescriptorPlatform,
+  type Manifest,
+  selectChildren,
+  withoutAttestations,
+} from "../oci/manifest.ts";
 import { isIndexType, isManifestType } from "../oci/media-types.ts";
 import { isWanted, type Platform } from "../oci/platform.ts";
 import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
@@ -18,6 +23,12 @@ export interface Source extends Namespace {
   readonly repository: (name: string) => RepositoryToRead;
 }
 
+/** What a destination wants of an image. */
+export interface Receiver extends Namespace {
+  /** Whether images keep BuildKit's attestations in their index there. */
+  readonly attestations: boolean;
+}
+
 /** What each source says about one image: where it is there, or why it is not. */
 export interface Location {
   readonly component: Component;
@@ -29,6 +40,8 @@ export interface Location {
 export interface Answer {
   readonly source: Source;
   readonly image: SourceImage | undefined;
+  /** The image for destinations that take no attestations; the same where it has none. */
+  readonly imageWithoutAttestations: SourceImage | undefined;
   /** Why there is none. */
   readonly reason: Failure | undefined;
   /** The platforms of the index that was read to choose some of them; undefined where none was read. */
@@ -51,7 +64,7 @@ export interface SourceOptions {
  */
 export async function locate(
   component: Component,
-  destinations: readonly Namespace[],
+  destinations: readonly Receiver[],
   options: SourceOptions,
   signal: AbortSignal,
 ): Promise<Location> {
@@ -61,12 +74,12 @@ export async function locate(
       (destination) => imageFor({ component, answers }, destination) !== undefined,
     );
     if (answers.length > 0 && everyoneServed) break;
-    answers.push({ source, ...(await askSource(component, source, options, signal)) });
+    answers.push({ source, ...(await askSource(component, source, destinations, options, signal)) });
   }
   if (isThere({ component, answers })) return { component, answers };
   const inDoubt = answers.map(async (answer) =>
     answer.reason === notFound && (await isHidden(component, answer.source, options, signal))
-      ? { ...answer, ...(await askSource(component, answer.source, options, signal)) }
+      ? { ...answer, ...(await askSource(component, answer.source, destinations, options, signal)) }
       : answer,
   );
   return { component, answers: await Promise.all(inDoubt) };
@@ -93,9 +106,11 @@ async function isHidden(
 }
 
 /** The image that a destination gets: the first that another namespace has. */
-export function imageFor({ answers }: Location, destination: Namespace): SourceImage | undefined {
-  return answers.find(({ source, image }) => image !== undefined && !sameNamespace(source, destination))
-    ?.image;
+export function imageFor({ answers }: Location, destination: Receiver): SourceImage | undefined {
+  const answer = answers.find(
+    ({ source, image }) => image !== undefined && !sameNamespace(source, destination),
+  );
+  return destination.attestations ? answer?.image : answer?.imageWithoutAttestations;
 }
 
 /** Whether any source has the image. */
@@ -128,13 +143,14 @@ function withoutNames(reason: Failure): string {
 }
 
 /**
- * Asks one source for an image. HEAD only, unless platforms have to be chosen.
+ * Asks one source for an image. HEAD only, unless a part of it has to be chosen.
  * @returns the image; or, without one, why the source does not have it.
  * @throws OperationError when the source is in trouble for good.
  */
 async function askSource(
   component: Component,
   source: Source,
+  destinations: readonly Receiver[],
   options: SourceOptions,
   signal: AbortSignal,
 ): Promise<Omit<Answer, "source">> {
@@ -142,21 +158,37 @@ async function askSource(
   try {
     const resolved = await repository.resolve(component.fromTag, signal);
     if (resolved === undefined) return { ...noImage, reason: notFound };
-    const index = await readIndex(repository, resolved, options, signal);
+    const inPart = options.platforms !== "all" || destinations.some(({ attestations }) => !attestations);
+    const index = inPart ? await readIndex(repository, resolved, signal) : undefined;
     const chosen = index && choosePlatforms(repository, index, options);
-    // A signature of the whole index does not sign a part of it.
-    const finder = chosen === undefined ? options.attachments : undefined;
-    const image: SourceImage = {
-      source: { registry: source.registry, path: source.path },
-      repository: repository.name,
-      tag: component.fromTag,
-      digest: chosen?.digest ?? resolved.digest,
-      mediaType: resolved.mediaType,
-      rewritten: chosen,
-      attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
+    const bare = chosen && withoutAttestations(chosen);
+    const imageOf = async (manifest: Manifest | undefined, isWanted: boolean): Promise<SourceImage> => {
+      const rewritten = manifest === index ? undefined : manifest;
+      // A signature of the whole index does not sign a part of it.
+      const finder = rewritten === undefined && isWanted ? options.attachments : undefined;
+      return {
+        source: { registry: source.registry, path: source.path },
+        repository: repository.name,
+        tag: component.fromTag,
+        digest: manifest?.digest ?? resolved.digest,
+        mediaType: resolved.mediaType,
+        rewritten,
+        attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
+      };
     };
-    const platforms = index?.children.flatMap(({ platform }) => platform ?? []);
-    return { image, reason: undefined, platforms };
+    const isSame = bare === chosen;
+    const changed = `${repository.reference}@${resolved.digest}`;
+    if (chosen !== index)
+      options.log.info(`${changed}: with only the wanted platforms it becomes ${chosen?.digest}`);
+    if (!isSame) options.log.info(`${changed}: without attestations it becomes ${bare?.digest}`);
+    const image = await imageOf(chosen, isSame || destinations.some(({ attestations }) => attestations));
+    return {
+      image,
+      imageWithoutAttestations: isSame ? image : await imageOf(bare, true),
+      reason: undefined,
+      platforms:
+        options.platforms === "all" ? undefined : index?.children.flatMap(({ platform }) => platform ?? []),
+    };
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     options.log.debug(messageOf(error));
@@ -170,33 +202,29 @@ async function askSource(
   }
 }
 
-const noImage = { image: undefined, platforms: undefined } as const;
+const noImage = { image: undefined, imageWithoutAttestations: undefined, platforms: undefined } as const;
 
-/** The index of an image, where a part of it has to be chosen. One more pull, and none where the image is known to be none. */
+/** The index of an image. That is a pull, but for an image that is known to be no index. */
 async function readIndex(
   repository: RepositoryToRead,
   { digest, mediaType }: ResolvedManifest,
-  { platforms }: SourceOptions,
   signal: AbortSignal,
 ): Promise<Manifest | undefined> {
-  if (platforms === "all") return undefined;
   if (isManifestType(mediaType) && !isIndexType(mediaType)) return undefined;
   const manifest = await repository.manifest(digest, signal);
   return manifest.kind === "index" ? manifest : undefined;
 }
 
-/** The new index where only some platforms are wanted; undefined where it goes as it is. */
+/** The index with only the wanted platforms: the same where they are all. */
 function choosePlatforms(
   repository: RepositoryToRead,
   index: Manifest,
-  { platforms, log }: SourceOptions,
-): Manifest | undefined {
+  { platforms }: SourceOptions,
+): Manifest {
   const { digest } = index;
+  if (platforms === "all") return index;
   try {
-    const chosen = selectChildren(index, (of) => platforms === "all" || isWanted(of, platforms));
-    if (chosen === index) return undefined;
-    log.info(`${repository.reference}@${digest}: with only the wanted platforms it becomes ${chosen.digest}`);
-    return chosen;
+    return selectChildren(index, (of) => isWanted(of, platforms));
   } catch (error) {
     const request = {
       scopes: [{ repository: repository.name, actions: ["pull"] }] as const,

@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { type Failure, failureOf } from "../errors.ts";
-import type { Namespace } from "../oci/reference.ts";
 import type { Component } from "../plan/component.ts";
-import { isThere, type Location, locate, type SourceOptions } from "./sources.ts";
+import { isThere, type Location, locate, type Receiver, type SourceOptions } from "./sources.ts";
 
 /** First pause between two looks, in milliseconds; it doubles up to the longest. */
 const firstPause = 2_000;
@@ -24,7 +23,7 @@ export type Sighting = Location | { readonly component: Component; readonly fail
  */
 export async function waitForImages(
   components: readonly Component[],
-  destinations: readonly Namespace[],
+  destinations: readonly Receiver[],
   options: WaitOptions,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Component, Sighting>> {
@@ -51,7 +50,7 @@ export async function waitForImages(
 
 async function look(
   component: Component,
-  destinations: readonly Namespace[],
+  destinations: readonly Receiver[],
   options: WaitOptions,
   signal: AbortSignal,
 ): Promise<Sighting> {

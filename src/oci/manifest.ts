@@ -181,8 +181,21 @@ export function buildIndex(manifests: readonly Descriptor[]): Manifest {
   return parseManifest(bytes, ociIndex, undefined);
 }
 
-/** Attestations of BuildKit name the manifest that they are about in this annotation of their index entry. */
+/**
+ * Attestations of BuildKit name the manifest that they are about in this annotation of their index entry.
+ * https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
+ */
 const attestedDigest = "vnd.docker.reference.digest";
+
+/** Whether an entry of an index is BuildKit's attestations (provenance, SBOM) of an image of that index. */
+export function isAttestation({ annotations }: Descriptor): boolean {
+  return annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
+}
+
+/** An index without its attestations: a new document, and so another digest; the same bytes where it has none, or nothing else. */
+export function withoutAttestations(index: Manifest): Manifest {
+  return index.children.every(isAttestation) ? index : keepChildren(index, (child) => !isAttestation(child));
+}
 
 /**
  * An index with only the children that `wanted` accepts, and their attestations. The same bytes when nothing falls away;
@@ -198,6 +211,10 @@ export function selectChildren(index: Manifest, wanted: (platform: DescriptorPla
   const stays = (child: Descriptor): boolean =>
     chosen.has(child.digest) || chosen.has(child.annotations?.[attestedDigest] as Digest);
   if (chosen.size === 0) throw new BodyError("none of its platforms is wanted");
+  return keepChildren(index, stays);
+}
+
+function keepChildren(index: Manifest, stays: (child: Descriptor) => boolean): Manifest {
   if (index.children.every(stays)) return index;
   const left = new Set<string>(index.children.filter(stays).map((child) => child.digest));
   const document = JSON.parse(Buffer.from(index.bytes).toString("utf8")) as {

@@ -24,6 +24,8 @@ export interface RefusedOperation {
   readonly repository: string;
   readonly operation: string;
   readonly subject?: string | undefined;
+  /** What the user can do where the registry refuses what is sent for what it is. */
+  readonly advice?: string | undefined;
   /** The host that answered, where the registry had redirected there: its storage, mostly. */
   readonly elsewhere?: string | undefined;
 }
@@ -59,10 +61,13 @@ const withheldAdvice =
   "A policy of its project lets nobody pull this image now: that it must be signed, or must not have vulnerabilities. Sign it, or " +
   "change the policy in the project's configuration.";
 
+/** Statuses by which registries refuse content for what it is; Alibaba answers 403 to manifests that it does not know. */
+const contentRefusals: readonly number[] = [400, 403, 405, 406, 415, 422];
+
 function adviceFor(
   status: number,
   text: string,
-  { side, registry, vendor, sought, elsewhere, operation }: RefusedOperation,
+  { side, registry, vendor, sought, elsewhere, operation, advice }: RefusedOperation,
 ): string | undefined {
   if (elsewhere !== undefined && (status === 401 || status === 403)) {
     return (
@@ -85,6 +90,7 @@ function adviceFor(
   if (side === "destination" && /\bproject \S+ not found/i.test(text)) {
     return "Make the project there first: Harbor makes repositories on a push, but no projects. Or correct its name in `destinations`.";
   }
+  if (advice !== undefined && contentRefusals.includes(status)) return advice;
   if (status === 401 && sought !== undefined) {
     const login = loginAdvice(registry, sought.found);
     if (side === "source" && sought.found === undefined) return `${login} ${pullAdvice(vendor)}`;

@@ -31,6 +31,8 @@ export interface RegistryRequest {
   readonly operation: string;
   /** What exactly the operation concerns: see `FailureDetails`. */
   readonly subject?: string;
+  /** What the user can do where the registry refuses what is sent for what it is. */
+  readonly advice?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpRequest["body"];
   readonly connection?: HttpRequest["connection"];
@@ -44,7 +46,7 @@ export interface RegistryRequest {
 }
 
 /** What a failure says about a request. */
-export type NamedRequest = Pick<RegistryRequest, "scopes" | "operation" | "subject">;
+export type NamedRequest = Pick<RegistryRequest, "scopes" | "operation" | "subject" | "advice">;
 
 /**
  * Most bytes that count as a small request. They fit the first windows of a connection, so round trips take their time, not
@@ -183,12 +185,12 @@ export class Registry {
   refused(response: HttpResponse, request: NamedRequest): Promise<OperationError> {
     const { side, registry, vendor } = this;
     const [{ repository }] = request.scopes;
-    const { operation, subject } = request;
+    const { operation, subject, advice } = request;
     // Blob storage that a redirect led to is not asked with the login.
     const isHere = response.url.origin === this.origin.origin;
     const sought = isHere ? this.#authenticator.sought : undefined;
     const elsewhere = isHere ? undefined : response.url.host;
-    const of = { side, registry, vendor, repository, operation, subject, sought, elsewhere };
+    const of = { side, registry, vendor, repository, operation, subject, advice, sought, elsewhere };
     return refusal(response, of, this.#options.clock);
   }
 

@@ -7,7 +7,7 @@ import { isTemporaryStatus } from "../http/retry.ts";
 import { mannersOf } from "../vendors/vendors.ts";
 import { BlobUpload } from "./blob-upload.ts";
 import { type Digest, digestOf, parseDigest } from "./digest.ts";
-import { type Descriptor, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
+import { type Descriptor, isAttestation, type Manifest, manifestLimit, parseManifest } from "./manifest.ts";
 import { acceptedManifests, ociIndex } from "./media-types.ts";
 import { nextPage } from "./pages.ts";
 import { isTag } from "./reference.ts";
@@ -31,6 +31,24 @@ export interface ByteRange {
 }
 
 const tagListSchema = v.object({ tags: v.optional(v.nullable(v.array(v.nullable(v.string())))) });
+
+/** What a manifest is to an image: it itself or a part of it, BuildKit's attestations in its index, or what points at it. */
+export type ManifestRole = "image" | "attestation" | "referrer";
+
+/** How a manifest that is put is called in messages. */
+const puttingOperations: Readonly<Record<ManifestRole, string>> = {
+  image: "writing the manifest",
+  attestation: "writing the attestation manifest",
+  referrer: "writing the referrer",
+};
+
+/** What to do where a registry refuses a manifest that not every registry takes: Alibaba's says "unknown manifest class". */
+const attestationAdvice =
+  "The image has attestations of BuildKit (provenance, SBOM), which not every registry takes. With `attestations=false` on the line " +
+  "of this destination it goes there without them, as an index of another digest.";
+const referrerAdvice =
+  "It is a signature, an attestation or an SBOM of the image, and not every registry takes its type. With `referrers: false` " +
+  "images go without them.";
 
 /** Statuses by which a registry says that it does not know HEAD. */
 const noHead: readonly number[] = [400, 405, 501];
@@ -148,6 +166,7 @@ export class Repository {
 
   /**
    * Puts a manifest, byte for byte, under its digest or a tag.
+   * @param role for messages.
    * @returns whether the registry tracks the manifest's `subject` itself (`OCI-Subject`).
    * @throws OperationError
    */
@@ -155,9 +174,12 @@ export class Repository {
     reference: string,
     manifest: Manifest,
     signal?: AbortSignal,
+    role: ManifestRole = "image",
   ): Promise<{ tracksSubject: boolean }> {
-    const request = this.#request("PUT", `manifests/${reference}`, "writing the manifest", signal, {
+    const hasAttestations = role === "attestation" || manifest.children.some(isAttestation);
+    const request = this.#request("PUT", `manifests/${reference}`, puttingOperations[role], signal, {
       subject: reference,
+      advice: role === "referrer" ? referrerAdvice : hasAttestations ? attestationAdvice : undefined,
       headers: { "content-type": manifest.mediaType },
       body: manifest.bytes,
       push: true,
@@ -460,7 +482,7 @@ export class Repository {
     signal: AbortSignal | undefined,
     rest: Pick<
       RegistryRequest,
-      "subject" | "headers" | "body" | "transfer" | "once" | "answer" | "priority"
+      "subject" | "advice" | "headers" | "body" | "transfer" | "once" | "answer" | "priority"
     > & {
       push?: boolean;
     },

@@ -27,17 +27,23 @@ export function pullsNeeded(
   manifestsOf: ManifestsOf = () => undefined,
 ): readonly PullsNeeded[] {
   const sources = plan.steps.flatMap((step) => (step.kind === "copy" ? [step.source] : []));
-  const images = new Map(sources.map((image) => [keyOf(image), image]));
-  return [...Map.groupBy(images.values(), ({ source }) => source.registry)].map(([registry, ofRegistry]) => ({
-    registry,
-    images: ofRegistry.length,
-    pulls: ofRegistry.reduce((sum, image) => sum + (manifestsOf(image) ?? pullsOf(image)), 0),
-    atLeast: ofRegistry.some((image) => manifestsOf(image) === undefined && hasUnknownPlatforms(image)),
-  }));
+  return [...Map.groupBy(sources, ({ source }) => source.registry)].map(([registry, ofRegistry]) => {
+    const images = Map.groupBy(ofRegistry, keyOf);
+    const pulls = [...images.values()].map((forms) =>
+      Math.max(...forms.map((image) => manifestsOf(image) ?? pullsOf(image))),
+    );
+    return {
+      registry,
+      images: images.size,
+      pulls: pulls.reduce((sum, each) => sum + each, 0),
+      atLeast: ofRegistry.some((image) => manifestsOf(image) === undefined && hasUnknownPlatforms(image)),
+    };
+  });
 }
 
-function keyOf({ source, repository, tag, digest }: SourceImage): string {
-  return `${source.registry}/${repository}:${tag}@${digest}`;
+/** The image without its attestations is a part of the whole one: what both have is read once. */
+function keyOf({ source, repository, tag }: SourceImage): string {
+  return `${source.registry}/${repository}:${tag}`;
 }
 
 function pullsOf(image: SourceImage): number {

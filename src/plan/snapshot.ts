@@ -16,7 +16,7 @@ export interface SourceImage {
   readonly digest: Digest;
   readonly mediaType: string;
   /**
-   * The new index of a platform subset, which is put in place of the source's manifest; `digest` is then its digest.
+   * The new index of a platform subset, or without attestations, which is put in place of the source's manifest; `digest` is then its digest.
    * Undefined: the source's manifest, untouched.
    */
   readonly rewritten: Manifest | undefined;

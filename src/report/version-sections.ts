@@ -231,7 +231,7 @@ function movedWords({ bytes = noBytes }: Reported<ImageStep>): string {
 
 function noteOf({ step, outcome }: Reported<ImageStep>): readonly string[] {
   if (step.kind !== "copy" || outcome === "failed" || outcome === "skipped") return [];
-  const subset = step.source.rewritten === undefined ? [] : ["new index of the chosen platforms"];
+  const subset = step.source.rewritten === undefined ? [] : ["new index, with the unwanted left out"];
   if (step.replaces === undefined) return subset;
   const verb = outcome === "planned" ? "would replace" : "replaced";
   return [...subset, `${verb} ${code(shortDigest(step.replaces))}`];

@@ -113,7 +113,8 @@ function openDestination(
 ): Destination {
   const client = openClient(input, abilities.credentials, context);
   const repository = (name: string): Repository => new Repository(client, name);
-  return { ...abilities, retention: input.retention, client, repository };
+  const { retention, attestations } = input;
+  return { ...abilities, retention, attestations, client, repository };
 }
 
 /** The sources of a run, a client for each: namespaces of one registry may have logins of their own. */

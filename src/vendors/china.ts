@@ -123,6 +123,11 @@ export const china: readonly Vendor[] = [
       source: `${harborAdapters}/aliacr/adapter.go`,
     },
     limits: unknownLimits,
+    manners: {
+      ...usualManners,
+      text: "Attestations of BuildKit are refused (`unknown manifest class`): put `attestations=false` on its line.",
+      source: "https://github.com/koordinator-sh/koordinator/pull/3194",
+    },
   },
   {
     id: "swr",

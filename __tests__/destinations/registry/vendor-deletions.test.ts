@@ -81,6 +81,7 @@ async function destinationAt(registry: RegistryServer, vendor: VendorId, given: 
       registryId: undefined,
       region: undefined,
       public: false,
+      attestations: true,
     },
     credentials,
     awsKey: given.awsKey,

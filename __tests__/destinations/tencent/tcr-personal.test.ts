@@ -44,6 +44,7 @@ async function scenario({ options = {}, withKey = true, login = personalLogin, i
       registryId: undefined,
       region: undefined,
       public: false,
+      attestations: true,
       ...input,
     },
     api: withKey ? api : undefined,
@@ -128,6 +129,7 @@ describe("TCR Personal", () => {
         registryId: undefined,
         region: undefined,
         public: false,
+        attestations: true,
       },
       api: createTencentApi({
         transport,
