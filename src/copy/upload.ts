@@ -43,18 +43,14 @@ export async function uploadBlob(
   opened: BlobUpload | undefined,
   destination: DestinationCopy,
 ): Promise<void> {
-  const { uploads, smallUploads, clock, log } = destination.options;
+  const { uploads, clock, log } = destination.options;
   const { size } = spooled.descriptor;
   const position: Position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
   let furthest = 0;
   let refusedDigests = 0;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await (size <= smallTransfer
-        ? smallUploads.run(0, destination.signal, (leave) =>
-            sendRest(repository, spooled, position, destination, leave),
-          )
-        : sendInTurn(repository, spooled, position, destination));
+      await sendInTurn(repository, spooled, position, destination);
       return;
     } catch (error) {
       position.body = undefined;
@@ -152,7 +148,7 @@ function takeBack(position: Position, destination: DestinationCopy): void {
 
 /**
  * Opens the upload before it waits for a connection, and gives the connection back with the last byte. So the round trips
- * before the first byte and after the last one pass while other blobs fill the link.
+ * before the first byte and after the last one pass while other blobs fill the link. A small blob waits for none.
  */
 function sendInTurn(
   repository: Repository,
@@ -160,29 +156,32 @@ function sendInTurn(
   position: Position,
   destination: DestinationCopy,
 ): Promise<void> {
-  const { openings, uploads } = destination.options;
+  const { smallUploads, openings, uploads } = destination.options;
+  const { signal } = destination;
   const { size } = spooled.descriptor;
-  return openings.run(size, destination.signal, async (leaveOpenings) => {
-    position.upload ??= await repository.startUpload(destination.signal, spooled.descriptor.size);
-    await uploads.run(size, destination.signal, (leave) => {
+  const isSmall = size <= smallTransfer;
+  return (isSmall ? smallUploads : openings).run(isSmall ? 0 : size, signal, async (leaveOpenings) => {
+    position.upload ??= await repository.startUpload(signal, size);
+    const { upload } = position;
+    const send = (leave: () => void) => sendRest(spooled, position, upload, destination, leave);
+    if (isSmall) return send(leaveOpenings);
+    await uploads.run(size, signal, (leave) => {
       leaveOpenings();
-      return sendRest(repository, spooled, position, destination, leave);
+      return send(leave);
     });
   });
 }
 
 /** Sends what the registry does not have yet: at once, or in chunks where the registry or the link wants them. */
 async function sendRest(
-  repository: Repository,
   spooled: SpooledBlob,
   position: Position,
+  upload: BlobUpload,
   destination: DestinationCopy,
   afterLastByte: () => void,
 ): Promise<void> {
   const { descriptor } = spooled;
   destination.options.progress.begin(descriptor.digest, destination.options.clock.now());
-  position.upload ??= await repository.startUpload(destination.signal, spooled.descriptor.size);
-  const { upload } = position;
   if (destination.endsEmpty) return sendPatched(spooled, position, upload, destination, afterLastByte);
   if (descriptor.size <= smallTransfer) {
     // All bytes are collected before the request, so that it takes no slot of the registry while the source still sends.
