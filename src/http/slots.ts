@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { WaitQueue } from "./wait-queue.ts";
 
 /** How many things may run at once against one host in one direction. */
 export interface SlotLimits {
@@ -16,11 +17,6 @@ export interface SlotLimits {
  */
 const gathering = 25;
 
-interface Waiting {
-  readonly priority: number;
-  readonly enter: () => void;
-}
-
 /**
  * Places for work against one host, by the rules of TCP (RFC 5681): while nothing speaks against it, each piece of work
  * that went well opens one more; when the host says that it is too much, half of them close, and from then on it takes a
@@ -33,7 +29,7 @@ export class Slots {
   readonly #clock: Clock;
   readonly #ceiling: number;
   readonly #growsBySuccess: boolean;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting = new WaitQueue();
   #limit: number;
   #taken = 0;
   #closedUntil = 0;
@@ -84,7 +80,10 @@ export class Slots {
     signal: AbortSignal | undefined,
     work: (leave: () => void) => Promise<T>,
   ): Promise<T> {
-    await this.#enter(priority, signal);
+    const entering = this.#waiting.join(priority, signal);
+    if (this.#growsBySuccess) this.#admitSoon();
+    else this.#wakeIn(gathering);
+    await entering;
     let isHere = true;
     const leave = (): void => {
       if (!isHere) return;
@@ -119,32 +118,6 @@ export class Slots {
     this.#limit = Math.min(this.#ceiling, this.#limit + (wasThrottled ? 1 / this.#limit : 1));
   }
 
-  #enter(priority: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason);
-        return;
-      }
-      const leave = (): void => {
-        const index = this.#waiting.indexOf(waiting);
-        if (index >= 0) this.#waiting.splice(index, 1);
-        reject(signal?.reason);
-      };
-      const waiting: Waiting = {
-        priority,
-        enter: () => {
-          signal?.removeEventListener("abort", leave);
-          resolve();
-        },
-      };
-      signal?.addEventListener("abort", leave, { once: true });
-      const behind = this.#waiting.findIndex((other) => other.priority < priority);
-      this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
-      if (this.#growsBySuccess) this.#admitSoon();
-      else this.#wakeIn(gathering);
-    });
-  }
-
   /** Not at once: what matters most may ask for a place only after others, or follow from the work that just ended. */
   #admitSoon(): void {
     if (this.#admitting) return;
@@ -161,11 +134,9 @@ export class Slots {
       this.#wakeIn(pause);
       return;
     }
-    while (this.#taken < this.limit) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
+    while (this.#taken < this.limit && this.#waiting.length > 0) {
       this.#taken += 1;
-      next.enter();
+      this.#waiting.admit();
     }
   }
 
