@@ -207,7 +207,7 @@ function settled<T>(sending: Promise<T>): Promise<{ response: T } | { error: unk
 }
 
 /**
- * A transport that sends again what failed for the moment, be it in the middle of a small answer: who gets one has all of
+ * A transport that sends again what failed for the moment, be it in the middle of an answer: who gets one has all of
  * it. A 429 as well, unless Docker Hub's pull limit is its reason. Requests with a stream as body are passed through: they
  * cannot be sent twice.
  */
@@ -229,10 +229,10 @@ export function retrying(transport: Transport, context: RetryContext): Transport
   };
 }
 
-/** Largest answer that is taken in hand as a whole, in bytes: more than any token, page of tags or vendor's answer has. */
-const smallAnswer = 1024 * 1024;
+/** Largest answer that is taken in hand as a whole, in bytes: as much as anybody reads of a manifest or a page of tags. */
+const inHandLimit = 8 * 1024 * 1024;
 
-/** Reads a small answer to its end, so that one that breaks breaks here; of a larger one, the reader has to see to the rest. */
+/** Reads an answer to its end, so that one that breaks breaks here; of one above the limit, the reader has to see to the rest. */
 async function inHand(response: HttpResponse): Promise<HttpResponse> {
   const { body } = response;
   const chunks: Buffer[] = [];
@@ -240,7 +240,7 @@ async function inHand(response: HttpResponse): Promise<HttpResponse> {
   for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size <= smallAnswer) continue;
+    if (size <= inHandLimit) continue;
     body.unshift(Buffer.concat(chunks));
     return response;
   }

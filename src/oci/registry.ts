@@ -3,7 +3,7 @@ import { messageOf, OperationError, type Side } from "../errors.ts";
 import { connectionAdvice } from "../http/connection-advice.ts";
 import { discard, type HttpRequest, type HttpResponse, hasBodyToRepeat } from "../http/http.ts";
 import { type PullBudget, pullBudgetIn } from "../http/pull-limit.ts";
-import { defaultRetryPolicy, delayBefore, isBrokenConnection } from "../http/retry.ts";
+import { isBrokenConnection } from "../http/retry.ts";
 import { Slots } from "../http/slots.ts";
 import { printable } from "../log/log.ts";
 import type { Vendor } from "../vendors/vendor.ts";
@@ -157,27 +157,22 @@ export class Registry {
   }
 
   /**
-   * Sends a request and reads the body of its answer. If the connection breaks during the body, the whole request is sent
-   * again: the transport repeats only what fails before the body.
+   * Sends a request and reads the body of its answer.
    * @param statuses those that `read` takes; any, if none is given.
-   * @throws OperationError for any other status, for a body that breaks every time, and for what `read` throws.
+   * @throws OperationError for any other status, for a body that breaks, and for what `read` throws.
    */
   async read<T>(
     request: RegistryRequest,
     read: (response: HttpResponse) => Promise<T>,
     ...statuses: readonly number[]
   ): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      const response = await (statuses.length === 0 ? this.send(request) : this.expect(request, ...statuses));
-      try {
-        return await read(response);
-      } catch (error) {
-        if (error instanceof OperationError || request.signal?.aborted === true) throw error;
-        const temporary = isBrokenConnection(error);
-        if (!temporary || attempt >= defaultRetryPolicy.attempts)
-          throw this.failure(request, { problem: messageOf(error), temporary, cause: error });
-      }
-      await this.clock.sleep(delayBefore(attempt, defaultRetryPolicy, undefined), request.signal);
+    const response = await (statuses.length === 0 ? this.send(request) : this.expect(request, ...statuses));
+    try {
+      return await read(response);
+    } catch (error) {
+      if (error instanceof OperationError || request.signal?.aborted === true) throw error;
+      const temporary = isBrokenConnection(error);
+      throw this.failure(request, { problem: messageOf(error), temporary, cause: error });
     }
   }
 
