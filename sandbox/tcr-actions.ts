@@ -16,6 +16,8 @@ export interface TcrState {
   readonly registry: RegistryServer;
   readonly instance: TcrInstance;
   readonly namespaces: Map<string, { public: boolean }>;
+  /** Namespaces with the policy against vulnerable images. */
+  readonly preventing: Pick<ReadonlySet<string>, "has">;
   readonly addLogin: (user: User) => void;
   readonly now: () => number;
   /** Life of a temporary login. */
@@ -109,7 +111,7 @@ function namespaceActions(state: TcrState): Actions {
   ];
 }
 
-function describeNamespaces({ instance, namespaces, firstPage }: TcrState): ApiAction {
+function describeNamespaces({ instance, namespaces, preventing, firstPage }: TcrState): ApiAction {
   return {
     parameters: {
       RegistryId: "string",
@@ -127,6 +129,7 @@ function describeNamespaces({ instance, namespaces, firstPage }: TcrState): ApiA
         Name,
         Public,
         NamespaceId: index + 1,
+        PreventVUL: preventing.has(Name),
         CreationTime: "2026-01-01 00:00:00 +0000 UTC",
       }));
       return { TotalCount: found.length, NamespaceList: list };

@@ -28,6 +28,8 @@ export interface TcrOptions {
   readonly instance?: TcrInstance;
   /** Namespaces that exist, and whether they are public. Default: none. */
   readonly namespaces?: Readonly<Record<string, boolean>>;
+  /** Namespaces with the policy against vulnerable images. Default: none. */
+  readonly preventing?: Pick<ReadonlySet<string>, "has">;
   /** Registry logins that do not come from the API: `tcr-username` and `tcr-password`. */
   readonly users?: readonly User[];
   /** Whether deleting a tag takes its digest and every other tag of it along: Tencent does not say. Default: false. */
@@ -107,6 +109,7 @@ export async function startTcr(options: TcrOptions = {}): Promise<Tcr> {
     registry,
     instance,
     namespaces,
+    preventing: options.preventing ?? new Set(),
     addLogin,
     loginSeconds: options.loginSeconds ?? 3600,
     deleteRemovesDigest: options.deleteRemovesDigest ?? false,

@@ -123,6 +123,15 @@ describe("a TCR destination at the sandbox", () => {
     },
   );
 
+  it("tells a check of a namespace whose policy withholds vulnerable images, and of no other", async () => {
+    const namespaces = { goharbor: true };
+    const { destination } = await scenario({ namespaces, preventing: new Set(["goharbor"]) });
+    const preview = await destination.preview?.(signal, repository);
+    expect(preview).toMatchObject({ outcome: "ok", finding: expect.stringContaining("IsPreventVUL") });
+    const { destination: other } = await scenario({ namespaces });
+    expect((await other.preview?.(signal, repository))?.finding).not.toContain("IsPreventVUL");
+  });
+
   it("works with a temporary key", async () => {
     const sessionToken = "sandbox-session";
     const { tcr, destination } = await scenario({ keys: [{ ...tcrKey, sessionToken }] }, { sessionToken });

@@ -1,5 +1,5 @@
 /**
- * Harbor's API 2.0 for artifacts (https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml). Kept: Basic only, the
+ * Harbor's API 2.0 for artifacts, projects and the system (https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml). Kept: Basic only, the
  * tokens of the registry are 401; the repository's slashes encoded twice; an artifact by tag or digest with its tags (`null`
  * without any); a tag goes alone; an artifact that an index holds is 412; errors as `{"errors":[{"code","message"}]}`.
  */
@@ -19,6 +19,9 @@ export interface HarborApiOptions {
   readonly immutable?: ReadonlySet<string>;
   /** Whether the robot may delete artifacts, as well as tags. Default: true. */
   readonly mayDeleteArtifacts?: boolean;
+  /** Metadata of every project, as texts. Undefined: the login may not read projects, as a robot without that right. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly readOnly?: boolean;
 }
 
 export function harborApi(options: HarborApiOptions): VendorApi {
@@ -27,6 +30,13 @@ export function harborApi(options: HarborApiOptions): VendorApi {
     const login = basicLogin(request.headers);
     if (login?.username !== user.username || login.password !== user.password)
       return errorAnswer(401, "UNAUTHORIZED", "unauthorized");
+    const { pathname } = request.url;
+    if (pathname === "/api/v2.0/systeminfo") return json(200, { read_only: options.readOnly ?? false });
+    const [, ofProject] = /^\/api\/v2\.0\/projects\/([^/]+)$/.exec(pathname) ?? [];
+    if (ofProject !== undefined)
+      return options.metadata === undefined
+        ? errorAnswer(403, "FORBIDDEN", "forbidden")
+        : json(200, { name: ofProject, project_id: 1, metadata: options.metadata });
     const [, project = "", name = "", reference = "", tag] = artifactPath.exec(request.url.pathname) ?? [];
     const repository = `${project}/${decodeURIComponent(decodeURIComponent(name))}`;
     // Encoded once, the slashes are the route's own.

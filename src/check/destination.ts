@@ -166,7 +166,7 @@ async function tryPush(
 ): Promise<Finding> {
   const { client } = checked;
   if (!there)
-    return { outcome: "unknown", finding: "Not tried, because the place to push to is not there yet." };
+    return { outcome: "unknown", finding: "Not tried, because the place cannot be pushed to as it is now." };
   const { name, uploadGivenUp } = client.vendor;
   if (!exists && uploadGivenUp === undefined)
     return askToken(

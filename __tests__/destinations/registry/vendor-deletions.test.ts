@@ -155,6 +155,34 @@ describe("harbor", () => {
     return { registry, destination: await destinationAt(registry, "harbor") };
   }
 
+  test.each<[string, Omit<HarborApiOptions, "user">, "ok" | "missing" | "unknown", RegExp]>([
+    ["no policy", { metadata: { public: "true", prevent_vul: "false" } }, "ok", /no policy of it withholds/],
+    [
+      "Cosign content trust",
+      { metadata: { enable_content_trust_cosign: "true" } },
+      "ok",
+      /"Cosign content trust".*412/,
+    ],
+    [
+      "two policies",
+      { metadata: { enable_content_trust_cosign: "true", prevent_vul: "true" } },
+      "ok",
+      /"Cosign content trust" and "Prevent vulnerable images from running"/,
+    ],
+    [
+      "a login that may not read the project",
+      {},
+      "unknown",
+      /does not tell this login about the project goharbor/,
+    ],
+    ["read-only mode", { readOnly: true, metadata: {} }, "missing", /read-only mode/],
+  ])("tells a check of %s, and writes nothing", async (_case, options, outcome, finding) => {
+    const { registry, destination } = await harbor(options);
+    const preview = await destination.preview?.(signal, repository);
+    expect(preview).toMatchObject({ there: true, outcome, finding: expect.stringMatching(finding) });
+    expect(registry.requests.every(({ method }) => method === "GET")).toBe(true);
+  });
+
   test("takes the artifact away with its last tag, and only then", async () => {
     const { registry, destination } = await harbor();
     const [shared, alone] = seed(registry, ["v1", "stable"], ["v2"]);

@@ -17,6 +17,7 @@ import type { TagDeletionRoute } from "./deletion-route.ts";
 import { createEcrApi, type EcrApi, ecrRegistry } from "./ecr-api.ts";
 import { ecrRoute } from "./ecr-deletion.ts";
 import { harborRoute } from "./harbor-deletion.ts";
+import { previewProject } from "./harbor-project.ts";
 import { packagesRoute } from "./packages-deletion.ts";
 import { registryRoute, type TagDeleter } from "./registry-deletion.ts";
 
@@ -52,13 +53,24 @@ export async function createRegistryDestination(
     name: printNamespace(input),
     credentials,
     ...(await deletionRoute(route, api, options)),
-    ...(api === undefined
-      ? {}
-      : { preview: (signal, repository) => previewRepository(api, repository, signal) }),
+    ...previewOf(route, api, options),
     prepare: async (signal, repositories = []) => {
       if (api !== undefined) await makeRepositories(api, repositories, log, signal);
     },
   };
+}
+
+/** What a check finds out about the place to push to; nothing where nobody can be asked. */
+function previewOf(
+  route: DeletionRoute,
+  ecr: EcrApi | undefined,
+  { client, credentials, transport }: RegistryDestinationOptions,
+): Pick<DestinationAbilities, "preview"> {
+  const harbor = { url: client.origin, credentials, transport };
+  if (ecr !== undefined)
+    return { preview: (signal, repository) => previewRepository(ecr, repository, signal) };
+  if (route !== "harbor") return {};
+  return { preview: (signal, repository) => previewProject(harbor, repository, signal) };
 }
 
 /** How tags are deleted, for each route of the table of registries. */

@@ -7,7 +7,12 @@ import type { TcrInstance } from "./tcr-instance.ts";
 import { entries, pageSize } from "./tcr-pages.ts";
 
 const namespacesSchema = v.object({
-  NamespaceList: v.nullish(v.array(v.object({ Name: v.string(), Public: v.nullish(v.boolean()) })), []),
+  NamespaceList: v.nullish(
+    v.array(
+      v.object({ Name: v.string(), Public: v.nullish(v.boolean()), PreventVUL: v.nullish(v.boolean()) }),
+    ),
+    [],
+  ),
   TotalCount: v.nullish(v.number()),
 });
 
@@ -31,6 +36,11 @@ export async function ensureNamespace(
     );
   }
 }
+
+/** TCR scans an image after its push, and answers 412 to who pulls one that it holds for vulnerable. */
+const withheld =
+  " Its policy against vulnerable images (`IsPreventVUL`) may withhold images: they are mirrored, but nobody can pull one that it is " +
+  "against, and nothing is pruned while it withholds what is kept.";
 
 /**
  * Says what `ensureNamespace` would find and do.
@@ -59,7 +69,7 @@ export async function previewNamespace(
     subject,
     there: true,
     outcome: "ok",
-    finding: `The namespace ${namespace} is there${visibility}.`,
+    finding: `The namespace ${namespace} is there${visibility}.${found.PreventVUL === true ? withheld : ""}`,
   };
 }
 
