@@ -82,6 +82,44 @@ describe("what points at an image", () => {
   });
 });
 
+describe("a registry that does not do something is asked for it once, however many images are looked at", () => {
+  const images = ["one", "two", "three", "four"].map((seed) => buildImage({ seed, format: "oci" }));
+
+  async function findAll(options: Parameters<World["start"]>[0], seed: (server: RegistryServer) => void) {
+    const server = await world.start(options);
+    for (const each of images) pushTo(server, `goharbor/${each.digest.slice(7, 20)}`, each, "v2.15.2");
+    seed(server);
+    const finder = new AttachmentFinder(silentLog);
+    const source = world.source(server);
+    const found = await Promise.all(
+      images.map((each) =>
+        finder.find(source.repository(`goharbor/${each.digest.slice(7, 20)}`), digest(each.digest), never),
+      ),
+    );
+    return { server, found };
+  }
+
+  test("the referrers API", async () => {
+    const { server } = await findAll({ referrers: false }, () => undefined);
+    expect(asked(server).filter((line) => line.includes("/referrers/"))).toHaveLength(1);
+    expect(asked(server).filter((line) => line.includes("/tags/list"))).toHaveLength(images.length);
+  });
+
+  test("lists of tags", async () => {
+    const { server, found } = await findAll({ lists: false }, (filled) => {
+      for (const each of images)
+        pushTo(
+          filled,
+          `goharbor/${each.digest.slice(7, 20)}`,
+          signatureOf(each),
+          `${each.digest.replace(":", "-")}.sig`,
+        );
+    });
+    expect(asked(server).filter((line) => line.includes("/tags/list"))).toHaveLength(1);
+    expect(found.every((attachments) => attachments.some(({ tag }) => tag?.endsWith(".sig")))).toBe(true);
+  });
+});
+
 describe("requests for it", () => {
   test("are two at the most for an image, beside the HEAD of its tag", async () => {
     const server = await world.start();

@@ -333,6 +333,33 @@ describe("mountBlob", () => {
     expect(server.requests).toHaveLength(tries);
   });
 
+  test.each([400, 401, 403, 404])("is tried three times at a registry that answers %i", async (status) => {
+    await using server = await seededBeside();
+    server.fault({ when: { method: "POST", path: /mount=/ }, times: forEver, effect: { status } });
+    const registry = clientOf(server);
+    const mount = (name: string) => new Repository(registry, name).mountBlob(blob.digest, from);
+    for (const name of ["a/one", "a/two", "a/three", "a/four", "a/five"])
+      expect(await mount(name)).toBeUndefined();
+    const tries = server.requests.filter(({ path }) => path.includes("mount="));
+    expect(new Set(tries.map(({ path }) => path.split("/")[3]))).toEqual(new Set(["one", "two", "three"]));
+  });
+
+  test("is always tried at a registry that has mounted, or opens an upload instead", async () => {
+    await using server = await seededBeside();
+    const registry = clientOf(server);
+    const mount = (name: string) => new Repository(registry, name).mountBlob(blob.digest, from);
+    expect(await mount("a/first")).toBe("mounted");
+    server.fault({ when: { method: "POST", path: /mount=/ }, times: 5, effect: { status: 404 } });
+    for (const name of ["a/one", "a/two", "a/three", "a/four", "a/five"])
+      expect(await mount(name)).toBeUndefined();
+    expect(await mount("a/last")).toBe("mounted");
+
+    await using careful = await seededBeside({ mount: "never" });
+    const other = clientOf(careful);
+    for (const name of ["a/one", "a/two", "a/three", "a/four"])
+      expect(await new Repository(other, name).mountBlob(blob.digest, from)).toBeInstanceOf(BlobUpload);
+  });
+
   test.each<[string, FaultAction]>([
     ["status 503", { status: 503 }],
     ["status 429", { status: 429 }],

@@ -36,6 +36,7 @@ export class AttachmentFinder {
   readonly #tags = new Map<string, Promise<ReadonlySet<string> | undefined>>();
   readonly #withoutLists = new Set<string>();
   readonly #withoutReferrers = new Set<string>();
+  readonly #first = new Map<string, Promise<unknown>>();
   readonly #log: Log;
 
   constructor(log: Log) {
@@ -87,13 +88,29 @@ export class AttachmentFinder {
     signal: AbortSignal,
   ): ReturnType<Repository["referrers"]> {
     const host = repository.registry.registry;
-    if (this.#withoutReferrers.has(host)) return undefined;
-    const referrers = await repository.referrers(digest, signal);
-    if (referrers === undefined) {
-      this.#withoutReferrers.add(host);
-      this.#log.debug(`${host} has no referrers API; signatures are found by their tags`);
+    return this.#afterFirst(`referrers of ${host}`, async () => {
+      if (this.#withoutReferrers.has(host)) return undefined;
+      const referrers = await repository.referrers(digest, signal);
+      if (referrers === undefined) {
+        this.#withoutReferrers.add(host);
+        this.#log.debug(`${host} has no referrers API; signatures are found by their tags`);
+      }
+      return referrers;
+    });
+  }
+
+  /** Asks once the first question of a kind is answered: the answer may spare all others. */
+  async #afterFirst<T>(kind: string, ask: () => Promise<T>): Promise<T> {
+    const first = this.#first.get(kind);
+    if (first !== undefined) {
+      await first.catch(() => undefined);
+      return ask();
     }
-    return referrers;
+    const asking = ask();
+    this.#first.set(kind, asking);
+    // A failure says nothing: the next look during the wait begins anew.
+    asking.catch(() => this.#first.delete(kind));
+    return asking;
   }
 
   /**
@@ -102,16 +119,18 @@ export class AttachmentFinder {
    */
   #tagsOf(repository: SearchedRepository, signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
     const host = repository.registry.registry;
-    if (this.#withoutLists.has(host)) return Promise.resolve(undefined);
     const known = this.#tags.get(repository.reference);
     if (known !== undefined) return known;
-    const listing = repository.tags(signal).then(
-      (tags) => (tags.length === 0 ? this.#withoutList(host, "no tags") : new Set(tags)),
-      (error: unknown) => {
+    const listing = this.#afterFirst(`tags at ${host}`, async () => {
+      if (this.#withoutLists.has(host)) return undefined;
+      try {
+        const tags = await repository.tags(signal);
+        return tags.length === 0 ? this.#withoutList(host, "no tags") : new Set(tags);
+      } catch (error) {
         if (!(error instanceof OperationError) || error.status === undefined) throw error;
         return this.#withoutList(host, error.message);
-      },
-    );
+      }
+    });
     this.#tags.set(repository.reference, listing);
     // A failure must not be remembered: the next look during the wait may succeed.
     listing.catch(() => this.#tags.delete(repository.reference));

@@ -78,6 +78,8 @@ export class Registry {
     manifestHead: false,
     blobHead: false,
   };
+  /** Mounts that were refused, without an upload in their place; -Infinity once one has come about. */
+  refusedMounts = 0;
   /** Whether a HEAD has shown a manifest here: one that finds none can then be believed. */
   headShows = false;
   readonly #options: RegistryOptions;

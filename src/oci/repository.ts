@@ -50,6 +50,12 @@ const referrerAdvice =
   "It is a signature, an attestation or an SBOM of the image, and not every registry takes its type. With `referrers: false` " +
   "images go without them.";
 
+/**
+ * Refused mounts after which none is tried any more at a registry that has not mounted anything: one may be refused for what
+ * it is about, a right or a blob, and a mount that is not tried costs the bytes of the blob.
+ */
+const mountTries = 3;
+
 /** Statuses by which a registry says that it does not know HEAD. */
 const noHead: readonly number[] = [400, 405, 501];
 
@@ -265,7 +271,8 @@ export class Repository {
   }
 
   /**
-   * Mounts a blob from another repository of the same registry. A registry that turned out not to mount is not asked again.
+   * Mounts a blob from another repository of the same registry. A registry that turned out not to mount is not asked again; one
+   * that opens an upload instead has cost no request.
    * @param priority among the small requests to this registry.
    * @returns "mounted", or the upload that the registry opened instead; undefined if it did neither.
    * @throws OperationError when the request itself failed.
@@ -293,16 +300,25 @@ export class Repository {
       if (error instanceof OperationError && (error.status === 401 || error.status === 403)) return undefined;
       throw error;
     });
-    if (response === undefined) return undefined;
+    if (response === undefined) return this.#mountRefused();
     if (response.status === 202 && response.header("location") !== undefined)
       return this.#opened(response, request.operation);
     if (response.status === 429 || response.status === 503)
       throw await this.registry.refused(response, request);
     await discard(response);
-    if (response.status === 201) return "mounted";
+    if (response.status === 201) {
+      this.registry.refusedMounts = Number.NEGATIVE_INFINITY;
+      return "mounted";
+    }
     // 4xx: a registry that does not mount, or not from there; the blob is then uploaded. Trouble of its own, after all tries,
     // and a 202 without an upload say the same for every blob: https://github.com/goharbor/harbor/issues/18541
     if ([202, 405].includes(response.status) || response.status >= 500) unsupported.mounts = true;
+    return this.#mountRefused();
+  }
+
+  #mountRefused(): undefined {
+    this.registry.refusedMounts += 1;
+    if (this.registry.refusedMounts >= mountTries) this.registry.unsupported.mounts = true;
     return undefined;
   }
 
