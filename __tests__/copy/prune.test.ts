@@ -308,6 +308,87 @@ describe("pruning where a tag goes alone", () => {
   });
 });
 
+describe("signatures of what is pruned", () => {
+  const old = buildImage({ seed: "old", format: "oci" });
+  const tagOf = ({ digest }: Artifact, suffix: string) => `${digest.replace(":", "-")}${suffix}`;
+  const sbom = buildImage({ seed: "sbom", format: "oci" });
+  const signatureOf = (seed: string) => buildImage({ seed: `signature of ${seed}`, format: "oci" });
+  const signed = [tagOf(old, ".sig"), tagOf(old, ".sbom"), tagOf(sbom, ".sig")];
+
+  async function startSigned(...place: Parameters<typeof startPlace>) {
+    const opened = await startPlace(...place);
+    opened.push(old, "v1");
+    opened.push(signatureOf("old"), signed[0]);
+    opened.push(sbom, signed[1]);
+    opened.push(signatureOf("sbom"), signed[2]);
+    opened.push(buildImage({ seed: "new", format: "oci" }), "v2");
+    opened.push(signatureOf("new"), `sha256-${"0".repeat(64)}.sig`);
+    return opened;
+  }
+
+  const kinds = ["by-tag", "last-tag-takes-manifest", "shared-digest-unsafe"] as const;
+
+  it.each(kinds)("go after it, and no other tag does (%s)", async (deletion) => {
+    const { server, planned, tags } = await startSigned(deletion);
+    const outcomes = await planned("v1", ...signed)("v2");
+    expect(outcomes.map(({ status }) => status)).toEqual(["pruned", "pruned", "pruned", "pruned"]);
+    expect(tags()).toEqual([`sha256-${"0".repeat(64)}.sig`, "v2"]);
+    if (deletion === "by-tag") expect(deletions(server)[0]).toMatch(/v1$/);
+  });
+
+  it.each(kinds)("stay where another tag has come to hold it (%s)", async (deletion) => {
+    const { push, planned, tags } = await startSigned(deletion);
+    const carryOut = planned("v1", ...signed);
+    push(old, "stable");
+    const outcomes = await carryOut("v2");
+    for (const outcome of outcomes.slice(1))
+      expect([outcome.status, wordsOf(outcome.failure)]).toEqual([
+        "left",
+        expect.stringMatching(/it is attached to what .* needs, which stays/),
+      ]);
+    expect(tags()).toEqual(expect.arrayContaining(["stable", ...signed]));
+  });
+
+  it.each(kinds)("stay where it is not deleted after all (%s)", async (deletion) => {
+    const { server, planned, tags } = await startSigned(deletion);
+    const subject = deletion === "shared-digest-unsafe" ? old.digest : "v1";
+    server.fault({
+      when: { method: "DELETE", path: new RegExp(`(v1|${subject})$`) },
+      times: Number.POSITIVE_INFINITY,
+      effect: { status: 403 },
+    });
+    const outcomes = await planned("v1", ...signed)("v2");
+    expect(outcomes.map(({ status }) => status)).toEqual(["left", "left", "left", "left"]);
+    expect(tags()).toEqual(expect.arrayContaining(["v1", ...signed]));
+  });
+
+  it.each(kinds)("stay where an index that stays may need it (%s)", async (deletion) => {
+    const { push, planned, tags } = await startSigned(deletion);
+    push(buildIndex([old]), "lts");
+    await planned("v1", ...signed)("v2");
+    expect(tags()).toEqual(expect.arrayContaining(["lts", ...signed]));
+  });
+
+  it("stay where too many tags would have to be looked at, and the image goes all the same", async () => {
+    const { server, push, planned, tags } = await startSigned("by-tag");
+    const carryOut = planned("v1", ...signed);
+    for (let number = 0; number < 1001; number += 1) push(buildImage({ seed: "old" }), `build-${number}`);
+    const outcomes = await carryOut("v2");
+    expect(outcomes.map(({ status }) => status)).toEqual(["pruned", "left", "left", "left"]);
+    expect(tags()).toEqual(expect.arrayContaining(signed));
+    expect(server.requests.filter(({ path }) => path.includes("/build-"))).toEqual([]);
+  });
+
+  it.each(kinds)("stay where one was changed since the plan was made (%s)", async (deletion) => {
+    const { push, planned, tags } = await startSigned(deletion);
+    const carryOut = planned("v1", ...signed);
+    push(signatureOf("another"), signed[0]);
+    const outcomes = await carryOut("v2");
+    expect(outcomes[1]).toMatchObject({ status: "left" });
+    expect(tags()).toContain(signed[0]);
+  });
+});
+
 describe("pruning at a slow registry", () => {
   const minute = 60_000;
   const old = Array.from({ length: 25 }, (_, index) => `v${index}`);

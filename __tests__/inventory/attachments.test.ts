@@ -2,10 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
 import { OperationError } from "../../src/errors.ts";
-import { AttachmentFinder, referrersTag } from "../../src/inventory/attachments.ts";
+import { AttachmentFinder } from "../../src/inventory/attachments.ts";
 import { imageFor, locate } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
+import { referrersTag } from "../../src/oci/reference.ts";
 import { asked, component, never, openWorld, searching, type World } from "./harness.ts";
 
 let world: World;

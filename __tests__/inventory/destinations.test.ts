@@ -41,6 +41,8 @@ async function sourceImage(content: string, signed = false): Promise<SourceImage
   return found;
 }
 
+const tagForm = ({ digest }: ReturnType<typeof buildImage>) => digest.replace(":", "-");
+
 function signatureOf(subject: ReturnType<typeof buildImage>) {
   return buildImage({ seed: "signature", format: "oci", subject, artifactType: "application/x.signature" });
 }
@@ -323,6 +325,19 @@ describe("what all tags of a repository point to", () => {
       "HEAD goharbor/harbor-core/manifests/v2.14.4",
       "HEAD goharbor/harbor-core/manifests/v2.15.2",
     ]);
+  });
+
+  test("is asked of the signatures of tags that go, and they are planned to go with them", async () => {
+    const server = await world.start();
+    const old = buildImage({ seed: "old" });
+    const signature = buildImage({ seed: "signature" });
+    const tags = [`${tagForm(old)}.sig`, `${tagForm(signature)}.sig`, `${tagForm(signature)}.other`];
+    for (const tag of tags) pushTo(server, "goharbor/harbor-core", signature, tag);
+    const held = await heldAt(server, { deletion: "by-tag" });
+    expect([...asked(server)].sort()).toEqual(
+      ["v2.14.4", ...tags.slice(0, 2)].map((tag) => `HEAD goharbor/harbor-core/manifests/${tag}`).sort(),
+    );
+    expect(held.heldDigests.size).toBe(3);
   });
 
   test.each(["by-tag", "last-tag-takes-manifest"] as const)(

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { makePlan } from "../../src/plan/plan.ts";
 import { type DestinationSnapshot, imageKey } from "../../src/plan/snapshot.ts";
 import {
+  contentDigest,
   type GivenSnapshot,
   harborImages,
   imagesIn,
@@ -254,4 +255,42 @@ test("where these credentials cannot delete, old versions are left, and the reas
   expect(imagesIn(stepsOf(plan, "leave"))).toEqual(harborImages("v2.14.4"));
   expect(stepsOf(plan, "leave")[0]?.reason).toContain("tcr-username has no API key");
   expect(stepsOf(plan, "copy")).toHaveLength(12);
+});
+
+describe("what is attached to a tag that goes", () => {
+  const tagOf = (content: string, suffix: string) =>
+    `harbor-core:${contentDigest(content).replace(":", "-")}${suffix}`;
+  const attached = {
+    [tagOf("old", "")]: "index",
+    [tagOf("old", ".sig")]: "signature",
+    [tagOf("old", ".sbom")]: "sbom",
+    [tagOf("sbom", ".sig")]: "signature of the SBOM",
+  };
+  const others = { [tagOf("old", ".other")]: "x", [tagOf("kept", ".sig")]: "y" };
+  const planned = (more: Readonly<Record<string, string>> = {}) =>
+    makePlan(
+      snapshotOf({
+        wanted: ["v2.15.2"],
+        destinations: [
+          {
+            deletion: "shared-digest-unsafe",
+            holds: ["v2.15.1", "v2.15.0"],
+            contents: { "harbor-core:v2.9.0": "old", ...attached, ...others, ...more },
+          },
+        ],
+      }),
+    );
+
+  test("goes with it, after it, what is attached to that too, and nothing else", () => {
+    const steps = stepsOf(planned(), "prune");
+    expect(imagesIn(steps)).toEqual(["harbor-core:v2.9.0", ...Object.keys(attached)]);
+    expect(steps.slice(1).map(({ version, digest }) => [version, digest])).toEqual(
+      Object.values(attached).map((content) => ["v2.9.0", contentDigest(content)]),
+    );
+    expect(stepsOf(planned(), "leave")).toEqual([]);
+  });
+
+  test("stays where the tag stays, because another one has its digest", () => {
+    expect(imagesIn(stepsOf(planned({ "harbor-core:stable": "old" }), "prune"))).toEqual([]);
+  });
 });

@@ -1,11 +1,11 @@
 import * as v from "valibot";
 import { messageOf, OperationError } from "../errors.ts";
 import { BodyError, parseJson } from "../http/http.ts";
-import { isFallbackTag, referrersTag } from "../inventory/attachments.ts";
 import type { Log } from "../log/log.ts";
 import { type Digest, digestOf, hasDigest } from "../oci/digest.ts";
 import { buildIndex, type Descriptor, type Manifest } from "../oci/manifest.ts";
 import { configOf, type Entry, entriesIn, entriesLacking, withEntries } from "../oci/manifest-entries.ts";
+import { isFallbackTag, referrersTag } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { AttachedContent, ImageContent } from "./image-copy.ts";

@@ -1,8 +1,9 @@
 import { OperationError } from "../errors.ts";
 import { withAttachedBelow } from "../inventory/attached-below.ts";
-import { type AttachmentFinder, isFallbackTag } from "../inventory/attachments.ts";
+import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, isAttestation, type Manifest } from "../oci/manifest.ts";
+import { isFallbackTag } from "../oci/reference.ts";
 import type { ManifestRole, Repository } from "../oci/repository.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import {

@@ -1,9 +1,10 @@
 import type { Destination, TagToDelete } from "../destinations/destination.ts";
 import { type Failure, failureOf, OperationError } from "../errors.ts";
-import { cosignSuffixes, referrersTag } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
-import type { Repository } from "../oci/repository.ts";
+import { isIndexType } from "../oci/media-types.ts";
+import { attachmentTags } from "../oci/reference.ts";
+import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 
 /** What pruning needs of a repository. */
 export type RepositoryToPrune = Pick<Repository, "tags" | "resolve" | "manifest">;
@@ -34,7 +35,7 @@ export async function reasonsToStay(
   try {
     const reasons =
       deletion === "by-tag"
-        ? reasonsOfTheirOwn(going, await heldDigests(namesOf(going), repository, signal))
+        ? await lookAtTags(going, repository, signal)
         : await look(going, repository, deletion === "last-tag-takes-manifest", signal);
     return new Map([...reasons].map(([tag, problem]) => [tag, { kind: "obstacle", problem }]));
   } catch (error) {
@@ -49,6 +50,56 @@ export async function reasonsToStay(
   }
 }
 
+/**
+ * Where deleting a tag leaves everything else as it is. What is attached to a manifest stays with it, though: every tag is
+ * looked at then. No manifest is read, so an index that stays may have the manifest below it.
+ */
+async function lookAtTags(
+  going: readonly TagToDelete[],
+  repository: RepositoryToPrune,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const attached = going.filter(({ tag }) => isAttachmentTag(tag));
+  const all = attached.length === 0 ? [] : await repository.tags(signal);
+  const isTooMany = all.length > manifestLimit;
+  const looked = isTooMany ? namesOf(going) : new Set([...namesOf(going), ...all]);
+  const found = await resolved([...looked], repository, signal);
+  const held = digestsOf(found);
+  const reasons = reasonsOfTheirOwn(going, held);
+  if (isTooMany) {
+    const many = `${all.length} tags of its repository would have to be looked at, and ${manifestLimit} are the most`;
+    for (const { tag } of attached) reasons.set(tag, many);
+    return reasons;
+  }
+  const names = new Set(namesOf(going));
+  const staying = new Map([...found].filter(([tag]) => !names.has(tag) || reasons.has(tag)));
+  const needed = attachmentsOf([...digestsOf(staying)].map(([tag, digest]) => [digest, tag]));
+  const index = [...staying].find(([tag, { mediaType }]) => isIndexType(mediaType) && !isAttachmentTag(tag));
+  for (const { tag } of attached.filter((one) => !reasons.has(one.tag))) {
+    const subject = needed.get(tag);
+    if (subject !== undefined) reasons.set(tag, attachedTo(subject));
+    else if (index !== undefined)
+      reasons.set(tag, `what it is attached to may be needed by ${index[0]}, an index, which stays`);
+  }
+  return reasons;
+}
+
+/** Whether a tag is one under which something is attached to a digest. */
+function isAttachmentTag(tag: string): boolean {
+  return /^sha(256|512)-[0-9a-f]{64}(\.(sig|att|sbom))?$/.test(tag);
+}
+
+/** The tags of what is attached to digests, each with the name of what stays. */
+function attachmentsOf(staying: Iterable<readonly [Digest, string]>): ReadonlyMap<string, string> {
+  return new Map(
+    [...staying].flatMap(([digest, name]) => attachmentTags(digest).map((tag) => [tag, name] as const)),
+  );
+}
+
+function attachedTo(name: string): string {
+  return `it is attached to what ${name} needs, which stays`;
+}
+
 /** @param withLastTag whether a manifest goes with its last tag only, so that any other tag keeps it. */
 async function look(
   going: readonly TagToDelete[],
@@ -56,7 +107,7 @@ async function look(
   withLastTag: boolean,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
-  const held = await heldDigests(await repository.tags(signal), repository, signal);
+  const held = digestsOf(await resolved(await repository.tags(signal), repository, signal));
   const names = new Set(namesOf(going));
   const reasons = reasonsOfTheirOwn(going, held);
   const read = readEachOnce(repository, signal);
@@ -66,8 +117,11 @@ async function look(
     const others = stayingTags(held, leaving);
     const needed = await neededBy(others, read);
     const keptByTag = new Set(withLastTag ? others.values() : []);
+    const attached = attachmentsOf(needed);
     const staying = await Promise.all(
       [...leaving].map(async ([tag, digest]) => {
+        const about = attached.get(tag);
+        if (about !== undefined) return [[tag, attachedTo(about)] as const];
         if (keptByTag.has(digest)) return [];
         const reason = reasonOfOthers(digest, (await read(digest)).subject, needed);
         return reason === undefined ? [] : [[tag, reason] as const];
@@ -82,15 +136,21 @@ function namesOf(tags: readonly TagToDelete[]): readonly string[] {
   return tags.map(({ tag }) => tag);
 }
 
-async function heldDigests(
+async function resolved(
   tags: readonly string[],
   repository: RepositoryToPrune,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, Digest>> {
-  const resolved = await Promise.all(
-    tags.map(async (tag) => [tag, (await repository.resolve(tag, signal))?.digest] as const),
+): Promise<ReadonlyMap<string, ResolvedManifest>> {
+  const found = await Promise.all(
+    tags.map(async (tag) => [tag, await repository.resolve(tag, signal)] as const),
   );
-  return new Map(resolved.flatMap(([tag, digest]) => (digest === undefined ? [] : [[tag, digest] as const])));
+  return new Map(
+    found.flatMap(([tag, manifest]) => (manifest === undefined ? [] : [[tag, manifest] as const])),
+  );
+}
+
+function digestsOf(held: ReadonlyMap<string, ResolvedManifest>): ReadonlyMap<string, Digest> {
+  return new Map([...held].map(([tag, { digest }]) => [tag, digest]));
 }
 
 function reasonsOfTheirOwn(
@@ -130,11 +190,7 @@ function stayingTags(
   held: ReadonlyMap<string, Digest>,
   leaving: ReadonlyMap<string, Digest>,
 ): ReadonlyMap<string, Digest> {
-  const ofSubjects = new Set(
-    [...leaving.values()].flatMap((digest) =>
-      ["", ...cosignSuffixes].map((suffix) => `${referrersTag(digest)}${suffix}`),
-    ),
-  );
+  const ofSubjects = new Set([...leaving.values()].flatMap(attachmentTags));
   return new Map([...held].filter(([tag]) => !leaving.has(tag) && !ofSubjects.has(tag)));
 }
 

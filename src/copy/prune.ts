@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Destination, TagDeletion, TagToDelete } from "../destinations/destination.ts";
 import { type Failure, failureOf } from "../errors.ts";
 import { type RepositoryToProve, wholenessOf } from "../inventory/wholeness.ts";
-import { repositoryOf } from "../oci/reference.ts";
+import { attachmentTags, repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import type { PruneOutcome } from "./outcome.ts";
@@ -86,13 +86,21 @@ const tooSlow: Failure = {
   advice: "Run again when the registry is less busy, or delete it there.",
 };
 
-/** How many groups from the first on make one portion: of one repository, and with `most` tags if there is more than one. */
+/**
+ * How many groups from the first on make one portion: of one repository, and with `most` tags if there is more than one. What is
+ * attached to a manifest comes after it, in a portion of its own: a subject that is not deleted after all keeps its signatures.
+ */
 function groupsIn(groups: readonly (readonly PruneStep[])[], most: number): number {
   const image = groups[0]?.[0]?.image;
   let tags = 0;
+  const attached = new Set<string>();
   const beyond = groups.findIndex((group, index) => {
     tags += group.length;
-    return group[0]?.image !== image || (index > 0 && tags > most);
+    if (group[0]?.image !== image || (index > 0 && tags > most)) return true;
+    if (group.some(({ tag }) => attached.has(tag))) return true;
+    for (const { digest } of group)
+      if (digest !== undefined) for (const tag of attachmentTags(digest)) attached.add(tag);
+    return false;
   });
   return beyond < 0 ? groups.length : beyond;
 }

@@ -3,9 +3,10 @@ import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { isIndexType } from "../oci/media-types.ts";
+import { isFallbackTag } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { Attachment, SourceImage } from "../plan/snapshot.ts";
-import { type AttachmentFinder, isFallbackTag, type SearchedRepository } from "./attachments.ts";
+import type { AttachmentFinder, SearchedRepository } from "./attachments.ts";
 
 /** What a search at every level reads of a source's repository. */
 export type RepositoryWithManifests = SearchedRepository & Pick<Repository, "name" | "manifest" | "registry">;

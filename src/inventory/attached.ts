@@ -2,10 +2,10 @@ import { OperationError } from "../errors.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { entriesLacking } from "../oci/manifest-entries.ts";
+import { isFallbackTag } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { Attachment } from "../plan/snapshot.ts";
-import { isFallbackTag } from "./attachments.ts";
 
 /** What the question for an attachment asks of a destination's repository. */
 export type RepositoryWithAttachments = Pick<Repository, "resolve" | "manifest" | "referrers">;

@@ -1,26 +1,10 @@
 import { OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
+import { attachmentTags, isFallbackTag, referrersTag } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { Attachment } from "../plan/snapshot.ts";
-
-/** What cosign appends to the digest's tag form for a signature, attestations and SBOMs. */
-export const cosignSuffixes = [".sig", ".att", ".sbom"] as const;
-
-/**
- * The tag form of a digest. The referrers fallback of the specification and cosign keep under it what belongs to the digest.
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
- */
-export function referrersTag(digest: Digest): string {
-  const [algorithm = "", encoded = ""] = digest.split(":");
-  return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
-}
-
-/** Whether a tag is the form of a digest, without a suffix of cosign: the index of referrers. */
-export function isFallbackTag(tag: string): boolean {
-  return !cosignSuffixes.some((suffix) => tag.endsWith(suffix));
-}
 
 /** What a search for attachments needs of a repository. */
 export interface SearchedRepository extends Pick<Repository, "reference" | "tags" | "resolve" | "referrers"> {
@@ -51,12 +35,8 @@ export class AttachmentFinder {
   ): Promise<readonly Attachment[]> {
     const referrers = await this.#referrers(repository, digest, signal);
     const tags = await this.#tagsOf(repository, signal);
-    const fallback = referrersTag(digest);
-    const candidates = [
-      // A registry with the referrers API answers from the fallback tag as well, if there is one.
-      ...(referrers === undefined ? [fallback] : []),
-      ...cosignSuffixes.map((suffix) => `${fallback}${suffix}`),
-    ];
+    // A registry with the referrers API answers from the fallback tag as well, if there is one.
+    const candidates = attachmentTags(digest).filter((tag) => referrers === undefined || !isFallbackTag(tag));
     const tagged = await Promise.all(
       candidates
         .filter((tag) => tags === undefined || tags.has(tag))

@@ -2,11 +2,12 @@ import type { Destination, Finding } from "../destinations/destination.ts";
 import { failureOf, messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
-import { repositoryOf } from "../oci/reference.ts";
+import { attachmentTags, isFallbackTag, repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
-import { deletingTagsAlone, makePlan } from "../plan/plan.ts";
+import { deletingTagsAlone, makePlan, type PruneStep } from "../plan/plan.ts";
+import { attachmentDepth } from "../plan/pruning.ts";
 import {
   type Attachment,
   type DestinationSnapshot,
@@ -15,7 +16,6 @@ import {
   type SourceImage,
 } from "../plan/snapshot.ts";
 import { isAttached, type RepositoryWithAttachments } from "./attached.ts";
-import { isFallbackTag } from "./attachments.ts";
 import { type RepositoryToProve, wholenessOf } from "./wholeness.ts";
 
 /** What a look at a destination needs of it. */
@@ -180,7 +180,7 @@ function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
 
 /**
  * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where deleting one tag
- * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go. The plan itself says
+ * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go and those of their signatures. The plan itself says
  * which these are, and without any, nothing is asked.
  */
 export async function withHeldDigests(
@@ -208,13 +208,23 @@ export async function withHeldDigests(
         )
       : going;
   const heldDigests = new Map<string, Digest>();
-  await Promise.all(
-    looked.map(async ({ image, tag }) => {
-      const resolved = await unlessWithheld(repositoryAt(destination, image).resolve(tag, signal));
-      if (resolved !== undefined && resolved !== "withheld")
+  const listed = new Set([...held.tags].flatMap(([image, tags]) => tags.map((tag) => imageKey(image, tag))));
+  let level: readonly Pick<PruneStep, "image" | "tag">[] = looked;
+  for (let depth = 0; level.length > 0; depth += 1) {
+    const found = await Promise.all(
+      level.map(async ({ image, tag }) => {
+        const resolved = await unlessWithheld(repositoryAt(destination, image).resolve(tag, signal));
+        if (resolved === undefined || resolved === "withheld") return [];
         heldDigests.set(imageKey(image, tag), resolved.digest);
-    }),
-  );
+        return attachmentTags(resolved.digest).map((attached) => ({ image, tag: attached }));
+      }),
+    );
+    // What is attached to a tag that goes may go with it.
+    level = found
+      .flat()
+      .filter(({ image, tag }) => listed.has(imageKey(image, tag)) && !heldDigests.has(imageKey(image, tag)));
+    if (depth >= attachmentDepth) break;
+  }
   return { ...held, heldDigests };
 }
 

@@ -3,6 +3,8 @@
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
  */
 
+import type { Digest } from "./digest.ts";
+
 /** A place below which images live: `ghcr.io/goharbor`, `docker.io/goharbor`, `localhost:5000/team/harbor`. */
 export interface Namespace {
   /** Canonical host, with the port if there is one: `docker.io`, `localhost:5000`. */
@@ -90,4 +92,26 @@ export function registryOrigin(registry: string): URL {
 
 function originOf(registry: string): string {
   return `${isLoopback(registry) ? "http" : "https"}://${registry}`;
+}
+
+/** What cosign appends to the digest's tag form for a signature, attestations and SBOMs. */
+const cosignSuffixes = [".sig", ".att", ".sbom"] as const;
+
+/**
+ * The tag form of a digest. The referrers fallback of the specification and cosign keep under it what belongs to the digest.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+ */
+export function referrersTag(digest: Digest): string {
+  const [algorithm = "", encoded = ""] = digest.split(":");
+  return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
+}
+
+/** The tags under which something may be attached to a digest, the index of referrers first. */
+export function attachmentTags(digest: Digest): readonly string[] {
+  return ["", ...cosignSuffixes].map((suffix) => `${referrersTag(digest)}${suffix}`);
+}
+
+/** Whether a tag is the form of a digest, without a suffix of cosign: the index of referrers. */
+export function isFallbackTag(tag: string): boolean {
+  return !cosignSuffixes.some((suffix) => tag.endsWith(suffix));
 }

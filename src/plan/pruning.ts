@@ -1,3 +1,4 @@
+import { attachmentTags } from "../oci/reference.ts";
 import type { Component } from "./component.ts";
 import { isHeld, presentImages } from "./holding.ts";
 import type { Ownership } from "./ownership.ts";
@@ -37,7 +38,7 @@ export function planPruning(
     ),
   );
   const staying = stayingDigests(destination, going, planned);
-  return candidates.flatMap(({ version, present, leave }) =>
+  const steps: readonly (PruneStep | LeaveStep)[] = candidates.flatMap(({ version, present, leave }) =>
     present.map((component) => {
       const reason =
         leave ??
@@ -54,6 +55,47 @@ export function planPruning(
       return { kind: "prune", ...image, digest, reason: `not among the newest ${keptNames(kept)}` };
     }),
   );
+  return [...steps, ...planAttachments(destination, steps, staying)];
+}
+
+/** How far signatures of signatures are followed, as where images are copied. */
+export const attachmentDepth = 4;
+
+/**
+ * The tags of what is attached to manifests whose tags all go: signatures, attestations, SBOMs, and theirs. They come after
+ * the tags of their subjects, so that nothing that is there lacks its signature.
+ */
+function planAttachments(
+  destination: DestinationSnapshot,
+  subjects: readonly (PruneStep | LeaveStep)[],
+  staying: ReadonlyMap<string, string>,
+): readonly PruneStep[] {
+  const steps = new Map<string, PruneStep>();
+  let level = subjects.filter((step) => step.kind === "prune");
+  for (let depth = 0; depth < attachmentDepth && level.length > 0; depth += 1) {
+    const next: PruneStep[] = [];
+    for (const { image, version, digest } of level) {
+      const other = digest && staying.get(digestKey(image, digest));
+      if (digest === undefined || (other !== undefined && !steps.has(other))) continue;
+      const there = new Set(destination.tags.get(image));
+      for (const tag of attachmentTags(digest)) {
+        const key = imageKey(image, tag);
+        if (!there.has(tag) || steps.has(key)) continue;
+        const held = destination.heldDigests.get(key);
+        const place = { destination: destination.name, version, image, tag };
+        const step = {
+          kind: "prune",
+          ...place,
+          digest: held,
+          reason: "what it is attached to goes",
+        } as const;
+        steps.set(key, step);
+        next.push(step);
+      }
+    }
+    level = next;
+  }
+  return [...steps.values()];
 }
 
 /**
