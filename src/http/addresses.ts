@@ -58,8 +58,8 @@ const cloudStorage: readonly RegExp[] = [
 ];
 
 /**
- * Whether a URL that a server named may only lead to the public internet: otherwise a registry could have us ask what is
- * reachable from the runner and not from outside. Who is not on the public internet may name its neighbours.
+ * Whether a URL that a server named may only lead to the public internet. Otherwise a registry could make the runner ask
+ * hosts that only the runner can reach. A server that is not on the public internet itself may name its neighbours.
  * @param namedByLocal whether the server that named it has a local address itself.
  */
 export function needsPublicAddress(url: URL, namedByLocal: boolean): boolean {

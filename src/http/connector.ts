@@ -1,7 +1,7 @@
 import type { LookupFunction } from "node:net";
 import { buildConnector } from "undici";
 
-/** What the connections of a run need to know of addresses; a test tells its own story. */
+/** What the connections of a run need to know of addresses. Tests give rules of their own. */
 export interface AddressRules {
   /** Turns a name into addresses, as `dns.lookup` does. */
   readonly lookup: LookupFunction;
@@ -37,7 +37,7 @@ export function createConnectors({ lookup, isLocal }: AddressRules, timeout: num
   const open = buildConnector({ ...options, lookup });
   const openPublic = buildConnector({ ...options, lookup: publicLookup(lookup, isLocal) });
 
-  /** The address is taken from the socket, not from another lookup: a name may lead elsewhere the next time. */
+  /** The address is that of the socket, not of another lookup: a name may lead elsewhere the next time. */
   function remembering(connect: buildConnector.connector): buildConnector.connector {
     return (target, callback) =>
       connect(target, (...result) => {

@@ -9,15 +9,15 @@ export interface HttpRequest {
   readonly url: URL;
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** A sequence of chunks can be sent once only, so a request with one is never retried here. */
+  /** A sequence of chunks can be sent once only, so a request with one is never sent again here. */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Where this URL was named, if a server on another origin did: a token server's by its registry. Such a request does not
-   * leave the public internet unless that server is not there itself. Redirects that are followed need no word of it.
+   * The URL at which a server on another origin named this one: for a token server, that of its registry. Such a request does
+   * not leave the public internet, unless that server is not there itself. A redirect that is followed needs no such note.
    */
   readonly namedBy?: URL | undefined;
-  /** The caller tries again by itself, with what it knows about how far it got. Default: false. */
+  /** The caller sends it again itself, as it knows how far it got. Default: false. */
   readonly once?: boolean;
   /** What the body of the answer is: a document, which comes at once, or a blob, which takes its time. Default: `document`. */
   readonly answer?: AnswerKind;
@@ -43,10 +43,11 @@ export interface HttpResponse {
 }
 
 /**
- * Sends requests. Throws on a broken connection; every HTTP status is an answer but that of a redirect.
+ * Sends requests. Throws on a broken connection; every HTTP status is an answer, but for that of a redirect.
  *
- * A redirect on the same origin is followed as it is, if the body can be sent again; one to another origin for GET and HEAD
- * only, and without the login; none from https to http. It throws, and tells the address, where it does not follow.
+ * A redirect on the same origin is followed with the same request, if its body can be sent again. A redirect to another
+ * origin is followed for GET and HEAD only, and without the login; one from https to http is not. Where a redirect is not
+ * followed, it throws, and the error has the address.
  */
 export interface Transport {
   send(request: HttpRequest): Promise<HttpResponse>;
@@ -59,7 +60,7 @@ export class BodyError extends Error {
 
 /**
  * Reads a whole body into memory.
- * @param limit largest size in bytes; the claimed length is never trusted for an allocation.
+ * @param limit largest size in bytes; no memory is reserved by the length that the server claims.
  * @throws BodyError when the body is larger.
  */
 export async function readBytes(response: HttpResponse, limit: number): Promise<Buffer> {
@@ -104,12 +105,12 @@ export function parseJson<T>(text: string, schema: v.GenericSchema<unknown, T>, 
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  // Both the path and the message quote the text: keys, and values of another type than expected.
+  // Both the path and the message of the schema quote the text: keys, and values of an unexpected type.
   const where = printable(`${v.getDotPath(issue) ?? "top level"}: ${issue.message}`);
   throw new BodyError(`${subject} is not of the expected form (${where})`);
 }
 
-/** Most bytes that are read of a body only to free its connection; beyond, dropping the connection is cheaper. */
+/** Most bytes that are read of a body only to free its connection. For more, closing the connection costs less. */
 const discardLimit = 64 * 1024;
 
 /** Frees the connection of a response whose body is of no interest. */

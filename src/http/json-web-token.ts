@@ -6,8 +6,7 @@ const claimsLimit = 64 * 1024;
 
 /**
  * What a JSON Web Token says about itself (RFC 7519); undefined for any other text, and for claims of another form. The
- * signature is not looked at: nobody may be trusted for what is read here, it only tells a user early what a server would
- * say later.
+ * signature is not checked, so nobody is trusted for these claims: they only tell a user early what a server would say later.
  */
 export function readClaims<T>(token: string, schema: v.GenericSchema<unknown, T>): T | undefined {
   const [, claims = "", signature] = token.split(".");

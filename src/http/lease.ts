@@ -50,7 +50,7 @@ export function leased<T>(
     try {
       return (await joined.lease).value;
     } catch (error) {
-      // The one who started the request gave up; that is no reason for those who only joined it.
+      // The caller that started the request gave up. Those that only joined it did not.
       if (joined.signal?.aborted === true && signal?.aborted !== true) return get(signal);
       throw error;
     }

@@ -15,12 +15,11 @@ export interface Pace {
 export type AnswerKind = "document" | "blob";
 
 /**
- * A limit on silence alone lets a server hold a request for as long as it likes, by a byte now and then. So:
- * - a document (a token, a manifest, a page of tags) has a minute in all. They have kilobytes; even the largest manifest
- *   that is read, of 4 MiB, takes no more over half a megabit a second;
- * - a blob has no limit in all, but brings 64 KiB a minute on each connection, which is a thousandth of what a usable link
- *   gives even when sixteen connections share it. Below, a layer of 100 MB would take longer than the six hours that a job
- *   may run.
+ * A limit on silence alone lets a server hold a request for ever, by a byte now and then. So:
+ * - a document (a token, a manifest, a page of tags) has a minute in all. Documents have kilobytes; the largest manifest that
+ *   is read, of 8 MiB, needs 1.1 megabits a second for that;
+ * - a blob has no limit in all, but brings 64 KiB a minute on each connection: a thousandth of what a usable link gives even
+ *   when sixteen connections share it. With less, a layer of 100 MB would take longer than the six hours that a job may run.
  */
 export const defaultPaces: Readonly<Record<AnswerKind, Pace>> = {
   document: { within: 60_000 },
@@ -37,7 +36,7 @@ export class SlowBody extends Error {
   }
 }
 
-/** Ends requests whose answer comes too slowly. Time in which we ourselves take nothing does not count. */
+/** Ends requests whose answer comes too slowly. Time in which the reader takes nothing does not count. */
 export function paced(pace: Pace, clock: Clock): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) => dispatch(options, new PacedHandler(handler, pace, clock));
 }
@@ -82,7 +81,7 @@ class PacedHandler implements Handler {
     headers: IncomingHttpHeaders,
     message?: string,
   ): void {
-    // 1xx announce the answer; they are not it.
+    // A 1xx only announces the answer.
     if (status >= 200) this.#watch(controller);
     this.#handler.onResponseStart?.(controller, status, headers, message);
   }

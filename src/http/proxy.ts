@@ -12,8 +12,8 @@ export interface Proxies {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the proxy variables, of which the lower-case form wins, as curl has it. What cannot be used is told here, before a
- * client is made of it: the client's own error would quote the value, and the value holds a password.
+ * Reads the proxy variables; the lower-case form wins, as in curl. A value that cannot be used is reported here, before a
+ * client is made of it: the client's own error would quote the value, and so the password in it.
  * @param mask hides a secret from now on; called before anything is said.
  * @throws InputError that names each variable that cannot be used, and no part of its value.
  */
@@ -46,7 +46,7 @@ function proxyUrl(text: string): string | undefined {
   const whole = scheme.test(text) ? text : `http://${text}`;
   if (!URL.canParse(whole)) return undefined;
   const { protocol, pathname, search, hash, username, password, href } = new URL(whole);
-  // A `/`, `?` or `#` in a password ends the host too early: what comes after it shows as one of these.
+  // A `/`, `?` or `#` in a password ends the host too early. What comes after it is then read as one of these parts.
   if (!["http:", "https:"].includes(protocol) || pathname !== "/" || search !== "" || hash !== "")
     return undefined;
   return [username, password].every(isDecodable) ? href : undefined;

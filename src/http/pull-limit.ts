@@ -2,9 +2,8 @@ import { Readable } from "node:stream";
 import { type HttpResponse, readBytes } from "./http.ts";
 
 /**
- * Docker Hub's limit on pulls, which takes up to six hours to pass. Its limit on requests answers 429 as well, and passes
- * in a minute: the words of the answer are the only difference that is documented.
- * https://docs.docker.com/docker-hub/usage/pulls/ and https://docs.docker.com/docker-hub/usage/#abuse-rate-limit
+ * Whether a 429 is Docker Hub's limit on pulls, which takes up to six hours to pass. Its limit on requests answers 429 as
+ * well and passes in a minute. Only the words of the answer are documented to differ.
  */
 export function isPullLimit(text: string): boolean {
   return /pull rate limit|\/increase-rate-limit/i.test(text);
@@ -22,7 +21,7 @@ export interface JudgedResponse {
 /** Looks into the body of a 429, and gives back an answer whose body can be read all the same. */
 export async function judgePullLimit(response: HttpResponse): Promise<JudgedResponse> {
   if (response.status !== 429) return { response, isPullLimit: false };
-  // A reason that breaks off or does not end is none.
+  // A reason that breaks off or is too long is no reason.
   const bytes = await readBytes(response, reasonLimit).catch(() => Buffer.alloc(0));
   const { status, url } = response;
   const again: HttpResponse = {

@@ -9,12 +9,12 @@ import { type JudgedResponse, judgePullLimit } from "./pull-limit.ts";
 export interface RetryPolicy {
   /** Tries in all. */
   readonly attempts: number;
-  /** Tries in all where no connection comes up: nobody is there, or the name is wrong, and everything else waits. */
+  /** Tries in all where no connection comes up: the host is down or its name is wrong, and everything else waits for it. */
   readonly connectAttempts: number;
   /** Delay before the second try; it doubles from try to try. */
   readonly firstDelay: number;
   readonly longestDelay: number;
-  /** A server that asks for a longer pause than this is not waited for: the job would only stand still. */
+  /** Where a server asks for a longer pause than this, nothing is tried again: the job would only stand still. */
   readonly longestRetryAfter: number;
 }
 
@@ -76,7 +76,7 @@ function isNoConnection(error: unknown): boolean {
 export function isBrokenConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as { code?: unknown };
-  // `HPE_`: bytes that are no answer, such as a body after a HEAD; they spoil this connection, not the next one.
+  // `HPE_`: bytes that are no HTTP answer, such as a body after a HEAD. They spoil this connection, not the next one.
   if (typeof code === "string" && (brokenConnectionCodes.has(code) || code.startsWith("HPE_"))) return true;
   if (error instanceof AggregateError && error.errors.some(isBrokenConnection)) return true;
   return error.message === "aborted" || error.message === "terminated" || isBrokenConnection(error.cause);
@@ -96,9 +96,9 @@ export function parseRetryAfter(header: string | undefined, now: number): number
 }
 
 /**
- * How long to wait after try number `attempt` (from 1), in milliseconds: what the server asked for, else doubling
- * with jitter, so that many requests that failed together do not come back together. "At once", or a date that is past by
- * our clock, is no pause to ask for: all tries would be used up within a moment.
+ * How long to wait after try number `attempt` (from 1), in milliseconds: what the server asked for, else a doubling pause
+ * with jitter, so that requests that failed together do not come back together. A server that asks for no pause, or for a
+ * moment that has passed by our clock, gets the doubling pause as well: otherwise all tries would be used up at once.
  */
 export function delayBefore(
   attempt: number,
@@ -124,7 +124,7 @@ export interface Repeatable<Response> {
   readonly signal: AbortSignal | undefined;
   readonly send: () => Promise<Response>;
   readonly status: (response: Response) => number;
-  /** Whether a later answer may be another. Default: told by the status. */
+  /** Whether a later answer may differ. Default: told by the status. */
   readonly isTemporary?: (response: Response) => boolean;
   /** A broken connection ends it: the request may have been carried out. Default: no. */
   readonly once?: boolean;
@@ -137,7 +137,7 @@ export interface Repeatable<Response> {
 }
 
 /**
- * Sends a request until it is answered by something that lasts, or the policy is at its end.
+ * Sends a request until its answer is not a temporary failure, or the policy allows no more tries.
  * @returns the last answer.
  * @throws what the last try threw; the signal's reason.
  */
@@ -164,7 +164,7 @@ export async function sendAgain<Response>(
   }
 }
 
-/** That it is not worth another try, or why it is and how long the server asked for. */
+/** Whether another try is worth it: "final" if not, else why, and the pause that the server asked for. */
 type Verdict = "final" | { readonly why: string; readonly retryAfter: number | undefined };
 
 function answered<Response>(
@@ -207,9 +207,10 @@ function settled<T>(sending: Promise<T>): Promise<{ response: T } | { error: unk
 }
 
 /**
- * A transport that sends again what failed for the moment, be it in the middle of an answer: who gets one has all of
- * it. A 429 as well, unless Docker Hub's pull limit is its reason. Requests with a stream as body are passed through: they
- * cannot be sent twice.
+/** Largest answer that is read as a whole, in bytes: as much as anybody reads of a manifest or a page of tags. */
+const inHandLimit = 8 * 1024 * 1024;
+
+/** Reads an answer to its end, so that a break shows here. The reader of one above the limit has to see to it. */
  */
 export function retrying(transport: Transport, context: RetryContext): Transport {
   return {
@@ -229,10 +230,10 @@ export function retrying(transport: Transport, context: RetryContext): Transport
   };
 }
 
-/** Largest answer that is taken in hand as a whole, in bytes: as much as anybody reads of a manifest or a page of tags. */
+/** Largest answer that is read as a whole, in bytes: as much as anybody reads of a manifest or a page of tags. */
 const inHandLimit = 8 * 1024 * 1024;
 
-/** Reads an answer to its end, so that one that breaks breaks here; of one above the limit, the reader has to see to the rest. */
+/** Reads an answer to its end, so that a break shows here. The reader of one above the limit has to see to it. */
 async function inHand(response: HttpResponse): Promise<HttpResponse> {
   const { body } = response;
   const chunks: Buffer[] = [];

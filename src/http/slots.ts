@@ -12,18 +12,18 @@ export interface SlotLimits {
 }
 
 /**
- * How long measured slots gather who wants a place before they give the first ones away, in milliseconds: answers that
- * arrive together are queued one after the other, and the largest of them should come first, not the luckiest.
+ * How long measured slots collect requests for a place before the first ones are given away, in milliseconds. Answers that
+ * arrive together are queued one after the other, and the largest of them should come first.
  */
 const gathering = 25;
 
 /**
- * Places for work against one host, by the rules of TCP (RFC 5681): while nothing speaks against it, each piece of work
- * that went well opens one more; when the host says that it is too much, half of them close, and from then on it takes a
- * whole round of good work to open one. Nothing new starts before the time that the host names.
+ * Places for work against one host, as in TCP's congestion control (RFC 5681). Each piece of work that goes well opens one
+ * more place. When the host says that it is too much, half of them close, and from then on it takes a whole round of good
+ * work to open one. Nothing starts before the time that the host names.
  *
- * Work that lasts long and fills a link tells nothing by ending well. For it, growth by success is off (`measured`), and
- * whoever watches the link says when one more place helps.
+ * Long work that fills a link tells nothing by ending well. For it, growth by success is off (`measured`), and the code that
+ * measures the link opens and closes places.
  */
 export class Slots {
   readonly #clock: Clock;
@@ -101,7 +101,7 @@ export class Slots {
   }
 
   /**
-   * The host said that it is too much. Answers to one burst arrive together and halve the number once.
+   * The host said that it is too much. Answers to one burst arrive together and halve the places once.
    * @param retryAfter pause that the host named, in milliseconds.
    */
   throttled(retryAfter = 0): void {
@@ -118,7 +118,7 @@ export class Slots {
     this.#limit = Math.min(this.#ceiling, this.#limit + (wasThrottled ? 1 / this.#limit : 1));
   }
 
-  /** Not at once: what matters most may ask for a place only after others, or follow from the work that just ended. */
+  /** Not at once: more important work may ask for a place a moment later, or follow from the work that just ended. */
   #admitSoon(): void {
     if (this.#admitting) return;
     this.#admitting = true;

@@ -33,7 +33,7 @@ export const userAgent = "harbor-release-mirror";
 export interface TransportOptions {
   /** Default: undici reads the variables of the environment itself. */
   readonly proxies?: Proxies;
-  // What a test has otherwise:
+  // For tests only:
   /** Longest silence inside an answer's body, in milliseconds. Default: 30 s. */
   readonly bodyTimeout?: number;
   /** Longest silence before an answer's headers, in milliseconds. Default: 120 s. */
@@ -53,15 +53,16 @@ export interface NetworkTransport extends Transport {
 }
 
 /**
- * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would
- * share one connection and so one window, which caps the rate over a long link.
+ * HTTP/1.1 over undici, through the proxy that the environment names. HTTP/2 is off on purpose: many uploads would share one
+ * connection and so one window, which limits the rate over a long link.
  */
 export function createTransport(log: Log, clock: Clock, options: TransportOptions = {}): NetworkTransport {
   const { bodyTimeout = defaultBodyTimeout, headersTimeout = defaultHeadersTimeout } = options;
   const { paces = defaultPaces, proxies } = options;
   const { addresses = { lookup, isLocal: isLocalAddress } } = options;
   const connectors = createConnectors(addresses, connectTimeout);
-  // Behind a proxy undici connects by itself, and only addresses in place of names are checked: the proxy looks names up.
+  // Behind a proxy undici makes the connections itself, and the proxy looks names up. Then only addresses in place of names
+  // are checked.
   const agents = (connect: typeof connectors.anywhere) => {
     const shared = { ...proxies, allowH2: false, connect, headersTimeout, bodyTimeout };
     return {
@@ -76,7 +77,7 @@ export function createTransport(log: Log, clock: Clock, options: TransportOption
     blob: agent.compose(paced(paces.blob, clock)),
   });
   const anywhere = agents(connectors.anywhere);
-  // Connections of their own: one that the user's own request has opened must not serve somebody else's wish.
+  // The agents share no connections: one that the user's own request has opened must not serve a server's wish.
   const publicOnly = agents(connectors.publicOnly);
   const requests = new Map<string, number>();
 
@@ -91,7 +92,7 @@ export function createTransport(log: Log, clock: Clock, options: TransportOption
     const isChecked =
       foreign !== undefined &&
       needsPublicAddress(request.url, connectors.isLocal(foreign.origin) || isLocalLiteral(foreign));
-    // Here and not where connections are made: nothing is looked up for an address, and a proxy connects by itself.
+    // Checked here and not in the connector: an address needs no lookup, and a proxy connects by itself.
     if (isChecked && isLocalLiteral(request.url))
       throw new LocalAddressError(request.url.hostname, request.url.hostname);
     requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
@@ -105,9 +106,9 @@ export function createTransport(log: Log, clock: Clock, options: TransportOption
       // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
       body: (request.body ?? null) as Buffer | string | null,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
-      // undici closes the connection after each HEAD, for servers that send a body all the same. Here a mirror mostly asks
-      // by HEAD, and a new connection costs three round trips each time. Such a body breaks the next request, which is
-      // sent again. https://github.com/nodejs/undici/issues/258
+      // By default undici closes the connection after each HEAD, as some servers send a body all the same. A mirror asks
+      // mostly by HEAD, and a new connection costs three round trips. If a body comes, the next request fails and is sent
+      // again. https://github.com/nodejs/undici/issues/258
       ...(request.method === "HEAD" && request.connection !== "own" ? { reset: false } : {}),
     }).catch((error: unknown) => {
       told("failed after");
@@ -156,7 +157,7 @@ function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
-/** What a request may take along to another origin: it says what is wanted, and nothing of who asks. */
+/** The headers that go along to another origin: what is wanted, and nothing of who asks. */
 const headersForOthers: ReadonlySet<string> = new Set(["accept", "accept-encoding", "range"]);
 
 /**

@@ -20,7 +20,7 @@ import type { Wanted } from "./wanted.ts";
 
 /** The stages that only a check of the configuration has. */
 
-/** The runner and the logins that it exchanges for itself: nothing of this depends on a registry. */
+/** Checks the runner, and the logins that are exchanged for its id token. No registry is needed for that. */
 export async function checkRunner(inputs: Inputs, context: RunContext): Promise<readonly CheckResult[]> {
   const { clock, network } = context;
   const registries = registryContext(inputs, context);
@@ -74,7 +74,7 @@ export async function checkReleasesAndPlaces(
   return [result, ...results.flat()];
 }
 
-/** Whether GitHub tells the wanted version and its images; and the images, none if it does not. */
+/** Checks whether GitHub gives the wanted version and its images. @returns the images; none if it does not. */
 async function checkReleases(
   wanted: Wanted,
   inputs: Inputs,

@@ -7,18 +7,18 @@ import { estimateLines } from "../report/estimate-table.ts";
 import { repositoriesOf } from "./registries.ts";
 import type { Places, RunContext } from "./stages.ts";
 
-/** The stages that tell beforehand what a plan needs. */
+/** The stages that tell in advance what a plan needs. */
 
 /** What is known of the size of each image of a plan. */
 export type Sizes = ReadonlyMap<SourceImage, ImageSize>;
 
-/** Where nobody asks for sizes. */
+/** Where no sizes are needed. */
 export const noSizes: Sizes = new Map();
 
 /**
  * Reads the sizes of the images to copy.
- * @param sparePulls leaves out what only a registry that counts pulls has: Docker Hub's budget is for the run, not for a look
- *   at its plan.
+ * @param sparePulls leaves out images that only a registry with a pull limit has: that budget is for the run, not for a look
+ * at its plan.
  */
 export function sizeUp(
   plan: Plan,
@@ -44,7 +44,7 @@ export function showEstimate(plan: Plan, sizes: Sizes, { sources }: Places, { lo
   return estimate;
 }
 
-/** Docker Hub counts whether it tells so or not; a stand-in or a mirror of it is known by what it tells. */
+/** Docker Hub counts pulls even where it does not say so. A stand-in or a mirror of it is known by its headers. */
 function countsPulls(registry: string, sources: Places["sources"]): boolean {
   return registry === "docker.io" || budgetAt(registry, sources) !== undefined;
 }

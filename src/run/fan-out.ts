@@ -19,8 +19,8 @@ import type { Wanted } from "./wanted.ts";
 /** The stages that only a run over several jobs has. */
 
 /**
- * Gives the plan and the matrix of copy jobs to the jobs that come after.
- * @param sizes of the images, for even shares; an image without one makes them less even, and nothing else.
+ * Hands the plan and the matrix of copy jobs to the jobs that come after.
+ * @param sizes of the images, for even shares; without a size, shares are only less even.
  * @throws InputError when the plan is too large for them; what `setOutput` throws.
  */
 export function giveOut(
@@ -66,8 +66,8 @@ export function inputsOfShare(inputs: Inputs, document: PlanDocument, share: num
 }
 
 /**
- * Which versions of a plan are no published releases any more, of those that the inputs do not ask for now. The others were
- * overtaken by a newer release: they are left out, and that is told.
+ * Which versions of a plan are no published releases any more, of those that the inputs do not ask for now. The other
+ * versions were overtaken by a newer release: they are left out, and the log says so.
  * @throws InputError when the plan is about other tags than the inputs.
  */
 export async function withdrawnVersions(

@@ -17,7 +17,7 @@ import type { Log } from "../log/log.ts";
 import { registryOrigin } from "../oci/reference.ts";
 import { hostParts } from "../vendors/vendors.ts";
 
-/** What opening closed TCR instances takes, and closing them again. */
+/** What is needed to open closed TCR instances, and to close them again. */
 export interface AccessContext {
   readonly tencentCloud: TencentCloud;
   readonly github: GitHubClient;
@@ -30,16 +30,16 @@ export interface AccessContext {
 /** Longest life of a job, in milliseconds: https://docs.github.com/en/actions/reference/limits */
 const jobTime = { githubHosted: 6 * 3_600_000, selfHosted: 5 * 24 * 3_600_000 } as const;
 
-/** Added to it, in milliseconds: the post step and another clock. */
+/** Added to the life of a job, in milliseconds: for the post step, and for clocks that differ. */
 const jobTimeMargin = 30 * 60_000;
 
-/** Time for a registry to say anything, in milliseconds. One that shuts us out often drops what is sent to it. */
+/** Time for a registry to answer, in milliseconds. One that shuts the runner out often drops its packets. */
 const answerTime = 10_000;
 
 /**
- * Lets the runner into every TCR instance that the user wants opened, one beside the other.
- * @param saveState hands a value on to the post step, before anything is changed that this has to undo.
- * @param ended aborts when the run is over; until then the entries are looked after.
+ * Lets the runner into every TCR instance that the user wants opened, all at the same time.
+ * @param saveState hands a value on to the post step, before anything is changed that the post step has to undo.
+ * @param ended aborts when the run is over; until then the entries are watched.
  * @returns why an instance could not be opened, by its registry; the others go on without it (P4).
  */
 export async function openAccess(
@@ -82,7 +82,7 @@ export async function openAccess(
 }
 
 /**
- * Takes away what the main step of this job has opened. Tries all before it fails.
+ * Takes away what the main step of this job has opened. Tries all of it before it fails.
  * @returns whether nothing is left behind.
  */
 export async function closeAccess(
@@ -150,7 +150,7 @@ function overTeller(inputs: Inputs, { github, clock, log }: AccessContext): Clos
   const { id, attempt } = inputs.workflowRun;
   return async (mark) => {
     if (mark.until < clock.now()) return true;
-    // The token is for this repository; of others, it knows nothing.
+    // The token is for this repository. It cannot see the runs of others.
     const known = repository === undefined ? undefined : repositoryIdOf(repository);
     if (known === undefined || mark.repository !== repository) return false;
     // Another job of our own run may be at work; an earlier attempt cannot.

@@ -33,7 +33,7 @@ export interface OpenSource extends Source {
   readonly repository: (name: string) => Repository;
 }
 
-/** The logins of the inputs as far as they are for a registry. */
+/** The logins of the inputs that are for one registry. */
 export type InputLogins = (registry: string) => {
   readonly dockerHubLogin: Login | undefined;
   readonly keylessHub: Credentials | undefined;
@@ -172,7 +172,7 @@ export function repositoriesOf(
   ];
 }
 
-/** A login that is there for a destination also serves reading from its registry: anonymous pulls are the most limited. */
+/** The login of a source. That of a destination at the same registry serves: anonymous pulls are the most limited. */
 function sourceCredentials(
   { registry, path }: Namespace,
   inputs: Pick<Inputs, "destinations">,

@@ -43,7 +43,7 @@ export async function lookAtReleases(
   return { universe: released.universe, versions };
 }
 
-/** All releases. The event of one can be ahead of the list. It can also be of one that was withdrawn since. */
+/** All releases. An event's release can be missing from the list, which may lag, or can have been withdrawn since. */
 async function releasesOf(
   github: GitHubClient,
   { repository, eventRelease }: Wanted,
@@ -55,8 +55,8 @@ async function releasesOf(
 }
 
 /**
- * All versions that count: releases with a version as tag, prereleases only by choice. One whose images could have no tag,
- * such as `v1.0.0+x`, is passed over unless it was asked for by name: no registry can hold it.
+ * All versions that count: releases with a version as tag, prereleases only if the inputs want them. A version that no image
+ * can have as tag, such as `v1.0.0+x`, is passed over unless it was asked for by name.
  */
 function countedReleases(
   releases: readonly Release[],
@@ -82,8 +82,8 @@ function countedReleases(
 }
 
 /**
- * Asks GitHub, right before tags move, whether a version is still what the plan took it for.
- * @returns asks of a version's tag why it must not be published; undefined: it may. What it throws means that nobody knows.
+ * Makes a function that asks GitHub, right before tags move, whether a version is still what the plan took it for.
+ * @returns a function from a version's tag to why it must not be published; undefined: it may. If it throws, nobody knows.
  */
 export function publicationCheck(
   github: GitHubClient,

@@ -28,7 +28,7 @@ import {
 } from "./stages.ts";
 import { resolveSelection, type Wanted } from "./wanted.ts";
 
-/** Where another job sets the tags, that one asks. */
+/** The job that sets the tags asks GitHub instead of this one. */
 const publishedElsewhere = (): Promise<undefined> => Promise.resolve(undefined);
 
 type ModeOf<Kind extends Mode["kind"]> = Extract<Mode, { kind: Kind }>;
@@ -58,7 +58,7 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
 }
 
 /**
- * The post step of the job: what the run has opened for itself is closed again.
+ * The post step of the job: closes again what the run has opened.
  * @returns whether nothing is left behind.
  */
 export async function cleanUp(inputs: Inputs, state: StepState, context: StepContext): Promise<boolean> {
@@ -66,7 +66,7 @@ export async function cleanUp(inputs: Inputs, state: StepState, context: StepCon
 }
 
 /**
- * Tries out what a run needs, in place of one. The event may name no version: then it is about the newest.
+ * Checks what a run needs, instead of running. If the event names no version, the check is about the newest.
  * @returns whether nothing that is needed is missing.
  */
 async function check(inputs: Inputs, context: RunContext): Promise<boolean> {
@@ -81,12 +81,12 @@ async function check(inputs: Inputs, context: RunContext): Promise<boolean> {
   return reportChecks([...ofRunner, ...ofPlaces], startedAt, inputs, context);
 }
 
-/** The whole story in one job. */
+/** The whole run in one job. */
 async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Promise<boolean> {
   const startedAt = context.clock.now();
   const { dryRun } = inputs;
   const places = await openPlaces(inputs, context);
-  // Who only wants to see the plan is told what is missing now, instead of an hour later.
+  // A dry run does not wait for images: it tells now what is missing.
   const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
   if (typeof plan === "string") return nothingToDo(plan, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
@@ -99,14 +99,14 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   return report({ plan, dryRun, estimate, copies, ...pruned, bytesRead, startedAt }, places, inputs, context);
 }
 
-/** What a run needs for the plan, told in a dry run: nothing is read for it where that costs a pull. */
+/** What the plan needs, for a dry run. Nothing is read for it where that costs a pull. */
 async function estimated(plan: Plan, places: Places, context: RunContext): Promise<Estimate> {
   return showEstimate(plan, await sizeUp(plan, places, true, context), places, context);
 }
 
 /**
- * The first of several jobs: waits, plans, and gives out the plan in shares. What cannot be mirrored does not fail this job,
- * or nothing else would be: it fails the last one.
+ * The first of several jobs: waits for images, plans, and hands the plan out in shares. What cannot be mirrored does not fail
+ * this job, as nothing else would be mirrored then; it fails the last job.
  */
 async function planOnly(
   wanted: Wanted,
@@ -122,7 +122,7 @@ async function planOnly(
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
   if (!dryRun) {
-    // Sizes are needed only for several shares. Then they are read everywhere, also where that counts as a pull.
+    // Only several shares need sizes. They are then read everywhere, even where that counts as a pull.
     const sizes = mode.shares > 1 ? await sizeUp(plan, places, false, context) : noSizes;
     giveOut(plan, mode, inputs, places, sizes, context);
   }
@@ -138,10 +138,7 @@ async function planOnly(
   return done || (!dryRun && !context.signal.aborted);
 }
 
-/**
- * One of the jobs in the middle: plans again for the destination of its share, copies of the share what both plans have, and
- * moves no tag.
- */
+/** A copy job: plans again for the destination of its share, copies what both plans have of the share, and moves no tag. */
 async function copyShare(
   wanted: Wanted,
   mode: ModeOf<"copy">,
@@ -164,8 +161,8 @@ async function copyShare(
 }
 
 /**
- * The last job: plans again, carries out what both plans have, each version that is complete at a destination, and prunes.
- * A destination that a copy job has left incomplete is neither published nor pruned.
+ * The last job: plans again, and carries out what both plans have. It publishes each version that is complete at a
+ * destination, then prunes. A destination that a copy job has left incomplete is neither published to nor pruned.
  */
 async function publish(
   wanted: Wanted,
@@ -190,7 +187,7 @@ async function publish(
   return report(result, places, inputs, context);
 }
 
-/** The end of a run that the event asks for and the inputs do not. */
+/** The end of a run for which there is nothing to do. */
 function nothingToDo(reason: string, { log }: RunContext): true {
   log.info(`Nothing to do: ${reason}`);
   return true;
@@ -205,7 +202,7 @@ export async function tellOfStop(
   if (reporting !== undefined) await tellByIssue(newsOfStop(explain(thrown)), reporting, context);
 }
 
-/** Says what made a run impossible, for the log and the annotation. */
+/** Writes why a run was impossible, for the log and the annotation. */
 export function explain(thrown: unknown): string {
   return thrown instanceof InputError ? thrown.message : `The run stopped: ${messageOf(thrown)}`;
 }

@@ -48,7 +48,7 @@ import {
 import { lookAtReleases } from "./releases.ts";
 import type { Wanted } from "./wanted.ts";
 
-/** The stages that `run.ts` puts together to the story of a run, whichever part of it this job has. */
+/** The stages of a run. `run.ts` puts them together, for each part of a run that a job can have. */
 
 /** What every step of the Action is given beside its inputs. */
 export interface StepContext {
@@ -97,7 +97,7 @@ export async function openPlaces(
   const shut = await openAccess(inputs, access, context.saveState, signal, context.ended);
   const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
   const sources = openSources(inputs, destinations, logins, loginsOf, registries);
-  // A far registry takes round trips to say hello; meanwhile GitHub is asked for releases.
+  // The greeting of a far registry takes round trips. Meanwhile GitHub is asked for releases.
   for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
 }
@@ -132,7 +132,7 @@ export async function githubClient(
   });
 }
 
-/** A destination that the runner was not let into: whatever is asked of it fails for that reason. */
+/** A destination that the runner was not let into: every request to it fails for that reason. */
 function unlessShut(destination: Destination, failure: Error | undefined): Destination {
   if (failure === undefined) return destination;
   const repository = (): never => {
@@ -299,7 +299,10 @@ export async function pruneAll(
   });
 }
 
-/** Asks about each version once: why nothing is deleted where it is kept, as it is not published now, or nobody knows. */
+/**
+ * Asks about each version once. A version that is not published now, or of which nobody knows, stops deletions where it is
+ * kept.
+ */
 function doubts(whyNotPublish: PublicationCheck): (version: string) => Promise<Failure | undefined> {
   const asked = new Map<string, Promise<Failure | undefined>>();
   const consequence = "nothing is deleted, as what is kept may have changed";
@@ -331,16 +334,16 @@ export async function report(
   const reportPath = join(inputs.runner.temporaryFolder, `harbor-release-mirror-${randomUUID()}.json`);
   await writeReport(result, { ...sink, log, reportPath });
   const { issueReporting } = inputs;
-  // What is only planned has neither failed nor succeeded yet.
+  // Planned steps have neither failed nor succeeded yet.
   if (issueReporting !== undefined && !result.dryRun)
     await tellByIssue(newsOfRun(result), issueReporting, { network, clock, log, signal });
   return succeeded(result) && !signal.aborted;
 }
 
-/** Longest time that goes into an issue, in milliseconds: the run is over, and somebody waits for its end. */
+/** Time for reporting by an issue, in milliseconds: the run is over, and somebody waits for its end. */
 const issueTime = 3 * 60_000;
 
-/** Tells by an issue how a run ended, but for one that was cancelled: who did that knows. Throws nothing. */
+/** Reports by an issue how a run ended, unless it was cancelled: whoever did that knows. Throws nothing. */
 export async function tellByIssue(
   news: News,
   reporting: IssueReporting,

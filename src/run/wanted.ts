@@ -24,7 +24,7 @@ export type Resolution =
 /** What the inputs ask for, once the event has been read. */
 export type Wanted = Extract<Resolution, { kind: "mirror" }>;
 
-/** The inputs that have a say here. */
+/** The inputs that decide which versions are wanted. */
 export interface SelectionInputs
   extends Pick<Inputs, "version" | "repository" | "retention" | "prereleases"> {
   readonly destinations: readonly Pick<DestinationInput, "retention">[];
@@ -93,14 +93,14 @@ function ofRelease(inputs: SelectionInputs, trigger: ReleaseTrigger): Selection 
   return ofTag(inputs, trigger.tag, trigger.prerelease);
 }
 
-/** One tag; nothing when it is of an unwanted prerelease, since those are tagged and published as other versions are. */
+/** One tag; none for an unwanted prerelease, as those are tagged and published like other versions. */
 function ofTag(inputs: SelectionInputs, tag: string, flagged = false): Selection | string {
   const prerelease = flagged || versionOf({ tag, prerelease: false, publishedAt: 0 })?.prerelease === true;
   if (!prerelease || inputs.prereleases) return { kind: "tags", tags: [tag] };
   return unwantedPrerelease(tag);
 }
 
-/** What a release is that does not count. */
+/** Why a prerelease does not count. */
 export const prereleaseReason = 'a prerelease, and the input "prereleases" is false';
 
 /** Why the prerelease of an event is not mirrored. */
@@ -130,7 +130,7 @@ function workflowRunTag(trigger: Extract<Trigger, { kind: "workflow_run" }>): st
   return trigger.tag;
 }
 
-/** What each destination keeps; one that keeps all is to get no more than the input `keep` says. */
+/** What each destination keeps. For one that keeps all, the input `keep` says how many versions a schedule brings. */
 function newestKept({ destinations, retention }: SelectionInputs): Selection {
   const retentions = destinations
     .map(({ retention: own }) => (own.keep === "all" ? { ...own, keep: retention.keep } : own))
