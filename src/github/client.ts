@@ -3,12 +3,12 @@ import { Response, type fetch as undiciFetch } from "undici";
 import { BodyError } from "../http/http.ts";
 import { type Log, printable } from "../log/log.ts";
 
-/** `fetch` as undici has it: proxies and time limits are its maker's business. */
+/** `fetch` of undici. Its maker sets proxies and time limits. */
 export type Fetch = typeof undiciFetch;
 
 export interface GitHubClientOptions {
   readonly fetch: Fetch;
-  /** Sends again what failed for the moment. Default: everything is sent once. */
+  /** A decorator that sends again what failed for the moment. Default: everything is sent once. */
   readonly repeating?: (fetch: Fetch) => Fetch;
   readonly apiUrl: URL;
   /** Undefined: anonymous, which reads public repositories within a small rate limit. */
@@ -22,7 +22,7 @@ export interface GitHubClientOptions {
 /** A client of the GitHub REST API, with what a message about a failure needs. */
 export interface GitHubClient {
   readonly octokit: Pick<Octokit, "rest" | "request">;
-  /** A fetch whose answers are read as a whole, up to so many bytes. */
+  /** A fetch that reads each answer as a whole, of at most so many bytes. */
   readonly fetchUpTo: (limit: number) => Fetch;
   /** Host that is spoken to, with the port if there is one. */
   readonly host: string;
@@ -37,7 +37,7 @@ const apiVersion = "2022-11-28";
 
 /** Makes a client. Sends nothing yet. */
 export async function createGitHubClient(options: GitHubClientOptions): Promise<GitHubClient> {
-  // Reads the file of the event as soon as it is imported, and throws where that is malformed: our own reading comes first.
+  // This module reads the event's file when it is imported, and throws where that is malformed. Our own reading comes first.
   const { GitHub } = await import(/* webpackMode: "eager" */ "@actions/github/lib/utils");
   const { log, signal, repeating = (fetch) => fetch } = options;
   const fetchUpTo = (limit: number): Fetch => repeating(limitedFetch(options.fetch, limit));
@@ -65,8 +65,8 @@ export async function createGitHubClient(options: GitHubClientOptions): Promise<
 const statusesWithoutBody: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
 /**
- * A fetch whose answers are read at once and only up to a size, in bytes after decompression: Octokit itself reads
- * whatever comes. It rejects with BodyError when an answer is larger.
+ * A fetch that reads each answer at once and limits its size, in bytes after decompression: Octokit itself reads all that
+ * comes. It rejects with BodyError when an answer is larger.
  */
 function limitedFetch(fetch: Fetch, limit: number): Fetch {
   return async (input, init) => {
@@ -80,7 +80,7 @@ function limitedFetch(fetch: Fetch, limit: number): Fetch {
 async function readLimited(response: Response, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  // Leaving the loop by a throw cancels the stream, and with it the download.
+  // A throw leaves the loop and cancels the stream, and with it the download.
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.length;
     if (size > limit) throw new BodyError(`the answer is larger than ${limit} bytes`);

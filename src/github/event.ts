@@ -48,7 +48,7 @@ export type Trigger =
 /** Reads a text file of at most so many bytes; rejects when it is larger or cannot be read. */
 export type ReadEventFile = (path: string, limit: number) => Promise<string>;
 
-/** Reads a file from the disk. It is a file that the runner has written, so a look at its size afterwards will do. */
+/** Reads a file from the disk. The runner has written it, so its size is checked only after it was read. */
 export const readEventFile: ReadEventFile = async (path, limit) => {
   const bytes = await readFile(path);
   if (bytes.length > limit) throw new BodyError(`the file is larger than ${limit} bytes`);
@@ -148,8 +148,8 @@ function releaseTrigger(payload: v.InferOutput<typeof releasePayload>): Trigger 
 }
 
 /**
- * The payload names the ref without its kind, so a version's tag is told by its form; and the branch of a pull
- * request, which anyone may name as they like, is never taken for one.
+ * The payload names the ref without its kind, so a version's tag is recognised by its form. The branch of a pull request,
+ * which anyone may name as they like, is never taken for a tag.
  */
 function workflowRunTrigger(payload: v.InferOutput<typeof workflowRunPayload>): Trigger {
   const run = payload.workflow_run;

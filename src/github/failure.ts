@@ -61,7 +61,7 @@ function diagnose(error: RequestError, client: GitHubClient, advise: typeof advi
   return { status, problem, advice: advise(status, client) };
 }
 
-/** No answer, or one that was given up. The reason is one or two causes down, where fetch and Octokit leave it. */
+/** No answer, or one that broke off. The reason is one or two causes down, where fetch and Octokit leave it. */
 function noAnswer(error: RequestError): Diagnosis {
   if (error.cause instanceof BodyError) return { problem: error.cause.message };
   const reason = error.cause === undefined ? error.message : messageOf(error.cause);
@@ -72,7 +72,7 @@ function noAnswer(error: RequestError): Diagnosis {
   };
 }
 
-/** A proxy in between answers with a page for people; it is of no use in a log. */
+/** A proxy in between answers with a web page, which is of no use in a log. */
 function problemOf(message: string, contentType: string | undefined): string {
   if (contentType?.startsWith("text/html")) return "the answer is a web page instead of JSON";
   return printable(message);

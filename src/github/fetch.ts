@@ -6,13 +6,13 @@ import type { Fetch } from "./client.ts";
 /** Most redirects in a row. GitHub needs one, from the old name of a repository to its number. */
 const redirectLimit = 5;
 
-/** What does the same when it is done twice: RFC 9110, section 9.2.2; and a PATCH that gives fields their values. */
+/** Methods that do the same when they are sent twice: RFC 9110, section 9.2.2, and a PATCH that gives fields their values. */
 const repeatableMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "PATCH"]);
 
 /**
- * A decorator for a `fetch` whose answers are whole when it resolves: asks again what failed for the moment, be it in the
- * middle of an answer, and what a rate limit refused. Bodies are texts, as Octokit gives them. A POST may have been
- * carried out where it failed, so only a rate limit, which refuses before anything is done, has it sent again.
+ * A decorator for a `fetch` that resolves with whole answers. It asks again for what failed for the moment, a break in the
+ * middle of an answer included, and for what a rate limit refused. Bodies are texts, as Octokit gives them. A POST that
+ * failed may have been carried out, so it is sent again only after a rate limit, which refuses before anything is done.
  */
 export function retryingFetch(context: RetryContext): (fetch: Fetch) => Fetch {
   return (fetch) => async (input, init) => {
@@ -43,7 +43,9 @@ function isRateLimited({ status, headers }: Response): boolean {
   return status === 403 && (headers.has("retry-after") || headers.get("x-ratelimit-remaining") === "0");
 }
 
-/** The pause in the form of `Retry-After`: that header itself, else the time until the used up limit starts anew. */
+/**
+ * The pause that GitHub asks for, in the form of `Retry-After`: that header, else the time until a used up limit starts anew.
+ */
 function pauseAskedBy({ headers }: Response, now: number): string | undefined {
   const asked = headers.get("retry-after");
   if (asked !== null) return asked;
@@ -54,8 +56,8 @@ function pauseAskedBy({ headers }: Response, now: number): string | undefined {
 }
 
 /**
- * A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for everything. Tells the
- * log of each request, with the id that GitHub gave it.
+ * A `fetch` for Octokit over the run's dispatcher, so that proxies and time limits are the same for all requests. It logs
+ * each request with the id that GitHub gave it.
  */
 export function followingFetch(dispatcher: Dispatcher, { clock, log }: Omit<RetryContext, "policy">): Fetch {
   const send: Fetch = async (input, init) => {

@@ -22,7 +22,7 @@ export interface IdTokenRequest {
 export type IdTokens = (audience: string, signal?: AbortSignal) => Promise<string>;
 
 export interface IdTokenOptions {
-  /** What the runner gave for it; undefined where the job lacks the permission. */
+  /** What the runner gives a job that may have id tokens; undefined where the job lacks the permission. */
   readonly request: IdTokenRequest | undefined;
   /** Repeats broken connections and temporary statuses by itself. */
   readonly transport: Transport;

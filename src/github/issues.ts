@@ -15,7 +15,7 @@ export interface Issue {
 /** Most issues on a page: https://docs.github.com/en/rest/issues/issues#list-repository-issues */
 const issuesPerPage = 100;
 
-/** Open issues with one label of our own are a handful; a thousand of them are a list that never ends. */
+/** Most pages that are read. Open issues with our label are a handful; a list of a thousand does not end. */
 const mostPages = 10;
 
 /** The parts in use of https://docs.github.com/en/rest/issues/issues#list-repository-issues; pull requests are in that list too. */
@@ -28,8 +28,8 @@ const issueSchema = v.object({
 const pageSchema = v.array(issueSchema);
 
 /**
- * The open issues with a label, the oldest first. Only who may triage a repository gives labels there, so none of these is a
- * stranger's without somebody's consent: https://docs.github.com/en/rest/issues/issues#create-an-issue
+ * The open issues with a label, the oldest first. Only people who may triage a repository give labels there, so none of these
+ * issues is a stranger's without their consent: https://docs.github.com/en/rest/issues/issues#create-an-issue
  * @throws OperationError
  */
 export async function openIssuesWith(
@@ -83,7 +83,7 @@ export async function openIssue(
 }
 
 /**
- * Gives an issue another text.
+ * Replaces the text of an issue.
  * @throws OperationError
  */
 export async function rewriteIssue(

@@ -9,10 +9,10 @@ import type { RepositoryId } from "./repository-id.ts";
 /** Most releases on a page: https://docs.github.com/en/rest/releases/releases#list-releases */
 const releasesPerPage = 100;
 
-/** 10,000 releases, many times those of any real repository: a list with more pages is one that never ends. */
+/** Most pages that are read: 10,000 releases, many times those of any real repository. A longer list does not end. */
 const mostPages = 100;
 
-/** Largest file read from a release's source, in bytes. GitHub itself serves larger ones in other ways only. */
+/** Largest file that is read from a release's source, in bytes. GitHub serves larger ones by another API only. */
 const fileLimit = 1024 * 1024;
 
 /** The parts in use of https://docs.github.com/en/rest/releases/releases#list-releases--status-codes */
@@ -27,8 +27,8 @@ const pageSchema = v.array(releaseSchema);
 /**
  * All published releases of a repository, in GitHub's order. Drafts are left out: only people with write access see them.
  *
- * Pages are asked for by number. The addresses in `Link` come from the server and would be sent the token; only
- * whether there is a next page is taken from there.
+ * Pages are asked for by number. The addresses in `Link` come from the server and would be sent the token, so `Link` tells
+ * only whether there is a next page.
  * @throws OperationError
  */
 export async function listReleases(
@@ -36,7 +36,7 @@ export async function listReleases(
   repository: RepositoryId,
 ): Promise<readonly Release[]> {
   const operation = "listing the releases";
-  // By tag, because a release published meanwhile moves another one onto the next page a second time.
+  // Collected by tag: a release that is published meanwhile moves another one onto the next page, where it appears again.
   const releases = new Map<string, Release>();
   for (let page = 1; page <= mostPages; page += 1) {
     const { data, link } = await readPage(client, repository, page, operation);
@@ -72,7 +72,7 @@ function checkedPage(
   operation: string,
   data: unknown,
 ): readonly Release[] {
-  // Octokit hands on text where the answer was no JSON, whatever its status.
+  // Octokit returns text where the answer was no JSON, whatever its status.
   if (typeof data !== "object")
     throw failure(client, repository, operation, "the answer is not JSON", apiUrlAdvice);
   const result = v.safeParse(pageSchema, data);
@@ -141,7 +141,7 @@ export async function readFileAtTag(
     throw found;
   });
   if (data === undefined || typeof data === "string") return data;
-  // Without `charset=utf-8` in the answer Octokit gives bytes; anything else is JSON, as for a folder.
+  // Octokit returns bytes where the answer has no `charset=utf-8`. Anything else is JSON, as for a folder.
   if (data instanceof ArrayBuffer) return Buffer.from(data).toString("utf8");
   throw failure(client, repository, operation, "the answer is not the text of a file");
 }

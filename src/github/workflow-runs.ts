@@ -7,9 +7,8 @@ import type { RepositoryId } from "./repository-id.ts";
 const runSchema = v.object({ status: v.nullish(v.string()), run_attempt: v.nullish(v.number(), 1) });
 
 /**
- * Whether an attempt of a workflow run has ended, as far as GitHub says so: a run that is gone, or that the token may not
- * see (`actions: read` in a private repository), counts as going on.
- * https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
+ * Whether GitHub says that an attempt of a workflow run has ended. A run that is gone, or that the token may not see
+ * (`actions: read` in a private repository), counts as going on.
  */
 export async function isRunOver(
   { octokit }: GitHubClient,

@@ -207,10 +207,9 @@ function settled<T>(sending: Promise<T>): Promise<{ response: T } | { error: unk
 }
 
 /**
-/** Largest answer that is read as a whole, in bytes: as much as anybody reads of a manifest or a page of tags. */
-const inHandLimit = 8 * 1024 * 1024;
-
-/** Reads an answer to its end, so that a break shows here. The reader of one above the limit has to see to it. */
+ * A transport that sends again what failed for the moment. An answer that breaks off is a failure too: the caller gets the
+ * whole answer. A 429 is sent again unless Docker Hub's pull limit is its reason. A request with a stream as body is sent
+ * once: the stream is gone then.
  */
 export function retrying(transport: Transport, context: RetryContext): Transport {
   return {

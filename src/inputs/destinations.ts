@@ -108,13 +108,15 @@ function parseType(text: string | undefined, registry: string, mistake: Mistake)
   return vendorOf(registry).id;
 }
 
-/** Whether a registry is asked for something at an API on another host. */
+/** Whether a registry has an API on another host that is used here. */
 function hasOwnApi(registry: string, type: DestinationType): boolean {
   const { route } = vendorOf(registry, type).deletion;
   return route === "ecr" || route === "packages";
 }
 
-/** The API of these is on another host and takes the registry's own login, which is not for the vendor's (P7). */
+/**
+ * Some vendors' APIs are on another host and take the registry's login. The login of another registry is not for them (P7).
+ */
 function needOwnApi(registry: string, type: DestinationType, mistake: Mistake): void {
   const { id, host, deletion } = vendorOf(registry, type);
   if (deletion.route !== "docker-hub" && deletion.route !== "packages") return;
@@ -122,7 +124,7 @@ function needOwnApi(registry: string, type: DestinationType, mistake: Mistake): 
     mistake(`type=${id} for another host needs api=, the API that may have the login of ${registry}`);
 }
 
-/** An attribute that would be passed over without a word is a mistake: the user expects something of it. */
+/** An attribute that would have no effect is a mistake: the user expects something of it. */
 function refuseForeignAttributes(
   attributes: ReadonlyMap<string, string>,
   type: DestinationType,

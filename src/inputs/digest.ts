@@ -2,9 +2,9 @@ import { type Digest, digestOf } from "../oci/digest.ts";
 import type { Inputs } from "./inputs.ts";
 
 /**
- * A digest of the inputs that decide what is mirrored and pruned, so that a job with other inputs than the plan's is found
- * out. Logins are left out: the digest is for all to see, and a short secret could be guessed from it. So is what may differ
- * from runner to runner: waiting time, disk, connections.
+ * A digest of the inputs that decide what is mirrored and pruned. It shows a job whose inputs differ from those of the plan.
+ * Logins are left out: the digest is public, and a short secret could be guessed from it. So is what may differ from runner
+ * to runner: waiting time, disk, connections.
  */
 export function digestOfInputs(inputs: Inputs): Digest {
   const { version, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers } =

@@ -3,7 +3,7 @@ import type { Login } from "../oci/credentials.ts";
 import { quoted } from "./suggestions.ts";
 import { type Mistake, parseApiUrl } from "./values.ts";
 
-/** The inputs that say how Docker Hub is logged in to. */
+/** The inputs for the login to Docker Hub. */
 export type HubInput =
   | "dockerhub-username"
   | "dockerhub-token"
@@ -29,8 +29,8 @@ export interface HubLogin {
 const connectionIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Reads the login for Docker Hub. As with docker/login-action, a token wins over the variable of a connection; of two
- * inputs that contradict each other neither wins.
+ * Reads the login for Docker Hub. As in docker/login-action, a token wins over the variable of a connection. Two inputs that
+ * contradict each other are a mistake.
  */
 export function readHubLogin(inputs: HubInputs): HubLogin {
   const { text, mistakeIn, connectionVariable } = inputs;

@@ -69,7 +69,7 @@ function isTemplate(template: string, mistake: Mistake): boolean {
     );
     return false;
   }
-  // What a placeholder gives always fits the grammar of a tag where a digit does, or is refused when it is filled in.
+  // Where a digit fits the grammar of a tag, a placeholder's value fits as well, or it is refused when it is filled in.
   if (isTag(template.replace(placeholderPattern, "0"))) return true;
   mistake(`the tag ${quoted(template)} breaks the grammar of tags (letters, digits and . _ -)`);
   return false;

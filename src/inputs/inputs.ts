@@ -179,7 +179,8 @@ export function loadInputs(environment: Environment): Inputs {
 }
 
 /**
- * How a failure is told by an issue, whatever mistakes the inputs have: to tell of those as well. Throws nothing.
+ * How a failure is reported by an issue. Works whatever mistakes the inputs have, so that these can be reported as well.
+ * Throws nothing.
  */
 export function loadIssueReporting(environment: Environment): IssueReporting | undefined {
   const text = (name: InputName) => inputText(environment, name);
@@ -193,7 +194,7 @@ export function loadIssueReporting(environment: Environment): IssueReporting | u
   });
 }
 
-/** Inputs and variables whose value is a secret, whatever else is wrong with it. */
+/** Inputs and variables whose value is a secret, even a mistaken value. */
 const secretInputs: readonly InputName[] = [
   "dockerhub-token",
   "tcr-secret-id",
@@ -213,7 +214,7 @@ const secretVariables = [
 ] as const;
 
 /**
- * All secrets that a run is given, as they were given: to be masked before a message about a mistake in them is put together.
+ * All secrets that a run is given, as they were given: they are masked before a message about a mistake in them is written.
  * Secrets that are derived from them are masked where they arise.
  */
 export function givenSecrets(environment: Environment): readonly string[] {
@@ -224,7 +225,7 @@ export function givenSecrets(environment: Environment): readonly string[] {
   return values.filter((value) => value !== "");
 }
 
-/** A check is of the whole configuration; a part of a run takes a plan, which it has none of. */
+/** A check is of the whole configuration. A job with a part of a run has a plan, which a check does not use. */
 function readCheck(mode: string, check: boolean, mistake: Mistake): boolean {
   if (check && mode !== "all") mistake(`means nothing in the mode ${quoted(mode)}`);
   return check;

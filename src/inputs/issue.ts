@@ -4,7 +4,7 @@ import { digestOf } from "../oci/digest.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { linesOf, type Mistake, parseBoolean } from "./values.ts";
 
-/** The inputs that say whether a failure is told by an issue, and about what. */
+/** The inputs that say whether a failure is reported by an issue, and what the issue is about. */
 type IssueInputName = "report-issue" | "dry-run" | "check" | "mode" | "destinations";
 
 interface IssueSources {
@@ -15,13 +15,13 @@ interface IssueSources {
   readonly githubToken: string | undefined;
 }
 
-/** Longest name of a workflow that is told, in characters. */
+/** Longest name of a workflow in an issue, in characters. */
 const nameLimit = 100;
 
 /**
- * How a failure is told by an issue; undefined where it is not. That is so in what writes nothing, and in a job that copies a
- * share: the job that publishes tells what became of it. Reads single inputs as they were given, so that it can be told too
- * that the inputs as a whole have mistakes.
+ * How a failure is reported by an issue; undefined where it is not: in a run that writes nothing, and in a job that copies a
+ * share, as the job that publishes reports for it. Reads single inputs as they were given, so that mistakes in the others can
+ * be reported too.
  */
 export function readIssueReporting(sources: IssueSources): IssueReporting | undefined {
   const { text, mistake, environment, githubApiUrl, githubToken } = sources;
@@ -43,9 +43,8 @@ export function readIssueReporting(sources: IssueSources): IssueReporting | unde
 }
 
 /**
- * Tells the issue of one workflow from another's: by the workflow's file, whatever branch it runs on, and by what it mirrors
- * to, because the jobs of one workflow may each have a destination of their own.
- * https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables
+ * The key that tells the issue of one workflow from that of another: the workflow's file, whatever branch it runs on, and its
+ * destinations, as the jobs of one workflow may each have their own.
  */
 function keyOf(environment: IssueSources["environment"], destinations: string): string {
   const [file = ""] = (environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || "").split("@");

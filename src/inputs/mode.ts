@@ -45,7 +45,7 @@ export function readMode(
   }
 }
 
-/** What is missing for a mode, and what would be passed over in it without a word. */
+/** Notes inputs that a mode needs and lacks, and inputs that would have no effect in it. */
 function refuseForeignInputs(
   mode: ModeName,
   text: (name: ModeInputName) => string,

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-/** What the main step of the Action hands on to its post step, by way of the runner. */
+/** What the main step of the Action hands to its post step, through the runner. */
 export interface StepState {
   /** Id of the job's allowlist entries; undefined where none can have been made. */
   readonly accessId: string | undefined;
@@ -13,7 +13,10 @@ export const stateNames = { accessId: "access-id", endpoints: "endpoints" } as c
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Set by `post.js`. Not a state: a main step that was killed before it could save one must not run again as the post step. */
+/**
+ * Set by `post.js`. It is no saved state: a main step that was killed before it could save one must not run again as the post
+ * step.
+ */
 const stepVariable = "HARBOR_RELEASE_MIRROR_STEP";
 
 /** Whether this process is the post step. */

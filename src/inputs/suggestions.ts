@@ -8,8 +8,8 @@ export function quoted(text: string): string {
 }
 
 /**
- * The choice that a text was meant to be: the same but for capitals and separators, or at most two letters away, and no
- * other choice as near.
+ * The choice that a text was meant to be: it differs only in capitals and separators, or by at most two letters, and no other
+ * choice is as near.
  */
 export function nearest(text: string, choices: readonly string[]): string | undefined {
   const plain = (name: string): string => name.toLowerCase().replace(/[\s_./-]/g, "");
@@ -53,7 +53,7 @@ function stepsBetween(one: string, other: string): number {
   return rows[one.length]?.[other.length] ?? 0;
 }
 
-/** A slip in the name of a place, and the name without it. */
+/** Slips in the name of a place, and how each is mended. */
 const slips: readonly (readonly [what: string, mended: (text: string) => string])[] = [
   ["it begins with a command", (text) => text.replace(/^(?:docker|podman|crane|helm) \S+ +/, "")],
   ["it begins with a scheme", (text) => text.replace(/^[a-z][a-z0-9+.-]*:\/\/+/i, "")],
@@ -70,7 +70,7 @@ const slips: readonly (readonly [what: string, mended: (text: string) => string]
   ["it has capital letters", (text) => text.toLowerCase()],
 ];
 
-/** Longer texts are no place with a slip: a registry and a repository have 255 characters together. */
+/** Longest text that is taken for a place with a slip, in characters: a registry and a repository have 255 together. */
 const longestPlace = 300;
 
 /**

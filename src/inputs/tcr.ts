@@ -7,9 +7,7 @@ import { noneOf, quoted } from "./suggestions.ts";
 import type { Inputs } from "./types.ts";
 import { linesOf, type Mistake, parseApiUrl, parseDuration } from "./values.ts";
 
-/**
- * The inputs that are about Tencent Cloud. As in `inputs-values.ts`, a parser notes what is wrong and returns a placeholder.
- */
+/** The inputs that are about Tencent Cloud. As in `values.ts`, a parser notes what is wrong and returns a placeholder. */
 
 /** Names and defaults, as in `action.yml`. */
 export const tcrInputDefaults = {
@@ -169,7 +167,7 @@ function parseSessionDuration(text: string, mistake: Mistake): number {
   return duration;
 }
 
-/** How far a closed instance is opened for the run. `true` is the allowlist alone. */
+/** How a closed instance is opened for the run. `true` is the allowlist alone. */
 function parseOpenAccess(text: string, mistake: Mistake): OpenAccess | undefined {
   if (["false", "False", "FALSE"].includes(text)) return undefined;
   if (["true", "True", "TRUE", "allowlist"].includes(text)) return "allowlist";
@@ -178,7 +176,7 @@ function parseOpenAccess(text: string, mistake: Mistake): OpenAccess | undefined
   return undefined;
 }
 
-/** Shortest prefix that may be let in: a larger network than 65,536 addresses is a slip of the keyboard. */
+/** Shortest prefix that may be let in: a network of more than 65,536 addresses is a slip of the keyboard. */
 const shortestPrefix = 16;
 
 /** Addresses, networks and address services, by comma or line; `auto` for the usual services. */

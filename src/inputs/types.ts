@@ -16,7 +16,9 @@ import type { Retention } from "../plan/retention.ts";
 import type { Selection } from "../plan/selection.ts";
 import type { IssueReporting } from "../report/issue.ts";
 
-/** What counts as in place in a run that deletes nothing: the tag's digest, or every manifest and blob. */
+/**
+ * What an image must have to count as in place, in a run that deletes nothing: the tag's digest, or every manifest and blob.
+ */
 export type Verify = "tags" | "full";
 
 /** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
@@ -50,7 +52,7 @@ export interface Inputs {
   /** Whether the configuration is checked, and nothing else done. */
   readonly check: boolean;
   readonly mode: Mode;
-  /** How a failure is told by an issue; undefined: not at all. */
+  /** How a failure is reported by an issue; undefined: not at all. */
   readonly issueReporting: IssueReporting | undefined;
   readonly dockerHubLogin: Login | undefined;
   /** Undefined: no keyless login. Never together with `dockerHubLogin`. */
@@ -60,7 +62,7 @@ export interface Inputs {
   readonly tencentRole: TencentRole | undefined;
   readonly tcrLogin: Login | undefined;
   readonly awsKey: AwsKey | undefined;
-  /** How far closed TCR instances are opened for the time of the job; undefined: not at all. */
+  /** How closed TCR instances are opened for the time of the job; undefined: not at all. */
   readonly tcrOpenAccess: OpenAccess | undefined;
   readonly tcrEgress: EgressInput;
   readonly workflowRun: WorkflowRun;
@@ -84,7 +86,7 @@ export type Mode =
       /** By the name of each destination. */
       readonly runners: ReadonlyMap<string, RunnerLabels>;
     }
-  /** The plan is as another job gave it out, unread. */
+  /** The plan is as another job handed it out, unread. */
   | { readonly kind: "copy"; readonly plan: string; readonly share: number }
   | { readonly kind: "publish"; readonly plan: string };
 

@@ -21,14 +21,14 @@ export interface SoughtLogin {
   readonly found: Credential | undefined;
 }
 
-/** How a registry wants to be asked, as its challenge on `/v2/` says. */
+/** How to log in to a registry, as its challenge on `/v2/` says. */
 type Scheme = { readonly kind: "none" } | { readonly kind: "basic" } | BearerScheme;
 
 interface BearerScheme {
   readonly kind: "bearer";
   readonly realm: URL;
   readonly service: string | undefined;
-  /** Why its token server gets no login; undefined: it may get one. */
+  /** Why its token server gets no login; undefined: it may have one. */
   readonly distrust: OperationError | undefined;
 }
 
@@ -62,8 +62,8 @@ export interface AuthenticatorOptions {
 }
 
 /**
- * The logins to one registry: asks `/v2/` once how it wants to be asked, and keeps a login for each set of scopes until
- * it is refused or, a token, shortly before its end. https://distribution.github.io/distribution/spec/auth/token/
+ * The logins to one registry. It asks `/v2/` once how to log in, and keeps a login for each set of scopes until it is refused
+ * or, a token, until shortly before its end. https://distribution.github.io/distribution/spec/auth/token/
  */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
@@ -90,16 +90,16 @@ export class Authenticator {
   }
 
   /**
-   * Asks the registry how it wants to be asked, ahead of the first request, so that this one does not wait for it. A
-   * failure is not told here; the first request meets it again.
+   * Asks the registry how to log in, so that the first request does not wait for it. A failure is not told here: the first
+   * request meets it again.
    */
   async greet(signal: AbortSignal): Promise<void> {
     await this.#scheme.get(signal).catch(() => undefined);
   }
 
   /**
-   * The `authorization` header for these scopes; undefined where the registry wants none. Who asks while another asks
-   * for the same shares the answer.
+   * The `authorization` header for these scopes; undefined where the registry wants none. Callers that ask for the same
+   * scopes at the same time share the answer.
    * @throws OperationError when the login is refused.
    */
   header(scopes: readonly Scope[], signal: AbortSignal | undefined): Promise<string | undefined> {
@@ -120,7 +120,7 @@ export class Authenticator {
   forget(scopes: readonly Scope[], refusal: HttpResponse, authorization: string | undefined): void {
     this.#headers.get(keyOf(scopes))?.drop(authorization);
     this.#basic.drop(authorization);
-    // An empty header, as Harbor sends with a project that is not there, asks for nothing.
+    // An empty header asks for nothing. Harbor sends one for a project that is not there.
     if (challengesIn(refusal).length === 0) return;
     const scheme = this.#schemeOf(refusal);
     if (scheme.kind === "bearer" && scheme.distrust !== undefined) throw scheme.distrust;
@@ -142,7 +142,7 @@ export class Authenticator {
     const url = new URL("/v2/", registryOrigin(this.#options.registry));
     const response = await this.#send({ method: "GET", url, signal }, "reaching the registry");
     await discard(response);
-    // A server elsewhere that a redirect led to must not decide how to log in here (P7).
+    // A server that a redirect led to must not decide how to log in here (P7).
     if (response.status === 401 && response.url.origin !== url.origin) return { kind: "none" };
     if (response.status === 401) return this.#schemeOf(response);
     if (response.status < 300) return { kind: "none" };
@@ -197,7 +197,7 @@ export class Authenticator {
     const request = tokenRequest(scheme, scopes, credential);
     const namedBy = registryOrigin(this.#options.registry);
     const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
-    // What a redirect leads to gets no login, so its token would be one for everybody.
+    // The server that a redirect leads to gets no login, so its token would be the one that everybody gets.
     if (credential !== undefined && response.url.origin !== request.url.origin) {
       await discard(response);
       throw this.#failure("asking its token server", request.url, {
@@ -207,8 +207,9 @@ export class Authenticator {
     }
     if (response.status !== 200) {
       const { lacksScopes, ...refused } = await refusedLogin(response, credential, this.#options);
-      // A good login that is for other repositories: an organisation's own token does not read what is public elsewhere
-      // unless it has a resource for that (`*/*/public`, docs.docker.com, schema orgAccessTokenResource). Without a login it is.
+      // The login is good, but for other repositories: an organisation's token does not read what is public elsewhere unless
+      // it has a resource for that (`public`, docs.docker.com, schema orgAccessTokenResource). Without a login it can be
+      // read.
       if (lacksScopes && side === "source" && credential !== undefined) {
         log.debug(`${this.#options.registry}: the login does not reach this repository; reading without it`);
         return this.#fetchToken(scheme, scopes, undefined, signal);

@@ -56,8 +56,8 @@ export class BlobUpload {
   }
 
   /**
-   * Sends the blob, or the rest of it, by PUT, and has the registry check the digest of the whole. Never sent again by
-   * itself: after a break, the registry may have a part of the bytes.
+   * Sends the blob, or the rest of it, by PUT; the registry then checks the digest of the whole. This method never sends it
+   * again: after a break, the registry may have a part of the bytes.
    * @param from position at which the body starts.
    * @throws OperationError
    */
@@ -75,7 +75,7 @@ export class BlobUpload {
       headers: {
         "content-type": "application/octet-stream",
         "content-length": String(blob.size - from),
-        // None for the whole blob, and none that can be written down when only the digest is missing.
+        // No range for the whole blob. None can be written either when only the digest is missing.
         ...(from === 0 || from === blob.size ? {} : { "content-range": `${from}-${blob.size - 1}` }),
       },
       body,
@@ -99,14 +99,15 @@ export class BlobUpload {
   }
 
   /**
-   * Gives the upload up, so that the registry need not keep what it has. Not all registries can; that is no failure.
+   * Cancels the upload, so that the registry need not keep what it has. Not all registries can; that is no failure.
    * @returns whether the registry says that it is gone.
    */
   async cancel(signal?: AbortSignal): Promise<boolean> {
     const [{ repository }] = this.#scopes;
     const request: RegistryRequest = {
       ...this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {}),
-      // What deleting needs, as the distribution project has it; a token server that does not grant it refuses, and that is that.
+      // The actions that deleting needs, as in distribution. A token server that does not grant them refuses, and the upload
+      // stays.
       scopes: [{ repository, actions: mannersOf(this.#registry.vendor).deleting }],
     };
     const response = await this.#registry.send(request).catch(() => undefined);
@@ -116,8 +117,8 @@ export class BlobUpload {
   }
 
   /**
-   * Not found, at an address that the registry gave itself: the upload is gone, and another one may be there to stay. What
-   * the specification calls BLOB_UPLOAD_UNKNOWN comes without its code from some proxies.
+   * 404 at an address that the registry gave itself: the upload is gone, and another upload may work. Some proxies drop the
+   * code that the specification has for this, BLOB_UPLOAD_UNKNOWN.
    * @throws OperationError
    */
   async #expect(request: RegistryRequest, ...statuses: readonly number[]): Promise<HttpResponse> {
@@ -173,8 +174,8 @@ export class BlobUpload {
 }
 
 /**
- * The bytes that a registry has of an upload, from `Range: 0-<last>`. The distribution project says `0-0` for nothing as
- * well as for one byte; it is taken for nothing. Undefined without a readable range.
+ * The bytes of an upload that a registry has, from `Range: 0-<last>`. In distribution `0-0` means nothing as well as one
+ * byte; it is taken for nothing. Undefined without a readable range.
  */
 function receivedOf(response: HttpResponse): number | undefined {
   const last = /^(?:bytes[ =])?0-([0-9]{1,15})$/.exec(response.header("range")?.trim() ?? "")?.[1];

@@ -33,10 +33,9 @@ interface Allowed {
 }
 
 /**
- * The scopes of a refused request, with the actions that the challenge names beside, for the request's own repository
- * only: so registries are met that have actions of their own (Azure's `metadata_read`). `*`, `push` and `delete` are never
- * asked for at a server's word: to some, asking for `push` is enough to make a repository.
- * https://distribution.github.io/distribution/spec/auth/token/
+ * The scopes of a refused request, with the actions that the challenge names beside them, for the request's own repository
+ * only. Some registries have actions of their own (Azure's `metadata_read`). `*`, `push` and `delete` are never asked for at
+ * a server's word: at some registries, asking for `push` makes the repository.
  */
 export function addChallenged<T extends Allowed>(
   scopes: readonly [T, ...T[]],

@@ -11,7 +11,7 @@ export interface Credential extends Login {
   readonly identityToken?: string | undefined;
 }
 
-/** Where the login of a registry comes from. Asked again whenever a new registry token is needed, for logins that run out. */
+/** Gives the login of a registry. It is asked again whenever a new registry token is needed, as logins can expire. */
 export type Credentials = (signal?: AbortSignal) => Promise<Credential | undefined>;
 
 /** No login: public content only. */

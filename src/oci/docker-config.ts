@@ -16,7 +16,10 @@ const entrySchema = v.nullish(v.object({ auth: text, username: text, password: t
 
 const helperNameSchema = v.nullish(v.string());
 
-/** The values stay unread until their registry is asked for: a broken one concerns that registry alone. `null` is as absent, as in Go. */
+/**
+ * The values are not checked until their registry is asked for, so a broken one concerns that registry alone. `null` counts
+ * as absent, as in Go.
+ */
 const configSchema = v.object({
   auths: v.nullish(v.record(v.string(), v.unknown()), {}),
   credsStore: text,
@@ -73,12 +76,13 @@ async function loadConfig(path: string): Promise<DockerConfig> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return noConfig;
     throw new InputError(`The Docker configuration ${path} cannot be read: ${messageOf(error)}`);
   }
-  // What a login that was cut off leaves behind holds no login: https://github.com/docker/for-win/issues/808
+  // A login that was interrupted can leave an empty file behind, which holds no login:
+  // https://github.com/docker/for-win/issues/808
   if (text.trim() === "") return noConfig;
   try {
     return parseJson(text, configSchema);
   } catch (error) {
-    // Not the parser's own words: they could quote a part of a password.
+    // The parser's message is left out: it could quote a part of a password.
     const why = error instanceof BodyError ? "it is not a valid configuration" : "unknown reason";
     throw new InputError(
       `The Docker configuration ${path} cannot be used: ${why}. Log in again with docker login.`,
@@ -86,7 +90,7 @@ async function loadConfig(path: string): Promise<DockerConfig> {
   }
 }
 
-/** What a login is looked for, and the file that it is looked for in. */
+/** The place that a login is looked for, and the file that is searched. */
 interface Sought {
   readonly path: string;
   readonly registry: string;
@@ -143,7 +147,7 @@ function pathOf(key: string, registry: string): string | undefined {
   const [host = "", ...rest] = bare.split("/");
   if (canonicalRegistry(host) !== registry) return undefined;
   const path = rest.join("/").replace(/\/+$/, "");
-  // A URL is Docker's old form of a registry's name; its path says nothing but the version of the API.
+  // A URL is Docker's old form of a registry's name. Its path is only the version of the API.
   return bare !== key || /^v[12]$/.test(path) ? "" : path;
 }
 
@@ -210,7 +214,7 @@ function runProgram(
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], env });
-    // Not the option `timeout`: its timer outlives a program that cannot be started, and keeps this process alive.
+    // The option `timeout` is not used: its timer outlives a program that cannot be started, and keeps this process alive.
     timeout.addEventListener("abort", () => child.kill());
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

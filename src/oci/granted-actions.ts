@@ -10,8 +10,8 @@ const claimsSchema = v.object({
 });
 
 /**
- * The actions on a repository that a token says it is good for: a token server leaves out what a login may not do, without
- * a word. Undefined where the header holds no token, or one that only its registry can read.
+ * The actions on a repository that a token grants: a token server leaves out what the login may not do, without saying so.
+ * Undefined where the header holds no token, or one that only its registry can read.
  * @param header as it is sent to the registry.
  */
 export function grantedActions(

@@ -8,7 +8,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const common =
   /^(PATH|PATHEXT|HOME|USER|LOGNAME|USERNAME|USERPROFILE|HOMEDRIVE|HOMEPATH|LANG|LC_[A-Z]+|TZ|TMPDIR|TEMP|TMP|XDG_[A-Z_]+|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|APPDATA|LOCALAPPDATA|PROGRAMDATA|PROGRAMFILES(\(X86\))?|LD_LIBRARY_PATH|DOCKER_CONFIG|REGISTRY_AUTH_FILE|HTTPS?_PROXY|ALL_PROXY|NO_PROXY|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|DBUS_SESSION_BUS_ADDRESS|DISPLAY|WAYLAND_DISPLAY|GNUPGHOME|GPG_TTY|PASSWORD_STORE_[A-Z_]+)$/i;
 
-/** What the helper of a vendor gets beside: the variables of that vendor's own tools, which may hold its secrets. */
+/** What the helper of a vendor gets as well: the variables of that vendor's own tools, which may hold its secrets. */
 const ofVendors: readonly { readonly helpers: RegExp; readonly variables: RegExp }[] = [
   // https://github.com/awslabs/amazon-ecr-credential-helper#configuration
   { helpers: /^ecr-login$/, variables: /^AWS_/i },

@@ -125,7 +125,7 @@ export function parseManifest(
     throw new BodyError(`the manifest says it is ${mediaType}, its Content-Type says ${type}`);
   }
   const isIndex = isIndexType(mediaType);
-  // An empty list counts as well: by it a reader that looks at the fields takes the one for the other.
+  // An empty list counts as well: a reader that goes by the fields would take the document for the other kind.
   const hasImage = document.config !== undefined || document.layers !== undefined;
   if (isIndex ? hasImage : document.manifests !== undefined) throw ambiguousError();
   const listed = document.manifests ?? [];

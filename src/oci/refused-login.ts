@@ -9,7 +9,7 @@ import type { Login } from "./credentials.ts";
 /** Largest reason of a refused login that is read, in bytes; what is useful in one fits a line. */
 const reasonLimit = 64 * 1024;
 
-/** The form of Docker Hub and of Harbor; the words of others are not worth a guess. */
+/** The form of Docker Hub's and Harbor's reasons. Other forms are not read. */
 const reasonSchema = v.object({ details: v.string() });
 
 /** What a refused login means. */
@@ -35,8 +35,7 @@ export async function refusedLogin(
     const problem = `no token was given${said}`;
     return { status, problem, advice: "Try again later.", temporary: true, lacksScopes: false };
   }
-  // Docker Hub gives an access token nothing at all when more is asked for than it may, where others give less:
-  // https://github.com/docker/cli/pull/4511
+  // Docker Hub gives an access token nothing at all when more is asked for than it may do; other registries give less:
   const lacksScopes = /insufficient scope/i.test(words);
   const advice = lacksScopes ? scopeAdvice(at) : loginAdvice(at.registry, login);
   return { status, problem: `the login was refused${said}`, advice, temporary: false, lacksScopes };

@@ -51,7 +51,7 @@ export async function refusal(
     digests: digests.length === 0 ? undefined : digests,
     advice: adviceFor(response.status, text, of),
     temporary: isTemporaryStatus(response.status) && !isPullLimit(text) && worthWaiting,
-    // A pause that nobody should keep is not handed on: whoever sleeps for it would sleep for hours.
+    // A pause that is too long to keep is not handed on: a caller would sleep for hours.
     retryAfterMs: worthWaiting ? pause : undefined,
   });
 }

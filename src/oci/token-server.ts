@@ -40,9 +40,9 @@ export function openRealm(realm: string, registry: URL): URL | undefined {
 }
 
 /**
- * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same
- * name of at least two labels (registry-1.docker.io and auth.docker.io). Below the name of a vendor that gives each customer
- * a host, neighbours are strangers: anybody can have `evil.azurecr.io`.
+ * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same name of
+ * at least two labels (registry-1.docker.io and auth.docker.io); or one that is known to. Below the name of a vendor that
+ * gives each customer a host, neighbours are strangers: anybody can have `evil.azurecr.io`.
  */
 function isRelatedHost(registry: string, tokenServer: string, vendor: Vendor): boolean {
   if (registry === tokenServer) return true;
