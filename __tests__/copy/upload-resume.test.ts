@@ -314,3 +314,47 @@ describe("the registry's word", () => {
     },
   );
 });
+
+describe("a limit for bodies in front of a registry (413)", () => {
+  test("is met with smaller requests, and remembered for the next blob", async () => {
+    await using world = await startUploadWorld({ registry: { bodyLimit: 2_000_000 } });
+    const nine = megabytes(9);
+    await world.upload(nine);
+    expect(world.holds(nine)).toBe(true);
+    const [whole, quarter, ...parts] = world.transfers();
+    expect([whole?.status, quarter?.status]).toEqual([413, 413]);
+    expect(quarter?.headers["content-length"]).toBe("2250000");
+    expect(parts.every(({ status }) => status < 300)).toBe(true);
+    expect(parts.every(({ headers }) => Number(headers["content-length"]) <= mebibyte)).toBe(true);
+    expect(world.progress.done).toBe(9_000_000);
+    await nothingLeftOpen(world);
+    world.server.clearRequests();
+    await world.upload(three);
+    expect(world.holds(three)).toBe(true);
+    expect(world.transfers().map(({ method, status }) => `${method} ${status}`)).toEqual([
+      "PATCH 202",
+      "PATCH 202",
+      "PUT 201",
+    ]);
+  });
+
+  test("goes on in the same upload where a later request is too large", async () => {
+    await using world = await startUploadWorld({ registry: { bodyLimit: mebibyte } });
+    world.destination.broke(24 * mebibyte, undefined);
+    await world.upload(megabytes(9));
+    expect(world.transfers().filter(({ status }) => status === 413)).toHaveLength(2);
+    expect(world.holds(megabytes(9))).toBe(true);
+  });
+
+  test.each([
+    ["smaller than any part", { registry: { bodyLimit: 500_000 } }],
+    ["at a registry that joins no parts", { registry: { bodyLimit: 2_000_000 }, knownAs: "ghcr.io" }],
+  ])("%s fails, and says that it is the request", async (_case, options) => {
+    await using world = await startUploadWorld(options);
+    const error = await failureOf(world.upload(three));
+    expect(error.status).toBe(413);
+    expect(error.details.advice).toContain("client_max_body_size");
+    expect(world.transfers().length).toBeLessThanOrEqual(2);
+    await nothingLeftOpen(world);
+  });
+});

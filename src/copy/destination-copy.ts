@@ -31,7 +31,7 @@ const failuresUntilDown = 3;
 /** How long the end of a copy waits for uploads to be cancelled, in milliseconds. A cancelled job has only seconds to live. */
 const tidyingTime = 1_000;
 
-/** After a break, one request carries what the broken connection carried, divided by this. */
+/** After a break, one request carries what the broken connection carried, divided by this; after a 413, what was refused. */
 const breakDivisor = 4;
 
 /** Smallest size of a chunk, in bytes. With smaller ones, the round trips of a far link cost more than any break. */
@@ -100,6 +100,23 @@ export class DestinationCopy {
     if (!this.mayChunk || carried < smallestChunk || (used?.breaks ?? 0) !== this.#breaks) return;
     this.#breaks += 1;
     this.#chunk = { size: (used?.size ?? carried) / breakDivisor, connections: this.options.uploads.limit };
+  }
+
+  /**
+   * Notes that a request was refused as too large (413), mostly by a proxy with a limit for bodies in front of the registry. From
+   * now on no request has more than a quarter of its bytes, down to a mebibyte, which is what nginx takes unless it is told
+   * otherwise (https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size).
+   * @param length bytes of the body.
+   * @returns whether smaller requests can be tried.
+   */
+  tooLarge(length: number): boolean {
+    if (!this.mayChunk || length <= smallestChunk) return false;
+    const { size, connections } = this.#chunk ?? {
+      size: Number.POSITIVE_INFINITY,
+      connections: Number.POSITIVE_INFINITY,
+    };
+    this.#chunk = { size: Math.min(size, Math.max(smallestChunk, length / breakDivisor)), connections };
+    return true;
   }
 
   /**

@@ -25,6 +25,8 @@ interface Position {
   received: number;
   /** Bytes that were handed to the connection, confirmed or not. */
   sent: number;
+  /** Bytes of the last request; 0 for one of a small blob, which is not cut. */
+  length: number;
   /** How blobs were cut when the last request began. */
   chunk: Chunk | undefined;
   /** The body that is being sent. A body whose request has broken may still get a chunk, which must not count. */
@@ -45,7 +47,14 @@ export async function uploadBlob(
 ): Promise<void> {
   const { uploads, clock, log } = destination.options;
   const { size } = spooled.descriptor;
-  const position: Position = { upload: opened, received: 0, sent: 0, chunk: undefined, body: undefined };
+  const position: Position = {
+    upload: opened,
+    received: 0,
+    sent: 0,
+    length: 0,
+    chunk: undefined,
+    body: undefined,
+  };
   let furthest = 0;
   let refusedDigests = 0;
   for (let attempt = 1; ; attempt += 1) {
@@ -60,8 +69,9 @@ export async function uploadBlob(
       if (isOther) refusedDigests += 1;
       // An upload that could not be opened is not tried again here: the request that opens it has its own retries.
       const isOpen = position.upload !== undefined;
-      if (destination.signal.aborted || !isOpen || !canSucceedLater(failure, attempt, refusedDigests))
-        return giveUp(position, failure, destination);
+      const getsSmaller = failure.status === 413 && destination.tooLarge(position.length);
+      const isHopeful = getsSmaller || canSucceedLater(failure, attempt, refusedDigests);
+      if (destination.signal.aborted || !isOpen || !isHopeful) return giveUp(position, failure, destination);
       if (failure.status === undefined && !(error instanceof LostUpload))
         destination.broke(position.sent - position.received, position.chunk);
       if (isOther) {
@@ -72,6 +82,11 @@ export async function uploadBlob(
       furthest = Math.max(furthest, position.received);
       if (attempt >= defaultRetryPolicy.attempts) return giveUp(position, failure, destination);
       log.debug(`${messageOf(failure)} Going on at byte ${position.received} of ${size}.`);
+      // The next request is another one, so it needs no pause, and its tries count anew.
+      if (getsSmaller) {
+        attempt = 0;
+        continue;
+      }
       await clock.sleep(
         delayBefore(Math.max(attempt, 1), defaultRetryPolicy, failure.details.retryAfterMs),
         destination.signal,
@@ -231,7 +246,8 @@ async function sendPatched(
 /** Decides how long the next request is: all that is left, or a chunk as large as the link allows now. */
 function nextLength(size: number, position: Position, destination: DestinationCopy): number {
   position.chunk = destination.chunk;
-  return Math.min(size - position.received, position.chunk?.size ?? Number.POSITIVE_INFINITY);
+  position.length = Math.min(size - position.received, position.chunk?.size ?? Number.POSITIVE_INFINITY);
+  return position.length;
 }
 
 /** Sends the next bytes by PATCH. */
