@@ -58,7 +58,8 @@ describe.each(parsers)("the input %s", (_name, parse, pieces) => {
     fc.assert(
       fc.property(textOf(...pieces), (text) => {
         for (const mistake of read(parse, text).mistakes) {
-          expect(mistake).not.toMatch(/[\u0000-\u001f\u007f-\u009f]|::/);
+          // A workflow command begins a line; inside one, `::` is a part of an IPv6 address.
+          expect(mistake).not.toMatch(/[\u0000-\u001f\u007f-\u009f]|^\s*::|##\[/);
           expect(mistake.length).toBeLessThan(600);
         }
       }),
