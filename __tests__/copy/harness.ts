@@ -43,6 +43,8 @@ export type RunOptions = Partial<
 > & {
   /** What makes each destination ready. Default: nothing has to be done. */
   readonly prepare?: () => Promise<void>;
+  /** Destinations on each registry. Default: `mirror` alone. */
+  readonly namespaces?: readonly string[];
 };
 
 const quick = { attempts: 4, connectAttempts: 4, firstDelay: 5, longestDelay: 20, longestRetryAfter: 2_000 };
@@ -114,15 +116,17 @@ export async function startWorld(options: {
         replaces: undefined,
       }));
     },
-    run(steps, { prepare = () => Promise.resolve(), ...runOptions } = {}) {
+    run(steps, { prepare = () => Promise.resolve(), namespaces = ["mirror"], ...runOptions } = {}) {
       return copy(steps, {
-        destinations: destinations.map((server) => ({
-          name: `${server.host}/mirror`,
-          registry: server.host,
-          path: "mirror",
-          client: clientFor(server, "destination"),
-          prepare,
-        })),
+        destinations: destinations.flatMap((server) =>
+          namespaces.map((path) => ({
+            name: `${server.host}/${path}`,
+            registry: server.host,
+            path,
+            client: clientFor(server, "destination"),
+            prepare,
+          })),
+        ),
         sourceRepositories: ({ repository }) => [repositoryAt(repository)],
         attachments: new AttachmentFinder(silentLog),
         temporaryFolder: folder,

@@ -27,6 +27,8 @@ export interface SharedWork {
   readonly overwrite: boolean;
   readonly whyNotPublish: PublicationCheck;
   readonly contents: Contents;
+  /** The last delivery of each blob to each registry, by `registry digest`, from which the next destination there mounts it. */
+  readonly deliveredTo: Map<string, Promise<Placements>>;
   readonly downloads: Downloads;
   readonly sourceRepositories: SourceRepositories;
 }
@@ -53,11 +55,18 @@ export async function copyToDestination(
   ready.catch(() => undefined);
   const deliveries = new Map(
     needs.map((need) => {
+      const key = `${destination.options.registry} ${need.descriptor.digest}`;
+      const before = shared.deliveredTo.get(key);
       const delivering = ready
-        .then(() => deliverBlob(need, destination, downloads))
+        .then(async () => ({
+          ...need,
+          mountable: [...need.mountable, ...(await homeAfter(before, destination))],
+        }))
+        .then((mountable) => deliverBlob(mountable, destination, downloads))
         .finally(() => downloads.release(need.descriptor.digest));
       // Each image that needs the blob passes this failure on. If none gets so far, the rejection must not end the process.
       delivering.catch(() => undefined);
+      shared.deliveredTo.set(key, delivering);
       return [need.descriptor.digest, delivering] as const;
     }),
   );
@@ -89,6 +98,21 @@ export async function copyToDestination(
   await Promise.allSettled(deliveries.values());
   await destination.settle();
   return outcomes.flat();
+}
+
+/**
+ * A repository of another destination at the same registry that has a blob by now: the blob is mounted from there, and not sent
+ * to one registry twice. Waits for its delivery, but not where a registry mounts only what a manifest holds, as none does yet.
+ * @returns none where the blob did not get there, whatever the reason.
+ */
+async function homeAfter(
+  delivery: Promise<Placements> | undefined,
+  { options }: DestinationCopy,
+): Promise<readonly string[]> {
+  if (delivery === undefined || options.client.vendor.mount.works === "referenced") return [];
+  const placements = await delivery.catch(() => new Map<string, Placement | Error>());
+  const homes = [...placements].filter(([, placement]) => !(placement instanceof Error));
+  return homes.slice(0, 1).map(([name]) => name);
 }
 
 /** Brings one image to one destination: everything but its tag. */

@@ -13,6 +13,7 @@ import { Downloads } from "../spool/download.ts";
 import { GarbageCollection } from "../spool/garbage-collection.ts";
 import { RecentChunks } from "../spool/recent-chunks.ts";
 import { makeSpoolFolder } from "../spool/spool-folder.ts";
+import type { Placements } from "./blob-delivery.ts";
 import { blobNeeds, type SourceRepositories } from "./blob-needs.ts";
 import { type Contents, copyToDestination } from "./copy-to-destination.ts";
 import { DestinationCopy } from "./destination-copy.ts";
@@ -107,6 +108,7 @@ async function copyThrough(
       blobNeeds(own, destination, contents, sourceRepositories),
     );
     for (const { descriptor, sources } of needs.flat()) downloads.claim(descriptor, sources);
+    const deliveredTo = new Map<string, Promise<Placements>>();
     const outcomes = await Promise.all(
       work.map(({ destination, steps: own, progress }, index) => {
         const uploads = slots.uploadsTo(progress);
@@ -123,7 +125,15 @@ async function copyThrough(
         const prepare = (signal: AbortSignal): Promise<void> =>
           destination.prepare(signal, [...repositories]);
         const { moveTags, overwrite, whyNotPublish } = context;
-        const shared = { contents, downloads, sourceRepositories, moveTags, overwrite, whyNotPublish };
+        const shared = {
+          contents,
+          deliveredTo,
+          downloads,
+          sourceRepositories,
+          moveTags,
+          overwrite,
+          whyNotPublish,
+        };
         return copyToDestination(own, needs[index] ?? [], ongoing, prepare, shared);
       }),
     );
