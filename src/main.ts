@@ -10,7 +10,7 @@ import type { Log } from "./log/log.ts";
 import { paintFor } from "./log/paint.ts";
 import { withoutSecrets } from "./log/secrets.ts";
 import { terminalLog } from "./log/terminal-log.ts";
-import { run as carryOut, cleanUp, explain, tellOfStop } from "./run/run.ts";
+import { run as carryOut, cleanUp, explain, reportStop } from "./run/run.ts";
 
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
 const postTime = 5 * 60_000;
@@ -99,7 +99,7 @@ export async function run(): Promise<void> {
   } catch (error) {
     log.error(explain(error));
     process.exitCode = 1;
-    await tellOfStop(error, issueReporting, { ...step, signal: cancelled.signal });
+    await reportStop(error, issueReporting, { ...step, signal: cancelled.signal });
   } finally {
     ended.abort();
     await network.close();

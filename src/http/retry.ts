@@ -218,7 +218,7 @@ export function retrying(transport: Transport, context: RetryContext): Transport
       const repeatable: Repeatable<JudgedResponse> = {
         name: `${request.method} ${request.url.host}${request.url.pathname}`,
         signal: request.signal,
-        send: async () => judgePullLimit(await inHand(await transport.send(request))),
+        send: async () => judgePullLimit(await readWhole(await transport.send(request))),
         status: ({ response }) => response.status,
         isLasting: ({ isPullLimit }) => isPullLimit,
         retryAfter: ({ response }) => response.header("retry-after"),
@@ -230,17 +230,17 @@ export function retrying(transport: Transport, context: RetryContext): Transport
 }
 
 /** Largest answer that is read as a whole, in bytes: as much as anybody reads of a manifest or a page of tags. */
-const inHandLimit = 8 * 1024 * 1024;
+const wholeLimit = 8 * 1024 * 1024;
 
 /** Reads an answer to its end, so that a break shows here. The reader of one above the limit has to see to it. */
-async function inHand(response: HttpResponse): Promise<HttpResponse> {
+async function readWhole(response: HttpResponse): Promise<HttpResponse> {
   const { body } = response;
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size <= inHandLimit) continue;
+    if (size <= wholeLimit) continue;
     body.unshift(Buffer.concat(chunks));
     return response;
   }

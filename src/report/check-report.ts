@@ -18,7 +18,7 @@ const outcomes: Readonly<Record<CheckResult["outcome"], { readonly icon: string;
   missing: { icon: "❌", word: "missing" },
   unknown: { icon: "❔", word: "cannot be told" },
 };
-const dispensable = { icon: "⚠️", word: "missing, but not needed" } as const;
+const notNeeded = { icon: "⚠️", word: "missing, but not needed" } as const;
 
 /**
  * Writes every form of report of a check: log, annotations, JSON file, outputs, summary, closing line. A file or summary that
@@ -50,7 +50,7 @@ function remedyOf({ outcome, remedy }: CheckResult): string {
 }
 
 function looks({ outcome, needed }: CheckResult): { readonly icon: string; readonly word: string } {
-  return outcome === "missing" && !needed ? dispensable : outcomes[outcome];
+  return outcome === "missing" && !needed ? notNeeded : outcomes[outcome];
 }
 
 function missing({ results }: CheckReport): readonly CheckResult[] {

@@ -20,7 +20,7 @@ export const noSizes: Sizes = new Map();
  * @param sparePulls leaves out images that only a registry with a pull limit has: that budget is for the run, not for a look
  * at its plan.
  */
-export function sizeUp(
+export function planSizes(
   plan: Plan,
   { sources, attachments }: Places,
   sparePulls: boolean,

@@ -23,7 +23,7 @@ import type { Wanted } from "./wanted.ts";
  * @param sizes of the images, for even shares; without a size, shares are only less even.
  * @throws InputError when the plan is too large for them; what `setOutput` throws.
  */
-export function giveOut(
+export function handOutPlan(
   plan: Plan,
   mode: Extract<Mode, { kind: "plan" }>,
   inputs: Inputs,

@@ -136,7 +136,7 @@ function closedInstances(inputs: Inputs, context: AccessContext): readonly Close
     if (api === undefined) return [];
     try {
       const instance = tcrInstanceOf(input, api, clock);
-      return { registry: input.registry, instance, clock, log, isOver: overTeller(inputs, context) };
+      return { registry: input.registry, instance, clock, log, isOver: jobEndCheck(inputs, context) };
     } catch (error) {
       if (error instanceof InputError) return [];
       throw error;
@@ -145,7 +145,7 @@ function closedInstances(inputs: Inputs, context: AccessContext): readonly Close
 }
 
 /** Tells whether the job of a mark has ended: by its time, by a later attempt of its run, or by what GitHub says. */
-function overTeller(inputs: Inputs, { github, clock, log }: AccessContext): ClosedInstance["isOver"] {
+function jobEndCheck(inputs: Inputs, { github, clock, log }: AccessContext): ClosedInstance["isOver"] {
   const { repository } = inputs.event;
   const { id, attempt } = inputs.workflowRun;
   return async (mark) => {

@@ -9,8 +9,8 @@ import type { Plan } from "../plan/plan.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { newsOfStop } from "../report/issue-text.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
-import { noSizes, showEstimate, sizeUp } from "./estimate.ts";
-import { giveOut, inputsOfShare, publishAll, takePlan, withdrawnVersions } from "./fan-out.ts";
+import { noSizes, planSizes, showEstimate } from "./estimate.ts";
+import { handOutPlan, inputsOfShare, publishAll, takePlan, withdrawnVersions } from "./fan-out.ts";
 import { publicationCheck } from "./releases.ts";
 import {
   closeOpened,
@@ -22,9 +22,9 @@ import {
   pruneAll,
   type RunContext,
   report,
+  reportByIssue,
   type StepContext,
   showPlan,
-  tellByIssue,
 } from "./stages.ts";
 import { resolveSelection, type Wanted } from "./wanted.ts";
 
@@ -101,7 +101,7 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
 
 /** What the plan needs, for a dry run. Nothing is read for it where that costs a pull. */
 async function estimated(plan: Plan, places: Places, context: RunContext): Promise<Estimate> {
-  return showEstimate(plan, await sizeUp(plan, places, true, context), places, context);
+  return showEstimate(plan, await planSizes(plan, places, true, context), places, context);
 }
 
 /**
@@ -123,8 +123,8 @@ async function planOnly(
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
   if (!dryRun) {
     // Only several shares need sizes. They are then read everywhere, even where that counts as a pull.
-    const sizes = mode.shares > 1 ? await sizeUp(plan, places, false, context) : noSizes;
-    giveOut(plan, mode, inputs, places, sizes, context);
+    const sizes = mode.shares > 1 ? await planSizes(plan, places, false, context) : noSizes;
+    handOutPlan(plan, mode, inputs, places, sizes, context);
   }
   const result = {
     plan,
@@ -194,12 +194,12 @@ function nothingToDo(reason: string, { log }: RunContext): true {
 }
 
 /** Tells by an issue that a run stopped before it could report anything, where that is wanted. Throws nothing. */
-export async function tellOfStop(
+export async function reportStop(
   thrown: unknown,
   reporting: IssueReporting | undefined,
   context: StepContext,
 ): Promise<void> {
-  if (reporting !== undefined) await tellByIssue(newsOfStop(explain(thrown)), reporting, context);
+  if (reporting !== undefined) await reportByIssue(newsOfStop(explain(thrown)), reporting, context);
 }
 
 /** Writes why a run was impossible, for the log and the annotation. */

@@ -336,7 +336,7 @@ export async function report(
   const { issueReporting } = inputs;
   // Planned steps have neither failed nor succeeded yet.
   if (issueReporting !== undefined && !result.dryRun)
-    await tellByIssue(newsOfRun(result), issueReporting, { network, clock, log, signal });
+    await reportByIssue(newsOfRun(result), issueReporting, { network, clock, log, signal });
   return succeeded(result) && !signal.aborted;
 }
 
@@ -344,7 +344,7 @@ export async function report(
 const issueTime = 3 * 60_000;
 
 /** Reports by an issue how a run ended, unless it was cancelled: whoever did that knows. Throws nothing. */
-export async function tellByIssue(
+export async function reportByIssue(
   news: News,
   reporting: IssueReporting,
   context: StepContext,
