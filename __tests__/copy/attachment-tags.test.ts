@@ -129,6 +129,19 @@ describe("the index of referrers at a registry without the referrers API", () =>
     expect(signed.destination.tags(repository).get(tagForm)).toBe(index);
   });
 
+  it("comes without entries of types that registries do not take", async () => {
+    const signed = await startSigned();
+    await using _world = signed.world;
+    const own = referrer("own");
+    pushTo(signed.world.source, "goharbor/core", own);
+    const artifact = { mediaType: "application/vnd.oci.artifact.manifest.v1+json", size: 2 };
+    const manifests = [{ ...artifact, digest: digestOf("{}") }, descriptorOf(own)];
+    const document = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+    pushDocument(signed.world.source, "goharbor/core", document, mediaTypes.ociIndex, tagForm);
+    expect(await signed.run(tagForm)).toBe("");
+    expect(signed.documentAt(tagForm).manifests).toEqual(manifests.slice(1));
+  });
+
   it("stays as it is where the tag leads to something else", async () => {
     const signed = await startSigned();
     await using _world = signed.world;

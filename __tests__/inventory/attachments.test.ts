@@ -7,6 +7,7 @@ import { imageFor, locate } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
 import { referrersTag } from "../../src/oci/reference.ts";
+import { recordingLog } from "../support/recording-log.ts";
 import { asked, component, never, openWorld, searching, type World } from "./harness.ts";
 
 let world: World;
@@ -46,6 +47,38 @@ describe("what points at an image", () => {
     expect(asked(server)).toEqual([
       `GET ${repository}/referrers/${image.digest}`,
       `GET ${repository}/tags/list?n=1000`,
+    ]);
+  });
+
+  const artifact = {
+    mediaType: "application/vnd.oci.artifact.manifest.v1+json",
+    digest: `sha256:${"a".repeat(64)}`,
+    size: 2,
+  };
+
+  test("is found where the answer of the referrers API says that it is plain JSON; of what is not mirrored the user is told", async () => {
+    const server = await world.start();
+    pushTo(server, repository, image, "v2.15.2");
+    const signature = signatureOf(image);
+    const { mediaType, digest: named, bytes } = signature;
+    const manifests = [{ mediaType, digest: named, size: bytes.length }, artifact];
+    server.fault({
+      when: { path: /referrers/ },
+      times: Number.POSITIVE_INFINITY,
+      effect: {
+        status: 200,
+        headers: { "content-type": "application/json; charset=utf-8" },
+        body: JSON.stringify({ schemaVersion: 2, manifests }),
+      },
+    });
+    const log = recordingLog();
+    const finder = new AttachmentFinder(log);
+    for (const _again of [1, 2])
+      expect(await find(server, image.digest, finder)).toEqual([{ digest: named, tag: undefined }]);
+    expect(log.warnings).toEqual([
+      expect.stringContaining(
+        `${artifact.digest}, a referrer, is not copied: "application/vnd.oci.artifact.manifest.v1+json" is not`,
+      ),
     ]);
   });
 

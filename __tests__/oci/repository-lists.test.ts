@@ -203,6 +203,10 @@ describe("referrers", () => {
     ["400", { status: 400 }],
     ["405", { status: 405 }],
     ["501", { status: 501 }],
+    [
+      "JSON that is no index",
+      { status: 200, headers: { "content-type": "application/json" }, body: '{"errors":[]}' },
+    ],
     ["a web page with status 200", { status: 200, headers: { "content-type": "text/html" }, body: "<html>" }],
   ])("are not supported by a registry that answers %s", async (_name, effect) => {
     await using server = await signed();

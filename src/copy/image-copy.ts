@@ -3,6 +3,7 @@ import { withAttachedBelow } from "../inventory/attached-below.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, isAttestation, type Manifest } from "../oci/manifest.ts";
+import { onlyManifests } from "../oci/manifest-entries.ts";
 import { isFallbackTag } from "../oci/reference.ts";
 import type { ManifestRole, Repository } from "../oci/repository.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -50,7 +51,8 @@ export async function readImage(
       : await withAttachedBelow(image.attachments, below, source, finder, signal);
   const attachments = await Promise.all(
     found.map(async ({ digest, tag }) => {
-      const manifest = await read(source, digest, signal);
+      const whole = await read(source, digest, signal);
+      const manifest = tag !== undefined && isFallbackTag(tag) ? onlyManifests(whole) : whole;
       return { root: await readImageGraph(source, manifest, signal, read), tag };
     }),
   );

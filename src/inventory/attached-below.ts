@@ -37,11 +37,11 @@ export async function withAttachedBelow(
 
   async function subjectsIn(attachments: readonly Attachment[]): Promise<readonly Digest[]> {
     const digests = await Promise.all(
-      attachments.map(async ({ digest, tag }) =>
-        tag !== undefined && isFallbackTag(tag)
-          ? (await repository.manifest(digest, signal)).children.map((child) => child.digest)
-          : [digest],
-      ),
+      attachments.map(async ({ digest, tag }) => {
+        if (tag === undefined || !isFallbackTag(tag)) return [digest];
+        const { children, blobs } = await repository.manifest(digest, signal);
+        return finder.copyable(repository, [...children, ...blobs]).map((child) => child.digest);
+      }),
     );
     return digests.flat();
   }

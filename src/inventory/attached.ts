@@ -1,7 +1,7 @@
 import { OperationError } from "../errors.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
-import { entriesLacking } from "../oci/manifest-entries.ts";
+import { entriesLacking, onlyManifests } from "../oci/manifest-entries.ts";
 import { isFallbackTag } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
@@ -29,7 +29,7 @@ export async function isAttached(
   try {
     if (found === undefined) return await isListed(tag, digest, repository, readWanted, signal);
     const [present, wanted] = [await repository.manifest(found.digest, signal), await readWanted(digest)];
-    return entriesLacking(present, wanted)?.length === 0;
+    return entriesLacking(present, onlyManifests(wanted))?.length === 0;
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof OperationError)) throw error;
@@ -51,6 +51,5 @@ async function isListed(
   const referrers = await repository.referrers(subject, signal);
   if (referrers === undefined) return false;
   const listed = new Set(referrers.map((referrer) => referrer.digest));
-  const { children, blobs } = await readWanted(digest);
-  return blobs.length === 0 && children.every((child) => listed.has(child.digest));
+  return (await readWanted(digest)).children.every((child) => listed.has(child.digest));
 }

@@ -1,6 +1,8 @@
 import { OperationError } from "../errors.ts";
-import type { Log } from "../log/log.ts";
+import { type Log, printable } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { isManifestType } from "../oci/media-types.ts";
 import { attachmentTags, isFallbackTag, referrersTag } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
@@ -21,6 +23,7 @@ export class AttachmentFinder {
   readonly #withoutLists = new Set<string>();
   readonly #withoutReferrers = new Set<string>();
   readonly #first = new Map<string, Promise<unknown>>();
+  readonly #leftOut = new Set<Digest>();
   readonly #log: Log;
 
   constructor(log: Log) {
@@ -45,8 +48,23 @@ export class AttachmentFinder {
           return resolved === undefined ? [] : [{ digest: resolved.digest, tag }];
         }),
     );
-    const listed = (referrers ?? []).map((descriptor) => ({ digest: descriptor.digest, tag: undefined }));
+    const listed = this.copyable(repository, referrers ?? []).map((descriptor) => ({
+      digest: descriptor.digest,
+      tag: undefined,
+    }));
     return [...listed, ...tagged.flat()];
+  }
+
+  /** The referrers that are manifests of a type that is mirrored. Of the others the user is told, of each once. */
+  copyable(repository: SearchedRepository, referrers: readonly Descriptor[]): readonly Descriptor[] {
+    for (const { digest, mediaType } of referrers) {
+      if (isManifestType(mediaType) || this.#leftOut.has(digest)) continue;
+      this.#leftOut.add(digest);
+      this.#log.warning(
+        `${repository.reference}@${digest}, a referrer, is not copied: "${printable(mediaType)}" is not a type that registries take today`,
+      );
+    }
+    return referrers.filter(({ mediaType }) => isManifestType(mediaType));
   }
 
   /**

@@ -34,6 +34,17 @@ export function withEntries(manifest: Manifest, entries: readonly Entry[], confi
   return parseManifest(Buffer.from(JSON.stringify(document)), manifest.mediaType, undefined);
 }
 
+/** An index with those of its entries alone that are manifests; itself, if all are. */
+export function onlyManifests(index: Manifest): Manifest {
+  if (index.kind !== "index" || index.blobs.length === 0) return index;
+  const stay = new Set<unknown>(index.children.map(({ digest }) => digest));
+  const document = {
+    ...documentOf(index),
+    manifests: entriesOf(index, "manifests").filter(({ digest }) => stay.has(digest)),
+  };
+  return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
+}
+
 /** The entries of a manifest, in their order. */
 export function entriesIn(manifest: Manifest): readonly Entry[] {
   return entriesOf(manifest, listOf(manifest));

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import * as v from "valibot";
 import { OperationError } from "../errors.ts";
-import { discard, type HttpResponse, readBytes, readJson } from "../http/http.ts";
+import { BodyError, discard, type HttpResponse, readBytes, readJson } from "../http/http.ts";
 import { isTemporaryStatus } from "../http/retry.ts";
 import { mannersOf } from "../vendors/vendors.ts";
 import { BlobUpload } from "./blob-upload.ts";
@@ -398,7 +398,8 @@ export class Repository {
   }
 
   /**
-   * The manifests that refer to this one, by the referrers API; undefined if the registry does not have that API.
+   * What refers to this manifest, by the referrers API, also of types that are not mirrored; undefined if the registry does
+   * not have that API.
    * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
    * @throws OperationError
    */
@@ -411,10 +412,9 @@ export class Repository {
     let supported = true;
     await this.#eachPage(request, async (response, first) => {
       if (isTemporaryStatus(response.status)) throw await this.registry.refused(response, request);
-      if (response.status === 200 && mediaTypeOf(response) === ociIndex) {
-        const bytes = await readBytes(response, manifestLimit);
-        for (const child of parseManifest(bytes, ociIndex, undefined).children)
-          referrers.set(child.digest, child);
+      const index = response.status === 200 ? await readReferrers(response) : undefined;
+      if (index !== undefined) {
+        for (const referrer of [...index.children, ...index.blobs]) referrers.set(referrer.digest, referrer);
         this.#checkLength(referrers, request);
         return true;
       }
@@ -511,6 +511,23 @@ export class Repository {
   async #opened(response: HttpResponse, operation: string): Promise<BlobUpload> {
     await discard(response);
     return new BlobUpload(this.registry, this.name, response, operation);
+  }
+}
+
+/**
+ * A page of referrers. Some registries send it as plain JSON (https://github.com/Azure/azure-cli/issues/25069), and so do
+ * others their answer to whatever they do not know; undefined: it is none.
+ * @throws BodyError
+ */
+async function readReferrers(response: HttpResponse): Promise<Manifest | undefined> {
+  const type = mediaTypeOf(response);
+  if (type !== ociIndex && type !== "application/json") return undefined;
+  const bytes = await readBytes(response, manifestLimit);
+  try {
+    return parseManifest(bytes, ociIndex, undefined);
+  } catch (error) {
+    if (type === ociIndex || !(error instanceof BodyError)) throw error;
+    return undefined;
   }
 }
 
