@@ -1,8 +1,10 @@
-import { describe } from "vitest";
+import { describe, expect, it } from "vitest";
+import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { isInstalled, skipWithout } from "../support/programs.ts";
 import { describeMainCases } from "./cases.ts";
-import { realRegistries, startRealWorld } from "./real-registries.ts";
+import { behindBodyLimit, realRegistries, startRealWorld } from "./real-registries.ts";
 import { describeRegistryCases } from "./registry-cases.ts";
+import { act } from "./world.ts";
 
 for (const registry of realRegistries) {
   const title = `the built Action, with ${registry.name}`;
@@ -16,3 +18,25 @@ for (const registry of realRegistries) {
     });
   }
 }
+
+describe(`the built Action, with ${behindBodyLimit.name}`, () => {
+  const missing = Object.entries(behindBodyLimit.programs).filter(([program]) => !isInstalled(program));
+  for (const [program, installation] of missing) skipWithout(program, installation);
+
+  it.skipIf(missing.length > 0)("brings layers that are larger than the limit, in parts", async () => {
+    await using world = await startRealWorld(behindBodyLimit);
+    const layers = [
+      { seed: "large", size: 9_000_000 },
+      { seed: "larger", size: 12_000_000 },
+    ];
+    await world.source.seed((target) =>
+      pushTo(target, "goharbor/app", buildImage({ seed: "app", layers }), "v2.15.2"),
+    );
+    const event = { name: "workflow_dispatch", payload: { inputs: { version: "v2.15.2" } } };
+    const { exitCode, outputs } = await act(world, { event, inputs: { images: "app" } });
+    expect(exitCode).toBe(0);
+    expect(outputs).toMatchObject({ failed: "0", copied: "2" });
+    for (const place of [world.near, world.far])
+      expect(await place.problems("goharbor/app", "v2.15.2")).toEqual([]);
+  });
+});

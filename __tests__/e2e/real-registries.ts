@@ -73,6 +73,13 @@ export const realRegistries: readonly RealRegistry[] = [
   },
 ];
 
+/** A front that takes less at a time than a layer has: 1 MiB is what nginx takes unless it is told otherwise. */
+export const behindBodyLimit: RealRegistry = {
+  name: "the distribution project's registry behind nginx with a limit for bodies",
+  programs: { ...skopeo, ...nginx, registry: distribution3 },
+  start: startBehindBodyLimit,
+};
+
 const username = "mirror";
 const password = "sandbox-password";
 /** bcrypt of the password with four rounds, as `htpasswd -B` makes it: the registry takes no other form. */
@@ -208,6 +215,15 @@ async function startBehindTls(folder: string): Promise<Running> {
     processes: [server, ...processes],
     mounts: false,
   };
+}
+
+async function startBehindBodyLimit(folder: string): Promise<Running> {
+  const { host, processes } = await startDistribution("registry", folder, true);
+  const front = `127.0.0.1:${await freePort()}`;
+  const login = basic(await passwords(folder));
+  const location = `location / { client_max_body_size 1m; ${pass(host)} proxy_set_header Host $http_host; }`;
+  const server = await startNginx(folder, front, `listen ${front}; ${login} ${location}`);
+  return { host, name: front, processes: [server, ...processes] };
 }
 
 function pass(to: string): string {
