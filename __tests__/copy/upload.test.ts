@@ -3,6 +3,7 @@ import { randomBytes } from "../../sandbox/images.ts";
 import { uploadBlob } from "../../src/copy/upload.ts";
 import { OperationError } from "../../src/errors.ts";
 import { failureOf } from "../oci/failure-of.ts";
+import { hastyClock } from "./harness.ts";
 import { bytesIn, count, nothingLeftOpen, ranges, startUploadWorld } from "./upload-world.ts";
 
 const mebibyte = 1024 * 1024;
@@ -179,4 +180,19 @@ describe("a connection that takes nothing", () => {
     expect(world.transfers()).toHaveLength(2);
     expect(world.holds(middling)).toBe(true);
   });
+});
+
+test("an upload that the registry does not let be cancelled is waited for no longer than the end of the copy", async () => {
+  await using world = await startUploadWorld();
+  const sleeps = vi.spyOn(hastyClock, "sleep");
+  world.server.fault({ when: put, effect: { status: 400 } });
+  const forLong = { status: 503, headers: { "retry-after": "300" } };
+  world.server.fault({ when: { method: "DELETE" }, times: Number.POSITIVE_INFINITY, effect: forLong });
+  await failureOf(world.upload(three));
+  await vi.waitFor(() => expect(sleeps.mock.calls.map(([ms]) => ms)).toContain(300_000));
+  await world.destination.settle();
+  const long = sleeps.mock.calls.filter(([ms]) => ms === 300_000);
+  expect(long.map(([, signal]) => signal?.aborted)).toEqual([true]);
+  expect(count(world, "DELETE")).toBe(1);
+  sleeps.mockRestore();
 });

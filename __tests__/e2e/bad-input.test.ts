@@ -242,6 +242,15 @@ describe("GitHub in trouble", () => {
     expect(writes(world)).toEqual([]);
   });
 
+  it("ends the run, whatever pause a registry still asks for: the test would run out of time", async () => {
+    await using world = await startSandboxWorld();
+    world.github.fault({ when: { path: /releases/ }, times: Infinity, effect: { status: 404 } });
+    const busy = { status: 503, headers: { "retry-after": "250" } };
+    world.sandbox.tcr.registry.fault({ when: { path: /^\/v2\/$/ }, times: Infinity, effect: busy });
+    expect((await act(world)).exitCode).toBe(1);
+    expect(world.sandbox.tcr.registry.requests.map(({ status }) => status)).toEqual([503]);
+  });
+
   it.each<[what: string, status: number, message: RegExp]>([
     ["was withdrawn while the run copied", 404, /the release v2\.15\.2 was withdrawn/],
     [

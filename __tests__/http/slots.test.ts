@@ -311,6 +311,27 @@ describe("a pause that the host names", () => {
     expect(await slots.run(0, undefined, () => Promise.resolve(clock.now()))).toBe(until);
   });
 
+  test("is slept through no longer than anybody waits", async () => {
+    const asleep = new Set<number>();
+    const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+      new Promise((_resolve, reject) => {
+        asleep.add(ms);
+        signal?.addEventListener("abort", () => {
+          asleep.delete(ms);
+          reject(signal.reason);
+        });
+      });
+    const slots = new Slots(one, { ...fakeClock(), sleep });
+    const cancel = new AbortController();
+    slots.throttled(300_000);
+    const waiting = slots.run(0, cancel.signal, () => Promise.resolve());
+    await settled();
+    expect([...asleep]).toEqual([300_000]);
+    cancel.abort(new Error("cancelled"));
+    await expect(waiting).rejects.toThrow("cancelled");
+    expect([...asleep]).toEqual([]);
+  });
+
   test("does not touch what runs already", async () => {
     const { slots, start, end } = slotsWith(one);
     const running = start("a");

@@ -90,7 +90,7 @@ export async function deliverBlob(
   if (homes.length === 0) for (const name of rest) placements.set(name, failure ?? new Error("not tried"));
   else await Promise.all(rest.map((name) => place(name, homes.slice(0, 1))));
   if (!uploaded) destination.options.progress.spare(descriptor.size);
-  destination.later(ahead?.then((opened) => opened?.cancel()));
+  destination.later(ahead?.then((opened) => opened?.cancel(destination.settled)));
   return placements;
 }
 
@@ -148,7 +148,7 @@ async function mountFromAny(
 ): Promise<true | BlobUpload | undefined> {
   let upload: BlobUpload | undefined;
   for (const name of from) {
-    destination.later(upload?.cancel());
+    destination.later(upload?.cancel(destination.settled));
     const answer = await repository.mountBlob(digest, name, destination.signal, size);
     if (answer === "mounted") return true;
     upload = answer;

@@ -53,6 +53,7 @@ export class DestinationCopy {
   readonly #down = new AbortController();
   readonly #repositories = new Map<string, Repository>();
   readonly #tidying: Promise<unknown>[] = [];
+  readonly #settled = new AbortController();
   #failuresInARow = 0;
   /** Bytes of one request, and for how many connections that holds; undefined: no limit. */
   #chunk: { readonly size: number; readonly connections: number } | undefined;
@@ -143,14 +144,19 @@ export class DestinationCopy {
     if (work !== undefined) this.#tidying.push(work);
   }
 
+  /** Aborts once nobody waits for tidying up any more: what is not tidied up by then must not keep the process alive. */
+  get settled(): AbortSignal {
+    return this.#settled.signal;
+  }
+
   /** Waits until all is tidied up, but not for long. */
   async settle(): Promise<void> {
-    if (this.#tidying.length === 0) return;
     const done = new AbortController();
     // Ended below: a timer that is left over would keep the process, and so the job, alive.
     const timeout = this.options.clock.sleep(tidyingTime, done.signal).catch(() => undefined);
     await Promise.race([Promise.allSettled(this.#tidying), timeout]);
     done.abort();
+    this.#settled.abort();
   }
 
   /** Notes an operation that succeeded: the destination is not down. */

@@ -123,7 +123,7 @@ function giveUp(position: Position, failure: OperationError, destination: Destin
 
 /** Cancels an upload. The next try opens a new one. */
 function startOver(position: Position, destination: DestinationCopy): void {
-  destination.later(position.upload?.cancel());
+  destination.later(position.upload?.cancel(destination.settled));
   position.upload = undefined;
   position.received = 0;
   takeBack(position, destination);

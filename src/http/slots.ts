@@ -34,7 +34,8 @@ export class Slots {
   #taken = 0;
   #closedUntil = 0;
   #halvedAt = Number.NEGATIVE_INFINITY;
-  #waking = false;
+  /** Ends the sleep until the next admission, which would keep the process alive where nobody waits any more. */
+  #waking: AbortController | undefined;
   #admitting = false;
 
   constructor(limits: SlotLimits, clock: Clock) {
@@ -83,7 +84,10 @@ export class Slots {
     const entering = this.#waiting.join(priority, signal);
     if (this.#growsBySuccess) this.#admitSoon();
     else this.#wakeIn(gathering);
-    await entering;
+    await entering.catch((error: unknown) => {
+      if (this.#waiting.length === 0) this.#waking?.abort();
+      throw error;
+    });
     let isHere = true;
     const leave = (): void => {
       if (!isHere) return;
@@ -141,11 +145,13 @@ export class Slots {
   }
 
   #wakeIn(ms: number): void {
-    if (this.#waking || this.#waiting.length === 0) return;
-    this.#waking = true;
-    void this.#clock.sleep(ms).then(() => {
-      this.#waking = false;
+    if (this.#waking !== undefined || this.#waiting.length === 0) return;
+    const waking = new AbortController();
+    this.#waking = waking;
+    const awake = (): void => {
+      this.#waking = undefined;
       this.#admit();
-    });
+    };
+    void this.#clock.sleep(ms, waking.signal).then(awake, awake);
   }
 }

@@ -98,7 +98,8 @@ export async function openPlaces(
   const destinations = opened.map((destination) => unlessShut(destination, shut.get(destination.registry)));
   const sources = openSources(inputs, destinations, logins, loginsOf, registries);
   // The greeting of a far registry takes round trips. Meanwhile GitHub is asked for releases.
-  for (const { client } of [...destinations, ...sources]) void client.greet(context.signal);
+  const greeting = AbortSignal.any([signal, context.ended]);
+  for (const { client } of [...destinations, ...sources]) void client.greet(greeting);
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
 }
 
