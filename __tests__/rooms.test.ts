@@ -18,6 +18,7 @@ const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["copy", /^src\/copy\//],
   ["spool", /^src\/spool\//],
   ["access", /^src\/access\//],
+  ["tuning", /^src\/tuning\//],
   ["inventory", /^src\/inventory\//],
   ["destinations", /^src\/destinations\//],
   ["harbor", /^src\/harbor\//],

@@ -3,7 +3,7 @@ import * as core from "@actions/core";
 import { systemClock } from "./clock.ts";
 import { readProxies } from "./http/proxy.ts";
 import { createTransport, type NetworkTransport } from "./http/transport.ts";
-import { givenSecrets, loadInputs, loadIssueReporting } from "./inputs/inputs.ts";
+import { givenSecrets, loadInputs, loadIssueReporting, readRunnerPaths } from "./inputs/inputs.ts";
 import { isPostStep, loadState } from "./inputs/state.ts";
 import { actionsLog } from "./log/actions-log.ts";
 import type { Log } from "./log/log.ts";
@@ -11,6 +11,7 @@ import { paintFor } from "./log/paint.ts";
 import { withoutSecrets } from "./log/secrets.ts";
 import { terminalLog } from "./log/terminal-log.ts";
 import { run as carryOut, cleanUp, explain, reportStop } from "./run/run.ts";
+import { restoreSystem } from "./run/tune.ts";
 
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
 const postTime = 5 * 60_000;
@@ -63,7 +64,9 @@ export async function run(): Promise<void> {
   }
   const ended = new AbortController();
   const [isPost, state] = [isPostStep(environment), loadState(environment)];
-  // Without an access id there is nothing to clean up. Mistakes in the inputs were reported by the main step.
+  // Before the inputs are read: nothing that is wrong with them keeps the system from being as it was.
+  if (isPost) await restoreSystem(state, readRunnerPaths(environment), { clock: systemClock, log });
+  // Without an access id there is nothing else to clean up. Mistakes in the inputs were reported by the main step.
   if (isPost && state.accessId === undefined) return;
   const network = openNetwork(environment, log);
   if (network === undefined) {

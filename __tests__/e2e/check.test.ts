@@ -141,7 +141,7 @@ describe("a check of the configuration", { timeout: 120_000 }, () => {
     const { result, hub, tcr, source } = await judge({
       inputs: (sandbox) => keeping(sandbox, { hub: ",keep=3" }),
     });
-    expect(result.of("this runner")).toEqual(["spool folder: ok", "clock: ok"]);
+    expect(result.of("this runner")).toEqual(["spool folder: ok", "clock: ok", "congestion control: ok"]);
     expect(result.of(source)).toEqual(["read: ok"]);
     expect(result.of(hub)).toEqual(["sign in: ok", "push: ok", "delete: ok"]);
     expect(result.of(tcr)).toEqual(["sign in: ok", "namespace: ok", "push: ok", "delete: unknown"]);
@@ -264,7 +264,11 @@ describe("a check of the configuration", { timeout: 120_000 }, () => {
 
   it("tells a disk that is too small", async () => {
     const { result } = await judge({ inputs: () => ({ "spool-limit": "9000TB" }) });
-    expect(result.of("this runner")).toEqual(["spool folder: missing", "clock: ok"]);
+    expect(result.of("this runner")).toEqual([
+      "spool folder: missing",
+      "clock: ok",
+      "congestion control: ok",
+    ]);
     expect(result.exitCode).toBe(1);
   });
 });

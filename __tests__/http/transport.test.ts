@@ -57,6 +57,21 @@ async function answerAll(answer: string): Promise<{ origin: string; connections:
   };
 }
 
+test("new connections are opened once the old ones are to be left, and requests under way go on", async () => {
+  const { origin, connections } = await answerAll("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+  const transport = openTransport();
+  const ask = () => transport.send({ method: "GET", url: new URL(origin) });
+  // A connection is free again a moment after its answer, so the first requests may have taken two.
+  for (let count = 0; count < 6; count += 1) await discard(await ask());
+  const before = connections();
+  const underWay = await ask();
+  expect(connections()).toBe(before);
+  transport.renewConnections();
+  await discard(await ask());
+  expect(connections()).toBe(before + 1);
+  expect(await textOf(underWay)).toBe("ok");
+});
+
 async function textOf(response: HttpResponse): Promise<string> {
   return (await readBytes(response, 10_000)).toString();
 }

@@ -55,6 +55,7 @@ describe("defaults", () => {
       spoolLimit: 8_000_000_000,
       downloadConnections: undefined,
       uploadConnections: undefined,
+      congestionControl: "auto",
       dryRun: false,
       check: false,
       dockerHubLogin: undefined,
@@ -64,13 +65,15 @@ describe("defaults", () => {
       tcrLogin: undefined,
       tcrOpenAccess: undefined,
       tcrEgress: { blocks: [], services: undefined },
-      workflowRun: { id: "0", attempt: 1, githubHosted: false },
+      workflowRun: { id: "0", attempt: 1, githubHosted: false, hasPostStep: false },
       githubToken: undefined,
       githubApiUrl: new URL("https://api.github.com"),
       idTokenRequest: undefined,
       event: { name: "", path: undefined, repository: undefined, refName: undefined, refType: undefined },
       runner: {
         temporaryFolder: tmpdir(),
+        stateFolder: join(homedir(), ".local", "state", "harbor-release-mirror"),
+        searchPath: undefined,
         dockerConfigFolder: join(homedir(), ".docker"),
         helperEnvironment: {},
       },
@@ -263,6 +266,7 @@ test("the runner's variables become the event and the folders", () => {
       GITHUB_API_URL: "https://ghe.example/api/v3",
       RUNNER_TEMP: "/runner/temp",
       HOME: "/home/me",
+      PATH: "/usr/bin",
     },
   );
   expect(inputs.event).toEqual({
@@ -275,10 +279,15 @@ test("the runner's variables become the event and the folders", () => {
   expect(inputs.githubApiUrl.href).toBe("https://ghe.example/api/v3");
   expect(inputs.runner).toEqual({
     temporaryFolder: "/runner/temp",
+    stateFolder: "/home/me/.local/state/harbor-release-mirror",
     dockerConfigFolder: "/home/me/.docker",
-    helperEnvironment: { HOME: "/home/me" },
+    searchPath: "/usr/bin",
+    helperEnvironment: { HOME: "/home/me", PATH: "/usr/bin" },
   });
   expect(load({}, { DOCKER_CONFIG: "/cfg", HOME: "/home/me" }).runner.dockerConfigFolder).toBe("/cfg");
+  expect(load({}, { XDG_STATE_HOME: "/state", HOME: "/home/me" }).runner.stateFolder).toBe(
+    "/state/harbor-release-mirror",
+  );
 });
 
 describe("secrets", () => {
@@ -327,6 +336,12 @@ describe("the copy engine's limits", () => {
 
   test.each(["8", "8GiB", "-1GB", "10MB", "lots"])("spool-limit %s is a mistake", (text) => {
     expect(() => load({ "spool-limit": text })).toThrow(/spool-limit: .*Example: 8GB/s);
+  });
+
+  test("congestion-control is auto, bbr or leave", () => {
+    for (const choice of ["auto", "bbr", "leave"])
+      expect(load({ "congestion-control": choice }).congestionControl).toBe(choice);
+    expect(() => load({ "congestion-control": "cubic" })).toThrow(/congestion-control: .*none of auto, bbr/);
   });
 
   test.each(["download-connections", "upload-connections"])("%s: a number pins it, auto does not", (name) => {

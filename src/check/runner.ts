@@ -4,6 +4,14 @@ import type { Clock } from "../clock.ts";
 import type { Finding } from "../destinations/destination.ts";
 import { discard, type Transport } from "../http/http.ts";
 import { makeSpoolFolder, onDisk } from "../spool/spool-folder.ts";
+import {
+  aimOf,
+  type CongestionControl,
+  congestionControlNow,
+  type Runner,
+  whyNotBbr,
+} from "../tuning/congestion-control.ts";
+import type { Machine } from "../tuning/machine.ts";
 import { formatBytes } from "../wording.ts";
 
 /** Room on the disk, in bytes. */
@@ -69,4 +77,27 @@ export async function checkClock(
     "Have the runner's clock set by NTP: Tencent Cloud refuses what is signed more than 5 minutes off, and tokens seem to " +
     "have run out, or to last too long.";
   return { outcome: "missing", finding, remedy };
+}
+
+/**
+ * What a run would do about the congestion control of the system. Changes nothing: what needs `sudo` is tried by reading.
+ * @param choice of the input.
+ */
+export async function checkCongestionControl(
+  choice: CongestionControl,
+  runner: Runner,
+  machine: Machine,
+): Promise<Finding> {
+  const now = (await congestionControlNow(machine)) ?? "their default";
+  const aim = await aimOf(choice, runner, machine);
+  if (aim.kind === "leave")
+    return {
+      outcome: "ok",
+      finding: `Uploads use ${now}, which \`congestion-control: ${choice}\` leaves here.`,
+    };
+  const reason = aim.kind === "impossible" ? aim.reason : await whyNotBbr(machine);
+  if (reason === undefined) return { outcome: "ok", finding: `Uploads will use BBR; now it is ${now}.` };
+  const remedy =
+    "Uploads work without it, and take longer over a far link. `congestion-control: leave` tries no more.";
+  return { outcome: "missing", finding: `Uploads will use ${now}, not BBR: ${reason}`, remedy };
 }

@@ -49,6 +49,11 @@ export interface NetworkTransport extends Transport {
   readonly dispatcher: Dispatcher;
   /** Requests sent so far, by host. */
   readonly requests: ReadonlyMap<string, number>;
+  /**
+   * Opens new connections for every request from now on: those that are open keep what the system had when they were made.
+   * Requests under way go on.
+   */
+  renewConnections(): void;
   close(): Promise<void>;
 }
 
@@ -76,9 +81,14 @@ export function createTransport(log: Log, clock: Clock, options: TransportOption
     document: agent.compose(paced(paces.document, clock)),
     blob: agent.compose(paced(paces.blob, clock)),
   });
-  const anywhere = agents(connectors.anywhere);
-  // The agents share no connections: one that the user's own request has opened must not serve a server's wish.
-  const publicOnly = agents(connectors.publicOnly);
+  const openAgents = () => ({
+    anywhere: agents(connectors.anywhere),
+    // The agents share no connections: one that the user's own request has opened must not serve a server's wish.
+    publicOnly: agents(connectors.publicOnly),
+  });
+  const first = openAgents();
+  const opened = [first];
+  let current = first;
   const requests = new Map<string, number>();
 
   function isLocalLiteral({ hostname }: URL): boolean {
@@ -96,7 +106,7 @@ export function createTransport(log: Log, clock: Clock, options: TransportOption
     if (isChecked && isLocalLiteral(request.url))
       throw new LocalAddressError(request.url.hostname, request.url.hostname);
     requests.set(request.url.host, (requests.get(request.url.host) ?? 0) + 1);
-    const connections = (isChecked ? publicOnly : anywhere)[request.connection ?? "shared"];
+    const connections = (isChecked ? current.publicOnly : current.anywhere)[request.connection ?? "shared"];
     const told = (end: string): void =>
       log.debug(`${request.method} ${redacted(request.url)} ${end} ${clock.now() - started} ms`);
     const answer = await undiciRequest(request.url, {
@@ -125,22 +135,29 @@ export function createTransport(log: Log, clock: Clock, options: TransportOption
   }
 
   async function send(request: HttpRequest): Promise<HttpResponse> {
-    let current = request;
+    let next = request;
     for (let hops = 0; ; hops += 1) {
-      const response = await sendOnce(current);
+      const response = await sendOnce(next);
       if (!isRedirect(response.status)) return response;
       await discard(response);
       if (hops >= redirectLimit) throw new Error(`more than ${redirectLimit} redirects`);
-      current = redirected(current, response);
+      next = redirected(next, response);
     }
   }
 
+  function renewConnections(): void {
+    current = openAgents();
+    opened.push(current);
+  }
+
   async function close(): Promise<void> {
-    const all = [anywhere, publicOnly].flatMap(({ shared, own }) => [shared, own]);
+    const all = opened
+      .flatMap(({ anywhere, publicOnly }) => [anywhere, publicOnly])
+      .flatMap(({ shared, own }) => [shared, own]);
     await Promise.all(all.map(({ agent }) => agent.destroy()));
   }
 
-  return { send, dispatcher: anywhere.shared.document, requests, close };
+  return { send, dispatcher: first.anywhere.shared.document, requests, renewConnections, close };
 }
 
 /** The server that named the request's URL, if the URL leads away from it. */

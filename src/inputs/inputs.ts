@@ -20,6 +20,7 @@ import {
   type Mistake,
   parseApiUrl,
   parseBoolean,
+  parseCongestionControl,
   parseConnections,
   parseDuration,
   parseKeep,
@@ -53,6 +54,7 @@ export const inputDefaults = {
   "spool-limit": "8GB",
   "download-connections": "auto",
   "upload-connections": "auto",
+  "congestion-control": "auto",
   "dry-run": "false",
   check: "false",
   "report-issue": "false",
@@ -91,6 +93,7 @@ const examples: Readonly<Record<InputName, string>> = {
   "spool-limit": "8GB",
   "download-connections": "4",
   "upload-connections": "4",
+  "congestion-control": "bbr",
   "dry-run": "false",
   check: "true",
   "report-issue": "true",
@@ -153,6 +156,7 @@ export function loadInputs(environment: Environment): Inputs {
     spoolLimit: read("spool-limit", parseSize),
     downloadConnections: read("download-connections", parseConnections),
     uploadConnections: read("upload-connections", parseConnections),
+    congestionControl: read("congestion-control", parseCongestionControl),
     dryRun: read("dry-run", parseBoolean),
     check: readCheck(text("mode"), read("check", parseBoolean), mistakeIn("check")),
     mode: readMode(text, mistakeIn, destinations),
@@ -299,13 +303,19 @@ function readWorkflowRun(environment: Environment): WorkflowRun {
     id: number("GITHUB_RUN_ID") ?? "0",
     attempt: Number(number("GITHUB_RUN_ATTEMPT") ?? "1"),
     githubHosted: environment.RUNNER_ENVIRONMENT === "github-hosted",
+    hasPostStep: Boolean(environment.GITHUB_STATE),
   };
 }
 
-function readRunnerPaths(environment: Environment): RunnerPaths {
+/** The folders and variables of the runner that the steps of a job need. */
+export function readRunnerPaths(environment: Environment): RunnerPaths {
+  const home = environment.HOME || homedir();
   return {
     temporaryFolder: environment.RUNNER_TEMP || tmpdir(),
-    dockerConfigFolder: environment.DOCKER_CONFIG || join(environment.HOME || homedir(), ".docker"),
+    // https://specifications.freedesktop.org/basedir-spec/latest/#variables
+    stateFolder: join(environment.XDG_STATE_HOME || join(home, ".local", "state"), "harbor-release-mirror"),
+    dockerConfigFolder: environment.DOCKER_CONFIG || join(home, ".docker"),
+    searchPath: environment.PATH,
     helperEnvironment: environmentForHelpers(environment),
   };
 }

@@ -6,10 +6,12 @@ export interface StepState {
   readonly accessId: string | undefined;
   /** Registries whose public endpoint is to be closed. */
   readonly endpoints: readonly string[];
+  /** Mark of what was changed in the system; undefined where nothing was. */
+  readonly tuning: string | undefined;
 }
 
 /** Names of the state, as they are saved. */
-export const stateNames = { accessId: "access-id", endpoints: "endpoints" } as const;
+export const stateNames = { accessId: "access-id", endpoints: "endpoints", tuning: "tuning" } as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -36,5 +38,6 @@ export function loadState(environment: Environment): StepState {
   return {
     accessId: /^[0-9a-f]{8}$/.test(id) ? id : undefined,
     endpoints: endpoints.success ? endpoints.output : [],
+    tuning: environment[`STATE_${stateNames.tuning}`] || undefined,
   };
 }

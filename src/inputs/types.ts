@@ -15,6 +15,7 @@ import type { ImageRule } from "../plan/component.ts";
 import type { Retention } from "../plan/retention.ts";
 import type { Selection } from "../plan/selection.ts";
 import type { IssueReporting } from "../report/issue.ts";
+import type { CongestionControl } from "../tuning/congestion-control.ts";
 
 /**
  * What an image must have to count as in place, in a run that deletes nothing: the tag's digest, or every manifest and blob.
@@ -48,6 +49,8 @@ export interface Inputs {
   readonly downloadConnections: number | undefined;
   /** Connections with blobs to each destination; undefined: found by measuring. */
   readonly uploadConnections: number | undefined;
+  /** Whether uploads get BBR. */
+  readonly congestionControl: CongestionControl;
   readonly dryRun: boolean;
   /** Whether the configuration is checked, and nothing else done. */
   readonly check: boolean;
@@ -96,13 +99,19 @@ export interface WorkflowRun {
   readonly attempt: number;
   /** Whether GitHub's own machines run it: they end a job after six hours, others after five days. */
   readonly githubHosted: boolean;
+  /** Whether a runner of GitHub Actions starts this process, which starts it again as the post step of the job. */
+  readonly hasPostStep: boolean;
 }
 
 export interface RunnerPaths {
   /** Folder for files that live as long as the job: the spool and the report. */
   readonly temporaryFolder: string;
+  /** Folder for what has to outlive the job. */
+  readonly stateFolder: string;
   /** Folder of Docker's `config.json`. */
   readonly dockerConfigFolder: string;
+  /** Where programs are looked for, as `PATH` has it. */
+  readonly searchPath: string | undefined;
   /** Variables that credential helpers may need; each is given those of its own. */
   readonly helperEnvironment: Readonly<Record<string, string | undefined>>;
 }

@@ -6,6 +6,7 @@ import { architectures, operatingSystems, type Platform } from "../oci/platform.
 import { isLoopback, type Namespace, parseNamespace, printNamespace } from "../oci/reference.ts";
 import { type KeepBy, keepByChoices } from "../plan/retention.ts";
 import { parseSelection, type Selection } from "../plan/selection.ts";
+import type { CongestionControl } from "../tuning/congestion-control.ts";
 import { didYouMean } from "../wording.ts";
 import { nearest, noneOf, quoted, wrongPlace } from "./suggestions.ts";
 import type { Verify } from "./types.ts";
@@ -135,6 +136,15 @@ export function parseKeepBy(text: string, mistake: Mistake): KeepBy {
   const choice = keepByChoices.find((candidate) => candidate === text);
   if (choice === undefined) mistake(noneOf(text, keepByChoices));
   return choice ?? "semver";
+}
+
+const congestionControlChoices = ["auto", "bbr", "leave"] as const;
+
+/** Whether uploads get BBR. */
+export function parseCongestionControl(text: string, mistake: Mistake): CongestionControl {
+  const choice = congestionControlChoices.find((candidate) => candidate === text);
+  if (choice === undefined) mistake(noneOf(text, congestionControlChoices));
+  return choice ?? "leave";
 }
 
 const verifyChoices = ["tags", "full"] as const;

@@ -16,6 +16,7 @@ import { writeCheckReport } from "../report/check-report.ts";
 import type { RegistryContext } from "./registries.ts";
 import { lookAtReleases } from "./releases.ts";
 import { githubClient, openPlaces, type RunContext, registryContext } from "./stages.ts";
+import { checkTuning } from "./tune.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** The stages that only a check of the configuration has. */
@@ -30,7 +31,7 @@ export async function checkRunner(inputs: Inputs, context: RunContext): Promise<
     tencentApis: tencentApis(inputs, registries),
   };
   const place = "this runner";
-  const [spool, time, logins] = await Promise.all([
+  const [spool, time, tuning, logins] = await Promise.all([
     attempt(
       { place, subject: "spool folder" },
       () => checkSpool(inputs.runner.temporaryFolder, inputs.spoolLimit),
@@ -41,9 +42,10 @@ export async function checkRunner(inputs: Inputs, context: RunContext): Promise<
       (until) => checkClock(network, inputs.githubApiUrl, clock, until),
       context,
     ),
+    attempt({ place, subject: "congestion control" }, () => checkTuning(inputs, clock), context),
     checkKeyless(keyless, context),
   ]);
-  return [spool, time, ...logins];
+  return [spool, time, { ...tuning, needed: false }, ...logins];
 }
 
 /** The API of each TCR destination, those of one address as one. */

@@ -26,6 +26,7 @@ import {
   type StepContext,
   showPlan,
 } from "./stages.ts";
+import { tidySystem } from "./tune.ts";
 import { resolveSelection, type Wanted } from "./wanted.ts";
 
 /** The job that sets the tags asks GitHub instead of this one. */
@@ -49,6 +50,7 @@ const unpruned = { prunes: [], keeps: [] } as const;
 export async function run(inputs: Inputs, context: RunContext): Promise<boolean> {
   const { mode } = inputs;
   if (inputs.check) return check(inputs, context);
+  if (!inputs.dryRun && (mode.kind === "all" || mode.kind === "copy")) await tidySystem(inputs, context);
   const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
   if (resolution.kind === "nothing") return nothingToDo(resolution.reason, context);
   if (mode.kind === "plan") return planOnly(resolution, mode, inputs, context);

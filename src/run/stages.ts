@@ -46,6 +46,7 @@ import {
   repositoriesOf,
 } from "./registries.ts";
 import { lookAtReleases } from "./releases.ts";
+import { tuneUploads } from "./tune.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** The stages of a run. `run.ts` puts them together, for each part of a run that a job can have. */
@@ -233,10 +234,11 @@ export async function copyAll(
   inputs: Inputs,
   { destinations, sources, attachments }: Places,
   publishing: { readonly moveTags: boolean; readonly whyNotPublish: PublicationCheck },
-  { clock, log, signal }: RunContext,
+  { network, clock, log, signal, saveState }: RunContext,
 ): Promise<{ copies: readonly CopyOutcome[]; bytesRead: number }> {
   const steps = plan.steps.filter((step) => step.kind === "copy");
   if (steps.length === 0) return { copies: [], bytesRead: 0 };
+  await tuneUploads(inputs, { network, clock, log, saveState });
   const { outcomes, bytesRead } = await log.group("Copy", () =>
     copy(steps, {
       destinations,
