@@ -178,7 +178,8 @@ test("a tag that held another digest is a warning with both digests; one that fa
   const summary = summaryOf(result);
   const box = summary.slice(summary.indexOf("[!WARNING]"), summary.indexOf("###"));
   const [before, after] = [digest("old"), digest("moved:v2.15.2")].map((full) => `\`${full.slice(0, 19)}\``);
-  expect(box).toContain(`- \`${tcr}/moved:v2.15.2\`: ${before} → ${after}`);
+  expect(box).toContain(`- \`${tcr}/moved:v2.15.2\`: \`${digest("old")}\` → ${after}`);
+  expect(box).toContain("What they held has no tag now, unless another tag has it");
   expect(box).not.toContain("stuck");
   expect(summary).toContain(`replaced ${before}`);
 });
@@ -216,6 +217,7 @@ test("a dry run says that nothing was written, and what would be", () => {
   expect(summary).toContain("🔎&nbsp;to&nbsp;prune");
   expect(summary).toContain(`- 🔎 \`${tcr}\`: it is not there yet`);
   expect(summary).toContain("would be replaced");
+  expect(summary).toContain("What they hold would have no tag then");
   expect(summary).not.toMatch(/copied,|were replaced|docker pull/);
 });
 

@@ -92,18 +92,25 @@ function failureSection(result: RunResult): readonly Section[] {
   return [{ name: "failures", rank: 1, markdown: alert("CAUTION", boxLines("**What failed**", lines)) }];
 }
 
-/** A tag that held another digest is somebody's surprise: said where it cannot be overlooked. */
+/**
+ * A tag that held another digest is somebody's surprise: said where it cannot be overlooked. What it held is named in full,
+ * because only its digest leads to it then.
+ */
 function replacedSection(result: RunResult): readonly Section[] {
   const lines = reportedSteps(result).flatMap(({ step, outcome }) => {
     if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed") return [];
     const reference = code(`${step.destination}/${step.image}:${step.tag}`);
-    return [`- ${reference}: ${code(shortDigest(step.replaces))} → ${code(shortDigest(step.source.digest))}`];
+    return [`- ${reference}: ${code(step.replaces)} → ${code(shortDigest(step.source.digest))}`];
   });
   if (lines.length === 0) return [];
   const title = result.dryRun
     ? "**Tags that hold another digest and would be replaced**"
     : "**Tags that held another digest and were replaced**";
-  return [{ name: "replaced tags", rank: 2, markdown: alert("WARNING", boxLines(title, lines)) }];
+  const left = result.dryRun
+    ? "What they hold would have no tag then, unless another tag has it: it takes space until it is deleted there."
+    : "What they held has no tag now, unless another tag has it: it takes space until it is deleted there. No run deletes it.";
+  const markdown = alert("WARNING", [...boxLines(title, lines), "", left]);
+  return [{ name: "replaced tags", rank: 2, markdown }];
 }
 
 function boxLines(title: string, lines: readonly string[]): readonly string[] {
