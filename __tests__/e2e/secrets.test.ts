@@ -18,12 +18,13 @@ import {
  */
 const belongs: Table = {
   [given.githubToken.name]: ["GitHub API"],
-  [given.hubUser.name]: ["Docker Hub token server", "Docker Hub API"],
+  // The registry's own token names the user it was made for (`sub`).
+  [given.hubUser.name]: ["Docker Hub token server", "Docker Hub API", "Docker Hub registry"],
   [given.hubToken.name]: ["Docker Hub token server", "Docker Hub API"],
   [given.secretId.name]: ["TCR API"],
   [given.secretKey.name]: [],
   [given.sessionToken.name]: ["TCR API"],
-  [given.tcrUser.name]: ["TCR token server"],
+  [given.tcrUser.name]: ["TCR token server", "TCR registry"],
   [given.tcrPassword.name]: ["TCR token server"],
   [given.variableId.name]: ["TCR API"],
   [given.variableKey.name]: [],
