@@ -198,3 +198,47 @@ describe("whether to try again", () => {
     expect(details.retryAfterMs).toBe(retryAfterMs);
   });
 });
+
+describe("what to do about a registry that takes nothing", () => {
+  const readOnly = "The system is in read only mode. Any modification is prohibited.";
+  const quota =
+    "adding 30.0 MiB of storage resource, which when updated to current usage of 80.0 MiB will exceed the configured upper limit of 100.0 MiB.";
+  const images =
+    "The repository with name 'core' already has the maximum allowed number of images which is '10000'";
+
+  test.each<[string, ScriptedAnswer, string]>([
+    [
+      "Harbor's read-only mode",
+      { status: 403, ...errors({ code: "DENIED", message: readOnly }) },
+      "read-only mode",
+    ],
+    ["the same, as 503", { status: 503, ...errors({ code: "DENIED", message: readOnly }) }, "read-only mode"],
+    ["distribution's, which has no words", { status: 405 }, "read-only mode"],
+    [
+      "a quota of Harbor, 403",
+      { status: 403, ...errors({ code: "DENIED", message: quota }) },
+      "one version more than `keep`",
+    ],
+    [
+      "a quota of Harbor, 412",
+      { status: 412, ...errors({ code: "PRECONDITION", message: quota }) },
+      "one version more than `keep`",
+    ],
+    [
+      "a quota of Amazon ECR",
+      { status: 400, ...errors({ code: "LimitExceededException", message: images }) },
+      "A quota",
+    ],
+  ])("%s", async (_case, answer, advice) => {
+    const failure = await failureOf(answer, "destination", "starting an upload");
+    expect(failure.details.advice).toContain(advice);
+  });
+
+  test.each<[Side, string]>([
+    ["source", "starting an upload"],
+    ["destination", "deleting"],
+  ])("is not what a 405 at a %s while %s means", async (side, operation) => {
+    const failure = await failureOf({ status: 405 }, side, operation);
+    expect(failure.details.advice ?? "").not.toContain("read-only");
+  });
+});

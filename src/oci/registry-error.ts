@@ -82,9 +82,24 @@ function adviceFor(
     const otherwise = operation === "deleting" ? "`keep=all` for this destination" : "`overwrite: false`";
     return `The tag is immutable at this registry and keeps what it holds: change that rule there, or set ${otherwise}.`;
   }
-  // Harbor's words, which TCR is built on: a 403 like one for a login without rights.
-  if (side === "destination" && /\bquota\b|exceed the configured upper limit/i.test(text)) {
-    return "The storage quota of this namespace or instance is used up: free some of it, or have it raised.";
+  // Harbor's words, with 403 or 503. Distribution with `readonly` knows no request that opens an upload: a 405 without a word.
+  // https://distribution.github.io/distribution/about/configuration/#readonly
+  const opensNone = status === 405 && operation === "starting an upload";
+  if (side === "destination" && (opensNone || /\bread[- ]?only mode\b/i.test(text))) {
+    return (
+      "The registry is in read-only mode, for maintenance mostly: run again when it is over. Its operator ends it (Harbor: " +
+      "Configuration, System Settings; distribution: `storage.maintenance.readonly`)."
+    );
+  }
+  // Harbor's words, which TCR is built on, with a 403 or 412 like one for a login without rights; and those of Amazon ECR.
+  if (
+    side === "destination" &&
+    /\bquota\b|exceed the configured upper limit|maximum allowed number of/i.test(text)
+  ) {
+    return (
+      "A quota of this namespace or instance is used up: free some of it, or have it raised. New versions are copied before old " +
+      "ones are pruned, so it has to hold one version more than `keep` says."
+    );
   }
   // Harbor's words, with status 401: https://github.com/goharbor/harbor, src/server/middleware/artifactinfo
   if (side === "destination" && /\bproject \S+ not found/i.test(text)) {
