@@ -123,3 +123,19 @@ describe("which three of Harbor's releases are kept", () => {
     ]);
   });
 });
+
+test.each(["by-tag", "shared-digest-unsafe"] as const)(
+  "nothing is pruned beside an image that nobody may pull (%s)",
+  (deletion) => {
+    const holds = ["v2.15.2", "v2.15.1"];
+    const withheld = ["harbor-core:v2.15.2"];
+    const plan = makePlan(
+      snapshotOf({ wanted: ["v2.15.2"], destinations: [{ keep: 1, deletion, holds, withheld }] }),
+    );
+    expect(stepsOf(plan, "prune")).toEqual([]);
+    const reasons = new Set(stepsOf(plan, "leave").map(({ reason }) => reason));
+    expect([...reasons]).toEqual([
+      "not kept, but a policy of the registry lets nobody pull harbor-core:v2.15.2 now, so nothing is deleted",
+    ]);
+  },
+);

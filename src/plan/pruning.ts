@@ -138,6 +138,11 @@ function reasonToLeave(
   if (planned.some(({ kind }) => kind === "fail")) {
     return "not kept, but a wanted image cannot be copied here, so nothing is deleted";
   }
+  // What such a tag holds is not known. Before a deletion it could not be proven either, so the plan says it at once (P9).
+  const [withheld] = [...destination.withheld].sort();
+  if (withheld !== undefined) {
+    return `not kept, but a policy of the registry lets nobody pull ${withheld} now, so nothing is deleted`;
+  }
   // Kept are whole versions only. One that lacks an image here but would be kept if it were whole is somebody's
   // half-finished work, not an old version.
   const wouldBeKept = newest([...kept, version], destination.retention).includes(version);

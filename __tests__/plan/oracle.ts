@@ -1,0 +1,187 @@
+import semver from "semver";
+import {
+  imagesOf,
+  isInPlace,
+  sourceWord,
+  universeOf,
+  type World,
+  type WorldDestination,
+  type WorldImage,
+} from "./oracle-world.ts";
+
+/**
+ * What is to happen at a destination, by docs/decisions.md alone: nothing here knows how the plan is made, and what is slow
+ * and plain is left so.
+ */
+export interface Verdict {
+  /** Tags of the versions that are kept. */
+  readonly kept: readonly string[];
+  /** `version image:tag` of what is copied. */
+  readonly copied: readonly string[];
+  /** Tags of the wanted versions that are not mirrored, as an image cannot be brought. */
+  readonly failed: readonly string[];
+  /** `image:tag` of what is deleted. */
+  readonly pruned: readonly string[];
+}
+
+/** Judges one destination of a world. */
+export function verdictOn(world: World, destination: WorldDestination): Verdict {
+  const universe = universeOf(world);
+  const wanted = universe.filter((tag) => world.wanted.includes(tag));
+  if (destination.dead) return { kept: [], copied: [], failed: wanted, pruned: [] };
+
+  const held = new Set(Object.keys(destination.held));
+  const own = new Map(universe.map((tag) => [tag, ownImages(world, universe, tag)]));
+  const imagesWith = (tag: string): readonly WorldImage[] => own.get(tag) ?? [];
+  const cannotBe = (tag: string): boolean =>
+    imagesWith(tag).some((image) => fateOf(world, destination, image) === "fails");
+  // "Waiting": without one image, nothing of the version is mirrored.
+  const lacking = wanted.filter((tag) => imagesOf(world, tag).some(({ key }) => world.missing.includes(key)));
+  const bringable = wanted.filter(
+    (tag) => !lacking.includes(tag) && !cannotBe(tag) && imagesWith(tag).length > 0,
+  );
+  // "Retention": the newest of those that it holds completely or is about to get.
+  const isWhole = (tag: string): boolean =>
+    isThere(world, destination, tag) && imagesWith(tag).every(({ key }) => held.has(key));
+  const hasOwn = (tag: string): boolean =>
+    imagesOf(world, tag).some(({ key }) => ownerOf(world, universe, key) === tag);
+  const contenders = universe.filter((tag) => (bringable.includes(tag) && hasOwn(tag)) || isWhole(tag));
+  const kept = newest(world, contenders, destination);
+  // One without a tag that belongs to it takes no place from others.
+  const wouldBeKept = (tag: string): boolean =>
+    newest(world, [...new Set([...contenders, tag])], destination).includes(tag);
+  // A version that would not be kept is not copied, so nothing of it can fail.
+  const refused = wanted.filter((tag) => cannotBe(tag) && wouldBeKept(tag));
+  const failing = [...new Set([...lacking, ...refused])];
+  const copies = bringable
+    .filter((tag) => wouldBeKept(tag))
+    .flatMap((tag) =>
+      imagesWith(tag)
+        .filter((image) => fateOf(world, destination, image) === "is copied")
+        .map((image) => ({ tag, image })),
+    );
+  const set = copies.map(({ image }) => image);
+  return {
+    kept: destination.keep === "all" ? [] : kept,
+    copied: copies.map(({ tag, image }) => `${tag} ${image.key}`),
+    failed: failing,
+    pruned: prunedAt(world, destination, { kept, failing, set }),
+  };
+}
+
+/** "Tags that several versions share": what a version sets, and is complete with. */
+function ownImages(world: World, universe: readonly string[], tag: string): readonly WorldImage[] {
+  return imagesOf(world, tag).filter((image) => {
+    const owner = ownerOf(world, universe, image.key);
+    if (owner === tag) return true;
+    const same = imagesOf(world, owner ?? "").find(({ key }) => key === image.key);
+    return image.fixed && same?.fixed === true && same.source === image.source;
+  });
+}
+
+/** Whether a version is there, in whole or in part: a tag that belongs to it is. */
+function isThere(world: World, { held }: WorldDestination, tag: string): boolean {
+  const universe = universeOf(world);
+  return imagesOf(world, tag).some(
+    ({ key }) => held[key] !== undefined && ownerOf(world, universe, key) === tag,
+  );
+}
+
+/** The newest published version, by number, that lists an image's tag. */
+function ownerOf(world: World, universe: readonly string[], key: string): string | undefined {
+  const sharing = universe.filter((tag) => imagesOf(world, tag).some((image) => image.key === key));
+  return sharing.toSorted(bySemver)[0];
+}
+
+/** "Overwriting", "What counts as in place" and "Which source", of one image. */
+function fateOf(
+  world: World,
+  destination: WorldDestination,
+  image: WorldImage,
+): "fails" | "is copied" | "is in place" {
+  const { key } = image;
+  if (world.missing.includes(key)) return "fails";
+  if (destination.onlyHere.includes(key)) return "is in place";
+  if (destination.withheld.includes(key)) return world.overwrite ? "is copied" : "fails";
+  const word = destination.held[key];
+  if (word === undefined) return "is copied";
+  if (word !== sourceWord(world, image)) return world.overwrite ? "is copied" : "fails";
+  const lacks = destination.broken.includes(key) || destination.unsigned.includes(key);
+  return lacks && isInPlace(world, destination, image) ? "is copied" : "is in place";
+}
+
+/** What is to be at a destination. */
+interface Outlook {
+  readonly kept: readonly string[];
+  readonly failing: readonly string[];
+  /** Images whose tags are set. */
+  readonly set: readonly WorldImage[];
+}
+
+/** "Retention": what is deleted. */
+function prunedAt(
+  world: World,
+  destination: WorldDestination,
+  { kept, failing, set }: Outlook,
+): readonly string[] {
+  if (destination.keep === "all" || destination.deletion === "unavailable" || failing.length > 0) return [];
+  // "Overwriting": nothing is pruned beside an image that nobody may pull.
+  if (world.wanted.some((tag) => imagesOf(world, tag).some(({ key }) => destination.withheld.includes(key))))
+    return [];
+  const universe = universeOf(world);
+  // Incomplete, but with it complete it would be kept.
+  const newEnough = universe.filter(
+    (tag) =>
+      !kept.includes(tag) &&
+      isThere(world, destination, tag) &&
+      newest(world, [...kept, tag], destination).includes(tag),
+  );
+  const staying = new Set([...kept, ...newEnough]);
+  const going = universe.filter((tag) => !staying.has(tag));
+  const needed = new Set([...staying].flatMap((tag) => imagesOf(world, tag).map(({ key }) => key)));
+  const candidates = [...new Set(going.flatMap((tag) => imagesOf(world, tag).map(({ key }) => key)))].filter(
+    (key) => destination.held[key] !== undefined && !needed.has(key),
+  );
+  const pruned =
+    destination.deletion === "shared-digest-unsafe" ? alone(world, destination, candidates, set) : candidates;
+  const versions = new Set(candidates.map((key) => ownerOf(world, universe, key)));
+  return world.pruneLimit !== "all" && versions.size > world.pruneLimit ? [] : pruned;
+}
+
+/** Those that share their digest with no tag that stays or is set. */
+function alone(
+  world: World,
+  destination: WorldDestination,
+  candidates: readonly string[],
+  set: readonly WorldImage[],
+): readonly string[] {
+  const place = (key: string): string => `${key.replace(/:.*/, "")}@${destination.held[key]}`;
+  const staying = Object.keys(destination.held).filter((key) => !candidates.includes(key));
+  const coming = set.map((image) => `${image.key.replace(/:.*/, "")}@${sourceWord(world, image)}`);
+  const places = new Set([...staying.map(place), ...coming]);
+  return candidates.filter((key) => !places.has(place(key)));
+}
+
+/** The table of `keep-by`. */
+function newest(
+  world: World,
+  versions: readonly string[],
+  { keep, keepBy }: Pick<WorldDestination, "keep" | "keepBy">,
+): readonly string[] {
+  const limit = keep === "all" ? versions.length : keep;
+  const ordered = versions.toSorted(bySemver);
+  if (keep === "all" || keepBy === "semver") return ordered.slice(0, limit);
+  const date = (tag: string): number =>
+    world.releases.find((release) => release.tag === tag)?.publishedAt ?? Number.NaN;
+  if (keepBy === "published")
+    return ordered.toSorted((one, other) => date(other) - date(one)).slice(0, limit);
+  const line = (tag: string): string => tag.replace(/^v/, "").split(".").slice(0, 2).join(".");
+  return ordered
+    .filter((tag, index) => ordered.findIndex((other) => line(other) === line(tag)) === index)
+    .slice(0, limit);
+}
+
+/** Newest first by number; of one number, the tag with the `v`. */
+function bySemver(one: string, other: string): number {
+  return semver.rcompare(one, other) || Number(other.startsWith("v")) - Number(one.startsWith("v"));
+}
