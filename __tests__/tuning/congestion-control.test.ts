@@ -222,8 +222,11 @@ describe("what cannot be done is one line with the reason", () => {
     expect(saved).toEqual([]);
   });
 
-  test("the system has BBR already: nothing is set, nothing put back", async () => {
-    const machine = fakeMachine({ files: { [proc.current]: "bbr", [proc.available]: "reno bbr" } });
+  test.each([
+    ["", {}],
+    [", in a container", { "/.dockerenv": "" }],
+  ])("the system has BBR already%s: nothing is set, nothing put back", async (_where, more) => {
+    const machine = fakeMachine({ files: { [proc.current]: "bbr", [proc.available]: "reno bbr", ...more } });
     const { changed, saved, lines } = await main(machine, "auto", hosted);
     expect({ changed, saved }).toEqual({ changed: false, saved: [] });
     expect(lines).toEqual(["Uploads use BBR: this system does so already."]);

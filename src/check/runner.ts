@@ -95,7 +95,7 @@ export async function checkCongestionControl(
       outcome: "ok",
       finding: `Uploads use ${now}, which \`congestion-control: ${choice}\` leaves here.`,
     };
-  const reason = aim.kind === "impossible" ? aim.reason : await whyNotBbr(machine);
+  const reason = aim.kind === "impossible" && now !== "bbr" ? aim.reason : await whyNotBbr(machine);
   if (reason === undefined) return { outcome: "ok", finding: `Uploads will use BBR; now it is ${now}.` };
   const remedy =
     "Uploads work without it, and take longer over a far link. `congestion-control: leave` tries no more.";

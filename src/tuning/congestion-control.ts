@@ -85,7 +85,8 @@ export async function useBbr(
   const aim = await aimOf(choice, runner, machine);
   if (aim.kind === "leave") return false;
   const before = await congestionControlNow(machine);
-  const told = aim.kind === "impossible" ? { reason: aim.reason } : await trySetting(before, tuner, saveMark);
+  const refused = aim.kind === "impossible" && (before === wanted[congestionControl] ? already : aim);
+  const told = refused || (await trySetting(before, tuner, saveMark));
   if ("line" in told) {
     log.info(told.line);
     return told.changed;
@@ -98,6 +99,8 @@ export async function useBbr(
 
 type Told = { readonly line: string; readonly changed: boolean } | { readonly reason: string };
 
+const already: Told = { line: "Uploads use BBR: this system does so already.", changed: false };
+
 async function trySetting(
   before: string | undefined,
   tuner: Tuner,
@@ -107,8 +110,7 @@ async function trySetting(
   if (before === undefined) return { reason: untold };
   const { alive } = await readMarks(markFolder, machine);
   const [other] = alive;
-  if (before === wanted[congestionControl] && other === undefined)
-    return { line: "Uploads use BBR: this system does so already.", changed: false };
+  if (before === wanted[congestionControl] && other === undefined) return already;
   const missing = await loadBbr(machine);
   if (missing !== undefined) return { reason: missing };
   const changes = other?.before ?? (await changesTo(before, machine));
