@@ -49,6 +49,13 @@ describe("the proxy variables", () => {
     );
   });
 
+  it.each(["http://t%23ken@proxy.example.com:3128", "t%23ken:@proxy.example.com:3128"])(
+    "a user name without a password is masked as one: %s",
+    (value) => {
+      expect(read({ HTTPS_PROXY: value }).masked).toEqual(["t%23ken", "t#ken", btoa("t#ken:")]);
+    },
+  );
+
   it("a password is masked as it is written, as it is meant, and as it travels", () => {
     const { masked } = read({ HTTPS_PROXY: "http://ann:s%23cret%2Fword@proxy.example.com:3128" });
     expect(masked).toEqual(["s%23cret%2Fword", "s#cret/word", btoa("ann:s#cret/word")]);

@@ -61,14 +61,19 @@ function isDecodable(text: string): boolean {
   }
 }
 
-/** The password in a proxy's address, as it is written and as it is meant, and both parts as they travel in a header. */
+/**
+ * The password in a proxy's address, as it is written and as it is meant, and both parts as they travel in a header. A user
+ * name without a password is the secret itself: a token.
+ */
 function secretsIn(text: string): readonly string[] {
   const login = text.replace(scheme, "").match(/^(.*)@/s)?.[1];
   if (login === undefined) return [];
   const user = login.replace(/:.*$/s, "");
   const password = login.slice(user.length + 1);
-  if (password === "") return [];
+  const secret = password === "" ? user : password;
+  if (secret === "") return [];
   const meant = isDecodable(password) ? decodeURIComponent(password) : password;
   const userMeant = isDecodable(user) ? decodeURIComponent(user) : user;
-  return [password, meant, Buffer.from(`${userMeant}:${meant}`).toString("base64")];
+  const secretMeant = password === "" ? userMeant : meant;
+  return [secret, secretMeant, Buffer.from(`${userMeant}:${meant}`).toString("base64")];
 }

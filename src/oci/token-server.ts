@@ -11,6 +11,18 @@ const knownTokenServers: readonly (readonly [registry: RegExp, tokenServer: RegE
 ];
 
 /**
+ * Names directly below which different people have theirs: the commercial and other second levels of countries, and of
+ * clouds that give each customer a host. The common ones of https://publicsuffix.org/list/, and registries of tenants.
+ */
+const sharedParents: readonly RegExp[] = [
+  /^(ac|co|com|edu|gob|go|gov|ne|net|or|org)\.[a-z]{2}$/,
+  /(^|\.)(amazonaws\.com(\.cn)?|aliyuncs\.com|myqcloud\.com|myhuaweicloud\.com|ncr\.ntruss\.com|ionos\.com)$/,
+  /(^|\.)(container-registry\.ovh\.(net|us)|cloudapp\.azure\.com|cloudapp\.net|azurewebsites\.net|azurecontainerapps\.io)$/,
+  /(^|\.)(run\.app|web\.app|vercel\.app|netlify\.app|railway\.app|fly\.dev|pages\.dev|workers\.dev|onrender\.com|herokuapp\.com)$/,
+  /(^|\.)(github\.io|gitlab\.io|ngrok\.io|ngrok\.app|ngrok-free\.app|ts\.net|nip\.io|sslip\.io|duckdns\.org)$/,
+];
+
+/**
  * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host.
  * @param realm as the challenge has it; a relative one is meant relative to the registry.
  * @param registry URL that answered with the challenge.
@@ -42,7 +54,7 @@ export function openRealm(realm: string, registry: URL): URL | undefined {
 /**
  * Whether a token server belongs to a registry: the same host, one below the other, or both directly below the same name of
  * at least two labels (registry-1.docker.io and auth.docker.io); or one that is known to. Below the name of a vendor that
- * gives each customer a host, neighbours are strangers: anybody can have `evil.azurecr.io`.
+ * gives each customer a host, or of a country, neighbours are strangers: anybody can have `evil.azurecr.io` or `evil.com.cn`.
  */
 function isRelatedHost(registry: string, tokenServer: string, vendor: Vendor): boolean {
   if (registry === tokenServer) return true;
@@ -55,5 +67,6 @@ function isRelatedHost(registry: string, tokenServer: string, vendor: Vendor): b
   if (tokenServer.endsWith(`.${registry}`)) return true;
   if (rows.length > 0) return false;
   const parent = registry.slice(registry.indexOf(".") + 1);
+  if (sharedParents.some((shared) => shared.test(parent))) return false;
   return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
 }
