@@ -147,14 +147,16 @@ function isReferenced(store: RegistryStore, repository: string, digest: string):
   );
 }
 
-function checkSize(request: SandboxRequest, { bodyLimit }: UploadOptions): void {
-  if (Number(request.headers["content-length"] ?? 0) > bodyLimit)
-    throw refusal(413, "SIZE_INVALID", `the body is larger than ${bodyLimit} bytes`);
+/** Takes the body and drops it before it refuses, as nginx does: who still writes would see a broken connection instead. */
+async function checkSize(request: SandboxRequest, { bodyLimit }: UploadOptions): Promise<void> {
+  if (Number(request.headers["content-length"] ?? 0) <= bodyLimit) return;
+  for await (const _chunk of request.body);
+  throw refusal(413, "SIZE_INVALID", `the body is larger than ${bodyLimit} bytes`);
 }
 
 async function append(upload: Upload, request: SandboxRequest, options: UploadOptions): Promise<Answer> {
   checkContentType(request);
-  checkSize(request, options);
+  await checkSize(request, options);
   if (upload.size > 0 && options.chunks === "refused")
     throw refusal(400, "UNSUPPORTED", "chunked uploads are not supported");
   if (!isNextRange(upload, request)) return outOfOrder(upload, request, options);
@@ -200,7 +202,7 @@ async function finish(
   if (!isEmpty) {
     if (!options.bytesInPut) throw refusal(400, "BLOB_UPLOAD_INVALID", "the bytes come by PATCH");
     checkContentType(request);
-    checkSize(request, options);
+    await checkSize(request, options);
     if (!isNextRange(upload, request)) return outOfOrder(upload, request, options);
   }
   await receive(upload, request);
