@@ -50,10 +50,13 @@ const decoders: readonly Decoder[] = [
     escapes: /%[0-9a-f]{2}/gi,
     meant: (sequence) => String.fromCharCode(Number.parseInt(sequence.slice(1), 16)),
   },
-  // JSON (RFC 8259, section 7), surrogates in pairs.
+  // JSON (RFC 8259, section 7), surrogates in pairs, and what programming languages have beside it: a byte, a code point.
   {
-    escapes: /\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\u[0-9a-f]{4}|\\["\\/bfnrt]/gi,
+    escapes:
+      /\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\u[0-9a-f]{4}|\\u\{[0-9a-f]{1,6}\}|\\x[0-9a-f]{2}|\\["\\/bfnrt]/gi,
     meant: (sequence) => {
+      if (/^\\x/i.test(sequence)) return String.fromCharCode(Number.parseInt(sequence.slice(2), 16));
+      if (sequence.includes("{")) return codePoint(Number.parseInt(sequence.slice(3, -1), 16));
       const units = sequence.split(/\\u/i).slice(1);
       if (units.length === 0) return control.get(sequence) ?? sequence.slice(1);
       return utf8(String.fromCharCode(...units.map((unit) => Number.parseInt(unit, 16))));
@@ -61,9 +64,11 @@ const decoders: readonly Decoder[] = [
   },
   // HTML and XML.
   {
-    escapes: /&#[0-9]{1,7};|&#x[0-9a-f]{1,6};|&(?:amp|lt|gt|quot|apos);/gi,
-    meant: (sequence) => named.get(sequence.toLowerCase()) ?? utf8(characterOf(sequence)),
+    escapes: /&#0{0,8}[0-9]{1,7};|&#x0{0,8}[0-9a-f]{1,6};|&(?:amp|lt|gt|quot|apos);/gi,
+    meant: (sequence) => named.get(sequence.toLowerCase()) ?? characterOf(sequence),
   },
+  // Base64 in lines (RFC 2045, section 6.8): what looks like it at both ends of a line.
+  { escapes: /(?<=[\w+/-]{16})\r?\n(?=[\w+/-])/g, meant: () => "" },
 ];
 
 /** How deep nested escapes are undone: a URL within JSON, JSON within JSON. */
@@ -86,7 +91,14 @@ export function rememberSecret(secret: string): readonly string[] {
 /** A text with `***` for each known secret, in whatever usual encoding it is there. */
 export function withoutSecrets(text: string): string {
   if (formsByHead.size === 0) return text;
-  const found = readingsOf(text).flatMap(secretsIn);
+  return text.replace(someLines, hidden);
+}
+
+/** So many lines are looked into at a time that a report of megabytes takes no memory to speak of. */
+const someLines = /(?:[^\n]*\n){0,499}(?:[^\n]+\n?|\n)/g;
+
+function hidden(text: string): string {
+  const found = [...secretsBelow(readingOf(text), deepestEscape)];
   if (found.length === 0) return text;
   let clean = "";
   let kept = 0;
@@ -135,15 +147,14 @@ function base64Inside(bytes: Buffer, before: number): readonly string[] {
   return [letters, letters.replaceAll("+", "-").replaceAll("/", "_")];
 }
 
-/** The text as it is, and with its escapes undone, one kind after another. */
-function readingsOf(text: string): readonly Reading[] {
-  let newest: readonly Reading[] = [readingOf(text)];
-  const all = [...newest];
-  for (let depth = 0; depth < deepestEscape; depth += 1) {
-    newest = newest.flatMap((reading) => decoders.flatMap((decoder) => decoded(reading, decoder)));
-    all.push(...newest);
-  }
-  return all;
+/** Where secrets are in a reading, and in those with its escapes undone, one kind after another. */
+function secretsBelow(reading: Reading, depth: number): readonly (readonly [start: number, end: number])[] {
+  const found = secretsIn(reading);
+  if (depth === 0) return found;
+  const below = decoders.flatMap((decoder) =>
+    decoded(reading, decoder).flatMap((deeper) => secretsBelow(deeper, depth - 1)),
+  );
+  return [...found, ...below];
 }
 
 function readingOf(text: string): Reading {
@@ -208,6 +219,9 @@ function utf8(text: string): string {
 
 function characterOf(reference: string): string {
   const digits = reference.slice(2, -1);
-  const code = /^x/i.test(digits) ? Number.parseInt(digits.slice(1), 16) : Number(digits);
-  return code <= 0x10ffff ? String.fromCodePoint(code) : "";
+  return codePoint(/^x/i.test(digits) ? Number.parseInt(digits.slice(1), 16) : Number(digits));
+}
+
+function codePoint(code: number): string {
+  return code <= 0x10ffff ? utf8(String.fromCodePoint(code)) : "";
 }
