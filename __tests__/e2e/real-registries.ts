@@ -89,9 +89,16 @@ const login = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")
 /** A world of real processes: logins by the Docker configuration, skopeo as judge. */
 export async function startRealWorld(registry: RealRegistry): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "registries-"));
-  const start = async (name: string): Promise<Running> => {
+  // Between the choice of a free port and its use, another process may have taken it.
+  const start = async (name: string, tries = 3): Promise<Running> => {
+    await rm(join(folder, name), { recursive: true, force: true });
     await mkdir(join(folder, name));
-    return await registry.start(join(folder, name));
+    try {
+      return await registry.start(join(folder, name));
+    } catch (error) {
+      if (tries === 1) throw error;
+      return start(name, tries - 1);
+    }
   };
   const github = await startGitHub({
     repository: "goharbor/harbor",
@@ -318,8 +325,9 @@ async function untilItAnswers(host: string, child: ChildProcess): Promise<void> 
       const socket = connect(Number(port), address, () => resolve(true)).once("error", () => resolve(false));
       socket.once("connect", () => socket.destroy());
     });
-    if (isThere) return;
     await delay(50);
+    // Who answers at a port that is taken is another process, and this one ends.
+    if (isThere && child.exitCode === null) return;
   }
   throw new Error(`${child.spawnfile} does not answer at ${host}`);
 }
