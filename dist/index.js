@@ -61925,7 +61925,7 @@ function wrongPlace(text, rest = []) {
     }
     // Before an @ there may be a password. The search starts only after a slash: from each letter, a long text would take minutes.
     const problem = `${quoted(text.replace(/(?<![^/])[^/]*@/, "…@"))} is not of the form <registry>/<namespace>`;
-    const meant = (place) => didYouMean([place, ...rest].join(","));
+    const meant = (place) => didYouMean([place, ...rest.map((item) => printable(item, 100))].slice(0, 4).join(","));
     const place = parseNamespace(mended);
     if (place !== undefined)
         return `${problem}: ${wrong.join(", ")}${meant(printNamespace(place))}`;
@@ -62669,6 +62669,7 @@ function applyRulesOnce(rules, version) {
 
 
 
+
 /** The `images` input: `auto`, or one rule per line. */
 function parseImages(text, mistake) {
     const lines = linesOf(text);
@@ -62715,7 +62716,7 @@ function parseSide(text, defaultTemplate, mistake) {
     const name = colon < 0 ? text : text.slice(0, colon);
     const template = colon < 0 ? defaultTemplate : text.slice(colon + 1);
     if (!isRepository(name)) {
-        mistake(`${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)${didYouMean(meantImages(text))}`);
+        mistake(`${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)${printable(didYouMean(meantImages(text)))}`);
         return undefined;
     }
     return isTemplate(template, mistake) ? { name, template } : undefined;

@@ -1,3 +1,4 @@
+import { printable } from "../log/log.ts";
 import { isRepository, isTag } from "../oci/reference.ts";
 import { type ImageRule, isPlaceholder, placeholderNames, placeholderPattern } from "../plan/component.ts";
 import { didYouMean } from "../wording.ts";
@@ -52,7 +53,7 @@ function parseSide(text: string, defaultTemplate: string, mistake: Mistake): Rul
   const template = colon < 0 ? defaultTemplate : text.slice(colon + 1);
   if (!isRepository(name)) {
     mistake(
-      `${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)${didYouMean(meantImages(text))}`,
+      `${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)${printable(didYouMean(meantImages(text)))}`,
     );
     return undefined;
   }

@@ -88,7 +88,8 @@ export function wrongPlace(text: string, rest: readonly string[] = []): string {
   }
   // Before an @ there may be a password. The search starts only after a slash: from each letter, a long text would take minutes.
   const problem = `${quoted(text.replace(/(?<![^/])[^/]*@/, "…@"))} is not of the form <registry>/<namespace>`;
-  const meant = (place: string): string => didYouMean([place, ...rest].join(","));
+  const meant = (place: string): string =>
+    didYouMean([place, ...rest.map((item) => printable(item, 100))].slice(0, 4).join(","));
   const place = parseNamespace(mended);
   if (place !== undefined) return `${problem}: ${wrong.join(", ")}${meant(printNamespace(place))}`;
   if (mended.includes("/") || parseNamespace(`${mended}/x`) === undefined) return problem;
