@@ -60508,12 +60508,12 @@ function withoutSecrets(text) {
 /** So many lines are looked into at a time that a report of megabytes takes no memory to speak of. */
 const someLines = /(?:[^\n]*\n){0,499}(?:[^\n]+\n?|\n)/g;
 function secrets_hidden(text) {
-    const found = [...secretsBelow(readingOf(text), deepestEscape)];
+    const found = secretsBelow(readingOf(text), deepestEscape).toSorted(([one], [other]) => one - other);
     if (found.length === 0)
         return text;
     let clean = "";
     let kept = 0;
-    for (const [start, end] of found.sort(([one], [other]) => one - other)) {
+    for (const [start, end] of found) {
         if (start >= kept)
             clean += `${text.slice(kept, start)}***`;
         kept = Math.max(kept, end);
@@ -61105,7 +61105,12 @@ function referrersTag(digest) {
 function attachmentTags(digest) {
     return ["", ...cosignSuffixes].map((suffix) => `${referrersTag(digest)}${suffix}`);
 }
-/** Whether a tag is the form of a digest, without a suffix of cosign: the index of referrers. */
+/** Whether something is attached to a digest under a tag, by its form. */
+function isAttachmentTag(tag) {
+    const suffix = cosignSuffixes.find((each) => tag.endsWith(each)) ?? "";
+    return /^sha(?:256|512)-[0-9a-f]{64}$/.test(tag.slice(0, tag.length - suffix.length));
+}
+/** Of the tags under which something is attached: whether it is the one for the index of referrers, not one of cosign. */
 function isFallbackTag(tag) {
     return !cosignSuffixes.some((suffix) => tag.endsWith(suffix));
 }
@@ -61909,6 +61914,8 @@ const slips = [
 ];
 /** Longest text that is taken for a place with a slip, in characters: a registry and a repository have 255 together. */
 const longestPlace = 300;
+/** Most of the attributes of a line that a message repeats, in characters: all of them on any line that is no accident. */
+const restLimit = 200;
 /**
  * What is wrong with the name of a place, `<registry>/<namespace>`, and the line as it should be where that can be told.
  *
@@ -61925,7 +61932,8 @@ function wrongPlace(text, rest = []) {
     }
     // Before an @ there may be a password. The search starts only after a slash: from each letter, a long text would take minutes.
     const problem = `${quoted(text.replace(/(?<![^/])[^/]*@/, "…@"))} is not of the form <registry>/<namespace>`;
-    const meant = (place) => didYouMean([place, ...rest.map((item) => printable(item, 100))].slice(0, 4).join(","));
+    const attributes = rest.length === 0 ? "" : `,${printable(rest.join(","), restLimit)}`;
+    const meant = (place) => didYouMean(`${place}${attributes}`);
     const place = parseNamespace(mended);
     if (place !== undefined)
         return `${problem}: ${wrong.join(", ")}${meant(printNamespace(place))}`;
@@ -62160,12 +62168,10 @@ function whatThereIs({ universe, passedOver }) {
         return "It has no published releases.";
     const byReason = Map.groupBy(passedOver, ({ reason }) => reason);
     const groups = [...byReason].map(([reason, releases]) => {
-        const names = releases.slice(0, namedLimit).map(({ tag }) => printable(tag));
-        const more = releases.length - names.length;
-        return `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""} (${reason})`;
+        const names = releases.map(({ tag }) => printable(tag));
+        return `${listOf(names, namedLimit)} (${reason})`;
     });
-    const count = `${passedOver.length} published release${passedOver.length === 1 ? "" : "s"}`;
-    return `It has ${count}, but none that counts: ${groups.join("; ")}.`;
+    return `It has ${countOf(passedOver.length, "published release")}, but none that counts: ${groups.join("; ")}.`;
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/values.ts
@@ -63565,6 +63571,8 @@ function isPresent({ tags }, { to, toTag }) {
 }
 
 ;// CONCATENATED MODULE: ./src/plan/snapshot.ts
+/** How far attachments of attachments are followed: a signature of an SBOM is the second level, and nobody signs that again. */
+const attachmentDepth = 4;
 /** Key of a destination's image in the maps above. */
 function imageKey(image, tag) {
     return `${image}:${tag}`;
@@ -63642,8 +63650,6 @@ function planPruning(universe, destination, ownership, kept, planned) {
     }));
     return [...steps, ...planAttachments(destination, steps, staying)];
 }
-/** How far signatures of signatures are followed, as where images are copied. */
-const attachmentDepth = 4;
 /**
  * The tags of what is attached to manifests whose tags all go: signatures, attestations, SBOMs, and theirs. They come after
  * the tags of their subjects, so that nothing that is there lacks its signature.
@@ -63930,6 +63936,7 @@ function failEverything(snapshot, destination, failure) {
 ;// CONCATENATED MODULE: ./src/fan-out/bind.ts
 
 
+
 /** What the user can do when the plan and what the inputs ask for now do not go together. */
 const runAgain = 'Run all jobs again ("Re-run all jobs"), so that a new plan is made.';
 /** Most images that a message names. */
@@ -64008,11 +64015,8 @@ function copiesAskedFor(copies, document, now) {
     const foreign = asked.filter((copy) => !known.has(bind_keyOf(copy)));
     if (foreign.length === 0)
         return asked;
-    const names = foreign
-        .slice(0, bind_namedLimit)
-        .map(({ destination, image, tag }) => `${destination}/${image}:${tag}`);
-    const more = foreign.length > bind_namedLimit ? ` and ${foreign.length - bind_namedLimit} more` : "";
-    throw new InputError(`plan: it has images that the inputs do not ask for: ${names.join(", ")}${more}. ${runAgain}`);
+    const names = foreign.map(({ destination, image, tag }) => `${destination}/${image}:${tag}`);
+    throw new InputError(`plan: it has images that the inputs do not ask for: ${listOf(names, bind_namedLimit)}. ${runAgain}`);
 }
 function isInPlace(step) {
     return step.kind === "skip" && step.digest !== undefined;
@@ -68906,7 +68910,7 @@ async function errorIn(response, repository) {
 }
 /** All errors in one text: the reason is often in the second, or in a detail (https://github.com/regclient/regclient/pull/1034). */
 function error_body_summaryOf(errors, repository) {
-    const codes = errors.map(({ code }) => code).filter((code) => /^[A-Z][A-Z0-9_]{0,63}$/.test(code));
+    const codes = errors.map(({ code }) => code).filter(isCode);
     const code = codes.find((each) => each !== "UNKNOWN") ?? codes[0];
     const told = new Set(errors.map((error) => error_body_textOf(error, code, repository)).filter((text) => text !== ""));
     const rest = told.size > errorLimit ? [`and ${told.size - errorLimit} more`] : [];
@@ -68918,7 +68922,11 @@ function error_body_textOf(error, mainCode, repository) {
     const detail = detailOf(error.detail, `${message} ${repository}`);
     const words = message === "" || detail === "" ? `${message}${detail}` : `${message} (${detail})`;
     const isOther = error.code !== mainCode && error.code !== "UNKNOWN" && words !== "";
-    return isOther && /^[A-Z][A-Z0-9_]{0,63}$/.test(error.code) ? `${error.code}: ${words}` : words;
+    return isOther && isCode(error.code) ? `${error.code}: ${words}` : words;
+}
+/** Whether a code has the form of the specification's: others are words of whoever answers. */
+function isCode(code) {
+    return /^[A-Z][A-Z0-9_]{0,63}$/.test(code);
 }
 /** The detail of an error, which can be of any form; nothing for one that says no more than is known. */
 function detailOf(detail, known) {
@@ -70593,6 +70601,7 @@ async function* thenCall(body, atTheEnd) {
     atTheEnd();
 }
 async function* upload_nothing() { }
+/** A body of one piece. */
 async function* once(bytes) {
     yield bytes;
 }
@@ -70828,107 +70837,6 @@ function isNonDistributable(mediaType) {
         mediaType === "application/vnd.docker.image.rootfs.foreign.diff.tar");
 }
 
-;// CONCATENATED MODULE: ./src/inventory/attached-below.ts
-
-
-
-/** How far attachments of attachments are followed: a signature of an SBOM is the second level, and nobody signs that again. */
-const depthLimit = 4;
-/** Most attachments of one image: 40 platforms with a signature, an attestation and an SBOM each, all signed, are 240. */
-const attachmentLimit = 1000;
-/** Deepest nesting of indexes that is followed, as where images are copied. */
-const indexDepthLimit = 8;
-/**
- * Finds what is attached to the manifests below an image, and to attachments themselves: the signature of an SBOM. It asks
- * once for each manifest and each attachment, as the finder does, and reads the index of each fallback tag.
- * @param known the attachments of the image itself; they are in the answer as well.
- * @param below manifests below the image.
- * @throws OperationError
- */
-async function withAttachedBelow(known, below, repository, finder, signal) {
-    const found = new Map();
-    const asked = new Set();
-    async function subjectsIn(attachments) {
-        const digests = await Promise.all(attachments.map(async ({ digest, tag }) => {
-            if (tag === undefined || !isFallbackTag(tag))
-                return [digest];
-            const { children, blobs } = await repository.manifest(digest, signal);
-            return finder.copyable(repository, [...children, ...blobs]).map((child) => child.digest);
-        }));
-        return digests.flat();
-    }
-    function fresh(attachments) {
-        const added = attachments.filter((attachment) => {
-            const key = `${attachment.tag ?? ""}@${attachment.digest}`;
-            return !found.has(key) && found.set(key, attachment);
-        });
-        if (found.size > attachmentLimit)
-            throw tooMany(repository);
-        return added;
-    }
-    let level = [...below, ...(await subjectsIn(fresh(known)))];
-    for (let depth = 1; depth < depthLimit && level.length > 0; depth += 1) {
-        const subjects = level.filter((digest) => !asked.has(digest) && asked.add(digest));
-        const attached = await Promise.all(subjects.map((digest) => finder.find(repository, digest, signal)));
-        level = [...(await subjectsIn(fresh(attached.flat())))];
-    }
-    return [...found.values()];
-}
-/**
- * Looks for what came to an image at its source after it was mirrored. An index is read for that, once for all destinations,
- * but only where something of its repository may be attached to a platform.
- * @returns the image's attachments, those of its platforms and of attachments included.
- */
-function lateAttachments(sourceOf, finder, log, signal) {
-    const known = new Map();
-    async function look(image) {
-        if (finder === undefined)
-            return image.attachments;
-        const repository = sourceOf(image);
-        try {
-            if (!(await finder.mayFind(repository, image.digest, signal)))
-                return image.attachments;
-            const below = await childrenOf(image, repository, signal);
-            return await withAttachedBelow(image.attachments, below, repository, finder, signal);
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            if (!(error instanceof OperationError))
-                throw error;
-            log.warning(`Late signatures of ${image.repository}:${image.tag} are not looked for: ${messageOf(error)}`);
-            return image.attachments;
-        }
-    }
-    return (image) => {
-        const looking = known.get(image) ?? look(image);
-        known.set(image, looking);
-        return looking;
-    };
-}
-/** The manifests below an image, at any depth, each once. */
-async function childrenOf({ digest, mediaType, rewritten }, repository, signal) {
-    const children = new Set();
-    let level = rewritten?.children ??
-        (isIndexType(mediaType) ? (await repository.manifest(digest, signal)).children : []);
-    for (let depth = 1; depth < indexDepthLimit && level.length > 0; depth += 1) {
-        const fresh = level.filter((child) => !children.has(child.digest) && children.add(child.digest));
-        const indexes = fresh.filter((child) => isIndexType(child.mediaType));
-        const read = await Promise.all(indexes.map((index) => repository.manifest(index.digest, signal)));
-        level = read.flatMap((index) => index.children);
-    }
-    return [...children];
-}
-function tooMany(repository) {
-    const request = {
-        scopes: [{ repository: repository.name, actions: ["pull"] }],
-        operation: "looking for signatures",
-    };
-    return repository.registry.failure(request, {
-        problem: `an image has more than ${attachmentLimit} of them`,
-        advice: "Set referrers: false to copy it without them.",
-    });
-}
-
 ;// CONCATENATED MODULE: ./src/oci/manifest.ts
 
 
@@ -70939,6 +70847,8 @@ function tooMany(repository) {
 const manifestLimit = 8 * 1024 * 1024;
 /** Most entries of one manifest: an index of all platforms has dozens, an image some hundred layers at the most. */
 const entryLimit = 10_000;
+/** Deepest nesting of indexes that is followed. Real images have one level; two are known. */
+const indexDepthLimit = 8;
 const digestSchema = pipe(string(), transform((text) => parseDigest(text)), check((digest) => digest !== undefined, "not a sha256 or sha512 digest"), transform((digest) => digest));
 /** A field that may be absent; `null`, which builders in Go and Python write for what is not there, is as absent. */
 function manifest_optional(schema) {
@@ -71079,6 +70989,105 @@ function keepChildren(index, stays) {
     return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
 }
 
+;// CONCATENATED MODULE: ./src/inventory/attached-below.ts
+
+
+
+
+
+/** Most attachments of one image: 40 platforms with a signature, an attestation and an SBOM each, all signed, are 240. */
+const attachmentLimit = 1000;
+/**
+ * Finds what is attached to the manifests below an image, and to attachments themselves: the signature of an SBOM. It asks
+ * once for each manifest and each attachment, as the finder does, and reads the index of each fallback tag.
+ * @param known the attachments of the image itself; they are in the answer as well.
+ * @param below manifests below the image.
+ * @throws OperationError
+ */
+async function withAttachedBelow(known, below, repository, finder, signal) {
+    const found = new Map();
+    const asked = new Set();
+    async function subjectsIn(attachments) {
+        const digests = await Promise.all(attachments.map(async ({ digest, tag }) => {
+            if (tag === undefined || !isFallbackTag(tag))
+                return [digest];
+            const { children, blobs } = await repository.manifest(digest, signal);
+            return finder.copyable(repository, [...children, ...blobs]).map((child) => child.digest);
+        }));
+        return digests.flat();
+    }
+    function fresh(attachments) {
+        const added = attachments.filter((attachment) => {
+            const key = `${attachment.tag ?? ""}@${attachment.digest}`;
+            return !found.has(key) && found.set(key, attachment);
+        });
+        if (found.size > attachmentLimit)
+            throw tooMany(repository);
+        return added;
+    }
+    let level = [...below, ...(await subjectsIn(fresh(known)))];
+    for (let depth = 1; depth < attachmentDepth && level.length > 0; depth += 1) {
+        const subjects = level.filter((digest) => !asked.has(digest) && asked.add(digest));
+        const attached = await Promise.all(subjects.map((digest) => finder.find(repository, digest, signal)));
+        level = [...(await subjectsIn(fresh(attached.flat())))];
+    }
+    return [...found.values()];
+}
+/**
+ * Looks for what came to an image at its source after it was mirrored. An index is read for that, once for all destinations,
+ * but only where something of its repository may be attached to a platform.
+ * @returns the image's attachments, those of its platforms and of attachments included.
+ */
+function lateAttachments(sourceOf, finder, log, signal) {
+    const known = new Map();
+    async function look(image) {
+        if (finder === undefined)
+            return image.attachments;
+        const repository = sourceOf(image);
+        try {
+            if (!(await finder.mayFind(repository, image.digest, signal)))
+                return image.attachments;
+            const below = await childrenOf(image, repository, signal);
+            return await withAttachedBelow(image.attachments, below, repository, finder, signal);
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (!(error instanceof OperationError))
+                throw error;
+            log.warning(`Late signatures of ${image.repository}:${image.tag} are not looked for: ${messageOf(error)}`);
+            return image.attachments;
+        }
+    }
+    return (image) => {
+        const looking = known.get(image) ?? look(image);
+        known.set(image, looking);
+        return looking;
+    };
+}
+/** The manifests below an image, at any depth, each once. */
+async function childrenOf({ digest, mediaType, rewritten }, repository, signal) {
+    const children = new Set();
+    let level = rewritten?.children ??
+        (isIndexType(mediaType) ? (await repository.manifest(digest, signal)).children : []);
+    for (let depth = 1; depth < indexDepthLimit && level.length > 0; depth += 1) {
+        const fresh = level.filter((child) => !children.has(child.digest) && children.add(child.digest));
+        const indexes = fresh.filter((child) => isIndexType(child.mediaType));
+        const read = await Promise.all(indexes.map((index) => repository.manifest(index.digest, signal)));
+        level = read.flatMap((index) => index.children);
+    }
+    return [...children];
+}
+function tooMany(repository) {
+    const request = {
+        scopes: [{ repository: repository.name, actions: ["pull"] }],
+        operation: "looking for signatures",
+    };
+    return repository.registry.failure(request, {
+        problem: `an image has more than ${attachmentLimit} of them`,
+        advice: "Set referrers: false to copy it without them.",
+    });
+}
+
 ;// CONCATENATED MODULE: ./src/oci/manifest-entries.ts
 
 /**
@@ -71145,8 +71154,7 @@ function identityOf({ digest, annotations }, list) {
 }
 
 ;// CONCATENATED MODULE: ./src/copy/image-graph.ts
-/** Deepest nesting of indexes that is followed. Real images have one level; two are known. */
-const image_graph_depthLimit = 8;
+
 /** Most manifests of one image: 40 platforms with an attestation each are 81. */
 const image_graph_manifestLimit = 1000;
 /**
@@ -71168,12 +71176,12 @@ async function readImageGraph(source, root, signal, read) {
         const { children } = manifest;
         const fresh = children.filter(({ digest }) => !nodes.has(digest)).length;
         // Checked before the first child is read: an image that is too large is not copied, so nobody wants any of them.
-        if ((children.length > 0 && depth >= image_graph_depthLimit) || nodes.size + fresh > image_graph_manifestLimit)
+        if ((children.length > 0 && depth >= indexDepthLimit) || nodes.size + fresh > image_graph_manifestLimit)
             throw tooLarge();
         return { manifest, children: await Promise.all(children.map((child) => nodeOf(child, depth + 1))) };
     }
     function tooLarge() {
-        const problem = `it has more than ${image_graph_depthLimit} levels or ${image_graph_manifestLimit} manifests`;
+        const problem = `it has more than ${indexDepthLimit} levels or ${image_graph_manifestLimit} manifests`;
         const scopes = [{ repository: source.name, actions: ["pull"] }];
         const named = { scopes, operation: "reading the index", subject: root.digest };
         return source.registry.failure(named, { problem });
@@ -71488,6 +71496,7 @@ function tagFailure(repository, tag, problem) {
 
 
 
+
 /** Largest config of a signature that is read to merge it, in bytes: a thousand signatures, the most that cosign reads, are 200 kB. */
 const configLimit = 1024 * 1024;
 /**
@@ -71595,31 +71604,20 @@ async function mergeImages(repository, present, wanted, lacking, signal) {
     const descriptor = { ...configOf(present), digest: digestOf(bytes), size: bytes.length };
     if (!(await repository.hasBlob(descriptor.digest, signal))) {
         const upload = await repository.startUpload(signal);
-        await upload.finish(descriptor, attachment_tags_once(bytes), 0, { signal });
+        await upload.finish(descriptor, once(bytes), 0, { signal });
     }
     return withEntries(present, lacking, descriptor);
 }
 /** What cosign writes for the time of a layer that has none. */
 const noTime = "0001-01-01T00:00:00Z";
-async function* attachment_tags_once(bytes) {
-    yield bytes;
-}
 /** Reads the config of an image of signatures, and checks that it lists as many layers as the image has. */
 async function readConfig(repository, manifest, signal) {
     const descriptor = manifest.blobs.find(({ digest }) => digest === configOf(manifest).digest);
     if (descriptor === undefined || descriptor.size > configLimit)
         throw new BodyError("its config is not one that lists layers");
-    const { body } = await repository.readBlob(descriptor, { from: 0, to: descriptor.size }, signal);
-    const chunks = [];
-    let size = 0;
-    for await (const chunk of body) {
-        size += chunk.length;
-        if (size > descriptor.size)
-            break;
-        chunks.push(chunk);
-    }
-    const bytes = Buffer.concat(chunks);
-    if (size !== descriptor.size || !hasDigest(bytes, descriptor.digest))
+    const blob = await repository.readBlob(descriptor, { from: 0, to: descriptor.size }, signal);
+    const bytes = await readBytes(blob, descriptor.size);
+    if (!hasDigest(bytes, descriptor.digest))
         throw new BodyError(`the bytes of its config do not have the digest ${descriptor.digest}`);
     const config = http_parseJson(bytes.toString("utf8"), configSchema, "its config");
     if (config.rootfs.diff_ids.length !== entriesIn(manifest).length)
@@ -71768,11 +71766,10 @@ async function copyToDestination(steps, needs, destination, prepare, shared) {
         const key = `${destination.options.registry} ${need.descriptor.digest}`;
         const before = shared.deliveredTo.get(key);
         const delivering = ready
-            .then(async () => ({
-            ...need,
-            mountable: [...need.mountable, ...(await homeAfter(before, destination))],
-        }))
-            .then((mountable) => deliverBlob(mountable, destination, downloads))
+            .then(async () => {
+            const mountable = [...need.mountable, ...(await homeAfter(before, destination))];
+            return deliverBlob({ ...need, mountable }, destination, downloads);
+        })
             .finally(() => downloads.release(need.descriptor.digest));
         // Each image that needs the blob passes this failure on. If none gets so far, the rejection must not end the process.
         delivering.catch(() => undefined);
@@ -73291,10 +73288,6 @@ async function prune_proof_lookAtTags(going, repository, signal) {
     }
     return reasons;
 }
-/** Whether a tag is one under which something is attached to a digest. */
-function isAttachmentTag(tag) {
-    return /^sha(256|512)-[0-9a-f]{64}(\.(sig|att|sbom))?$/.test(tag);
-}
 /** The tags of what is attached to digests, each with the name of what stays. */
 function attachmentsOf(staying) {
     return new Map([...staying].flatMap(([digest, name]) => attachmentTags(digest).map((tag) => [tag, name])));
@@ -74065,7 +74058,6 @@ async function isListed(tag, digest, repository, readWanted, signal) {
 
 
 
-
 /**
  * The tags of all images at a destination that prunes; nothing for one that keeps all. One list is asked for first: a
  * registry that refuses it is not asked for the others.
@@ -74180,8 +74172,8 @@ function emptySnapshot(destination) {
 }
 /**
  * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where deleting one tag
- * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go and those of their signatures. The plan itself says
- * which these are, and without any, nothing is asked.
+ * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go and those of their
+ * signatures. The plan itself says which these are, and without any, nothing is asked.
  */
 async function withHeldDigests(snapshot, held, destination, log, signal) {
     if (held.deletion === "unavailable" || held.failure !== undefined)

@@ -42,6 +42,18 @@ const layer = new RegExp(present(artifact("core", wanted).layers[1]).digest);
 /** What is not asked again with another login: its refusal is the last word. */
 const noSecondLogin = { challenge: "FFF" } as const;
 
+/** Where only a list is refused, everything else is done. */
+const doneWithoutList = {
+  challenge: "DDD",
+  final: "DDD",
+  absurd: "DDD",
+  404: "DDD",
+  429: "DDD",
+  "429, Retry-After in seconds": "DDD",
+  500: "DDD",
+  503: "DDD",
+} as const;
+
 export const githubStages: readonly Stage[] = [
   {
     name: "GitHub API",
@@ -103,16 +115,7 @@ export const sourceStages: readonly Stage[] = [
     when: { method: "GET", path: /tags\/list/ },
     answers: true,
     // Without a list, signatures are asked for by their tags.
-    outcomes: {
-      challenge: "DDD",
-      final: "DDD",
-      absurd: "DDD",
-      404: "DDD",
-      429: "DDD",
-      "429, Retry-After in seconds": "DDD",
-      500: "DDD",
-      503: "DDD",
-    },
+    outcomes: doneWithoutList,
   },
 ];
 
@@ -162,16 +165,7 @@ export const readingStages: readonly Stage[] = [
     when: { method: "GET", path: /tags\/list/ },
     answers: true,
     // Without a list, nothing is pruned; images go there all the same.
-    outcomes: {
-      challenge: "DDD",
-      final: "DDD",
-      absurd: "DDD",
-      404: "DDD",
-      429: "DDD",
-      "429, Retry-After in seconds": "DDD",
-      500: "DDD",
-      503: "DDD",
-    },
+    outcomes: doneWithoutList,
   },
 ];
 

@@ -40,6 +40,11 @@ describe("a mistake in an input names what was meant", () => {
   test.each([
     ["destinations", "ghcr.io/MyOrg", "it has capital letters; did you mean ghcr.io/myorg?"],
     ["destinations", "ghcr.io/MyOrg,keep=3", "did you mean ghcr.io/myorg,keep=3?"],
+    [
+      "destinations",
+      "ghcr.io/MyOrg,type=ghcr,keep=3,keep-by=minor,api=https://ghe.example.com/api/v3",
+      "did you mean ghcr.io/myorg,type=ghcr,keep=3,keep-by=minor,api=https://ghe.example.com/api/v3?",
+    ],
     ["destinations", "ghcr.io/myorg/", "it ends with a slash; did you mean ghcr.io/myorg?"],
     ["destinations", "https://ghcr.io/myorg", "it begins with a scheme; did you mean ghcr.io/myorg?"],
     ["destinations", "oci://ghcr.io/MyOrg/", "a scheme, it ends with a slash, it has capital letters; did"],

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { messageOf, OperationError } from "../errors.ts";
-import { BodyError, parseJson } from "../http/http.ts";
+import { BodyError, parseJson, readBytes } from "../http/http.ts";
 import type { Log } from "../log/log.ts";
 import { type Digest, digestOf, hasDigest } from "../oci/digest.ts";
 import { buildIndex, type Descriptor, type Manifest } from "../oci/manifest.ts";
@@ -10,6 +10,7 @@ import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { AttachedContent, ImageContent } from "./image-copy.ts";
 import { setTag, tagFailure } from "./set-tag.ts";
+import { once } from "./upload.ts";
 
 /** How the tags of attachments are set. */
 export interface AttachmentTagging {
@@ -153,10 +154,6 @@ async function mergeImages(
 /** What cosign writes for the time of a layer that has none. */
 const noTime = "0001-01-01T00:00:00Z";
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
 /** Reads the config of an image of signatures, and checks that it lists as many layers as the image has. */
 async function readConfig(
   repository: Repository,
@@ -166,16 +163,9 @@ async function readConfig(
   const descriptor = manifest.blobs.find(({ digest }) => digest === configOf(manifest).digest);
   if (descriptor === undefined || descriptor.size > configLimit)
     throw new BodyError("its config is not one that lists layers");
-  const { body } = await repository.readBlob(descriptor, { from: 0, to: descriptor.size }, signal);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > descriptor.size) break;
-    chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
-  if (size !== descriptor.size || !hasDigest(bytes, descriptor.digest))
+  const blob = await repository.readBlob(descriptor, { from: 0, to: descriptor.size }, signal);
+  const bytes = await readBytes(blob, descriptor.size);
+  if (!hasDigest(bytes, descriptor.digest))
     throw new BodyError(`the bytes of its config do not have the digest ${descriptor.digest}`);
   const config = parseJson(bytes.toString("utf8"), configSchema, "its config");
   if (config.rootfs.diff_ids.length !== entriesIn(manifest).length)

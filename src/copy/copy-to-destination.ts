@@ -58,11 +58,10 @@ export async function copyToDestination(
       const key = `${destination.options.registry} ${need.descriptor.digest}`;
       const before = shared.deliveredTo.get(key);
       const delivering = ready
-        .then(async () => ({
-          ...need,
-          mountable: [...need.mountable, ...(await homeAfter(before, destination))],
-        }))
-        .then((mountable) => deliverBlob(mountable, destination, downloads))
+        .then(async () => {
+          const mountable = [...need.mountable, ...(await homeAfter(before, destination))];
+          return deliverBlob({ ...need, mountable }, destination, downloads);
+        })
         .finally(() => downloads.release(need.descriptor.digest));
       // Each image that needs the blob passes this failure on. If none gets so far, the rejection must not end the process.
       delivering.catch(() => undefined);

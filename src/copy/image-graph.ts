@@ -1,6 +1,6 @@
 import type { OperationError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Descriptor, Manifest } from "../oci/manifest.ts";
+import { type Descriptor, indexDepthLimit, type Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
 
 /** Reads a manifest of a source. */
@@ -12,8 +12,6 @@ export interface ManifestNode {
   readonly children: readonly ManifestNode[];
 }
 
-/** Deepest nesting of indexes that is followed. Real images have one level; two are known. */
-const depthLimit = 8;
 /** Most manifests of one image: 40 platforms with an attestation each are 81. */
 const manifestLimit = 1000;
 
@@ -42,12 +40,13 @@ export async function readImageGraph(
     const { children } = manifest;
     const fresh = children.filter(({ digest }) => !nodes.has(digest)).length;
     // Checked before the first child is read: an image that is too large is not copied, so nobody wants any of them.
-    if ((children.length > 0 && depth >= depthLimit) || nodes.size + fresh > manifestLimit) throw tooLarge();
+    if ((children.length > 0 && depth >= indexDepthLimit) || nodes.size + fresh > manifestLimit)
+      throw tooLarge();
     return { manifest, children: await Promise.all(children.map((child) => nodeOf(child, depth + 1))) };
   }
 
   function tooLarge(): OperationError {
-    const problem = `it has more than ${depthLimit} levels or ${manifestLimit} manifests`;
+    const problem = `it has more than ${indexDepthLimit} levels or ${manifestLimit} manifests`;
     const scopes = [{ repository: source.name, actions: ["pull"] }] as const;
     const named = { scopes, operation: "reading the index", subject: root.digest };
     return source.registry.failure(named, { problem });

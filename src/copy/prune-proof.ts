@@ -3,7 +3,7 @@ import { type Failure, failureOf, OperationError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { isIndexType } from "../oci/media-types.ts";
-import { attachmentTags } from "../oci/reference.ts";
+import { attachmentTags, isAttachmentTag } from "../oci/reference.ts";
 import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 
 /** What pruning needs of a repository. */
@@ -82,11 +82,6 @@ async function lookAtTags(
       reasons.set(tag, `what it is attached to may be needed by ${index[0]}, an index, which stays`);
   }
   return reasons;
-}
-
-/** Whether a tag is one under which something is attached to a digest. */
-function isAttachmentTag(tag: string): boolean {
-  return /^sha(256|512)-[0-9a-f]{64}(\.(sig|att|sbom))?$/.test(tag);
 }
 
 /** The tags of what is attached to digests, each with the name of what stays. */

@@ -305,7 +305,8 @@ async function* thenCall(body: AsyncIterable<Uint8Array>, atTheEnd: () => void):
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+/** A body of one piece. */
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 

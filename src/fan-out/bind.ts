@@ -10,6 +10,7 @@ import {
   type SkipStep,
   type Step,
 } from "../plan/plan.ts";
+import { listOf } from "../wording.ts";
 import type { PlanDocument, PlannedCopy } from "./document.ts";
 
 /** What the user can do when the plan and what the inputs ask for now do not go together. */
@@ -97,12 +98,9 @@ function copiesAskedFor(
   const asked = copies.filter((copy) => !overtaken(copy));
   const foreign = asked.filter((copy) => !known.has(keyOf(copy)));
   if (foreign.length === 0) return asked;
-  const names = foreign
-    .slice(0, namedLimit)
-    .map(({ destination, image, tag }) => `${destination}/${image}:${tag}`);
-  const more = foreign.length > namedLimit ? ` and ${foreign.length - namedLimit} more` : "";
+  const names = foreign.map(({ destination, image, tag }) => `${destination}/${image}:${tag}`);
   throw new InputError(
-    `plan: it has images that the inputs do not ask for: ${names.join(", ")}${more}. ${runAgain}`,
+    `plan: it has images that the inputs do not ask for: ${listOf(names, namedLimit)}. ${runAgain}`,
   );
 }
 

@@ -63,7 +63,7 @@ export class BodyError extends Error {
  * @param limit largest size in bytes; no memory is reserved by the length that the server claims.
  * @throws BodyError when the body is larger.
  */
-export async function readBytes(response: HttpResponse, limit: number): Promise<Buffer> {
+export async function readBytes(response: Pick<HttpResponse, "body">, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {

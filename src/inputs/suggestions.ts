@@ -73,6 +73,9 @@ const slips: readonly (readonly [what: string, mended: (text: string) => string]
 /** Longest text that is taken for a place with a slip, in characters: a registry and a repository have 255 together. */
 const longestPlace = 300;
 
+/** Most of the attributes of a line that a message repeats, in characters: all of them on any line that is no accident. */
+const restLimit = 200;
+
 /**
  * What is wrong with the name of a place, `<registry>/<namespace>`, and the line as it should be where that can be told.
  *
@@ -88,8 +91,8 @@ export function wrongPlace(text: string, rest: readonly string[] = []): string {
   }
   // Before an @ there may be a password. The search starts only after a slash: from each letter, a long text would take minutes.
   const problem = `${quoted(text.replace(/(?<![^/])[^/]*@/, "…@"))} is not of the form <registry>/<namespace>`;
-  const meant = (place: string): string =>
-    didYouMean([place, ...rest.map((item) => printable(item, 100))].slice(0, 4).join(","));
+  const attributes = rest.length === 0 ? "" : `,${printable(rest.join(","), restLimit)}`;
+  const meant = (place: string): string => didYouMean(`${place}${attributes}`);
   const place = parseNamespace(mended);
   if (place !== undefined) return `${problem}: ${wrong.join(", ")}${meant(printNamespace(place))}`;
   if (mended.includes("/") || parseNamespace(`${mended}/x`) === undefined) return problem;

@@ -1,22 +1,18 @@
 import { messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Descriptor } from "../oci/manifest.ts";
+import { type Descriptor, indexDepthLimit } from "../oci/manifest.ts";
 import { isIndexType } from "../oci/media-types.ts";
 import { isFallbackTag } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
-import type { Attachment, SourceImage } from "../plan/snapshot.ts";
+import { type Attachment, attachmentDepth, type SourceImage } from "../plan/snapshot.ts";
 import type { AttachmentFinder, SearchedRepository } from "./attachments.ts";
 
 /** What a search at every level reads of a source's repository. */
 export type RepositoryWithManifests = SearchedRepository & Pick<Repository, "name" | "manifest" | "registry">;
 
-/** How far attachments of attachments are followed: a signature of an SBOM is the second level, and nobody signs that again. */
-const depthLimit = 4;
 /** Most attachments of one image: 40 platforms with a signature, an attestation and an SBOM each, all signed, are 240. */
 const attachmentLimit = 1000;
-/** Deepest nesting of indexes that is followed, as where images are copied. */
-const indexDepthLimit = 8;
 
 /**
  * Finds what is attached to the manifests below an image, and to attachments themselves: the signature of an SBOM. It asks
@@ -56,7 +52,7 @@ export async function withAttachedBelow(
   }
 
   let level = [...below, ...(await subjectsIn(fresh(known)))];
-  for (let depth = 1; depth < depthLimit && level.length > 0; depth += 1) {
+  for (let depth = 1; depth < attachmentDepth && level.length > 0; depth += 1) {
     const subjects = level.filter((digest) => !asked.has(digest) && asked.add(digest));
     const attached = await Promise.all(subjects.map((digest) => finder.find(repository, digest, signal)));
     level = [...(await subjectsIn(fresh(attached.flat())))];

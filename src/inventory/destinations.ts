@@ -7,9 +7,9 @@ import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
 import { deletingTagsAlone, makePlan, type PruneStep } from "../plan/plan.ts";
-import { attachmentDepth } from "../plan/pruning.ts";
 import {
   type Attachment,
+  attachmentDepth,
   type DestinationSnapshot,
   imageKey,
   type Snapshot,
@@ -180,8 +180,8 @@ function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
 
 /**
  * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where deleting one tag
- * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go and those of their signatures. The plan itself says
- * which these are, and without any, nothing is asked.
+ * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go and those of their
+ * signatures. The plan itself says which these are, and without any, nothing is asked.
  */
 export async function withHeldDigests(
   snapshot: Snapshot,

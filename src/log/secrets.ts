@@ -98,11 +98,11 @@ export function withoutSecrets(text: string): string {
 const someLines = /(?:[^\n]*\n){0,499}(?:[^\n]+\n?|\n)/g;
 
 function hidden(text: string): string {
-  const found = [...secretsBelow(readingOf(text), deepestEscape)];
+  const found = secretsBelow(readingOf(text), deepestEscape).toSorted(([one], [other]) => one - other);
   if (found.length === 0) return text;
   let clean = "";
   let kept = 0;
-  for (const [start, end] of found.sort(([one], [other]) => one - other)) {
+  for (const [start, end] of found) {
     if (start >= kept) clean += `${text.slice(kept, start)}***`;
     kept = Math.max(kept, end);
   }

@@ -60,7 +60,7 @@ export async function errorIn(response: HttpResponse, repository: string): Promi
 
 /** All errors in one text: the reason is often in the second, or in a detail (https://github.com/regclient/regclient/pull/1034). */
 function summaryOf(errors: readonly RegistryFault[], repository: string): ErrorBody {
-  const codes = errors.map(({ code }) => code).filter((code) => /^[A-Z][A-Z0-9_]{0,63}$/.test(code));
+  const codes = errors.map(({ code }) => code).filter(isCode);
   const code = codes.find((each) => each !== "UNKNOWN") ?? codes[0];
   const told = new Set(errors.map((error) => textOf(error, code, repository)).filter((text) => text !== ""));
   const rest = told.size > errorLimit ? [`and ${told.size - errorLimit} more`] : [];
@@ -73,7 +73,12 @@ function textOf(error: RegistryFault, mainCode: string | undefined, repository: 
   const detail = detailOf(error.detail, `${message} ${repository}`);
   const words = message === "" || detail === "" ? `${message}${detail}` : `${message} (${detail})`;
   const isOther = error.code !== mainCode && error.code !== "UNKNOWN" && words !== "";
-  return isOther && /^[A-Z][A-Z0-9_]{0,63}$/.test(error.code) ? `${error.code}: ${words}` : words;
+  return isOther && isCode(error.code) ? `${error.code}: ${words}` : words;
+}
+
+/** Whether a code has the form of the specification's: others are words of whoever answers. */
+function isCode(code: string): boolean {
+  return /^[A-Z][A-Z0-9_]{0,63}$/.test(code);
 }
 
 /** The detail of an error, which can be of any form; nothing for one that says no more than is known. */

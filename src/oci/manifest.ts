@@ -45,6 +45,8 @@ export const manifestLimit = 8 * 1024 * 1024;
 
 /** Most entries of one manifest: an index of all platforms has dozens, an image some hundred layers at the most. */
 const entryLimit = 10_000;
+/** Deepest nesting of indexes that is followed. Real images have one level; two are known. */
+export const indexDepthLimit = 8;
 
 const digestSchema = v.pipe(
   v.string(),

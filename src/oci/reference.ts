@@ -111,7 +111,13 @@ export function attachmentTags(digest: Digest): readonly string[] {
   return ["", ...cosignSuffixes].map((suffix) => `${referrersTag(digest)}${suffix}`);
 }
 
-/** Whether a tag is the form of a digest, without a suffix of cosign: the index of referrers. */
+/** Whether something is attached to a digest under a tag, by its form. */
+export function isAttachmentTag(tag: string): boolean {
+  const suffix = cosignSuffixes.find((each) => tag.endsWith(each)) ?? "";
+  return /^sha(?:256|512)-[0-9a-f]{64}$/.test(tag.slice(0, tag.length - suffix.length));
+}
+
+/** Of the tags under which something is attached: whether it is the one for the index of referrers, not one of cosign. */
 export function isFallbackTag(tag: string): boolean {
   return !cosignSuffixes.some((suffix) => tag.endsWith(suffix));
 }

@@ -3,7 +3,7 @@ import type { Component } from "./component.ts";
 import { isHeld, presentImages } from "./holding.ts";
 import type { Ownership } from "./ownership.ts";
 import { newest } from "./retention.ts";
-import { type DestinationSnapshot, imageKey } from "./snapshot.ts";
+import { attachmentDepth, type DestinationSnapshot, imageKey } from "./snapshot.ts";
 import type { ImageStep, LeaveStep, PruneStep } from "./step.ts";
 import type { Version } from "./version.ts";
 
@@ -57,9 +57,6 @@ export function planPruning(
   );
   return [...steps, ...planAttachments(destination, steps, staying)];
 }
-
-/** How far signatures of signatures are followed, as where images are copied. */
-export const attachmentDepth = 4;
 
 /**
  * The tags of what is attached to manifests whose tags all go: signatures, attestations, SBOMs, and theirs. They come after

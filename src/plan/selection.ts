@@ -1,7 +1,7 @@
 import semver from "semver";
 import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
-import { didYouMean } from "../wording.ts";
+import { countOf, didYouMean, listOf } from "../wording.ts";
 import { newest, type Retention } from "./retention.ts";
 import { bySemver, type Version } from "./version.ts";
 
@@ -174,10 +174,8 @@ function whatThereIs({ universe, passedOver }: Released): string {
   if (passedOver.length === 0) return "It has no published releases.";
   const byReason = Map.groupBy(passedOver, ({ reason }) => reason);
   const groups = [...byReason].map(([reason, releases]) => {
-    const names = releases.slice(0, namedLimit).map(({ tag }) => printable(tag));
-    const more = releases.length - names.length;
-    return `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""} (${reason})`;
+    const names = releases.map(({ tag }) => printable(tag));
+    return `${listOf(names, namedLimit)} (${reason})`;
   });
-  const count = `${passedOver.length} published release${passedOver.length === 1 ? "" : "s"}`;
-  return `It has ${count}, but none that counts: ${groups.join("; ")}.`;
+  return `It has ${countOf(passedOver.length, "published release")}, but none that counts: ${groups.join("; ")}.`;
 }

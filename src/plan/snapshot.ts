@@ -31,6 +31,9 @@ export interface Attachment {
   readonly tag: string | undefined;
 }
 
+/** How far attachments of attachments are followed: a signature of an SBOM is the second level, and nobody signs that again. */
+export const attachmentDepth = 4;
+
 /** An image of a wanted version that no source has, and what each source said. */
 export interface MissingImage {
   readonly component: Component;
