@@ -44,6 +44,7 @@ function inputOf(type: DestinationInput["type"], registry: string, api: string):
     registryId: undefined,
     region: undefined,
     public: true,
+    tokenServer: undefined,
     attestations: true,
   };
 }

@@ -39,6 +39,7 @@ function inputOf(type: DestinationInput["type"], registry: string): DestinationI
     registryId: undefined,
     region: undefined,
     public: false,
+    tokenServer: undefined,
     attestations: true,
   };
 }

@@ -47,6 +47,14 @@ describe("destinations", () => {
     ["quay.io/a", { attestations: true }],
     ["quay.io/a,attestations=false", { attestations: false }],
     ["docker.io/a,attestations=false", { type: "docker-hub", attestations: false }],
+    ["quay.io/a", { tokenServer: undefined }],
+    ["quay.io/a,token-server=auth.example.com", { tokenServer: new URL("https://auth.example.com") }],
+    [
+      "quay.io/a,token-server=https://Auth.example.com:8443/",
+      { tokenServer: new URL("https://auth.example.com:8443") },
+    ],
+    ["quay.io/a,token-server=127.0.0.1:5001", { tokenServer: new URL("http://127.0.0.1:5001") }],
+    ["quay.io/a,token-server=https://localhost:5001", { tokenServer: new URL("https://localhost:5001") }],
     ["# mirror in China\n\na.tencentcloudcr.com/x # paid by us", { registry: "a.tencentcloudcr.com" }],
   ])("%j", (line, expected) => {
     const { destinations } = load({ destinations: line });
@@ -148,6 +156,16 @@ describe("destinations", () => {
     ["docker.io/a,region=ap-guangzhou", "means nothing"],
     ["a.tencentcloudcr.com/x,public=yes", "neither true nor false"],
     ["quay.io/a,attestations=no", "neither true nor false"],
+    [
+      "quay.io/a,token-server=http://auth.example.com",
+      "quay.io/a: token-server would get the login over http://",
+    ],
+    ["quay.io/a,token-server=ftp://auth.example.com", "over ftp://"],
+    ["quay.io/a,token-server=https://auth.example.com/token", "without a user, a path or a query"],
+    ["quay.io/a,token-server=https://auth.example.com?x", "without a user, a path or a query"],
+    ["quay.io/a,token-server=*.example.com", "not the name of a host"],
+    ["quay.io/a,token-server=auth example", "not the name of a host"],
+    ["quay.io/a,token-server=a,token-server=b", "more than once"],
     ["a.tencentcloudcr.com/x,api=http://tcr.tencentcloudapi.com", "needs https://"],
     ["a.tencentcloudcr.com/x,api=tcr.tencentcloudapi.com", "https://"],
     ["a.tencentcloudcr.com/x,region=ap/../x", "small letters"],
@@ -157,5 +175,10 @@ describe("destinations", () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(problem);
     expect(lines[0]).toMatch(/^- destinations: .*Example: .*tencentcloudcr\.com/);
+  });
+
+  test("a password in the address of a token server is not repeated", () => {
+    const line = "quay.io/a,token-server=https://bot:hunter2@auth.example.com";
+    expect(mistakesOf({ destinations: line })).not.toContain("hunter2");
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseDestinations } from "../../src/inputs/destinations.ts";
 import { parseImages } from "../../src/inputs/images.ts";
+import { parseSources } from "../../src/inputs/sources.ts";
 import { nearest } from "../../src/inputs/suggestions.ts";
 import {
   type Mistake,
@@ -10,7 +11,6 @@ import {
   parsePlatforms,
   parseRepository,
   parseSize,
-  parseSources,
   parseVersionInput,
 } from "../../src/inputs/values.ts";
 
@@ -62,6 +62,24 @@ describe("a mistake in an input names what was meant", () => {
     ["destinations", "ghcr.io/myorg,keepby=semver", "did you mean keep-by?"],
     ["destinations", "ghcr.io/myorg,type=dockerhub", "did you mean docker-hub?"],
     ["source", "https://GHCR.io/goharbor/", "did you mean ghcr.io/goharbor?"],
+    [
+      "source",
+      "https://r.example/a,token-server=b.example",
+      "did you mean r.example/a,token-server=b.example?",
+    ],
+    ["source", "r.example/a,tokenserver=b.example", "did you mean token-server?"],
+    ["source", "ghcr.io/a,docker.io/a", "docker.io/a goes on a line of its own"],
+    ["destinations", "ghcr.io/a,docker.io/a", "docker.io/a goes on a line of its own"],
+    ...[
+      "https://auth.b.example/token",
+      "auth.b.example/token",
+      "HTTPS://bot:word@auth.b.example",
+      "http://auth.b.example",
+    ].map((given): [string, string, string] => [
+      "source",
+      `r.example/a,token-server=${given}`,
+      "did you mean token-server=auth.b.example?",
+    ]),
     ["version", "https://github.com/goharbor/harbor/releases/tag/v2.15.2", "did you mean v2.15.2?"],
     ["version", "v2.15.2 v2.14.4", "did you mean v2.15.2, v2.14.4?"],
     ["version", "v2.15.2; v2.14.4", "did you mean v2.15.2, v2.14.4?"],

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import type { HttpResponse } from "../../src/http/http.ts";
+import type { HttpResponse, Transport } from "../../src/http/http.ts";
 import { Authenticator } from "../../src/oci/auth.ts";
 import { anonymous, type Credential, type Credentials } from "../../src/oci/credentials.ts";
 import { refusedLogin } from "../../src/oci/refused-login.ts";
@@ -490,31 +490,76 @@ function responseWith(status: number, body: string): HttpResponse {
 describe("a token server on another host", () => {
   const elsewhere = "https://token.elsewhere.example/token";
 
-  function askedBy(credentials: Credentials, foreign = elsewhere) {
+  function askedBy(credentials: Credentials, foreign = elsewhere, tokenServer?: URL) {
     const transport = routedTransport(({ url }) =>
       url === `https://${registry}/v2/`
         ? challenged(`Bearer realm="${foreign}"`)
         : { json: { token: "token" } },
     );
-    const options = { registry, vendor: vendorOf(registry), side: "source", clock: fakeClock() } as const;
+    const options = {
+      registry,
+      vendor: vendorOf(registry),
+      tokenServer,
+      side: "source",
+      clock: fakeClock(),
+    } as const;
+    const namedBy: (URL | undefined)[] = [];
+    const noting: Transport = {
+      send: (request) => {
+        namedBy.push(request.namedBy);
+        return transport.send(request);
+      },
+    };
     return {
-      authenticator: new Authenticator({ ...options, credentials, transport, log: recordingLog() }),
+      authenticator: new Authenticator({ ...options, credentials, transport: noting, log: recordingLog() }),
       transport,
+      namedBy,
     };
   }
 
   test("is asked by who has no login", async () => {
-    const { authenticator, transport } = askedBy(anonymous);
+    const { authenticator, transport, namedBy } = askedBy(anonymous);
     expect(await authenticator.header(pull, undefined)).toBe("Bearer token");
     expect(transport.sent.at(-1)?.url).toMatch(/^https:\/\/token\.elsewhere\.example\/token\?/);
     expect(transport.sent.at(-1)?.headers).toEqual({});
+    expect(namedBy.at(-1)?.host).toBe(registry);
   });
 
   test("gets no login, and is not even asked with one", async () => {
     const { authenticator, transport } = askedBy(() => Promise.resolve(login));
     const { message } = await failureOf(authenticator.header(pull, undefined));
     expect(message).toContain("names a token server on another host, token.elsewhere.example");
+    expect(message).toContain("No login was sent.");
+    expect(message).toContain(
+      "on its line of `source`: `registry.example.com/…,token-server=token.elsewhere.example`",
+    );
     expect(transport.sent).toHaveLength(1);
+  });
+
+  test("gets the login where the line names it, wherever it is", async () => {
+    const { authenticator, transport, namedBy } = askedBy(
+      () => Promise.resolve(login),
+      elsewhere,
+      new URL("https://token.elsewhere.example"),
+    );
+    expect(await authenticator.header(pull, undefined)).toBe("Bearer token");
+    expect(transport.sent.at(-1)?.headers).toEqual({ authorization: `Basic ${basicForm}` });
+    expect(namedBy).toEqual([undefined, undefined]);
+  });
+
+  test("gets no login where the line names another", async () => {
+    const { authenticator, transport } = askedBy(
+      () => Promise.resolve(login),
+      elsewhere,
+      new URL("https://token.example.com"),
+    );
+    expect((await failureOf(authenticator.header(pull, undefined))).message).toContain("No login was sent.");
+    expect(transport.sent).toHaveLength(1);
+  });
+
+  test("says nothing of an attribute that would not help", async () => {
+    const { authenticator } = askedBy(() => Promise.resolve(login), "http://token.elsewhere.example/token");
+    expect((await failureOf(authenticator.header(pull, undefined))).message).not.toContain("token-server=");
   });
 
   test("is not asked in the clear", async () => {

@@ -65,6 +65,43 @@ describe("a token server is trusted", () => {
   });
 });
 
+describe("a token server that a line names", () => {
+  const registry = new URL("https://registry.example.com/v2/");
+  const toldOf = (realm: string, named: string, of = registry): URL | string =>
+    trustedRealm(realm, of, vendorOf(of.host), new URL(named));
+
+  test.each([
+    ["https://auth.elsewhere.example/token?x=1", "https://auth.elsewhere.example"],
+    ["https://auth.elsewhere.example:8443/token", "https://auth.elsewhere.example:8443"],
+    ["http://127.0.0.1:5001/token", "http://127.0.0.1:5001"],
+    // What is known needs no line.
+    ["https://auth.example.com/token", "https://auth.elsewhere.example"],
+  ])("is trusted: %s by %s", (realm, named) => {
+    expect(toldOf(realm, named)).toEqual(new URL(realm));
+  });
+
+  test.each([
+    [
+      "https://auth.elsewhere.example:8443/token",
+      "https://auth.elsewhere.example",
+      "another host, auth.elsewhere.example:8443",
+    ],
+    ["https://x.auth.elsewhere.example/token", "https://auth.elsewhere.example", "another host"],
+    ["https://auth.elsewhere.example.evil.example/", "https://auth.elsewhere.example", "another host"],
+    ["http://auth.elsewhere.example/token", "https://auth.elsewhere.example", "not on https"],
+    ["https://bot:word@auth.elsewhere.example/token", "https://auth.elsewhere.example", "a login in it"],
+  ])("is no other: %s by %s", (realm, named, problem) => {
+    expect(toldOf(realm, named)).toContain(problem);
+  });
+
+  test("is not asked in the clear, by a registry on loopback either", () => {
+    const local = new URL("http://127.0.0.1:5000/v2/");
+    expect(toldOf("http://auth.elsewhere.example/token", "https://auth.elsewhere.example", local)).toContain(
+      "another host",
+    );
+  });
+});
+
 describe("a token server is refused", () => {
   test.each([
     ["registry.example.com", "https://evil.example/token", "another host, evil.example"],

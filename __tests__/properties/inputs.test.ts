@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseDestinations } from "../../src/inputs/destinations.ts";
 import { parseImages } from "../../src/inputs/images.ts";
+import { parseSources } from "../../src/inputs/sources.ts";
 import * as values from "../../src/inputs/values.ts";
 import { isRepository } from "../../src/oci/reference.ts";
 import { renderTemplate } from "../../src/plan/component.ts";
@@ -31,7 +32,11 @@ const parsers: readonly (readonly [
     destinations,
     ["a.example", "docker.io", "/", "b", ",", "keep", "=", "all", "type=tcr", "api=https://", "\n", "#", " "],
   ],
-  ["source", values.parseSources, ["ghcr.io", "/", "goharbor", "\n", "#", " ", "@"]],
+  [
+    "source",
+    parseSources,
+    ["ghcr.io", "/", "goharbor", "\n", "#", " ", "@", ",", "token-server=", "https://", ":1"],
+  ],
   ["images", parseImages, ["app", ":", "{{", "tag", "}}", "=>", "-", "\n", "#", " ", "auto"]],
   [
     "version",

@@ -52,3 +52,42 @@ it.each([
 ])("a source at %s beside a destination%s logs in as %s", async (registry, attributes, username, vendor) => {
   expect(await sourceBeside(registry, attributes)).toEqual([username, vendor]);
 });
+
+/** A registry whose token server is at `auth.elsewhere.example`. */
+const elsewhere = routedTransport(({ url, headers }) => {
+  if (url.startsWith("https://auth.elsewhere.example/")) return { json: { token: "token" } };
+  const challenge = { "www-authenticate": 'Bearer realm="https://auth.elsewhere.example/token"' };
+  return headers.authorization === undefined ? { status: 401, headers: challenge } : { status: 404 };
+});
+
+it.each([
+  [",token-server=auth.elsewhere.example", "", ["destination"]],
+  ["", ",token-server=auth.elsewhere.example", ["source"]],
+  [",token-server=other.example", "", []],
+])(
+  "a token server gets the login of the line that names it: %j, %j",
+  async (ofDestination, ofSource, asked) => {
+    const read = load({
+      destinations: `registry.example.com/ours${ofDestination}`,
+      source: `registry.example.com/theirs${ofSource}`,
+    });
+    const around = { ...context, transport: elsewhere };
+    const loginsOf = await inputLogins(read, read.destinations, docker, around);
+    const destinations = await openDestinations(read, docker, loginsOf, around);
+    const sources = openSources(read, destinations, docker, loginsOf, around);
+    const { signal } = new AbortController();
+    const reached: string[] = [];
+    for (const [side, [place]] of [
+      ["destination", destinations],
+      ["source", sources],
+    ] as const)
+      await place
+        ?.repository("theirs/core")
+        .resolve("v1", signal)
+        .then(
+          () => reached.push(side),
+          () => undefined,
+        );
+    expect(reached).toEqual(asked);
+  },
+);

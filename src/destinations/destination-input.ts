@@ -12,6 +12,8 @@ export interface DestinationInput extends Namespace {
   readonly retention: Retention;
   /** Base URL of the vendor API, when not the usual one. */
   readonly api: URL | undefined;
+  /** Origin of the token server on another host that may have the registry's login. */
+  readonly tokenServer: URL | undefined;
   readonly registryId: string | undefined;
   readonly region: string | undefined;
   /** Whether a TCR namespace that has to be created is made public. */

@@ -3,8 +3,8 @@ import { parseNamespace, printNamespace } from "../oci/reference.ts";
 import type { Retention } from "../plan/retention.ts";
 import { type VendorId, vendorIds } from "../vendors/vendor.ts";
 import { vendorOf } from "../vendors/vendors.ts";
-import { didYouMean } from "../wording.ts";
-import { nearest, noneOf, quoted, wrongPlace } from "./suggestions.ts";
+import { parseAttributes, parseTokenServer } from "./attributes.ts";
+import { noneOf, quoted, wrongPlace } from "./suggestions.ts";
 import {
   linesOf,
   type Mistake,
@@ -28,6 +28,7 @@ const attributeTypes: ReadonlyMap<string, readonly DestinationType[] | undefined
   ["keep-by", undefined],
   ["type", undefined],
   ["api", undefined],
+  ["token-server", undefined],
   ["registry-id", ["tcr"]],
   ["region", ["tcr", "tcr-personal"]],
   ["public", ["tcr"]],
@@ -62,7 +63,7 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
     return undefined;
   }
   const inLine: Mistake = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
-  const attributes = parseAttributes(rest, inLine);
+  const attributes = parseAttributes(rest, [...attributeTypes.keys()], inLine);
   const type = parseType(attributes.get("type"), namespace.registry, inLine);
   refuseForeignAttributes(attributes, type, inLine);
   if (attributes.has("api") && isPlainRegistry({ type }) && !hasOwnApi(namespace.registry, type))
@@ -72,32 +73,18 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
     inLine("Docker Hub has no namespaces inside namespaces");
   }
   const api = attributes.get("api");
+  const tokenServer = attributes.get("token-server");
   return {
     ...namespace,
     type,
     retention: parseRetention(attributes, vendorOf(namespace.registry, type).id, defaults, inLine),
     api: api === undefined ? undefined : parseApiUrl(api, inLine),
+    tokenServer: tokenServer === undefined ? undefined : parseTokenServer(tokenServer, inLine),
     registryId: parseIdentifier(attributes, "registry-id", inLine),
     region: parseIdentifier(attributes, "region", inLine),
     public: parseBoolean(attributes.get("public") ?? "false", inLine),
     attestations: parseBoolean(attributes.get("attestations") ?? "true", inLine),
   };
-}
-
-function parseAttributes(items: readonly string[], mistake: Mistake): ReadonlyMap<string, string> {
-  const attributes = new Map<string, string>();
-  for (const item of items) {
-    const [before = "", ...rest] = item.split("=");
-    const [name, value] = [before.trim(), rest.join("=").trim()];
-    if (value === "") mistake(`${quoted(item)} is not an attribute of the form name=value`);
-    else if (!attributeTypes.has(name)) {
-      const names = [...attributeTypes.keys()];
-      const meant = didYouMean(nearest(name, names));
-      mistake(`${quoted(name)} is no attribute; there are ${names.join(", ")}${meant}`);
-    } else if (attributes.has(name)) mistake(`${name} is given more than once`);
-    else attributes.set(name, value);
-  }
-  return attributes;
 }
 
 /** The type that a line names, else that of its host name. On a domain of one's own the name tells nothing. */

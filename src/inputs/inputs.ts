@@ -13,6 +13,7 @@ import { readHubLogin } from "./docker-hub.ts";
 import { parseImages } from "./images.ts";
 import { readIssueReporting } from "./issue.ts";
 import { readMode } from "./mode.ts";
+import { parseSources } from "./sources.ts";
 import { quoted } from "./suggestions.ts";
 import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./tcr.ts";
 import type { Inputs, RunnerPaths, WorkflowRun } from "./types.ts";
@@ -28,7 +29,6 @@ import {
   parsePlatforms,
   parseRepository,
   parseSize,
-  parseSources,
   parseVerify,
   parseVersionInput,
 } from "./values.ts";

@@ -22,6 +22,12 @@ import type { CongestionControl } from "../tuning/congestion-control.ts";
  */
 export type Verify = "tags" | "full";
 
+/** A source as the user asks for it: one line of the `source` input. */
+export interface SourceInput extends Namespace {
+  /** Origin of the token server on another host that may have the registry's login. */
+  readonly tokenServer: URL | undefined;
+}
+
 /** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
 export interface Inputs {
   readonly destinations: readonly DestinationInput[];
@@ -30,7 +36,7 @@ export interface Inputs {
   /** Undefined: the event's repository for a `release` event, else `goharbor/harbor`. */
   readonly repository: RepositoryId | undefined;
   /** In order of preference. */
-  readonly sources: readonly Namespace[];
+  readonly sources: readonly SourceInput[];
   readonly images: "auto" | readonly ImageRule[];
   /** The `keep` and `keep-by` inputs, for schedules: each destination has its own in `destinations`. */
   readonly retention: Retention;

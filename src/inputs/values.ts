@@ -3,12 +3,12 @@ import type { RepositoryId } from "../github/repository-id.ts";
 import { repositoryIdOf } from "../github/repository-id.ts";
 import { printable } from "../log/log.ts";
 import { architectures, operatingSystems, type Platform } from "../oci/platform.ts";
-import { isLoopback, type Namespace, parseNamespace, printNamespace } from "../oci/reference.ts";
+import { isLoopback } from "../oci/reference.ts";
 import { type KeepBy, keepByChoices } from "../plan/retention.ts";
 import { parseSelection, type Selection } from "../plan/selection.ts";
 import type { CongestionControl } from "../tuning/congestion-control.ts";
 import { didYouMean } from "../wording.ts";
-import { nearest, noneOf, quoted, wrongPlace } from "./suggestions.ts";
+import { nearest, noneOf, quoted } from "./suggestions.ts";
 import type { Verify } from "./types.ts";
 
 /**
@@ -179,19 +179,6 @@ export function parseRepository(text: string, mistake: Mistake): RepositoryId | 
     mistake(`${quoted(text)} is not of the form owner/name${didYouMean(known)}`);
   }
   return repository;
-}
-
-/** Places to read images from, in order, each once. */
-export function parseSources(text: string, mistake: Mistake): readonly Namespace[] {
-  const sources: Namespace[] = [];
-  for (const line of linesOf(text)) {
-    const source = parseNamespace(line);
-    if (source === undefined) mistake(wrongPlace(line));
-    else sources.push(source);
-  }
-  for (const name of repeated(sources.map(printNamespace))) mistake(`${name} is given more than once`);
-  if (linesOf(text).length === 0) mistake("holds nothing but comments");
-  return sources;
 }
 
 /** Platforms, by comma or line, each once; or `all`. */

@@ -53,6 +53,8 @@ export interface AuthenticatorOptions {
   readonly registry: string;
   /** What is known of the registry. */
   readonly vendor: Vendor;
+  /** Origin of the token server on another host that the user trusts with the login. */
+  readonly tokenServer?: URL | undefined;
   readonly side: Side;
   readonly credentials: Credentials;
   /** Sends again what fails for the moment, where the body allows it. */
@@ -175,13 +177,14 @@ export class Authenticator {
   }
 
   #realmOf(realm: string, base: URL): Pick<BearerScheme, "realm" | "distrust"> {
-    const trusted = trustedRealm(realm, base, this.#options.vendor);
+    const { registry, vendor, side, tokenServer } = this.#options;
+    const trusted = trustedRealm(realm, base, vendor, tokenServer);
     if (typeof trusted !== "string") return { realm: trusted, distrust: undefined };
+    const open = openRealm(realm, base);
     const distrust = this.#failure("logging in", base, {
       problem: trusted,
-      advice: noLoginSent,
+      advice: open === undefined ? noLoginSent : tokenServerAdvice(registry, side, open.host),
     });
-    const open = openRealm(realm, base);
     if (open === undefined) throw distrust;
     return { realm: open, distrust };
   }
@@ -193,9 +196,10 @@ export class Authenticator {
     signal: AbortSignal | undefined,
   ): Promise<Lease<string>> {
     if (scheme.distrust !== undefined && credential !== undefined) throw scheme.distrust;
-    const { clock, log, side } = this.#options;
+    const { clock, log, side, registry, tokenServer } = this.#options;
     const request = tokenRequest(scheme, scopes, credential);
-    const namedBy = registryOrigin(this.#options.registry);
+    // What the user names may be anywhere, as a registry may.
+    const namedBy = request.url.origin === tokenServer?.origin ? undefined : registryOrigin(registry);
     const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
     // The server that a redirect leads to gets no login, so its token would be the one that everybody gets.
     if (credential !== undefined && response.url.origin !== request.url.origin) {
@@ -211,7 +215,7 @@ export class Authenticator {
       // it has a resource for that (`public`, docs.docker.com, schema orgAccessTokenResource). Without a login it can be
       // read.
       if (lacksScopes && side === "source" && credential !== undefined) {
-        log.debug(`${this.#options.registry}: the login does not reach this repository; reading without it`);
+        log.debug(`${registry}: the login does not reach this repository; reading without it`);
         return this.#fetchToken(scheme, scopes, undefined, signal);
       }
       throw this.#failure("asking its token server", request.url, refused);
@@ -230,7 +234,7 @@ export class Authenticator {
       throw this.#failure("asking its token server", request.url, {
         problem:
           "the login was not taken: the token that came is the one for everybody, which is good for no push",
-        advice: loginAdvice(this.#options.registry, credential),
+        advice: loginAdvice(registry, credential),
       });
     }
     const life = Math.min(
@@ -295,6 +299,15 @@ export class Authenticator {
 }
 
 const noLoginSent = "No login was sent. If the registry is what you think it is, tell its operator.";
+
+/** What to write where a token server on another host is the registry's own. */
+function tokenServerAdvice(registry: string, side: Side, host: string): string {
+  const input = side === "source" ? "source" : "destinations";
+  return (
+    `No login was sent. If ${host} is the token server of ${registry}, say so on its line of \`${input}\`: ` +
+    `\`${registry}/…,token-server=${host}\`. If not, tell the operator of the registry.`
+  );
+}
 
 function challengesIn(response: HttpResponse): readonly Challenge[] {
   return response.headers("www-authenticate").flatMap(parseChallenges);

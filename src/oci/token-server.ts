@@ -23,20 +23,28 @@ const sharedParents: readonly RegExp[] = [
 ];
 
 /**
- * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host.
+ * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host but
+ * the one that the user names.
  * @param realm as the challenge has it; a relative one is meant relative to the registry.
  * @param registry URL that answered with the challenge.
  * @param vendor what the user says that the registry is, or its host name.
+ * @param named origin that the user trusts with the registry's login.
  * @returns the address, or in words why it is not trusted.
  */
-export function trustedRealm(realm: string, registry: URL, vendor: Vendor): URL | string {
+export function trustedRealm(
+  realm: string,
+  registry: URL,
+  vendor: Vendor,
+  named?: URL | undefined,
+): URL | string {
   if (realm === "" || !URL.canParse(realm, registry.href)) return "its token server has no usable address";
   const url = new URL(realm, registry);
   if (url.username !== "" || url.password !== "") return "its token server's address has a login in it";
+  if (url.origin === named?.origin) return url;
   if (url.protocol !== registry.protocol && url.protocol !== "https:")
     return "its token server is not on https";
   if (isRelatedHost(registry.hostname, url.hostname, vendor)) return url;
-  return `it names a token server on another host, ${printable(url.hostname)}`;
+  return `it names a token server on another host, ${printable(url.host)}`;
 }
 
 /**

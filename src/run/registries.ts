@@ -127,7 +127,7 @@ export function openSources(
 ): readonly OpenSource[] {
   const clients = new Map<string, Registry>();
   const repositories = new Map<string, Repository>();
-  return inputs.sources.map((namespace) => {
+  return inputs.sources.map(({ tokenServer, ...namespace }) => {
     const { registry } = namespace;
     const place = printNamespace(namespace);
     const credentials = sourceCredentials(
@@ -140,7 +140,8 @@ export function openSources(
     );
     const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
     const client =
-      clients.get(place) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
+      clients.get(place) ??
+      new Registry({ registry, vendor, tokenServer, side: "source", credentials, ...context });
     clients.set(place, client);
     return {
       ...namespace,
@@ -192,13 +193,14 @@ function sourceCredentials(
 }
 
 function openClient(
-  { registry, type }: DestinationInput,
+  { registry, type, tokenServer }: DestinationInput,
   credentials: Credentials,
   context: RegistryContext,
 ): Registry {
   return new Registry({
     registry,
     vendor: vendorOf(registry, type),
+    tokenServer,
     side: "destination",
     credentials,
     ...context,

@@ -45,6 +45,7 @@ async function scenario(exchanges: readonly Exchange[], options: Options = {}) {
       registryId: undefined,
       region: undefined,
       public: false,
+      tokenServer: undefined,
       attestations: true,
       ...input,
     },

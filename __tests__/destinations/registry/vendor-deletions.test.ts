@@ -81,6 +81,7 @@ async function destinationAt(registry: RegistryServer, vendor: VendorId, given: 
       registryId: undefined,
       region: undefined,
       public: false,
+      tokenServer: undefined,
       attestations: true,
     },
     credentials,

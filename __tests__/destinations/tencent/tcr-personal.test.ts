@@ -44,6 +44,7 @@ async function scenario({ options = {}, withKey = true, login = personalLogin, i
       registryId: undefined,
       region: undefined,
       public: false,
+      tokenServer: undefined,
       attestations: true,
       ...input,
     },
@@ -129,6 +130,7 @@ describe("TCR Personal", () => {
         registryId: undefined,
         region: undefined,
         public: false,
+        tokenServer: undefined,
         attestations: true,
       },
       api: createTencentApi({

@@ -40,6 +40,7 @@ function scenario({ input = {}, login, docker }: Options = {}) {
       registryId: undefined,
       region: undefined,
       public: false,
+      tokenServer: undefined,
       attestations: true,
       ...input,
     },
