@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { audited } from "../../src/plan/audit.ts";
+import { applyRules } from "../../src/plan/component.ts";
 import { makePlan } from "../../src/plan/plan.ts";
-import { type GivenDestination, snapshotOf } from "./snapshot-builder.ts";
+import type { Step } from "../../src/plan/step.ts";
+import { type GivenDestination, harborUniverse, snapshotOf } from "./snapshot-builder.ts";
 
 /** What an audit says of each image of v2.15.2 at a destination, by image: the kind of its step, and why. */
 function auditOf(destination: GivenDestination): ReadonlyMap<string, string> {
@@ -50,5 +52,50 @@ describe("an audit", () => {
     expect([...found].filter(([, text]) => !text.startsWith("skip")).map(([image]) => image)).toEqual([
       "harbor-core",
     ]);
+  });
+
+  const rules = [
+    { from: "app", fromTag: "{{tag}}", to: "app", toTag: "{{tag}}" },
+    { from: "app", fromTag: "{{tag}}", to: "app", toTag: "{{major}}" },
+    { from: "tool", fromTag: "7.1", to: "tool", toTag: "7.1" },
+  ];
+  test.each<[string, string, GivenDestination, string]>([
+    ["a newer one brought", "v2.14.3", { holds: ["v2.14.4"] }, "copy app:v2.14.3"],
+    ["an older one left", "v2.14.4", { holds: ["v2.14.3"] }, "copy app:v2.14.4"],
+    [
+      "an older one set, which a newer one moves",
+      "v2.14.4",
+      { holds: ["v2.14.3"], contents: { "app:2": "app:v2.14.3" } },
+      "copy app:v2.14.4, copy app:2",
+    ],
+    ["it has beside its own", "v2.14.4", { holds: ["v2.14.4"], lacks: ["tool:7.1"] }, "fail tool:7.1"],
+    [
+      "it has beside its own, moved",
+      "v2.14.4",
+      { holds: ["v2.14.4"], contents: { "app:2": "another" } },
+      "fail app:2",
+    ],
+  ])("goes by the tags that no other version has: %s", (_which, wanted, destination, expected) => {
+    const snapshot = snapshotOf({
+      wanted: [wanted],
+      universe: harborUniverse.filter(({ tag }) => ["v2.14.3", "v2.14.4"].includes(tag)),
+      componentsOf: (version) => applyRules(rules, version),
+      destinations: [{ keep: "all", ...destination }],
+    });
+    const found = audited(makePlan(snapshot), snapshot).steps.filter(({ kind }) => kind !== "skip");
+    const image = (step: Step): string =>
+      "image" in step ? `${step.kind} ${step.image}:${step.tag}` : step.kind;
+    expect(found.map(image).join(", ")).toBe(expected);
+  });
+
+  test("goes by what belongs to a version where all its tags are shared", () => {
+    const snapshot = snapshotOf({
+      wanted: ["v2.14.4"],
+      universe: harborUniverse.filter(({ tag }) => ["v2.14.3", "v2.14.4"].includes(tag)),
+      componentsOf: (version) => applyRules(rules.slice(1), version),
+      destinations: [{ keep: "all", contents: { "app:2": "another" } }],
+    });
+    const { steps } = audited(makePlan(snapshot), snapshot);
+    expect(steps.map(({ kind }) => kind)).toEqual(["fail", "fail"]);
   });
 });

@@ -1,35 +1,49 @@
 import type { Failure } from "../errors.ts";
+import type { Component } from "./component.ts";
+import { ownershipOf } from "./ownership.ts";
 import type { Plan } from "./plan.ts";
 import { imageKey, type Snapshot } from "./snapshot.ts";
-import { type CopyStep, failing, isImageStep } from "./step.ts";
+import { type CopyStep, failing } from "./step.ts";
 
 /**
  * The plan as an audit tells it: what would have to be brought to a destination that has a tag of the version already is a
  * failure there, because somebody can pull half of it, or something else. A version without any tag there is not mirrored yet,
- * and stays a copy.
+ * and stays a copy. A tag that other versions have too tells nothing of this one.
  */
-export function audited(plan: Plan, { destinations }: Snapshot): Plan {
+export function audited(plan: Plan, snapshot: Snapshot): Plan {
   const present = new Set(
-    destinations.flatMap(({ name, digests, withheld }) =>
+    snapshot.destinations.flatMap(({ name, digests, withheld }) =>
       [...digests.keys(), ...withheld].map((key) => `${name} ${key}`),
     ),
   );
-  const isThere = ({ destination, image, tag }: CopyStep): boolean =>
+  const isPresent = (destination: string, image: string, tag: string): boolean =>
     present.has(`${destination} ${imageKey(image, tag)}`);
-  const versionsThere = new Set(
-    plan.steps
-      .filter(isImageStep)
-      .filter(({ destination, image, tag }) => present.has(`${destination} ${imageKey(image, tag)}`))
-      .map(({ destination, version }) => `${destination} ${version}`),
-  );
+  const marks = tellingTags(snapshot);
+  const isMirrored = ({ destination, version }: CopyStep): boolean =>
+    (marks.get(version) ?? []).some(({ to, toTag }) => isPresent(destination, to, toTag));
   return {
     ...plan,
     steps: plan.steps.map((step) =>
-      step.kind === "copy" && versionsThere.has(`${step.destination} ${step.version}`)
-        ? failing(step, findingOf(step, isThere(step)))
+      step.kind === "copy" && isMirrored(step)
+        ? failing(step, findingOf(step, isPresent(step.destination, step.image, step.tag)))
         : step,
     ),
   };
+}
+
+/**
+ * The tags that show whether a wanted version is at a destination, by its own: those that no other version has, or, where all
+ * are shared, those that belong to it.
+ */
+function tellingTags({ universe, components, wanted }: Snapshot): ReadonlyMap<string, readonly Component[]> {
+  const ownership = ownershipOf(universe, components);
+  return new Map(
+    wanted.map(({ version, components: own }) => {
+      const others = universe.filter(({ tag }) => tag !== version.tag);
+      const alone = own.filter(({ to, toTag }) => !others.some((other) => ownership.lists(other, to, toTag)));
+      return [version.tag, alone.length > 0 ? alone : ownership.owned(version)] as const;
+    }),
+  );
 }
 
 function findingOf({ reason, replaces, version }: CopyStep, isThere: boolean): Failure {
