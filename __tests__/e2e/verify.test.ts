@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { componentsOf, harborImage } from "../../sandbox/harbor.ts";
-import { buildImage, pushTo } from "../../sandbox/images.ts";
+import { buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import { act, scale, startSandboxWorld, tagsOf, version } from "./world.ts";
 
 type SandboxWorld = Awaited<ReturnType<typeof startSandboxWorld>>;
@@ -86,5 +86,44 @@ describe("a blob that a destination has lost, below a right tag", () => {
     expect(log).toContain("it is not there yet");
     expect(tagsOf(await world.far.state(), "harbor-core")).toEqual([]);
     expect(componentsOf("v2.15.2")).toHaveLength(12);
+  });
+});
+
+describe("what is lost at any depth below a right tag", () => {
+  const repository = "goharbor/server";
+  const child = buildImage({ seed: "amd64", format: "oci" });
+  const image = buildIndex([child, buildImage({ seed: "arm64", format: "oci", platform: "linux/arm64" })]);
+  const signature = buildImage({ seed: "signature", format: "oci" });
+  const childSignature = buildImage({ seed: "signature of amd64", format: "oci" });
+  const attestation = buildImage({ seed: "attestation", format: "oci", subject: child });
+  const tagOf = (digest: string) => digest.replace(":", "-");
+
+  it.each([
+    ["config of a platform", child.config],
+    ["layer of a signature", signature.layers[0]],
+    ["layer of a platform's signature", childSignature.layers[0]],
+    ["layer of a referrer that the source has in a fallback index", attestation.layers[0]],
+  ])("is told by an audit and brought back with verify: full: the %s", async (_what, blob) => {
+    await using world = await startSandboxWorld();
+    await world.source.seed((target) => {
+      pushTo(target, repository, image, "v2.15.2");
+      pushTo(target, repository, signature, `${tagOf(image.digest)}.sig`);
+      pushTo(target, repository, childSignature, `${tagOf(child.digest)}.sig`);
+      pushTo(target, repository, buildIndex([attestation]), tagOf(child.digest));
+    });
+    const inputs = { destinations: world.far.line, images: "server" };
+    expect((await act(world, { inputs })).exitCode).toBe(0);
+    const { registry } = world.sandbox.tcr;
+    expect(registry.tags(repository).has(tagOf(child.digest))).toBe(false);
+    expect(registry.loseBlob(repository, blob?.digest ?? "")).toBe(true);
+
+    const audit = await act(world, { inputs: { ...inputs, verify: "full", "dry-run": "true" } });
+    expect(audit.log).toContain(`it lacks ${blob?.digest}`);
+    expect(audit.exitCode).toBe(1);
+    const full = await act(world, { inputs: { ...inputs, verify: "full" } });
+    expect(full.exitCode).toBe(0);
+    expect(registry.hasBlob(repository, blob?.digest ?? "")).toBe(true);
+    const again = await act(world, { inputs: { ...inputs, verify: "full" } });
+    expect(again.outputs).toMatchObject({ copied: "0", skipped: "1" });
   });
 });

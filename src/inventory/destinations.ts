@@ -244,29 +244,36 @@ async function deletionAt(
 }
 
 /**
- * Adds which of the wanted images are in place by their tags and lack content: manifests are read, and each blob is asked for.
+ * Adds which of the wanted images are in place by their tags and lack content: manifests are read, and each blob is asked for,
+ * of what is attached to them and to their platforms, too.
  * @throws OperationError when that cannot be asked.
  */
 export async function withBrokenImages(
   held: DestinationSnapshot,
   components: readonly Component[],
   destination: DestinationToRead,
+  { sourceOf, attachmentsOf }: LookAtSource,
   signal: AbortSignal,
 ): Promise<DestinationSnapshot> {
   const broken = new Map<string, readonly string[]>();
   const looks = [...Map.groupBy(components, ({ to }) => to)].map(async ([image, ofImage]) => {
     const missingOf = wholenessOf(repositoryAt(destination, image), signal);
+    const missingOfAll = async (references: readonly string[]): Promise<readonly string[]> =>
+      (await Promise.all(references.map(missingOf))).flat();
     for (const { toTag } of ofImage) {
       const key = imageKey(image, toTag);
       const wanted = held.images.get(key);
       if (wanted === undefined || wanted.digest !== held.digests.get(key)) continue;
-      const attached = held.withoutAttachments.has(key) ? [] : wanted.attachments;
-      const references = [toTag, ...attached.map(({ tag, digest }) => tag ?? digest)];
-      const found = (await Promise.all(references.map(missingOf))).flat();
-      // It is not without attachments, so a fallback tag that is not there stands in for nothing: the registry has the API.
-      const missing = new Set(
-        found.filter((name) => !attached.some(({ tag }) => tag === name && isFallbackTag(tag))),
-      );
+      const missingAttached = async ({ tag, digest }: Attachment): Promise<readonly string[]> => {
+        const missing = await missingOf(tag ?? digest);
+        if (tag === undefined || !isFallbackTag(tag) || !missing.includes(tag)) return missing;
+        // It is not without attachments, so the registry lists by its referrers API what the tag's index lists.
+        const { children } = await sourceOf(wanted).manifest(digest, signal);
+        return missingOfAll(children.map((child) => child.digest));
+      };
+      const attached = held.withoutAttachments.has(key) ? [] : await attachmentsOf(wanted);
+      const found = await Promise.all([missingOf(toTag), ...attached.map(missingAttached)]);
+      const missing = new Set(found.flat());
       if (missing.size > 0) broken.set(key, [...missing]);
     }
   });

@@ -15,6 +15,7 @@ import { lateAttachments } from "./attached-below.ts";
 import {
   type DestinationToRead,
   failedSnapshot,
+  type LookAtSource,
   prunableAt,
   readDestination,
   withBrokenImages,
@@ -84,7 +85,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     pruneLimit,
   };
   const completed = await Promise.all(
-    holdings.map((holding, index) => complete(snapshot, holding, destinations[index], options)),
+    holdings.map((holding, index) => complete(snapshot, holding, destinations[index], atSources, options)),
   );
   return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
 }
@@ -102,6 +103,7 @@ async function complete(
   snapshot: Snapshot,
   holding: DestinationSnapshot,
   destination: DestinationToRead | undefined,
+  atSources: LookAtSource,
   { proves, wait, signal }: Pick<SnapshotOptions, "proves" | "wait" | "signal">,
 ): Promise<DestinationSnapshot> {
   if (destination === undefined || holding.failure !== undefined) return holding;
@@ -111,13 +113,15 @@ async function complete(
     const deletes = makePlan({ ...snapshot, destinations: [held] }).steps.some(
       ({ kind }) => kind === "prune",
     );
-    if (proves) return await withBrokenImages(held, components, destination, signal);
+    if (proves) return await withBrokenImages(held, components, destination, atSources, signal);
     if (!deletes) return held;
     // What cannot be proven now is tried once more before the first deletion, and nothing is deleted without it.
-    return await withBrokenImages(held, components, destination, signal).catch((error: unknown) => {
-      if (error instanceof OperationError) return held;
-      throw error;
-    });
+    return await withBrokenImages(held, components, destination, atSources, signal).catch(
+      (error: unknown) => {
+        if (error instanceof OperationError) return held;
+        throw error;
+      },
+    );
   } catch (error) {
     if (signal.aborted) throw error;
     return failedSnapshot(destination, error);
