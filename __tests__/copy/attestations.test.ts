@@ -64,18 +64,3 @@ it("a registry that takes no manifest at all is not told of as one that takes no
   expect(words).toContain("writing the manifest");
   expect(words).not.toContain("attestations=false");
 });
-
-it("a registry that takes no signatures is told of with the input that leaves them out", async () => {
-  const app = buildImage({ seed: "app", format: "oci" });
-  const signature = buildImage({ seed: "signature", format: "oci", subject: app });
-  await using world = await startWorld({ destinations: [{}] });
-  const digest = world.place("app", signature).digest;
-  const image = world.place("app", app, [{ digest, tag: undefined }]);
-  world.destinations[0]?.fault({
-    when: { method: "PUT", path: new RegExp(`manifests/${signature.digest}`) },
-    times: forEver,
-    effect: { status: 403 },
-  });
-  const { outcomes } = await world.run(world.stepsFor(image));
-  expect(wordsOf(outcomes[0]?.failure)).toMatch(/writing the referrer .*`referrers: false`/);
-});

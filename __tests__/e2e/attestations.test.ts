@@ -66,3 +66,55 @@ it("with attestations=false it gets an index of another digest without them, whi
   expect(again.outputs).toMatchObject({ copied: "0", skipped: "2" });
   expect(registry.requests.filter(({ method }) => !["GET", "HEAD"].includes(method))).toHaveLength(writes);
 });
+
+it("a registry that refuses SBOMs gets the images without them, and is asked once in each run", async () => {
+  const world = await startSandboxWorld();
+  open.push(world);
+  const registry = await startRegistry();
+  open.push(registry);
+  const names = ["app", "db"];
+  const images = names.map((seed) => buildImage({ seed, format: "oci" }));
+  const sboms = images.map((subject, index) =>
+    buildImage({ seed: `sbom ${index}`, format: "oci", subject, artifactType: "text/spdx+json" }),
+  );
+  await world.source.seed((target) => {
+    for (const [index, name] of names.entries()) {
+      const [image, sbom] = [images[index] ?? expect.fail(), sboms[index] ?? expect.fail()];
+      pushTo(target, `goharbor/${name}`, image, "v2.15.2");
+      pushTo(target, `goharbor/${name}`, sbom);
+      pushTo(target, `goharbor/${name}`, buildIndex([sbom]), image.digest.replace(":", "-"));
+    }
+  });
+  const errors = [{ code: "DENIED", message: "unknown manifest class" }];
+  registry.fault({
+    when: { method: "PUT", path: new RegExp(sboms.map(({ digest }) => digest).join("|")) },
+    times: Number.POSITIVE_INFINITY,
+    effect: { status: 403, body: JSON.stringify({ errors }) },
+  });
+  const inputs = {
+    images: names.join("\n"),
+    destinations: `${registry.host}/goharbor,keep=all`,
+    verify: "full",
+  };
+  for (const counts of [
+    { copied: "2", skipped: "0" },
+    { copied: "0", skipped: "2" },
+  ]) {
+    const before = registry.requests.length;
+    const { exitCode, log, outputs } = await act(world, { event, inputs });
+    expect(exitCode).toBe(0);
+    expect(outputs).toMatchObject({ ...counts, failed: "0", versions: '["v2.15.2"]' });
+    expect(log.match(/::warning::/g)).toHaveLength(1);
+    expect(log).toMatch(
+      /::warning::2 images \(app:v2\.15\.2, db:v2\.15\.2\) at .*: writing the referrer failed with status 403 DENIED: unknown manifest class.*referrers: false/,
+    );
+    const puts = registry.requests.slice(before).filter(({ method }) => method === "PUT");
+    const refused = puts.filter(({ path }) => sboms.some(({ digest }) => path.endsWith(digest)));
+    expect(refused).toHaveLength(1);
+    for (const [index, name] of names.entries())
+      expect(registry.tags(`goharbor/${name}`).get("v2.15.2")).toBe(images[index]?.digest);
+  }
+  const audit = await act(world, { event, inputs: { ...inputs, "dry-run": "true" } });
+  expect(audit.exitCode).toBe(1);
+  expect(audit.log).toContain("says why the registry refuses them");
+});

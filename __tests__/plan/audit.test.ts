@@ -44,7 +44,7 @@ describe("an audit", () => {
     [
       "lost signatures",
       { unsigned: ["harbor-core:v2.15.2"] },
-      /^fail: signatures or other referrers are not there/,
+      /^fail: signatures or other referrers are not there yet\. A run without dry-run, with version: v2\.15\.2, brings them, or says why the registry refuses them/,
     ],
   ])("fails for %s, and for nothing else of the version", (_what, more, expected) => {
     const found = auditOf({ holds: ["v2.15.2"], ...more });

@@ -146,6 +146,7 @@ describe("docs/report.schema.json", () => {
 
   const everything = run()
     .copied(copyStep({ replaces: digest("old") }), { uploaded: 1 })
+    .unsigned(copyStep({ image: "harbor-core" }), [refused, refused])
     .copyFailed(copyStep({ image: "harbor-db" }), refused)
     .copyFailed(copyStep({ image: "harbor-log" }), heldBack("held back"))
     .plan(skipStep(), failStep(), keepStep(), leaveStep())

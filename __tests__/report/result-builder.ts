@@ -101,6 +101,8 @@ export interface ResultBuilder {
   /** Steps that have no outcome of their own, and, for a dry run or a broken one, those that got none. */
   plan(...steps: RunResult["plan"]["steps"]): ResultBuilder;
   copied(step: CopyStep, bytes?: Partial<MovedBytes>, moved?: MovingTime): ResultBuilder;
+  /** An image that is there without what is attached to it. */
+  unsigned(step: CopyStep, refused: readonly Failure[], bytes?: Partial<MovedBytes>): ResultBuilder;
   copyFailed(step: CopyStep, failure: Failure | string, moved?: MovingTime): ResultBuilder;
   pruned(step: PruneStep): ResultBuilder;
   pruneFailed(step: PruneStep, failure: Failure | string): ResultBuilder;
@@ -121,6 +123,11 @@ export function run(repository = "goharbor/harbor"): ResultBuilder {
     },
     copied: (step, bytes = {}, moved = undefined) => {
       copies.push({ step, failure: undefined, bytes: { ...noBytes, ...bytes }, milliseconds: 1500, moved });
+      return builder.plan(step);
+    },
+    unsigned: (step, refused, bytes = {}) => {
+      const moved = { bytes: { ...noBytes, ...bytes }, milliseconds: 1500, moved: undefined };
+      copies.push({ step, failure: undefined, refused, ...moved });
       return builder.plan(step);
     },
     copyFailed: (step, failure, moved = undefined) => {

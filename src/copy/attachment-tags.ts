@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { messageOf, OperationError } from "../errors.ts";
+import { type Failure, failureOf, messageOf, OperationError } from "../errors.ts";
 import { BodyError, parseJson, readBytes } from "../http/http.ts";
 import type { Log } from "../log/log.ts";
 import { type Digest, digestOf, hasDigest } from "../oci/digest.ts";
@@ -9,6 +9,7 @@ import { isFallbackTag, referrersTag } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { AttachedContent, ImageContent } from "./image-copy.ts";
+import { isRefused } from "./refused.ts";
 import { setTag, tagFailure } from "./set-tag.ts";
 import { once } from "./upload.ts";
 
@@ -27,6 +28,7 @@ const configLimit = 1024 * 1024;
  * Sets the tags under which an image's attachments are found. What another has added there stays: it is merged with what
  * comes from the source, or the tag is left alone.
  * @param untracked the manifests with a subject that the registry does not track itself.
+ * @returns why tags are not set: the registry refuses them.
  * @throws OperationError
  */
 export async function tagAttachmentsOf(
@@ -34,18 +36,25 @@ export async function tagAttachmentsOf(
   { attachments }: Pick<ImageContent, "attachments">,
   untracked: readonly Manifest[],
   tagging: AttachmentTagging,
-): Promise<void> {
+): Promise<readonly Failure[]> {
+  const refused: Failure[] = [];
+  const bring = (tag: string, manifest: Manifest): Promise<unknown> =>
+    bringTag(repository, tag, manifest, tagging).catch((error: unknown) => {
+      if (!isRefused(error)) throw error;
+      refused.push(failureOf(error));
+    });
   const notTracked = new Set(untracked.map(({ digest }) => digest));
   for (const attachment of attachments) {
     const { tag, root } = attachment;
     if (tag === undefined || isTracked(attachment, notTracked)) continue;
-    await bringTag(repository, tag, root.manifest, tagging);
+    await bring(tag, root.manifest);
   }
   const fallbackTags = new Set(attachments.map(({ tag }) => tag));
   for (const [subject, manifests] of Map.groupBy(untracked, (manifest) => manifest.subject)) {
     if (subject === undefined || fallbackTags.has(referrersTag(subject))) continue;
-    await bringTag(repository, referrersTag(subject), buildIndex(manifests.map(descriptorOf)), tagging);
+    await bring(referrersTag(subject), buildIndex(manifests.map(descriptorOf)));
   }
+  return refused;
 }
 
 /** Whether the registry lists all that a fallback index lists by its referrers API: then the tag stands in for nothing. */
@@ -71,7 +80,7 @@ async function bringTag(
   const { overwrite, log, signal } = tagging;
   const found = await unlessWithheld(repository.resolve(tag, signal));
   if (found !== "withheld" && found?.digest === wanted.digest) return;
-  if (found === undefined) return setTag(repository, tag, wanted, signal);
+  if (found === undefined) return setTag(repository, tag, wanted, signal, "referrer");
   const merged =
     found === "withheld"
       ? "a policy of the registry lets nobody read it now"
@@ -81,7 +90,7 @@ async function bringTag(
     if (!overwrite) throw tagFailure(repository, tag, `${problem}; overwrite is false`);
     log.warning(`${repository.reference}:${tag}: ${problem}; it is left alone`);
   } else if (found === "withheld" || merged.digest !== found.digest) {
-    await setTag(repository, tag, merged, signal);
+    await setTag(repository, tag, merged, signal, "referrer");
     log.info(`${repository.reference}:${tag}: merged with what another has added there`);
   }
 }

@@ -1,6 +1,6 @@
 import { failureOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Descriptor, Manifest } from "../oci/manifest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { CopyStep } from "../plan/plan.ts";
@@ -10,7 +10,7 @@ import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts
 import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
 import { type Confirmations, confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
 import type { DestinationCopy } from "./destination-copy.ts";
-import { type BringBack, type ImageContent, putImage } from "./image-copy.ts";
+import { type BringBack, type ImageContent, type PutImage, putImage } from "./image-copy.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import type { PublicationCheck } from "./publish.ts";
 import { imageLine, versionLine } from "./story.ts";
@@ -146,13 +146,13 @@ async function copyImage(
       if (placement !== "present") placed.add(blob.digest);
     }
     begin ??= destination.options.clock.now();
-    const untracked = await complete(step, content, repository, placed, confirmations, destination, shared);
+    const put = await complete(step, content, repository, placed, confirmations, destination, shared);
     const moved = { begin, end: destination.options.clock.now() };
     return {
       step,
       bytes,
       moved,
-      ready: { repository, tag: step.tag, replaces: step.replaces, content, untracked },
+      ready: { repository, tag: step.tag, replaces: step.replaces, ...put },
     };
   } catch (error) {
     destination.failed(error);
@@ -185,7 +185,6 @@ function earlier(one: number | undefined, other: number | undefined): number | u
 
 /**
  * Puts the manifests and asks the destination to confirm everything. What it has lost is sent once more.
- * @returns the manifests with a subject that the registry does not track itself.
  */
 async function complete(
   step: CopyStep,
@@ -195,7 +194,7 @@ async function complete(
   confirmations: Confirmations,
   destination: DestinationCopy,
   shared: SharedWork,
-): Promise<readonly Manifest[]> {
+): Promise<PutImage> {
   const sources = shared.sourceRepositories(step.source);
   // Once a blob turns out to be lost, what was confirmed before does not count.
   let valid: Confirmations | undefined = confirmations;
@@ -203,17 +202,17 @@ async function complete(
     valid = undefined;
     return deliverAgain(blobs, lacks, sources, repository.name, destination, shared.downloads);
   };
-  const untracked = await putImage(content, repository, bringBack, destination.signal);
-  const missing = await findMissing(content, repository, placed, destination.signal, valid);
-  if (isComplete(missing)) return untracked;
+  const put = await putImage(content, repository, bringBack, destination.signal);
+  const missing = await findMissing(put.content, repository, placed, destination.signal, valid);
+  if (isComplete(missing)) return put;
   destination.options.log.warning(
     `${repository.reference}: the registry lost what it had taken; it is sent once more`,
   );
   await bringBack(missing.blobs, false);
-  await putImage(content, repository, bringBack, destination.signal);
-  const stillMissing = await findMissing(content, repository, placed, destination.signal);
+  const again = await putImage(put.content, repository, bringBack, destination.signal);
+  const stillMissing = await findMissing(again.content, repository, placed, destination.signal);
   if (!isComplete(stillMissing)) throw lossFailure(repository, stillMissing);
-  return untracked;
+  return { ...again, refused: [...put.refused, ...again.refused] };
 }
 
 /** Sends blobs again that a destination has lost. Only here may a blob be read from a source a second time. */

@@ -1,8 +1,8 @@
-import { OperationError } from "../errors.ts";
+import { type Failure, failureOf } from "../errors.ts";
 import { withAttachedBelow } from "../inventory/attached-below.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Descriptor, isAttestation, type Manifest } from "../oci/manifest.ts";
+import { type Descriptor, isAttestation, keepChildren, type Manifest } from "../oci/manifest.ts";
 import { onlyManifests } from "../oci/manifest-entries.ts";
 import { isFallbackTag } from "../oci/reference.ts";
 import type { ManifestRole, Repository } from "../oci/repository.ts";
@@ -14,6 +14,7 @@ import {
   type ReadManifest,
   readImageGraph,
 } from "./image-graph.ts";
+import { isRefused, lacksContent } from "./refused.ts";
 
 /** Everything of an image that goes to a destination. */
 export interface ImageContent {
@@ -64,10 +65,10 @@ export async function readImage(
 }
 
 /**
- * What is put by digest, with all below it. The index of a fallback tag is not: it is put under its tag, as it is or merged, or
+ * What is put by digest, with all below it, the image first. The index of a fallback tag is not: it is put under its tag, as it is or merged, or
  * nowhere, where the registry has the referrers API.
  */
-export function rootsOf({ root, attachments }: ImageContent): readonly ManifestNode[] {
+export function rootsOf({ root, attachments }: ImageContent): readonly [ManifestNode, ...ManifestNode[]] {
   const attached = attachments.flatMap((attachment) =>
     attachment.tag !== undefined && isFallbackTag(attachment.tag)
       ? attachment.root.children
@@ -88,10 +89,20 @@ export function manifestsIn({ root, attachments }: ImageContent): number {
  */
 export type BringBack = (blobs: readonly Descriptor[], lacks: boolean) => Promise<void>;
 
+/** What a destination has taken of an image. */
+export interface PutImage {
+  /** The image, and what is attached to it without what was refused. */
+  readonly content: ImageContent;
+  /** The manifests with a subject that the registry does not track itself. */
+  readonly untracked: readonly Manifest[];
+  /** Why signatures and the like are not there: the registry refuses them. */
+  readonly refused: readonly Failure[];
+}
+
 /**
- * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves.
+ * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves. What is attached to
+ * the image comes after it: where the registry refuses that, it has the image all the same.
  * @param bringBack for blobs that the registry turns out to lack.
- * @returns the manifests with a subject that the registry does not track itself.
  * @throws OperationError
  */
 export async function putImage(
@@ -99,7 +110,7 @@ export async function putImage(
   repository: Repository,
   bringBack: BringBack,
   signal: AbortSignal,
-): Promise<readonly Manifest[]> {
+): Promise<PutImage> {
   const untracked = new Set<Digest>();
   // Each manifest is put once: indexes that share children can have more paths through them than a run has time for.
   const puts = new Map<Digest, Promise<void>>();
@@ -124,10 +135,39 @@ export async function putImage(
     const refused = (await Promise.allSettled(ordered)).find(({ status }) => status === "rejected");
     if (refused?.status === "rejected") throw refused.reason;
   };
-  const roots = rootsOf(content);
-  for (const root of roots) await putOnce(root, root === content.root ? "image" : "referrer");
-  // In the order of the images, not of the answers, so that the fallback index is always the same.
-  return roots.flatMap(manifestsInOrder).filter(({ digest }) => untracked.delete(digest));
+  const [image, ...attached] = rootsOf(content);
+  await putOnce(image, "image");
+  const refused = new Map<Digest, Failure>();
+  for (const root of attached) {
+    await putOnce(root, "referrer").catch((error: unknown) => {
+      if (!isRefused(error)) throw error;
+      refused.set(root.manifest.digest, failureOf(error));
+    });
+  }
+  const taken = withoutRefused(content, refused);
+  return {
+    content: taken,
+    // In the order of the images, not of the answers, so that the fallback index is always the same.
+    untracked: rootsOf(taken)
+      .flatMap(manifestsInOrder)
+      .filter(({ digest }) => untracked.delete(digest)),
+    refused: [...refused.values()],
+  };
+}
+
+/** An image without the attachments that were refused; an index of referrers lists the others. */
+function withoutRefused(content: ImageContent, refused: ReadonlyMap<Digest, Failure>): ImageContent {
+  if (refused.size === 0) return content;
+  const isTaken = ({ manifest }: ManifestNode): boolean => !refused.has(manifest.digest);
+  const attachments = content.attachments
+    .filter(({ root }) => isTaken(root))
+    .flatMap(({ root, tag }) => {
+      const children = root.children.filter(isTaken);
+      if (children.length === root.children.length) return [{ root, tag }];
+      const manifest = keepChildren(root.manifest, ({ digest }) => !refused.has(digest));
+      return children.length === 0 ? [] : [{ root: { manifest, children }, tag }];
+    });
+  return { ...content, attachments };
 }
 
 /**
@@ -164,9 +204,4 @@ async function putNode(
       }
     }
   }
-}
-
-function lacksContent(error: unknown): error is OperationError {
-  if (!(error instanceof OperationError)) return false;
-  return error.details.code === "MANIFEST_BLOB_UNKNOWN" || error.details.code === "BLOB_UNKNOWN";
 }

@@ -23,6 +23,8 @@ export interface CopyOutcome {
   readonly failure: Failure | undefined;
   /** Why its tag was not set although nothing failed; absent where that was not decided. */
   readonly withheld?: Failure;
+  /** Why signatures and the like of it are not there, although it is: the registry refuses them. Absent: it has refused none. */
+  readonly refused?: readonly Failure[];
   readonly bytes: MovedBytes;
   /** From the start of the copy until the tag was set or the image failed, in milliseconds. */
   readonly milliseconds: number;

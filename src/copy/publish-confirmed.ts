@@ -96,18 +96,18 @@ async function confirm(
   if (missing.blobs.length > 0) throw incomplete(repository, missing.blobs);
   const manifests = rootsOf(content).flatMap(manifestsInOrder);
   const toPut = missing.manifests.length > 0 || manifests.some(({ subject }) => subject !== undefined);
-  if (!toPut) return { repository, tag, replaces, content, untracked: [] };
+  if (!toPut) return { repository, tag, replaces, content, untracked: [], refused: [] };
   const bringBack = (blobs: readonly Descriptor[]): Promise<never> =>
     Promise.reject(incomplete(repository, blobs));
-  const untracked = await putImage(content, repository, bringBack, signal);
-  if (missing.manifests.length > 0) {
-    log.info(
-      `${repository.reference}: ${missing.manifests.length} manifests were not there and are put again`,
-    );
-    const still = await findMissing(content, repository, new Set(), signal);
+  const put = await putImage(content, repository, bringBack, signal);
+  const taken = new Set(rootsOf(put.content).flatMap(manifestsInOrder));
+  const brought = missing.manifests.filter((manifest) => taken.has(manifest)).length;
+  if (brought > 0) {
+    log.info(`${repository.reference}: ${brought} manifests were not there and are put again`);
+    const still = await findMissing(put.content, repository, new Set(), signal);
     if (!isComplete(still)) throw lossFailure(repository, still);
   }
-  return { repository, tag, replaces, content, untracked };
+  return { repository, tag, replaces, ...put };
 }
 
 /** Says that a copy job has not done its work, or that the registry has not kept it. */

@@ -1,21 +1,17 @@
 import { type Failure, failureOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Manifest } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import { type AttachmentTagging, tagAttachmentsOf } from "./attachment-tags.ts";
-import type { ImageContent } from "./image-copy.ts";
+import type { PutImage } from "./image-copy.ts";
 import { setTag, tagFailure } from "./set-tag.ts";
 
 /** An image that is complete at a destination, with everything below it, and only lacks its tag. */
-export interface ReadyImage {
+export interface ReadyImage extends PutImage {
   readonly repository: Repository;
   readonly tag: string;
   /** What the tag led to when the plan was made; undefined: nothing, or the image's own digest. */
   readonly replaces: Digest | undefined;
-  readonly content: ImageContent;
-  /** Manifests with a subject that the registry does not track itself. */
-  readonly untracked: readonly Manifest[];
 }
 
 /** Why a version must not be published. `withdrawn`: it failed. `unwanted`: by the user's own choice, so nothing failed. */
@@ -62,12 +58,19 @@ export type TagFailures = ReadonlyMap<ReadyImage, Failure>;
 
 /**
  * Sets the tags of the images' attachments. They come first, so that nobody sees an image without its signature. If the
- * signature of one image cannot be published, the whole version is not published (P3).
+ * signature of one image cannot be published, the whole version is not published (P3), unless the registry refuses it.
+ * @returns beside the failures, the tags that the registry refuses.
  */
-export function tagAttachments(images: readonly ReadyImage[], tagging: Tagging): Promise<TagFailures> {
-  return forEach(images, ({ repository, content, untracked }) =>
-    tagAttachmentsOf(repository, content, untracked, tagging),
-  );
+export async function tagAttachments(
+  images: readonly ReadyImage[],
+  tagging: Tagging,
+): Promise<{ failures: TagFailures; refused: ReadonlyMap<ReadyImage, readonly Failure[]> }> {
+  const refused = new Map<ReadyImage, readonly Failure[]>();
+  const failures = await forEach(images, async (image) => {
+    const { repository, content, untracked } = image;
+    refused.set(image, await tagAttachmentsOf(repository, content, untracked, tagging));
+  });
+  return { failures, refused };
 }
 
 /**

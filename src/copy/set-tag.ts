@@ -1,9 +1,10 @@
 import type { Manifest } from "../oci/manifest.ts";
-import type { Repository } from "../oci/repository.ts";
+import type { ManifestRole, Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 
 /**
  * Sets a tag and reads it back. One that is not there afterwards is set once more.
+ * @param role what the manifest is to an image, for messages.
  * @throws OperationError when the tag does not lead to the manifest.
  */
 export async function setTag(
@@ -11,9 +12,10 @@ export async function setTag(
   tag: string,
   manifest: Manifest,
   signal: AbortSignal,
+  role: ManifestRole = "image",
 ): Promise<void> {
   for (const again of [true, false]) {
-    await repository.putManifest(tag, manifest, signal);
+    await repository.putManifest(tag, manifest, signal, role);
     const found = await unlessWithheld(repository.resolve(tag, signal));
     // The tag is there, and its digest is the one that the answer to the PUT has confirmed.
     if (found === "withheld") return;

@@ -48,20 +48,25 @@ export async function publishVersion(
   }
   const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
   const images = ready.map((result) => result.ready);
-  for (const prepare of [tagAttachments, lookAtTags]) {
-    const failures = await prepare(images, tagging);
-    const unready = ready.find((result) => failures.has(result.ready));
-    if (unready === undefined) continue;
+  const attached = await tagAttachments(images, tagging);
+  const obstacles = attached.failures.size > 0 ? attached.failures : await lookAtTags(images, tagging);
+  const unready = ready.find((result) => obstacles.has(result.ready));
+  if (unready !== undefined) {
     const reason = heldBack(unready.step);
-    return ready.map((result) => outcomeOf(result, failures.get(result.ready) ?? reason));
+    return ready.map((result) => outcomeOf(result, obstacles.get(result.ready) ?? reason));
   }
   const failures = await tagImages(images, tagging);
-  return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
+  return ready.map((result) => {
+    const outcome = outcomeOf(result, failures.get(result.ready));
+    return { ...outcome, refused: [...result.ready.refused, ...(attached.refused.get(result.ready) ?? [])] };
+  });
 }
 
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */
 export function untagged(result: ImageResult): VersionOutcome {
-  return outcomeOf(result, "failure" in result ? result.failure : undefined);
+  return "failure" in result
+    ? outcomeOf(result, result.failure)
+    : { ...outcomeOf(result, undefined), refused: result.ready.refused };
 }
 
 function outcomeOf({ step, bytes, moved }: ImageResult, failure: Failure | undefined): VersionOutcome {

@@ -216,7 +216,8 @@ export function selectChildren(index: Manifest, wanted: (platform: DescriptorPla
   return keepChildren(index, stays);
 }
 
-function keepChildren(index: Manifest, stays: (child: Descriptor) => boolean): Manifest {
+/** An index with those of its entries alone that are manifests which stay; the same bytes where all its manifests do. */
+export function keepChildren(index: Manifest, stays: (child: Descriptor) => boolean): Manifest {
   if (index.children.every(stays)) return index;
   const left = new Set<string>(index.children.filter(stays).map((child) => child.digest));
   const document = JSON.parse(Buffer.from(index.bytes).toString("utf8")) as {

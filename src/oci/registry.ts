@@ -12,6 +12,7 @@ import { Authenticator, type AuthenticatorOptions } from "./auth.ts";
 import { addChallenged } from "./challenge.ts";
 import { grantedActions } from "./granted-actions.ts";
 import { registryOrigin } from "./reference.ts";
+import { ReferrerKinds } from "./referrer-kinds.ts";
 import { problemLimit, refusal } from "./registry-error.ts";
 import type { Scope } from "./scope.ts";
 
@@ -78,6 +79,8 @@ export class Registry {
     manifestHead: false,
     blobHead: false,
   };
+  /** The signatures and the like that it refuses. */
+  readonly referrerKinds = new ReferrerKinds();
   /** Mounts that were refused, without an upload in their place; -Infinity once one has come about. */
   refusedMounts = 0;
   /** Whether a HEAD has shown a manifest here: one that finds none can then be believed. */

@@ -172,7 +172,7 @@ export class Repository {
 
   /**
    * Puts a manifest, byte for byte, under its digest or a tag.
-   * @param role for messages.
+   * @param role for messages; a referrer is not sent where the registry has refused another of its kind.
    * @returns whether the registry tracks the manifest's `subject` itself (`OCI-Subject`).
    * @throws OperationError
    */
@@ -181,6 +181,23 @@ export class Repository {
     manifest: Manifest,
     signal?: AbortSignal,
     role: ManifestRole = "image",
+  ): Promise<{ tracksSubject: boolean }> {
+    if (role !== "referrer") return this.#put(reference, manifest, signal, role);
+    const kind = JSON.stringify([isTag(reference), manifest.mediaType, manifest.artifactType]);
+    return this.registry.referrerKinds.put(
+      kind,
+      { repository: this.name, subject: reference },
+      // The advice is given where no quota, rule or limit is the cause.
+      ({ details }) => details.advice === referrerAdvice,
+      () => this.#put(reference, manifest, signal, role),
+    );
+  }
+
+  async #put(
+    reference: string,
+    manifest: Manifest,
+    signal: AbortSignal | undefined,
+    role: ManifestRole,
   ): Promise<{ tracksSubject: boolean }> {
     const hasAttestations = role === "attestation" || manifest.children.some(isAttestation);
     const request = this.#request("PUT", `manifests/${reference}`, puttingOperations[role], signal, {

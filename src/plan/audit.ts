@@ -46,8 +46,15 @@ function tellingTags({ universe, components, wanted }: Snapshot): ReadonlyMap<st
   );
 }
 
-function findingOf({ reason, replaces, version }: CopyStep, isThere: boolean): Failure {
-  const advice = `A run without dry-run, with version: ${version}, brings it back.`;
+function findingOf({ reason, replaces, attachmentsOnly, version }: CopyStep, isThere: boolean): Failure {
+  const run = `A run without dry-run, with version: ${version},`;
+  if (attachmentsOnly === true)
+    return {
+      kind: "obstacle",
+      problem: reason,
+      advice: `${run} brings them, or says why the registry refuses them; an audit with referrers: false does without.`,
+    };
+  const advice = `${run} brings it back.`;
   if (!isThere)
     return {
       kind: "obstacle",

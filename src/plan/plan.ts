@@ -207,7 +207,7 @@ function planImage(
     if (lacking !== undefined)
       return { ...copy, reason: `its tag is right, but it lacks ${listOf(lacking, namedLimit)}` };
     return destination.withoutAttachments.has(key)
-      ? { ...copy, reason: "signatures or other referrers are not there yet" }
+      ? { ...copy, attachmentsOnly: true, reason: "signatures or other referrers are not there yet" }
       : { kind: "skip", digest: present, ...place, reason: "it is in place" };
   }
   if (snapshot.overwrite)

@@ -23,6 +23,8 @@ export interface CopyStep extends PlannedImage {
   readonly source: SourceImage;
   /** What the tag points to now, if that is something else. */
   readonly replaces: Digest | undefined;
+  /** It is in place already, and lacks signatures or the like only. */
+  readonly attachmentsOnly?: true;
 }
 
 /** Nothing has to be done, or nothing is done on purpose. */

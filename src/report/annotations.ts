@@ -1,7 +1,7 @@
 import { printable } from "../log/log.ts";
 import { shortDigest } from "../oci/digest.ts";
 import { countOf, listOf } from "../wording.ts";
-import { failureGroups, imagesOf } from "./failures.ts";
+import { failureGroups, imagesOf, refusedGroups } from "./failures.ts";
 import { causesOf } from "./grouping.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
@@ -25,7 +25,10 @@ const namedLimit = 12;
 export function annotationsOf(result: RunResult): Annotations {
   const steps = reportedSteps(result);
   return {
-    warnings: fold([...replaced(steps, result.dryRun), ...notTried(steps), ...left(steps)], "warning"),
+    warnings: fold(
+      [...replaced(steps, result.dryRun), ...refused(steps), ...notTried(steps), ...left(steps)],
+      "warning",
+    ),
     errors: fold(failures(steps), "failure"),
   };
 }
@@ -54,6 +57,13 @@ function replaced(steps: readonly Reported[], dryRun: boolean): readonly string[
     const digests = `${shortDigest(step.replaces)} by ${shortDigest(step.source.digest)}`;
     return [`${reference} ${dryRun ? "would be" : "was"} replaced: ${digests}`];
   });
+}
+
+function refused(steps: readonly Reported[]): readonly string[] {
+  return refusedGroups(steps).map(
+    ({ first, all, reason }) =>
+      `${imagesOf(all)} at ${first.step.destination}: there, but without signatures or the like that the registry refuses: ${reason}`,
+  );
 }
 
 function notTried(steps: readonly Reported[]): readonly string[] {

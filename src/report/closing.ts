@@ -23,7 +23,13 @@ export function closingParagraph(result: RunResult, paint: Paint): string {
   const subject = versions.length === 0 ? repository : `${repository} ${listOf(versions, namedLimit)}`;
   const mark = succeeded(result) ? paint.good : paint.bad;
   const steps = reportedSteps(result);
-  const sentences = [statusOf(result).sentence, ...complete(result), ...pruned(steps), ...failed(steps)];
+  const sentences = [
+    statusOf(result).sentence,
+    ...complete(result),
+    ...unsigned(steps),
+    ...pruned(steps),
+    ...failed(steps),
+  ];
   return `${mark(subject)}: ${sentences.join(" ")}`;
 }
 
@@ -41,6 +47,14 @@ function complete(result: RunResult): readonly string[] {
     const names = all.map(({ name }) => name).join(", ");
     return versions.length === 0 ? [] : [`Complete at ${names}: ${listOf(versions, namedLimit)}.`];
   });
+}
+
+function unsigned(steps: readonly Reported[]): readonly string[] {
+  const images = steps.filter(({ refused }) => refused.length > 0);
+  return groupsOf(images, ({ step }) => [step.destination]).map(
+    ({ first, all }) =>
+      `Without signatures or the like, which ${first.step.destination} refuses: ${countOf(all.length, "image")}.`,
+  );
 }
 
 function pruned(steps: readonly Reported[]): readonly string[] {

@@ -49,6 +49,7 @@ export interface JsonStep extends JsonFailure {
   readonly replaces?: string | undefined;
   readonly source?: string | undefined;
   readonly rewritten?: boolean | undefined;
+  readonly refused?: readonly JsonFailure[] | undefined;
   readonly bytes?: MovedBytes | undefined;
   readonly seconds?: number | undefined;
 }
@@ -74,7 +75,7 @@ export function reportOf(result: RunResult): JsonReport {
   };
 }
 
-function jsonStep({ step, outcome, reason, failure, bytes, milliseconds }: Reported): JsonStep {
+function jsonStep({ step, outcome, reason, failure, refused, bytes, milliseconds }: Reported): JsonStep {
   const image = step.kind === "keep" ? {} : { image: step.image, tag: step.tag };
   return {
     action: step.kind,
@@ -86,6 +87,7 @@ function jsonStep({ step, outcome, reason, failure, bytes, milliseconds }: Repor
     ...(failure && failureDetails(failure)),
     digest: digestOfStep(step),
     ...copyDetails(step),
+    refused: refused.length === 0 ? undefined : refused.map(failureDetails),
     bytes,
     seconds: milliseconds === undefined ? undefined : seconds(milliseconds),
   };

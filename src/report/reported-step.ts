@@ -28,6 +28,8 @@ export interface Reported<S extends Step = Step> {
   readonly reason: string;
   /** The same as data, where it failed, was not tried or was left by a run. */
   readonly failure: Failure | undefined;
+  /** Why signatures and the like of an image are not there, although it is: the registry refuses them. */
+  readonly refused: readonly Failure[];
   /** Present when a copy was tried. */
   readonly bytes: MovedBytes | undefined;
   /** Present when a copy was tried. */
@@ -63,7 +65,9 @@ export function reportedRetention(result: RunResult): readonly Reported<Retentio
 }
 
 /** Whether an image is now at its destination under its tag. */
-export function isInPlace({ step, outcome }: Reported): boolean {
+export function isInPlace({ step, outcome, refused }: Reported): boolean {
+  // Only its signatures were tried.
+  if (outcome === "skipped" && refused.length > 0) return true;
   return outcome === "copied" || (step.kind === "skip" && step.digest !== undefined);
 }
 
@@ -86,8 +90,8 @@ function report<S extends Step>(result: RunResult, steps: readonly S[]): readonl
     const copy = copies.get(step);
     const { outcome, failure } = becomes(step, copy, prunes.get(step), result);
     const reason = failure === undefined ? step.reason : sentenceOf(failure);
-    const { bytes, milliseconds, moved } = copy ?? {};
-    return { step, outcome, reason, failure, bytes, milliseconds, moved };
+    const { refused = [], bytes, milliseconds, moved } = copy ?? {};
+    return { step, outcome, reason, failure, refused, bytes, milliseconds, moved };
   });
 }
 
@@ -117,12 +121,18 @@ function becomes(
       if (copy === undefined) return { outcome: "failed", failure: notCarriedOut };
       if (copy.failure !== undefined) return { outcome: "failed", failure: copy.failure };
       if (copy.withheld !== undefined) return { outcome: "skipped", failure: copy.withheld };
+      if (hasBroughtNothing(copy)) return { outcome: "skipped", failure: copy.refused?.[0] };
       return { outcome: job === "copy" ? "delivered" : "copied" };
     case "prune":
       if (dryRun) return { outcome: "planned" };
       if (prune === undefined) return { outcome: "failed", failure: notCarriedOut };
       return { outcome: prune.status, failure: prune.failure };
   }
+}
+
+/** Whether an image was in place, and all that it lacks is refused there. */
+function hasBroughtNothing({ step, refused = [], bytes }: CopyOutcome): boolean {
+  return step.attachmentsOnly === true && refused.length > 0 && bytes.uploaded + bytes.mounted === 0;
 }
 
 function keptOutcome(step: KeepStep, result: RunResult): Fate {

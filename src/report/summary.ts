@@ -1,7 +1,7 @@
 import { shortDigest } from "../oci/digest.ts";
 import { formatBytes, listOf } from "../wording.ts";
 import { estimateSection } from "./estimate-table.ts";
-import { failureGroups, imagesOf } from "./failures.ts";
+import { failureGroups, imagesOf, refusedGroups } from "./failures.ts";
 import { alert, code, escapeMarkdown, table } from "./markdown.ts";
 import { pullSections } from "./pull-sections.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
@@ -28,6 +28,7 @@ export function summaryOf(result: RunResult): string {
     headSection(result),
     ...failureSection(result),
     ...replacedSection(result),
+    ...refusedSection(result),
     ...estimateSection(result),
     ...overviewSection(result),
     ...timelineSection(result),
@@ -111,6 +112,16 @@ function replacedSection(result: RunResult): readonly Section[] {
     : "What they held has no tag now, unless another tag has it: it takes space until it is deleted there. No run deletes it.";
   const markdown = alert("WARNING", [...boxLines(title, lines), "", left]);
   return [{ name: "replaced tags", rank: 2, markdown }];
+}
+
+function refusedSection(result: RunResult): readonly Section[] {
+  const lines = refusedGroups(reportedSteps(result)).map(
+    ({ first, all, reason }) =>
+      `- ${code(first.step.destination)}, ${imagesOf(all, code)}: ${escapeMarkdown(reason)}`,
+  );
+  if (lines.length === 0) return [];
+  const title = "**Images that are there without signatures or the like, which the registry refuses**";
+  return [{ name: "refused signatures", rank: 2, markdown: alert("WARNING", boxLines(title, lines)) }];
 }
 
 function boxLines(title: string, lines: readonly string[]): readonly string[] {
