@@ -134,6 +134,8 @@ describe("resolveSelection", () => {
   function inputs(more: Partial<SelectionInputs> = {}): SelectionInputs {
     return {
       version: undefined,
+      versionsFrom: "releases",
+      images: "auto",
       repository: undefined,
       retention: { keep: 3, keepBy: "semver" },
       destinations: [{ retention: { keep: 3, keepBy: "semver" } }],
@@ -249,7 +251,7 @@ describe("resolveSelection", () => {
       { repository: harbor, selection: { kind: "newest", count: 2 } },
     ],
   ])("%s", (_name, given, from, expected) => {
-    expect(resolveSelection(inputs(given), from)).toMatchObject({ kind: "mirror", ...expected });
+    expect(resolveSelection(inputs(given), from)).toMatchObject({ kind: "releases", ...expected });
   });
 
   test.each<[string, Trigger]>([

@@ -49,6 +49,7 @@ describe("defaults", () => {
       prereleases: false,
       overwrite: true,
       verify: "tags",
+      versionsFrom: "releases",
       pruneLimit: 10,
       platforms: "all",
       referrers: true,

@@ -111,7 +111,7 @@ describe("whatever tags a destination has", () => {
         return tags.get(image)?.includes(imageTag);
       }),
     );
-    const wanted = snapshot.wanted.map(({ version }) => version);
+    const wanted = universe.filter((version) => snapshot.wanted.some((one) => one.version === version));
     return newest([...new Set([...whole, ...wanted])], retention).map(({ tag }) => tag);
   }
 });

@@ -192,6 +192,8 @@ describe("an event file", () => {
   const inputs = {
     version: undefined,
     repository: undefined,
+    versionsFrom: "releases",
+    images: "auto",
     retention: { keep: 3, keepBy: "semver" },
     destinations: [],
     prereleases: false,
@@ -235,7 +237,7 @@ describe("an event file", () => {
         };
         const payload = { action: "published", release, repository: { name, owner: { login: owner } } };
         expect(await outcomeOf("release", JSON.stringify(payload))).toMatchObject({
-          kind: "mirror",
+          kind: "releases",
           repository: { owner, name },
           selection: { kind: "tags", tags: [tagName] },
         });

@@ -1,7 +1,8 @@
+import { InputError } from "../errors.ts";
 import type { RepositoryId } from "../github/repository-id.ts";
 import type { Log } from "../log/log.ts";
 import { applyRules, applyRulesOnce, type Component, type ImageRule } from "../plan/component.ts";
-import type { Version } from "../plan/version.ts";
+import type { AnyVersion } from "../plan/version.ts";
 import { harborComponents } from "./components.ts";
 import { everyHarborImage, harbor, harborTableComponents, sameRepository } from "./harbor-components.ts";
 
@@ -10,12 +11,12 @@ export interface Catalogue {
   /** The image names that a destination may hold, those of old versions included. */
   readonly images: readonly string[];
   /** The images of a version; undefined where nobody knows them without a request. */
-  known(version: Version): readonly Component[] | undefined;
+  known(version: AnyVersion): readonly Component[] | undefined;
   /**
    * The images of a version. May read the release's source.
    * @throws InputError or OperationError
    */
-  read(version: Version): Promise<readonly Component[]>;
+  read(version: AnyVersion): Promise<readonly Component[]>;
 }
 
 /** Reads a file of the mirrored repository at a tag; undefined when there is none. */
@@ -34,21 +35,28 @@ export function createCatalogue(
   readAtTag: ReadAtTag,
   log: Log,
 ): Catalogue {
-  if (images !== "auto") {
-    return {
-      images: [...new Set(images.map(({ to }) => to))],
-      known: (version) => applyRules(images, version),
-      read: async (version) => applyRulesOnce(images, version),
-    };
-  }
+  if (images !== "auto") return listedCatalogue(images);
   const isHarbor = sameRepository(repository, harbor);
   return {
     images: isHarbor ? everyHarborImage : [],
     known: (version) =>
-      isHarbor && version.publishedAt < listedUntil ? harborTableComponents(version) : undefined,
-    read: (version) => {
+      isHarbor && version.number !== undefined && version.publishedAt < listedUntil
+        ? harborTableComponents(version)
+        : undefined,
+    read: async (version) => {
+      if (version.number === undefined)
+        throw new InputError(`images: auto knows no images of ${version.tag}, which has no number`);
       const readFile = (path: string): Promise<string | undefined> => readAtTag(path, version.tag);
       return harborComponents(version, { repository, readFile }, log);
     },
+  };
+}
+
+/** The catalogue of listed images. */
+export function listedCatalogue(rules: readonly ImageRule[]): Catalogue {
+  return {
+    images: [...new Set(rules.map(({ to }) => to))],
+    known: (version) => applyRules(rules, version),
+    read: async (version) => applyRulesOnce(rules, version),
   };
 }

@@ -7,12 +7,23 @@ import type { Inputs } from "./inputs.ts";
  * to runner: waiting time, disk, connections.
  */
 export function digestOfInputs(inputs: Inputs): Digest {
-  const { version, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers } =
-    inputs;
+  const {
+    version,
+    versionsFrom,
+    repository,
+    sources,
+    images,
+    pruneLimit,
+    prereleases,
+    overwrite,
+    platforms,
+    referrers,
+  } = inputs;
   const destinations = inputs.destinations.map(({ api, ...each }) => ({ ...each, api: api?.href }));
   const deciding = {
     destinations,
     version,
+    versionsFrom,
     repository,
     sources,
     images,

@@ -7,6 +7,7 @@ import type { IdTokenRequest } from "../github/id-token.ts";
 import type { Login } from "../oci/credentials.ts";
 import { environmentForHelpers } from "../oci/helper-environment.ts";
 import { isLoopback } from "../oci/reference.ts";
+import { areFixed, tellingRule } from "../plan/tag-versions.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { parseDestinations } from "./destinations.ts";
 import { readHubLogin } from "./docker-hub.ts";
@@ -31,6 +32,7 @@ import {
   parseSize,
   parseVerify,
   parseVersionInput,
+  parseVersionsFrom,
 } from "./values.ts";
 
 export type * from "./types.ts";
@@ -39,6 +41,7 @@ export type * from "./types.ts";
 export const inputDefaults = {
   destinations: "",
   version: "",
+  "versions-from": "releases",
   repository: "",
   source: "ghcr.io/goharbor\ndocker.io/goharbor",
   images: "auto",
@@ -78,6 +81,7 @@ export type InputName = keyof typeof inputDefaults;
 const examples: Readonly<Record<InputName, string>> = {
   destinations: "goharbor.tencentcloudcr.com/goharbor,keep=3",
   version: "v2.15.2",
+  "versions-from": "tags",
   repository: "goharbor/harbor",
   source: "ghcr.io/goharbor",
   images: "auto, or a line such as harbor-core:{{tag}}",
@@ -126,6 +130,7 @@ export function loadInputs(environment: Environment): Inputs {
   const read = <T>(name: InputName, parse: (text: string, mistake: Mistake) => T): T =>
     parse(text(name), mistakeIn(name));
 
+  const versionsFrom = read("versions-from", parseVersionsFrom);
   const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };
   const idTokenRequest = readIdTokenRequest(environment);
   const hub = readHubLogin({
@@ -138,13 +143,18 @@ export function loadInputs(environment: Environment): Inputs {
   const githubApiUrl = readGitHubApiUrl(environment, mistakeIn("github-api-url"));
   const githubToken = text("github-token") || undefined;
   const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
-  const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake));
+  // Tags may have no other copy: they are pruned only where the destination's own line says so.
+  const unsaid = versionsFrom === "tags" ? ({ ...retention, keep: "all" } as const) : retention;
+  const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, unsaid, mistake));
+  const images = read("images", parseImages);
+  if (versionsFrom === "tags") refuseReleases({ images, retention, destinations, text, mistakeIn });
   const inputs: Inputs = {
     destinations,
     version: read("version", parseVersionInput),
+    versionsFrom,
     repository: read("repository", parseRepository),
     sources: read("source", parseSources),
-    images: read("images", parseImages),
+    images,
     retention,
     pruneLimit: read("prune-limit", parseKeep),
     prereleases: read("prereleases", parseBoolean),
@@ -227,6 +237,31 @@ export function givenSecrets(environment: Environment): readonly string[] {
     ...secretVariables.map((name) => environment[name]?.trim() ?? ""),
   ];
   return values.filter((value) => value !== "");
+}
+
+/** What only releases have means nothing, or something else than was meant, where tags at the sources are the versions. */
+function refuseReleases({
+  images,
+  retention,
+  destinations,
+  text,
+  mistakeIn,
+}: Pick<Inputs, "images" | "retention" | "destinations"> & {
+  readonly text: (name: InputName) => string;
+  readonly mistakeIn: (name: InputName) => Mistake;
+}): void {
+  if (images === "auto")
+    mistakeIn("images")("auto knows the images of releases; with versions-from: tags, list them");
+  else if (!areFixed(images) && tellingRule(images) === undefined)
+    mistakeIn("images")(
+      "no line tells which tags are versions: one needs {{tag}} or {{version}}, and no other placeholder",
+    );
+  if (text("repository") !== "")
+    mistakeIn("repository")("means nothing with versions-from: tags, which asks no repository at GitHub");
+  const published = [retention, ...destinations.map((destination) => destination.retention)].some(
+    ({ keepBy }) => keepBy === "published",
+  );
+  if (published) mistakeIn("keep-by")("published needs releases: a tag has no date of publication");
 }
 
 /** A check is of the whole configuration. A job with a part of a run has a plan, which a check does not use. */

@@ -28,11 +28,16 @@ export interface SourceInput extends Namespace {
   readonly tokenServer: URL | undefined;
 }
 
+/** Where versions come from. */
+export type VersionsFrom = "releases" | "tags";
+
 /** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
 export interface Inputs {
   readonly destinations: readonly DestinationInput[];
   /** Undefined: the event decides. */
   readonly version: Selection | undefined;
+  /** Whether versions are the releases at GitHub, or the tags at the sources. */
+  readonly versionsFrom: VersionsFrom;
   /** Undefined: the event's repository for a `release` event, else `goharbor/harbor`. */
   readonly repository: RepositoryId | undefined;
   /** In order of preference. */

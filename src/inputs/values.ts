@@ -9,7 +9,7 @@ import { parseSelection, type Selection } from "../plan/selection.ts";
 import type { CongestionControl } from "../tuning/congestion-control.ts";
 import { didYouMean } from "../wording.ts";
 import { nearest, noneOf, quoted } from "./suggestions.ts";
-import type { Verify } from "./types.ts";
+import type { Verify, VersionsFrom } from "./types.ts";
 
 /**
  * The values of single inputs. Each parser notes what is wrong instead of throwing, so that all mistakes of all inputs
@@ -154,6 +154,15 @@ export function parseVerify(text: string, mistake: Mistake): Verify {
   const choice = verifyChoices.find((candidate) => candidate === text);
   if (choice === undefined) mistake(noneOf(text, verifyChoices));
   return choice ?? "tags";
+}
+
+const versionsFromChoices = ["releases", "tags"] as const;
+
+/** Where versions come from. */
+export function parseVersionsFrom(text: string, mistake: Mistake): VersionsFrom {
+  const choice = versionsFromChoices.find((candidate) => candidate === text);
+  if (choice === undefined) mistake(noneOf(text, versionsFromChoices));
+  return choice ?? "releases";
 }
 
 /** The wanted versions; undefined when the input is empty and the event decides. */

@@ -30,6 +30,11 @@ export class AttachmentFinder {
     this.#log = log;
   }
 
+  /** Takes over a list of a repository's tags that was read for another purpose. */
+  knowTags(repository: Pick<SearchedRepository, "reference">, tags: readonly string[]): void {
+    if (tags.length > 0) this.#tags.set(repository.reference, Promise.resolve(new Set(tags)));
+  }
+
   /** @throws OperationError */
   async find(
     repository: SearchedRepository,

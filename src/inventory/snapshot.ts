@@ -10,7 +10,7 @@ import {
   type SourceImage,
   type WantedVersion,
 } from "../plan/snapshot.ts";
-import type { Version } from "../plan/version.ts";
+import type { AnyVersion, Version } from "../plan/version.ts";
 import { lateAttachments } from "./attached-below.ts";
 import {
   type DestinationToRead,
@@ -26,13 +26,18 @@ import { withinPullBudgets } from "./pull-budget.ts";
 import { imageFor, isThere, type RepositoryToRead, type Source, whyMissing } from "./sources.ts";
 import { type Sighting, type WaitOptions, waitForImages } from "./wait.ts";
 
-export interface SnapshotOptions {
-  /** `owner/name` whose releases count. */
+/** What a plan is about: these images, in these versions. */
+export interface Route {
+  /** `owner/name` whose releases count, or the sources whose tags do. */
   readonly repository: string;
+  /** All versions that count. */
   readonly universe: readonly Version[];
   /** Newest first. */
-  readonly wanted: readonly Version[];
+  readonly wanted: readonly AnyVersion[];
   readonly catalogue: Catalogue;
+}
+
+export interface SnapshotOptions extends Route {
   readonly destinations: readonly DestinationToRead[];
   readonly overwrite: boolean;
   /** Most versions that are deleted at a destination in one run. */
@@ -129,7 +134,7 @@ async function complete(
 }
 
 function wantedVersion(
-  version: Version,
+  version: AnyVersion,
   components: ReadonlyMap<string, readonly Component[]>,
   sightings: ReadonlyMap<Component, Sighting>,
 ): WantedVersion {

@@ -1,7 +1,7 @@
 import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
 import { isTag } from "../oci/reference.ts";
-import type { Version } from "./version.ts";
+import type { AnyVersion } from "./version.ts";
 
 /** One image of a version: its name and tag below the source's namespace, and those below the destination's. */
 export interface Component {
@@ -40,8 +40,14 @@ export function isPlaceholder(name: string): name is PlaceholderName {
  * Fills a tag template for a version.
  * @throws InputError when it holds an unknown placeholder, or what comes out is not a tag.
  */
-export function renderTemplate(template: string, version: Version): string {
+export function renderTemplate(template: string, version: AnyVersion): string {
   const tag = filled(template, version);
+  if (tag === undefined) {
+    const why = "has no number, so only {{tag}} can stand for it";
+    throw new InputError(
+      `images: "${printable(template)}" needs a version, and ${printable(version.tag)} ${why}`,
+    );
+  }
   if (isTag(tag)) return tag;
   const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
   throw new InputError(
@@ -50,33 +56,42 @@ export function renderTemplate(template: string, version: Version): string {
 }
 
 /** Whether the images of a version have tags: a release may have a name that no tag can have. */
-export function hasTags(images: "auto" | readonly ImageRule[], version: Version): boolean {
+export function hasTags(images: "auto" | readonly ImageRule[], version: AnyVersion): boolean {
   const templates =
     images === "auto" ? ["{{tag}}"] : images.flatMap(({ fromTag, toTag }) => [fromTag, toTag]);
-  return templates.every((template) => isTag(filled(template, version)));
+  return templates.every((template) => isTag(filled(template, version) ?? ""));
 }
 
-/** @throws InputError when the template holds an unknown placeholder. */
-function filled(template: string, version: Version): string {
-  const values: Readonly<Record<PlaceholderName, string>> = {
-    tag: version.tag,
-    version: version.number,
-    major: String(version.major),
-    minor: String(version.minor),
-    patch: String(version.patch),
-  };
-  return template.replace(placeholderPattern, (whole, inner: string) => {
+/**
+ * Undefined for a placeholder that the version has no value for.
+ * @throws InputError when the template holds an unknown placeholder.
+ */
+function filled(template: string, version: AnyVersion): string | undefined {
+  const values: Readonly<Partial<Record<PlaceholderName, string>>> =
+    version.number === undefined
+      ? { tag: version.tag }
+      : {
+          tag: version.tag,
+          version: version.number,
+          major: String(version.major),
+          minor: String(version.minor),
+          patch: String(version.patch),
+        };
+  let complete = true;
+  const tag = template.replace(placeholderPattern, (whole, inner: string) => {
     const name = inner.trim();
     if (!isPlaceholder(name)) throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
-    return values[name];
+    complete &&= values[name] !== undefined;
+    return values[name] ?? "";
   });
+  return complete ? tag : undefined;
 }
 
 /**
  * The images of a version by the rules of the `images` input.
  * @throws InputError when a filled template is not a tag.
  */
-export function applyRules(rules: readonly ImageRule[], version: Version): readonly Component[] {
+export function applyRules(rules: readonly ImageRule[], version: AnyVersion): readonly Component[] {
   return rules.map(({ from, fromTag, to, toTag }) => {
     const read = renderTemplate(fromTag, version);
     const component = { from, fromTag: read, to, toTag: renderTemplate(toTag, version) };
@@ -88,7 +103,7 @@ export function applyRules(rules: readonly ImageRule[], version: Version): reado
  * The images of a version that is to be mirrored.
  * @throws InputError as `applyRules` does, and when the templates of two lines give the same tag: one image would be lost.
  */
-export function applyRulesOnce(rules: readonly ImageRule[], version: Version): readonly Component[] {
+export function applyRulesOnce(rules: readonly ImageRule[], version: AnyVersion): readonly Component[] {
   const components = applyRules(rules, version);
   const names = components.map(({ to, toTag }) => `${to}:${toTag}`);
   const twice = names.find((name, index) => names.indexOf(name) !== index);

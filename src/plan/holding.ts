@@ -1,13 +1,13 @@
 import type { Component } from "./component.ts";
 import type { Ownership } from "./ownership.ts";
 import type { DestinationSnapshot } from "./snapshot.ts";
-import type { Version } from "./version.ts";
+import type { AnyVersion } from "./version.ts";
 
 /** The images of a version that a destination has, of those whose tags belong to that version. */
 export function presentImages(
   destination: Pick<DestinationSnapshot, "tags">,
   ownership: Ownership,
-  version: Version,
+  version: AnyVersion,
 ): readonly Component[] {
   return ownership.owned(version).filter((component) => isPresent(destination, component));
 }
@@ -16,7 +16,7 @@ export function presentImages(
 export function isHeld(
   destination: Pick<DestinationSnapshot, "tags">,
   ownership: Ownership,
-  version: Version,
+  version: AnyVersion,
 ): boolean {
   const owned = ownership.owned(version);
   return (

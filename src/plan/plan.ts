@@ -14,7 +14,7 @@ import {
   type PlannedPlace,
   type Step,
 } from "./step.ts";
-import type { Version } from "./version.ts";
+import type { AnyVersion, Version } from "./version.ts";
 
 /** Most digests that a reason names. */
 const namedLimit = 3;
@@ -42,7 +42,8 @@ export interface Plan {
 
 /** Makes the plan: a pure function of the snapshot. */
 export function makePlan(snapshot: Snapshot): Plan {
-  const ownership = ownershipOf(snapshot.universe, snapshot.components);
+  const others = snapshot.wanted.flatMap(({ version }) => (counts(snapshot, version) ? [] : [version]));
+  const ownership = ownershipOf(snapshot.universe, snapshot.components, others);
   return {
     repository: snapshot.repository,
     versions: snapshot.wanted.map(({ version }) => version.tag),
@@ -72,6 +73,11 @@ function planDestination(
   return [...images, ...keeps, ...pruning];
 }
 
+/** Whether a version has a place in the order of those that a destination keeps. */
+function counts({ universe }: Pick<Snapshot, "universe">, version: AnyVersion): version is Version {
+  return version.number !== undefined && universe.some(({ tag }) => tag === version.tag);
+}
+
 /** A destination as it would be if deleting a tag never took another along. */
 export function deletingTagsAlone(destination: DestinationSnapshot): DestinationSnapshot {
   return destination.deletion === "shared-digest-unsafe"
@@ -90,6 +96,7 @@ function keptVersions(
   const wanted = snapshot.wanted
     .filter(({ missing }) => missing.length === 0)
     .map(({ version }) => version)
+    .filter((version) => counts(snapshot, version))
     .filter(
       (version) =>
         ownership.owned(version).length > 0 && !isBlocked(snapshot, destination, ownership, version),
@@ -105,7 +112,7 @@ function isBlocked(
   snapshot: Snapshot,
   destination: DestinationSnapshot,
   ownership: Ownership,
-  version: Version,
+  version: AnyVersion,
 ): boolean {
   const planned = plannedFor(destination, version);
   return ownership
@@ -124,15 +131,25 @@ function planVersion(
   const planned = plannedFor(destination, version);
   if (missing.length > 0) return planMissing(wanted, planned);
   const steps = components.map((component): ImageStep => {
-    const reason = reasonToSkip(destination, ownership, version, component, kept);
+    const reason = reasonToSkip(snapshot, destination, ownership, version, component, kept);
     return reason === undefined
-      ? planImage(snapshot, destination, component, planned)
+      ? ofVersion(version, planImage(snapshot, destination, component, planned))
       : { kind: "skip", digest: undefined, ...planned(component), reason };
   });
   return holdBack(steps);
 }
 
-function plannedFor(destination: DestinationSnapshot, version: Version) {
+/** A tag without a number of three parts moves with every release. */
+function ofVersion(version: AnyVersion, step: ImageStep): ImageStep {
+  if (step.kind !== "copy" || step.replaces === undefined || version.number !== undefined) return step;
+  return {
+    ...step,
+    floating: true,
+    reason: `the tag holds another digest, ${step.replaces}, and has moved at the source`,
+  };
+}
+
+function plannedFor(destination: DestinationSnapshot, version: AnyVersion) {
   return (component: Component): PlannedPlace => ({
     destination: destination.name,
     version: version.tag,
@@ -142,14 +159,16 @@ function plannedFor(destination: DestinationSnapshot, version: Version) {
 }
 
 function reasonToSkip(
+  snapshot: Snapshot,
   { retention }: DestinationSnapshot,
   ownership: Ownership,
-  version: Version,
+  version: AnyVersion,
   component: Component,
   kept: readonly Version[],
 ): string | undefined {
   if (!ownership.brought(version).includes(component))
     return `the tag belongs to ${ownership.ownerOf(component.to, component.toTag) ?? "no version"}`;
+  if (!counts(snapshot, version)) return undefined;
   // A blocked version is not among those kept. If it is new enough to be, its failure is reported.
   if (kept.includes(version) || newest([...kept, version], retention).includes(version)) return undefined;
   const newer = kept.map(({ tag }) => tag).join(", ");

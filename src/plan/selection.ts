@@ -1,24 +1,41 @@
 import semver from "semver";
 import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
+import { matching, type Pattern, parseExpression, parseGlob } from "../pattern.ts";
 import { countOf, didYouMean, listOf } from "../wording.ts";
 import { newest, type Retention } from "./retention.ts";
-import { bySemver, type Version } from "./version.ts";
+import { type AnyVersion, bySemver, type Version } from "./version.ts";
 
 /** Which versions the user wants. */
 export type Selection =
   | { readonly kind: "tags"; readonly tags: readonly string[] }
   | { readonly kind: "range"; readonly range: string }
   | { readonly kind: "newest"; readonly count: number }
+  | { readonly kind: "pattern"; readonly pattern: Pattern }
+  /** What any of these chooses, a line each. */
+  | { readonly kind: "any"; readonly of: readonly Selection[] }
   /** What these would keep. */
   | { readonly kind: "kept"; readonly retentions: readonly Retention[] };
 
 /**
  * Reads a `version` input that is not empty.
- * @throws InputError when it is neither tags, nor a semver range that can hold a version, nor `newest:N`.
+ * @throws InputError when it is neither tags, nor a semver range that can hold a version, nor `newest:N`, nor a pattern, nor
+ *   several of these, a line each.
  */
 export function parseSelection(text: string): Selection {
-  const trimmed = text.trim();
+  const lines = text.split("\n").map((line) => line.trim());
+  const given = lines.filter((line) => line !== "");
+  const [first = ""] = given;
+  if (given.length > 1 && given.some((line) => /^(?:glob:|\/|newest:)/.test(line)))
+    return { kind: "any", of: given.map(parseSelection) };
+  if (first.startsWith("glob:"))
+    return { kind: "pattern", pattern: parseGlob(first, first.slice("glob:".length)) };
+  if (/^\/.*\/$/.test(first)) return { kind: "pattern", pattern: parseExpression(first, first.slice(1, -1)) };
+  return parseUnpatterned(text.trim());
+}
+
+/** Tags, a range, or `newest:N`. A range may go over several lines. */
+function parseUnpatterned(trimmed: string): Selection {
   const counted = /^newest:(.*)$/.exec(trimmed);
   if (counted !== null) {
     const count = Number(counted[1]);
@@ -50,7 +67,9 @@ export function parseSelection(text: string): Selection {
     return { kind: "tags", tags: [...new Set(tags)] };
   }
   const meant = didYouMean(meantTags(trimmed));
-  throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range or newest:N${meant}`);
+  throw new InputError(
+    `"${trimmed}" is not a tag, a list of tags, a semver range, newest:N, glob:… or /regular expression/${meant}`,
+  );
 }
 
 /** The tag in the address of a release or of its tag, or tags with blanks between them. */
@@ -67,6 +86,11 @@ function meantTags(text: string): string | undefined {
 export interface Released {
   /** Published versions; prereleases are among them only by the user's choice, or as the event's own release. */
   readonly universe: readonly Version[];
+  /**
+   * Where tags at the sources are the versions: those that do not count as newest, and are chosen only by name or pattern,
+   * because they have no number, or are prereleases.
+   */
+  readonly otherTags?: readonly AnyVersion[];
   /** Published releases that do not count, and what they are instead. */
   readonly passedOver: readonly { readonly tag: string; readonly reason: string }[];
 }
@@ -84,23 +108,47 @@ export function select(
   released: Released,
   repository: string,
   retentions: readonly Pick<Retention, "keepBy">[],
-): readonly Version[] {
+): readonly AnyVersion[] {
   const ordered = [...released.universe].sort(bySemver);
-  const chosen = chosenOf(selection, ordered, retentions, (tags) => whyUnknown(tags, released, repository));
-  if (chosen.length === 0) {
+  const all = [...ordered, ...[...(released.otherTags ?? [])].sort(bySemver)];
+  const chosen = new Set(
+    chosenOf(selection, ordered, all, retentions, (tags) => whyUnknown(tags, released, repository)),
+  );
+  if (chosen.size === 0) {
     throw new InputError(
-      `No release of ${repository} fits version "${printable(describe(selection))}". ${whatThereIs(released)}`,
+      `No ${released.otherTags === undefined ? "release" : "tag"} of ${repository} fits version "${printable(describe(selection))}". ${whatThereIs(released)}`,
     );
   }
-  return chosen;
+  return all.filter((version) => chosen.has(version));
 }
 
+/**
+ * The versions of a route's filter: only these are counted and pruned. Who asks for a tag by its name, or for the newest,
+ * says nothing of the others.
+ * @throws InputError when a pattern takes too long.
+ */
+export function withinFilter(selection: Selection, versions: readonly Version[]): readonly Version[] {
+  const parts = selection.kind === "any" ? selection.of : [selection];
+  const filters = parts.filter(({ kind }) => kind === "range" || kind === "pattern");
+  if (filters.length === 0 || parts.some(({ kind }) => kind === "newest" || kind === "kept")) return versions;
+  const named = new Set(parts.flatMap((part) => (part.kind === "tags" ? part.tags : [])));
+  const fitting = new Set(
+    filters.flatMap((filter) => chosenOf(filter, versions, versions, [], () => new InputError(""))),
+  );
+  return versions.filter((version) => fitting.has(version) || named.has(version.tag));
+}
+
+/**
+ * @param ordered the versions that count, newest first.
+ * @param all these and the others.
+ */
 function chosenOf(
   selection: Selection,
   ordered: readonly Version[],
+  all: readonly AnyVersion[],
   retentions: readonly Pick<Retention, "keepBy">[],
   unknown: (tags: readonly string[]) => InputError,
-): readonly Version[] {
+): readonly AnyVersion[] {
   switch (selection.kind) {
     case "newest":
       return newestBy(
@@ -115,10 +163,17 @@ function chosenOf(
         semver.satisfies(version.number, selection.range, { includePrerelease: true }),
       );
     case "tags": {
-      const missing = selection.tags.filter((tag) => !ordered.some((version) => version.tag === tag));
+      const missing = selection.tags.filter((tag) => !all.some((version) => version.tag === tag));
       if (missing.length > 0) throw unknown(missing);
-      return ordered.filter((version) => selection.tags.includes(version.tag));
+      return all.filter((version) => selection.tags.includes(version.tag));
     }
+    case "pattern": {
+      const names = all.map(({ tag }) => tag);
+      const fitting = new Set(matching(selection.pattern, names));
+      return all.filter(({ tag }) => fitting.has(tag));
+    }
+    case "any":
+      return selection.of.flatMap((each) => chosenOf(each, ordered, all, retentions, unknown));
   }
 }
 
@@ -138,6 +193,10 @@ function describe(selection: Selection): string {
       return selection.range;
     case "tags":
       return selection.tags.join(", ");
+    case "pattern":
+      return selection.pattern.text;
+    case "any":
+      return selection.of.map(describe).join("; ");
   }
 }
 
@@ -168,9 +227,17 @@ function meantVersions(tags: readonly string[], universe: readonly Version[]): s
   return meant.length > 0 && meant.every((tag) => tag !== undefined) ? meant.join(", ") : undefined;
 }
 
-function whatThereIs({ universe, passedOver }: Released): string {
+function whatThereIs({ universe, passedOver, otherTags }: Released): string {
   const [first, ...others] = [...universe].sort(bySemver).slice(0, 3);
   if (first !== undefined) return `Its newest are ${[first, ...others].map(({ tag }) => tag).join(", ")}.`;
+  if (otherTags !== undefined && otherTags.length > 0) {
+    const names = listOf(
+      otherTags.map(({ tag }) => printable(tag)),
+      namedLimit,
+    );
+    return `None of its tags counts as newest, as v1.2.3 would: ${names}. Name the tags, or write glob: or /regular expression/.`;
+  }
+  if (otherTags !== undefined) return "There is no such tag that every image has.";
   if (passedOver.length === 0) return "It has no published releases.";
   const byReason = Map.groupBy(passedOver, ({ reason }) => reason);
   const groups = [...byReason].map(([reason, releases]) => {

@@ -4,7 +4,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import type { Namespace } from "../oci/reference.ts";
 import type { Component } from "./component.ts";
 import type { Retention } from "./retention.ts";
-import type { Version } from "./version.ts";
+import type { AnyVersion, Version } from "./version.ts";
 
 /** An image as found at a source: what a destination is to hold afterwards, and where its content is read. */
 export interface SourceImage {
@@ -41,7 +41,7 @@ export interface MissingImage {
 }
 
 export interface WantedVersion {
-  readonly version: Version;
+  readonly version: AnyVersion;
   readonly components: readonly Component[];
   readonly missing: readonly MissingImage[];
 }
@@ -80,7 +80,7 @@ export interface DestinationSnapshot extends Namespace {
 export interface Snapshot {
   /** `owner/name` whose releases count. */
   readonly repository: string;
-  /** All versions that count: published, prereleases only by choice. */
+  /** All versions that count: published, prereleases only by choice. A wanted one that is not among them takes no place of `keep`. */
   readonly universe: readonly Version[];
   readonly wanted: readonly WantedVersion[];
   /** The images of each version of the universe that some destination may hold, wanted ones included, by tag. */

@@ -25,6 +25,8 @@ export interface CopyStep extends PlannedImage {
   readonly replaces: Digest | undefined;
   /** It is in place already, and lacks signatures or the like only. */
   readonly attachmentsOnly?: true;
+  /** The tag is one that moves, such as `latest`: that it does is news, and no warning. */
+  readonly floating?: true;
 }
 
 /** Nothing has to be done, or nothing is done on purpose. */

@@ -1,11 +1,11 @@
 import semver from "semver";
 
-/** A published release of the mirrored repository, as GitHub tells it. Drafts never get this far. */
+/** A published release of the mirrored repository, as GitHub tells it, or a tag at a source. Drafts never get this far. */
 export interface Release {
   readonly tag: string;
   /** The release's own flag; a tag such as `v2.15.0-rc1` counts as prerelease even without it. */
   readonly prerelease: boolean;
-  /** When it was published, in milliseconds since the epoch. */
+  /** When it was published, in milliseconds since the epoch; 0 for a tag, which has no date. */
   readonly publishedAt: number;
 }
 
@@ -17,6 +17,14 @@ export interface Version extends Release {
   readonly minor: number;
   readonly patch: number;
 }
+
+/** A tag without a number of three parts, such as `latest`, `1.27` or `sha-abc1234`: there is no order among such. */
+export interface UnnumberedVersion extends Release {
+  readonly number: undefined;
+}
+
+/** What is mirrored as one: all images of a release, or of a tag. */
+export type AnyVersion = Version | UnnumberedVersion;
 
 /**
  * The version of a release, or undefined when its tag is not one. Strict semver with an optional `v`: Harbor's odd tags
@@ -36,6 +44,12 @@ export function versionOf(release: Release): Version | undefined {
   };
 }
 
+/** The version of a tag at a source, with a number or without. */
+export function versionOfTag(tag: string): AnyVersion {
+  const release = { tag, prerelease: false, publishedAt: 0 };
+  return versionOf(release) ?? { ...release, number: undefined };
+}
+
 /** What a release's tag is that is no version. */
 export function whyNoVersion(tag: string): string {
   const numbers = /^v?((?:[0-9]+\.)*[0-9]+)(?:[-+].*)?$/.exec(tag)?.[1]?.split(".");
@@ -50,8 +64,15 @@ export function whyNoVersion(tag: string): string {
     : "not a version: something stands in front of one";
 }
 
-/** Newest first by semver. Equal numbers (`1.0.0` and `v1.0.0`) are ordered by tag, so that the order is total. */
-export function bySemver(one: Version, other: Version): number {
+/**
+ * Newest first by semver. Equal numbers (`1.0.0` and `v1.0.0`) are ordered by tag, so that the order is total. Tags without a
+ * number come last.
+ */
+export function bySemver(one: AnyVersion, other: AnyVersion): number {
+  if (one.number === undefined || other.number === undefined) {
+    if (one.number !== other.number) return one.number === undefined ? 1 : -1;
+    return one.tag < other.tag ? -1 : Number(one.tag > other.tag);
+  }
   const byNumber = semver.rcompare(one.number, other.number);
   if (byNumber !== 0 || one.tag === other.tag) return byNumber;
   return one.tag < other.tag ? 1 : -1;

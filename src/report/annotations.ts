@@ -52,7 +52,8 @@ function failures(steps: readonly Reported[]): readonly string[] {
 
 function replaced(steps: readonly Reported[], dryRun: boolean): readonly string[] {
   return steps.flatMap(({ step, outcome }) => {
-    if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed") return [];
+    if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed" || step.floating)
+      return [];
     const reference = `${step.destination}/${step.image}:${step.tag}`;
     const digests = `${shortDigest(step.replaces)} by ${shortDigest(step.source.digest)}`;
     return [`${reference} ${dryRun ? "would be" : "was"} replaced: ${digests}`];

@@ -99,7 +99,8 @@ function failureSection(result: RunResult): readonly Section[] {
  */
 function replacedSection(result: RunResult): readonly Section[] {
   const lines = reportedSteps(result).flatMap(({ step, outcome }) => {
-    if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed") return [];
+    if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed" || step.floating)
+      return [];
     const reference = code(`${step.destination}/${step.image}:${step.tag}`);
     return [`- ${reference}: ${code(step.replaces)} → ${code(shortDigest(step.source.digest))}`];
   });

@@ -8,14 +8,14 @@ import { checkSources } from "../check/sources.ts";
 import { mainlandApi } from "../destinations/tencent/tcr.ts";
 import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
 import { InputError } from "../errors.ts";
-import { readFileAtTag } from "../github/releases.ts";
-import { createCatalogue } from "../harbor/catalogue.ts";
 import type { Inputs } from "../inputs/inputs.ts";
+import { printNamespace } from "../oci/reference.ts";
 import type { Component } from "../plan/component.ts";
 import { writeCheckReport } from "../report/check-report.ts";
 import type { RegistryContext } from "./registries.ts";
 import { lookAtReleases } from "./releases.ts";
-import { githubClient, openPlaces, type RunContext, registryContext } from "./stages.ts";
+import { githubClient, openPlaces, type Places, type RunContext, registryContext } from "./stages.ts";
+import { lookAtTags } from "./tags.ts";
 import { checkTuning } from "./tune.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -65,9 +65,10 @@ export async function checkReleasesAndPlaces(
   inputs: Inputs,
   context: RunContext,
 ): Promise<readonly CheckResult[]> {
+  const opening = openPlaces(inputs, context);
   const [places, { result, components }] = await Promise.all([
-    openPlaces(inputs, context),
-    checkReleases(wanted, inputs, context),
+    opening,
+    checkVersions(wanted, inputs, opening, context),
   ]);
   const results = await Promise.all([
     checkSources(places.sources, components[0], context),
@@ -76,29 +77,34 @@ export async function checkReleasesAndPlaces(
   return [result, ...results.flat()];
 }
 
-/** Checks whether GitHub gives the wanted version and its images. @returns the images; none if it does not. */
-async function checkReleases(
+/** Checks whether the wanted version and its images can be read. @returns the images; none if they cannot. */
+async function checkVersions(
   wanted: Wanted,
   inputs: Inputs,
+  places: Promise<Places>,
   context: RunContext,
 ): Promise<{ readonly result: CheckResult; readonly components: readonly Component[] }> {
-  const { repository } = wanted;
-  const name = `${repository.owner}/${repository.name}`;
   const github = await githubClient(inputs, context);
+  const [place, subject] =
+    wanted.kind === "tags"
+      ? [inputs.sources.map(printNamespace).join(", "), "tags"]
+      : [github.host, `releases of ${wanted.repository.owner}/${wanted.repository.name}`];
   let components: readonly Component[] = [];
   const result = await attempt(
-    { place: github.host, subject: `releases of ${name}` },
+    { place, subject },
     async () => {
-      const looked = await lookAtReleases(github, wanted, inputs, context.log);
-      if (typeof looked === "string") throw new InputError(looked);
-      const { universe, versions } = looked;
+      const route =
+        wanted.kind === "tags"
+          ? await lookAtTags(wanted, inputs, await places, context)
+          : await lookAtReleases(github, wanted, inputs, context.log);
+      if (typeof route === "string") throw new InputError(route);
+      const { universe, wanted: versions, catalogue } = route;
       const [newest] = versions;
-      const read = (path: string, tag: string) => readFileAtTag(github, repository, path, tag);
-      const catalogue = createCatalogue(inputs.images, repository, read, context.log);
       components = newest === undefined ? [] : await catalogue.read(newest);
-      const findingBeside = github.authenticated
-        ? ""
-        : " Without `github-token`, GitHub takes 60 requests an hour.";
+      const findingBeside =
+        github.authenticated || wanted.kind === "tags"
+          ? ""
+          : " Without `github-token`, GitHub takes 60 requests an hour.";
       const finding = `${universe.length} versions can be read; ${newest?.tag} has ${components.length} images.${findingBeside}`;
       return { outcome: "ok", finding };
     },

@@ -1,22 +1,16 @@
 import type { PublicationCheck } from "../copy/publish.ts";
 import type { GitHubClient } from "../github/client.ts";
-import { listReleases, publishedRelease } from "../github/releases.ts";
+import { listReleases, publishedRelease, readFileAtTag } from "../github/releases.ts";
+import { createCatalogue } from "../harbor/catalogue.ts";
 import type { Inputs } from "../inputs/inputs.ts";
+import type { Route } from "../inventory/snapshot.ts";
 import { type Log, printable } from "../log/log.ts";
 import { hasTags } from "../plan/component.ts";
 import { type Released, select } from "../plan/selection.ts";
 import { type Release, type Version, versionOf, whyNoVersion } from "../plan/version.ts";
-import { prereleaseReason, unwantedPrerelease, type Wanted } from "./wanted.ts";
+import { prereleaseReason, unwantedPrerelease, type Wanted, type WantedReleases } from "./wanted.ts";
 
 /** What GitHub says of releases, before there is a plan and right before tags move. */
-
-/** The versions of a repository as they are right now. */
-export interface LookedAtReleases {
-  /** All that count. */
-  readonly universe: readonly Version[];
-  /** Those that are wanted, newest first. */
-  readonly versions: readonly Version[];
-}
 
 /**
  * Asks GitHub for all releases, and chooses.
@@ -25,11 +19,12 @@ export interface LookedAtReleases {
  */
 export async function lookAtReleases(
   github: GitHubClient,
-  wanted: Wanted,
+  wanted: WantedReleases,
   inputs: Pick<Inputs, "prereleases" | "images" | "destinations">,
   log: Log,
-): Promise<LookedAtReleases | string> {
-  const { repository, selection, byEvent } = wanted;
+): Promise<Route | string> {
+  const { repository: id, selection, byEvent } = wanted;
+  const repository = `${id.owner}/${id.name}`;
   const releases = await releasesOf(github, wanted);
   if (byEvent && selection.kind === "tags") {
     const unwanted = releases.find(
@@ -39,14 +34,16 @@ export async function lookAtReleases(
   }
   const released = countedReleases(releases, wanted, inputs, log);
   const retentions = inputs.destinations.map(({ retention }) => retention);
-  const versions = select(selection, released, `${repository.owner}/${repository.name}`, retentions);
-  return { universe: released.universe, versions };
+  const chosen = select(selection, released, repository, retentions);
+  const readAtTag = (path: string, tag: string) => readFileAtTag(github, id, path, tag);
+  const catalogue = createCatalogue(inputs.images, id, readAtTag, log);
+  return { repository, universe: released.universe, wanted: chosen, catalogue };
 }
 
 /** All releases. An event's release can be missing from the list, which may lag, or can have been withdrawn since. */
 async function releasesOf(
   github: GitHubClient,
-  { repository, eventRelease }: Wanted,
+  { repository, eventRelease }: WantedReleases,
 ): Promise<readonly Release[]> {
   const listed = await listReleases(github, repository);
   if (eventRelease === undefined || listed.some(({ tag }) => tag === eventRelease.tag)) return listed;
@@ -87,7 +84,7 @@ function countedReleases(
  */
 export function publicationCheck(
   github: GitHubClient,
-  { repository }: Pick<Wanted, "repository">,
+  { repository }: Pick<WantedReleases, "repository">,
   { prereleases }: Pick<Inputs, "prereleases">,
 ): PublicationCheck {
   return async (tag) => {

@@ -11,11 +11,10 @@ import { newsOfStop } from "../report/issue-text.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
 import { noSizes, planSizes, showEstimate } from "./estimate.ts";
 import { handOutPlan, inputsOfShare, publishAll, takePlan, withdrawnVersions } from "./fan-out.ts";
-import { publicationCheck } from "./releases.ts";
 import {
   closeOpened,
   copyAll,
-  githubClient,
+  lastChecks,
   makePlanFor,
   openPlaces,
   type Places,
@@ -93,11 +92,12 @@ async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Prom
   if (typeof plan === "string") return nothingToDo(plan, context);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
-  const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
+  const checks = await lastChecks(wanted, inputs, places, context);
+  const { whyNotPublish } = checks;
   const { copies, bytesRead } = dryRun
     ? nothing
     : await copyAll(plan, inputs, places, { moveTags: true, whyNotPublish }, context);
-  const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, whyNotPublish, context);
+  const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, checks, context);
   return report({ plan, dryRun, estimate, copies, ...pruned, bytesRead, startedAt }, places, inputs, context);
 }
 
@@ -179,12 +179,13 @@ async function publish(
   // The job that planned has waited.
   const now = await makePlanFor(wanted, inputs, places, { wait: 0 }, context);
   if (typeof now === "string") return nothingToDo(now, context);
-  const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
+  const checks = await lastChecks(wanted, inputs, places, context);
+  const { whyNotPublish } = checks;
   const withdrawn = await withdrawnVersions(document, now, wanted, whyNotPublish, context.log);
   const plan = bindPlan(document, now, withdrawn);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const copies = dryRun ? [] : await publishAll(plan, inputs, places, whyNotPublish, context);
-  const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, whyNotPublish, context);
+  const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, checks, context);
   const result = { plan, dryRun, job: "publish", copies, ...pruned, bytesRead: 0, startedAt } as const;
   return report(result, places, inputs, context);
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { copy } from "../copy/copy.ts";
 import { type Aftermath, lookForHalfVersions } from "../copy/half-versions.ts";
-import type { CopyOutcome } from "../copy/outcome.ts";
+import type { CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
 import { prune } from "../copy/prune.ts";
 import { askToPublish, type PublicationCheck } from "../copy/publish.ts";
 import type { Destination } from "../destinations/destination.ts";
@@ -13,8 +13,6 @@ import type { Failure } from "../errors.ts";
 import { createGitHubClient, type GitHubClient } from "../github/client.ts";
 import { followingFetch, retryingFetch } from "../github/fetch.ts";
 import { createIdTokens } from "../github/id-token.ts";
-import { readFileAtTag } from "../github/releases.ts";
-import { createCatalogue } from "../harbor/catalogue.ts";
 import { retrying } from "../http/retry.ts";
 import { type NetworkTransport, userAgent } from "../http/transport.ts";
 import type { Inputs } from "../inputs/inputs.ts";
@@ -45,7 +43,8 @@ import {
   type RegistryContext,
   repositoriesOf,
 } from "./registries.ts";
-import { lookAtReleases } from "./releases.ts";
+import { lookAtReleases, publicationCheck } from "./releases.ts";
+import { type DeletionCheck, lastCopyCheck, lookAtTags } from "./tags.ts";
 import { tuneUploads } from "./tune.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -191,20 +190,14 @@ async function lookAround(
   context: RunContext,
 ): Promise<Snapshot | string> {
   const { clock, log, signal } = context;
-  const { repository } = wanted;
-  const name = `${repository.owner}/${repository.name}`;
-  const github = await githubClient(inputs, context);
-  const looked = await lookAtReleases(github, wanted, inputs, log);
-  if (typeof looked === "string") return looked;
-  const { universe, versions } = looked;
-  log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
-  const readAtTag = (path: string, tag: string): Promise<string | undefined> =>
-    readFileAtTag(github, repository, path, tag);
+  const route =
+    wanted.kind === "tags"
+      ? await lookAtTags(wanted, inputs, places, context)
+      : await lookAtReleases(await githubClient(inputs, context), wanted, inputs, log);
+  if (typeof route === "string") return route;
+  log.info(`Mirroring ${route.repository} ${route.wanted.map(({ tag }) => tag).join(", ")}`);
   return takeSnapshot({
-    repository: name,
-    universe,
-    wanted: versions,
-    catalogue: createCatalogue(inputs.images, repository, readAtTag, log),
+    ...route,
     destinations: places.destinations,
     overwrite: inputs.overwrite,
     pruneLimit: inputs.pruneLimit,
@@ -224,6 +217,26 @@ export function showPlan(plan: Plan, title: string, { log }: RunContext): Promis
   return log.group(title, async () => {
     for (const line of planLines(plan, log.paint)) log.info(line);
   });
+}
+
+/** What is asked of a version again, right before tags move or go. */
+export interface LastChecks {
+  readonly whyNotPublish: PublicationCheck;
+  readonly whyNotDelete: DeletionCheck;
+}
+
+/** Of releases, whether they still are published; of tags, whether the sources still have what would be deleted. */
+export async function lastChecks(
+  wanted: Wanted,
+  inputs: Inputs,
+  places: Places,
+  context: RunContext,
+): Promise<LastChecks> {
+  const nothing = () => Promise.resolve(undefined);
+  if (wanted.kind === "tags")
+    return { whyNotPublish: nothing, whyNotDelete: lastCopyCheck(inputs, places, context) };
+  const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
+  return { whyNotPublish, whyNotDelete: nothing };
 }
 
 /**
@@ -260,13 +273,14 @@ export async function copyAll(
 
 /**
  * Prunes each destination at which everything went well (P5), and looks for versions that are half there then.
- * @param whyNotPublish asks of a version that is kept whether it still is a published release: else it took the place of another.
+ * @param whyNotPublish is asked of what is kept: what is no published release any more took the place of another.
+ * @param whyNotDelete is asked of what goes.
  */
 export async function pruneAll(
   plan: Plan,
   copies: readonly CopyOutcome[],
   { destinations }: Places,
-  whyNotPublish: PublicationCheck,
+  { whyNotPublish, whyNotDelete }: LastChecks,
   { clock, log, signal }: RunContext,
 ): Promise<Aftermath> {
   const planned = plan.steps.filter((step) => step.kind === "prune");
@@ -286,10 +300,21 @@ export async function pruneAll(
         const undisturbed = steps.length > 0 && failed + broken === 0;
         const answers = undisturbed ? await Promise.all(kept.map(({ version }) => doubtOf(version))) : [];
         const doubt = answers.find((answer) => answer !== undefined);
-        const done =
-          doubt === undefined
-            ? await prune(steps, kept, destination, failed + broken, clock, signal)
-            : steps.map((step) => ({ step, status: "left" as const, failure: doubt }));
+        const versions = [...new Set(steps.map(({ version }) => version))];
+        const reasons = new Map(
+          await Promise.all(
+            versions.map(async (version) => {
+              const asked = undisturbed && doubt === undefined;
+              return [version, asked ? await whyNotDelete(version, destination) : doubt] as const;
+            }),
+          ),
+        );
+        const left = steps.flatMap((step): readonly PruneOutcome[] => {
+          const failure = reasons.get(step.version);
+          return failure === undefined ? [] : [{ step, status: "left", failure }];
+        });
+        const going = steps.filter(({ version }) => reasons.get(version) === undefined);
+        const done = [...(await prune(going, kept, destination, failed + broken, clock, signal)), ...left];
         const own = await lookForHalfVersions(done, kept, destination, signal);
         for (const line of pruneLines(own.prunes, log.paint)) log.info(line);
         return own;

@@ -6,12 +6,13 @@ import { harbor, sameRepository } from "../harbor/harbor-components.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import { printable } from "../log/log.ts";
 import { parseSelection, type Selection } from "../plan/selection.ts";
+import { areFixed } from "../plan/tag-versions.ts";
 import { type Release, versionOf } from "../plan/version.ts";
 
-/** Which versions of which repository this run is about; or, with the reason, that it is about none. */
+/** Which versions this run is about, of a repository's releases or of the tags at the sources; or, with the reason, none. */
 export type Resolution =
   | {
-      readonly kind: "mirror";
+      readonly kind: "releases";
       readonly repository: RepositoryId;
       readonly selection: Selection;
       /** The release of the event, for when GitHub's list does not show it yet. */
@@ -19,14 +20,16 @@ export type Resolution =
       /** Whether the event chose the version, and not a person: then a prerelease is passed over quietly. */
       readonly byEvent: boolean;
     }
+  | { readonly kind: "tags"; readonly selection: Selection }
   | { readonly kind: "nothing"; readonly reason: string };
 
 /** What the inputs ask for, once the event has been read. */
-export type Wanted = Extract<Resolution, { kind: "mirror" }>;
+export type Wanted = Exclude<Resolution, { kind: "nothing" }>;
+export type WantedReleases = Extract<Resolution, { kind: "releases" }>;
 
 /** The inputs that decide which versions are wanted. */
 export interface SelectionInputs
-  extends Pick<Inputs, "version" | "repository" | "retention" | "prereleases"> {
+  extends Pick<Inputs, "version" | "versionsFrom" | "images" | "repository" | "retention" | "prereleases"> {
   readonly destinations: readonly Pick<DestinationInput, "retention">[];
 }
 
@@ -39,18 +42,28 @@ const publishingActions: readonly string[] = ["published", "released", "prerelea
  *   release that was not just published.
  */
 export function resolveSelection(inputs: SelectionInputs, trigger: Trigger): Resolution {
+  if (inputs.versionsFrom === "tags") return { kind: "tags", selection: selectionOfTags(inputs, trigger) };
   const ofEvent = trigger.kind === "release" ? trigger.repository : harbor;
   const repository = inputs.repository ?? ofEvent;
   const wanted = inputs.version ?? selectionOf(inputs, trigger);
   if (typeof wanted === "string") return { kind: "nothing", reason: wanted };
   const byEvent = inputs.version === undefined && trigger.kind !== "workflow_dispatch";
   return {
-    kind: "mirror",
+    kind: "releases",
     repository,
     selection: wanted,
     eventRelease: eventRelease(trigger, repository),
     byEvent,
   };
+}
+
+/** The tags at the sources do not depend on an event, but for the version that a person gives to one. */
+function selectionOfTags(inputs: SelectionInputs, trigger: Trigger): Selection {
+  if (inputs.version !== undefined) return inputs.version;
+  if (trigger.kind === "workflow_dispatch" && trigger.version !== undefined)
+    return dispatchSelection(trigger.version);
+  if (inputs.images !== "auto" && areFixed(inputs.images)) return parseSelection("glob:*");
+  return newestKept(inputs);
 }
 
 /** What the event asks for; or, as a text, why it asks for nothing. */
@@ -136,7 +149,7 @@ function newestKept({ destinations, retention }: SelectionInputs): Selection {
     .map(({ retention: own }) => (own.keep === "all" ? { ...own, keep: retention.keep } : own))
     .filter(({ keep }) => keep !== "all");
   if (retentions.length > 0) return { kind: "kept", retentions };
-  throw noVersion('on a schedule the newest "keep" versions are mirrored, but keep is all');
+  throw noVersion('without it the newest "keep" versions are mirrored, but keep is all');
 }
 
 function dispatchSelection(text: string): Selection {

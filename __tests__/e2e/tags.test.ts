@@ -1,0 +1,153 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { buildImage, pushTo } from "../../sandbox/images.ts";
+import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { act, startSandboxWorld } from "./world.ts";
+
+/** Versions that come from the tags at the source: a project without releases, asked of no GitHub. */
+
+const open: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await one[Symbol.asyncDispose]();
+});
+
+/** What a repository has: a tag for each, with an image of its own. */
+type Tags = Readonly<Record<string, readonly string[]>>;
+
+async function startWorld(tags: Tags) {
+  const world = await startSandboxWorld();
+  const [source, destination] = await Promise.all([startRegistry(), startRegistry()]);
+  open.push(world, source, destination);
+  push(source, "team", tags);
+  const run = (inputs: Readonly<Record<string, string>>, event = "push") =>
+    act(world, {
+      event: { name: event, payload: {} },
+      inputs: {
+        repository: "",
+        "versions-from": "tags",
+        source: `${source.host}/team`,
+        destinations: `${destination.host}/mirror`,
+        "dockerhub-username": "",
+        "dockerhub-token": "",
+        "tcr-secret-id": "",
+        "tcr-secret-key": "",
+        ...inputs,
+      },
+    });
+  return { world, source, destination, run };
+}
+
+function push(registry: RegistryServer, namespace: string, tags: Tags, seed = ""): void {
+  for (const [image, own] of Object.entries(tags))
+    for (const tag of own)
+      pushTo(registry, `${namespace}/${image}`, buildImage({ seed: `${image}:${tag}${seed}` }), tag);
+}
+
+const at = (registry: RegistryServer, image: string, namespace = "mirror") =>
+  [...registry.tags(`${namespace}/${image}`).keys()].sort();
+
+describe("versions-from: tags", () => {
+  it("mirrors the newest versions that every listed image has, and asks no GitHub", async () => {
+    const { world, source, destination, run } = await startWorld({
+      server: ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0-rc1", "latest", "v1.5.0"],
+      worker: ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0-rc1", "latest"],
+    });
+    const { exitCode, outputs } = await run({ images: "server\nworker" });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(outputs.versions ?? "")).toEqual(["v1.3.0", "v1.2.0", "v1.1.0"]);
+    for (const image of ["server", "worker"])
+      expect(at(destination, image)).toEqual(["v1.1.0", "v1.2.0", "v1.3.0"]);
+    expect(world.github.requests).toEqual([]);
+    expect(source.requests.filter(({ path }) => path.includes("tags/list"))).toHaveLength(2);
+    const again = await run({ images: "server\nworker" });
+    expect(again.outputs).toMatchObject({ copied: "0", skipped: "6" });
+  });
+
+  it("takes globs, regular expressions and tags that are no versions, a line each; a floating tag that moved is news", async () => {
+    const { source, destination, run } = await startWorld({
+      nginx: [
+        "1.27.1-alpine",
+        "1.27.2-alpine",
+        "1.28.0-alpine",
+        "sha-abc1234",
+        "latest",
+        "r41",
+        "r42",
+        "2.0.0",
+      ],
+    });
+    const inputs = { images: "nginx", version: "glob:1.27.*-alpine\n/r4[2-9]/\nlatest\nsha-abc1234" };
+    const { exitCode } = await run(inputs);
+    expect(exitCode).toBe(0);
+    expect(at(destination, "nginx")).toEqual([
+      "1.27.1-alpine",
+      "1.27.2-alpine",
+      "latest",
+      "r42",
+      "sha-abc1234",
+    ]);
+    push(source, "team", { nginx: ["latest"] }, "moved");
+    const moved = await run(inputs);
+    expect(moved.exitCode).toBe(0);
+    expect(moved.log).not.toContain("::warning");
+    expect(destination.tags("mirror/nginx").get("latest")).toBe(source.tags("team/nginx").get("latest"));
+  });
+
+  it("prunes only where the line says keep, and only what the filter takes and the source still has", async () => {
+    const tags = ["v0.9.0", "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0"];
+    const { source, destination, run } = await startWorld({ app: tags });
+    const held = { app: [...tags.slice(0, -1), "v0.1.0", "latest", "v1.0.0-rc1", "r42"] };
+    push(destination, "mirror", held);
+    expect((await run({ images: "app", version: ">=1" })).outputs).toMatchObject({ pruned: "0" });
+    const { exitCode, outputs } = await run({
+      images: "app",
+      version: ">=1",
+      destinations: `${destination.host}/mirror,keep=2`,
+    });
+    expect(exitCode).toBe(0);
+    expect(outputs).toMatchObject({ pruned: "2" });
+    expect(at(destination, "app")).toEqual([
+      "latest",
+      "r42",
+      "v0.1.0",
+      "v0.9.0",
+      "v1.0.0-rc1",
+      "v1.2.0",
+      "v1.3.0",
+    ]);
+    expect(at(source, "app", "team")).toEqual(tags);
+  });
+
+  it("never deletes what is at no source but the destination itself", async () => {
+    const { destination, run } = await startWorld({ app: ["v1.3.0"] });
+    push(destination, "mirror", { app: ["v1.0.0", "v1.1.0", "v1.2.0"] });
+    const before = at(destination, "app");
+    const { exitCode, outputs } = await run({
+      images: "app",
+      source: `${destination.host}/mirror`,
+      version: "newest:1",
+      destinations: `${destination.host}/mirror,keep=1`,
+    });
+    expect({ exitCode, pruned: outputs.pruned }).toMatchObject({ exitCode: 1 });
+    expect(at(destination, "app")).toEqual(before);
+  });
+
+  it("copies a tag by its name where the list is refused; without a name the versions are unknown", async () => {
+    const { source, destination, run } = await startWorld({ app: ["v1.0.0", "sha-abc1234"] });
+    source.fault({ when: { path: /tags\/list/ }, times: Infinity, effect: { status: 403 } });
+    const named = await run({ images: "app", version: "sha-abc1234" });
+    expect(named.exitCode).toBe(0);
+    expect(at(destination, "app")).toEqual(["sha-abc1234"]);
+    const unknown = await run({ images: "app" });
+    expect(unknown.exitCode).toBe(1);
+    expect(unknown.log).toContain("listing the tags");
+  });
+
+  it("mirrors each line that names its tag, in any version", async () => {
+    const { destination, run } = await startWorld({ app: ["v1.0.0", "v2.0.0"], tool: ["7.1"] });
+    const { exitCode, outputs } = await run({ images: "app:v1.0.0\ntool:7.1 => tools/tool:7\napp:v2.0.0" });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(outputs.versions ?? "")).toEqual(["v2.0.0", "v1.0.0", "7.1"]);
+    expect(at(destination, "app")).toEqual(["v1.0.0", "v2.0.0"]);
+    expect(at(destination, "tools/tool")).toEqual(["7"]);
+  });
+});

@@ -1,0 +1,85 @@
+import { createContext, Script } from "node:vm";
+import { InputError } from "./errors.ts";
+
+/** A glob or a regular expression over names that a registry lists. */
+export interface Pattern {
+  /** As the user wrote it. */
+  readonly text: string;
+  readonly expression: RegExp;
+}
+
+/** Longest pattern, in characters: more than any tag has. */
+const lengthLimit = 1000;
+
+/**
+ * Longest time for a pattern to look at all names, in milliseconds. Thousands of names take a few milliseconds; one that
+ * takes longer goes back and forth without an end, as `(a+)+` can.
+ */
+const matchTime = 1000;
+
+/**
+ * A regular expression that has to fit a whole name.
+ * @throws InputError when it is none.
+ */
+export function parseExpression(text: string, source: string): Pattern {
+  if (source.length > lengthLimit)
+    throw new InputError(`${JSON.stringify(text)} is longer than ${lengthLimit} characters`);
+  try {
+    return { text, expression: new RegExp(`^(?:${source})$`) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new InputError(`${JSON.stringify(text)} is not a regular expression of JavaScript`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * A glob that has to fit a whole name: `*` for any characters but a slash, `**` for any, `?` for one, `{a,b}` for either.
+ * @throws InputError when its braces do not go in pairs.
+ */
+export function parseGlob(text: string, glob: string = text): Pattern {
+  let depth = 0;
+  const source = glob.replace(/\*\*\/?|[*?{},]|[^\w*?{},]/g, (sign) => {
+    if (sign === "**/") return "(?:[^]*/)?";
+    if (sign === "**") return "[^]*";
+    if (sign === "*") return "[^/]*";
+    if (sign === "?") return "[^/]";
+    if (sign === "{") depth += 1;
+    if (sign === "{") return "(?:";
+    if (sign === "}" && depth > 0) {
+      depth -= 1;
+      return ")";
+    }
+    if (sign === "," && depth > 0) return "|";
+    return `\\${sign}`;
+  });
+  if (depth > 0) throw new InputError(`${JSON.stringify(text)} has a { without its }`);
+  return parseExpression(text, source);
+}
+
+/**
+ * Which of the names a pattern fits.
+ * @throws InputError when it takes too long to tell.
+ */
+export function matching(pattern: Pattern, names: readonly string[]): readonly string[] {
+  const { text, expression } = pattern;
+  const context = createContext({ fits: (name: string) => expression.test(name), names, found: [] });
+  try {
+    matcher.runInContext(context, { timeout: matchTime });
+  } catch (error) {
+    // It comes from the other context, so it is no Error of this one.
+    if (!(typeof error === "object" && error !== null && "code" in error) || error.code !== timeoutCode)
+      throw error;
+    throw new InputError(
+      `${JSON.stringify(text)} takes more than a second for ${names.length} names: write it without repetitions of repetitions`,
+    );
+  }
+  return context.found as readonly string[];
+}
+
+/** https://nodejs.org/api/errors.html#err_script_execution_timeout */
+const timeoutCode = "ERR_SCRIPT_EXECUTION_TIMEOUT";
+
+/** Run as a script of its own, because only such a one can be stopped. */
+const matcher = new Script("found=names.filter(fits)");

@@ -1,0 +1,145 @@
+import type { Destination } from "../destinations/destination.ts";
+import { type Failure, failureOf, messageOf, OperationError } from "../errors.ts";
+import { type Catalogue, listedCatalogue } from "../harbor/catalogue.ts";
+import type { Inputs } from "../inputs/inputs.ts";
+import type { Route } from "../inventory/snapshot.ts";
+import { type SourceToList, type TagReader, tagsAtSources } from "../inventory/source-tags.ts";
+import type { Log } from "../log/log.ts";
+import { type Namespace, printNamespace, sameNamespace } from "../oci/reference.ts";
+import { applyRules, type ImageRule } from "../plan/component.ts";
+import { type Selection, select, withinFilter } from "../plan/selection.ts";
+import { areFixed, fixedVersions, versionsOfTags } from "../plan/tag-versions.ts";
+import { type AnyVersion, type Version, versionOfTag } from "../plan/version.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** What the sources say of versions, where their tags are the versions. */
+
+/** The registries that say of versions. */
+export interface PlacesOfTags {
+  readonly sources: readonly SourceToList[];
+  readonly destinations: readonly Pick<Destination, "registry" | "path" | "retention">[];
+  readonly attachments: TagReader | undefined;
+}
+
+interface LogAndSignal {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Why a version must not be deleted at a destination; undefined: it may. */
+export type DeletionCheck = (version: string, destination: Namespace) => Promise<Failure | undefined>;
+
+/**
+ * Lists the tags at the sources, and chooses.
+ * @throws InputError when what is wanted does not exist; OperationError when no source says it.
+ */
+export async function lookAtTags(
+  { selection }: Pick<Wanted, "selection">,
+  inputs: Inputs,
+  places: PlacesOfTags,
+  { log, signal }: LogAndSignal,
+): Promise<Route> {
+  // What a destination holds is no other copy of it.
+  const pruned = places.destinations.filter(({ retention }) => retention.keep !== "all");
+  const sources = places.sources.filter((source) => !pruned.some((each) => sameNamespace(each, source)));
+  const rules = inputs.images === "auto" ? [] : inputs.images;
+  const name = inputs.sources.map(printNamespace).join(", ");
+  const retentions = inputs.destinations.map(({ retention }) => retention);
+  const choose = (universe: readonly Version[], otherTags: readonly AnyVersion[]) =>
+    select(selection, { universe, otherTags, passedOver: [] }, name, retentions);
+  if (areFixed(rules)) {
+    const versions = [...fixedVersions(rules).keys()].map(versionOfTag);
+    return { repository: name, universe: [], wanted: choose([], versions), catalogue: fixedCatalogue(rules) };
+  }
+  const listed = await listVersions();
+  const known = new Set(listed.map(({ tag }) => tag));
+  const named = namedTags(selection).filter((tag) => !known.has(tag));
+  const all = [...listed, ...named.map(versionOfTag)];
+  const universe = all.filter((version) => countsAsNewest(version));
+  const others = all.filter((version) => !countsAsNewest(version));
+  const wanted = choose(universe, others);
+  return {
+    repository: name,
+    universe: withinFilter(selection, universe),
+    wanted,
+    catalogue: listedCatalogue(rules),
+  };
+
+  function countsAsNewest(version: AnyVersion): version is Version {
+    return version.number !== undefined && (!version.prerelease || inputs.prereleases);
+  }
+
+  /** Who names tags and prunes nothing needs no list. */
+  async function listVersions(): Promise<readonly AnyVersion[]> {
+    const isNamed = selection.kind === "tags";
+    if (isNamed && retentions.every(({ keep }) => keep === "all")) return [];
+    try {
+      const listing = [...Map.groupBy(rules, ({ from }) => from).keys()].map(
+        async (image) =>
+          [image, await tagsAtSources(image, sources, places.attachments, log, signal)] as const,
+      );
+      const tags = new Map(await Promise.all(listing));
+      return versionsOfTags(rules, ({ from }) => tags.get(from) ?? new Set());
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isNamed || !(error instanceof OperationError)) throw error;
+      log.warning(
+        `Nothing is pruned, because the versions at the sources are not known. ${messageOf(error)}`,
+      );
+      return [];
+    }
+  }
+}
+
+/** Tags that are asked for by name. One that is not there yet is waited for, and need not be in a list. */
+function namedTags(selection: Selection): readonly string[] {
+  if (selection.kind === "any") return selection.of.flatMap(namedTags);
+  return selection.kind === "tags" ? selection.tags : [];
+}
+
+/** The images of each tag that lines without placeholders write. */
+function fixedCatalogue(rules: readonly ImageRule[]): Catalogue {
+  const byTag = fixedVersions(rules);
+  const known = (version: AnyVersion) => applyRules(byTag.get(version.tag) ?? [], version);
+  return {
+    images: [...new Set(rules.map(({ to }) => to))],
+    known,
+    read: (version) => Promise.resolve(known(version)),
+  };
+}
+
+/**
+ * Makes a function that says, right before tags are deleted, why those of a version must stay: an image of it is at no other
+ * place any more, and this may be the last copy, or nobody knows.
+ */
+export function lastCopyCheck(
+  inputs: Pick<Inputs, "images">,
+  { sources }: Pick<PlacesOfTags, "sources">,
+  { log, signal }: LogAndSignal,
+): DeletionCheck {
+  const rules = inputs.images === "auto" ? [] : inputs.images;
+  return async (tag, destination) => {
+    const others = sources.filter((source) => !sameNamespace(source, destination));
+    const components = applyRules(rules, versionOfTag(tag));
+    try {
+      const images = Map.groupBy(components, ({ from }) => from);
+      const gone = await Promise.all(
+        [...images].map(async ([image, ofImage]) => {
+          const tags = await tagsAtSources(image, others, undefined, log, signal);
+          return ofImage.filter(({ fromTag }) => !tags.has(fromTag));
+        }),
+      );
+      const [first] = gone.flat();
+      if (first === undefined) return undefined;
+      const subject = `${first.from}:${first.fromTag}`;
+      return {
+        kind: "obstacle",
+        problem: "it is at no source any more, so what is here may be the last copy",
+        subject,
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      return failureOf(error, "what is here may be the last copy, so it is not deleted");
+    }
+  };
+}
