@@ -27,7 +27,7 @@ const digest = digestOf(Buffer.from("a blob"));
 const operations: readonly (readonly [what: string, ask: (repository: Repository) => Promise<unknown>])[] = [
   ["HEAD of a manifest", (repository) => repository.resolve("v1.0.0")],
   ["GET of a manifest", (repository) => repository.manifest("v1.0.0")],
-  ["HEAD of a blob", (repository) => repository.hasBlob(digest)],
+  ["HEAD of a blob", (repository) => repository.hasBlob({ digest, size: 1 })],
   ["GET of a blob", (repository) => repository.readBlob({ digest, size: 6 }, { from: 0, to: 6 })],
   ["list of tags", (repository) => repository.tags()],
   ["list of referrers", async (repository) => refuse(await repository.referrers(digest))],
@@ -246,7 +246,11 @@ describe("case 19: a login in the user part of a URL that a server names", () =>
       else response.writeHead(307, { location: `${own}/manifest` }).end();
     });
     const repository = repositoryOver(openNetwork(), registry.host);
-    for (const ask of [repository.tags(), repository.startUpload(), repository.hasBlob(digest)]) {
+    for (const ask of [
+      repository.tags(),
+      repository.startUpload(),
+      repository.hasBlob({ digest, size: 1 }),
+    ]) {
       const { message } = await failureOf(ask);
       expect(message).toMatch(/a login in it|which is not itself/);
       expect(message).not.toContain("taken");

@@ -33,9 +33,9 @@ describe("hasBlob", () => {
     await using server = await seeded();
     server.fault({ when: { method: "HEAD" }, times: forEver, effect: { status } });
     const repository = repositoryAt(server);
-    expect(await repository.hasBlob(blob.digest)).toBe(true);
-    expect(await repository.hasBlob(blob.digest)).toBe(true);
-    expect(await repository.hasBlob(digestOf("other"))).toBe(false);
+    expect(await repository.hasBlob(blob)).toBe(true);
+    expect(await repository.hasBlob(blob)).toBe(true);
+    expect(await repository.hasBlob({ digest: digestOf("other"), size: 5 })).toBe(false);
     expect(server.requests.filter(({ method }) => method === "HEAD")).toHaveLength(1);
     expect(server.requests.at(-2)?.headers.range).toBe("bytes=0-0");
   });
@@ -55,15 +55,15 @@ describe("hasBlob", () => {
     }));
     await using server = await redirecting(storage);
     const repository = repositoryAt(server);
-    expect(await repository.hasBlob(blob.digest)).toBe(true);
-    expect(await repository.hasBlob(digestOf("other"))).toBe(false);
+    expect(await repository.hasBlob(blob)).toBe(true);
+    expect(await repository.hasBlob({ digest: digestOf("other"), size: 5 })).toBe(false);
     expect(server.requests.filter(({ method }) => method === "HEAD")).toHaveLength(1);
   });
 
   test("fails in the name of the storage where that refuses GET, too", async () => {
     await using storage = await startServer(() => ({ status: 403 }));
     await using server = await redirecting(storage);
-    const { details } = await failureOf(repositoryAt(server).hasBlob(blob.digest));
+    const { details } = await failureOf(repositoryAt(server).hasBlob(blob));
     expect(details.status).toBe(403);
     expect(details.advice).toContain(`redirected to ${storage.host}, which refused`);
     expect(details.advice).not.toContain("push");
@@ -71,18 +71,45 @@ describe("hasBlob", () => {
 
   test("tells by HEAD", async () => {
     await using server = await seeded();
-    expect(await repositoryAt(server).hasBlob(blob.digest)).toBe(true);
-    expect(await repositoryAt(server).hasBlob(digestOf("other"))).toBe(false);
+    expect(await repositoryAt(server).hasBlob(blob)).toBe(true);
+    expect(await repositoryAt(server).hasBlob({ digest: digestOf("other"), size: 5 })).toBe(false);
     expect(server.requests.filter(({ method }) => method === "GET").map(({ path }) => path)).toEqual([
       "/v2/",
       "/v2/",
     ]);
   });
 
+  test.each<[string, string, { status: number; headers: Record<string, string> }]>([
+    ["cut short", "5", { status: 206, headers: { "content-range": "bytes 0-0/5" } }],
+    ["empty", "0", { status: 416, headers: { "content-range": "bytes */0" } }],
+    ["of another size, whole", "5", { status: 200, headers: { "content-length": "5" } }],
+  ])("does not take a blob for there that is %s", async (_what, length, effect) => {
+    await using server = await seeded();
+    server.fault({
+      when: { method: "HEAD", path: /\/blobs\// },
+      times: forEver,
+      effect: { replaceHeaders: { "content-length": length } },
+    });
+    const body = "x".repeat(effect.status === 200 ? 5 : 0);
+    server.fault({ when: { method: "GET", path: /\/blobs\// }, times: forEver, effect: { ...effect, body } });
+    const repository = repositoryAt(server);
+    for (const _time of [1, 2]) expect(await repository.hasBlob(blob)).toBe(false);
+    expect(server.requests.filter(({ method }) => method === "HEAD")).toHaveLength(2);
+  });
+
+  test("goes by GET where HEAD tells a size that GET does not", async () => {
+    await using server = await seeded();
+    const effect = { replaceHeaders: { "content-length": "0" } };
+    server.fault({ when: { method: "HEAD", path: /\/blobs\// }, times: forEver, effect });
+    const repository = repositoryAt(server);
+    for (const _time of [1, 2]) expect(await repository.hasBlob(blob)).toBe(true);
+    expect(server.requests.filter(({ method }) => method === "HEAD")).toHaveLength(1);
+  });
+
   test("does not take trouble for absence", async () => {
     await using server = await seeded();
     server.fault({ when: { method: "HEAD" }, times: forEver, effect: { status: 500 } });
-    expect((await failureOf(repositoryAt(server).hasBlob(blob.digest))).temporary).toBe(true);
+    expect((await failureOf(repositoryAt(server).hasBlob(blob))).temporary).toBe(true);
   });
 });
 

@@ -153,7 +153,7 @@ async function mergeImages(
   };
   const bytes = Buffer.from(JSON.stringify(document));
   const descriptor = { ...configOf(present), digest: digestOf(bytes), size: bytes.length };
-  if (!(await repository.hasBlob(descriptor.digest, signal))) {
+  if (!(await repository.hasBlob(descriptor, signal))) {
     const upload = await repository.startUpload(signal);
     await upload.finish(descriptor, once(bytes), 0, { signal });
   }

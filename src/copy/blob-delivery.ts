@@ -123,13 +123,13 @@ function isFailureOnTheWay(placement: unknown): boolean {
 
 /** The repositories that have the blob already. One that cannot be asked counts as not having it: its upload will say why. */
 async function holders(need: BlobNeed, destination: DestinationCopy): Promise<readonly string[]> {
-  const { digest, size } = need.descriptor;
+  const { descriptor } = need;
   // Questions about the most bytes come first: until they are answered, the link is empty.
-  const priority = size / need.repositories.length;
+  const priority = descriptor.size / need.repositories.length;
   const answers = await Promise.all(
     need.repositories.map(async (name) => {
       try {
-        return await destination.repository(name).hasBlob(digest, destination.signal, priority);
+        return await destination.repository(name).hasBlob(descriptor, destination.signal, priority);
       } catch (error) {
         destination.failed(error);
         return false;

@@ -23,16 +23,16 @@ export type Confirmations = ReadonlyMap<Digest, Promise<boolean>>;
  * @param placing for each blob, whether this run placed it there, once that is known; rejects where that failed.
  */
 export function confirmAhead(
-  placing: ReadonlyMap<Digest, Promise<boolean>>,
+  placing: ReadonlyMap<Descriptor, Promise<boolean>>,
   repository: Repository,
   signal: AbortSignal,
 ): Confirmations {
   return new Map(
-    [...placing].map(([digest, placed]) => {
+    [...placing].map(([blob, placed]) => {
       const ask = (isPlaced: boolean): boolean | Promise<boolean> =>
-        isPlaced && repository.hasBlob(digest, signal, lowestPriority);
+        isPlaced && repository.hasBlob(blob, signal, lowestPriority);
       // No failure is reported here: `findMissing` asks again and reports what is wrong.
-      return [digest, placed.then(ask).catch(() => false)] as const;
+      return [blob.digest, placed.then(ask).catch(() => false)] as const;
     }),
   );
 }
@@ -66,7 +66,7 @@ export async function findMissing(
     }),
     absent(
       blobs,
-      async ({ digest }) => (await confirmations.get(digest)) === true || repository.hasBlob(digest, signal),
+      async (blob) => (await confirmations.get(blob.digest)) === true || repository.hasBlob(blob, signal),
     ),
   ]);
   return { manifests: absentManifests, blobs: absentBlobs };

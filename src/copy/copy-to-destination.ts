@@ -166,15 +166,15 @@ function placing(
   { blobs }: ImageContent,
   repository: Repository,
   deliveries: ReadonlyMap<Digest, Promise<Placements>>,
-): ReadonlyMap<Digest, Promise<boolean>> {
+): ReadonlyMap<Descriptor, Promise<boolean>> {
   const isPlaced = (placement: Placement | Error | undefined): boolean =>
     placement === "uploaded" || placement === "mounted";
   return new Map(
-    blobs.flatMap(({ digest }) => {
-      const delivering = deliveries.get(digest);
+    blobs.flatMap((blob) => {
+      const delivering = deliveries.get(blob.digest);
       return delivering === undefined
         ? []
-        : [[digest, delivering.then((placements) => isPlaced(placements.get(repository.name)))]];
+        : [[blob, delivering.then((placements) => isPlaced(placements.get(repository.name)))]];
     }),
   );
 }

@@ -146,7 +146,7 @@ async function findPosition(
   const goesOn = received !== undefined && received > 0 && received <= sent;
   // A failed question counts as a no: the upload then starts over and reports what is wrong.
   const isThere = (): Promise<boolean> =>
-    repository.hasBlob(descriptor.digest, destination.signal).catch(() => false);
+    repository.hasBlob(descriptor, destination.signal).catch(() => false);
   if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere())) return "complete";
   if (goesOn) {
     position.received = received;

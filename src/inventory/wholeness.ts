@@ -1,5 +1,6 @@
 import { OperationError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
 import type { Repository } from "../oci/repository.ts";
 
 /** What the proof that an image is whole asks of a repository. */
@@ -22,13 +23,13 @@ export function wholenessOf(
     if (manifest === undefined) return [digest];
     const below = [
       ...manifest.children.map((child) => once(manifests, child.digest, missingBelow)),
-      ...manifest.blobs.map((blob) => once(blobs, blob.digest, missingBlob)),
+      ...manifest.blobs.map((blob) => once(blobs, blob.digest, () => missingBlob(blob))),
     ];
     return [...new Set((await Promise.all(below)).flat())];
   }
 
-  async function missingBlob(digest: Digest): Promise<readonly string[]> {
-    return (await repository.hasBlob(digest, signal)) ? [] : [digest];
+  async function missingBlob(blob: Descriptor): Promise<readonly string[]> {
+    return (await repository.hasBlob(blob, signal)) ? [] : [blob.digest];
   }
 
   return async (tag) => {

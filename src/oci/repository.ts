@@ -219,12 +219,18 @@ export class Repository {
   }
 
   /**
-   * Whether a blob is there, by HEAD; by a GET of its first byte where HEAD has proved useless. So it has where the storage
-   * that a registry redirects to refuses: its URL is signed for GET (https://github.com/moby/moby/issues/50065).
+   * Whether a blob is there with the size that it is to have, by HEAD; by a GET of its first byte where HEAD has proved useless.
+   * So it has where the storage that a registry redirects to refuses, as its URL is signed for GET
+   * (https://github.com/moby/moby/issues/50065), and where it tells another size than GET, as behind some proxies
+   * (https://github.com/yusing/godoxy/issues/169). Where both tell another size, the blob is broken, and so is not there.
    * @param priority among the small requests to this registry.
    * @throws OperationError
    */
-  async hasBlob(digest: Digest, signal?: AbortSignal, priority = 0): Promise<boolean> {
+  async hasBlob(
+    { digest, size }: Pick<Descriptor, "digest" | "size">,
+    signal?: AbortSignal,
+    priority = 0,
+  ): Promise<boolean> {
     const { registry } = this;
     const { unsupported } = registry;
     const request = this.#request("HEAD", `blobs/${digest}`, "looking up the blob", signal, {
@@ -234,22 +240,21 @@ export class Repository {
     if (!unsupported.blobHead) {
       const response = await registry.send(request);
       const isElsewhere = response.url.origin !== registry.origin.origin;
-      const saysNothing =
-        noHead.includes(response.status) || (isElsewhere && [401, 403].includes(response.status));
-      if (!saysNothing) {
-        if (![200, 404, ...this.#absent].includes(response.status))
-          throw await registry.refused(response, request);
-        await discard(response);
-        return response.status === 200;
-      }
+      const { status } = response;
+      const saysNothing = noHead.includes(status) || (isElsewhere && [401, 403].includes(status));
+      if (!saysNothing && ![200, 404, ...this.#absent].includes(status))
+        throw await registry.refused(response, request);
       await discard(response);
+      if (!saysNothing && (status !== 200 || (contentLength(response) ?? size) === size))
+        return status === 200;
     }
     const get: RegistryRequest = { ...request, method: "GET", headers: { range: "bytes=0-0" } };
     // 416: there, and empty.
     const response = await registry.expect(get, 200, 206, 416, 404, ...this.#absent);
     response.body.destroy();
-    unsupported.blobHead = true;
-    return [200, 206, 416].includes(response.status);
+    const isThere = [200, 206, 416].includes(response.status) && (storedSize(response) ?? size) === size;
+    unsupported.blobHead ||= isThere;
+    return isThere;
   }
 
   /**
@@ -563,6 +568,13 @@ function transferProblem(response: HttpResponse, size: number, { from, to }: Byt
   const isAsked =
     Number(first) === from && Number(last) === to - 1 && (total === "*" || Number(total) === size);
   return isAsked ? undefined : "the registry sent another range of the blob than it was asked for";
+}
+
+/** The size of a whole blob, from the answer to a request for its first byte; undefined where it is not told. */
+function storedSize(response: HttpResponse): number | undefined {
+  if (response.status === 200) return contentLength(response);
+  const [, total] = /\/([0-9]+)$/.exec(response.header("content-range") ?? "") ?? [];
+  return total === undefined ? undefined : Number(total);
 }
 
 function contentLength(response: HttpResponse): number | undefined {
