@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { blobsOf } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
 import { imageWithBase, requestsTo, startWorld } from "./harness.ts";
 
@@ -51,12 +52,15 @@ describe("a registry that says that it has a blob, and does not know it in a man
     if (destination === undefined) throw new Error("no destination");
     const artifact = imageWithBase("app");
     const image = world.place("app", artifact);
-    const layers = [artifact.config, ...artifact.layers].flatMap((blob) => blob?.digest ?? []);
-    destination.fault({
-      when: { method: "HEAD", path: /\/blobs\// },
-      times: forEver,
-      effect: { status: 200 },
-    });
+    const blobs = blobsOf(artifact);
+    const layers = blobs.map(({ digest }) => digest);
+    for (const { digest, size } of blobs) {
+      destination.fault({
+        when: { method: "HEAD", path: new RegExp(`/blobs/${digest}`) },
+        times: forEver,
+        effect: { status: 200, headers: { "content-length": String(size) } },
+      });
+    }
     const errors = named(layers).map((detail) => ({
       code: "MANIFEST_BLOB_UNKNOWN",
       message: "blob unknown",
