@@ -43,19 +43,23 @@ const pruned = images.map(
     failure: undefined,
   }),
 );
+const done = { prunes: pruned, keeps: [] };
 const whole = ["mirror/core:v2", "mirror/db:v2"];
 
 describe("after a pruning", () => {
   it("that deleted nothing, nothing is asked", async () => {
     const { destination, asked } = destinationWith([], "by-tag");
     const left = pruned.map((outcome) => ({ ...outcome, status: "left" as const }));
-    expect(await lookForHalfVersions(left, [kept], destination, signal)).toEqual({ prunes: left, keeps: [] });
+    expect(await lookForHalfVersions({ prunes: left, keeps: [] }, [kept], destination, signal)).toEqual({
+      prunes: left,
+      keeps: [],
+    });
     expect(asked).toEqual([]);
   });
 
   it("with all in order, each tag is asked for once", async () => {
     const { destination, asked } = destinationWith(whole, "shared-digest-unsafe");
-    expect(await lookForHalfVersions(pruned, [kept], destination, signal)).toEqual({
+    expect(await lookForHalfVersions(done, [kept], destination, signal)).toEqual({
       prunes: pruned,
       keeps: [],
     });
@@ -71,28 +75,55 @@ describe("after a pruning", () => {
     "a kept version that lacks a tag is a failure that names it, where deletion is %s",
     async (deletion) => {
       const { destination } = destinationWith(whole.slice(1), deletion);
-      const { prunes, keeps } = await lookForHalfVersions(pruned, [kept], destination, signal);
+      const { prunes, keeps } = await lookForHalfVersions(done, [kept], destination, signal);
       expect(prunes).toEqual(pruned);
       expect(keeps).toMatchObject([
-        { step: kept, failure: { problem: "after the pruning, v2 is half there: core:v2 is missing" } },
+        {
+          step: kept,
+          missing: [{ image: "core", tag: "v2" }],
+          failure: { problem: "after the pruning, v2 is half there: core:v2 is missing" },
+        },
       ]);
     },
   );
 
+  it("a kept version of which another has replaced an image is a failure that names what is gone", async () => {
+    const { destination } = destinationWith(whole, "by-tag");
+    const brought = { image: "core", tag: "v2", digest: digest("brought") };
+    const replaced = {
+      ...kept,
+      images: [brought, { image: "db", tag: "v2", digest: digest("mirror/db:v2") }],
+    };
+    const { keeps } = await lookForHalfVersions(done, [replaced], destination, signal);
+    expect(keeps).toMatchObject([{ step: replaced, missing: [brought] }]);
+    expect(JSON.stringify(keeps)).toContain(`v2 is half there: ${brought.digest} of core:v2 is missing`);
+  });
+
+  it("what a look before the pruning has shown of a version is not asked again", async () => {
+    const { destination, asked } = destinationWith(whole, "by-tag");
+    const failure = { kind: "obstacle", problem: "core:v2 is gone" } as const;
+    const keeps = [{ step: kept, missing: kept.images, failure }];
+    expect(await lookForHalfVersions({ ...done, keeps }, [kept], destination, signal)).toEqual({
+      ...done,
+      keeps,
+    });
+    expect(asked).toEqual([]);
+  });
+
   it("a deleted version of which a part is back is a failure, and one that is back whole is none", async () => {
     const half = destinationWith([...whole, "mirror/core:v1"], "shared-digest-unsafe");
-    const { prunes } = await lookForHalfVersions(pruned, [kept], half.destination, signal);
+    const { prunes } = await lookForHalfVersions(done, [kept], half.destination, signal);
     expect(prunes).toMatchObject([
       { status: "failed", failure: { problem: "after the pruning, v1 is half there: db:v1 is missing" } },
       { status: "pruned" },
     ]);
     const back = destinationWith([...whole, "mirror/core:v1", "mirror/db:v1"], "shared-digest-unsafe");
-    expect((await lookForHalfVersions(pruned, [kept], back.destination, signal)).prunes).toEqual(pruned);
+    expect((await lookForHalfVersions(done, [kept], back.destination, signal)).prunes).toEqual(pruned);
   });
 
   it("what cannot be told of a kept version is a failure, too", async () => {
     const { destination } = destinationWith(["broken"], "shared-digest-unsafe");
-    const { keeps } = await lookForHalfVersions(pruned, [kept], destination, signal);
+    const { keeps } = await lookForHalfVersions(done, [kept], destination, signal);
     expect(keeps).toMatchObject([{ failure: { kind: "obstacle" } }]);
     expect(JSON.stringify(keeps)).toContain("it is not known whether it is whole after the pruning");
   });

@@ -67,8 +67,14 @@ async function startPlace(
         digest: parseDigest(server.tags("mirror/app").get(tag) ?? ""),
       }),
     );
-    return (...kept: readonly string[]) =>
-      prune(steps, kept.map(keepStep), { ...destination, repository }, 0, clock, signal);
+    const carryOut = (...kept: readonly KeepStep[]) =>
+      prune(steps, kept, { ...destination, repository }, 0, clock, signal);
+    return Object.assign(
+      async (...kept: readonly string[]) => (await carryOut(...kept.map(keepStep))).prunes,
+      {
+        keeping: carryOut,
+      },
+    );
   };
   /** From now on every request takes this long. */
   const slow = (milliseconds: number) => {
@@ -81,7 +87,7 @@ async function startPlace(
     images: [{ image: "app", tag }],
     reason: "among the newest",
   });
-  return { server, push, planned, slow, tags: () => [...server.tags("mirror/app").keys()].sort() };
+  return { server, push, planned, keepStep, slow, tags: () => [...server.tags("mirror/app").keys()].sort() };
 }
 
 const deletions = (server: RegistryServer) =>
@@ -251,6 +257,22 @@ describe("pruning where a deletion takes the manifest along", () => {
       expect(deletions(server)).toEqual([]);
     },
   );
+
+  it("deletes nothing where what this run has brought was replaced, and names the version and its image", async () => {
+    const { server, push, planned, keepStep, tags } = await startPlace();
+    push(buildImage({ seed: "old" }), "v1");
+    const brought = buildImage({ seed: "new" });
+    push(brought, "v2");
+    const carryOut = planned("v1");
+    push(buildImage({ seed: "of another" }), "v2");
+    const image = { image: "app", tag: "v2", digest: parseDigest(brought.digest) };
+    const kept = { ...keepStep("v2"), images: [image] };
+    const { prunes, keeps } = await carryOut.keeping(kept);
+    expect(wordsOf(prunes[0]?.failure)).toContain(`so nothing is deleted: ${brought.digest} of app:v2. Run`);
+    expect(keeps).toEqual([{ step: kept, missing: [image], failure: prunes[0]?.failure }]);
+    expect(tags()).toEqual(["v1", "v2"]);
+    expect(deletions(server)).toEqual([]);
+  });
 
   it("deletes nothing where it is not known whether what is kept is there", async () => {
     const { server, push, planned, tags } = await startPlace();

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { reportedSteps } from "../../src/report/reported-step.ts";
 import { imagesInPlace, mirroredVersions, movedBytes, succeeded, tallyOf } from "../../src/report/tally.ts";
+import { obstacle } from "../support/failures.ts";
 import {
   copyStep,
   digest,
@@ -71,6 +72,23 @@ test("in place are copied images and those that were there, and nothing else", (
       reference: "goharbor.tencentcloudcr.com/goharbor/harbor-db:v2.15.2",
     },
   ]);
+});
+
+test("what a later look has not found there is not in place: it was brought or was there, and another took it away", () => {
+  const kept = keepStep();
+  const built = run()
+    .copied(copyStep({ ...core, destination: tcr }))
+    .copied(copyStep({ ...core, destination: dockerHub }))
+    .plan(skipStep({ ...db, destination: tcr }), kept)
+    .build();
+  const missing = images.map((image) => ({ image, tag: "v2.15.2" }));
+  const keeps = [{ step: kept, missing, failure: obstacle("they are gone") }];
+  const result = { ...built, keeps };
+  expect(imagesInPlace(result).map(({ reference }) => reference)).toEqual([
+    "docker.io/goharbor/harbor-core:v2.15.2",
+  ]);
+  expect(mirroredVersions(result)).toEqual([]);
+  expect(tallyOf(result)).toEqual({ copied: 1, skipped: 0, pruned: 0, failed: 3 });
 });
 
 test("a dry run copies and prunes nothing; what was in place is in place, what cannot be mirrored has failed", () => {

@@ -1,59 +1,55 @@
 import { type Failure, failureOf } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { KeepStep } from "../plan/plan.ts";
 import { listOf } from "../wording.ts";
-import type { KeepOutcome, PruneOutcome } from "./outcome.ts";
+import type { Aftermath, KeepOutcome, PruneOutcome } from "./outcome.ts";
 import type { DestinationToPrune } from "./prune.ts";
 
 /** Most tags that a message names: more than any Harbor release has. */
 const namedLimit = 30;
 
-/** What a look after the deletions shows. */
-export interface Aftermath {
-  /** The outcomes of the deletions, where a tag that is back has failed. */
-  readonly prunes: readonly PruneOutcome[];
-  /** The kept versions that lack a tag now. */
-  readonly keeps: readonly KeepOutcome[];
-}
-
 /**
  * Looks for versions that are half there after tags were deleted: two runs at once can delete and bring the same one, and a
  * registry has no transactions. Asks nothing where nothing was deleted.
  * @param kept what stays at this destination.
+ * @returns the outcomes of the deletions, where a tag that is back has failed, and the kept versions that lack a tag now.
  */
 export async function lookForHalfVersions(
-  outcomes: readonly PruneOutcome[],
+  pruned: Aftermath,
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
   signal: AbortSignal,
 ): Promise<Aftermath> {
-  if (outcomes.every(({ status }) => status !== "pruned")) return { prunes: outcomes, keeps: [] };
-  const isThere = async ({
-    image,
-    tag,
-  }: {
-    readonly image: string;
-    readonly tag: string;
-  }): Promise<boolean> =>
-    (await destination.repository(repositoryOf(destination, image)).resolve(tag, signal)) !== undefined;
+  if (pruned.prunes.every(({ status }) => status !== "pruned")) return pruned;
+  const look: Look = async ({ image, tag }) =>
+    (await destination.repository(repositoryOf(destination, image)).resolve(tag, signal))?.digest;
+  const known = new Set(pruned.keeps.map(({ step }) => step));
   const [prunes, keeps] = await Promise.all([
     // A registry that deletes tags alone may show one from a cache for a while after it is gone.
-    destination.deletion === "shared-digest-unsafe" ? pruneOutcomes(outcomes, isThere) : outcomes,
-    Promise.all(kept.map((step) => keepOutcome(step, isThere))),
+    destination.deletion === "shared-digest-unsafe" ? pruneOutcomes(pruned.prunes, look) : pruned.prunes,
+    Promise.all(kept.filter((step) => !known.has(step)).map((step) => keepOutcome(step, look))),
   ]);
-  return { prunes, keeps: keeps.flat() };
+  return { prunes, keeps: [...pruned.keeps, ...keeps.flat()] };
 }
 
-type Look = (tag: { readonly image: string; readonly tag: string }) => Promise<boolean>;
+/** What a tag leads to; undefined: it is not there. */
+type Look = (tag: { readonly image: string; readonly tag: string }) => Promise<Digest | undefined>;
 
-async function keepOutcome(step: KeepStep, isThere: Look): Promise<readonly KeepOutcome[]> {
+async function keepOutcome(step: KeepStep, look: Look): Promise<readonly KeepOutcome[]> {
   try {
-    const found = await Promise.all(step.images.map(isThere));
-    const missing = step.images.filter((_image, index) => !found[index]);
-    if (missing.length === 0) return [];
-    return [{ step, failure: halfThere(step.version, missing.map(nameOf)) }];
+    const looked = await Promise.all(step.images.map(async (image) => ({ image, found: await look(image) })));
+    const lacking = looked.filter(
+      ({ image, found }) => found === undefined || found !== (image.digest ?? found),
+    );
+    if (lacking.length === 0) return [];
+    const names = lacking.map(({ image, found }) =>
+      found === undefined ? nameOf(image) : `${image.digest} of ${nameOf(image)}`,
+    );
+    return [{ step, missing: lacking.map(({ image }) => image), failure: halfThere(step.version, names) }];
   } catch (error) {
-    return [{ step, failure: failureOf(error, "it is not known whether it is whole after the pruning") }];
+    const failure = failureOf(error, "it is not known whether it is whole after the pruning");
+    return [{ step, missing: [], failure }];
   }
 }
 
@@ -63,17 +59,20 @@ async function keepOutcome(step: KeepStep, isThere: Look): Promise<readonly Keep
  */
 async function pruneOutcomes(
   outcomes: readonly PruneOutcome[],
-  isThere: Look,
+  look: Look,
 ): Promise<readonly PruneOutcome[]> {
   const deleted = outcomes.filter(({ status }) => status === "pruned");
   const looked = await Promise.all(
-    deleted.map(async (outcome) => ({ outcome, back: await isThere(outcome.step).catch(() => false) })),
+    deleted.map(async (outcome) => {
+      const found = await look(outcome.step).catch(() => undefined);
+      return { outcome, back: found !== undefined };
+    }),
   );
   const failed = new Map<PruneOutcome, PruneOutcome>();
   for (const [version, ofVersion] of Map.groupBy(looked, ({ outcome }) => outcome.step.version)) {
-    const back = ofVersion.filter((look) => look.back);
+    const back = ofVersion.filter((each) => each.back);
     if (back.length === 0 || back.length === ofVersion.length) continue;
-    const missing = ofVersion.filter((look) => !look.back).map(({ outcome }) => nameOf(outcome.step));
+    const missing = ofVersion.filter((each) => !each.back).map(({ outcome }) => nameOf(outcome.step));
     const failure = halfThere(version, missing);
     for (const { outcome } of back) failed.set(outcome, { ...outcome, status: "failed", failure });
   }

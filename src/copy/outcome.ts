@@ -41,10 +41,19 @@ export interface PruneOutcome {
   readonly failure: Failure | undefined;
 }
 
-/** What became of a version that was to be kept, where a look after the pruning shows that it is not whole. */
+/** What became of a version that was to be kept, where a look before the pruning or after it shows that it is not whole. */
 export interface KeepOutcome {
   readonly step: KeepStep;
+  /** Its images that are not there, or not whole. */
+  readonly missing: KeepStep["images"];
   readonly failure: Failure;
+}
+
+/** What became of the versions at one destination in pruning. */
+export interface Aftermath {
+  readonly prunes: readonly PruneOutcome[];
+  /** The kept versions that are not whole. */
+  readonly keeps: readonly KeepOutcome[];
 }
 
 export const noBytes: MovedBytes = { uploaded: 0, mounted: 0, present: 0 };

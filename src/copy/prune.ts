@@ -5,7 +5,7 @@ import { type RepositoryToProve, wholenessOf } from "../inventory/wholeness.ts";
 import { attachmentTags, repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
-import type { PruneOutcome } from "./outcome.ts";
+import type { Aftermath, KeepOutcome, PruneOutcome } from "./outcome.ts";
 import { type RepositoryToPrune, reasonsToStay } from "./prune-proof.ts";
 
 /** What pruning needs of a destination. */
@@ -37,17 +37,18 @@ export async function prune(
   failures: number,
   clock: Pick<Clock, "now">,
   signal: AbortSignal,
-): Promise<readonly PruneOutcome[]> {
+): Promise<Aftermath> {
   if (failures > 0) {
     const problem = `${countOf(failures, "image")} failed at this destination, so nothing is deleted there`;
-    return steps.map((step) => ({ step, status: "not-tried", failure: { kind: "held-back", problem } }));
+    const failure: Failure = { kind: "held-back", problem };
+    return { prunes: steps.map((step) => ({ step, status: "not-tried", failure })), keeps: [] };
   }
   const outcomes: PruneOutcome[] = [];
   const left = [...Map.groupBy(steps, ({ image, digest, tag }) => `${image} ${digest ?? tag}`).values()];
-  const leaveRest = (ending: Pick<PruneOutcome, "status" | "failure">): readonly PruneOutcome[] => [
-    ...outcomes,
-    ...left.flat().map((step) => ({ step, ...ending })),
-  ];
+  const leaveRest = ({ keeps = [], ...ending }: Ending): Aftermath => ({
+    prunes: [...outcomes, ...left.flat().map((step) => ({ step, ...ending }))],
+    keeps,
+  });
   let most = tagsPerLook;
   let lookedAt = Number.NEGATIVE_INFINITY;
   for (let slowLooks = 0; left.length > 0; ) {
@@ -74,7 +75,12 @@ export async function prune(
     most = Math.min(tagsPerLook, Math.max(1, Math.floor(third / Math.max(1, pruned.millisecondsPerTag))));
     if (pruned.notOffered !== undefined) return leaveRest({ status: "left", failure: pruned.notOffered });
   }
-  return outcomes;
+  return { prunes: outcomes, keeps: [] };
+}
+
+/** How it ends for all that is left, and the kept versions that are not whole, where that is the reason. */
+interface Ending extends Pick<PruneOutcome, "status" | "failure"> {
+  readonly keeps?: readonly KeepOutcome[];
 }
 
 /** Looks in succession that take too long before the rest is left: the portions are of one digest by then. */
@@ -113,29 +119,35 @@ async function lookAtKept(
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
   signal: AbortSignal,
-): Promise<Pick<PruneOutcome, "status" | "failure"> | undefined> {
+): Promise<Ending | undefined> {
   try {
-    const images = kept.flatMap((step) => step.images.map(({ image, tag }) => ({ ...step, image, tag })));
-    const looks = [...Map.groupBy(images, ({ image }) => image)].flatMap(([image, ofImage]) => {
-      const missingOf = wholenessOf(destination.repository(repositoryOf(destination, image)), signal);
-      return ofImage.map(async ({ version, tag }) =>
-        (await missingOf(tag)).map((missing) => ({
-          version,
-          reference: missing === tag ? `${image}:${tag}` : `${missing} of ${image}:${tag}`,
-        })),
-      );
+    const images = kept.flatMap((step) => step.images.map((image) => ({ step, image })));
+    const looks = [...Map.groupBy(images, ({ image }) => image.image)].flatMap(([name, ofImage]) => {
+      const missingOf = wholenessOf(destination.repository(repositoryOf(destination, name)), signal);
+      return ofImage.map(async ({ step, image }) => {
+        const missing = await missingOf(image.tag, image.digest);
+        return missing.length === 0 ? [] : [{ step, image, missing }];
+      });
     });
     const gone = (await Promise.all(looks)).flat();
-    const [first] = gone;
-    if (first === undefined) return undefined;
+    if (gone.length === 0) return undefined;
     const names = listOf(
-      gone.map(({ reference }) => reference),
+      gone.flatMap(({ image: { image, tag }, missing }) =>
+        missing.map((each) => (each === tag ? `${image}:${tag}` : `${each} of ${image}:${tag}`)),
+      ),
       namedLimit,
     );
-    const versions = [...new Set(gone.map(({ version }) => version))].join(", ");
+    const ofStep = Map.groupBy(gone, ({ step }) => step);
+    const versions = [...ofStep.keys()].map(({ version }) => version).join(", ");
     const problem = `what is to be kept here is gone, so nothing is deleted: ${names}`;
     const advice = `Run with version: ${versions} to bring it back.`;
-    return { status: "failed", failure: { kind: "obstacle", problem, advice } };
+    const failure: Failure = { kind: "obstacle", problem, advice };
+    const keeps = [...ofStep].map(([step, some]) => ({
+      step,
+      missing: some.map(({ image }) => image),
+      failure,
+    }));
+    return { status: "failed", failure, keeps };
   } catch (error) {
     signal.throwIfAborted();
     const consequence = "it is not known whether what is to be kept is there, so nothing is deleted";

@@ -259,7 +259,7 @@ export async function withBrokenImages(
   const looks = [...Map.groupBy(components, ({ to }) => to)].map(async ([image, ofImage]) => {
     const missingOf = wholenessOf(repositoryAt(destination, image), signal);
     const missingOfAll = async (references: readonly string[]): Promise<readonly string[]> =>
-      (await Promise.all(references.map(missingOf))).flat();
+      (await Promise.all(references.map((reference) => missingOf(reference)))).flat();
     for (const { toTag } of ofImage) {
       const key = imageKey(image, toTag);
       const wanted = held.images.get(key);

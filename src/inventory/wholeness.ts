@@ -9,12 +9,13 @@ export type RepositoryToProve = Pick<Repository, "resolve" | "manifest" | "hasBl
 /**
  * Proves of tags of one repository that what they hold is there whole: manifests are read, children at any depth, and each
  * blob is asked for by HEAD; nothing twice.
- * @returns asks about a tag, and names what is missing: the tag itself, or digests.
+ * @returns asks about a tag and, where that is known, about the digest that it has to lead to. Names what is missing: the tag
+ * itself, or digests.
  */
 export function wholenessOf(
   repository: RepositoryToProve,
   signal: AbortSignal,
-): (tag: string) => Promise<readonly string[]> {
+): (tag: string, held?: Digest) => Promise<readonly string[]> {
   const manifests = new Map<Digest, Promise<readonly string[]>>();
   const blobs = new Map<Digest, Promise<readonly string[]>>();
 
@@ -32,9 +33,10 @@ export function wholenessOf(
     return (await repository.hasBlob(blob, signal)) ? [] : [blob.digest];
   }
 
-  return async (tag) => {
+  return async (tag, held) => {
     const found = await repository.resolve(tag, signal);
-    return found === undefined ? [tag] : once(manifests, found.digest, missingBelow);
+    if (found === undefined) return [tag];
+    return held === undefined || found.digest === held ? once(manifests, found.digest, missingBelow) : [held];
   };
 }
 

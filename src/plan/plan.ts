@@ -7,6 +7,7 @@ import { planPruning, withinLimit } from "./pruning.ts";
 import { newest } from "./retention.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type WantedVersion } from "./snapshot.ts";
 import {
+  digestOfStep,
   type FailStep,
   failing,
   type ImageStep,
@@ -30,7 +31,7 @@ export type {
   SkipStep,
   Step,
 } from "./step.ts";
-export { failing, isImageStep } from "./step.ts";
+export { digestOfStep, failing, isImageStep } from "./step.ts";
 
 /** What a run does, decided before it does anything (P9). */
 export interface Plan {
@@ -69,7 +70,7 @@ function planDestination(
   const keeps =
     destination.retention.keep === "all"
       ? []
-      : kept.map((version) => keepStep(destination, version, ownership));
+      : kept.map((version) => keepStep(destination, version, ownership, images));
   return [...images, ...keeps, ...pruning];
 }
 
@@ -235,13 +236,27 @@ function planImage(
   return failing(place, { kind: "obstacle", problem, subject: present });
 }
 
-function keepStep(destination: DestinationSnapshot, version: Version, ownership: Ownership): KeepStep {
+function keepStep(
+  destination: DestinationSnapshot,
+  version: Version,
+  ownership: Ownership,
+  planned: readonly ImageStep[],
+): KeepStep {
   const { keep, keepBy } = destination.retention;
+  const digests = new Map(
+    planned.flatMap((step) => {
+      const digest = digestOfStep(step);
+      return digest === undefined ? [] : [[imageKey(step.image, step.tag), digest] as const];
+    }),
+  );
   return {
     kind: "keep",
     destination: destination.name,
     version: version.tag,
-    images: ownership.brought(version).map(({ to, toTag }) => ({ image: to, tag: toTag })),
+    images: ownership.brought(version).map(({ to, toTag }) => {
+      const digest = digests.get(imageKey(to, toTag));
+      return { image: to, tag: toTag, ...(digest && { digest }) };
+    }),
     reason: `among the newest ${keep} by ${keepBy}`,
   };
 }

@@ -43,13 +43,19 @@ export interface FailStep extends PlannedImage {
   readonly failure: Failure;
 }
 
+/** An image of a version that is kept. */
+export interface KeptImage extends Pick<PlannedImage, "image" | "tag"> {
+  /** What this run brings there, or has found in place; absent where nobody has asked. */
+  readonly digest?: Digest | undefined;
+}
+
 /** The destination keeps this version. */
 export interface KeepStep {
   readonly kind: "keep";
   readonly destination: string;
   readonly version: string;
   /** What the version is complete with here: all of it must be there before anything is deleted. */
-  readonly images: readonly Pick<PlannedImage, "image" | "tag">[];
+  readonly images: readonly KeptImage[];
   readonly reason: string;
 }
 
@@ -79,4 +85,10 @@ export function failing({ destination, version, image, tag }: PlannedPlace, fail
 
 export function isImageStep(step: Step): step is ImageStep {
   return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
+}
+
+/** The digest that a step is about, where it is known. */
+export function digestOfStep(step: Step): Digest | undefined {
+  if (step.kind === "copy") return step.source.digest;
+  return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
 }

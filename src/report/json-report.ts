@@ -1,8 +1,8 @@
 import type { MovedBytes } from "../copy/outcome.ts";
 import type { Failure, FailureDetails } from "../errors.ts";
 import type { Estimate } from "../plan/estimate.ts";
-import type { Step } from "../plan/plan.ts";
-import { digestOfStep, type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
+import { digestOfStep, type Step } from "../plan/plan.ts";
+import { type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import { mirroredVersions, succeeded, type Tally, tallyOf } from "./tally.ts";
 

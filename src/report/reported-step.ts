@@ -1,6 +1,5 @@
 import type { CopyOutcome, MovedBytes, MovingTime, PruneOutcome } from "../copy/outcome.ts";
 import { type Failure, sentenceOf } from "../errors.ts";
-import type { Digest } from "../oci/digest.ts";
 import { type ImageStep, isImageStep, type KeepStep, type RetentionStep, type Step } from "../plan/plan.ts";
 import type { RunResult } from "./result.ts";
 
@@ -68,19 +67,13 @@ export function reportedRetention(result: RunResult): readonly Reported<Retentio
 export function isInPlace({ step, outcome, refused }: Reported): boolean {
   // Only its signatures were tried.
   if (outcome === "skipped" && refused.length > 0) return true;
-  return outcome === "copied" || (step.kind === "skip" && step.digest !== undefined);
+  return outcome === "copied" || (outcome === "skipped" && step.kind === "skip" && step.digest !== undefined);
 }
 
 /** Whether these images of one version are all in place, those aside whose tags belong to another version. */
 export function isComplete(images: readonly Reported<ImageStep>[]): boolean {
   const settled = images.every(({ outcome }) => outcome === "copied" || outcome === "skipped");
   return settled && images.some(isInPlace);
-}
-
-/** The digest that a step is about, where it is known. */
-export function digestOfStep(step: Step): Digest | undefined {
-  if (step.kind === "copy") return step.source.digest;
-  return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
 }
 
 function report<S extends Step>(result: RunResult, steps: readonly S[]): readonly Reported<S>[] {
@@ -109,7 +102,7 @@ function becomes(
   const { dryRun, job } = result;
   switch (step.kind) {
     case "skip":
-      return { outcome: "skipped" };
+      return lost(step, result) ?? { outcome: "skipped" };
     case "fail":
       return { outcome: "failed", failure: step.failure };
     case "keep":
@@ -121,8 +114,9 @@ function becomes(
       if (copy === undefined) return { outcome: "failed", failure: notCarriedOut };
       if (copy.failure !== undefined) return { outcome: "failed", failure: copy.failure };
       if (copy.withheld !== undefined) return { outcome: "skipped", failure: copy.withheld };
-      if (hasBroughtNothing(copy)) return { outcome: "skipped", failure: copy.refused?.[0] };
-      return { outcome: job === "copy" ? "delivered" : "copied" };
+      if (hasBroughtNothing(copy))
+        return lost(step, result) ?? { outcome: "skipped", failure: copy.refused?.[0] };
+      return lost(step, result) ?? { outcome: job === "copy" ? "delivered" : "copied" };
     case "prune":
       if (dryRun) return { outcome: "planned" };
       if (prune === undefined) return { outcome: "failed", failure: notCarriedOut };
@@ -133,6 +127,15 @@ function becomes(
 /** Whether an image was in place, and all that it lacks is refused there. */
 function hasBroughtNothing({ step, refused = [], bytes }: CopyOutcome): boolean {
   return step.attachmentsOnly === true && refused.length > 0 && bytes.uploaded + bytes.mounted === 0;
+}
+
+/** What was there, and a later look has not found: nothing is claimed that is not there. */
+function lost({ destination, image, tag }: ImageStep, { keeps = [] }: RunResult): Fate | undefined {
+  const found = keeps.find(
+    ({ step, missing }) =>
+      step.destination === destination && missing.some((each) => each.image === image && each.tag === tag),
+  );
+  return found && { outcome: "failed", failure: found.failure };
 }
 
 function keptOutcome(step: KeepStep, result: RunResult): Fate {

@@ -17,7 +17,7 @@ export interface RunResult {
   readonly copies: readonly CopyOutcome[];
   /** One for each prune step; empty after a dry run. */
   readonly prunes: readonly PruneOutcome[];
-  /** The versions that were to be kept and are half there after the pruning. */
+  /** The versions that were to be kept and are not whole, as a look before the pruning or after it has shown. */
   readonly keeps?: readonly KeepOutcome[] | undefined;
   /** Bytes read from sources. */
   readonly bytesRead: number;

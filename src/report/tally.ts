@@ -1,7 +1,7 @@
 import { type MovedBytes, noBytes } from "../copy/outcome.ts";
 import type { Digest } from "../oci/digest.ts";
+import { digestOfStep } from "../plan/plan.ts";
 import {
-  digestOfStep,
   isComplete,
   isInPlace,
   type Outcome,

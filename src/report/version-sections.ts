@@ -1,11 +1,11 @@
 import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
-import type { ImageStep } from "../plan/plan.ts";
+import { digestOfStep, type ImageStep } from "../plan/plan.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import { imagesOf } from "./failures.ts";
 import { causesOf, groupsOf } from "./grouping.ts";
 import { code, codeBlock, details, escapeMarkdown, table } from "./markdown.ts";
-import { digestOfStep, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
+import { isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 
