@@ -77,7 +77,7 @@ function withoutRight(username: string, password: string, ...denied: readonly Ac
   return { username, password, access: (_repository, action) => !denied.includes(action) };
 }
 
-const harborRobot = fullAccess("robot$goharbor+mirror", "harbor-robot-secret");
+export const harborRobot = fullAccess("robot$goharbor+mirror", "harbor-robot-secret");
 const artifactoryUser = fullAccess("mirror", "artifactory-identity-token");
 const namespaces = new Set([namespace]);
 
@@ -149,8 +149,11 @@ const profiles: Readonly<Record<ProfileName, Profile>> = {
   },
 };
 
-/** Starts a registry as the table has it, with the vendor's API where that is on another host. */
-export async function startProfile(name: ProfileName): Promise<StandIn> {
+/**
+ * Starts a registry as the table has it, with the vendor's API where that is on another host.
+ * @param changes what is different there.
+ */
+export async function startProfile(name: ProfileName, changes: RegistryOptions = {}): Promise<StandIn> {
   const profile = profiles[name];
   const { user } = profile;
   // Those that a test seeds are there as well.
@@ -162,6 +165,7 @@ export async function startProfile(name: ProfileName): Promise<StandIn> {
         ? { kind: "basic", users: [user] }
         : { kind: "bearer", users: [user], ...profile.token },
     ...profile.options,
+    ...changes,
     ...(name === "ecr"
       ? {
           repositoryExists: (repository: string) =>

@@ -24,7 +24,7 @@ const rows: readonly Row[] = [
   { name: "alibaba", empty: ["unknown", "unknown"], held: ["ok", "ok"] },
   { name: "swr", empty: ["unknown", "unknown"], held: ["ok", "ok"] },
   { name: "volcengine", empty: ["unknown", "missing"], held: ["ok", "missing"] },
-  { name: "harbor", empty: ["ok", "unknown"], held: ["ok", "unknown"] },
+  { name: "harbor", empty: ["ok", "ok"], held: ["ok", "ok"] },
   { name: "distribution", empty: ["unknown", "unknown"], held: ["ok", "ok"] },
 ];
 

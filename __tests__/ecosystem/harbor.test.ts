@@ -3,6 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { harborRobot } from "../../sandbox/profiles.ts";
+import { type HarborApiOptions, harborApi } from "../../sandbox/vendor-apis/harbor.ts";
 import { seed, startWorld, versions, type World } from "./world.ts";
 
 const closing: AsyncDisposable[] = [];
@@ -11,8 +13,8 @@ afterEach(async () => {
 });
 
 /** A Harbor as destination, and a source that has the newest version. */
-async function harbor() {
-  const world = await startWorld("harbor");
+async function harbor(options: Omit<HarborApiOptions, "user"> = {}) {
+  const world = await startWorld("harbor", { api: harborApi({ user: harborRobot, ...options }) });
   closing.push(world);
   seed(world.plain, "source", [versions[0]]);
   const { host } = world.vendor.registry;
@@ -48,4 +50,45 @@ describe("a wrong password at a public project", () => {
       { outcome: "missing", finding: expect.stringContaining("the login was not taken") },
     ]);
   });
+});
+
+describe("old versions that cannot be deleted", () => {
+  const [newest, kept, old] = versions;
+
+  test.each<[string, Omit<HarborApiOptions, "user">, string]>([
+    [
+      "a robot may not delete tags",
+      { mayDeleteTags: false },
+      "not kept, but this login cannot delete tags: .*trying to delete a tag failed with status 403",
+    ],
+    [
+      "a robot may not read artifacts",
+      { mayReadArtifacts: false },
+      "not kept, but this login cannot delete tags: .*trying to look up a tag failed with status 403",
+    ],
+    [
+      "a rule makes a tag of them immutable",
+      { immutable: new Set([`goharbor/web:${old}`]) },
+      "not kept, but an immutability rule of its Harbor project protects tags of it",
+    ],
+  ])(
+    "because %s are planned as left, by a dry run as well, and nothing fails",
+    async (_why, options, reason) => {
+      const { world, from, to } = await harbor(options);
+      const { registry } = world.vendor;
+      seed(registry, "goharbor", [kept, old]);
+      for (const dryRun of ["true", "false"]) {
+        const { done, lines } = await world.mirror(from, to, { "dry-run": dryRun });
+        expect(done).toBe(true);
+        expect(lines.join("\n")).toMatch(new RegExp(`leave .*${old}.*${reason}`));
+      }
+      for (const image of ["goharbor/app", "goharbor/web"])
+        expect([...registry.tags(image).keys()].toSorted()).toEqual([newest, kept, old].toSorted());
+      // Nothing of what is there was tried.
+      const deletions = registry.requests.filter(
+        ({ method, path }) => method === "DELETE" && path.includes(old),
+      );
+      expect(deletions).toEqual([]);
+    },
+  );
 });

@@ -6,7 +6,7 @@ import { actionEnvironment } from "../../sandbox/action.ts";
 import { type GitHub, startGitHub } from "../../sandbox/github.ts";
 import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import { type ProfileName, type StandIn, startProfile } from "../../sandbox/profiles.ts";
-import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { type RegistryOptions, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { systemClock } from "../../src/clock.ts";
 import { givenSecrets, loadInputs } from "../../src/inputs/inputs.ts";
 import { explain, run } from "../../src/run/run.ts";
@@ -65,7 +65,8 @@ export interface CheckRow {
   readonly remedy?: string;
 }
 
-export async function startWorld(name: ProfileName): Promise<World> {
+/** @param changes how the registry differs from its profile. */
+export async function startWorld(name: ProfileName, changes: RegistryOptions = {}): Promise<World> {
   const releases = versions.map((tag, index) => ({
     tag,
     prerelease: false,
@@ -74,7 +75,7 @@ export async function startWorld(name: ProfileName): Promise<World> {
   const [github, plain, vendor] = await Promise.all([
     startGitHub({ repository: "acme/app", releases, files: () => undefined }),
     startRegistry(),
-    startProfile(name),
+    startProfile(name, changes),
   ]);
   const folder = await mkdtemp(join(tmpdir(), "ecosystem-"));
   const path = `${folder}${delimiter}${process.env.PATH}`;

@@ -9,8 +9,8 @@ import {
   knownDeletion,
   listTags,
   readDestination,
-  withHeldDigests,
 } from "../../src/inventory/destinations.ts";
+import { withHeldDigests } from "../../src/inventory/going-tags.ts";
 import { imageFor, locate } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { imageKey, type Snapshot, type SourceImage } from "../../src/plan/snapshot.ts";

@@ -340,6 +340,7 @@ function destinationSnapshot(world: World, one: WorldDestination, index: number)
     images: new Map(),
     tags: new Map(),
     heldDigests: new Map(),
+    protectedTags: new Map(),
   };
   if (one.dead) return { ...empty, failure: obstacle("it does not answer") };
   const known = Object.entries(held)

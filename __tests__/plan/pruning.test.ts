@@ -44,6 +44,32 @@ describe("an incomplete version", () => {
   });
 });
 
+describe("a version with a tag that a rule of the registry protects", () => {
+  const planned = makePlan(
+    snapshotOf({
+      wanted: ["v2.15.2"],
+      destinations: [
+        {
+          keep: 1,
+          holds: ["v2.15.1", "v2.15.0"],
+          protectedTags: { "harbor-db:v2.15.0": "a rule protects tags of it" },
+        },
+      ],
+    }),
+  );
+
+  test("is left as a whole, with the rule: half a version is worse than one too many", () => {
+    expect(imagesIn(stepsOf(planned, "leave"))).toEqual(harborImages("v2.15.0"));
+    for (const { reason } of stepsOf(planned, "leave"))
+      expect(reason).toBe("not kept, but a rule protects tags of it, and a version goes whole or not at all");
+  });
+
+  test("keeps no other version from going, and nothing fails", () => {
+    expect(versionsIn(stepsOf(planned, "prune"))).toEqual(["v2.15.1"]);
+    expect(stepsOf(planned, "fail")).toEqual([]);
+  });
+});
+
 describe("more versions than prune-limit allows", () => {
   const holds = ["v2.15.1", "v2.15.0", "v2.14.4", "v2.14.3"];
   const planned = (pruneLimit: number | "all") =>

@@ -57,6 +57,8 @@ export interface GivenDestination {
   readonly contents?: Readonly<Record<string, string>>;
   /** Wanted images that are there, and that nobody may pull. */
   readonly withheld?: readonly string[];
+  /** Images that a rule of the registry protects, and which. */
+  readonly protectedTags?: Readonly<Record<string, string>>;
   /** Wanted images whose signatures are not there. */
   readonly unsigned?: readonly string[];
   /** Wanted images that lack content, and which digests. */
@@ -140,6 +142,7 @@ function destinationOf(
     digests: new Map([...held].filter(([key]) => wanted.includes(key))),
     withheld: new Set(destination.withheld),
     withoutAttachments: new Set(destination.unsigned),
+    protectedTags: new Map(Object.entries(destination.protectedTags ?? {})),
     broken: new Map(Object.entries(destination.broken ?? {})),
     images: new Map(served.map((key) => [key, sourceImage(key, given.sourceContents?.[key])])),
     tags: keep === "all" ? new Map() : tagsIn([...held.keys()]),

@@ -1,7 +1,9 @@
 /**
  * Harbor's API 2.0 for artifacts, projects and the system (https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml). Kept: Basic only, the
  * tokens of the registry are 401; the repository's slashes encoded twice; an artifact by tag or digest with its tags (`null`
- * without any); a tag goes alone; an artifact that an index holds is 412; errors as `{"errors":[{"code","message"}]}`.
+ * without any); rights before existence (src/server/v2.0/handler/artifact.go); a tag goes alone; whether a tag is immutable is
+ * told only with `with_immutable_status`, and its deletion, like that of its artifact, is 412
+ * (src/controller/tag/controller.go); an artifact that an index holds is 412; errors as `{"errors":[{"code","message"}]}`.
  */
 import { mediaTypes, parseManifest } from "../registry/content.ts";
 import { errorAnswer } from "../registry/errors.ts";
@@ -17,6 +19,10 @@ export interface HarborApiOptions {
   readonly user: User;
   /** `repository:tag` of the tags that a rule makes immutable. */
   readonly immutable?: ReadonlySet<string>;
+  /** Whether the robot may read artifacts. Default: true. */
+  readonly mayReadArtifacts?: boolean;
+  /** Whether the robot may delete tags. Default: true. */
+  readonly mayDeleteTags?: boolean;
   /** Whether the robot may delete artifacts, as well as tags. Default: true. */
   readonly mayDeleteArtifacts?: boolean;
   /** Metadata of every project, as texts. Undefined: the login may not read projects, as a robot without that right. */
@@ -41,9 +47,13 @@ export function harborApi(options: HarborApiOptions): VendorApi {
     const repository = `${project}/${decodeURIComponent(decodeURIComponent(name))}`;
     // Encoded once, the slashes are the route's own.
     if (decodeURIComponent(name).includes("/")) return errorAnswer(404, "NOT_FOUND", "no such path");
+    if (!isAllowed(options, request.method, tag)) return errorAnswer(403, "FORBIDDEN", "forbidden");
     const manifest = registry.manifest(repository, reference);
     if (manifest === undefined) return errorAnswer(404, "NOT_FOUND", `artifact ${reference} not found`);
-    if (request.method === "GET") return json(200, artifactOf(registry, repository, manifest.digest));
+    if (request.method === "GET") {
+      const tellsRules = request.url.searchParams.get("with_immutable_status") === "true";
+      return json(200, artifactOf(tellsRules ? options : {}, registry, repository, manifest.digest));
+    }
     if (request.method !== "DELETE") return errorAnswer(405, "METHOD_NOT_ALLOWED", "method not allowed");
     return tag === undefined
       ? deleteArtifact(options, registry, repository, manifest.digest)
@@ -51,9 +61,22 @@ export function harborApi(options: HarborApiOptions): VendorApi {
   };
 }
 
-function artifactOf(registry: RegistryState, repository: string, digest: string): unknown {
-  const tags = [...registry.tags(repository)].filter(([, target]) => target === digest);
-  return { digest, tags: tags.length === 0 ? null : tags.map(([name]) => ({ name, immutable: false })) };
+function isAllowed(options: HarborApiOptions, method: string, tag: string | undefined): boolean {
+  const { mayReadArtifacts = true, mayDeleteTags = true, mayDeleteArtifacts = true } = options;
+  if (method !== "DELETE") return mayReadArtifacts;
+  return tag === undefined ? mayDeleteArtifacts : mayDeleteTags;
+}
+
+function artifactOf(
+  { immutable }: Pick<HarborApiOptions, "immutable">,
+  registry: RegistryState,
+  repository: string,
+  digest: string,
+): unknown {
+  const tags = [...registry.tags(repository)]
+    .filter(([, target]) => target === digest)
+    .map(([name]) => ({ name, immutable: immutable?.has(`${repository}:${name}`) ?? false }));
+  return { digest, tags: tags.length === 0 ? null : tags };
 }
 
 function deleteTag(
@@ -63,19 +86,22 @@ function deleteTag(
   tag: string,
 ): Answer {
   if (immutable?.has(`${repository}:${tag}`) === true)
-    return errorAnswer(412, "PRECONDITION", `the tag ${tag} is immutable, can not be deleted`);
+    return errorAnswer(412, "PRECONDITION", `the tag ${tag} configured as immutable, cannot be deleted`);
   return registry.untag(repository, tag)
     ? json(200, {})
     : errorAnswer(404, "NOT_FOUND", `tag ${tag} not found`);
 }
 
 function deleteArtifact(
-  { mayDeleteArtifacts = true }: HarborApiOptions,
+  { immutable }: HarborApiOptions,
   registry: RegistryState & Deletions,
   repository: string,
   digest: string,
 ): Answer {
-  if (!mayDeleteArtifacts) return errorAnswer(403, "FORBIDDEN", "forbidden");
+  for (const [tag, target] of registry.tags(repository)) {
+    if (target === digest && immutable?.has(`${repository}:${tag}`) === true)
+      return errorAnswer(412, "PRECONDITION", `the tag ${tag} configured as immutable, cannot be deleted`);
+  }
   if (isChild(registry, repository, digest))
     return errorAnswer(412, "PRECONDITION", "the deleting artifact is referenced by others");
   registry.deleteManifest(repository, digest);

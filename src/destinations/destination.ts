@@ -59,6 +59,15 @@ export interface Destination extends Namespace {
     | ((signal: AbortSignal, repository: string, exists: boolean) => Promise<Finding>)
     | undefined;
   /**
+   * Which rule of the registry keeps a tag from being deleted, in words that go on after "not kept, but". Undefined: none, or
+   * there is no such tag. Asked before the plan is made, of tags that would go. Absent where nobody can be asked.
+   * @param repository path on the registry, namespace included.
+   * @throws OperationError
+   */
+  readonly whyProtected?:
+    | ((signal: AbortSignal, repository: string, tag: string) => Promise<string | undefined>)
+    | undefined;
+  /**
    * Deletes tags of one repository and says for each whether it is gone. Never throws for a single tag.
    * @param repository path on the registry, namespace included.
    */

@@ -1,20 +1,12 @@
-import type { Destination, Finding } from "../destinations/destination.ts";
+import type { Destination } from "../destinations/destination.ts";
 import { failureOf, messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
-import { attachmentTags, isFallbackTag, repositoryOf } from "../oci/reference.ts";
+import { isFallbackTag, repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
-import { deletingTagsAlone, makePlan, type PruneStep } from "../plan/plan.ts";
-import {
-  type Attachment,
-  attachmentDepth,
-  type DestinationSnapshot,
-  imageKey,
-  type Snapshot,
-  type SourceImage,
-} from "../plan/snapshot.ts";
+import { type Attachment, type DestinationSnapshot, imageKey, type SourceImage } from "../plan/snapshot.ts";
 import { isAttached, type RepositoryWithAttachments } from "./attached.ts";
 import { type RepositoryToProve, wholenessOf } from "./wholeness.ts";
 
@@ -31,6 +23,7 @@ export interface DestinationToRead
     | "deletionUnavailable"
     | "whyNoDeletion"
     | "tryDeletion"
+    | "whyProtected"
   > {
   readonly repository: (name: string) => HeldRepository;
 }
@@ -175,72 +168,8 @@ function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
     images: new Map(),
     tags: new Map(),
     heldDigests: new Map(),
+    protectedTags: new Map(),
   };
-}
-
-/**
- * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where deleting one tag
- * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go and those of their
- * signatures. The plan itself says which these are, and without any, nothing is asked.
- */
-export async function withHeldDigests(
-  snapshot: Snapshot,
-  held: DestinationSnapshot,
-  destination: DestinationToRead,
-  log: Log,
-  signal: AbortSignal,
-): Promise<DestinationSnapshot> {
-  if (held.deletion === "unavailable" || held.failure !== undefined) return held;
-  const alone = { ...snapshot, destinations: [deletingTagsAlone(held)] };
-  const going = makePlan(alone).steps.filter((step) => step.kind === "prune");
-  const [first] = going;
-  if (first === undefined) return held;
-  const finding = await deletionAt(destination, first.image, signal);
-  if (finding?.outcome === "missing") {
-    const reason = [finding.finding, finding.remedy].filter((text) => text !== undefined).join(" ");
-    log.warning(`Nothing will be pruned at ${held.name}. ${reason}`);
-    return { ...held, deletion: "unavailable", deletionUnavailable: reason };
-  }
-  const looked =
-    held.deletion === "shared-digest-unsafe"
-      ? [...new Set(going.map(({ image }) => image))].flatMap((image) =>
-          (held.tags.get(image) ?? []).map((tag) => ({ image, tag })),
-        )
-      : going;
-  const heldDigests = new Map<string, Digest>();
-  const listed = new Set([...held.tags].flatMap(([image, tags]) => tags.map((tag) => imageKey(image, tag))));
-  let level: readonly Pick<PruneStep, "image" | "tag">[] = looked;
-  for (let depth = 0; level.length > 0; depth += 1) {
-    const found = await Promise.all(
-      level.map(async ({ image, tag }) => {
-        const resolved = await unlessWithheld(repositoryAt(destination, image).resolve(tag, signal));
-        if (resolved === undefined || resolved === "withheld") return [];
-        heldDigests.set(imageKey(image, tag), resolved.digest);
-        return attachmentTags(resolved.digest).map((attached) => ({ image, tag: attached }));
-      }),
-    );
-    // What is attached to a tag that goes may go with it.
-    level = found
-      .flat()
-      .filter(({ image, tag }) => listed.has(imageKey(image, tag)) && !heldDigests.has(imageKey(image, tag)));
-    if (depth >= attachmentDepth) break;
-  }
-  return { ...held, heldDigests };
-}
-
-/** What the vendor says of deleting there; undefined where there is nothing to ask, or the question fails. */
-async function deletionAt(
-  destination: DestinationToRead,
-  image: string,
-  signal: AbortSignal,
-): Promise<Finding | undefined> {
-  try {
-    return await destination.tryDeletion?.(signal, repositoryOf(destination, image), true);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof OperationError) return undefined;
-    throw error;
-  }
 }
 
 /**
@@ -281,6 +210,7 @@ export async function withBrokenImages(
   return { ...held, broken };
 }
 
-function repositoryAt(destination: DestinationToRead, image: string): HeldRepository {
+/** The repository of an image at a destination. */
+export function repositoryAt(destination: DestinationToRead, image: string): HeldRepository {
   return destination.repository(repositoryOf(destination, image));
 }

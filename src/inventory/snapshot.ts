@@ -19,8 +19,8 @@ import {
   prunableAt,
   readDestination,
   withBrokenImages,
-  withHeldDigests,
 } from "./destinations.ts";
+import { withHeldDigests } from "./going-tags.ts";
 import { tellPlatforms } from "./platforms.ts";
 import { withinPullBudgets } from "./pull-budget.ts";
 import { imageFor, isThere, type RepositoryToRead, type Source, whyMissing } from "./sources.ts";

@@ -22,12 +22,14 @@ export function planPruning(
   if (destination.retention.keep === "all") return [];
   const candidates = universe
     .filter((version) => !kept.includes(version))
-    .map((version) => ({
+    .map((version) => ({ version, present: presentImages(destination, ownership, version) }))
+    .filter(({ present }) => present.length > 0)
+    .map(({ version, present }) => ({
       version,
-      present: presentImages(destination, ownership, version),
-      leave: reasonToLeave(destination, ownership, kept, version, planned),
-    }))
-    .filter(({ present }) => present.length > 0);
+      present,
+      leave:
+        reasonToLeave(destination, ownership, kept, version, planned) ?? ruleToLeave(destination, present),
+    }));
   const remaining = [
     ...kept,
     ...candidates.flatMap(({ version, leave }) => (leave === undefined ? [] : [version])),
@@ -146,6 +148,17 @@ function reasonToLeave(
   return wouldBeKept && !isHeld(destination, ownership, version)
     ? "it is incomplete here but new enough to be kept; mirror it again to complete it"
     : undefined;
+}
+
+/** A version of which a rule protects one tag stays as it is: with the others gone it would be half there. */
+function ruleToLeave(
+  { protectedTags }: DestinationSnapshot,
+  present: readonly Component[],
+): string | undefined {
+  const rule = present
+    .map(({ to, toTag }) => protectedTags.get(imageKey(to, toTag)))
+    .find((each) => each !== undefined);
+  return rule && `not kept, but ${rule}, and a version goes whole or not at all`;
 }
 
 /**

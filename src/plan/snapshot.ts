@@ -74,6 +74,8 @@ export interface DestinationSnapshot extends Namespace {
    * their repositories point to.
    */
   readonly heldDigests: ReadonlyMap<string, Digest>;
+  /** Which rule of the registry protects a tag that would go, by `image:tag`; absent for tags that none is known to protect. */
+  readonly protectedTags: ReadonlyMap<string, string>;
 }
 
 /** Everything the plan is made from. It depends on nothing else: no clock, no network, no environment. */

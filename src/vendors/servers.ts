@@ -34,7 +34,7 @@ export const servers: readonly Vendor[] = [
     },
     deletion: {
       route: "harbor",
-      text: "The Harbor API takes the tag alone, and then the artifact, if no tag is left on it. The robot needs Delete Tag, and Read and Delete Artifact.",
+      text: "The Harbor API takes the tag alone, and then the artifact, if no tag is left on it. The robot needs Delete Tag, and Read and Delete Artifact. Whether it has them is tried before anything is copied, and a version with an immutable tag is left.",
       source: "https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml",
     },
     limits: ownLimits,

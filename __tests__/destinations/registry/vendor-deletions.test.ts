@@ -184,6 +184,39 @@ describe("harbor", () => {
     expect(registry.requests.every(({ method }) => method === "GET")).toBe(true);
   });
 
+  test.each<[string, Omit<HarborApiOptions, "user">, "ok" | "missing", RegExp]>([
+    ["may delete tags", {}, "ok", /tried with a tag that nobody has/],
+    [
+      "may read artifacts only",
+      { mayDeleteTags: false },
+      "missing",
+      /trying to delete a tag failed with status 403 FORBIDDEN: forbidden\. The robot needs "Delete Tag"/,
+    ],
+    [
+      "may not read artifacts",
+      { mayReadArtifacts: false },
+      "missing",
+      /trying to look up a tag failed with status 403 FORBIDDEN: forbidden\. The robot needs "Delete Tag"/,
+    ],
+  ])("tells of a robot that %s, before anything is deleted", async (_case, options, outcome, finding) => {
+    for (const exists of [true, false]) {
+      const { registry, destination } = await harbor(options);
+      if (exists) seed(registry, ["v1"]);
+      const found = await destination.tryDeletion?.(signal, repository, exists);
+      expect(found).toMatchObject({ outcome, finding: expect.stringMatching(finding) });
+      expect(left(registry)).toEqual(exists ? ["v1"] : []);
+    }
+  });
+
+  test("tells which tags a rule makes immutable, and of no other", async () => {
+    const { registry, destination } = await harbor({ immutable: new Set([`${repository}:v1`]) });
+    seed(registry, ["v1", "stable"], ["v2"]);
+    const why = (tag: string) => destination.whyProtected?.(signal, repository, tag);
+    expect(await why("v1")).toContain("immutability rule");
+    for (const tag of ["stable", "v2", "v9"]) expect(await why(tag)).toBeUndefined();
+    expect(registry.requests.every(({ method }) => method === "GET")).toBe(true);
+  });
+
   test("takes the artifact away with its last tag, and only then", async () => {
     const { registry, destination } = await harbor();
     const [shared, alone] = seed(registry, ["v1", "stable"], ["v2"]);

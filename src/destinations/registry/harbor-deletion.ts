@@ -1,5 +1,6 @@
+import { randomBytes } from "node:crypto";
 import * as v from "valibot";
-import { messageOf, type OperationError } from "../../errors.ts";
+import { messageOf, OperationError } from "../../errors.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "../../http/http.ts";
 import type { Log } from "../../log/log.ts";
 import { basicHeader, type Credentials } from "../../oci/credentials.ts";
@@ -24,7 +25,7 @@ export interface HarborOptions {
 
 const artifactSchema = v.object({
   digest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/)),
-  tags: v.optional(v.nullable(v.array(v.object({ name: v.string() })))),
+  tags: v.nullish(v.array(v.object({ name: v.string(), immutable: v.nullish(v.boolean()) }))),
 });
 
 type Artifact = v.InferOutput<typeof artifactSchema>;
@@ -42,6 +43,7 @@ export async function harborRoute(options: HarborOptions): Promise<TagDeletionRo
   return {
     deletion: "last-tag-takes-manifest",
     tryDeletion: (signal, repository) => tryDeletion(options, repository, signal),
+    whyProtected: (signal, repository, tag) => whyProtected(options, repository, tag, signal),
     deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
   };
 }
@@ -72,23 +74,49 @@ async function deleteTag(
   return undefined;
 }
 
-/** Looks up an artifact, which is the first step of a deletion. Whether this tag exists does not matter. */
+/**
+ * Goes through the steps of a deletion with a tag of random letters, which nobody has: Harbor looks at the rights before it
+ * looks for the tag. https://github.com/goharbor/harbor/blob/main/src/server/v2.0/handler/artifact.go
+ */
 async function tryDeletion(
   options: HarborOptions,
   repository: string,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const path = `${artifactsPath(repository)}/latest`;
-  await harborCalls(options, repository, signal).artifact(path, "looking up the tag", "latest");
+  const tag = randomBytes(32).toString("hex");
+  const path = `${artifactsPath(repository)}/${tag}`;
+  const call = harborCalls(options, repository, signal);
+  try {
+    await call.artifact(path, "trying to look up a tag");
+    await call.remove(`${path}/tags/${tag}`, "trying to delete a tag");
+  } catch (error) {
+    if (!(error instanceof OperationError) || (error.status !== 401 && error.status !== 403)) throw error;
+    return { outcome: "missing", finding: error.message };
+  }
   const finding =
-    "Harbor's API takes the login and lets it read artifacts; whether it may delete, it tells only when a tag is deleted.";
-  return { outcome: "unknown", finding, remedy: advice };
+    "Harbor's API lets this login read artifacts and delete tags: tried with a tag that nobody has. Whether it may delete artifacts shows only when one is deleted.";
+  return { outcome: "ok", finding };
+}
+
+/** Harbor evaluates the rules of the project itself. Reading the rules would take a right that robots seldom have. */
+async function whyProtected(
+  options: HarborOptions,
+  repository: string,
+  tag: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const path = `${artifactsPath(repository)}/${tag}`;
+  const artifact = await harborCalls(options, repository, signal).artifact(path, "looking up the tag", tag);
+  const found = (artifact?.tags ?? []).find(({ name }) => name === tag);
+  return found?.immutable === true
+    ? "an immutability rule of its Harbor project protects tags of it"
+    : undefined;
 }
 
 interface HarborCalls {
   /** Undefined: not there. */
-  artifact(path: string, operation: string, subject: string): Promise<Artifact | undefined>;
-  remove(path: string, operation: string, subject: string): Promise<void>;
+  artifact(path: string, operation: string, subject?: string): Promise<Artifact | undefined>;
+  remove(path: string, operation: string, subject?: string): Promise<void>;
 }
 
 function harborCalls(options: HarborOptions, repository: string, signal: AbortSignal): HarborCalls {
@@ -102,7 +130,7 @@ function harborCalls(options: HarborOptions, repository: string, signal: AbortSi
     const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
     return sendToVendor(transport, { method, url: apiUrl(url, path), headers, signal }, operation);
   };
-  const naming = (operation: string, subject: string): VendorOperation => ({
+  const naming = (operation: string, subject: string | undefined): VendorOperation => ({
     host: url.host,
     repository,
     operation,
@@ -111,7 +139,7 @@ function harborCalls(options: HarborOptions, repository: string, signal: AbortSi
   return {
     artifact: async (path, operation, subject) => {
       const named = naming(operation, subject);
-      const response = await send("GET", `${path}?with_tag=true`, named);
+      const response = await send("GET", `${path}?with_tag=true&with_immutable_status=true`, named);
       if (response.status === 404) return discard(response).then(() => undefined);
       if (response.status !== 200) throw await harborRefusal(response, named, signal);
       const text = await readAnswer(response, named, signal);
