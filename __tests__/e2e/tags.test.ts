@@ -150,4 +150,41 @@ describe("versions-from: tags", () => {
     expect(at(destination, "app")).toEqual(["v1.0.0", "v2.0.0"]);
     expect(at(destination, "tools/tool")).toEqual(["7"]);
   });
+
+  it("reads a line from the registry that it begins with, and by digest", async () => {
+    const { source, destination, run } = await startWorld({ app: ["v1.0.0"] });
+    const other = await startRegistry();
+    open.push(other);
+    push(other, "prometheus", { prometheus: ["v2.53.0"] });
+    push(other, "tools", { cli: ["dev"] });
+    const digest = other.tags("tools/cli").get("dev") ?? "";
+    const { exitCode, outputs } = await run({
+      images: [
+        `${other.host}/prometheus/prometheus:v2.53.0`,
+        `${other.host}/tools/cli@${digest} => cli:v2.53.0`,
+        "app:v1.0.0",
+      ].join("\n"),
+    });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(outputs.versions ?? "")).toEqual(["v2.53.0", "v1.0.0"]);
+    expect(destination.tags("mirror/prometheus").get("v2.53.0")).toBe(
+      other.tags("prometheus/prometheus").get("v2.53.0"),
+    );
+    expect(destination.tags("mirror/cli").get("v2.53.0")).toBe(digest);
+    expect(at(destination, "app")).toEqual(["v1.0.0"]);
+    expect(source.requests.filter(({ path }) => path.includes("prometheus"))).toEqual([]);
+  });
+
+  it("takes the output images of an earlier step as it is: by digest, whatever the tags are by then", async () => {
+    const { source, destination, run } = await startWorld({ server: ["v1.0.0"], worker: ["v1.0.0"] });
+    const next = await startRegistry();
+    open.push(next);
+    const first = await run({ images: "server\nworker", version: "v1.0.0" });
+    push(destination, "mirror", { server: ["v1.0.0"] }, "moved");
+    const second = await run({ images: first.outputs.images ?? "", destinations: `${next.host}/prod` });
+    expect(second.exitCode).toBe(0);
+    for (const image of ["server", "worker"])
+      expect(next.tags(`prod/${image}`).get("v1.0.0")).toBe(source.tags(`team/${image}`).get("v1.0.0"));
+    expect((await run({ images: "[]" })).log).toContain("the step before has put no image in place");
+  });
 });

@@ -1,6 +1,6 @@
 import type { Finding } from "../destinations/destination.ts";
-import type { Source } from "../inventory/sources.ts";
-import { printNamespace, repositoryOf } from "../oci/reference.ts";
+import { type Source, sourcesOf } from "../inventory/sources.ts";
+import { printNamespace, printReference, repositoryOf } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import type { Component } from "../plan/component.ts";
 import { attempt, type CheckContext, type CheckResult } from "./check.ts";
@@ -13,24 +13,32 @@ export interface CheckedSource extends Source {
 /**
  * Looks for one image of the wanted version at every source, by HEAD. A source that lacks it is a problem only if no other
  * source has it.
- * @param component undefined: no version is known.
+ * @param components of the wanted version; none: no version is known.
  */
 export async function checkSources(
   sources: readonly CheckedSource[],
-  component: Component | undefined,
+  components: readonly Component[],
   context: CheckContext,
 ): Promise<readonly CheckResult[]> {
   const results = await Promise.all(
     sources.map((source) =>
       attempt(
         { place: printNamespace(source), subject: "read" },
-        (until) => readOne(source, component, until),
+        (until) =>
+          readOne(
+            source,
+            components.find((each) => sourcesOf(each.source, [source]).length > 0),
+            until,
+          ),
         context,
       ),
     ),
   );
-  const served = results.some(({ outcome }) => outcome === "ok");
-  return results.map((result) => ({ ...result, needed: !served }));
+  const served = sources.some((source, index) => !source.onlyNamed && results[index]?.outcome === "ok");
+  return results.map((result, index) => ({
+    ...result,
+    needed: sources[index]?.onlyNamed === true || !served,
+  }));
 }
 
 async function readOne(
@@ -40,7 +48,7 @@ async function readOne(
 ): Promise<Finding> {
   if (component === undefined)
     return { outcome: "unknown", finding: "No version is known, and so no image that could be looked for." };
-  const name = `${component.from}:${component.fromTag}`;
+  const name = printReference(component.from, component.fromTag);
   const repository = source.repository(repositoryOf(source, component.from));
   const found =
     (await repository.resolve(component.fromTag, signal)) ??

@@ -43,9 +43,10 @@ const digestText = v.pipe(
 );
 /** The characters of every text that `versionOf` takes for a version. */
 const versionText = v.pipe(v.string(), v.regex(/^[\w.+-]{1,255}$/, "not the tag of a version"));
-const ownerAndName = v.pipe(
+/** `owner/name`, or places with commas between them. */
+const originText = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z0-9_-]{1,100}\/[A-Za-z0-9._-]{1,100}$/, "not owner/name"),
+  v.regex(/^(?=.*\/)[\w./:[\] ,-]{1,1000}$/, "not owner/name or sources"),
 );
 
 const place = { destination: namespaceText, version: versionText, image: repositoryText, tag: tagText };
@@ -54,8 +55,8 @@ const documentSchema = v.strictObject({
   schemaVersion: v.literal(schemaVersion),
   /** Digest of the inputs that the plan was made from, as `digestOfInputs` makes it. */
   inputs: digestText,
-  /** `owner/name` whose releases count. */
-  repository: ownerAndName,
+  /** `owner/name` whose releases count, or the sources whose tags do. */
+  repository: originText,
   /** Tags of the wanted versions, newest first. */
   versions: v.pipe(v.array(versionText), v.nonEmpty("no version"), v.maxLength(10_000)),
   copies: v.pipe(

@@ -1,24 +1,73 @@
+import * as v from "valibot";
+import { BodyError, parseJson } from "../http/http.ts";
 import { printable } from "../log/log.ts";
-import { isRepository, isTag } from "../oci/reference.ts";
+import { isDigest, parseDigest } from "../oci/digest.ts";
+import {
+  canonicalRegistry,
+  isRepository,
+  isTag,
+  type Namespace,
+  parseNamespace,
+  printNamespace,
+} from "../oci/reference.ts";
 import { type ImageRule, isPlaceholder, placeholderNames, placeholderPattern } from "../plan/component.ts";
 import { didYouMean } from "../wording.ts";
 import { nearest, quoted } from "./suggestions.ts";
 import { linesOf, type Mistake, repeated } from "./values.ts";
 
-/** The `images` input: `auto`, or one rule per line. */
+/** The `images` input: `auto`, one rule per line, or the output `images` of another step. */
 export function parseImages(text: string, mistake: Mistake): "auto" | readonly ImageRule[] {
   const lines = linesOf(text);
   if (lines.length === 1 && lines[0] === "auto") return "auto";
-  if (lines.length === 0) mistake("holds nothing but comments");
-  if (lines.includes("auto")) mistake("auto stands alone, or every image is listed");
-  const rules: ImageRule[] = [];
-  for (const line of lines.filter((candidate) => candidate !== "auto")) {
-    const rule = parseRule(line, mistake);
-    if (rule !== undefined) rules.push(rule);
-  }
+  const rules = text.startsWith("[") ? parseOutput(text, mistake) : parseLines(lines, mistake);
   const written = rules.map((rule) => `${rule.to}:${rule.toTag}`);
   for (const image of repeated(written)) mistake(`two lines write the image ${image}`);
   return rules;
+}
+
+function parseLines(lines: readonly string[], mistake: Mistake): readonly ImageRule[] {
+  if (lines.length === 0) mistake("holds nothing but comments");
+  if (lines.includes("auto")) mistake("auto stands alone, or every image is listed");
+  return lines.filter((line) => line !== "auto").flatMap((line) => parseRule(line, mistake) ?? []);
+}
+
+/** What the output `images` tells of an image that is in place. */
+const outputSchema = v.array(
+  v.object({
+    image: v.pipe(v.string(), v.check(isRepository)),
+    tag: v.pipe(v.string(), v.check(isTag)),
+    digest: v.pipe(v.string(), v.check(isDigest)),
+    destination: v.string(),
+  }),
+);
+
+/** The images of an earlier step, by digest, each from where that step put it first. */
+function parseOutput(text: string, mistake: Mistake): readonly ImageRule[] {
+  const images = imagesOfOutput(text);
+  if (images === undefined) mistake("begins with [ and is not what the output images of this Action holds");
+  if (images?.length === 0) mistake("is an empty list: the step before has put no image in place");
+  const rules = new Map<string, ImageRule>();
+  for (const { image, tag, digest, destination } of images ?? []) {
+    const source = parseNamespace(destination);
+    if (source === undefined) mistake(`${quoted(destination)} is not a destination of this Action`);
+    const known = rules.get(`${image}:${tag}`);
+    if (known !== undefined && known.fromTag !== digest)
+      mistake(
+        `${image}:${tag} has two digests, ${known.fromTag} and ${digest}: give the images of one destination`,
+      );
+    if (known === undefined && source !== undefined)
+      rules.set(`${image}:${tag}`, { source, from: image, fromTag: digest, to: image, toTag: tag });
+  }
+  return [...rules.values()];
+}
+
+function imagesOfOutput(text: string): v.InferOutput<typeof outputSchema> | undefined {
+  try {
+    return parseJson(text, outputSchema);
+  } catch (error) {
+    if (error instanceof BodyError) return undefined;
+    throw error;
+  }
 }
 
 function parseRule(line: string, mistake: Mistake): ImageRule | undefined {
@@ -27,10 +76,45 @@ function parseRule(line: string, mistake: Mistake): ImageRule | undefined {
     mistake(`${quoted(line)} holds "=>" more than once`);
     return undefined;
   }
-  const from = parseSide(left, "{{tag}}", mistake);
-  const to = right === undefined ? from : parseSide(right, from?.template ?? "{{tag}}", mistake);
-  if (from === undefined || to === undefined) return undefined;
-  return { from: from.name, fromTag: from.template, to: to.name, toTag: to.template };
+  const [source, below] = splitRegistry(left);
+  const from = parseSide(below, "{{tag}}", mistake);
+  if (from === undefined) return undefined;
+  if (right === undefined && isDigest(from.template)) {
+    mistake(`${quoted(left)} has no tag for the destination: write ${quoted(left)} => ${from.name}:<tag>`);
+    return undefined;
+  }
+  const to =
+    right === undefined
+      ? from
+      : parseSide(right, isDigest(from.template) ? "{{tag}}" : from.template, mistake);
+  if (to === undefined) return undefined;
+  if (isDigest(to.template)) {
+    mistake(`${quoted(line)} gives the destination a digest: it takes a tag`);
+    return undefined;
+  }
+  const rule = { from: from.name, fromTag: from.template, to: to.name, toTag: to.template };
+  return source === undefined ? rule : { source, ...rule };
+}
+
+/**
+ * The registry and namespace that a line begins with, and what is below. As Docker takes it, a first part with a dot or a colon
+ * is a host, and one name alone at Docker Hub is in `library`.
+ * https://github.com/distribution/reference/blob/main/normalize.go
+ */
+function splitRegistry(text: string): readonly [source: Namespace | undefined, below: string] {
+  const [first = "", ...rest] = text.split("/");
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
+  const registry = isHost ? canonicalRegistry(first) : undefined;
+  if (registry === undefined) return [undefined, text];
+  const path = rest.slice(0, -1).join("/");
+  const inLibrary = registry === "docker.io" && path === "";
+  return [{ registry, path: inLibrary ? "library" : path }, rest.at(-1) ?? ""];
+}
+
+/** The places that lines name, each once. */
+export function namedSources(images: "auto" | readonly ImageRule[]): readonly Namespace[] {
+  const named = images === "auto" ? [] : images.flatMap(({ source }) => source ?? []);
+  return [...new Map(named.map((source) => [printNamespace(source), source])).values()];
 }
 
 /** Several images on a line, or capital letters; undefined where it is something else. */
@@ -43,21 +127,25 @@ function meantImages(text: string): string | undefined {
 
 interface RuleSide {
   readonly name: string;
+  /** A tag template, or a digest. */
   readonly template: string;
 }
 
-/** `name` or `name:template`; undefined after a mistake. */
+/** `name`, `name:template` or `name@digest`; undefined after a mistake. */
 function parseSide(text: string, defaultTemplate: string, mistake: Mistake): RuleSide | undefined {
-  const colon = text.indexOf(":");
-  const name = colon < 0 ? text : text.slice(0, colon);
-  const template = colon < 0 ? defaultTemplate : text.slice(colon + 1);
+  const [, name = text, sign, reference = defaultTemplate] = /^([^:@]*)([:@])(.*)$/s.exec(text) ?? [];
   if (!isRepository(name)) {
     mistake(
       `${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)${printable(didYouMean(meantImages(text)))}`,
     );
     return undefined;
   }
-  return isTemplate(template, mistake) ? { name, template } : undefined;
+  if (sign === "@") {
+    if (parseDigest(reference) !== undefined) return { name, template: reference };
+    mistake(`${quoted(reference)} is not a digest (sha256: and 64 small hexadecimal digits)`);
+    return undefined;
+  }
+  return isTemplate(reference, mistake) ? { name, template: reference } : undefined;
 }
 
 function isTemplate(template: string, mistake: Mistake): boolean {

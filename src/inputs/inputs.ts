@@ -5,13 +5,14 @@ import { InputError } from "../errors.ts";
 import type { EventInput } from "../github/event.ts";
 import type { IdTokenRequest } from "../github/id-token.ts";
 import type { Login } from "../oci/credentials.ts";
+import { isDigest } from "../oci/digest.ts";
 import { environmentForHelpers } from "../oci/helper-environment.ts";
-import { isLoopback } from "../oci/reference.ts";
+import { isLoopback, type Namespace, sameNamespace } from "../oci/reference.ts";
 import { areFixed, tellingRule } from "../plan/tag-versions.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { parseDestinations } from "./destinations.ts";
 import { readHubLogin } from "./docker-hub.ts";
-import { parseImages } from "./images.ts";
+import { namedSources, parseImages } from "./images.ts";
 import { readIssueReporting } from "./issue.ts";
 import { readMode } from "./mode.ts";
 import { parseSources } from "./sources.ts";
@@ -153,7 +154,7 @@ export function loadInputs(environment: Environment): Inputs {
     version: read("version", parseVersionInput),
     versionsFrom,
     repository: read("repository", parseRepository),
-    sources: read("source", parseSources),
+    sources: sourcesFor(images, read("source", parseSources)),
     images,
     retention,
     pruneLimit: read("prune-limit", parseKeep),
@@ -239,6 +240,18 @@ export function givenSecrets(environment: Environment): readonly string[] {
   return values.filter((value) => value !== "");
 }
 
+/** The sources of all images, where an image has any; then those that only some lines name. */
+function sourcesFor(images: Inputs["images"], listed: Inputs["sources"]): Inputs["sources"] {
+  const serving = images !== "auto" && images.every(({ source }) => source !== undefined) ? [] : listed;
+  const named = namedSources(images).filter((source) => !serving.some((each) => sameNamespace(each, source)));
+  const tokenServerOf = (source: Namespace) =>
+    listed.find((each) => sameNamespace(each, source))?.tokenServer;
+  return [
+    ...serving,
+    ...named.map((source) => ({ ...source, tokenServer: tokenServerOf(source), onlyNamed: true })),
+  ];
+}
+
 /** What only releases have means nothing, or something else than was meant, where tags at the sources are the versions. */
 function refuseReleases({
   images,
@@ -256,6 +269,10 @@ function refuseReleases({
     mistakeIn("images")(
       "no line tells which tags are versions: one needs {{tag}} or {{version}}, and no other placeholder",
     );
+  const digests =
+    images === "auto" || !areFixed(images) ? [] : images.filter(({ fromTag }) => isDigest(fromTag));
+  for (const { from, toTag } of digests.filter((rule) => rule.toTag.includes("{{")))
+    mistakeIn("images")(`no line tells a version for ${toTag}: give ${from} a tag of its own`);
   if (text("repository") !== "")
     mistakeIn("repository")("means nothing with versions-from: tags, which asks no repository at GitHub");
   const published = [retention, ...destinations.map((destination) => destination.retention)].some(

@@ -26,6 +26,8 @@ export type Verify = "tags" | "full";
 export interface SourceInput extends Namespace {
   /** Origin of the token server on another host that may have the registry's login. */
   readonly tokenServer: URL | undefined;
+  /** Whether only the lines of `images` that name it are read from it. */
+  readonly onlyNamed?: boolean;
 }
 
 /** Where versions come from. */

@@ -84,6 +84,7 @@ async function findElsewhere(
 ): Promise<SourceImage | undefined> {
   const name = image.repository.slice(image.source.path.length + 1);
   for (const source of sources) {
+    if (source.onlyNamed) continue;
     const repository = source.repository(repositoryOf(source, name));
     try {
       if (!(await hasAll(image, repository, signal))) continue;

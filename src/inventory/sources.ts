@@ -8,7 +8,13 @@ import {
 } from "../oci/manifest.ts";
 import { isIndexType, isManifestType } from "../oci/media-types.ts";
 import { isWanted, type Platform } from "../oci/platform.ts";
-import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
+import {
+  type Namespace,
+  printNamespace,
+  printReference,
+  repositoryOf,
+  sameNamespace,
+} from "../oci/reference.ts";
 import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -20,6 +26,8 @@ export type RepositoryToRead = SearchedRepository &
 
 /** A place that images are read from. */
 export interface Source extends Namespace {
+  /** Whether only the lines of `images` that name it are read from it. */
+  readonly onlyNamed?: boolean;
   readonly repository: (name: string) => RepositoryToRead;
 }
 
@@ -57,6 +65,16 @@ export interface SourceOptions {
   readonly log: Log;
 }
 
+/** The sources of an image: the one that its line names, else those that serve every image. */
+export function sourcesOf<Place extends Namespace & Pick<Source, "onlyNamed">>(
+  named: Namespace | undefined,
+  sources: readonly Place[],
+): readonly Place[] {
+  return sources.filter((source) =>
+    named === undefined ? source.onlyNamed !== true : sameNamespace(source, named),
+  );
+}
+
 /**
  * Looks for an image at the sources, in order, until there is one for every destination: a source that is the destination
  * itself does not count for it. Sends HEAD only, which Docker Hub does not count as a pull.
@@ -69,7 +87,7 @@ export async function locate(
   signal: AbortSignal,
 ): Promise<Location> {
   const answers: Answer[] = [];
-  for (const source of options.sources) {
+  for (const source of sourcesOf(component.source, options.sources)) {
     const everyoneServed = destinations.every(
       (destination) => imageFor({ component, answers }, destination) !== undefined,
     );
@@ -129,7 +147,7 @@ export function whyMissing({ component, answers }: Location, what = "the image i
   );
   const problem = others.length === 0 ? what : `${what} (${others.join("; ")})`;
   return failed === undefined
-    ? { kind: "obstacle", problem, subject: `${component.from}:${component.fromTag}` }
+    ? { kind: "obstacle", problem, subject: printReference(component.from, component.fromTag) }
     : { ...failed, consequence: problem };
 }
 

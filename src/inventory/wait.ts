@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { type Failure, failureOf } from "../errors.ts";
+import { printReference } from "../oci/reference.ts";
 import type { Component } from "../plan/component.ts";
 import { isThere, type Location, locate, type Receiver, type SourceOptions } from "./sources.ts";
 
@@ -40,7 +41,7 @@ export async function waitForImages(
     missing = missing.filter((component) => !isComplete(found.get(component)));
     const left = until - clock.now();
     if (missing.length === 0 || left <= 0) return found;
-    const names = missing.map(({ from, fromTag }) => `${from}:${fromTag}`).join(", ");
+    const names = missing.map(({ from, fromTag }) => printReference(from, fromTag)).join(", ");
     log.info(
       `Waiting for ${missing.length} of ${components.length} images, ${Math.ceil(left / 60_000)} min at most: ${names}`,
     );

@@ -21,6 +21,11 @@ export function parseDigest(text: string): Digest | undefined {
   return hexLengths.get(algorithm) === hex.length ? (text as Digest) : undefined;
 }
 
+/** Whether a text is a digest that we can verify. */
+export function isDigest(text: string): text is Digest {
+  return parseDigest(text) !== undefined;
+}
+
 /** The sha256 digest of bytes in memory. */
 export function digestOf(bytes: Uint8Array | string): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}` as Digest;

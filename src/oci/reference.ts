@@ -73,6 +73,11 @@ export function sameNamespace(one: Namespace, other: Namespace): boolean {
   return one.registry === other.registry && one.path === other.path;
 }
 
+/** An image and its tag or digest, as references are written. */
+export function printReference(image: string, reference: string): string {
+  return `${image}${isTag(reference) ? ":" : "@"}${reference}`;
+}
+
 /** The repository of an image below a namespace. */
 export function repositoryOf(namespace: Namespace, image: string): string {
   return `${namespace.path}/${image}`;

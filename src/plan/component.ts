@@ -1,11 +1,15 @@
 import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
-import { isTag } from "../oci/reference.ts";
+import { isDigest } from "../oci/digest.ts";
+import { isTag, type Namespace } from "../oci/reference.ts";
 import type { AnyVersion } from "./version.ts";
 
 /** One image of a version: its name and tag below the source's namespace, and those below the destination's. */
 export interface Component {
+  /** The only source that it is read from; absent: any of the run's. */
+  readonly source?: Namespace;
   readonly from: string;
+  /** A tag or a digest. */
   readonly fromTag: string;
   readonly to: string;
   readonly toTag: string;
@@ -15,7 +19,9 @@ export interface Component {
 
 /** One line of the `images` input. Templates as written; `{{tag}}` when the line gave none. */
 export interface ImageRule {
+  readonly source?: Namespace;
   readonly from: string;
+  /** A template, or a digest. */
   readonly fromTag: string;
   readonly to: string;
   readonly toTag: string;
@@ -58,7 +64,9 @@ export function renderTemplate(template: string, version: AnyVersion): string {
 /** Whether the images of a version have tags: a release may have a name that no tag can have. */
 export function hasTags(images: "auto" | readonly ImageRule[], version: AnyVersion): boolean {
   const templates =
-    images === "auto" ? ["{{tag}}"] : images.flatMap(({ fromTag, toTag }) => [fromTag, toTag]);
+    images === "auto"
+      ? ["{{tag}}"]
+      : images.flatMap(({ fromTag, toTag }) => (isDigest(fromTag) ? [toTag] : [fromTag, toTag]));
   return templates.every((template) => isTag(filled(template, version) ?? ""));
 }
 
@@ -92,9 +100,9 @@ function filled(template: string, version: AnyVersion): string | undefined {
  * @throws InputError when a filled template is not a tag.
  */
 export function applyRules(rules: readonly ImageRule[], version: AnyVersion): readonly Component[] {
-  return rules.map(({ from, fromTag, to, toTag }) => {
-    const read = renderTemplate(fromTag, version);
-    const component = { from, fromTag: read, to, toTag: renderTemplate(toTag, version) };
+  return rules.map(({ fromTag, toTag, ...rule }) => {
+    const read = isDigest(fromTag) ? fromTag : renderTemplate(fromTag, version);
+    const component = { ...rule, fromTag: read, toTag: renderTemplate(toTag, version) };
     return read === fromTag ? { ...component, fixed: true } : component;
   });
 }

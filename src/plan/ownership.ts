@@ -44,9 +44,10 @@ export function ownershipOf(
   const listed = (version: AnyVersion): readonly Component[] => components.get(version.tag) ?? [];
   const owns = (version: AnyVersion, { to, toTag }: Component): boolean =>
     owner(to, toTag)?.version === version.tag;
-  const shares = ({ from, fromTag, fixed, to, toTag }: Component): boolean => {
+  const shares = ({ source, from, fromTag, fixed, to, toTag }: Component): boolean => {
     const other = owner(to, toTag)?.component;
-    return fixed === true && other?.fixed === true && other.from === from && other.fromTag === fromTag;
+    const isFixed = fixed === true && other?.fixed === true;
+    return isFixed && other.source === source && other.from === from && other.fromTag === fromTag;
   };
   return {
     ownerOf: (image, tag) => owner(image, tag)?.version,

@@ -1,4 +1,5 @@
 import type { Failure } from "../errors.ts";
+import { printReference } from "../oci/reference.ts";
 import { listOf } from "../wording.ts";
 import type { Component } from "./component.ts";
 import { isHeld } from "./holding.ts";
@@ -189,7 +190,7 @@ function planMissing(
   { components, missing }: WantedVersion,
   planned: (component: Component) => PlannedPlace,
 ): readonly FailStep[] {
-  const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`).join(", ");
+  const names = missing.map(({ component }) => printReference(component.from, component.fromTag)).join(", ");
   const heldBack: Failure = { kind: "held-back", problem: `held back: the version lacks ${names}` };
   return components.map((component) => {
     const own = missing.find((image) => image.component === component);

@@ -1,3 +1,4 @@
+import { isDigest } from "../oci/digest.ts";
 import { isAttachmentTag, isTag } from "../oci/reference.ts";
 import { hasTags, type ImageRule, placeholderPattern, renderTemplate } from "./component.ts";
 import { type AnyVersion, versionOfTag } from "./version.ts";
@@ -34,7 +35,9 @@ export function versionsOfTags(
   return [...versions.values()].filter(
     (version) =>
       hasTags(rules, version) &&
-      rules.every((rule) => tagsOf(rule).has(renderTemplate(rule.fromTag, version))),
+      rules.every(
+        (rule) => isDigest(rule.fromTag) || tagsOf(rule).has(renderTemplate(rule.fromTag, version)),
+      ),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { MovedBytes } from "../copy/outcome.ts";
 import type { Failure, FailureDetails } from "../errors.ts";
+import { printReference } from "../oci/reference.ts";
 import type { Estimate } from "../plan/estimate.ts";
 import { digestOfStep, type Step } from "../plan/plan.ts";
 import { type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
@@ -105,7 +106,7 @@ function copyDetails(step: Step): Pick<JsonStep, "replaces" | "source" | "rewrit
   const { source, repository, tag, rewritten } = step.source;
   return {
     replaces: step.replaces,
-    source: `${source.registry}/${repository}:${tag}`,
+    source: printReference(`${source.registry}/${repository}`, tag),
     rewritten: rewritten !== undefined,
   };
 }

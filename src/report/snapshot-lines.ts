@@ -1,6 +1,7 @@
 import { sentenceOf } from "../errors.ts";
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
+import { printReference } from "../oci/reference.ts";
 import type { DestinationSnapshot, Snapshot, WantedVersion } from "../plan/snapshot.ts";
 import { countOf, listOf } from "../wording.ts";
 
@@ -19,7 +20,7 @@ export function snapshotLines({ wanted, destinations }: Snapshot, paint: Paint):
 function versionLine({ version, components, missing }: WantedVersion, paint: Paint): string {
   const images = countOf(components.length, "image");
   if (missing.length === 0) return `${paint.good("✓")} ${version.tag} has ${images}, each at a source`;
-  const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`);
+  const names = missing.map(({ component }) => printReference(component.from, component.fromTag));
   return `${paint.bad("✗")} ${version.tag} has ${images}; at no source: ${listOf(names, namedLimit)}`;
 }
 

@@ -71,7 +71,7 @@ export async function checkReleasesAndPlaces(
     checkVersions(wanted, inputs, opening, context),
   ]);
   const results = await Promise.all([
-    checkSources(places.sources, components[0], context),
+    checkSources(places.sources, components, context),
     ...places.destinations.map((destination) => checkDestination(destination, components, context)),
   ]);
   return [result, ...results.flat()];

@@ -8,7 +8,7 @@ import type { TencentCloud } from "../destinations/tencent/tencent-cloud.ts";
 import { InputError } from "../errors.ts";
 import type { Transport } from "../http/http.ts";
 import type { Inputs } from "../inputs/inputs.ts";
-import type { Source } from "../inventory/sources.ts";
+import { type Source, sourcesOf } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import type { Credentials, Login } from "../oci/credentials.ts";
 import type { DockerLogins } from "../oci/docker-config.ts";
@@ -161,12 +161,12 @@ export function openSources(
  */
 export function repositoriesOf(
   image: SourceImage,
-  sources: readonly Pick<OpenSource, "registry" | "path" | "repository">[],
+  sources: readonly Pick<OpenSource, "registry" | "path" | "repository" | "onlyNamed">[],
 ): readonly [Repository, ...Repository[]] {
   const first = sources.find((source) => sameNamespace(source, image.source));
   if (first === undefined) throw new Error(`${printNamespace(image.source)} is not a source of this run`);
   const name = image.repository.slice(image.source.path.length + 1);
-  const others = sources.filter((source) => source !== first);
+  const others = first.onlyNamed ? [] : sourcesOf(undefined, sources).filter((source) => source !== first);
   return [
     first.repository(image.repository),
     ...others.map((source) => source.repository(repositoryOf(source, name))),

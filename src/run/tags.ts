@@ -4,12 +4,15 @@ import { type Catalogue, listedCatalogue } from "../harbor/catalogue.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { Route } from "../inventory/snapshot.ts";
 import { type SourceToList, type TagReader, tagsAtSources } from "../inventory/source-tags.ts";
+import { sourcesOf } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
-import { type Namespace, printNamespace, sameNamespace } from "../oci/reference.ts";
+import { isDigest } from "../oci/digest.ts";
+import { type Namespace, printNamespace, printReference, sameNamespace } from "../oci/reference.ts";
 import { applyRules, type ImageRule } from "../plan/component.ts";
 import { type Selection, select, withinFilter } from "../plan/selection.ts";
 import { areFixed, fixedVersions, versionsOfTags } from "../plan/tag-versions.ts";
 import { type AnyVersion, type Version, versionOfTag } from "../plan/version.ts";
+import { listOf } from "../wording.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** What the sources say of versions, where their tags are the versions. */
@@ -43,7 +46,7 @@ export async function lookAtTags(
   const pruned = places.destinations.filter(({ retention }) => retention.keep !== "all");
   const sources = places.sources.filter((source) => !pruned.some((each) => sameNamespace(each, source)));
   const rules = inputs.images === "auto" ? [] : inputs.images;
-  const name = inputs.sources.map(printNamespace).join(", ");
+  const name = listOf(inputs.sources.map(printNamespace), namedLimit);
   const retentions = inputs.destinations.map(({ retention }) => retention);
   const choose = (universe: readonly Version[], otherTags: readonly AnyVersion[]) =>
     select(selection, { universe, otherTags, passedOver: [] }, name, retentions);
@@ -74,12 +77,7 @@ export async function lookAtTags(
     const isNamed = selection.kind === "tags";
     if (isNamed && retentions.every(({ keep }) => keep === "all")) return [];
     try {
-      const listing = [...Map.groupBy(rules, ({ from }) => from).keys()].map(
-        async (image) =>
-          [image, await tagsAtSources(image, sources, places.attachments, log, signal)] as const,
-      );
-      const tags = new Map(await Promise.all(listing));
-      return versionsOfTags(rules, ({ from }) => tags.get(from) ?? new Set());
+      return versionsOfTags(rules, await listTags(rules, { ...places, sources }, { log, signal }));
     } catch (error) {
       signal.throwIfAborted();
       if (!isNamed || !(error instanceof OperationError)) throw error;
@@ -90,6 +88,30 @@ export async function lookAtTags(
     }
   }
 }
+
+/** The tags of each image at its sources. An image that several lines read is asked for once, and none that is named by digest. */
+async function listTags(
+  images: readonly ImageRead[],
+  { sources, attachments }: Pick<PlacesOfTags, "sources" | "attachments">,
+  { log, signal }: LogAndSignal,
+): Promise<(image: ImageRead) => ReadonlySet<string>> {
+  const keyOf = ({ source, from }: ImageRead) =>
+    `${source === undefined ? "" : printNamespace(source)} ${from}`;
+  const listed = images
+    .filter(({ fromTag }) => !isDigest(fromTag))
+    .map((image) => [keyOf(image), image] as const);
+  const lists = [...new Map(listed)].map(async ([key, { source, from }]) => {
+    return [key, await tagsAtSources(from, sourcesOf(source, sources), attachments, log, signal)] as const;
+  });
+  const tags = new Map(await Promise.all(lists));
+  return (image) => tags.get(keyOf(image)) ?? new Set();
+}
+
+/** Where an image is read. */
+type ImageRead = Pick<ImageRule, "source" | "from" | "fromTag">;
+
+/** Most sources that the name of a plan has. */
+const namedLimit = 3;
 
 /** Tags that are asked for by name. One that is not there yet is waited for, and need not be in a list. */
 function namedTags(selection: Selection): readonly string[] {
@@ -122,16 +144,13 @@ export function lastCopyCheck(
     const others = sources.filter((source) => !sameNamespace(source, destination));
     const components = applyRules(rules, versionOfTag(tag));
     try {
-      const images = Map.groupBy(components, ({ from }) => from);
-      const gone = await Promise.all(
-        [...images].map(async ([image, ofImage]) => {
-          const tags = await tagsAtSources(image, others, undefined, log, signal);
-          return ofImage.filter(({ fromTag }) => !tags.has(fromTag));
-        }),
+      const places = { sources: others, attachments: undefined };
+      const tagsOf = await listTags(components, places, { log, signal });
+      const gone = components.find(
+        (component) => !isDigest(component.fromTag) && !tagsOf(component).has(component.fromTag),
       );
-      const [first] = gone.flat();
-      if (first === undefined) return undefined;
-      const subject = `${first.from}:${first.fromTag}`;
+      if (gone === undefined) return undefined;
+      const subject = printReference(gone.from, gone.fromTag);
       return {
         kind: "obstacle",
         problem: "it is at no source any more, so what is here may be the last copy",
