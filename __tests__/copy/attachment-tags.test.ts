@@ -102,7 +102,7 @@ function writesOf(server: RegistryServer, from: number): readonly string[] {
 
 describe("the index of referrers at a registry without the referrers API", () => {
   it("keeps what another has added there, whatever overwrite says, and gets what the source has", async () => {
-    for (const overwrite of [true, false]) {
+    for (const overwrite of [true, false, "skip"] as const) {
       const signed = await startSigned();
       await using _world = signed.world;
       const [own, foreign] = [referrer("own"), referrer("foreign")];
@@ -198,7 +198,7 @@ describe.each([".sig", ".att"])("the signatures under cosign's %s", (suffix) => 
   const tag = `${tagForm}${suffix}`;
 
   it("keep those of another at the destination, and get those of the source, with a config that lists all", async () => {
-    for (const overwrite of [true, false]) {
+    for (const overwrite of [true, false, "skip"] as const) {
       const signed = await startSigned();
       await using _world = signed.world;
       pushSignatures(signed.world.source, "goharbor/core", ["ours", "both"], suffix);
@@ -233,6 +233,9 @@ describe.each([".sig", ".att"])("the signatures under cosign's %s", (suffix) => 
     const log = recordingLog();
     expect(await signed.run(tag, { log })).toBe("");
     expect(log.warnings.join("\n")).toContain("it is left alone");
+    const skipping = recordingLog();
+    expect(await signed.run(tag, { overwrite: "skip", log: skipping })).toBe("");
+    expect(skipping.warnings.join("\n")).toContain("it is left alone");
     expect(await signed.run(tag, { overwrite: false })).toContain("cannot be merged");
     expect(signed.destination.tags(repository).get(tag)).toBe(foreign);
   });

@@ -55,6 +55,55 @@ describe("a tag", () => {
     expect(destination.tags("mirror/db").get("v1.0.0")).toBeUndefined();
   });
 
+  it("that another pushes while the run copies is left alone where overwrite is skip, with its whole version", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    if (destination === undefined) throw new Error("no destination");
+    const images = ["app", "db", "web"].map((name) => world.place(name, imageWithBase(name)));
+    const foreign = imageWithBase("foreign");
+    const log = recordingLog();
+    const { outcomes } = await world.run(
+      images.flatMap((image) => world.stepsFor(image)),
+      {
+        overwrite: "skip",
+        log,
+        // Not the first: all tags are looked at before one is set.
+        prepare: async () => void pushTo(destination, "mirror/web", foreign, "v1.0.0"),
+      },
+    );
+    expect(outcomes.map(({ failure, withheld }) => [failure, wordsOf(withheld)])).toEqual([
+      [undefined, "held back: web:v1.0.0 of this version is left alone"],
+      [undefined, "held back: web:v1.0.0 of this version is left alone"],
+      [undefined, `the tag was moved after the plan was made, and overwrite is skip: ${foreign.digest}`],
+    ]);
+    expect(destination.state()).toEqual({
+      "mirror/app": {},
+      "mirror/db": {},
+      "mirror/web": { "v1.0.0": foreign.digest },
+    });
+    expect(requestsTo(destination, "PUT", tagPath)).toBe(0);
+    expect(log.infos.join("\n")).toContain("is not published at");
+    expect(log.infos.join("\n")).toContain("and overwrite is skip");
+  });
+
+  it("that cannot be looked at fails its version where overwrite is skip, whatever another has pushed", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    if (destination === undefined) throw new Error("no destination");
+    const images = ["app", "db"].map((name) => world.place(name, imageWithBase(name)));
+    const path = /mirror\/db\/manifests\/v1\.0\.0$/;
+    destination.fault({ when: { method: "HEAD", path }, times: Infinity, effect: { status: 403, body: "" } });
+    const { outcomes } = await world.run(
+      images.flatMap((image) => world.stepsFor(image)),
+      {
+        overwrite: "skip",
+        prepare: async () => void pushTo(destination, "mirror/app", imageWithBase("foreign"), "v1.0.0"),
+      },
+    );
+    expect(outcomes.map(({ failure }) => failure?.kind)).toEqual(["held-back", "operation"]);
+    expect(requestsTo(destination, "PUT", tagPath)).toBe(0);
+  });
+
   it("that another pushes while the run copies is replaced where overwrite is true, and told", async () => {
     await using world = await startWorld({ destinations: [{}] });
     const [destination] = world.destinations;

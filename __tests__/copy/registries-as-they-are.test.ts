@@ -29,17 +29,22 @@ describe("a project whose policy lets nobody pull what is not signed (412)", () 
     expect(destination && requestsTo(destination, "PUT", /\/manifests\/v1\.0\.0$/)).toBe(2);
   });
 
-  it("keeps a tag that another has set meanwhile, where overwrite is false", async () => {
+  it.each([
+    [false, "failure"],
+    ["skip", "withheld"],
+  ] as const)("keeps a tag that another has set meanwhile, where overwrite is %j", async (overwrite, why) => {
     await using world = await startWorld({ destinations: [{ withheld }] });
     const [destination] = world.destinations;
     const image = world.place("app", imageWithBase("app"));
     const other = imageWithBase("other");
     const { outcomes } = await world.run(world.stepsFor(image), {
-      overwrite: false,
+      overwrite,
       prepare: async () =>
         void destination?.putManifest("mirror/app", other.bytes, other.mediaType, "v1.0.0"),
     });
-    expect(JSON.stringify(outcomes[0]?.failure)).toContain("another has set the tag, and overwrite is false");
+    const words = `another has set the tag, and overwrite is ${overwrite}`;
+    expect(JSON.stringify(outcomes[0]?.[why])).toContain(words);
+    expect(outcomes[0]?.failure === undefined).toBe(overwrite === "skip");
     expect(destination?.tags("mirror/app").get("v1.0.0")).toBe(other.digest);
   });
 });

@@ -100,6 +100,7 @@ describe("the digest of the inputs", () => {
     ["prune-limit", "4"],
     ["prereleases", "true"],
     ["overwrite", "false"],
+    ["overwrite", "skip"],
     ["platforms", "linux/amd64"],
     ["referrers", "false"],
   ])("is another one with another %s (%s)", (name, value) => {

@@ -2,12 +2,14 @@ import { describe, expect, test } from "vitest";
 import { audited } from "../../src/plan/audit.ts";
 import { applyRules } from "../../src/plan/component.ts";
 import { makePlan } from "../../src/plan/plan.ts";
+import type { Overwrite } from "../../src/plan/snapshot.ts";
 import type { Step } from "../../src/plan/step.ts";
 import { type GivenDestination, harborUniverse, snapshotOf } from "./snapshot-builder.ts";
 
 /** What an audit says of each image of v2.15.2 at a destination, by image: the kind of its step, and why. */
-function auditOf(destination: GivenDestination): ReadonlyMap<string, string> {
-  const snapshot = snapshotOf({ wanted: ["v2.15.2"], destinations: [{ keep: "all", ...destination }] });
+function auditOf(destination: GivenDestination, overwrite: Overwrite = true): ReadonlyMap<string, string> {
+  const destinations = [{ keep: "all" as const, ...destination }];
+  const snapshot = snapshotOf({ wanted: ["v2.15.2"], overwrite, destinations });
   const { steps } = audited(makePlan(snapshot), snapshot);
   return new Map(
     steps.flatMap((step) => ("image" in step ? [[step.image, `${step.kind}: ${step.reason}`] as const] : [])),
@@ -23,6 +25,19 @@ describe("an audit", () => {
   test("says of a version without any tag there that it would be copied", () => {
     const found = auditOf({});
     expect([...new Set(found.values())]).toEqual(["copy: it is not there yet"]);
+  });
+
+  test.each([true, false, "skip"] as const)("fails for a moved tag, overwrite %j", (overwrite) => {
+    const contents = { "harbor-core:v2.15.2": "another" };
+    const found = auditOf({ holds: ["v2.15.2"], contents }, overwrite);
+    expect(found.get("harbor-core")).toMatch(/^fail: the tag holds another digest/);
+    expect([...found.values()].filter((text) => text.startsWith("fail"))).toHaveLength(1);
+  });
+
+  test("fails for what a moved tag holds back where overwrite is skip", () => {
+    const contents = { "harbor-core:v2.15.2": "another" };
+    const found = auditOf({ holds: ["v2.15.2"], lacks: ["harbor-db:v2.15.2"], contents }, "skip");
+    expect(found.get("harbor-db")).toMatch(/^fail: held back: harbor-core:v2\.15\.2/);
   });
 
   test.each<[string, GivenDestination, RegExp]>([

@@ -91,6 +91,36 @@ describe("a version that overwrite: false blocks takes no place of keep", () => 
   });
 });
 
+describe("a version that overwrite: skip leaves alone takes no place of keep", () => {
+  const planned = (holds: readonly string[], contents: Readonly<Record<string, string>>) =>
+    makePlan(
+      snapshotOf({
+        wanted: ["v2.15.2", "v2.15.1"],
+        overwrite: "skip",
+        destinations: [{ keep: 1, holds, contents }],
+      }),
+    );
+
+  test.each([
+    ["in part", ["v2.14.4"]],
+    ["with all its tags", ["v2.15.2", "v2.14.4"]],
+  ])("that is here %s: the next is copied and kept, an old one goes, and it stays itself", (_how, holds) => {
+    const plan = planned(holds, { "harbor-core:v2.15.2": "other" });
+    expect(stepsOf(plan, "fail")).toEqual([]);
+    expect(imagesIn(stepsOf(plan, "copy"))).toEqual(harborImages("v2.15.1"));
+    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v2.15.1"]);
+    expect(versionsIn(stepsOf(plan, "prune"))).toEqual(["v2.14.4"]);
+    expect(versionsIn(stepsOf(plan, "leave"))).toEqual(["v2.15.2"]);
+    expect(stepsOf(plan, "leave")[0]?.reason).toContain("overwrite is skip");
+  });
+
+  test("that would not be kept anyway is no more compared than with another overwrite", () => {
+    const plan = planned(["v2.15.2"], { "harbor-core:v2.15.1": "other" });
+    expect(stepsOf(plan, "skip").filter(({ warning }) => warning !== undefined)).toEqual([]);
+    expect(versionsIn(stepsOf(plan, "keep"))).toEqual(["v2.15.2"]);
+  });
+});
+
 describe("which three of Harbor's releases are kept", () => {
   const holds = ["v2.15.1", "v2.15.0", "v2.14.4", "v2.14.3", "v2.13.5"];
 

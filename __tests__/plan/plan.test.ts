@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makePlan } from "../../src/plan/plan.ts";
+import type { Overwrite } from "../../src/plan/snapshot.ts";
 import {
   contentDigest,
   harborImages,
@@ -125,7 +126,7 @@ test("a destination that could not be asked fails every image with that reason, 
 });
 
 describe("a tag that holds another digest at one destination", () => {
-  const situation = (overwrite: boolean) =>
+  const situation = (overwrite: Overwrite) =>
     makePlan(
       snapshotOf({
         wanted: ["v2.15.2", "v2.15.1"],
@@ -168,6 +169,40 @@ describe("a tag that holds another digest at one destination", () => {
     expect(versionsIn(stepsOf(plan, "copy", hub))).toEqual(["v2.15.1"]);
     expect(versionsIn(stepsOf(plan, "copy", tcr))).toEqual(["v2.15.2", "v2.15.1"]);
     expect(versionsIn(stepsOf(plan, "prune", tcr))).toEqual(["v2.14.4"]);
+  });
+
+  test("overwrite: skip leaves that version alone there, and nothing fails; what is in place stays", () => {
+    const plan = situation("skip");
+    expect(stepsOf(plan, "fail")).toEqual([]);
+    const left = stepsOf(plan, "skip", hub).filter(({ digest }) => digest === undefined);
+    expect(imagesIn(left)).toEqual(["harbor-core:v2.15.2", "harbor-db:v2.15.2"]);
+    expect(left[0]?.warning).toEqual({
+      kind: "obstacle",
+      problem: "the tag holds another digest, and overwrite is skip",
+      subject: contentDigest("another build"),
+    });
+    expect(left[1]).toMatchObject({
+      reason: "held back: harbor-core:v2.15.2 of this version is left alone",
+      warning: { kind: "held-back" },
+    });
+    expect(stepsOf(plan, "skip", hub)).toHaveLength(12);
+    expect(versionsIn(stepsOf(plan, "copy", hub))).toEqual(["v2.15.1"]);
+    expect(versionsIn(stepsOf(plan, "copy", tcr))).toEqual(["v2.15.2", "v2.15.1"]);
+    expect(versionsIn(stepsOf(plan, "prune", tcr))).toEqual(["v2.14.4"]);
+  });
+
+  test("overwrite: skip and an image that cannot be brought: the version fails, and what is left alone does not", () => {
+    const plan = makePlan(
+      snapshotOf({
+        wanted: ["v2.15.2"],
+        overwrite: "skip",
+        destinations: [
+          { keep: "all", contents: { "harbor-core:v2.15.2": "another" }, onlyHere: ["harbor-log:v2.15.2"] },
+        ],
+      }),
+    );
+    expect(imagesIn(stepsOf(plan, "skip"))).toEqual(["harbor-core:v2.15.2"]);
+    expect(stepsOf(plan, "fail")).toHaveLength(11);
   });
 
   test("overwrite: false and a failure: nothing is deleted at that destination", () => {
@@ -214,6 +249,7 @@ describe("a source that is the destination itself", () => {
 test.each([
   [true, "copy", "a policy of the registry lets nobody pull it now"],
   [false, "fail", "overwrite is false"],
+  ["skip", "skip", "overwrite is skip"],
 ] as const)(
   "an image that nobody may pull, overwrite %j: %s, as its digest is not known",
   (overwrite, kind, words) => {
@@ -224,8 +260,9 @@ test.each([
         destinations: [{ keep: "all", holds: ["v2.15.2"], withheld: ["harbor-core:v2.15.2"] }],
       }),
     );
-    expect(imagesIn(stepsOf(plan, kind))).toEqual(["harbor-core:v2.15.2"]);
-    expect(JSON.stringify(stepsOf(plan, kind)[0])).toContain(words);
+    const told = stepsOf(plan, kind).filter(({ reason }) => reason !== "it is in place");
+    expect(imagesIn(told)).toEqual(["harbor-core:v2.15.2"]);
+    expect(JSON.stringify(told[0])).toContain(words);
   },
 );
 

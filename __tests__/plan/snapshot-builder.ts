@@ -9,6 +9,7 @@ import type { Plan } from "../../src/plan/plan.ts";
 import {
   type DestinationSnapshot,
   imageKey,
+  type Overwrite,
   type Snapshot,
   type SourceImage,
 } from "../../src/plan/snapshot.ts";
@@ -79,7 +80,7 @@ export interface GivenSnapshot {
   readonly missing?: Readonly<Record<string, string>>;
   /** What wanted images hold at the source, where it matters. Default: something of their own. */
   readonly sourceContents?: Readonly<Record<string, string>>;
-  readonly overwrite?: boolean;
+  readonly overwrite?: Overwrite;
   /** Default: all. */
   readonly pruneLimit?: number | "all";
 }

@@ -10,6 +10,7 @@ import {
   harborImages,
   keepStep,
   leaveStep,
+  leftStep,
   pruneStep,
   run,
   skipStep,
@@ -62,6 +63,23 @@ describe("warnings", () => {
       .copyFailed(copyStep({ replaces: digest("old") }), "refused")
       .build();
     expect(annotationsOf(result).warnings).toEqual([]);
+  });
+
+  test("images that are left alone, one for each destination and cause, with their names", () => {
+    const foreign = (image: string) =>
+      leftStep(
+        { image },
+        { kind: "obstacle", problem: "the tag holds another digest", subject: digest(image) },
+      );
+    const held = leftStep({ image: "harbor-log" }, { kind: "held-back", problem: "held back: harbor-core" });
+    const result = run().plan(foreign("harbor-core"), foreign("harbor-db"), held).build();
+    expect(annotationsOf(result)).toEqual({
+      warnings: [
+        `2 images (harbor-core:v2.15.2, harbor-db:v2.15.2) left alone at ${tcr}: the tag holds another digest`,
+        `harbor-log:v2.15.2 left alone at ${tcr}: held back: harbor-core`,
+      ],
+      errors: [],
+    });
   });
 
   test("tags that are left, one for each destination and reason", () => {

@@ -8,6 +8,7 @@ import {
   failing,
   type KeepStep,
   type LeaveStep,
+  leavingAlone,
   type PruneStep,
   type SkipStep,
 } from "../../src/plan/plan.ts";
@@ -69,6 +70,11 @@ export function skipStep(options: ImageOptions & { readonly inPlace?: boolean } 
   const place = planned(options, "it is in place");
   const held = options.inPlace === false ? undefined : digest(`${place.image}:${place.tag}`);
   return { kind: "skip", ...place, digest: held };
+}
+
+/** An image that is left as it is. */
+export function leftStep(options: Omit<ImageOptions, "reason">, warning: Failure | string): SkipStep {
+  return leavingAlone(planned(options, ""), asFailure(warning));
 }
 
 export function failStep({

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { reportedSteps } from "../../src/report/reported-step.ts";
+import { statusOf } from "../../src/report/status.ts";
 import { imagesInPlace, mirroredVersions, movedBytes, succeeded, tallyOf } from "../../src/report/tally.ts";
 import { obstacle } from "../support/failures.ts";
 import {
@@ -9,6 +10,7 @@ import {
   failStep,
   keepStep,
   leaveStep,
+  leftStep,
   pruneStep,
   run,
   skipStep,
@@ -115,6 +117,17 @@ test("a version is mirrored when it is complete wherever it was to go", () => {
     .plan(skipStep({ version: "v1.10.20", inPlace: false }))
     .build();
   expect(mirroredVersions(result)).toEqual(["v2.15.2", "v2.15.0", "v2.14.4"]);
+});
+
+test("an image that is left alone is skipped and not in place, and its version is not mirrored", () => {
+  const result = run()
+    .plan(skipStep(db), leftStep({ image: "harbor-core" }, "the tag holds another digest"), leaveStep())
+    .build();
+  expect(tallyOf(result)).toEqual({ copied: 0, skipped: 2, pruned: 0, failed: 0 });
+  expect(succeeded(result)).toBe(true);
+  expect(imagesInPlace(result).map(({ image }) => image)).toEqual(["harbor-db"]);
+  expect(mirroredVersions(result)).toEqual([]);
+  expect(statusOf(result).sentence).toContain("2 images skipped (1 left alone)");
 });
 
 test("moved bytes are summed over copies, those that failed later included", () => {

@@ -8,6 +8,7 @@ import { configOf, type Entry, entriesIn, entriesLacking, withEntries } from "..
 import { isFallbackTag, referrersTag } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
+import type { Overwrite } from "../plan/snapshot.ts";
 import type { AttachedContent, ImageContent } from "./image-copy.ts";
 import { isRefused } from "./refused.ts";
 import { setTag, tagFailure } from "./set-tag.ts";
@@ -15,8 +16,8 @@ import { once } from "./upload.ts";
 
 /** How the tags of attachments are set. */
 export interface AttachmentTagging {
-  /** Whether a tag that cannot be merged is left with a warning; else it is a failure. */
-  readonly overwrite: boolean;
+  /** False: a tag that cannot be merged is a failure; else it is left with a warning. */
+  readonly overwrite: Overwrite;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -87,7 +88,7 @@ async function bringTag(
       : await merge(repository, tag, found.digest, wanted, signal);
   if (typeof merged === "string") {
     const problem = `the tag has signatures or the like that another has set, and they cannot be merged: ${merged}`;
-    if (!overwrite) throw tagFailure(repository, tag, `${problem}; overwrite is false`);
+    if (overwrite === false) throw tagFailure(repository, tag, `${problem}; overwrite is false`);
     log.warning(`${repository.reference}:${tag}: ${problem}; it is left alone`);
   } else if (found === "withheld" || merged.digest !== found.digest) {
     await setTag(repository, tag, merged, signal, "referrer");

@@ -7,7 +7,7 @@ import type { Log } from "../log/log.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { CopyStep } from "../plan/plan.ts";
-import type { SourceImage } from "../plan/snapshot.ts";
+import type { Overwrite, SourceImage } from "../plan/snapshot.ts";
 import { Budget } from "../spool/budget.ts";
 import { Downloads } from "../spool/download.ts";
 import { GarbageCollection } from "../spool/garbage-collection.ts";
@@ -39,7 +39,7 @@ export interface CopyContext extends PinnedConnections {
   /** Whether tags are set once a version is complete; else another job does that. */
   readonly moveTags: boolean;
   /** Whether a tag is replaced that somebody else has set since the plan was made. */
-  readonly overwrite: boolean;
+  readonly overwrite: Overwrite;
   readonly whyNotPublish: PublicationCheck;
   readonly clock: Clock;
   readonly log: Log;

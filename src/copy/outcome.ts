@@ -21,7 +21,7 @@ export interface CopyOutcome {
   readonly step: CopyStep;
   /** Undefined: everything below the tag is there and, unless another job sets it, the tag too. */
   readonly failure: Failure | undefined;
-  /** Why its tag was not set although nothing failed; absent where that was not decided. */
+  /** Why its tag was not set, and is left as it is, although nothing failed; absent where that was not decided. */
   readonly withheld?: Failure;
   /** Why signatures and the like of it are not there, although it is: the registry refuses them. Absent: it has refused none. */
   readonly refused?: readonly Failure[];

@@ -49,8 +49,6 @@ export async function askToPublish(
 /** How tags are set. */
 export interface Tagging extends AttachmentTagging {
   readonly whyNotPublish: PublicationCheck;
-  /** Whether a tag is replaced, with a warning, that somebody else has set since the plan was made. */
-  readonly overwrite: boolean;
 }
 
 /** Why a tag could not be set, by image; nothing for one that is set. */
@@ -73,25 +71,36 @@ export async function tagAttachments(
   return { failures, refused };
 }
 
-/**
- * Looks at the images' tags right before they are set: others push as well, and the plan can be hours old.
- * @returns the images whose tag was moved since the plan was made, where overwrite is false.
- */
-export function lookAtTags(images: readonly ReadyImage[], tagging: Tagging): Promise<TagFailures> {
+/** What a look at tags has shown: those that others have moved and that are not to be replaced, and why others cannot be set. */
+export interface TagLook {
+  readonly leftAlone: TagFailures;
+  readonly failures: TagFailures;
+}
+
+/** Looks at the images' tags right before they are set: others push as well, and the plan can be hours old. */
+export async function lookAtTags(images: readonly ReadyImage[], tagging: Tagging): Promise<TagLook> {
   const { overwrite, log, signal } = tagging;
-  return forEach(images, async ({ repository, tag, content, replaces }) => {
+  const leftAlone = new Map<ReadyImage, Failure>();
+  const failures = await forEach(images, async (image) => {
+    const { repository, tag, content, replaces } = image;
+    const leave = (problem: string, subject?: Digest): void =>
+      void leftAlone.set(image, { kind: "obstacle", problem: `${problem}, and overwrite is skip`, subject });
     const found = await unlessWithheld(repository.resolve(tag, signal));
     if (found === "withheld") {
       // A plan that may replace nothing was made when this tag was not there.
-      if (!overwrite) throw tagFailure(repository, tag, "another has set the tag, and overwrite is false");
+      if (overwrite === "skip") leave("another has set the tag");
+      if (overwrite === false)
+        throw tagFailure(repository, tag, "another has set the tag, and overwrite is false");
       return;
     }
     const present = found?.digest;
     if (present === undefined || present === replaces || present === content.root.manifest.digest) return;
+    if (overwrite === "skip") return leave("the tag was moved after the plan was made", present);
     const moved = `the tag was moved to ${present} after the plan was made`;
     if (!overwrite) throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
     log.warning(`${repository.reference}:${tag}: ${moved}; it is replaced`);
   });
+  return { leftAlone, failures };
 }
 
 /**

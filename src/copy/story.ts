@@ -64,7 +64,8 @@ export function versionLine(
     const which = moveTags ? "failed or held back" : "failed";
     return paint.bad(`✗ ${version} is not complete at ${destination}: ${failed} of ${counted} ${which}`);
   }
-  const withheld = images.find((image) => image.withheld !== undefined)?.withheld;
+  const reasons = images.flatMap((image) => image.withheld ?? []);
+  const withheld = reasons.find(({ kind }) => kind !== "held-back");
   if (withheld !== undefined)
     return `- ${version} is not published at ${destination}: ${sentenceOf(withheld)}`;
   const after = paint.faint(`after ${formatDuration(elapsed)}`);

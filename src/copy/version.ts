@@ -1,10 +1,11 @@
 import type { Failure } from "../errors.ts";
-import type { CopyStep } from "../plan/plan.ts";
+import { type CopyStep, heldBackBy } from "../plan/plan.ts";
 import type { CopyOutcome, MovedBytes, MovingTime } from "./outcome.ts";
 import {
   askToPublish,
   lookAtTags,
   type ReadyImage,
+  type TagFailures,
   type Tagging,
   tagAttachments,
   tagImages,
@@ -49,18 +50,32 @@ export async function publishVersion(
   const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
   const images = ready.map((result) => result.ready);
   const attached = await tagAttachments(images, tagging);
-  const obstacles = attached.failures.size > 0 ? attached.failures : await lookAtTags(images, tagging);
-  const unready = ready.find((result) => obstacles.has(result.ready));
+  const { failures, leftAlone } =
+    attached.failures.size > 0
+      ? { failures: attached.failures, leftAlone: none }
+      : await lookAtTags(images, tagging);
+  const unready = ready.find((result) => failures.has(result.ready));
   if (unready !== undefined) {
     const reason = heldBack(unready.step);
-    return ready.map((result) => outcomeOf(result, obstacles.get(result.ready) ?? reason));
+    return ready.map((result) => outcomeOf(result, failures.get(result.ready) ?? reason));
   }
-  const failures = await tagImages(images, tagging);
+  const foreign = ready.find((result) => leftAlone.has(result.ready));
+  if (foreign !== undefined) {
+    const reason = heldBackBy(foreign.step, "is left alone");
+    return ready.map((result) => ({
+      ...outcomeOf(result, undefined),
+      withheld: leftAlone.get(result.ready) ?? reason,
+    }));
+  }
+  const unset = await tagImages(images, tagging);
   return ready.map((result) => {
-    const outcome = outcomeOf(result, failures.get(result.ready));
+    const outcome = outcomeOf(result, unset.get(result.ready));
     return { ...outcome, refused: [...result.ready.refused, ...(attached.refused.get(result.ready) ?? [])] };
   });
 }
+
+/** No image. */
+const none: TagFailures = new Map();
 
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */
 export function untagged(result: ImageResult): VersionOutcome {

@@ -14,6 +14,7 @@ import type { Namespace } from "../oci/reference.ts";
 import type { ImageRule } from "../plan/component.ts";
 import type { Retention } from "../plan/retention.ts";
 import type { Selection } from "../plan/selection.ts";
+import type { Overwrite } from "../plan/snapshot.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import type { CongestionControl } from "../tuning/congestion-control.ts";
 
@@ -50,7 +51,7 @@ export interface Inputs {
   /** Most versions that are deleted at a destination in one run. */
   readonly pruneLimit: number | "all";
   readonly prereleases: boolean;
-  readonly overwrite: boolean;
+  readonly overwrite: Overwrite;
   readonly verify: Verify;
   readonly platforms: "all" | readonly Platform[];
   readonly referrers: boolean;

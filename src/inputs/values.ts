@@ -6,6 +6,7 @@ import { architectures, operatingSystems, type Platform } from "../oci/platform.
 import { isLoopback } from "../oci/reference.ts";
 import { type KeepBy, keepByChoices } from "../plan/retention.ts";
 import { parseSelection, type Selection } from "../plan/selection.ts";
+import type { Overwrite } from "../plan/snapshot.ts";
 import type { CongestionControl } from "../tuning/congestion-control.ts";
 import { didYouMean } from "../wording.ts";
 import { nearest, noneOf, quoted } from "./suggestions.ts";
@@ -33,14 +34,17 @@ export function repeated(items: readonly string[]): readonly string[] {
   return [...counted].flatMap(([item, all]) => (all.length > 1 ? [item] : []));
 }
 
-/** A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them. */
-export function parseBoolean(text: string, mistake: Mistake): boolean {
+/**
+ * A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them.
+ * @param wrong what is said of any other text.
+ */
+export function parseBoolean(text: string, mistake: Mistake, wrong = "is neither true nor false"): boolean {
   if (["true", "True", "TRUE"].includes(text)) return true;
   if (["false", "False", "FALSE"].includes(text)) return false;
   const small = text.toLowerCase();
   const yes = ["yes", "y", "on", "1", "true"].includes(small) ? "true" : undefined;
   const no = ["no", "n", "off", "0", "false"].includes(small) ? "false" : undefined;
-  mistake(`${quoted(text)} is neither true nor false${didYouMean(yes ?? no)}`);
+  mistake(`${quoted(text)} ${wrong}${didYouMean(yes ?? no)}`);
   return false;
 }
 
@@ -163,6 +167,17 @@ export function parseVersionsFrom(text: string, mistake: Mistake): VersionsFrom 
   const choice = versionsFromChoices.find((candidate) => candidate === text);
   if (choice === undefined) mistake(noneOf(text, versionsFromChoices));
   return choice ?? "releases";
+}
+
+/** What is done with a tag that holds another digest. */
+export function parseOverwrite(text: string, mistake: Mistake): Overwrite {
+  if (text === "skip") return "skip";
+  const choices = ["true", "false", "skip"];
+  if (nearest(text, choices) === "skip") {
+    mistake(noneOf(text, choices));
+    return false;
+  }
+  return parseBoolean(text, mistake, `is none of ${choices.join(", ")}`);
 }
 
 /** The wanted versions; undefined when the input is empty and the event decides. */

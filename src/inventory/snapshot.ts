@@ -6,6 +6,7 @@ import { makePlan } from "../plan/plan.ts";
 import {
   type DestinationSnapshot,
   imageKey,
+  type Overwrite,
   type Snapshot,
   type SourceImage,
   type WantedVersion,
@@ -39,7 +40,7 @@ export interface Route {
 
 export interface SnapshotOptions extends Route {
   readonly destinations: readonly DestinationToRead[];
-  readonly overwrite: boolean;
+  readonly overwrite: Overwrite;
   /** Most versions that are deleted at a destination in one run. */
   readonly pruneLimit: number | "all";
   /** Whether what is in place is proven to be whole; else that is done only where something would be deleted. */

@@ -79,7 +79,10 @@ function adviceFor(
     return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
   }
   if (side === "destination" && /immutable/i.test(text)) {
-    const otherwise = operation === "deleting" ? "`keep=all` for this destination" : "`overwrite: false`";
+    const otherwise =
+      operation === "deleting"
+        ? "`keep=all` for this destination"
+        : "`overwrite: false` or `overwrite: skip`";
     return `The tag is immutable at this registry and keeps what it holds: change that rule there, or set ${otherwise}.`;
   }
   // Harbor's words, with 403 or 503. Distribution with `readonly` knows no request that opens an upload: a 405 without a word.

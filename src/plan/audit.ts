@@ -3,12 +3,12 @@ import type { Component } from "./component.ts";
 import { ownershipOf } from "./ownership.ts";
 import type { Plan } from "./plan.ts";
 import { imageKey, type Snapshot } from "./snapshot.ts";
-import { type CopyStep, failing } from "./step.ts";
+import { type CopyStep, failing, isLeftAlone, type Step } from "./step.ts";
 
 /**
  * The plan as an audit tells it: what would have to be brought to a destination that has a tag of the version already is a
- * failure there, because somebody can pull half of it, or something else. A version without any tag there is not mirrored yet,
- * and stays a copy. A tag that other versions have too tells nothing of this one.
+ * failure there, because somebody can pull half of it, or something else, whatever `overwrite` says. A version without any tag
+ * there is not mirrored yet, and stays a copy. A tag that other versions have too tells nothing of this one.
  */
 export function audited(plan: Plan, snapshot: Snapshot): Plan {
   const present = new Set(
@@ -19,15 +19,16 @@ export function audited(plan: Plan, snapshot: Snapshot): Plan {
   const isPresent = (destination: string, image: string, tag: string): boolean =>
     present.has(`${destination} ${imageKey(image, tag)}`);
   const marks = tellingTags(snapshot);
-  const isMirrored = ({ destination, version }: CopyStep): boolean =>
+  const isMirrored = ({ destination, version }: Step): boolean =>
     (marks.get(version) ?? []).some(({ to, toTag }) => isPresent(destination, to, toTag));
   return {
     ...plan,
-    steps: plan.steps.map((step) =>
-      step.kind === "copy" && isMirrored(step)
-        ? failing(step, findingOf(step, isPresent(step.destination, step.image, step.tag)))
-        : step,
-    ),
+    steps: plan.steps.map((step) => {
+      if (!isMirrored(step)) return step;
+      if (step.kind === "copy")
+        return failing(step, findingOf(step, isPresent(step.destination, step.image, step.tag)));
+      return isLeftAlone(step) ? failing(step, step.warning) : step;
+    }),
   };
 }
 

@@ -11,8 +11,11 @@ import {
   digestOfStep,
   type FailStep,
   failing,
+  heldBackBy,
   type ImageStep,
+  isLeftAlone,
   type KeepStep,
+  leavingAlone,
   type PlannedPlace,
   type Step,
 } from "./step.ts";
@@ -32,7 +35,7 @@ export type {
   SkipStep,
   Step,
 } from "./step.ts";
-export { digestOfStep, failing, isImageStep } from "./step.ts";
+export { digestOfStep, failing, heldBackBy, isImageStep, isLeftAlone, leavingAlone } from "./step.ts";
 
 /** What a run does, decided before it does anything (P9). */
 export interface Plan {
@@ -95,16 +98,17 @@ function keptVersions(
 ): readonly Version[] {
   // Two kinds of version take no place from others, because they will not be here afterwards unless they are held already:
   // one whose tags all belong to newer versions, and one that cannot be brought here, as where `overwrite` is false.
-  const wanted = snapshot.wanted
+  const brought = snapshot.wanted
     .filter(({ missing }) => missing.length === 0)
     .map(({ version }) => version)
     .filter((version) => counts(snapshot, version))
-    .filter(
-      (version) =>
-        ownership.owned(version).length > 0 && !isBlocked(snapshot, destination, ownership, version),
-    );
+    .filter((version) => ownership.owned(version).length > 0);
+  const blocked = brought.filter((version) => isBlocked(snapshot, destination, ownership, version));
+  const wanted = brought.filter((version) => !blocked.includes(version));
+  // What is left alone is something else than this version, even where all its tags are here.
+  const others = snapshot.overwrite === "skip" ? [...wanted, ...blocked] : wanted;
   const held = snapshot.universe.filter(
-    (version) => !wanted.includes(version) && isHeld(destination, ownership, version),
+    (version) => !others.includes(version) && isHeld(destination, ownership, version),
   );
   return newest([...wanted, ...held], destination.retention);
 }
@@ -119,7 +123,8 @@ function isBlocked(
   const planned = plannedFor(destination, version);
   return ownership
     .brought(version)
-    .some((component) => planImage(snapshot, destination, component, planned).kind === "fail");
+    .map((component) => planImage(snapshot, destination, component, planned))
+    .some((step) => step.kind === "fail" || isLeftAlone(step));
 }
 
 function planVersion(
@@ -177,12 +182,17 @@ function reasonToSkip(
   return `it would not be kept: the newest ${retention.keep} by ${retention.keepBy} are ${newer}`;
 }
 
-/** An image that cannot be brought here holds back the others of its version (P3). Those in place stay as they are. */
+/**
+ * An image that cannot be brought here, or is left alone, holds back the others of its version (P3). Those in place stay as
+ * they are.
+ */
 export function holdBack(steps: readonly ImageStep[]): readonly ImageStep[] {
   const failed = steps.find(({ kind }) => kind === "fail");
-  if (failed === undefined) return steps;
-  const problem = `held back: ${failed.image}:${failed.tag} of this version cannot be copied here`;
-  return steps.map((step) => (step.kind === "copy" ? failing(step, { kind: "held-back", problem }) : step));
+  const first = failed ?? steps.find(isLeftAlone);
+  if (first === undefined) return steps;
+  const held = failed === undefined ? leavingAlone : failing;
+  const why = failed === undefined ? "is left alone" : "cannot be copied here";
+  return steps.map((step) => (step.kind === "copy" ? held(step, heldBackBy(first, why)) : step));
 }
 
 /** A version that lacks an image anywhere is not mirrored at all: half a release is worse than none (P3). */
@@ -205,6 +215,7 @@ function planImage(
   planned: (component: Component) => PlannedPlace,
 ): ImageStep {
   const key = imageKey(component.to, component.toTag);
+  const untouched = snapshot.overwrite === "skip" ? leavingAlone : failing;
   const present = destination.digests.get(key);
   const source = destination.images.get(key);
   const place = planned(component);
@@ -212,9 +223,12 @@ function planImage(
     const why = "a policy of the registry lets nobody pull it now, so its digest is not known";
     if (source === undefined)
       return { kind: "skip", digest: undefined, ...place, reason: `it is there; ${why}` };
-    return snapshot.overwrite
-      ? { kind: "copy", source, replaces: undefined, ...place, reason: `it is there; ${why}` }
-      : failing(place, { kind: "obstacle", problem: `the tag is there, and overwrite is false; ${why}` });
+    if (snapshot.overwrite === true)
+      return { kind: "copy", source, replaces: undefined, ...place, reason: `it is there; ${why}` };
+    return untouched(place, {
+      kind: "obstacle",
+      problem: `the tag is there, and overwrite is ${snapshot.overwrite}; ${why}`,
+    });
   }
   if (source === undefined) {
     return present === undefined
@@ -231,10 +245,10 @@ function planImage(
       ? { ...copy, attachmentsOnly: true, reason: "signatures or other referrers are not there yet" }
       : { kind: "skip", digest: present, ...place, reason: "it is in place" };
   }
-  if (snapshot.overwrite)
+  if (snapshot.overwrite === true)
     return { ...copy, replaces: present, reason: `the tag holds another digest, ${present}` };
-  const problem = "the tag holds another digest, and overwrite is false";
-  return failing(place, { kind: "obstacle", problem, subject: present });
+  const problem = `the tag holds another digest, and overwrite is ${snapshot.overwrite}`;
+  return untouched(place, { kind: "obstacle", problem, subject: present });
 }
 
 function keepStep(

@@ -4,7 +4,7 @@ import { isHeld, presentImages } from "./holding.ts";
 import type { Ownership } from "./ownership.ts";
 import { newest } from "./retention.ts";
 import { attachmentDepth, type DestinationSnapshot, imageKey } from "./snapshot.ts";
-import type { ImageStep, LeaveStep, PruneStep } from "./step.ts";
+import { type ImageStep, isLeftAlone, type LeaveStep, type PruneStep } from "./step.ts";
 import type { Version } from "./version.ts";
 
 /**
@@ -141,6 +141,9 @@ function reasonToLeave(
   const [withheld] = [...destination.withheld].sort();
   if (withheld !== undefined) {
     return `not kept, but a policy of the registry lets nobody pull ${withheld} now, so nothing is deleted`;
+  }
+  if (planned.some((step) => step.version === version.tag && isLeftAlone(step))) {
+    return "not kept, but left alone, because overwrite is skip and a tag of it holds another digest";
   }
   // Kept are whole versions only. One that lacks an image here but would be kept if it were whole is somebody's
   // half-finished work, not an old version.

@@ -78,6 +78,9 @@ export interface DestinationSnapshot extends Namespace {
   readonly protectedTags: ReadonlyMap<string, string>;
 }
 
+/** Whether a tag that holds another digest is replaced, or fails; `skip`: its version is left alone, with a warning. */
+export type Overwrite = boolean | "skip";
+
 /** Everything the plan is made from. It depends on nothing else: no clock, no network, no environment. */
 export interface Snapshot {
   /** `owner/name` whose releases count. */
@@ -88,7 +91,7 @@ export interface Snapshot {
   /** The images of each version of the universe that some destination may hold, wanted ones included, by tag. */
   readonly components: ReadonlyMap<string, readonly Component[]>;
   readonly destinations: readonly DestinationSnapshot[];
-  readonly overwrite: boolean;
+  readonly overwrite: Overwrite;
   /** Most versions that are deleted at a destination in one run. */
   readonly pruneLimit: number | "all";
 }

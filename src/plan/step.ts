@@ -34,6 +34,8 @@ export interface SkipStep extends PlannedImage {
   readonly kind: "skip";
   /** Present when the image is in place. */
   readonly digest: Digest | undefined;
+  /** The reason, as data, where the user is to be warned of it. */
+  readonly warning?: Failure;
 }
 
 /** The image cannot be brought to the destination; the run fails, the rest goes on. */
@@ -81,6 +83,22 @@ export type Step = ImageStep | RetentionStep;
 /** The step of an image that cannot be brought to a destination. */
 export function failing({ destination, version, image, tag }: PlannedPlace, failure: Failure): FailStep {
   return { kind: "fail", destination, version, image, tag, reason: sentenceOf(failure), failure };
+}
+
+/** Why an image is held back with another one of its version (P3). @param what happens to that one. */
+export function heldBackBy({ image, tag }: PlannedPlace, what: string): Failure {
+  return { kind: "held-back", problem: `held back: ${image}:${tag} of this version ${what}` };
+}
+
+/** The step of an image that is left as it is, where `overwrite` is skip. */
+export function leavingAlone({ destination, version, image, tag }: PlannedPlace, warning: Failure): SkipStep {
+  const place = { destination, version, image, tag };
+  return { kind: "skip", digest: undefined, ...place, reason: sentenceOf(warning), warning };
+}
+
+/** Whether an image is left as it is because `overwrite` is skip. */
+export function isLeftAlone(step: Step): step is SkipStep & { readonly warning: Failure } {
+  return step.kind === "skip" && step.warning !== undefined && step.digest === undefined;
 }
 
 export function isImageStep(step: Step): step is ImageStep {

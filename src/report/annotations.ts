@@ -1,5 +1,6 @@
 import { printable } from "../log/log.ts";
 import { shortDigest } from "../oci/digest.ts";
+import { isImageStep } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import { failureGroups, imagesOf, refusedGroups } from "./failures.ts";
 import { causesOf } from "./grouping.ts";
@@ -26,7 +27,13 @@ export function annotationsOf(result: RunResult): Annotations {
   const steps = reportedSteps(result);
   return {
     warnings: fold(
-      [...replaced(steps, result.dryRun), ...refused(steps), ...notTried(steps), ...left(steps)],
+      [
+        ...replaced(steps, result.dryRun),
+        ...warned(steps),
+        ...refused(steps),
+        ...notTried(steps),
+        ...left(steps),
+      ],
       "warning",
     ),
     errors: fold(failures(steps), "failure"),
@@ -74,8 +81,16 @@ function notTried(steps: readonly Reported[]): readonly string[] {
   );
 }
 
+/** Images that are left as they are. */
+function warned(steps: readonly Reported[]): readonly string[] {
+  const images = steps.filter(({ step, outcome }) => outcome === "left" && isImageStep(step));
+  return causesOf(images, ({ step }) => [step.destination]).map(
+    ({ first, all, reason }) => `${imagesOf(all)} left alone at ${first.step.destination}: ${reason}`,
+  );
+}
+
 function left(steps: readonly Reported[]): readonly string[] {
-  const staying = steps.filter(({ outcome }) => outcome === "left");
+  const staying = steps.filter(({ step, outcome }) => outcome === "left" && !isImageStep(step));
   return causesOf(staying, ({ step }) => [step.destination]).map(
     ({ first, all, reason }) => `${tags(all)} left at ${first.step.destination}: ${reason}`,
   );

@@ -1,6 +1,13 @@
 import type { CopyOutcome, MovedBytes, MovingTime, PruneOutcome } from "../copy/outcome.ts";
 import { type Failure, sentenceOf } from "../errors.ts";
-import { type ImageStep, isImageStep, type KeepStep, type RetentionStep, type Step } from "../plan/plan.ts";
+import {
+  type ImageStep,
+  isImageStep,
+  isLeftAlone,
+  type KeepStep,
+  type RetentionStep,
+  type Step,
+} from "../plan/plan.ts";
 import type { RunResult } from "./result.ts";
 
 /**
@@ -25,7 +32,7 @@ export interface Reported<S extends Step = Step> {
   readonly outcome: Outcome;
   /** Why: the failure's words where it failed or was not tried, else the plan's. */
   readonly reason: string;
-  /** The same as data, where it failed, was not tried or was left by a run. */
+  /** The same as data, where it failed, was not tried, was left by a run, or is to be warned of. */
   readonly failure: Failure | undefined;
   /** Why signatures and the like of an image are not there, although it is: the registry refuses them. */
   readonly refused: readonly Failure[];
@@ -102,7 +109,7 @@ function becomes(
   const { dryRun, job } = result;
   switch (step.kind) {
     case "skip":
-      return lost(step, result) ?? { outcome: "skipped" };
+      return lost(step, result) ?? { outcome: isLeftAlone(step) ? "left" : "skipped", failure: step.warning };
     case "fail":
       return { outcome: "failed", failure: step.failure };
     case "keep":
@@ -113,7 +120,7 @@ function becomes(
       if (dryRun) return { outcome: "planned" };
       if (copy === undefined) return { outcome: "failed", failure: notCarriedOut };
       if (copy.failure !== undefined) return { outcome: "failed", failure: copy.failure };
-      if (copy.withheld !== undefined) return { outcome: "skipped", failure: copy.withheld };
+      if (copy.withheld !== undefined) return { outcome: "left", failure: copy.withheld };
       if (hasBroughtNothing(copy))
         return lost(step, result) ?? { outcome: "skipped", failure: copy.refused?.[0] };
       return lost(step, result) ?? { outcome: job === "copy" ? "delivered" : "copied" };

@@ -1,7 +1,7 @@
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
-import { reportedSteps } from "./reported-step.ts";
+import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
-import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
+import { leftImages, movedBytes, plannedOf, tallySteps } from "./tally.ts";
 
 /** How a run ended, in one sentence. */
 export interface Status {
@@ -19,7 +19,7 @@ function dryRunStatus(result: RunResult): Status {
   const steps = reportedSteps(result);
   const { skipped, failed } = tallySteps(steps);
   const start = result.job === "plan" ? "The plan for the jobs that follow" : "Dry run, nothing was written";
-  const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
+  const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip${leftWords(steps)}, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
   return { icon: failed > 0 ? "❌" : "🔎", sentence };
 }
 
@@ -30,15 +30,20 @@ function runStatus(result: RunResult): Status {
   if (copied + pruned + failed === 0) {
     return {
       icon: "✅",
-      sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped, in ${took}.`,
+      sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped${leftWords(steps)}, in ${took}.`,
     };
   }
   const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
-  const counts = `${countOf(copied, "image")} copied, ${skipped} skipped, ${pruned} pruned, ${failed} failed`;
+  const counts = `${countOf(copied, "image")} copied, ${skipped} skipped${leftWords(steps)}, ${pruned} pruned, ${failed} failed`;
   const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
   const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
   return {
     icon: failed > 0 ? "❌" : "✅",
     sentence: `${counts}${givenUp}; ${traffic}, in ${took}.${result.job === "copy" ? " No tag has moved yet: the last job publishes." : ""}`,
   };
+}
+
+function leftWords(steps: readonly Reported[]): string {
+  const left = leftImages(steps);
+  return left === 0 ? "" : ` (${left} left alone)`;
 }

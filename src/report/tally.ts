@@ -1,6 +1,6 @@
 import { type MovedBytes, noBytes } from "../copy/outcome.ts";
 import type { Digest } from "../oci/digest.ts";
-import { digestOfStep } from "../plan/plan.ts";
+import { digestOfStep, isImageStep } from "../plan/plan.ts";
 import {
   isComplete,
   isInPlace,
@@ -15,7 +15,7 @@ import type { RunResult } from "./result.ts";
 export interface Tally {
   /** Those included whose tag another job sets. */
   readonly copied: number;
-  /** In place already, or not wanted. */
+  /** In place already, not wanted, or left alone. */
   readonly skipped: number;
   readonly pruned: number;
   /** Could not be planned, copied or pruned. What was given up because of such a failure does not count again. */
@@ -43,10 +43,15 @@ export function tallySteps(steps: readonly Reported[]): Tally {
   const count = (wanted: Outcome): number => steps.filter(({ outcome }) => outcome === wanted).length;
   return {
     copied: count("copied") + count("delivered"),
-    skipped: count("skipped"),
+    skipped: count("skipped") + leftImages(steps),
     pruned: count("pruned"),
     failed: count("failed"),
   };
+}
+
+/** How many images are left as they were found. */
+export function leftImages(steps: readonly Reported[]): number {
+  return steps.filter(({ step, outcome }) => outcome === "left" && isImageStep(step)).length;
 }
 
 /** How many images a dry run would copy or prune. */

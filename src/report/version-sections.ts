@@ -165,6 +165,8 @@ function standOf(images: readonly Reported<ImageStep>[]): string {
   if (planned > 0) return `${icon} ${planned} to copy`;
   const delivered = count(({ outcome }) => outcome === "delivered");
   if (delivered > 0) return `${icon} ${delivered} delivered`;
+  const left = count(({ outcome }) => outcome === "left");
+  if (left > 0) return `${icon} ${left} of ${images.length} left alone`;
   const inPlace = count(isInPlace);
   if (inPlace === 0) return `${icon} not wanted`;
   const copied = images.filter(({ outcome }) => outcome === "copied");
@@ -199,6 +201,7 @@ function digestBlock(rows: readonly ImageRow[]): readonly string[] {
 
 function wordOf(image: Reported<ImageStep>): string {
   if (image.outcome === "planned") return "to copy";
+  if (image.outcome === "left") return "left alone";
   if (image.outcome !== "skipped") return image.outcome;
   return isInPlace(image) ? "in place" : "not wanted";
 }
@@ -214,6 +217,7 @@ function iconOf(images: readonly Reported<ImageStep>[]): string {
   if (has("failed")) return "❌";
   if (has("planned")) return "🔎";
   if (has("delivered")) return "📦";
+  if (has("left")) return "⚠️";
   return images.some(isInPlace) ? "✅" : "⏭️";
 }
 
@@ -230,7 +234,7 @@ function movedWords({ bytes = noBytes }: Reported<ImageStep>): string {
 }
 
 function noteOf({ step, outcome }: Reported<ImageStep>): readonly string[] {
-  if (step.kind !== "copy" || outcome === "failed" || outcome === "skipped") return [];
+  if (step.kind !== "copy" || outcome === "failed" || outcome === "left") return [];
   const subset = step.source.rewritten === undefined ? [] : ["new index, with the unwanted left out"];
   if (step.replaces === undefined) return subset;
   const verb = outcome === "planned" ? "would replace" : "replaced";

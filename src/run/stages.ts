@@ -297,9 +297,14 @@ export async function pruneAll(
           ({ step, failure }) => step.destination === name && failure !== undefined,
         ).length;
         const kept = keeps.filter((step) => step.destination === name);
+        const unpublished = copies.find(
+          (copy) => copy.step.destination === name && copy.withheld !== undefined,
+        );
         const undisturbed = steps.length > 0 && failed + broken === 0;
         const answers = undisturbed ? await Promise.all(kept.map(({ version }) => doubtOf(version))) : [];
-        const doubt = answers.find((answer) => answer !== undefined);
+        const doubt =
+          answers.find((answer) => answer !== undefined) ??
+          (unpublished && notPublished(unpublished.step.version));
         const versions = [...new Set(steps.map(({ version }) => version))];
         const reasons = new Map(
           await Promise.all(
@@ -328,17 +333,23 @@ export async function pruneAll(
   });
 }
 
+/** What follows where a version that was to be kept is not what the plan thought. */
+const nothingDeleted = "nothing is deleted, as what is kept may have changed";
+
+function notPublished(version: string): Failure {
+  return { kind: "obstacle", problem: `${nothingDeleted}: ${version} was not published` };
+}
+
 /**
  * Asks about each version once. A version that is not published now, or of which nobody knows, stops deletions where it is
  * kept.
  */
 function doubts(whyNotPublish: PublicationCheck): (version: string) => Promise<Failure | undefined> {
   const asked = new Map<string, Promise<Failure | undefined>>();
-  const consequence = "nothing is deleted, as what is kept may have changed";
   return (version) => {
     const asking =
       asked.get(version) ??
-      askToPublish(version, whyNotPublish, consequence).then((refusal) => refusal?.failure);
+      askToPublish(version, whyNotPublish, nothingDeleted).then((refusal) => refusal?.failure);
     asked.set(version, asking);
     return asking;
   };
