@@ -138,6 +138,30 @@ describe("case 4: a name that leads to a private address", () => {
     },
   );
 
+  test.each([
+    "localhost",
+    "LocalHost.",
+    "auth.localhost",
+    "2130706433",
+    "0x7f.1",
+    "127.0.0.1.",
+    "0.0.0.0",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "169.254.169.254",
+  ])(
+    "in a redirect behind a proxy, by %s, which every proxy takes for itself or its neighbour",
+    async (host) => {
+      const proxy = await hostileServer((_incoming, response) =>
+        response.writeHead(307, { location: `http://${host}/secret` }).end(),
+      );
+      const network = openNetwork({ proxies: { httpProxy: proxy.origin, httpsProxy: "", noProxy: "" } });
+      const evil = { method: "GET", url: new URL("http://registry.example/") } as const;
+      await expect(network.send(evil)).rejects.toThrow("not on the public internet");
+      expect(proxy.requests).toHaveLength(1);
+    },
+  );
+
   test("as the token server of a registry: nothing reaches it", async () => {
     const service = await inner();
     const realm = `http://auth.localhost:${service.port}/token`;

@@ -9,6 +9,7 @@ describe("an address", () => {
     "100.64.0.1",
     "127.0.0.1",
     "127.255.255.254",
+    "168.63.129.16",
     "169.254.169.254",
     "172.16.0.1",
     "172.31.255.255",
@@ -18,7 +19,9 @@ describe("an address", () => {
     "255.255.255.255",
     "::",
     "::1",
+    "::127.0.0.1",
     "::ffff:127.0.0.1",
+    "::ffff:0:127.0.0.1",
     "::ffff:a9fe:a9fe",
     "64:ff9b::10.0.0.1",
     "64:ff9b:1::1",
@@ -56,7 +59,7 @@ describe("an address", () => {
   test("means the same in its IPv6 forms", () => {
     fc.assert(
       fc.property(fc.ipV4(), (address) => {
-        for (const prefix of ["::ffff:", "64:ff9b::"])
+        for (const prefix of ["::ffff:", "64:ff9b::", "::ffff:0:"])
           expect(isLocalAddress(`${prefix}${address}`)).toBe(isLocalAddress(address));
       }),
     );

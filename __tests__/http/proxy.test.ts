@@ -52,12 +52,22 @@ describe("the proxy variables", () => {
   it.each(["http://t%23ken@proxy.example.com:3128", "t%23ken:@proxy.example.com:3128"])(
     "a user name without a password is masked as one: %s",
     (value) => {
-      expect(read({ HTTPS_PROXY: value }).masked).toEqual(["t%23ken", "t#ken", btoa("t#ken:")]);
+      expect(new Set(read({ HTTPS_PROXY: value }).masked)).toEqual(
+        new Set(["t%23ken", "t#ken", btoa("t#ken:")]),
+      );
+    },
+  );
+
+  it.each(["http://ann:secret\nword@proxy.example.com:3128", "//ann:secretword@proxy.example.com:3128"])(
+    "a password is masked as a client reads it: %j",
+    (value) => {
+      const { masked } = read({ HTTPS_PROXY: value });
+      expect(masked).toEqual(expect.arrayContaining(["secretword", btoa("ann:secretword")]));
     },
   );
 
   it("a password is masked as it is written, as it is meant, and as it travels", () => {
     const { masked } = read({ HTTPS_PROXY: "http://ann:s%23cret%2Fword@proxy.example.com:3128" });
-    expect(masked).toEqual(["s%23cret%2Fword", "s#cret/word", btoa("ann:s#cret/word")]);
+    expect([...new Set(masked)]).toEqual(["s%23cret%2Fword", "s#cret/word", btoa("ann:s#cret/word")]);
   });
 });

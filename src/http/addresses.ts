@@ -4,6 +4,8 @@ import { BlockList, isIP } from "node:net";
  * Addresses that are not on the public internet: unspecified, private, shared by a provider, loopback, link-local (where
  * clouds keep their metadata), for tests, multicast, reserved.
  * https://www.iana.org/assignments/iana-ipv4-special-registry
+ * And Azure's platform, which answers its own machines alone, such as GitHub's runners:
+ * https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
  */
 const localSubnets4: readonly (readonly [network: string, prefix: number])[] = [
   ["0.0.0.0", 8],
@@ -11,6 +13,7 @@ const localSubnets4: readonly (readonly [network: string, prefix: number])[] = [
   ["100.64.0.0", 10],
   ["127.0.0.0", 8],
   ["169.254.0.0", 16],
+  ["168.63.129.16", 32],
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
   ["192.168.0.0", 16],
@@ -21,8 +24,8 @@ const localSubnets4: readonly (readonly [network: string, prefix: number])[] = [
 
 /** The same for IPv6: https://www.iana.org/assignments/iana-ipv6-special-registry */
 const localSubnets6: readonly (readonly [network: string, prefix: number])[] = [
-  ["::", 128],
-  ["::1", 128],
+  // Unspecified, loopback, and IPv4 addresses in the form of RFC 4291, section 2.5.5.1, which nobody uses any more.
+  ["::", 96],
   ["64:ff9b:1::", 48],
   ["fc00::", 7],
   ["fe80::", 10],
@@ -30,13 +33,17 @@ const localSubnets6: readonly (readonly [network: string, prefix: number])[] = [
   ["ff00::", 8],
 ];
 
-/** Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052). `::ffff:` needs no entry: Node maps it itself. */
-const translationPrefix = "64:ff9b::";
+/**
+ * Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052, and RFC 2765 before). `::ffff:` needs no entry:
+ * Node maps it itself.
+ */
+const translationPrefixes = ["64:ff9b::", "::ffff:0:"] as const;
 
 const localAddresses = new BlockList();
 for (const [network, prefix] of localSubnets4) {
   localAddresses.addSubnet(network, prefix, "ipv4");
-  localAddresses.addSubnet(`${translationPrefix}${network}`, 96 + prefix, "ipv6");
+  for (const before of translationPrefixes)
+    localAddresses.addSubnet(`${before}${network}`, 96 + prefix, "ipv6");
 }
 for (const [network, prefix] of localSubnets6) localAddresses.addSubnet(network, prefix, "ipv6");
 
@@ -44,6 +51,19 @@ for (const [network, prefix] of localSubnets6) localAddresses.addSubnet(network,
 export function isLocalAddress(address: string): boolean {
   const family = isIP(address);
   return family === 0 || localAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
+}
+
+/** Names of the machine itself, whoever is asked for their address: RFC 6761, section 6.3. */
+const loopbackName = /(^|\.)localhost\.?$/;
+
+/**
+ * The IP address that a URL names, in its host's place or by a name that means the machine itself; undefined for another name,
+ * which has to be looked up.
+ */
+export function addressIn({ hostname }: URL): string | undefined {
+  if (loopbackName.test(hostname)) return "127.0.0.1";
+  const address = hostname.replace(/^\[|\]$/g, "");
+  return isIP(address) === 0 ? undefined : address;
 }
 
 /**

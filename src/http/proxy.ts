@@ -23,7 +23,10 @@ export function readProxies(environment: Environment, mask: (secret: string) => 
     return { name: name ?? lower, value: environment[name ?? lower]?.trim() ?? "" };
   });
   const all = [httpProxy, httpsProxy].flatMap((variable) => variable ?? []);
-  for (const { value } of all) for (const secret of secretsIn(value)) mask(secret);
+  // A client is given the URL, which has the password in another spelling where the text has blanks, breaks or no scheme.
+  for (const { value } of all)
+    for (const text of new Set([value, proxyUrl(value) ?? ""]))
+      for (const secret of secretsIn(text)) mask(secret);
   const unusable = all.filter(({ value }) => value !== "" && proxyUrl(value) === undefined);
   if (unusable.length > 0) {
     throw new InputError(

@@ -1,9 +1,8 @@
 import { lookup } from "node:dns";
-import { isIP } from "node:net";
 import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from "undici";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
-import { isLocalAddress, needsPublicAddress } from "./addresses.ts";
+import { addressIn, isLocalAddress, needsPublicAddress } from "./addresses.ts";
 import { type AddressRules, createConnectors, LocalAddressError } from "./connector.ts";
 import { discard, type HttpRequest, type HttpResponse, hasBodyToRepeat, type Transport } from "./http.ts";
 import { type AnswerKind, defaultPaces, type Pace, paced } from "./pace.ts";
@@ -91,9 +90,9 @@ export function createTransport(log: Log, clock: Clock, options: TransportOption
   let current = first;
   const requests = new Map<string, number>();
 
-  function isLocalLiteral({ hostname }: URL): boolean {
-    const address = hostname.replace(/^\[|\]$/g, "");
-    return isIP(address) !== 0 && addresses.isLocal(address);
+  function isLocalLiteral(url: URL): boolean {
+    const address = addressIn(url);
+    return address !== undefined && addresses.isLocal(address);
   }
 
   async function sendOnce(request: HttpRequest): Promise<HttpResponse> {
