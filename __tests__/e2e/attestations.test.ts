@@ -67,6 +67,25 @@ it("with attestations=false it gets an index of another digest without them, whi
   expect(registry.requests.filter(({ method }) => !["GET", "HEAD"].includes(method))).toHaveLength(writes);
 });
 
+it("with attestations=false they are left out of indexes in an index, and the next run finds that in place", async () => {
+  const { world, registry, platforms, run } = await startWorld();
+  const inner = platforms.map((platform) => buildIndex([platform, buildAttestation(platform)]));
+  await world.source.seed((target) => pushTo(target, "goharbor/app", buildIndex(inner), "v2.15.2"));
+  const first = await run(",attestations=false");
+  expect(first.exitCode).toBe(0);
+  expect(registry.completeness("goharbor/app", "v2.15.2")).toEqual([]);
+  const documentAt = (digest: string) =>
+    JSON.parse(registry.manifest("goharbor/app", digest)?.bytes.toString() ?? "{}") as {
+      manifests: { digest: string }[];
+    };
+  const { manifests } = documentAt(registry.tags("goharbor/app").get("v2.15.2") ?? "");
+  expect(manifests.map(({ digest }) => documentAt(digest).manifests.map((child) => child.digest))).toEqual(
+    platforms.map(({ digest }) => [digest]),
+  );
+  const again = await run(",attestations=false");
+  expect(again.outputs).toMatchObject({ copied: "0", skipped: "2" });
+});
+
 it("a registry that refuses SBOMs gets the images without them, and is asked once in each run", async () => {
   const world = await startSandboxWorld();
   open.push(world);

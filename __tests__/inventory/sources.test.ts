@@ -314,6 +314,36 @@ describe("with a destination that takes no attestations", () => {
     expect(imageFor(location, bare)).toMatchObject({ digest: artifact.digest, rewritten: undefined });
   });
 
+  test("it gets new indexes all the way down, where one lists indexes that have them", async () => {
+    const [inner, plain] = [attested, buildIndex([buildImage({ seed: "plain", format: "oci" })])];
+    const outer = buildIndex([buildIndex([inner]), plain, buildAttestation(plain)]);
+    const { server, location } = await locateAt([bare], outer);
+    const { rewritten, rewrittenBelow = [] } = imageFor(location, bare) ?? {};
+    const made = new Map(rewrittenBelow.map((manifest) => [manifest.digest as string, manifest]));
+    const [middle, other] = rewritten?.children ?? [];
+    expect(other?.digest).toBe(plain.digest);
+    expect(rewritten?.children).toHaveLength(2);
+    const [last] = made.get(middle?.digest ?? "")?.children ?? [];
+    expect(made.get(last?.digest ?? "")?.children.map(({ digest }) => digest)).toEqual([app.digest]);
+    expect(made.size).toBe(2);
+    // Entries name what they lead to: their sizes are those of the new documents.
+    expect(middle?.size).toBe(made.get(middle?.digest ?? "")?.bytes.length);
+    const read = asked(server).filter((line) => line.startsWith("GET") && line.includes("manifests"));
+    expect(read).toHaveLength(4);
+  });
+
+  test("an entry without a platform and without BuildKit's annotation is left out as well", async () => {
+    const { entryAnnotations: _, ...unmarked } = buildAttestation(app);
+    const { location } = await locateAt([bare], buildIndex([app, unmarked]));
+    expect(imageFor(location, bare)?.rewritten?.children.map(({ digest }) => digest)).toEqual([app.digest]);
+  });
+
+  test("an entry that says that it is something else stays, whatever its platform", async () => {
+    const other = { ...buildAttestation(app), entryAnnotations: { "vnd.docker.reference.type": "other" } };
+    const { location } = await locateAt([bare], buildIndex([app, other]));
+    expect(imageFor(location, bare)?.rewritten).toBeUndefined();
+  });
+
   test("platforms and attestations are left out of one index", async () => {
     const other = buildImage({ seed: "arm", format: "oci", platform: "linux/arm64" });
     const both = buildIndex([app, other, buildAttestation(app), buildAttestation(other)]);

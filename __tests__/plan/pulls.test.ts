@@ -31,6 +31,11 @@ function copyOf(source: SourceImage, destination = "registry.example/harbor"): C
 const attachment = { digest: contentDigest("signature"), tag: undefined };
 /** The index of a platform subset, as far as pulls depend on it. */
 const subset = { children: [1, 2, 3].map((n) => ({ digest: contentDigest(`${n}`) })) } as unknown as Manifest;
+/** A new index in the place of the first child of the subset. */
+const inner = {
+  digest: contentDigest("1"),
+  children: [4, 5].map((n) => ({ digest: contentDigest(`${n}`) })),
+} as unknown as Manifest;
 
 describe("the pulls that a plan needs", () => {
   test.each<[what: string, images: readonly SourceImage[], pulls: number, atLeast: boolean]>([
@@ -41,6 +46,12 @@ describe("the pulls that a plan needs", () => {
       "a subset, whose index is read already",
       [image("a", { mediaType: dockerManifestList, rewritten: subset })],
       3,
+      false,
+    ],
+    [
+      "a subset with new indexes below it, which are at no source",
+      [image("a", { mediaType: dockerManifestList, rewritten: subset, rewrittenBelow: [inner] })],
+      4,
       false,
     ],
     ["several images", [image("a"), image("b", { mediaType: dockerManifestList }), image("c")], 4, true],

@@ -6,7 +6,7 @@ import { type Descriptor, isAttestation, keepChildren, type Manifest } from "../
 import { onlyManifests } from "../oci/manifest-entries.ts";
 import { isFallbackTag } from "../oci/reference.ts";
 import type { ManifestRole, Repository } from "../oci/repository.ts";
-import type { SourceImage } from "../plan/snapshot.ts";
+import { madeHere, type SourceImage } from "../plan/snapshot.ts";
 import {
   blobsOf,
   type ManifestNode,
@@ -42,10 +42,17 @@ export async function readImage(
   signal: AbortSignal,
   read: ReadManifest,
 ): Promise<ImageContent> {
-  const top = image.rewritten ?? (await read(source, image.digest, signal));
-  const root = await readImageGraph(source, top, signal, read);
+  const made = new Map(madeHere(image).map((manifest) => [manifest.digest, manifest]));
+  const readOrMade: ReadManifest = async (from, digest, until) =>
+    made.get(digest) ?? read(from, digest, until);
+  const root = await readImageGraph(
+    source,
+    await readOrMade(source, image.digest, signal),
+    signal,
+    readOrMade,
+  );
   const children = manifestsInOrder(root).map((manifest) => manifest.digest);
-  const below = children.filter((digest) => digest !== image.digest);
+  const below = children.filter((digest) => digest !== image.digest && !made.has(digest));
   const found =
     finder === undefined
       ? image.attachments

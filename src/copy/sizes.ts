@@ -1,7 +1,7 @@
 import type { Repository } from "../oci/repository.ts";
 import type { ImageSize } from "../plan/estimate.ts";
 import type { CopyStep } from "../plan/plan.ts";
-import type { SourceImage } from "../plan/snapshot.ts";
+import { madeHere, type SourceImage } from "../plan/snapshot.ts";
 import { type ReadingContext, readContents } from "./copy.ts";
 import { type ImageContent, manifestsIn } from "./image-copy.ts";
 
@@ -36,8 +36,6 @@ export async function readSizes(
   );
 }
 
-function sizeOf({ rewritten }: SourceImage, content: ImageContent): ImageSize {
-  const manifests = manifestsIn(content);
-  // The index that a platform subset made is at no source.
-  return { blobs: content.blobs, manifests: rewritten === undefined ? manifests : manifests - 1 };
+function sizeOf(image: SourceImage, content: ImageContent): ImageSize {
+  return { blobs: content.blobs, manifests: manifestsIn(content) - madeHere(image).length };
 }

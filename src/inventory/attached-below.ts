@@ -5,7 +5,7 @@ import { type Descriptor, indexDepthLimit } from "../oci/manifest.ts";
 import { isIndexType } from "../oci/media-types.ts";
 import { isFallbackTag } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
-import { type Attachment, attachmentDepth, type SourceImage } from "../plan/snapshot.ts";
+import { type Attachment, attachmentDepth, listedAtSource, type SourceImage } from "../plan/snapshot.ts";
 import type { AttachmentFinder, SearchedRepository } from "./attachments.ts";
 
 /** What a search at every level reads of a source's repository. */
@@ -99,14 +99,12 @@ export function lateAttachments(
 
 /** The manifests below an image, at any depth, each once. */
 async function childrenOf(
-  { digest, mediaType, rewritten }: SourceImage,
+  image: SourceImage,
   repository: RepositoryWithManifests,
   signal: AbortSignal,
 ): Promise<readonly Digest[]> {
   const children = new Set<Digest>();
-  let level: readonly Descriptor[] =
-    rewritten?.children ??
-    (isIndexType(mediaType) ? (await repository.manifest(digest, signal)).children : []);
+  let level: readonly Descriptor[] = await listedBy(image, repository, signal);
   for (let depth = 1; depth < indexDepthLimit && level.length > 0; depth += 1) {
     const fresh = level.filter((child) => !children.has(child.digest) && children.add(child.digest));
     const indexes = fresh.filter((child) => isIndexType(child.mediaType));
@@ -114,6 +112,15 @@ async function childrenOf(
     level = read.flatMap((index) => index.children);
   }
   return [...children];
+}
+
+async function listedBy(
+  image: SourceImage,
+  repository: RepositoryWithManifests,
+  signal: AbortSignal,
+): Promise<readonly Descriptor[]> {
+  if (image.rewritten !== undefined) return listedAtSource(image);
+  return isIndexType(image.mediaType) ? (await repository.manifest(image.digest, signal)).children : [];
 }
 
 function tooMany(repository: RepositoryWithManifests): OperationError {

@@ -5,7 +5,7 @@ import { repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { makePlan } from "../plan/plan.ts";
 import { type PullsNeeded, pullsNeeded } from "../plan/pulls.ts";
-import type { Snapshot, SourceImage } from "../plan/snapshot.ts";
+import { listedAtSource, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
 import type { Source } from "./sources.ts";
 
 export interface PullBudgetOptions {
@@ -108,7 +108,7 @@ async function hasAll(
   const { rewritten, attachments, tag, digest } = image;
   if (rewritten === undefined && (await repository.resolve(tag, signal))?.digest !== digest) return false;
   // The new index of a platform subset is at no source, but its platforms have to be.
-  const below = [...(rewritten?.children ?? []), ...attachments];
+  const below = [...listedAtSource(image), ...attachments];
   const found = await Promise.all(below.map((manifest) => repository.resolve(manifest.digest, signal)));
   return found.every((resolved) => resolved !== undefined);
 }

@@ -1,11 +1,6 @@
 import { type Failure, failureOf, messageOf, OperationError, sentenceOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import {
-  type DescriptorPlatform,
-  type Manifest,
-  selectChildren,
-  withoutAttestations,
-} from "../oci/manifest.ts";
+import { type DescriptorPlatform, type Manifest, selectChildren } from "../oci/manifest.ts";
 import { isIndexType, isManifestType } from "../oci/media-types.ts";
 import { isWanted, type Platform } from "../oci/platform.ts";
 import {
@@ -19,6 +14,7 @@ import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import type { AttachmentFinder, SearchedRepository } from "./attachments.ts";
+import { bareIndex } from "./bare-index.ts";
 
 /** What a look at a source needs of a repository. */
 export type RepositoryToRead = SearchedRepository &
@@ -176,11 +172,20 @@ async function askSource(
   try {
     const resolved = await repository.resolve(component.fromTag, signal);
     if (resolved === undefined) return { ...noImage, reason: notFound };
-    const inPart = options.platforms !== "all" || destinations.some(({ attestations }) => !attestations);
+    const isBareWanted = destinations.some(({ attestations }) => !attestations);
+    const inPart = options.platforms !== "all" || isBareWanted;
     const index = inPart ? await readIndex(repository, resolved, signal) : undefined;
     const chosen = index && choosePlatforms(repository, index, options);
-    const bare = chosen && withoutAttestations(chosen);
-    const imageOf = async (manifest: Manifest | undefined, isWanted: boolean): Promise<SourceImage> => {
+    const bared =
+      chosen && isBareWanted
+        ? await bareIndex(chosen, (digest) => repository.manifest(digest, signal))
+        : undefined;
+    const bare = bared?.top ?? chosen;
+    const imageOf = async (
+      manifest: Manifest | undefined,
+      isWanted: boolean,
+      rewrittenBelow: readonly Manifest[] = [],
+    ): Promise<SourceImage> => {
       const rewritten = manifest === index ? undefined : manifest;
       // A signature of the whole index does not sign a part of it.
       const finder = rewritten === undefined && isWanted ? options.attachments : undefined;
@@ -191,6 +196,7 @@ async function askSource(
         digest: manifest?.digest ?? resolved.digest,
         mediaType: resolved.mediaType,
         rewritten,
+        rewrittenBelow,
         attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
       };
     };
@@ -202,7 +208,7 @@ async function askSource(
     const image = await imageOf(chosen, isSame || destinations.some(({ attestations }) => attestations));
     return {
       image,
-      imageWithoutAttestations: isSame ? image : await imageOf(bare, true),
+      imageWithoutAttestations: isSame ? image : await imageOf(bare, true, bared?.below),
       reason: undefined,
       platforms:
         options.platforms === "all" ? undefined : index?.children.flatMap(({ platform }) => platform ?? []),

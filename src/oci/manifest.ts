@@ -189,14 +189,32 @@ export function buildIndex(manifests: readonly Descriptor[]): Manifest {
  */
 const attestedDigest = "vnd.docker.reference.digest";
 
-/** Whether an entry of an index is BuildKit's attestations (provenance, SBOM) of an image of that index. */
-export function isAttestation({ annotations }: Descriptor): boolean {
-  return annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
+/**
+ * Whether an entry of an index is BuildKit's attestations (provenance, SBOM) of an image of that index. Tools that write an
+ * index anew drop annotations; the platform `unknown/unknown`, which nothing can run on, stays.
+ */
+export function isAttestation({ annotations, platform }: Descriptor): boolean {
+  const type = annotations?.["vnd.docker.reference.type"];
+  if (type !== undefined) return type === "attestation-manifest";
+  return platform?.os === "unknown" && platform.architecture === "unknown";
 }
 
 /** An index without its attestations: a new document, and so another digest; the same bytes where it has none, or nothing else. */
 export function withoutAttestations(index: Manifest): Manifest {
   return index.children.every(isAttestation) ? index : keepChildren(index, (child) => !isAttestation(child));
+}
+
+/** An index with other manifests in the place of some of its children; all else stays as it was. */
+export function withReplaced(index: Manifest, replacements: ReadonlyMap<Digest, Manifest>): Manifest {
+  if (replacements.size === 0) return index;
+  const document = documentOf(index);
+  document.manifests = document.manifests.map((entry) => {
+    const manifest = replacements.get(entry.digest as Digest);
+    // Content that is embedded in the entry is that of the child before.
+    const { data: _data, ...rest } = entry;
+    return manifest === undefined ? entry : { ...rest, digest: manifest.digest, size: manifest.bytes.length };
+  });
+  return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
 }
 
 /**
@@ -220,9 +238,12 @@ export function selectChildren(index: Manifest, wanted: (platform: DescriptorPla
 export function keepChildren(index: Manifest, stays: (child: Descriptor) => boolean): Manifest {
   if (index.children.every(stays)) return index;
   const left = new Set<string>(index.children.filter(stays).map((child) => child.digest));
-  const document = JSON.parse(Buffer.from(index.bytes).toString("utf8")) as {
-    manifests: { digest: string }[];
-  };
+  const document = documentOf(index);
   document.manifests = document.manifests.filter((entry) => left.has(entry.digest));
   return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
+}
+
+/** An index has been checked when it was read: only its form is taken from the bytes here. */
+function documentOf({ bytes }: Manifest): { manifests: { digest: string; data?: unknown }[] } {
+  return JSON.parse(Buffer.from(bytes).toString("utf8"));
 }

@@ -1,6 +1,6 @@
 import { isIndexType } from "../oci/media-types.ts";
 import type { Plan } from "./plan.ts";
-import type { SourceImage } from "./snapshot.ts";
+import { listedAtSource, type SourceImage } from "./snapshot.ts";
 
 /** What a plan takes from one source registry, counted as Docker Hub counts pulls. */
 export interface PullsNeeded {
@@ -48,7 +48,8 @@ function keyOf({ source, repository, tag }: SourceImage): string {
 
 function pullsOf(image: SourceImage): number {
   // The index of a platform subset is made here, so only its platforms are read. No index is empty.
-  const own = image.rewritten?.children.length ?? (hasUnknownPlatforms(image) ? 2 : 1);
+  const least = hasUnknownPlatforms(image) ? 2 : 1;
+  const own = image.rewritten === undefined ? least : listedAtSource(image).length;
   return own + image.attachments.length;
 }
 

@@ -1,6 +1,6 @@
 import type { Failure } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Manifest } from "../oci/manifest.ts";
+import type { Descriptor, Manifest } from "../oci/manifest.ts";
 import type { Namespace } from "../oci/reference.ts";
 import type { Component } from "./component.ts";
 import type { Retention } from "./retention.ts";
@@ -20,8 +20,23 @@ export interface SourceImage {
    * Undefined: the source's manifest, untouched.
    */
   readonly rewritten: Manifest | undefined;
+  /** The new indexes below it, in place of those that the source's lists. Absent: none. */
+  readonly rewrittenBelow?: readonly Manifest[] | undefined;
   /** Signatures, attestations and the like that point at the image. */
   readonly attachments: readonly Attachment[];
+}
+
+/** The new indexes of an image: they are at no source. */
+export function madeHere({ rewritten, rewrittenBelow = [] }: SourceImage): readonly Manifest[] {
+  return rewritten === undefined ? [] : [rewritten, ...rewrittenBelow];
+}
+
+/** What the new indexes of an image list and the source has: everything but one another. */
+export function listedAtSource(image: SourceImage): readonly Descriptor[] {
+  const made = madeHere(image);
+  return made
+    .flatMap(({ children }) => children)
+    .filter(({ digest }) => made.every((manifest) => manifest.digest !== digest));
 }
 
 /** A manifest that belongs to an image: a referrer, or one that cosign or the referrers fallback keeps under its own tag. */
