@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from "vitest";
 import { componentsOf } from "../../sandbox/harbor.ts";
+import { publicNames, startInternet } from "../../sandbox/internet.ts";
 import type { SandboxServer } from "../../sandbox/server.ts";
 import { tableRows, textOf } from "../support/documents.ts";
 import { act, startSandboxWorld, version } from "./world.ts";
@@ -29,10 +30,19 @@ async function measured(world: Awaited<ReturnType<typeof startSandboxWorld>>): P
   return [...counts, all];
 }
 
-/** A source with all versions, and TCR with some. */
+/** A source with all versions, and TCR with some, under the names that they have on the internet. */
 async function startWorld(...held: readonly string[]) {
-  const world = await startSandboxWorld();
-  open.push(world);
+  const sandboxWorld = await startSandboxWorld();
+  const { sandbox } = sandboxWorld;
+  const internet = await startInternet(publicNames(sandbox));
+  open.push(internet, sandboxWorld);
+  const world = {
+    ...sandboxWorld,
+    near: { ...sandboxWorld.near, line: "docker.io/goharbor" },
+    far: { ...sandboxWorld.far, line: `${sandbox.tcr.instance.name}.tencentcloudcr.com/goharbor` },
+    inputs: { ...sandboxWorld.inputs, source: "ghcr.io/goharbor\ndocker.io/goharbor" },
+    env: internet.env,
+  };
   for (const tag of [...held, "v2.15.2"]) await world.source.seed(version(tag));
   for (const tag of held) await world.far.seed(version(tag));
   return world;

@@ -32,9 +32,9 @@ export function openWorld(): World {
   const clock = fakeClock();
   const context = { transport: retrying(network, { clock, log: silentLog }), clock, log: silentLog };
   const servers: RegistryServer[] = [];
-  const repositories = (server: RegistryServer, side: "source" | "destination") => {
+  const opened = (server: RegistryServer, side: "source" | "destination") => {
     const client = new Registry({ registry: server.host, side, credentials: anonymous, ...context });
-    return (name: string) => new Repository(client, name);
+    return { client, repository: (name: string) => new Repository(client, name) };
   };
   return {
     async start(options) {
@@ -45,7 +45,7 @@ export function openWorld(): World {
     source: (server, path = "goharbor") => ({
       registry: server.host,
       path,
-      repository: repositories(server, "source"),
+      ...opened(server, "source"),
     }),
     destination: (server, options = {}) => ({
       name: `${server.host}/goharbor`,
@@ -54,7 +54,7 @@ export function openWorld(): World {
       retention: { keep: 3, keepBy: "semver" },
       attestations: true,
       deletion: "by-tag",
-      repository: repositories(server, "destination"),
+      ...opened(server, "destination"),
       ...options,
     }),
     async [Symbol.asyncDispose]() {

@@ -31,6 +31,7 @@ async function look(
   const destination: DestinationToRead = {
     ...held,
     attestations: true,
+    client: { foresee: () => undefined },
     repository: () => ({
       tags: () => Promise.resolve([]),
       resolve: () => Promise.resolve(undefined),

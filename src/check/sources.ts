@@ -1,14 +1,8 @@
 import type { Finding } from "../destinations/destination.ts";
 import { type Source, sourcesOf } from "../inventory/sources.ts";
 import { printNamespace, printReference, repositoryOf } from "../oci/reference.ts";
-import type { Registry } from "../oci/registry.ts";
 import type { Component } from "../plan/component.ts";
 import { attempt, type CheckContext, type CheckResult } from "./check.ts";
-
-/** A source, with its client for what it says of its limits. */
-export interface CheckedSource extends Source {
-  readonly client: Pick<Registry, "pullBudget">;
-}
 
 /**
  * Looks for one image of the wanted version at every source, by HEAD. A source that lacks it is a problem only if no other
@@ -16,7 +10,7 @@ export interface CheckedSource extends Source {
  * @param components of the wanted version; none: no version is known.
  */
 export async function checkSources(
-  sources: readonly CheckedSource[],
+  sources: readonly Source[],
   components: readonly Component[],
   context: CheckContext,
 ): Promise<readonly CheckResult[]> {
@@ -42,7 +36,7 @@ export async function checkSources(
 }
 
 async function readOne(
-  source: CheckedSource,
+  source: Source,
   component: Component | undefined,
   signal: AbortSignal,
 ): Promise<Finding> {
@@ -63,6 +57,6 @@ async function readOne(
   };
 }
 
-function findingOfPulls({ client: { pullBudget } }: CheckedSource): string {
+function findingOfPulls({ client: { pullBudget } }: Source): string {
   return pullBudget === undefined ? "" : ` ${pullBudget.remaining} of ${pullBudget.limit} pulls are left.`;
 }

@@ -3,6 +3,7 @@ import { failureOf, messageOf, OperationError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isFallbackTag, repositoryOf } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
@@ -25,6 +26,7 @@ export interface DestinationToRead
     | "tryDeletion"
     | "whyProtected"
   > {
+  readonly client: Pick<Registry, "foresee">;
   readonly repository: (name: string) => HeldRepository;
 }
 

@@ -40,7 +40,7 @@ export async function withinPullBudgets(
 export function budgetAt(registry: string, sources: readonly Source[]): PullBudget | undefined {
   const budgets = sources
     .filter((source) => source.registry === registry)
-    .flatMap((source) => source.repository(repositoryOf(source, "any")).registry.pullBudget ?? []);
+    .flatMap(({ client }) => client.pullBudget ?? []);
   return budgets.sort((one, other) => one.remaining - other.remaining)[0];
 }
 

@@ -1,6 +1,6 @@
 import { type Failure, OperationError } from "../errors.ts";
 import type { Catalogue } from "../harbor/catalogue.ts";
-import { sameNamespace } from "../oci/reference.ts";
+import { repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Component } from "../plan/component.ts";
 import { makePlan } from "../plan/plan.ts";
 import {
@@ -24,7 +24,14 @@ import {
 import { withHeldDigests } from "./going-tags.ts";
 import { tellPlatforms } from "./platforms.ts";
 import { withinPullBudgets } from "./pull-budget.ts";
-import { imageFor, isThere, type RepositoryToRead, type Source, whyMissing } from "./sources.ts";
+import {
+  foreseeReading,
+  imageFor,
+  isThere,
+  type RepositoryToRead,
+  type Source,
+  whyMissing,
+} from "./sources.ts";
 import { type Sighting, type WaitOptions, waitForImages } from "./wait.ts";
 
 /** What a plan is about: these images, in these versions. */
@@ -59,6 +66,12 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   const wantedComponents = new Map<string, readonly Component[]>();
   for (const version of options.wanted) wantedComponents.set(version.tag, await catalogue.read(version));
   const all = [...wantedComponents.values()].flat();
+  foreseeReading(all, options.wait.sources);
+  foreseeLooks(
+    all.map(({ to }) => to),
+    catalogue,
+    destinations,
+  );
   const sightings = await waitForImages(all, destinations, options.wait, signal);
   tellPlatforms(options.wait, sightings.values());
   const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
@@ -94,6 +107,21 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     holdings.map((holding, index) => complete(snapshot, holding, destinations[index], atSources, options)),
   );
   return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
+}
+
+/** Tells the clients of destinations which repositories they will be asked about: one token then serves for many. */
+function foreseeLooks(
+  images: readonly string[],
+  catalogue: Catalogue,
+  destinations: readonly DestinationToRead[],
+): void {
+  for (const destination of destinations) {
+    const foresee = (names: readonly string[]): void =>
+      destination.client.foresee(names.map((image) => repositoryOf(destination, image)));
+    foresee(images);
+    // Those of old versions are asked about only in order to prune.
+    if (destination.retention.keep !== "all") foresee(catalogue.images);
+  }
 }
 
 function repositoriesIn(sources: readonly Source[]): (image: SourceImage) => RepositoryToRead {

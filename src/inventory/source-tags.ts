@@ -6,7 +6,7 @@ import type { AttachmentFinder } from "./attachments.ts";
 import type { Source } from "./sources.ts";
 
 /** A source whose tags are listed. */
-export interface SourceToList extends Pick<Source, "registry" | "path" | "onlyNamed"> {
+export interface SourceToList extends Pick<Source, "registry" | "path" | "onlyNamed" | "client"> {
   readonly repository: (name: string) => Pick<Repository, "reference" | "tags">;
 }
 

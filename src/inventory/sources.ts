@@ -10,6 +10,7 @@ import {
   repositoryOf,
   sameNamespace,
 } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
 import type { Repository, ResolvedManifest } from "../oci/repository.ts";
 import type { Component } from "../plan/component.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -22,6 +23,7 @@ export type RepositoryToRead = SearchedRepository &
 
 /** A place that images are read from. */
 export interface Source extends Namespace {
+  readonly client: Pick<Registry, "foresee" | "pullBudget">;
   /** Whether only the lines of `images` that name it are read from it. */
   readonly onlyNamed?: boolean;
   readonly repository: (name: string) => RepositoryToRead;
@@ -69,6 +71,17 @@ export function sourcesOf<Place extends Namespace & Pick<Source, "onlyNamed">>(
   return sources.filter((source) =>
     named === undefined ? source.onlyNamed !== true : sameNamespace(source, named),
   );
+}
+
+/** Tells the clients of sources which repositories they will be asked about: one token then serves for many. */
+export function foreseeReading(
+  images: readonly Pick<Component, "source" | "from">[],
+  sources: readonly Omit<Source, "repository">[],
+): void {
+  for (const source of sources) {
+    const read = images.filter((image) => sourcesOf(image.source, [source]).length > 0);
+    source.client.foresee(read.map(({ from }) => repositoryOf(source, from)));
+  }
 }
 
 /**

@@ -7,12 +7,14 @@ import { type Lease, type Leased, leased } from "../http/lease.ts";
 import { isBrokenConnection } from "../http/retry.ts";
 import { type Log, printable } from "../log/log.ts";
 import type { Vendor } from "../vendors/vendor.ts";
+import { mannersOf } from "../vendors/vendors.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credential, type Credentials } from "./credentials.ts";
 import { registryOrigin } from "./reference.ts";
 import { loginAdvice, refusedLogin } from "./refused-login.ts";
 import { problemLimit } from "./registry-error.ts";
 import { printScope, type Scope } from "./scope.ts";
+import { type SharedTokens, sharedTokens } from "./shared-tokens.ts";
 import { openRealm, trustedRealm } from "./token-server.ts";
 import { isUntaken } from "./untaken-login.ts";
 
@@ -73,12 +75,18 @@ export class Authenticator {
   /** The login by Basic, the same for all scopes. */
   readonly #basic: Leased<string | undefined>;
   readonly #headers = new Map<string, Leased<string | undefined>>();
+  readonly #shared: SharedTokens;
   #sought: SoughtLogin | undefined;
   /** What the challenge of a refused request said. */
   #challenged: Scheme | undefined;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
+    this.#shared = sharedTokens({
+      logIn: (scopes, signal) => this.#logIn(scopes, signal),
+      believesUnreadable: mannersOf(options.vendor).grantsUnreadably === true,
+      clock: options.clock,
+    });
     this.#scheme = leased(options.clock, async (signal) => forGood(await this.#askScheme(signal)));
     this.#basic = leased(options.clock, async (signal) => {
       const credential = await this.#credential(signal);
@@ -99,12 +107,19 @@ export class Authenticator {
     await this.#scheme.get(signal).catch(() => undefined);
   }
 
+  /** Foresees requests with these scopes, so that one token is asked for many of them. Sends nothing. */
+  foresee(scopes: readonly Scope[]): void {
+    this.#shared.foresee(scopes);
+  }
+
   /**
    * The `authorization` header for these scopes; undefined where the registry wants none. Callers that ask for the same
    * scopes at the same time share the answer.
    * @throws OperationError when the login is refused.
    */
-  header(scopes: readonly Scope[], signal: AbortSignal | undefined): Promise<string | undefined> {
+  async header(scopes: readonly Scope[], signal: AbortSignal | undefined): Promise<string | undefined> {
+    const shared = await this.#shared.header(scopes, signal);
+    if (shared !== undefined) return shared;
     const key = keyOf(scopes);
     const known = this.#headers.get(key);
     const header = known ?? leased(this.#options.clock, (asker) => this.#logIn(scopes, asker));
@@ -112,14 +127,20 @@ export class Authenticator {
     return header.get(signal);
   }
 
+  /** Whether a refused header may be good for other repositories only. */
+  isDoubtful(authorization: string | undefined): boolean {
+    return this.#shared.isDoubtful(authorization);
+  }
+
   /**
-   * Forgets what a 401 has proved wrong, so that `header` asks anew. The challenge of the refused request wins over the
+   * Forgets what a refusal has proved wrong, so that `header` asks anew. The challenge of the refused request wins over the
    * one of `/v2/`, which some registries answer without any.
    * @param authorization the header that was refused: of several requests that were refused with it, only the first
    * takes it away.
    * @throws OperationError when the challenge cannot be met.
    */
   forget(scopes: readonly Scope[], refusal: HttpResponse, authorization: string | undefined): void {
+    this.#shared.forget(authorization);
     this.#headers.get(keyOf(scopes))?.drop(authorization);
     this.#basic.drop(authorization);
     // An empty header asks for nothing. Harbor sends one for a project that is not there.

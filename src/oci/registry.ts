@@ -7,7 +7,7 @@ import { isBrokenConnection } from "../http/retry.ts";
 import { Slots } from "../http/slots.ts";
 import { printable } from "../log/log.ts";
 import type { Vendor } from "../vendors/vendor.ts";
-import { vendorOf } from "../vendors/vendors.ts";
+import { mannersOf, vendorOf } from "../vendors/vendors.ts";
 import { Authenticator, type AuthenticatorOptions } from "./auth.ts";
 import { addChallenged } from "./challenge.ts";
 import { grantedActions } from "./granted-actions.ts";
@@ -105,6 +105,16 @@ export class Registry {
     return this.#authenticator.greet(signal);
   }
 
+  /** What a request that only asks needs of a repository. At a destination, one token mostly serves for asking and writing. */
+  readingScope(repository: string): Scope {
+    return { repository, actions: this.side === "source" ? ["pull"] : mannersOf(this.vendor).reading };
+  }
+
+  /** Foresees questions about repositories, so that one token is asked for many of them. Sends nothing. */
+  foresee(repositories: readonly string[]): void {
+    this.#authenticator.foresee([...new Set(repositories)].map((name) => this.readingScope(name)));
+  }
+
   /**
    * The actions that the login may do on a repository, as far as its token says so. Asks for a token and nothing else.
    * Undefined where the token does not say.
@@ -124,8 +134,8 @@ export class Registry {
   }
 
   /**
-   * Sends a request. Any status but a refused login is an answer for the caller. After a 401 the request is sent once more with
-   * a new login, unless its body was a stream, which is gone by then.
+   * Sends a request. Any status but a refused login is an answer for the caller. After a 401, or a 403 to a token of which it is
+   * not known what it is good for, the request is sent once more with a new login, unless its body was a stream, which is gone by then.
    * @throws OperationError when the connection broke.
    */
   send(request: RegistryRequest): Promise<HttpResponse> {
@@ -141,7 +151,9 @@ export class Registry {
     const authorization = await this.#authenticator.header(request.scopes, request.signal);
     const response = await this.#attempt(request, authorization);
     // Blob storage that a redirect led to must not decide how to log in to this registry (P7).
-    if (response.status !== 401 || response.url.origin !== this.origin.origin) return response;
+    const isRefused =
+      response.status === 401 || (response.status === 403 && this.#authenticator.isDoubtful(authorization));
+    if (!isRefused || response.url.origin !== this.origin.origin) return response;
     // A stream is gone once sent. Its maker has to make it again, and the next try asks for a new login.
     const again = hasBodyToRepeat(request);
     if (again) await discard(response);

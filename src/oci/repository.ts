@@ -507,10 +507,9 @@ export class Repository {
 
   #scope(purpose: "read" | "push"): Scope {
     const { name: repository } = this;
-    if (purpose === "push") return { repository, actions: ["pull", "push"] };
-    // At a destination, most requests have the same scope, so that one token serves for reading and writing.
-    const isSource = this.registry.side === "source";
-    return { repository, actions: isSource ? ["pull"] : mannersOf(this.registry.vendor).reading };
+    return purpose === "push"
+      ? { repository, actions: ["pull", "push"] }
+      : this.registry.readingScope(repository);
   }
 
   #request(

@@ -99,7 +99,8 @@ export async function openPlaces(
   const sources = openSources(inputs, destinations, logins, loginsOf, registries);
   // The greeting of a far registry takes round trips. Meanwhile GitHub is asked for releases.
   const greeting = AbortSignal.any([signal, context.ended]);
-  for (const { client } of [...destinations, ...sources]) void client.greet(greeting);
+  // Of the sources, the first mostly has everything.
+  for (const { client } of [...destinations, ...sources.slice(0, 1)]) void client.greet(greeting);
   return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
 }
 

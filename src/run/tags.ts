@@ -4,7 +4,7 @@ import { type Catalogue, listedCatalogue } from "../harbor/catalogue.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { Route } from "../inventory/snapshot.ts";
 import { type SourceToList, type TagReader, tagsAtSources } from "../inventory/source-tags.ts";
-import { sourcesOf } from "../inventory/sources.ts";
+import { foreseeReading, sourcesOf } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import { isDigest } from "../oci/digest.ts";
 import { type Namespace, printNamespace, printReference, sameNamespace } from "../oci/reference.ts";
@@ -100,7 +100,12 @@ async function listTags(
   const listed = images
     .filter(({ fromTag }) => !isDigest(fromTag))
     .map((image) => [keyOf(image), image] as const);
-  const lists = [...new Map(listed)].map(async ([key, { source, from }]) => {
+  const read = [...new Map(listed)];
+  foreseeReading(
+    read.map(([, image]) => image),
+    sources,
+  );
+  const lists = read.map(async ([key, { source, from }]) => {
     return [key, await tagsAtSources(from, sourcesOf(source, sources), attachments, log, signal)] as const;
   });
   const tags = new Map(await Promise.all(lists));

@@ -93,6 +93,12 @@ export const codeHosts: readonly Vendor[] = [
       text: "2,000 requests a minute for one login.",
       source: `${ocync}/ghcr.md`,
     },
+    manners: {
+      ...usualManners,
+      grantsUnreadably: true,
+      text: "Its tokens do not say what they grant; that for a public image is a no-op. One is asked for many packages at once.",
+      source: "https://github.com/richlander/container-registry-api/blob/main/ghcr.md",
+    },
   },
   {
     id: "gitlab",

@@ -62,6 +62,11 @@ export interface Manners {
   readonly deleting: readonly string[];
   /** Statuses beside 404 that a destination gives for what is not there. */
   readonly absent: readonly number[];
+  /**
+   * Present where a token does not say what it grants, and grants all that was asked for. Elsewhere, such a token serves one
+   * repository.
+   */
+  readonly grantsUnreadably?: true;
 }
 
 /** What a host name tells of a registry. */
