@@ -125,5 +125,11 @@ describe("what is lost at any depth below a right tag", () => {
     expect(registry.hasBlob(repository, blob?.digest ?? "")).toBe(true);
     const again = await act(world, { inputs: { ...inputs, verify: "full" } });
     expect(again.outputs).toMatchObject({ copied: "0", skipped: "1" });
+    // What another has set under a fallback tag that this registry does not need changes nothing.
+    const foreign = buildImage({ seed: "foreign", format: "oci", subject: child });
+    pushTo(registry, repository, buildIndex([foreign]), tagOf(child.digest));
+    expect(registry.loseBlob(repository, blob?.digest ?? "")).toBe(true);
+    expect((await act(world, { inputs: { ...inputs, verify: "full" } })).outputs.copied).toBe("1");
+    expect((await act(world, { inputs })).outputs.copied).toBe("0");
   });
 });

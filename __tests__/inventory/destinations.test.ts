@@ -254,6 +254,9 @@ describe("what a destination holds of a wanted image", () => {
     expect(await lacking(withApi)).toBe(1);
     pushTo(withApi, repository, own);
     expect(await lacking(withApi)).toBe(0);
+    // A tag that another has set there says nothing of what the API lists.
+    pushTo(withApi, repository, buildIndex([foreign]), tag);
+    expect(await lacking(withApi)).toBe(0);
   });
 
   test("is not asked for signatures when the image itself is another", async () => {

@@ -27,9 +27,11 @@ export async function isAttached(
   if (found?.digest === digest) return true;
   if (tag === undefined) return false;
   try {
-    if (found === undefined) return await isListed(tag, digest, repository, readWanted, signal);
-    const [present, wanted] = [await repository.manifest(found.digest, signal), await readWanted(digest)];
-    return entriesLacking(present, onlyManifests(wanted))?.length === 0;
+    if (found !== undefined) {
+      const [present, wanted] = [await repository.manifest(found.digest, signal), await readWanted(digest)];
+      if (entriesLacking(present, onlyManifests(wanted))?.length === 0) return true;
+    }
+    return await isListed(tag, digest, repository, readWanted, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof OperationError)) throw error;
@@ -38,7 +40,10 @@ export async function isAttached(
   }
 }
 
-/** Whether a registry without the fallback tag lists by its referrers API what the tag's index lists at the source. */
+/**
+ * Whether a registry lists by its referrers API what the index of a fallback tag lists at the source. It has no such tag then, or
+ * one that another has set.
+ */
 async function isListed(
   tag: string,
   digest: Digest,

@@ -196,9 +196,10 @@ export async function withBrokenImages(
       const wanted = held.images.get(key);
       if (wanted === undefined || wanted.digest !== held.digests.get(key)) continue;
       const missingAttached = async ({ tag, digest }: Attachment): Promise<readonly string[]> => {
-        const missing = await missingOf(tag ?? digest);
-        if (tag === undefined || !isFallbackTag(tag) || !missing.includes(tag)) return missing;
-        // It is not without attachments, so the registry lists by its referrers API what the tag's index lists.
+        if (tag !== undefined && !isFallbackTag(tag)) return missingOf(tag);
+        const missing = await missingOf(digest);
+        if (tag === undefined || !missing.includes(digest)) return missing;
+        // It is not without attachments: what the index lists is in a merged one, or in the registry's referrers API.
         const { children } = await sourceOf(wanted).manifest(digest, signal);
         return missingOfAll(children.map((child) => child.digest));
       };
