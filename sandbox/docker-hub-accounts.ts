@@ -66,6 +66,12 @@ export function mayDeleteTags(account: AnyAccount, keylessDeletion: boolean): bo
   }
 }
 
+/** Whether the Hub API lists private repositories to an account. */
+export function seesPrivate(account: AnyAccount): boolean {
+  if ((account.kind ?? "personal") !== "organisation") return true;
+  return "scopes" in account && account.scopes?.includes("scope-repository-list") === true;
+}
+
 /** Life of a Hub API token in milliseconds: 10 minutes. */
 export const sessionMs = 600_000;
 

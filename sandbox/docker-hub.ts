@@ -4,6 +4,7 @@ import {
   type HubAccount,
   mayDeleteTags,
   registryUser,
+  seesPrivate,
   sessionMs,
 } from "./docker-hub-accounts.ts";
 import { type OidcConnection, startDockerIdentity } from "./docker-identity.ts";
@@ -33,6 +34,8 @@ export interface DockerHubOptions {
   readonly keylessDeletion?: boolean;
   /** `namespace/name:tag` of the tags that are immutable. */
   readonly immutableTags?: Pick<ReadonlySet<string>, "has">;
+  /** `namespace/name` of the repositories that the Hub API shows to some logins only. Default: none. */
+  readonly privateRepositories?: Pick<ReadonlySet<string>, "has">;
   /** Whatever is to differ from Docker Hub's own ways. */
   readonly registry?: RegistryOptions;
   /** Hub API calls that are allowed before 429. */
@@ -73,6 +76,7 @@ export async function startDockerHub(options: DockerHubOptions = {}): Promise<Do
     blobRedirect: true,
     rateLimitHeaders: { limit: 200, remaining: 200 },
     pageSize: 100,
+    catalog: false,
     immutableTags,
     now,
     ...options.registry,
@@ -81,6 +85,7 @@ export async function startDockerHub(options: DockerHubOptions = {}): Promise<Do
     registry,
     accounts,
     immutableTags,
+    privateRepositories: options.privateRepositories ?? new Set<string>(),
     keylessDeletion: options.keylessDeletion ?? false,
     sessions: new Map(),
     now,
@@ -120,6 +125,7 @@ interface Hub {
   /** Looked up on every login: keyless ones come and go. */
   readonly accounts: readonly AnyAccount[];
   readonly immutableTags: Pick<ReadonlySet<string>, "has">;
+  readonly privateRepositories: Pick<ReadonlySet<string>, "has">;
   readonly keylessDeletion: boolean;
   readonly sessions: Map<string, { readonly account: AnyAccount; readonly expiresAt: number }>;
   readonly now: () => number;
@@ -149,12 +155,15 @@ async function answerTo(hub: Hub, request: SandboxRequest): Promise<Answer> {
   return { ...answer, headers: { ...answer.headers, ...limits } };
 }
 
+const listRoute = /^\/v2\/namespaces\/([^/]+)\/repositories$/;
 const namespaceRoute = /^\/v2\/namespaces\/([^/]+)\/repositories\/([^/]+)\/tags(?:\/([^/]+))?$/;
 const legacyRoute = /^\/v2\/repositories\/([^/]+)\/([^/]+)\/tags\/(?:([^/]+)\/)?$/;
 
 async function route(hub: Hub, request: SandboxRequest): Promise<Answer> {
   const path = request.url.pathname;
   if (path === "/v2/auth/token") return request.method === "POST" ? login(hub, request) : notAllowed();
+  const [, listed] = listRoute.exec(path) ?? [];
+  if (listed !== undefined) return listRepositories(hub, request, decodeURIComponent(listed));
   const legacy = legacyRoute.exec(path);
   const match = namespaceRoute.exec(path) ?? legacy;
   if (match === null) return json(404, { message: "object not found", errinfo: {} });
@@ -195,22 +204,52 @@ function deleteTag(hub: Hub, account: AnyAccount, repository: string, tag: strin
     : json(404, { message: "tag not found", errinfo: {} });
 }
 
+/**
+ * Private repositories are left out without a word, unless the token may see them; an organisation's needs a scope of its own
+ * (https://docs.docker.com/reference/api/hub/latest/operations/listNamespaceRepositories/).
+ */
+function listRepositories(hub: Hub, request: SandboxRequest, namespace: string): Answer {
+  if (request.method !== "GET") return notAllowed();
+  const bearer = bearerToken(request.headers);
+  const session = hub.sessions.get(bearer ?? "");
+  if (bearer !== undefined && (session === undefined || session.expiresAt <= hub.now()))
+    return json(401, { detail: "Unauthorized", message: "unauthorized" });
+  const seesAll = session !== undefined && seesPrivate(session.account);
+  const names = hub.registry
+    .repositories()
+    .filter((name) => name.startsWith(`${namespace}/`) && (seesAll || !hub.privateRepositories.has(name)));
+  return pageOf(request, names, (path) => {
+    const [, name] = path.split("/");
+    return {
+      name,
+      namespace,
+      repository_type: "image",
+      status: 1,
+      is_private: hub.privateRepositories.has(path),
+    };
+  });
+}
+
 function listTags(hub: Hub, request: SandboxRequest, repository: string): Answer {
+  if (!hub.registry.repositories().includes(repository))
+    return json(404, { message: "object not found", errinfo: {} });
+  const all = [...hub.registry.tags(repository)].sort(([one], [other]) => (one < other ? -1 : 1));
+  return pageOf(request, all, ([name, digest]) => ({ name, digest, tag_status: "active" }));
+}
+
+function pageOf<T>(request: SandboxRequest, all: readonly T[], shown: (entry: T) => unknown): Answer {
   const query = request.url.searchParams;
   const page = Number(query.get("page") ?? 1);
   const size = Math.min(100, Number(query.get("page_size") ?? 10));
-  const all = [...hub.registry.tags(repository)].sort(([one], [other]) => (one < other ? -1 : 1));
   const start = (page - 1) * size;
-  if (!hub.registry.repositories().includes(repository) || (page > 1 && start >= all.length)) {
-    return json(404, { message: "object not found", errinfo: {} });
-  }
+  if (page > 1 && start >= all.length) return json(404, { message: "object not found", errinfo: {} });
   const link = (number: number) =>
     `${request.url.origin}${request.url.pathname}?page=${number}&page_size=${size}`;
   return json(200, {
     count: all.length,
     next: start + size < all.length ? link(page + 1) : null,
     previous: page > 1 ? link(page - 1) : null,
-    results: all.slice(start, start + size).map(([name, digest]) => ({ name, digest, tag_status: "active" })),
+    results: all.slice(start, start + size).map(shown),
   });
 }
 

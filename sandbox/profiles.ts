@@ -20,6 +20,7 @@ import { azureApi } from "./vendor-apis/azure.ts";
 import { ecrKey, startEcrApi } from "./vendor-apis/ecr.ts";
 import { harborApi } from "./vendor-apis/harbor.ts";
 import { startPackagesApi } from "./vendor-apis/packages.ts";
+import { quayApi } from "./vendor-apis/quay.ts";
 
 export const profileNames = [
   "ecr",
@@ -85,11 +86,11 @@ const profiles: Readonly<Record<ProfileName, Profile>> = {
   ecr: {
     user: fullAccess("AWS", "ecr-password-of-twelve-hours"),
     scheme: "basic",
-    options: { deletion: "disabled", mount: "referenced", largestPage: 1000 },
+    options: { deletion: "disabled", mount: "referenced", largestPage: 1000, catalog: false },
   },
   "ecr-public": {
     user: fullAccess("AWS", "ecr-public-password"),
-    options: { deletion: "disabled", mount: "never", lists: false },
+    options: { deletion: "disabled", mount: "never", lists: false, catalog: false },
   },
   acr: {
     user: {
@@ -106,13 +107,16 @@ const profiles: Readonly<Record<ProfileName, Profile>> = {
   },
   ghcr: {
     user: withoutRight("mirror-bot", "ghs_tokenOfTheJob", "delete"),
-    options: { deletion: "disabled", chunks: "last-wins", referrers: false },
+    options: { deletion: "disabled", chunks: "last-wins", referrers: false, catalog: false },
   },
-  gitlab: { user: fullAccess("mirror", "glpat-gitlab-token"), options: { namespaces, location: "absolute" } },
+  gitlab: {
+    user: fullAccess("mirror", "glpat-gitlab-token"),
+    options: { namespaces, location: "absolute", catalog: false },
+  },
   quay: {
     user: withoutRight("goharbor+mirror", "quay-robot-token", "delete"),
     token: { vocabulary: ["pull", "push", "*"], makesRepositories: true },
-    options: { absent: 401, deleting: "push" },
+    options: { absent: 401, deleting: "push", api: quayApi({ token: "quay-oauth-token" }) },
   },
   artifactory: {
     user: artifactoryUser,
@@ -127,20 +131,26 @@ const profiles: Readonly<Record<ProfileName, Profile>> = {
   },
   alibaba: {
     user: fullAccess("cr_temp_user", "alibaba-temporary-password"),
-    options: { namespaces, deletion: "by-digest", unknownConfigs: [mediaTypes.ociEmpty] },
+    options: { namespaces, deletion: "by-digest", unknownConfigs: [mediaTypes.ociEmpty], catalog: false },
   },
   swr: {
     user: withoutRight("cn-north-4@AK", "swr-password", "delete"),
-    options: { namespaces, deletion: "by-digest", deleting: "push" },
+    options: { namespaces, deletion: "by-digest", deleting: "push", catalog: false },
   },
   volcengine: {
     user: fullAccess("mirror@2100", "volcengine-password"),
-    options: { namespaces, deletion: "disabled" },
+    options: { namespaces, deletion: "disabled", catalog: false },
   },
   harbor: {
     user: harborRobot,
     token: { service: "harbor-registry", readable: true, takesAnyLogin: true },
-    options: { anonymousPull: true, namespaces, deletion: "harbor", api: harborApi({ user: harborRobot }) },
+    options: {
+      anonymousPull: true,
+      namespaces,
+      deletion: "harbor",
+      catalog: false,
+      api: harborApi({ user: harborRobot }),
+    },
   },
   distribution: {
     user: fullAccess("mirror", "htpasswd-password"),

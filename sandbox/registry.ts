@@ -17,6 +17,7 @@ import {
   type Deletion,
   deleteManifest,
   getManifest,
+  listCatalog,
   listReferrers,
   listTags,
   type ManifestOptions,
@@ -40,7 +41,7 @@ import {
   type SandboxServer,
   startServer,
 } from "./server.ts";
-import { startTokenServer, type TokenServer, type User } from "./token-server.ts";
+import { catalogResource, startTokenServer, type TokenServer, type User } from "./token-server.ts";
 
 export type { RegistryEvent, RegistryState, StoredManifest, TagWrite } from "./registry/store.ts";
 export { type Action, fullAccess, startTokenServer, type TokenServer, type User } from "./token-server.ts";
@@ -216,6 +217,10 @@ async function route(registry: Registry, request: SandboxRequest): Promise<Answe
   const { pathname } = request.url;
   if (manners.api !== undefined && !pathname.startsWith("/v2/"))
     return manners.api(request, store, (needs) => access.check(request, needs));
+  if (pathname === "/v2/_catalog" && manners.catalog !== false) {
+    access.check(request, [{ repository: catalogResource, action: "*" }]);
+    return listCatalog(store, registry.manifests, request);
+  }
   const match = places.exec(pathname);
   if (match === null || (manners.lists === false && pathname.endsWith("/tags/list")))
     return { status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found\n" };

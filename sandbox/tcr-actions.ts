@@ -162,9 +162,39 @@ const imageNames = { RegistryId: "string", NamespaceName: "string", RepositoryNa
 
 function imageActions(state: TcrState): Actions {
   return [
+    ["DescribeRepositories", describeRepositories(state)],
     ["DescribeImages", describeImages(state)],
     ["DeleteRepositoryTags", deleteRepositoryTags(state)],
   ];
+}
+
+/** `Name` has the namespace in front, as in the example of https://cloud.tencent.com/document/api/1141/42722. */
+function describeRepositories({ registry, instance, namespaces, firstPage }: TcrState): ApiAction {
+  return {
+    parameters: {
+      RegistryId: "string",
+      "NamespaceName?": "string",
+      "RepositoryName?": "string",
+      "Offset?": "number",
+      "Limit?": "number",
+      "SortBy?": "string",
+    },
+    run: (given, region) => {
+      checkInstance(instance, given, region);
+      const namespace = given.optionalText("NamespaceName");
+      if (namespace !== undefined && !namespaces.has(namespace)) throw notFound(`the namespace ${namespace}`);
+      const found = registry
+        .repositories()
+        .filter((name) => namespace === undefined || name.startsWith(`${namespace}/`));
+      const RepositoryList = page(found, given, firstPage).map((Name) => ({
+        Name,
+        Namespace: Name.split("/")[0],
+        Public: false,
+        CreationTime: "2026-01-01 00:00:00 +0000 UTC",
+      }));
+      return { TotalCount: found.length, RepositoryList };
+    },
+  };
 }
 
 function describeImages({ registry, instance, firstPage }: TcrState): ApiAction {

@@ -65,6 +65,7 @@ export async function startTcrPersonal(options: TcrPersonalOptions = {}): Promis
     },
     anonymousPull: true,
     deletion: "disabled",
+    catalog: false,
     namespaces,
     now,
     ...options.registry,
@@ -115,6 +116,16 @@ function personalActions(state: State): ReadonlyMap<string, ApiAction> {
     namespaces.add(name);
     return {};
   };
+  const describeRepositories = (given: Parameters) => {
+    const namespace = given.optionalText("Namespace");
+    const found = registry
+      .repositories()
+      .filter((name) => namespace === undefined || name.startsWith(`${namespace}/`))
+      .filter((name) => name.includes(given.optionalText("RepoName") ?? ""));
+    const RepoInfo = page(found, given).map((RepoName) => ({ RepoName, RepoType: "QCLOUD HUB", Public: 0 }));
+    return { Data: { TotalCount: found.length, RepoInfo, Server: registry.host } };
+  };
+  const repositoryParameters = { "RepoName?": "string", "Offset?": "number", "Limit?": "number" } as const;
   const describeImages = (given: Parameters) => {
     const repository = known(registry, given.text("RepoName"));
     const tags = [...registry.tags(repository).keys()].sort();
@@ -140,6 +151,17 @@ function personalActions(state: State): ReadonlyMap<string, ApiAction> {
       },
     ],
     ["CreateNamespacePersonal", { parameters: { Namespace: "string" }, run: inRegion(createNamespace) }],
+    [
+      "DescribeRepositoryOwnerPersonal",
+      { parameters: repositoryParameters, run: inRegion(describeRepositories) },
+    ],
+    [
+      "DescribeRepositoryFilterPersonal",
+      {
+        parameters: { ...repositoryParameters, "Namespace?": "string", "Public?": "number" },
+        run: inRegion(describeRepositories),
+      },
+    ],
     [
       "DescribeImagePersonal",
       {

@@ -3,7 +3,7 @@
  * - registry: Bearer tokens of its own token server; a namespace must exist before a push, a repository need not;
  *   400 for deleting a tag, as Harbor answers (https://github.com/goharbor/harbor, src/server/registry/manifest.go);
  * - API (https://www.tencentcloud.com/document/product/1051/41098): instance lookup by name, over all regions or in
- *   one; temporary registry logins that run out (`ExpTime` in milliseconds); namespaces with a fuzzy name filter;
+ *   one; repositories with their namespace in front; temporary registry logins that run out (`ExpTime` in milliseconds); namespaces with a fuzzy name filter;
  *   `Offset` is a page number, but a true offset for DescribeInstances; at most 20 tags in a DeleteRepositoryTags;
  *   another region does not know the instance.
  * - a service account (`tcr$<name>`) pushes and pulls, and has no right to delete;
@@ -95,6 +95,7 @@ export async function startTcr(options: TcrOptions = {}): Promise<Tcr> {
   const registry = await startRegistry({
     authentication: { kind: "bearer", users, service: "harbor-registry", readable: true },
     deletion: "harbor",
+    catalog: false,
     namespaces,
     ...(options.immutableTags === undefined ? {} : { immutableTags: options.immutableTags }),
     ...(network === undefined ? {} : { admits: network.admits }),

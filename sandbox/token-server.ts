@@ -20,8 +20,11 @@ import {
   startServer,
 } from "./server.ts";
 
-/** `metadata_read` is Azure's. */
-export type Action = "pull" | "push" | "delete" | "metadata_read";
+/** `metadata_read` is Azure's; `*` is for the list of all repositories. */
+export type Action = "pull" | "push" | "delete" | "metadata_read" | "*";
+
+/** The list of all repositories, as scopes name it: https://distribution.github.io/distribution/spec/auth/scope/ */
+export const catalogResource = "registry:catalog";
 
 export interface User {
   readonly username: string;
@@ -213,13 +216,17 @@ function exceeds(scopes: readonly string[], access: User["access"]): boolean {
   return [...asked].some(([repository, actions]) => actions.size > (given.get(repository)?.size ?? 0));
 }
 
-/** The actions of `repository:<name>:<actions>` scopes that a user has; everything else is left out without a word. */
+/**
+ * The actions of `repository:<name>:<actions>` and `registry:catalog:*` scopes that a user has; everything else is left out
+ * without a word.
+ */
 function granted(scopes: readonly string[], access: User["access"]): Map<string, Set<string>> {
   const result = new Map<string, Set<string>>();
   for (const scope of scopes) {
-    const match = /^repository:(.+):([a-z_,*]+)$/.exec(scope);
+    const match = /^(?:repository:(.+)|(registry:catalog)):([a-z_,*]+)$/.exec(scope);
     if (match === null) continue;
-    const [, repository = "", actions = ""] = match;
+    const [, name, catalog, actions = ""] = match;
+    const repository = name ?? catalog ?? "";
     const kept = actions.split(",").filter((action) => access(repository, action as Action));
     result.set(repository, new Set([...(result.get(repository) ?? []), ...kept]));
   }

@@ -21,6 +21,18 @@ const deletions: Readonly<Record<Vendor["deletion"]["route"], string>> = {
   none: "stay",
 };
 
+/** How repositories are listed, in a few words. */
+const listings: Readonly<Record<Vendor["listing"]["route"], string>> = {
+  "docker-hub": "Hub API",
+  packages: "packages API",
+  quay: "Quay API",
+  ecr: "ECR API, with an AWS key",
+  tcr: "TCR API, with a key",
+  "tcr-personal": "TCR API, with a key",
+  harbor: "Harbor API",
+  catalog: "`_catalog`",
+};
+
 const mounts: Readonly<Record<Vendor["mount"]["works"], string>> = {
   yes: "yes",
   referenced: "what a manifest holds",
@@ -44,12 +56,22 @@ export function registryTable(): string {
     `[${vendor.name}](#${anchorOf(vendor)})`,
     `\`${vendor.id}\``,
     makers[vendor.repositories.madeBy],
+    listings[vendor.listing.route],
     mounts[vendor.mount.works],
     formOf(vendor.upload.form),
     deletions[vendor.deletion.route],
     `${vendor.limits.requests.start} to ${vendor.limits.requests.ceiling}`,
   ]);
-  const head = ["Registry", "`type=`", "Repositories", "Mount", "Uploads", "Old tags", "Requests at a time"];
+  const head = [
+    "Registry",
+    "`type=`",
+    "Repositories",
+    "Listed by",
+    "Mount",
+    "Uploads",
+    "Old tags",
+    "Requests at a time",
+  ];
   return table(head, rows);
 }
 
@@ -61,6 +83,7 @@ export function registryFacts(): string {
         ["Login", vendor.login],
         ["Rights", rightsOf(vendor)],
         ["Repositories", vendor.repositories],
+        ["Listed", vendor.listing],
         ["Mount", vendor.mount],
         ["Uploads", vendor.upload],
         ["Upload given up", vendor.uploadGivenUp],

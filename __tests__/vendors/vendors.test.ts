@@ -74,8 +74,8 @@ describe("the table of registries", () => {
 
   test("gives for each row a public source, or says that nothing is known", () => {
     for (const vendor of vendors) {
-      const { login, rights, repositories, mount, upload, deletion, limits, manners } = vendor;
-      for (const fact of [login, repositories, mount, upload, deletion, limits, manners]) {
+      const { login, rights, repositories, listing, mount, upload, deletion, limits, manners } = vendor;
+      for (const fact of [login, repositories, listing, mount, upload, deletion, limits, manners]) {
         if (fact === undefined) continue;
         expect(fact.text, vendor.name).toMatch(/^\S.*\.$/);
         if (fact.source !== undefined) expect(fact.source, vendor.name).toMatch(/^https:\/\/[^\s|]+$/);

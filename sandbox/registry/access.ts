@@ -4,7 +4,7 @@
  * answered by 401 with the scopes that it needs, `error="insufficient_scope"` included.
  */
 import { basicLogin, bearerToken, type SandboxRequest } from "../server.ts";
-import { type Action, findUser, type TokenServer, type User } from "../token-server.ts";
+import { type Action, catalogResource, findUser, type TokenServer, type User } from "../token-server.ts";
 import { errorAnswer, Refusal, refusal } from "./errors.ts";
 
 /** A right that a request needs. */
@@ -65,7 +65,8 @@ export function bearerAccess(tokenServer: TokenServer): AccessControl {
 function scopesOf(needs: readonly Need[]): readonly string[] {
   const byRepository = Map.groupBy(needs, ({ repository }) => repository);
   return [...byRepository].map(
-    ([repository, some]) => `repository:${repository}:${some.map(({ action }) => action)}`,
+    ([name, some]) =>
+      `${name === catalogResource ? name : `repository:${name}`}:${some.map(({ action }) => action)}`,
   );
 }
 

@@ -169,8 +169,24 @@ export function listTags(
   request: SandboxRequest,
   name: string,
 ): Answer {
-  const repository = known(store, name);
-  const query = request.url.searchParams;
+  const { tags } = known(store, name);
+  const page = pageOf([...tags.keys()], options, request);
+  return json(200, { name, tags: page.shown }, page.headers);
+}
+
+/** The list of all repositories: https://distribution.github.io/distribution/spec/api/#listing-repositories */
+export function listCatalog(store: RegistryStore, options: ManifestOptions, request: SandboxRequest): Answer {
+  const page = pageOf(store.repositories(), options, request);
+  return json(200, { repositories: page.shown }, page.headers);
+}
+
+/** The names behind `last`, as many as `n` and the options allow, and where the next are. */
+function pageOf(
+  names: readonly string[],
+  options: ManifestOptions,
+  request: SandboxRequest,
+): { shown: readonly string[]; headers: Readonly<Record<string, string>> } {
+  const { pathname, searchParams: query } = request.url;
   const asked = query.get("n");
   if (asked !== null && !/^[0-9]+$/.test(asked))
     throw refusal(400, "PAGINATION_NUMBER_INVALID", "n is no number");
@@ -178,11 +194,11 @@ export function listTags(
     throw refusal(400, "PAGINATION_NUMBER_INVALID", `n is more than ${options.largestPage}`);
   const last = query.get("last") ?? "";
   const size = Math.min(options.pageSize, asked === null ? options.pageSize : Number(asked));
-  const rest = [...repository.tags.keys()].filter((tag) => tag > last).sort();
-  const tags = rest.slice(0, size);
-  const next = new URLSearchParams({ n: String(size), last: tags.at(-1) ?? "" });
-  const more = tags.length > 0 && rest.length > tags.length;
-  return json(200, { name, tags }, more ? { link: `</v2/${name}/tags/list?${next}>; rel="next"` } : {});
+  const rest = names.filter((name) => name > last).sort();
+  const shown = rest.slice(0, size);
+  const next = new URLSearchParams({ n: String(size), last: shown.at(-1) ?? "" });
+  const more = shown.length > 0 && rest.length > shown.length;
+  return { shown, headers: more ? { link: `<${pathname}?${next}>; rel="next"` } : {} };
 }
 
 export function listReferrers(

@@ -50,6 +50,8 @@ export interface Manners {
   readonly unknownConfigs?: readonly string[];
   /** Whether tags can be listed. Default: true. */
   readonly lists?: boolean;
+  /** Whether the registry has the list of all repositories, for those with the right to it. Default: true. */
+  readonly catalog?: boolean;
   /** What is answered outside `/v2/`, on the registry's own host: a vendor's API. */
   readonly api?: VendorApi;
 }

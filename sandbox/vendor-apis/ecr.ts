@@ -22,7 +22,7 @@ export interface EcrKey {
 }
 
 export interface EcrApiOptions {
-  readonly registry: Pick<RegistryServer, "tags" | "untag" | "deleteManifest">;
+  readonly registry: Pick<RegistryServer, "repositories" | "tags" | "untag" | "deleteManifest">;
   readonly key: EcrKey;
   /** Repositories that exist; grows. */
   readonly repositories: Set<string>;
@@ -57,13 +57,28 @@ export function startEcrApi(options: EcrApiOptions): Promise<SandboxServer> {
 function answerTo(
   { registry, repositories }: EcrApiOptions,
   action: string,
-  input: { repositoryName: string; repositoryNames?: readonly string[]; imageIds?: readonly ImageId[] },
+  input: {
+    repositoryName: string;
+    repositoryNames?: readonly string[];
+    imageIds?: readonly ImageId[];
+    maxResults?: number;
+    nextToken?: string;
+  },
 ): Answer {
   const { repositoryName: name, imageIds = [] } = input;
   if (action === "CreateRepository") {
     if (repositories.has(name)) return failure("RepositoryAlreadyExistsException", `${name} already exists`);
     repositories.add(name);
     return json(200, { repository: { repositoryName: name } });
+  }
+  if (action === "DescribeRepositories" && input.repositoryNames === undefined) {
+    const { maxResults = 100, nextToken = "0" } = input;
+    if (maxResults < 1 || maxResults > 1000)
+      return failure("InvalidParameterException", "maxResults: between 1 and 1000");
+    const all = [...new Set([...repositories, ...registry.repositories()])].sort();
+    const end = Number(nextToken) + maxResults;
+    const page = all.slice(Number(nextToken), end).map((repositoryName) => ({ repositoryName }));
+    return json(200, { repositories: page, nextToken: end < all.length ? String(end) : null });
   }
   if (action === "DescribeRepositories") {
     const missing = input.repositoryNames?.find((one) => !repositories.has(one) && !isSeeded(registry, one));

@@ -1,7 +1,8 @@
 /**
  * Harbor's API 2.0 for artifacts, projects and the system (https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml). Kept: Basic only, the
  * tokens of the registry are 401; the repository's slashes encoded twice; an artifact by tag or digest with its tags (`null`
- * without any); rights before existence (src/server/v2.0/handler/artifact.go); a tag goes alone; whether a tag is immutable is
+ * without any); repositories by pages of at most 100 with `Link`, of a public project for everybody; rights before existence
+ * (src/server/v2.0/handler/artifact.go); a tag goes alone; whether a tag is immutable is
  * told only with `with_immutable_status`, and its deletion, like that of its artifact, is 412
  * (src/controller/tag/controller.go); an artifact that an index holds is 412; errors as `{"errors":[{"code","message"}]}`.
  */
@@ -12,6 +13,7 @@ import type { RegistryState } from "../registry/store.ts";
 import { type Answer, basicLogin, json } from "../server.ts";
 import type { User } from "../token-server.ts";
 
+const listPath = /^\/api\/v2\.0(?:\/projects\/([^/]+))?\/repositories$/;
 const artifactPath =
   /^\/api\/v2\.0\/projects\/([^/]+)\/repositories\/([^/]+)\/artifacts\/([^/]+)(?:\/tags\/([^/]+))?$/;
 
@@ -28,15 +30,26 @@ export interface HarborApiOptions {
   /** Metadata of every project, as texts. Undefined: the login may not read projects, as a robot without that right. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly readOnly?: boolean;
+  /** Projects that everybody may read. Default: none. */
+  readonly publicProjects?: Pick<ReadonlySet<string>, "has">;
 }
 
 export function harborApi(options: HarborApiOptions): VendorApi {
   const { user } = options;
   return (request, registry) => {
     const login = basicLogin(request.headers);
+    const list = listPath.exec(request.url.pathname);
+    if (list !== null && login === undefined) {
+      const isOpen = (project: string): boolean => options.publicProjects?.has(project) ?? false;
+      const [, project] = list;
+      return project === undefined || isOpen(project)
+        ? listRepositories(registry, request, project, isOpen)
+        : errorAnswer(401, "UNAUTHORIZED", "unauthorized");
+    }
     if (login?.username !== user.username || login.password !== user.password)
       return errorAnswer(401, "UNAUTHORIZED", "unauthorized");
     const { pathname } = request.url;
+    if (list !== null) return listRepositories(registry, request, list[1], () => true);
     if (pathname === "/api/v2.0/systeminfo") return json(200, { read_only: options.readOnly ?? false });
     const [, ofProject] = /^\/api\/v2\.0\/projects\/([^/]+)$/.exec(pathname) ?? [];
     if (ofProject !== undefined)
@@ -59,6 +72,26 @@ export function harborApi(options: HarborApiOptions): VendorApi {
       ? deleteArtifact(options, registry, repository, manifest.digest)
       : deleteTag(options, registry, repository, tag);
   };
+}
+
+/** Those of one project, or of all that may be seen. */
+function listRepositories(
+  registry: RegistryState,
+  { url }: Parameters<VendorApi>[0],
+  project: string | undefined,
+  isSeen: (project: string) => boolean,
+): Answer {
+  const size = Number(url.searchParams.get("page_size") ?? 10);
+  const page = Number(url.searchParams.get("page") ?? 1);
+  if (size > 100)
+    return errorAnswer(422, "UNPROCESSABLE_ENTITY", "page_size in query should be less than 100");
+  const all = registry.repositories().filter((name) => {
+    const [own = ""] = name.split("/");
+    return project === undefined ? isSeen(own) : own === project;
+  });
+  const shown = all.slice((page - 1) * size, page * size).map((name, index) => ({ id: index, name }));
+  const link = `<${url.pathname}?page=${page + 1}&page_size=${size}>; rel="next"`;
+  return json(200, shown.length === 0 ? null : shown, page * size < all.length ? { link } : {});
 }
 
 function isAllowed(options: HarborApiOptions, method: string, tag: string | undefined): boolean {

@@ -1,7 +1,7 @@
 /**
  * GitHub's packages API for containers (https://docs.github.com/rest/packages/packages). Kept: a version is a manifest, named by
  * its digest, with all tags that point to it; pages of at most 100; deleting a version takes all its tags, 204; an owner that
- * is no organisation is 404 below `/orgs`; 403 for a token that may not delete; 401 for an unknown one.
+ * is no organisation is 404 below `/orgs`, and one that is none below `/users`; packages by pages with `Link`, never to the token of a job; 403 for a token that may not delete; 401 for an unknown one.
  */
 import type { RegistryServer } from "../registry.ts";
 import {
@@ -16,6 +16,8 @@ import {
 export interface PackagesOptions {
   readonly registry: Pick<RegistryServer, "repositories" | "manifest" | "tags" | "events" | "deleteManifest">;
   readonly token: string;
+  /** A classic token, which may list packages. Default: none may. */
+  readonly listingToken?: string;
   /** Default: true. */
   readonly mayDelete?: boolean;
   /** Names of the owners that are organisations. */
@@ -24,6 +26,7 @@ export interface PackagesOptions {
   readonly digests: (repository: string) => readonly string[];
 }
 
+const packagesPath = /^\/(orgs|users)\/([^/]+)\/packages$/;
 const versionsPath = /^\/(orgs|users)\/([^/]+)\/packages\/container\/([^/]+)\/versions(?:\/([0-9]+))?$/;
 
 export function startPackagesApi(options: PackagesOptions): Promise<SandboxServer> {
@@ -32,6 +35,8 @@ export function startPackagesApi(options: PackagesOptions): Promise<SandboxServe
 
 function answerTo(options: PackagesOptions, request: SandboxRequest): Answer {
   const { registry, token, mayDelete = true, organisations, digests } = options;
+  const list = packagesPath.exec(request.url.pathname);
+  if (list !== null) return listPackages(options, request, list[1] ?? "", list[2] ?? "");
   if (bearerToken(request.headers) !== token) return json(401, { message: "Bad credentials" });
   const [, kind, owner = "", name = "", id] = versionsPath.exec(request.url.pathname) ?? [];
   const repository = `${owner}/${decodeURIComponent(name)}`;
@@ -55,6 +60,32 @@ function answerTo(options: PackagesOptions, request: SandboxRequest): Answer {
   if (found === undefined || !registry.deleteManifest(repository, found.digest))
     return json(404, { message: "Package version not found." });
   return { status: 204 };
+}
+
+function listPackages(
+  { registry, token, listingToken, organisations }: PackagesOptions,
+  request: SandboxRequest,
+  kind: string,
+  owner: string,
+): Answer {
+  const given = bearerToken(request.headers);
+  if (given === token) return json(403, { message: "Resource not accessible by integration" });
+  if (given === undefined || given !== listingToken) return json(401, { message: "Bad credentials" });
+  if ((kind === "orgs") !== organisations.has(owner)) return json(404, { message: "Not Found" });
+  const { origin, pathname, searchParams: query } = request.url;
+  if (query.get("package_type") !== "container") return json(400, { message: "Invalid argument." });
+  const size = Math.min(100, Number(query.get("per_page") ?? 30));
+  const page = Number(query.get("page") ?? 1);
+  const all = registry.repositories().filter((name) => name.startsWith(`${owner}/`));
+  const shown = all.slice((page - 1) * size, page * size).map((name) => name.slice(owner.length + 1));
+  query.set("page", String(page + 1));
+  // GitHub names an organisation by its number there.
+  const next = `${origin}${pathname.replace(`orgs/${owner}`, "organizations/15859888")}?${query}`;
+  return json(
+    200,
+    shown.map((name, id) => ({ id, name, package_type: "container", visibility: "public" })),
+    page * size < all.length ? { link: `<${next}>; rel="next"` } : {},
+  );
 }
 
 function versionOf(

@@ -11,11 +11,18 @@ import {
 import { isTemporaryStatus } from "../http/retry.ts";
 import { printable } from "../log/log.ts";
 
-/** What a failure says about the call that failed. */
-export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation" | "subject">;
+/** What a failure says about the call that failed. Where it is of no other side, it is of the destination's. */
+export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation" | "subject"> &
+  Partial<Pick<FailureDetails, "side">>;
 
 /** Largest answer of a vendor's API that is read, in bytes. A page of a list takes tens of kilobytes. */
 const answerLimit = 1024 * 1024;
+
+/**
+ * Largest page of a list of repositories that is read, in bytes: a hundred of them, and at Quay all of a namespace, each with a
+ * description of its own.
+ */
+const repositoriesLimit = 8 * 1024 * 1024;
 
 /** A URL below the base URL of an API. If the base URL has a path, it stays in front. */
 export function apiUrl(base: URL, path: string): URL {
@@ -40,7 +47,10 @@ export async function sendToVendor(
       operation,
       {
         problem: printable(messageOf(error)),
-        advice: "Check that the runner can reach this host, and the `api` attribute of the destination.",
+        advice:
+          operation.side === "source"
+            ? "Check that the runner can reach this host."
+            : "Check that the runner can reach this host, and the `api` attribute of the destination.",
         temporary: true,
       },
       error,
@@ -50,15 +60,17 @@ export async function sendToVendor(
 
 /**
  * Reads an answer as text, within the size limit.
+ * @param limit in bytes.
  * @throws OperationError when it is too large or breaks off; the signal's reason when it aborted.
  */
 export async function readAnswer(
   response: HttpResponse,
   operation: VendorOperation,
   signal: AbortSignal | undefined,
+  limit = answerLimit,
 ): Promise<string> {
   try {
-    return (await readBytes(response, answerLimit)).toString("utf8");
+    return (await readBytes(response, limit)).toString("utf8");
   } catch (error) {
     signal?.throwIfAborted();
     throw vendorFailure(operation, { status: response.status, problem: printable(messageOf(error)) }, error);
@@ -83,10 +95,25 @@ export function checkAnswer<T>(
   }
 }
 
+/**
+ * Reads a page of a list of repositories.
+ * @throws OperationError when the answer is a refusal, too large, or not of that form.
+ */
+export async function readRepositories<T>(
+  response: HttpResponse,
+  schema: v.GenericSchema<unknown, T>,
+  operation: VendorOperation,
+  signal: AbortSignal,
+): Promise<T> {
+  if (response.status !== 200) throw await vendorRefusal(response, operation, signal, undefined);
+  const text = await readAnswer(response, operation, signal, repositoriesLimit);
+  return checkAnswer(text, schema, operation, response.status);
+}
+
 /** The failure of a call to a vendor's API. */
 export function vendorFailure(
   operation: VendorOperation,
-  details: Omit<FailureDetails, "side" | keyof VendorOperation>,
+  details: Omit<FailureDetails, keyof VendorOperation>,
   cause?: unknown,
 ): OperationError {
   const all: FailureDetails = { side: "destination", ...operation, ...details };

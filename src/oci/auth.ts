@@ -89,7 +89,7 @@ export class Authenticator {
     });
     this.#scheme = leased(options.clock, async (signal) => forGood(await this.#askScheme(signal)));
     this.#basic = leased(options.clock, async (signal) => {
-      const credential = await this.#credential(signal);
+      const credential = await this.credential(signal);
       return forGood(credential === undefined ? undefined : basicHeader(credential));
     });
   }
@@ -110,6 +110,15 @@ export class Authenticator {
   /** Foresees requests with these scopes, so that one token is asked for many of them. Sends nothing. */
   foresee(scopes: readonly Scope[]): void {
     this.#shared.foresee(scopes);
+  }
+
+  /**
+   * What the registry calls itself in its challenge; undefined where it asks for no token.
+   * @throws OperationError when it does not answer as a registry does.
+   */
+  async service(signal: AbortSignal): Promise<string | undefined> {
+    const scheme = await this.#scheme.get(signal);
+    return scheme.kind === "bearer" ? scheme.service : undefined;
   }
 
   /**
@@ -158,7 +167,7 @@ export class Authenticator {
     if (scheme.kind === "none") return forGood(undefined);
     return scheme.kind === "basic"
       ? forGood(await this.#basic.get(signal))
-      : this.#fetchToken(scheme, scopes, await this.#credential(signal), signal);
+      : this.#fetchToken(scheme, scopes, await this.credential(signal), signal);
   }
 
   async #askScheme(signal: AbortSignal | undefined): Promise<Scheme> {
@@ -282,7 +291,7 @@ export class Authenticator {
   }
 
   /** The login, with every form of it masked before its first use. */
-  async #credential(signal: AbortSignal | undefined): Promise<Credential | undefined> {
+  async credential(signal: AbortSignal | undefined): Promise<Credential | undefined> {
     const credential = await this.#options.credentials(signal);
     this.#sought = { found: credential };
     if (credential !== undefined) {

@@ -28,7 +28,8 @@ export function parseChallenges(header: string): readonly Challenge[] {
 
 /** What a request is allowed: actions on a repository, as in a `scope` of a token. */
 interface Allowed {
-  readonly repository: string;
+  /** Undefined: the list of all repositories. */
+  readonly repository: string | undefined;
   readonly actions: readonly string[];
 }
 
@@ -42,6 +43,7 @@ export function addChallenged<T extends Allowed>(
   headers: readonly string[],
 ): readonly [T, ...T[]] {
   const [first, ...rest] = scopes;
+  if (first.repository === undefined) return scopes;
   const named = headers
     .flatMap(parseChallenges)
     .flatMap(({ parameters }) => (parameters.get("scope") ?? "").split(" "))

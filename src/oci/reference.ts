@@ -80,7 +80,7 @@ export function printReference(image: string, reference: string): string {
 
 /** The repository of an image below a namespace. */
 export function repositoryOf(namespace: Namespace, image: string): string {
-  return `${namespace.path}/${image}`;
+  return namespace.path === "" ? image : `${namespace.path}/${image}`;
 }
 
 /** Whether a host (with or without port) is a loopback address: the only ones spoken to over plain HTTP. */

@@ -21,7 +21,8 @@ export interface RefusedOperation {
   readonly vendor: Vendor;
   /** The login that it was sent with; undefined: none was asked for. */
   readonly sought?: { readonly found: Login | undefined } | undefined;
-  readonly repository: string;
+  /** Undefined: it was about all of them. */
+  readonly repository: string | undefined;
   readonly operation: string;
   readonly subject?: string | undefined;
   /** What the user can do where the registry refuses what is sent for what it is. */
@@ -36,7 +37,7 @@ export async function refusal(
   of: RefusedOperation,
   clock: Clock,
 ): Promise<OperationError> {
-  const { code, text, digests } = await errorIn(response, of.repository);
+  const { code, text, digests } = await errorIn(response, of.repository ?? "");
   const pause = parseRetryAfter(response.header("retry-after"), clock.now());
   const worthWaiting = (pause ?? 0) <= defaultRetryPolicy.longestRetryAfter;
   return new OperationError({

@@ -10,11 +10,13 @@ import type { Vendor } from "../vendors/vendor.ts";
 import { mannersOf, vendorOf } from "../vendors/vendors.ts";
 import { Authenticator, type AuthenticatorOptions } from "./auth.ts";
 import { addChallenged } from "./challenge.ts";
+import type { Credentials } from "./credentials.ts";
 import { grantedActions } from "./granted-actions.ts";
 import { registryOrigin } from "./reference.ts";
 import { ReferrerKinds } from "./referrer-kinds.ts";
 import { problemLimit, refusal } from "./registry-error.ts";
 import type { Scope } from "./scope.ts";
+import { harborService } from "./untaken-login.ts";
 
 /** A registry needs what its logins need. */
 export interface RegistryOptions extends Omit<AuthenticatorOptions, "vendor"> {
@@ -116,6 +118,14 @@ export class Registry {
   }
 
   /**
+   * Whether its challenge is Harbor's, under whatever name it runs.
+   * @throws OperationError when it does not answer as a registry does.
+   */
+  async isHarbor(signal: AbortSignal): Promise<boolean> {
+    return (await this.#authenticator.service(signal)) === harborService;
+  }
+
+  /**
    * The actions that the login may do on a repository, as far as its token says so. Asks for a token and nothing else.
    * Undefined where the token does not say.
    * @throws OperationError when the login is refused.
@@ -123,6 +133,9 @@ export class Registry {
   async granted(scope: Scope, signal: AbortSignal): Promise<readonly string[] | undefined> {
     return grantedActions(await this.#authenticator.header([scope], signal), scope);
   }
+
+  /** Its login, for the vendor's own API; every form of it is masked before anyone gets it. */
+  readonly credentials: Credentials = (signal) => this.#authenticator.credential(signal);
 
   /** The pulls that are left, as the registry last said; undefined while it has said nothing, as one without a limit does. */
   get pullBudget(): PullBudget | undefined {

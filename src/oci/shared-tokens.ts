@@ -28,7 +28,7 @@ export interface SharedTokens {
 
 interface Group {
   /** What is served, by repository: at first what is asked for, then what is granted of it. */
-  readonly served: Map<string, readonly string[]>;
+  readonly served: Map<Scope["repository"], readonly string[]>;
   readonly token: Leased<string | undefined>;
   header: string | undefined;
 }

@@ -4,7 +4,7 @@ import { grantedActions } from "./granted-actions.ts";
 import type { Scope } from "./scope.ts";
 
 /** What the challenge of a Harbor calls its registry (https://github.com/goharbor/harbor, src/core/service/token/creator.go). */
-const harborService = "harbor-registry";
+export const harborService = "harbor-registry";
 
 /** https://distribution.github.io/distribution/spec/auth/jwt/ ("Claim Set") */
 const claimsSchema = v.object({ sub: v.nullish(v.string()) });

@@ -45,6 +45,11 @@ export const china: readonly Vendor[] = [
       text: "The namespace is made here with the API key, else by you; repositories are made by the first push.",
       source: `${harborAdapters}/tencentcr/adapter.go`,
     },
+    listing: {
+      route: "tcr",
+      text: "`DescribeRepositories`, with an API key or a role of the instance's account (`tcr:DescribeRepositories`); without one, `_catalog` is tried.",
+      source: "https://www.tencentcloud.com/document/product/1051/50720",
+    },
     mount: unknownMount,
     upload: anyUpload,
     deletion: {
@@ -84,6 +89,11 @@ export const china: readonly Vendor[] = [
       text: "The namespace is made with an API key; without one it must be there. A push makes the repository.",
       source: "https://www.tencentcloud.com/document/product/1051/41098",
     },
+    listing: {
+      route: "tcr-personal",
+      text: "`DescribeRepositoryFilterPersonal`, with an API key or a role of the account; without one, `_catalog` is tried.",
+      source: "https://cloud.tencent.com/document/product/1141/41584",
+    },
     mount: unknownMount,
     upload: anyUpload,
     deletion: {
@@ -115,6 +125,11 @@ export const china: readonly Vendor[] = [
       text: "The namespace must be there, and must let a push make repositories.",
       source: `${harborAdapters}/aliacr/adapter.go`,
     },
+    listing: {
+      route: "catalog",
+      text: "`_catalog` is tried; Harbor lists them by an API of Alibaba's own.",
+      source: `${harborAdapters}/aliacr/adapter.go`,
+    },
     mount: unknownMount,
     upload: anyUpload,
     deletion: {
@@ -141,6 +156,11 @@ export const china: readonly Vendor[] = [
     repositories: {
       madeBy: "push",
       text: "The organisation must be there; repositories are made by the first push.",
+      source: `${harborAdapters}/huawei/huawei_adapter.go`,
+    },
+    listing: {
+      route: "catalog",
+      text: "`_catalog` is tried; Harbor lists them by an API of Huawei's own.",
       source: `${harborAdapters}/huawei/huawei_adapter.go`,
     },
     mount: unknownMount,
@@ -170,6 +190,11 @@ export const china: readonly Vendor[] = [
     repositories: {
       madeBy: "user",
       text: "Namespace and repository must be there: Harbor makes both before it pushes, by an API of Volcengine's own.",
+      source: `${harborAdapters}/volcenginecr/adapter.go`,
+    },
+    listing: {
+      route: "catalog",
+      text: "`_catalog` is tried; Harbor lists them by an API of Volcengine's own.",
       source: `${harborAdapters}/volcenginecr/adapter.go`,
     },
     mount: unknownMount,

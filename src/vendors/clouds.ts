@@ -28,6 +28,11 @@ export const clouds: readonly Vendor[] = [
       text: "Must be there: made here with the AWS key of the environment, else by you or by a creation template.",
       source: `${harborAdapters}/awsecr/adapter.go`,
     },
+    listing: {
+      route: "ecr",
+      text: "`DescribeRepositories`, with the AWS key of the environment; without one, `_catalog` is tried.",
+      source: "https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html",
+    },
     mount: {
       works: "referenced",
       text: "Only where the account has `BLOB_MOUNTING` enabled, within one account and region, and only what a manifest holds.",
@@ -63,6 +68,11 @@ export const clouds: readonly Vendor[] = [
       text: "Must be there: make them in the console of the public registry.",
       source: undefined,
     },
+    listing: {
+      route: "catalog",
+      text: "`_catalog` is tried; its own API lists those of the key's account only.",
+      source: "https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_DescribeRepositories.html",
+    },
     mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
     upload: {
       form: { kind: "any" },
@@ -93,6 +103,11 @@ export const clouds: readonly Vendor[] = [
       madeBy: "push",
       text: "Made by the first push.",
       source: "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md",
+    },
+    listing: {
+      route: "catalog",
+      text: "`_catalog`, for a login that may read the catalog.",
+      source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/azurecr/adapter.go",
     },
     mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
     upload: {
@@ -132,6 +147,11 @@ export const clouds: readonly Vendor[] = [
       madeBy: "user",
       text: "The Artifact Registry repository (`<project>/<repository>`) must be there; images in it are made by the first push.",
       source: "https://docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling",
+    },
+    listing: {
+      route: "catalog",
+      text: "`_catalog` is tried.",
+      source: undefined,
     },
     mount: {
       works: "unknown",

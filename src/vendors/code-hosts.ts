@@ -28,6 +28,11 @@ export const codeHosts: readonly Vendor[] = [
       text: "Made by the first push, with the default visibility of the account.",
       source: undefined,
     },
+    listing: {
+      route: "docker-hub",
+      text: "By the Hub API: those that the login may see, else the public ones. An organisation access token needs `scope-repository-list` for the private ones, and Docker Hub does not say what it leaves out.",
+      source: "https://docs.docker.com/reference/api/hub/latest/operations/listNamespaceRepositories/",
+    },
     mount: {
       works: "yes",
       text: "Within Docker Hub, from what the login may read.",
@@ -73,6 +78,11 @@ export const codeHosts: readonly Vendor[] = [
       text: "Made by the first push, private.",
       source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
     },
+    listing: {
+      route: "packages",
+      text: "By the packages API, with a classic token that has `read:packages`: log in to ghcr.io with it, or give it as `github-token`. The token of a job gets no list.",
+      source: "https://docs.github.com/rest/packages/packages#list-packages-for-an-organization",
+    },
     mount: {
       works: "yes",
       text: "Within one user or organisation.",
@@ -115,6 +125,12 @@ export const codeHosts: readonly Vendor[] = [
       source:
         "https://github.com/gitlabhq/gitlabhq/blob/master/app/services/auth/container_registry_authentication_service.rb",
     },
+    listing: {
+      route: "catalog",
+      text: "`_catalog`, which is for administrators.",
+      source:
+        "https://github.com/gitlabhq/gitlabhq/blob/master/app/services/auth/container_registry_authentication_service.rb",
+    },
     mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
     upload: {
       form: { kind: "any" },
@@ -142,6 +158,11 @@ export const codeHosts: readonly Vendor[] = [
       madeBy: "push",
       text: "Made by the first push, private, where the robot may create repositories.",
       source: `${quay}/v2auth.py`,
+    },
+    listing: {
+      route: "quay",
+      text: "By Quay's API: the public ones, and with an OAuth token (user `$oauthtoken`) those that it may see. It takes no robot.",
+      source: "https://github.com/quay/quay/blob/master/endpoints/api/repository.py",
     },
     mount: { works: "yes", text: "Where the login may read the other repository.", source: undefined },
     upload: {
@@ -177,6 +198,11 @@ export const codeHosts: readonly Vendor[] = [
     repositories: {
       madeBy: "user",
       text: "The Docker repository, which is the first part of the path, must be there; images in it are made by the first push.",
+      source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
+    },
+    listing: {
+      route: "catalog",
+      text: "`_catalog` is tried; Harbor reads it of each Docker repository by itself.",
       source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
     },
     mount: {

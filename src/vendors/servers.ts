@@ -22,6 +22,11 @@ export const servers: readonly Vendor[] = [
       text: "The project must be there; repositories are made by the first push.",
       source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/harbor/base/adapter.go",
     },
+    listing: {
+      route: "harbor",
+      text: "By Harbor's API: those of a public project, and those that the login may list (`List Repository` for a robot).",
+      source: "https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml",
+    },
     mount: {
       works: "yes",
       text: "Where the login may read the other repository.",
@@ -56,6 +61,11 @@ export const servers: readonly Vendor[] = [
       madeBy: "push",
       text: "Made by the first push, as the specification has it.",
       source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md",
+    },
+    listing: {
+      route: "catalog",
+      text: "`_catalog`, for a login that may read it; where the registry calls itself Harbor, its API, for a login with `List Repository`.",
+      source: "https://distribution.github.io/distribution/spec/api/#listing-repositories",
     },
     mount: {
       works: "yes",

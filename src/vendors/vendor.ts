@@ -54,6 +54,20 @@ export type DeletionRoute =
   | "artifactory"
   | "none";
 
+/**
+ * How repositories are listed. `catalog`: by the list of the distribution project, or by Harbor's API where the registry turns
+ * out to be one. All others: a vendor's own API, where these logins can use it.
+ */
+export type ListingRoute =
+  | "docker-hub"
+  | "packages"
+  | "quay"
+  | "ecr"
+  | "tcr"
+  | "tcr-personal"
+  | "harbor"
+  | "catalog";
+
 /** How a registry's token server and answers differ from the specifications. */
 export interface Manners {
   /** Actions of the token with which a destination is asked what it holds. */
@@ -114,6 +128,7 @@ export interface Vendor {
   readonly rights?: Rights | undefined;
   /** `push`: the first push makes a repository. `api`: made here, by the vendor's API. `user`: must be there. */
   readonly repositories: Fact & { readonly madeBy: "push" | "api" | "user" };
+  readonly listing: Fact & { readonly route: ListingRoute };
   /**
    * Whether a blob can be mounted from another repository. Where a mount is refused, the blob is uploaded. `referenced`: only
    * a blob that a manifest refers to can be mounted.

@@ -1,12 +1,19 @@
 import * as v from "valibot";
 import type { Clock } from "../../clock.ts";
-import { OperationError } from "../../errors.ts";
-import { discard, type HttpResponse, readJson, type Transport } from "../../http/http.ts";
+import { InputError, OperationError } from "../../errors.ts";
+import { discard, type HttpRequest, type HttpResponse, readJson, type Transport } from "../../http/http.ts";
 import { leased } from "../../http/lease.ts";
 import { type Log, printable } from "../../log/log.ts";
-import type { Credential } from "../../oci/credentials.ts";
+import type { Credentials } from "../../oci/credentials.ts";
 import type { Finding } from "../destination.ts";
-import { apiUrl, checkAnswer, readAnswer, type VendorOperation, vendorFailure } from "../vendor-api.ts";
+import {
+  apiUrl,
+  checkAnswer,
+  readAnswer,
+  readRepositories,
+  type VendorOperation,
+  vendorFailure,
+} from "../vendor-api.ts";
 import {
   deletionAdvice,
   type HubLoginKind,
@@ -34,6 +41,12 @@ export interface HubApi {
    * @throws OperationError when the login is refused, or Docker Hub does not answer.
    */
   tryDeletion(signal: AbortSignal): Promise<Finding>;
+  /**
+   * The repositories of a namespace, by their paths on the registry, page by page: those that the login may see, else the public
+   * ones. Docker Hub does not say what it leaves out.
+   * @throws OperationError (from the iteration) when the login is refused, or Docker Hub does not answer.
+   */
+  repositories(namespace: string, signal: AbortSignal): AsyncGenerator<readonly string[], void, undefined>;
 }
 
 /** Docker Hub knows no deeper paths. */
@@ -49,12 +62,23 @@ export interface HubApiOptions {
   readonly log: Log;
   readonly url: URL;
   readonly kind: HubLoginKind;
-  /** User and access token or password; or organisation and organisation access token. Asked for at each login. */
-  readonly credentials: (signal: AbortSignal | undefined) => Promise<Credential>;
+  /**
+   * User and access token or password; or organisation and organisation access token. Asked for at each login. Undefined: nobody
+   * logs in, and only what is public is shown.
+   */
+  readonly credentials: Credentials | undefined;
 }
 
 /** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
 const tokenLife = 9 * 60_000;
+
+/** The most that the API gives on a page. */
+const pageSize = 100;
+
+const repositoriesSchema = v.object({
+  next: v.nullish(v.string()),
+  results: v.array(v.object({ name: v.string() })),
+});
 
 /** Largest answer to a refused request that is read, in bytes: a reason is one line. */
 const errorLimit = 64 * 1024;
@@ -63,7 +87,7 @@ const tokenSchema = v.object({ access_token: v.pipe(v.string(), v.minLength(1)) 
 
 /** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
 export function createHubApi(options: HubApiOptions): HubApi {
-  const { clock, log, url, kind } = options;
+  const { clock, log, url, kind, credentials } = options;
   const rate = new RateLimit(clock);
   let refused: OperationError | undefined;
 
@@ -80,18 +104,26 @@ export function createHubApi(options: HubApiOptions): HubApi {
     }
   });
 
-  async function send(path: string, operation: VendorOperation, signal: AbortSignal): Promise<HubAnswer> {
-    const attempt = async (bearer: string): Promise<HubAnswer> => {
-      const headers = { authorization: `Bearer ${bearer}` };
-      const request = { method: "DELETE", url: apiUrl(url, path), headers, signal } as const;
-      const response = await sendPatiently(options.transport, rate, request, operation);
-      return { status: response.status, words: await wordsOf(response) };
-    };
+  async function send(
+    method: HttpRequest["method"],
+    path: string,
+    operation: VendorOperation,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const attempt = (headers: Readonly<Record<string, string>>): Promise<HttpResponse> =>
+      sendPatiently(options.transport, rate, { method, url: apiUrl(url, path), headers, signal }, operation);
+    if (credentials === undefined) return attempt({});
     const bearer = await token.get(signal);
-    const answer = await attempt(bearer);
-    if (answer.status !== 401) return answer;
+    const response = await attempt({ authorization: `Bearer ${bearer}` });
+    if (response.status !== 401) return response;
+    await discard(response);
     token.drop(bearer);
-    return attempt(await token.get(signal));
+    return attempt({ authorization: `Bearer ${await token.get(signal)}` });
+  }
+
+  async function remove(path: string, operation: VendorOperation, signal: AbortSignal): Promise<HubAnswer> {
+    const response = await send("DELETE", path, operation, signal);
+    return { status: response.status, words: await wordsOf(response) };
   }
 
   return {
@@ -99,12 +131,23 @@ export function createHubApi(options: HubApiOptions): HubApi {
       const routes = deletionRoutes(repository, tag, kind);
       const path = `${repository.namespace}/${repository.name}`;
       const operation = { host: url.host, repository: path, operation: "deleting the tag", subject: tag };
-      const answer = await firstServed(routes, (route) => send(route, operation, signal));
+      const answer = await firstServed(routes, (route) => remove(route, operation, signal));
       if (isSuccess(answer.status) || answer.status === 404) return;
       throw deletionFailure(operation, answer, kind);
     },
     whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
     tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
+    async *repositories(namespace, signal) {
+      const operation = { side: "source", host: url.host, operation: "listing the repositories" } as const;
+      const path = `/v2/namespaces/${namespace}/repositories`;
+      for (let page = 1; ; page += 1) {
+        const target = `${path}?page=${page}&page_size=${pageSize}`;
+        const response = await send("GET", target, operation, signal);
+        const { results, next } = await readRepositories(response, repositoriesSchema, operation, signal);
+        yield results.map(({ name }) => `${namespace}/${name}`);
+        if (next == null || next === "") return;
+      }
+    },
   };
 }
 
@@ -149,7 +192,8 @@ async function logIn(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const { transport, url } = options;
-  const credential = await options.credentials(signal);
+  const credential = await options.credentials?.(signal);
+  if (credential === undefined) throw new InputError("The login for Docker Hub is not there any more.");
   const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
   const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
   const headers = { "content-type": "application/json" };

@@ -1,8 +1,8 @@
 import type { Clock } from "../../clock.ts";
-import { InputError, messageOf } from "../../errors.ts";
+import { InputError, messageOf, OperationError } from "../../errors.ts";
 import type { Transport } from "../../http/http.ts";
 import { type Log, printable } from "../../log/log.ts";
-import type { Credential, Credentials, Login } from "../../oci/credentials.ts";
+import type { Credentials, Login } from "../../oci/credentials.ts";
 import { printNamespace } from "../../oci/reference.ts";
 import { type DestinationAbilities, failedDeletion, noDeletion, type TagDeletion } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
@@ -50,7 +50,7 @@ export async function createDockerHubDestination(options: DockerHubOptions): Pro
     };
   }
   const url = input.api ?? hubApi;
-  const api = createHubApi({ transport, clock, log, url, kind, credentials: presentLogin(credentials) });
+  const api = createHubApi({ transport, clock, log, url, kind, credentials });
   return {
     ...place,
     prepare,
@@ -67,6 +67,39 @@ export async function createDockerHubDestination(options: DockerHubOptions): Pro
   };
 }
 
+/**
+ * The repositories of a namespace of Docker Hub, by their paths on the registry, page by page. A login that the Hub API does not
+ * take is no reason to see nothing: what is public is shown without one.
+ * @throws OperationError (from the iteration)
+ */
+export async function* hubRepositories(
+  options: Pick<DockerHubOptions, "transport" | "clock" | "log"> & {
+    /** Undefined: Docker Hub's own. */
+    readonly api: URL | undefined;
+    readonly credentials: Credentials;
+  },
+  namespace: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly string[], void, undefined> {
+  const { api: url = hubApi, credentials, ...rest } = options;
+  const kind = await hubLogin(credentials);
+  if (typeof kind === "string") {
+    try {
+      yield* createHubApi({ ...rest, url, kind, credentials }).repositories(namespace, signal);
+      return;
+    } catch (error) {
+      if (!(error instanceof OperationError) || (error.status !== 401 && error.status !== 403)) throw error;
+      rest.log.info(
+        `Of the namespace ${namespace} only the public repositories are listed: ${error.message}`,
+      );
+    }
+  }
+  yield* createHubApi({ ...rest, url, kind: "password", credentials: undefined }).repositories(
+    namespace,
+    signal,
+  );
+}
+
 /** What kind of login there is for the Hub API, or why there is none that it accepts. */
 async function hubLogin(credentials: Credentials): Promise<HubLoginKind | { readonly unusable: string }> {
   const advice = "set `dockerhub-username` and `dockerhub-token`.";
@@ -81,15 +114,6 @@ async function hubLogin(credentials: Credentials): Promise<HubLoginKind | { read
     const why = printable(messageOf(error));
     return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
   }
-}
-
-/** Credentials that were there when the run began, and must not be missing later. */
-function presentLogin(credentials: Credentials): (signal: AbortSignal | undefined) => Promise<Credential> {
-  return async (signal) => {
-    const credential = await credentials(signal);
-    if (credential === undefined) throw new InputError("The login for Docker Hub is not there any more.");
-    return credential;
-  };
 }
 
 async function deleteTags(

@@ -7,6 +7,7 @@ import { hostParts } from "../../vendors/vendors.ts";
 import {
   checkAnswer,
   readAnswer,
+  readRepositories,
   sendToVendor,
   type VendorOperation,
   vendorFailure,
@@ -38,6 +39,11 @@ export interface EcrApi {
    * @throws OperationError, also when this key may not ask.
    */
   hasRepository(repository: string, signal: AbortSignal): Promise<boolean>;
+  /**
+   * All repositories of the registry, page by page.
+   * @throws OperationError (from the iteration)
+   */
+  repositories(signal: AbortSignal): AsyncGenerator<readonly string[], void, undefined>;
 }
 
 export interface EcrOptions {
@@ -53,6 +59,14 @@ export interface EcrOptions {
 
 /** Most images of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html */
 export const deletionLimit = 100;
+
+/** Most repositories of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html */
+const pageSize = 1000;
+
+const repositoriesSchema = v.object({
+  repositories: v.nullish(v.array(v.object({ repositoryName: v.string() })), []),
+  nextToken: v.nullish(v.string()),
+});
 
 const deletionSchema = v.object({
   failures: v.optional(
@@ -117,6 +131,21 @@ export function createEcrApi(options: EcrOptions): EcrApi {
       const failure = await refusal(response, operation, "ecr:DescribeRepositories", signal);
       if (failure.details.code === "RepositoryNotFoundException") return false;
       throw failure;
+    },
+    async *repositories(signal) {
+      const operation = {
+        side: "source",
+        host: options.url.host,
+        operation: "listing the repositories",
+      } as const;
+      for (let nextToken: string | undefined; ; ) {
+        const body = { registryId, maxResults: pageSize, nextToken };
+        const response = await call(options, "DescribeRepositories", body, operation, signal);
+        const page = await readRepositories(response, repositoriesSchema, operation, signal);
+        yield page.repositories.map(({ repositoryName }) => repositoryName);
+        if (page.nextToken == null || page.nextToken === "") return;
+        nextToken = page.nextToken;
+      }
     },
   };
 }

@@ -35,7 +35,7 @@ export interface RegistryDestinationOptions {
 }
 
 /** GitHub's REST API, which also serves the packages of its registry. */
-const githubApi = new URL("https://api.github.com");
+export const githubApi = new URL("https://api.github.com");
 
 /**
  * A namespace of any registry, with the login of the Docker configuration. Reads the login where the deletion of tags depends

@@ -31,6 +31,14 @@ export async function* entries<T>(
   read: (page: number) => Promise<Page<T>>,
   nameOf: (entry: T) => string,
 ): AsyncGenerator<T, void, undefined> {
+  for await (const page of pages(read, nameOf)) yield* page;
+}
+
+/** The same, page by page, each with what is new on it. */
+export async function* pages<T>(
+  read: (page: number) => Promise<Page<T>>,
+  nameOf: (entry: T) => string,
+): AsyncGenerator<readonly T[], void, undefined> {
   const seen = new Set<string>();
   const fresh = (page: Page<T>) => page.entries.filter((entry) => !seen.has(nameOf(entry)));
   let total: number | null | undefined;
@@ -40,9 +48,9 @@ export async function* entries<T>(
     const found = fresh(page);
     if (found.length === 0) break;
     for (const entry of found) seen.add(nameOf(entry));
-    yield* found;
+    yield found;
   }
-  if (total == null || total > seen.size) yield* fresh(await zerothPage(read));
+  if (total == null || total > seen.size) yield fresh(await zerothPage(read));
 }
 
 /** Page 0, which a list that counts from 1 may refuse. */

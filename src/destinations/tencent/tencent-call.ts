@@ -14,6 +14,8 @@ export interface TencentCall {
   readonly subject?: string | undefined;
   /** Repository that the call concerns, if it is one. */
   readonly repository?: string | undefined;
+  /** Which party the call is about. Default: the destination. */
+  readonly side?: "source";
   readonly region: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal | undefined;
@@ -70,6 +72,7 @@ export async function sendTencentCall<T>(
 ): Promise<T> {
   const { transport, clock, url } = product;
   const operation: VendorOperation = {
+    ...(call.side === undefined ? {} : { side: call.side }),
     host: url.host,
     repository: call.repository,
     operation: call.operation,

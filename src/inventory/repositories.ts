@@ -1,0 +1,87 @@
+import { type ListedPlace, type ListingContext, repositoryPages } from "../destinations/repositories.ts";
+import { InputError, OperationError } from "../errors.ts";
+import { printable } from "../log/log.ts";
+import { isRepository, printNamespace, repositoryOf } from "../oci/reference.ts";
+
+export interface ListingOptions {
+  readonly signal: AbortSignal;
+  /** Most repositories that may be wanted. */
+  readonly limit: number;
+  /** Whether a repository is wanted, by its path below the namespace. Default: every one. */
+  readonly wants?: (path: string) => boolean;
+}
+
+/** Most pages of one list: at a hundred repositories a page, all of them. A list that goes on is broken. */
+const pageLimit = 1000;
+/** Most repositories of one list, wanted or not: the list has to fit in memory. */
+const entryLimit = 100_000;
+
+/**
+ * The repositories below a namespace, or of its whole registry where the path is empty: their paths below it, sorted.
+ * A name that breaks the grammar of repositories is left out: nothing could be asked about it.
+ * @throws InputError when they cannot be listed with these logins, or more are wanted than the limit allows; OperationError when
+ * the registry or its API is in trouble.
+ */
+export async function listRepositories(
+  place: ListedPlace,
+  context: ListingContext,
+  options: ListingOptions,
+): Promise<readonly string[]> {
+  try {
+    return [...(await wantedBelow(place, context, options))].sort();
+  } catch (error) {
+    if (!(error instanceof OperationError) || error.temporary) throw error;
+    // What a refusal to read one image would advise is not what helps here.
+    const failure = new OperationError({ ...error.details, advice: undefined }, { cause: error });
+    throw new InputError(
+      `The repositories of ${printNamespace(place)} cannot be listed: ${failure.message} ` +
+        `What a list takes here: ${place.client.vendor.listing.text} Or name the images one a line in the input "images".`,
+      { cause: error },
+    );
+  }
+}
+
+async function wantedBelow(
+  place: ListedPlace,
+  context: ListingContext,
+  { signal, limit, wants = () => true }: ListingOptions,
+): Promise<ReadonlySet<string>> {
+  const prefix = repositoryOf(place, "");
+  const seen = new Set<string>();
+  const wanted = new Set<string>();
+  let pages = 0;
+  for await (const names of repositoryPages(place, context, signal)) {
+    const before = seen.size;
+    for (const name of names) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      if (!isRepository(name))
+        context.log.debug(`${place.registry} lists ${printable(name)}, which is no name of a repository`);
+      else if (name.startsWith(prefix) && wants(name.slice(prefix.length)))
+        wanted.add(name.slice(prefix.length));
+    }
+    if (wanted.size > limit) throw tooMany(place, wanted.size, limit);
+    pages += 1;
+    if (pages >= pageLimit || seen.size > entryLimit) throw endless(place, pages, seen.size);
+    // An empty page does not end a list. One without new names does: some registries give the same page for ever.
+    if (names.length > 0 && seen.size === before) break;
+  }
+  return wanted;
+}
+
+function tooMany(place: ListedPlace, count: number, limit: number): InputError {
+  return new InputError(
+    `${printNamespace(place)} has at least ${count} repositories that are asked for, and ${limit} is the most of a run: narrow the ` +
+      'pattern in the input "images", or set the input "repository-limit" to a higher number.',
+  );
+}
+
+/** This is a failure, not the end of the list: a part of the repositories must not be taken for all. */
+function endless({ client }: ListedPlace, pages: number, entries: number): OperationError {
+  return new OperationError({
+    side: client.side,
+    host: client.registry,
+    operation: "listing the repositories",
+    problem: `the list goes on after ${pages} pages and ${entries} repositories`,
+  });
+}
