@@ -92,3 +92,64 @@ describe("old versions that cannot be deleted", () => {
     },
   );
 });
+
+describe("a quota of the project", () => {
+  const summary = "/api/v2.0/projects/goharbor/summary";
+  const asked = (world: World) =>
+    world.vendor.registry.requests.filter(({ path }) => path === summary).length;
+
+  test("that the copies may not fit in is told before a byte is sent, with numbers, and fails nothing", async () => {
+    const { world, from, to } = await harbor({ quota: { hard: 1_000_000, used: 700_000 } });
+    const { done, warnings } = await world.mirror(from, to);
+    expect(done).toBe(true);
+    const told = warnings.filter((line) => line.includes("quota"));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(
+      /^127\.0\.0\.1:\d+\/goharbor: its quota may not suffice: up to 4\d\d\.\d kB are sent there, and 300\.0 kB of 1\.0 MB are free\. /,
+    );
+    expect(told[0]).toContain("raise the quota");
+    const paths = world.vendor.registry.requests.map(({ method, path }) => `${method} ${path}`);
+    const firstUpload = paths.findIndex((request) => /^P\w+ .*\/blobs\/uploads\//.test(request));
+    expect(paths.indexOf(`GET ${summary}`)).toBeLessThan(firstUpload);
+    await world.mirror(from, to);
+    expect(asked(world)).toBe(1);
+  });
+
+  test.each<[string, Omit<HarborApiOptions, "user">]>([
+    ["with room", { quota: { hard: 1_000_000, used: 100_000 } }],
+    ["without a limit", { quota: { hard: -1, used: 700_000 } }],
+    ["that the login may not read", { metadata: {} }],
+    ["of a project that the login may not read", {}],
+  ])("%s is no news", async (_case, options) => {
+    const { world, from, to } = await harbor(options);
+    const { done, warnings } = await world.mirror(from, to);
+    expect(done).toBe(true);
+    expect(warnings).toEqual([]);
+    expect(asked(world)).toBe(1);
+  });
+
+  test.each([
+    ["what is no JSON", { status: 200, body: "<html>" }],
+    ["a quota of another form", { status: 200, body: '{"quota":{"hard":{"storage":"4 GB"}}}' }],
+  ])("for which the API answers with %s holds nothing up", async (_case, answer) => {
+    const robot = harborApi({ user: harborRobot, metadata: {} });
+    const world = await startWorld("harbor", {
+      api: (request, ...rest) => (request.url.pathname === summary ? answer : robot(request, ...rest)),
+    });
+    closing.push(world);
+    seed(world.plain, "source", [versions[0]]);
+    const to = `${world.vendor.registry.host}/goharbor,type=harbor`;
+    const { done, warnings } = await world.mirror(`${world.plain.host}/source`, to);
+    expect(done).toBe(true);
+    expect(warnings).toEqual([]);
+    const checked = await world.mirror(`${world.plain.host}/source`, to, { check: "true" });
+    expect(checked.done).toBe(true);
+    expect(checked.rows("project")[0]?.finding).toMatch(/Its quota is not known: /);
+  });
+
+  test("is not asked for by a dry run", async () => {
+    const { world, from, to } = await harbor({ quota: { hard: 1_000_000, used: 700_000 } });
+    await world.mirror(from, to, { "dry-run": "true" });
+    expect(asked(world)).toBe(0);
+  });
+});

@@ -1,5 +1,5 @@
 /**
- * Harbor's API 2.0 for artifacts, projects and the system (https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml). Kept: Basic only, the
+ * Harbor's API 2.0 for artifacts, projects with their quota, and the system (https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml). Kept: Basic only, the
  * tokens of the registry are 401; the repository's slashes encoded twice; an artifact by tag or digest with its tags (`null`
  * without any); repositories by pages of at most 100 with `Link`, of a public project for everybody; rights before existence
  * (src/server/v2.0/handler/artifact.go); a tag goes alone; whether a tag is immutable is
@@ -32,6 +32,8 @@ export interface HarborApiOptions {
   readonly readOnly?: boolean;
   /** Projects that everybody may read. Default: none. */
   readonly publicProjects?: Pick<ReadonlySet<string>, "has">;
+  /** Storage of every project in bytes; a limit of -1 is none. Undefined: the login may not read quotas. */
+  readonly quota?: { readonly hard: number; readonly used: number };
 }
 
 export function harborApi(options: HarborApiOptions): VendorApi {
@@ -56,6 +58,7 @@ export function harborApi(options: HarborApiOptions): VendorApi {
       return options.metadata === undefined
         ? errorAnswer(403, "FORBIDDEN", "forbidden")
         : json(200, { name: ofProject, project_id: 1, metadata: options.metadata });
+    if (/^\/api\/v2\.0\/projects\/[^/]+\/summary$/.test(pathname)) return summaryOf(options);
     const [, project = "", name = "", reference = "", tag] = artifactPath.exec(request.url.pathname) ?? [];
     const repository = `${project}/${decodeURIComponent(decodeURIComponent(name))}`;
     // Encoded once, the slashes are the route's own.
@@ -92,6 +95,15 @@ function listRepositories(
   const shown = all.slice((page - 1) * size, page * size).map((name, index) => ({ id: index, name }));
   const link = `<${url.pathname}?page=${page + 1}&page_size=${size}>; rel="next"`;
   return json(200, shown.length === 0 ? null : shown, page * size < all.length ? { link } : {});
+}
+
+/** A login that may read the project, but not its quota, gets a summary without (src/server/v2.0/handler/project.go). */
+function summaryOf({ quota, metadata }: HarborApiOptions): Answer {
+  if (quota === undefined && metadata === undefined) return errorAnswer(403, "FORBIDDEN", "forbidden");
+  return json(200, {
+    repo_count: 2,
+    ...(quota && { quota: { hard: { storage: quota.hard }, used: { storage: quota.used } } }),
+  });
 }
 
 function isAllowed(options: HarborApiOptions, method: string, tag: string | undefined): boolean {

@@ -22,13 +22,17 @@ import type { ReadManifest } from "./image-graph.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import { DestinationProgress, reportProgress } from "./progress.ts";
 import type { PublicationCheck } from "./publish.ts";
+import { warnOfQuota } from "./quota.ts";
 import { type PinnedConnections, TransferSlots } from "./transfer-slots.ts";
 
 /** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 512 KiB each. */
 const recentLimit = 4 * 1024 * 1024;
 
 export interface CopyContext extends PinnedConnections {
-  readonly destinations: readonly Pick<Destination, "name" | "registry" | "path" | "client" | "prepare">[];
+  readonly destinations: readonly Pick<
+    Destination,
+    "name" | "registry" | "path" | "client" | "quota" | "prepare"
+  >[];
   readonly sourceRepositories: SourceRepositories;
   /** Undefined: signatures and the like are not copied. */
   readonly attachments: AttachmentFinder | undefined;
@@ -122,8 +126,10 @@ async function copyThrough(
           progress,
         });
         const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
-        const prepare = (signal: AbortSignal): Promise<void> =>
-          destination.prepare(signal, [...repositories]);
+        const prepare = async (signal: AbortSignal): Promise<void> => {
+          await warnOfQuota(destination, needs[index] ?? [], context, signal);
+          await destination.prepare(signal, [...repositories]);
+        };
         const { moveTags, overwrite, whyNotPublish } = context;
         const shared = {
           contents,

@@ -44,6 +44,12 @@ export interface Destination extends Namespace {
    */
   prepare(signal: AbortSignal, repositories?: readonly string[]): Promise<void>;
   /**
+   * How much may be stored in the namespace, and how much is. Asked once before a run copies, and never in a dry run.
+   * Undefined: there is no limit, or the login may not know. Absent where there is nothing to ask.
+   * @throws OperationError
+   */
+  readonly quota?: ((signal: AbortSignal) => Promise<Quota | undefined>) | undefined;
+  /**
    * Says what `prepare` would find or make, for a check of the configuration. Changes nothing. Absent where there is nothing
    * to prepare, or nothing to ask.
    * @throws OperationError
@@ -131,6 +137,12 @@ export function noDeletion(
     deleteTags: async (_repository, tags) =>
       tags.map(({ tag }) => ({ tag, failure: { kind: "obstacle", problem } })),
   };
+}
+
+/** The storage of a namespace, in bytes. */
+export interface Quota {
+  readonly limit: number;
+  readonly used: number;
 }
 
 /** What a check of something that a run needs has shown. */

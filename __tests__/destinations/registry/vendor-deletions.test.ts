@@ -177,6 +177,13 @@ describe("harbor", () => {
       /does not tell this login about the project goharbor/,
     ],
     ["read-only mode", { readOnly: true, metadata: {} }, "missing", /read-only mode/],
+    [
+      "a quota",
+      { metadata: {}, quota: { hard: 4_000_000_000, used: 3_100_000_000 } },
+      "ok",
+      /3\.1 GB of its quota of 4\.0 GB are used.*one version more than `keep` says/,
+    ],
+    ["no quota", { metadata: {}, quota: { hard: -1, used: 7 } }, "ok", /withholds images\.$/],
   ])("tells a check of %s, and writes nothing", async (_case, options, outcome, finding) => {
     const { registry, destination } = await harbor(options);
     const preview = await destination.preview?.(signal, repository);

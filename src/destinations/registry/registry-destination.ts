@@ -17,7 +17,7 @@ import type { TagDeletionRoute } from "./deletion-route.ts";
 import { createEcrApi, type EcrApi, ecrRegistry } from "./ecr-api.ts";
 import { ecrRoute } from "./ecr-deletion.ts";
 import { harborRoute } from "./harbor-deletion.ts";
-import { previewProject } from "./harbor-project.ts";
+import { previewProject, projectQuota } from "./harbor-project.ts";
 import { packagesRoute } from "./packages-deletion.ts";
 import { registryRoute, type TagDeleter } from "./registry-deletion.ts";
 
@@ -53,24 +53,27 @@ export async function createRegistryDestination(
     name: printNamespace(input),
     credentials,
     ...(await deletionRoute(route, api, options)),
-    ...previewOf(route, api, options),
+    ...lookOf(route, api, options),
     prepare: async (signal, repositories = []) => {
       if (api !== undefined) await makeRepositories(api, repositories, log, signal);
     },
   };
 }
 
-/** What a check finds out about the place to push to; nothing where nobody can be asked. */
-function previewOf(
+/** What can be found out about the place to push to; nothing where nobody can be asked. */
+function lookOf(
   route: DeletionRoute,
   ecr: EcrApi | undefined,
-  { client, credentials, transport }: RegistryDestinationOptions,
-): Pick<DestinationAbilities, "preview"> {
+  { input, client, credentials, transport }: RegistryDestinationOptions,
+): Pick<DestinationAbilities, "preview" | "quota"> {
   const harbor = { url: client.origin, credentials, transport };
   if (ecr !== undefined)
     return { preview: (signal, repository) => previewRepository(ecr, repository, signal) };
   if (route !== "harbor") return {};
-  return { preview: (signal, repository) => previewProject(harbor, repository, signal) };
+  return {
+    preview: (signal, repository) => previewProject(harbor, repository, signal),
+    quota: (signal) => projectQuota(harbor, input.path, signal),
+  };
 }
 
 /** How tags are deleted, for each route of the table of registries. */
