@@ -188,3 +188,65 @@ describe("versions-from: tags", () => {
     expect((await run({ images: "[]" })).log).toContain("the step before has put no image in place");
   });
 });
+
+describe("patterns in images", () => {
+  const tags = (count: number) => Array.from({ length: count }, (_, index) => `v1.${index}.0`);
+
+  it("mirror every repository that fits, each with its own versions; one that fails holds back no other", async () => {
+    const { source, destination, run } = await startWorld({
+      "app/web": tags(4),
+      "app/api": ["v2.0.0", "v2.1.0", "latest"],
+      "app/broken": ["v1.0.0"],
+      "app/odd": ["latest"],
+      other: ["v9.0.0"],
+    });
+    source.fault({ when: { path: /app\/broken\/tags\/list/ }, times: Infinity, effect: { status: 403 } });
+    const { exitCode, outputs, log } = await run({ images: "app/*", keep: "2" });
+    expect(exitCode).toBe(1);
+    expect(outputs).toMatchObject({ copied: "4", failed: "1" });
+    expect(at(destination, "app/web")).toEqual(["v1.2.0", "v1.3.0"]);
+    expect(at(destination, "app/api")).toEqual(["v2.0.0", "v2.1.0"]);
+    expect(at(destination, "other")).toEqual([]);
+    expect(log).toContain("Without a version that is wanted: app/odd");
+    expect(log).toMatch(/app\/broken.*listing the tags/);
+  });
+
+  it("prune each repository by itself, and count all of them for prune-limit", async () => {
+    const { destination, run } = await startWorld({ a: tags(5), b: tags(3) });
+    push(destination, "mirror", { a: tags(4), b: tags(3) });
+    const inputs = { images: "*", destinations: `${destination.host}/mirror,keep=2` };
+    const limited = await run({ ...inputs, "prune-limit": "2" });
+    expect(limited.outputs).toMatchObject({ pruned: "0", copied: "1" });
+    const { exitCode, outputs } = await run(inputs);
+    expect({ exitCode, pruned: outputs.pruned }).toEqual({ exitCode: 0, pruned: "4" });
+    expect(at(destination, "a")).toEqual(["v1.3.0", "v1.4.0"]);
+    expect(at(destination, "b")).toEqual(["v1.1.0", "v1.2.0"]);
+  });
+
+  it("publish a version of each repository alone: one that lacks a blob does not hold back its namesake", async () => {
+    const { source, destination, run } = await startWorld({ a: ["v1.0.0"], b: ["v1.0.0"] });
+    source.fault({ when: { path: /team\/b\/blobs/ }, times: Infinity, effect: { status: 404 } });
+    const { exitCode } = await run({ images: "{a,b}" });
+    expect(exitCode).toBe(1);
+    expect(at(destination, "a")).toEqual(["v1.0.0"]);
+    expect(at(destination, "b")).toEqual([]);
+  });
+
+  it("that fit nothing, too much, or are mixed with images write nothing", async () => {
+    const { destination, run } = await startWorld({ a: tags(1), b: tags(1) });
+    for (const [images, limit, message] of [
+      ["x*", "1000", "no repository at the sources fits x*"],
+      ["**", "1", "repository-limit"],
+      ["a\nb*", "1000", "they do not go together"],
+      ["a*:v1", "1000", "choose tags by version"],
+      ["{a", "1000", "has a { without its }"],
+    ] as const) {
+      const { exitCode, log } = await run({ images, "repository-limit": limit });
+      expect({ images, exitCode, told: log.includes(message) }).toEqual({ images, exitCode: 1, told: true });
+    }
+    expect((await run({ images: "a*", "versions-from": "releases" })).log).toContain(
+      "a pattern needs versions-from: tags",
+    );
+    expect(destination.state()).toEqual({});
+  });
+});

@@ -50,6 +50,8 @@ describe("defaults", () => {
       overwrite: true,
       verify: "tags",
       versionsFrom: "releases",
+      repositories: undefined,
+      repositoryLimit: 1000,
       pruneLimit: 10,
       platforms: "all",
       referrers: true,

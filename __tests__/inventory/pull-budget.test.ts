@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
-import { takeSnapshot } from "../../src/inventory/snapshot.ts";
 import type { Source } from "../../src/inventory/sources.ts";
 import { makePlan } from "../../src/plan/plan.ts";
 import { stepsOf } from "../plan/snapshot-builder.ts";
@@ -9,6 +8,7 @@ import { version } from "../plan/versions.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { type RecordingLog, recordingLog } from "../support/recording-log.ts";
 import { asked, component, never, openWorld, place, type World } from "./harness.ts";
+import { takeSnapshot } from "./take-snapshot.ts";
 
 const release = version("v1.0.0");
 const images = ["app", "base", "web"];

@@ -219,7 +219,10 @@ describe("more than the limit", () => {
   test("counts what is wanted only", async () => {
     const registry = closing(await startRegistry({ pageSize: 100 }));
     seed(registry, ...numbered("team/app", 300), "team/web");
-    const options = { limit: 1, wants: (path: string) => path === "web" };
+    const options = {
+      limit: 1,
+      wanted: (paths: readonly string[]) => paths.filter((path) => path === "web"),
+    };
     expect(await list(registry, "team", { options })).toEqual(["web"]);
   });
 });

@@ -5,7 +5,7 @@ import { InputError } from "../../src/errors.ts";
 import { type Catalogue, createCatalogue } from "../../src/harbor/catalogue.ts";
 import { everyHarborImage, harbor } from "../../src/harbor/harbor-components.ts";
 import type { DestinationToRead } from "../../src/inventory/destinations.ts";
-import { type SnapshotOptions, takeSnapshot } from "../../src/inventory/snapshot.ts";
+import type { SnapshotOptions } from "../../src/inventory/snapshot.ts";
 import type { Source } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { makePlan } from "../../src/plan/plan.ts";
@@ -15,6 +15,7 @@ import { wordsOf } from "../support/failures.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { recordingLog } from "../support/recording-log.ts";
 import { asked, component, never, openWorld, place, searching, type World } from "./harness.ts";
+import { takeSnapshot } from "./take-snapshot.ts";
 
 let world: World;
 beforeEach(() => {

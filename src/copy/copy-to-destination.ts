@@ -3,7 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
-import type { CopyStep } from "../plan/plan.ts";
+import { type CopyStep, versionKey } from "../plan/plan.ts";
 import type { Overwrite, SourceImage } from "../plan/snapshot.ts";
 import type { Downloads } from "../spool/download.ts";
 import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts";
@@ -69,7 +69,7 @@ export async function copyToDestination(
       return [need.descriptor.digest, delivering] as const;
     }),
   );
-  const versions = Map.groupBy(steps, (step) => step.version);
+  const versions = Map.groupBy(steps, versionKey);
   const causes = new Map<string, string>();
   const outcomes = await Promise.all(
     [...versions.values()].map(async (ofVersion) => {

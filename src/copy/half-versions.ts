@@ -1,7 +1,7 @@
 import { type Failure, failureOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { repositoryOf } from "../oci/reference.ts";
-import type { KeepStep } from "../plan/plan.ts";
+import { type KeepStep, versionKey } from "../plan/plan.ts";
 import { listOf } from "../wording.ts";
 import type { Aftermath, KeepOutcome, PruneOutcome } from "./outcome.ts";
 import type { DestinationToPrune } from "./prune.ts";
@@ -69,11 +69,11 @@ async function pruneOutcomes(
     }),
   );
   const failed = new Map<PruneOutcome, PruneOutcome>();
-  for (const [version, ofVersion] of Map.groupBy(looked, ({ outcome }) => outcome.step.version)) {
+  for (const ofVersion of Map.groupBy(looked, ({ outcome }) => versionKey(outcome.step)).values()) {
     const back = ofVersion.filter((each) => each.back);
     if (back.length === 0 || back.length === ofVersion.length) continue;
     const missing = ofVersion.filter((each) => !each.back).map(({ outcome }) => nameOf(outcome.step));
-    const failure = halfThere(version, missing);
+    const failure = halfThere(ofVersion[0]?.outcome.step.version ?? "", missing);
     for (const { outcome } of back) failed.set(outcome, { ...outcome, status: "failed", failure });
   }
   return outcomes.map((outcome) => failed.get(outcome) ?? outcome);

@@ -4,7 +4,7 @@ import type { Log } from "../log/log.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import { Repository } from "../oci/repository.ts";
-import type { CopyStep } from "../plan/plan.ts";
+import { type CopyStep, versionKey } from "../plan/plan.ts";
 import { formatBytes } from "../wording.ts";
 import { findMissing, isComplete, lossFailure } from "./confirm.ts";
 import { type CopyContext, readContents } from "./copy.ts";
@@ -41,7 +41,7 @@ export async function publishConfirmed(
   const outcomes = await Promise.all(
     context.destinations.flatMap((destination) => {
       const own = steps.filter((step) => step.destination === destination.name);
-      return [...Map.groupBy(own, (step) => step.version).values()].map(async (ofVersion) => {
+      return [...Map.groupBy(own, versionKey).values()].map(async (ofVersion) => {
         const results = await Promise.all(
           ofVersion.map((step) => confirmImage(step, destination, contents, context)),
         );

@@ -7,8 +7,10 @@ import {
   type ImageStep,
   isImageStep,
   type Plan,
+  placeOf,
   type SkipStep,
   type Step,
+  versionKey,
 } from "../plan/plan.ts";
 import { listOf } from "../wording.ts";
 import type { PlanDocument, PlannedCopy } from "./document.ts";
@@ -108,8 +110,8 @@ function isInPlace(step: ImageStep): boolean {
   return step.kind === "skip" && step.digest !== undefined;
 }
 
-function skipped({ destination, version, image, tag }: ImageStep): SkipStep {
-  return { kind: "skip", digest: undefined, destination, version, image, tag, reason: tooLate };
+function skipped(step: ImageStep): SkipStep {
+  return { kind: "skip", digest: undefined, ...placeOf(step), reason: tooLate };
 }
 
 function failWithdrawn(copy: PlannedCopy): FailStep {
@@ -135,10 +137,7 @@ function boundCopy(step: CopyStep, planned: string | undefined): CopyStep | Fail
 
 /** What cannot be published as planned holds back the rest of its version at its destination (P3). */
 function heldBack(steps: readonly Step[]): readonly Step[] {
-  const images = Map.groupBy(
-    steps.filter(isImageStep),
-    ({ destination, version }) => `${destination} ${version}`,
-  );
+  const images = Map.groupBy(steps.filter(isImageStep), (step) => `${step.destination} ${versionKey(step)}`);
   const after = new Map(
     [...images.values()].flatMap((before) => {
       const held = holdBack(before);

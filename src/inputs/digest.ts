@@ -19,6 +19,7 @@ export function digestOfInputs(inputs: Inputs): Digest {
     platforms,
     referrers,
   } = inputs;
+  const repositories = inputs.repositories?.map(({ text }) => text);
   const destinations = inputs.destinations.map(({ api, ...each }) => ({ ...each, api: api?.href }));
   const deciding = {
     destinations,
@@ -27,6 +28,7 @@ export function digestOfInputs(inputs: Inputs): Digest {
     repository,
     sources,
     images,
+    repositories,
     pruneLimit,
     prereleases,
     overwrite,

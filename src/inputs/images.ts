@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { InputError } from "../errors.ts";
 import { BodyError, parseJson } from "../http/http.ts";
 import { printable } from "../log/log.ts";
 import { isDigest, parseDigest } from "../oci/digest.ts";
@@ -10,10 +11,40 @@ import {
   parseNamespace,
   printNamespace,
 } from "../oci/reference.ts";
+import { type Pattern, parseGlob } from "../pattern.ts";
 import { type ImageRule, isPlaceholder, placeholderNames, placeholderPattern } from "../plan/component.ts";
 import { didYouMean } from "../wording.ts";
 import { nearest, quoted } from "./suggestions.ts";
 import { linesOf, type Mistake, repeated } from "./values.ts";
+
+/** The patterns of the `images` input that choose repositories; undefined: it has none. */
+export function parseRepositories(text: string, mistake: Mistake): readonly Pattern[] | undefined {
+  if (text.startsWith("[")) return undefined;
+  const lines = linesOf(text);
+  const isPattern = (line: string) => /[*?{]/.test(line.replace(/(?::|=>).*$/, ""));
+  const globs = lines.filter(isPattern);
+  if (globs.length === 0) return undefined;
+  const [listed] = lines.filter((line) => !isPattern(line));
+  if (listed !== undefined)
+    mistake(
+      `${quoted(listed)} is one image and ${quoted(globs[0] ?? "")} a pattern: they do not go together`,
+    );
+  return globs.flatMap((glob) => {
+    if (/:|=>/.test(glob)) {
+      mistake(
+        `${quoted(glob)} is a pattern, which takes every repository under its own name: choose tags by version`,
+      );
+      return [];
+    }
+    try {
+      return [parseGlob(glob)];
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      mistake(printable(error.message));
+      return [];
+    }
+  });
+}
 
 /** The `images` input: `auto`, one rule per line, or the output `images` of another step. */
 export function parseImages(text: string, mistake: Mistake): "auto" | readonly ImageRule[] {

@@ -12,7 +12,7 @@ import { areFixed, tellingRule } from "../plan/tag-versions.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { parseDestinations } from "./destinations.ts";
 import { readHubLogin } from "./docker-hub.ts";
-import { namedSources, parseImages } from "./images.ts";
+import { namedSources, parseImages, parseRepositories } from "./images.ts";
 import { readIssueReporting } from "./issue.ts";
 import { readMode } from "./mode.ts";
 import { parseSources } from "./sources.ts";
@@ -28,6 +28,7 @@ import {
   parseDuration,
   parseKeep,
   parseKeepBy,
+  parseLimit,
   parseOverwrite,
   parsePlatforms,
   parseRepository,
@@ -47,6 +48,7 @@ export const inputDefaults = {
   repository: "",
   source: "ghcr.io/goharbor\ndocker.io/goharbor",
   images: "auto",
+  "repository-limit": "1000",
   keep: "3",
   "keep-by": "semver",
   "prune-limit": "10",
@@ -87,6 +89,7 @@ const examples: Readonly<Record<InputName, string>> = {
   repository: "goharbor/harbor",
   source: "ghcr.io/goharbor",
   images: "auto, or a line such as harbor-core:{{tag}}",
+  "repository-limit": "2000",
   keep: "3",
   "keep-by": "semver",
   "prune-limit": "10",
@@ -148,8 +151,10 @@ export function loadInputs(environment: Environment): Inputs {
   // Tags may have no other copy: they are pruned only where the destination's own line says so.
   const unsaid = versionsFrom === "tags" ? ({ ...retention, keep: "all" } as const) : retention;
   const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, unsaid, mistake));
-  const images = read("images", parseImages);
+  const repositories = read("images", parseRepositories);
+  const images = repositories === undefined ? read("images", parseImages) : [];
   if (versionsFrom === "tags") refuseReleases({ images, retention, destinations, text, mistakeIn });
+  else if (repositories !== undefined) mistakeIn("images")("a pattern needs versions-from: tags");
   const inputs: Inputs = {
     destinations,
     version: read("version", parseVersionInput),
@@ -157,6 +162,8 @@ export function loadInputs(environment: Environment): Inputs {
     repository: read("repository", parseRepository),
     sources: sourcesFor(images, read("source", parseSources)),
     images,
+    repositories,
+    repositoryLimit: read("repository-limit", parseLimit),
     retention,
     pruneLimit: read("prune-limit", parseKeep),
     prereleases: read("prereleases", parseBoolean),
@@ -243,7 +250,10 @@ export function givenSecrets(environment: Environment): readonly string[] {
 
 /** The sources of all images, where an image has any; then those that only some lines name. */
 function sourcesFor(images: Inputs["images"], listed: Inputs["sources"]): Inputs["sources"] {
-  const serving = images !== "auto" && images.every(({ source }) => source !== undefined) ? [] : listed;
+  const serving =
+    images !== "auto" && images.length > 0 && images.every(({ source }) => source !== undefined)
+      ? []
+      : listed;
   const named = namedSources(images).filter((source) => !serving.some((each) => sameNamespace(each, source)));
   const tokenServerOf = (source: Namespace) =>
     listed.find((each) => sameNamespace(each, source))?.tokenServer;

@@ -11,6 +11,7 @@ import type { RepositoryId } from "../github/repository-id.ts";
 import type { Login } from "../oci/credentials.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Namespace } from "../oci/reference.ts";
+import type { Pattern } from "../pattern.ts";
 import type { ImageRule } from "../plan/component.ts";
 import type { Retention } from "../plan/retention.ts";
 import type { Selection } from "../plan/selection.ts";
@@ -46,6 +47,10 @@ export interface Inputs {
   /** In order of preference. */
   readonly sources: readonly SourceInput[];
   readonly images: "auto" | readonly ImageRule[];
+  /** Which repositories are mirrored, each with versions of its own, in place of `images`; undefined: those are listed. */
+  readonly repositories: readonly Pattern[] | undefined;
+  /** Most repositories that patterns may fit. */
+  readonly repositoryLimit: number;
   /** The `keep` and `keep-by` inputs, for schedules: each destination has its own in `destinations`. */
   readonly retention: Retention;
   /** Most versions that are deleted at a destination in one run. */

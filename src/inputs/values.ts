@@ -135,6 +135,14 @@ export function parseKeep(text: string, mistake: Mistake): number | "all" {
   return keep;
 }
 
+/** How many of something a run takes at the most: a whole number from 1 on. */
+export function parseLimit(text: string, mistake: Mistake): number {
+  const limit = Number(text);
+  if (/^[0-9]{1,6}$/.test(text) && limit >= 1) return limit;
+  mistake(`${quoted(text)} is not a whole number from 1 to 999999`);
+  return 1;
+}
+
 /** Which versions count as newest. */
 export function parseKeepBy(text: string, mistake: Mistake): KeepBy {
   const choice = keepByChoices.find((candidate) => candidate === text);

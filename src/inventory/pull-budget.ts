@@ -3,7 +3,7 @@ import type { PullBudget } from "../http/pull-limit.ts";
 import type { Log } from "../log/log.ts";
 import { repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
-import { makePlan } from "../plan/plan.ts";
+import { makePlan, type Plan } from "../plan/plan.ts";
 import { type PullsNeeded, pullsNeeded } from "../plan/pulls.ts";
 import { listedAtSource, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
 import type { Source } from "./sources.ts";
@@ -20,17 +20,22 @@ export interface PullBudgetOptions {
  * Sends HEAD requests only, and none while the pulls suffice.
  */
 export async function withinPullBudgets(
-  snapshot: Snapshot,
+  snapshots: readonly Snapshot[],
   options: PullBudgetOptions,
   signal: AbortSignal,
-): Promise<Snapshot> {
-  let current = snapshot;
-  for (const need of pullsNeeded(makePlan(snapshot))) {
+): Promise<readonly Snapshot[]> {
+  let current = snapshots;
+  for (const need of pullsNeeded(planned(snapshots))) {
     const budget = budgetAt(need.registry, options.sources);
     if (budget === undefined || need.pulls <= budget.remaining) continue;
     current = await readElsewhere(current, need, budget, options, signal);
   }
   return current;
+}
+
+/** What the plans of all routes do. */
+function planned(snapshots: readonly Snapshot[]): Pick<Plan, "steps"> {
+  return { steps: snapshots.flatMap((snapshot) => makePlan(snapshot).steps) };
 }
 
 /**
@@ -45,14 +50,14 @@ export function budgetAt(registry: string, sources: readonly Source[]): PullBudg
 }
 
 async function readElsewhere(
-  snapshot: Snapshot,
+  snapshots: readonly Snapshot[],
   need: PullsNeeded,
   budget: PullBudget,
   { sources, log }: PullBudgetOptions,
   signal: AbortSignal,
-): Promise<Snapshot> {
+): Promise<readonly Snapshot[]> {
   const images = new Set(
-    makePlan(snapshot).steps.flatMap((step) =>
+    planned(snapshots).steps.flatMap((step) =>
       step.kind === "copy" && step.source.source.registry === need.registry ? [step.source] : [],
     ),
   );
@@ -64,8 +69,8 @@ async function readElsewhere(
       if (other !== undefined) moves.set(image, other);
     }),
   );
-  const moved = withMoves(snapshot, moves);
-  const left = pullsNeeded(makePlan(moved)).find(({ registry }) => registry === need.registry);
+  const moved = snapshots.map((snapshot) => withMoves(snapshot, moves));
+  const left = pullsNeeded(planned(moved)).find(({ registry }) => registry === need.registry);
   if (left === undefined || left.pulls <= budget.remaining) {
     log.info(`${tooMany(need, budget)} Images read from another source instead: ${moves.size}.`);
   } else {

@@ -7,8 +7,8 @@ export interface ListingOptions {
   readonly signal: AbortSignal;
   /** Most repositories that may be wanted. */
   readonly limit: number;
-  /** Whether a repository is wanted, by its path below the namespace. Default: every one. */
-  readonly wants?: (path: string) => boolean;
+  /** Which repositories are wanted, by their paths below the namespace. Default: all. */
+  readonly wanted?: (paths: readonly string[]) => readonly string[];
 }
 
 /** Most pages of one list: at a hundred repositories a page, all of them. A list that goes on is broken. */
@@ -44,7 +44,7 @@ export async function listRepositories(
 async function wantedBelow(
   place: ListedPlace,
   context: ListingContext,
-  { signal, limit, wants = () => true }: ListingOptions,
+  { signal, limit, wanted: chosen = (paths) => paths }: ListingOptions,
 ): Promise<ReadonlySet<string>> {
   const prefix = repositoryOf(place, "");
   const seen = new Set<string>();
@@ -52,14 +52,15 @@ async function wantedBelow(
   let pages = 0;
   for await (const names of repositoryPages(place, context, signal)) {
     const before = seen.size;
+    const below: string[] = [];
     for (const name of names) {
       if (seen.has(name)) continue;
       seen.add(name);
       if (!isRepository(name))
         context.log.debug(`${place.registry} lists ${printable(name)}, which is no name of a repository`);
-      else if (name.startsWith(prefix) && wants(name.slice(prefix.length)))
-        wanted.add(name.slice(prefix.length));
+      else if (name.startsWith(prefix)) below.push(name.slice(prefix.length));
     }
+    for (const path of chosen(below)) wanted.add(path);
     if (wanted.size > limit) throw tooMany(place, wanted.size, limit);
     pages += 1;
     if (pages >= pageLimit || seen.size > entryLimit) throw endless(place, pages, seen.size);

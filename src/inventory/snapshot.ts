@@ -36,6 +36,8 @@ import { type Sighting, type WaitOptions, waitForImages } from "./wait.ts";
 
 /** What a plan is about: these images, in these versions. */
 export interface Route {
+  /** Names it where a run has several. */
+  readonly route?: string;
   /** `owner/name` whose releases count, or the sources whose tags do. */
   readonly repository: string;
   /** All versions that count. */
@@ -57,12 +59,24 @@ export interface SnapshotOptions extends Route {
 }
 
 /**
+ * Looks at sources and destinations for all routes at once.
+ * @throws as `takeSnapshot` does.
+ */
+export async function takeSnapshots(
+  routes: readonly Route[],
+  options: Omit<SnapshotOptions, keyof Route>,
+): Promise<readonly Snapshot[]> {
+  const snapshots = await Promise.all(routes.map((route) => takeRouteSnapshot({ ...options, ...route })));
+  return withinPullBudgets(snapshots, options.wait, options.signal);
+}
+
+/**
  * Looks at sources and destinations and writes down what the plan needs. Waits for images that are not there yet; sends
  * no write anywhere.
  * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
-export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
-  const { repository, universe, catalogue, destinations, overwrite, pruneLimit, signal } = options;
+async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
+  const { repository, route, universe, catalogue, destinations, overwrite, pruneLimit, signal } = options;
   const wantedComponents = new Map<string, readonly Component[]>();
   for (const version of options.wanted) wantedComponents.set(version.tag, await catalogue.read(version));
   const all = [...wantedComponents.values()].flat();
@@ -106,7 +120,8 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   const completed = await Promise.all(
     holdings.map((holding, index) => complete(snapshot, holding, destinations[index], atSources, options)),
   );
-  return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
+  const whole = { ...snapshot, destinations: completed };
+  return route === undefined ? whole : { ...whole, route };
 }
 
 /** Tells the clients of destinations which repositories they will be asked about: one token then serves for many. */

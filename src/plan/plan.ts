@@ -35,7 +35,16 @@ export type {
   SkipStep,
   Step,
 } from "./step.ts";
-export { digestOfStep, failing, heldBackBy, isImageStep, isLeftAlone, leavingAlone } from "./step.ts";
+export {
+  digestOfStep,
+  failing,
+  heldBackBy,
+  isImageStep,
+  isLeftAlone,
+  leavingAlone,
+  placeOf,
+  versionKey,
+} from "./step.ts";
 
 /** What a run does, decided before it does anything (P9). */
 export interface Plan {
@@ -49,10 +58,38 @@ export interface Plan {
 export function makePlan(snapshot: Snapshot): Plan {
   const others = snapshot.wanted.flatMap(({ version }) => (counts(snapshot, version) ? [] : [version]));
   const ownership = ownershipOf(snapshot.universe, snapshot.components, others);
+  const { repository, route } = snapshot;
+  const steps = snapshot.destinations.flatMap((destination) =>
+    planDestination(snapshot, destination, ownership),
+  );
   return {
-    repository: snapshot.repository,
+    repository,
     versions: snapshot.wanted.map(({ version }) => version.tag),
-    steps: snapshot.destinations.flatMap((destination) => planDestination(snapshot, destination, ownership)),
+    steps: route === undefined ? steps : steps.map((step) => ({ ...step, route })),
+  };
+}
+
+/**
+ * The plans of several routes as one. How much may be deleted at a destination is said of all routes together.
+ * @param repository what the routes are about.
+ */
+export function joinPlans(
+  repository: string,
+  plans: readonly Plan[],
+  pruneLimit: Snapshot["pruneLimit"],
+): Plan {
+  const steps = plans.flatMap((plan) => plan.steps);
+  const going = steps.filter((step) => step.kind === "prune");
+  const limited = new Map(
+    [...Map.groupBy(going, ({ destination }) => destination).values()].flatMap((here) => {
+      const after = withinLimit(here, pruneLimit);
+      return here.map((step, index) => [step, after[index]] as const);
+    }),
+  );
+  return {
+    repository,
+    versions: [...new Set(plans.flatMap(({ versions }) => versions))],
+    steps: steps.map((step) => (step.kind === "prune" && limited.get(step)) || step),
   };
 }
 

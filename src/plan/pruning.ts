@@ -4,7 +4,7 @@ import { isHeld, presentImages } from "./holding.ts";
 import type { Ownership } from "./ownership.ts";
 import { newest } from "./retention.ts";
 import { attachmentDepth, type DestinationSnapshot, imageKey } from "./snapshot.ts";
-import { type ImageStep, isLeftAlone, type LeaveStep, type PruneStep } from "./step.ts";
+import { type ImageStep, isLeftAlone, type LeaveStep, type PruneStep, placeOf, versionKey } from "./step.ts";
 import type { Version } from "./version.ts";
 
 /**
@@ -108,15 +108,13 @@ export function withinLimit(
   steps: readonly (PruneStep | LeaveStep)[],
   limit: number | "all",
 ): readonly (PruneStep | LeaveStep)[] {
-  const going = new Set(steps.flatMap((step) => (step.kind === "prune" ? [step.version] : []))).size;
+  const going = new Set(steps.flatMap((step) => (step.kind === "prune" ? [versionKey(step)] : []))).size;
   if (limit === "all" || going <= limit) return steps;
   const reason =
     `${going} versions would be deleted here in one run, and prune-limit is ${limit}, so nothing is deleted: if all of them ` +
     `are to go, set prune-limit to ${going} for one run; if not, raise keep`;
   return steps.map((step) => {
-    if (step.kind !== "prune") return step;
-    const { destination, version, image, tag } = step;
-    return { kind: "leave", destination, version, image, tag, reason };
+    return step.kind === "prune" ? { kind: "leave", ...placeOf(step), reason } : step;
   });
 }
 

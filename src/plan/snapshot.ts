@@ -98,8 +98,10 @@ export type Overwrite = boolean | "skip";
 
 /** Everything the plan is made from. It depends on nothing else: no clock, no network, no environment. */
 export interface Snapshot {
-  /** `owner/name` whose releases count. */
+  /** `owner/name` whose releases count, or the sources whose tags do. */
   readonly repository: string;
+  /** Names the route where a run has several. */
+  readonly route?: string;
   /** All versions that count: published, prereleases only by choice. A wanted one that is not among them takes no place of `keep`. */
   readonly universe: readonly Version[];
   readonly wanted: readonly WantedVersion[];

@@ -4,6 +4,8 @@ import type { SourceImage } from "./snapshot.ts";
 
 /** An image of a version at a destination. */
 export interface PlannedPlace {
+  /** The route that it is of; absent where a run has only one. */
+  readonly route?: string;
   readonly destination: string;
   /** Tag of the version. */
   readonly version: string;
@@ -54,6 +56,7 @@ export interface KeptImage extends Pick<PlannedImage, "image" | "tag"> {
 /** The destination keeps this version. */
 export interface KeepStep {
   readonly kind: "keep";
+  readonly route?: string;
   readonly destination: string;
   readonly version: string;
   /** What the version is complete with here: all of it must be there before anything is deleted. */
@@ -81,8 +84,19 @@ export type RetentionStep = KeepStep | PruneStep | LeaveStep;
 export type Step = ImageStep | RetentionStep;
 
 /** The step of an image that cannot be brought to a destination. */
-export function failing({ destination, version, image, tag }: PlannedPlace, failure: Failure): FailStep {
-  return { kind: "fail", destination, version, image, tag, reason: sentenceOf(failure), failure };
+export function failing(place: PlannedPlace, failure: Failure): FailStep {
+  return { kind: "fail", ...placeOf(place), reason: sentenceOf(failure), failure };
+}
+
+/** Where a step is planned, without what is planned there. */
+export function placeOf({ route, destination, version, image, tag }: PlannedPlace): PlannedPlace {
+  const place = { destination, version, image, tag };
+  return route === undefined ? place : { route, ...place };
+}
+
+/** What is mirrored as one at a destination: the steps of one version of one route. */
+export function versionKey({ route = "", version }: Pick<PlannedPlace, "route" | "version">): string {
+  return `${route} ${version}`;
 }
 
 /** Why an image is held back with another one of its version (P3). @param what happens to that one. */
@@ -91,8 +105,8 @@ export function heldBackBy({ image, tag }: PlannedPlace, what: string): Failure 
 }
 
 /** The step of an image that is left as it is, where `overwrite` is skip. */
-export function leavingAlone({ destination, version, image, tag }: PlannedPlace, warning: Failure): SkipStep {
-  const place = { destination, version, image, tag };
+export function leavingAlone(planned: PlannedPlace, warning: Failure): SkipStep {
+  const place = placeOf(planned);
   return { kind: "skip", digest: undefined, ...place, reason: sentenceOf(warning), warning };
 }
 

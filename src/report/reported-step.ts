@@ -152,13 +152,14 @@ function keptOutcome(step: KeepStep, result: RunResult): Fate {
 }
 
 /** Whether an image of a version could not be planned for a destination, or was not published there. */
-function isBroken({ destination, version }: KeepStep, { plan, copies, dryRun }: RunResult): boolean {
+function isBroken({ route, destination, version }: KeepStep, { plan, copies, dryRun }: RunResult): boolean {
   const done = new Set<Step>(
     copies.flatMap(({ step, failure, withheld }) => ((failure ?? withheld) === undefined ? [step] : [])),
   );
   return plan.steps.some(
     (step) =>
       step.destination === destination &&
+      step.route === route &&
       step.version === version &&
       (step.kind === "fail" || (step.kind === "copy" && !dryRun && !done.has(step))),
   );

@@ -18,12 +18,21 @@ import { type NetworkTransport, userAgent } from "../http/transport.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { StepState } from "../inputs/state.ts";
 import { AttachmentFinder } from "../inventory/attachments.ts";
-import { takeSnapshot } from "../inventory/snapshot.ts";
+import { type Route, takeSnapshots } from "../inventory/snapshot.ts";
 import type { SourceOptions } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
+import { printNamespace } from "../oci/reference.ts";
 import { audited } from "../plan/audit.ts";
-import { makePlan, type Plan } from "../plan/plan.ts";
+import {
+  failing,
+  joinPlans,
+  type KeepStep,
+  makePlan,
+  type Plan,
+  type PruneStep,
+  type Step,
+} from "../plan/plan.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { keepIssue } from "../report/issue.ts";
@@ -44,7 +53,14 @@ import {
   repositoriesOf,
 } from "./registries.ts";
 import { lookAtReleases, publicationCheck } from "./releases.ts";
-import { type DeletionCheck, lastCopyCheck, lookAtTags } from "./tags.ts";
+import { listFitting } from "./repositories.ts";
+import {
+  type DeletionCheck,
+  lastCopyCheck,
+  lookAtRepositories,
+  lookAtTags,
+  type UnknownRoute,
+} from "./tags.ts";
 import { tuneUploads } from "./tune.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -175,33 +191,66 @@ export function makePlanFor(
   context: RunContext,
 ): Promise<Plan | string> {
   return context.log.group("Look at releases, sources and destinations", async () => {
-    const snapshot = await lookAround(wanted, inputs, places, options, context);
-    if (typeof snapshot === "string") return snapshot;
-    for (const line of snapshotLines(snapshot, context.log.paint)) context.log.info(line);
-    const plan = makePlan(snapshot);
-    return inputs.dryRun && inputs.verify === "full" ? audited(plan, snapshot) : plan;
+    const routes = await lookAtRoutes(wanted, inputs, places, context);
+    if (typeof routes === "string") return routes;
+    const known = routes.filter((route): route is Route => !("failure" in route));
+    const snapshots = await lookAround(known, inputs, places, options, context);
+    const plans = snapshots.map((snapshot) => {
+      const lines = snapshotLines(snapshot, context.log.paint);
+      for (const line of lines)
+        snapshot.route === undefined ? context.log.info(line) : context.log.debug(line);
+      const plan = makePlan(snapshot);
+      return inputs.dryRun && inputs.verify === "full" ? audited(plan, snapshot) : plan;
+    });
+    const [only] = plans;
+    if (only !== undefined && routes.length === 1 && known.length === 1) return only;
+    const unknown = routes.flatMap((route) => ("failure" in route ? [planUnknown(route, places)] : []));
+    const name = inputs.sources.map(printNamespace).join(", ");
+    return joinPlans(name, [...plans, ...unknown], inputs.pruneLimit);
   });
 }
 
-async function lookAround(
+/** What is mirrored in this run: the versions of one product, or of each repository. */
+async function lookAtRoutes(
   wanted: Wanted,
   inputs: Inputs,
   places: Places,
-  { wait }: PlanOptions,
   context: RunContext,
-): Promise<Snapshot | string> {
-  const { clock, log, signal } = context;
-  const route =
-    wanted.kind === "tags"
-      ? await lookAtTags(wanted, inputs, places, context)
-      : await lookAtReleases(await githubClient(inputs, context), wanted, inputs, log);
-  if (typeof route === "string") return route;
-  log.info(`Mirroring ${route.repository} ${route.wanted.map(({ tag }) => tag).join(", ")}`);
-  return takeSnapshot({
-    ...route,
+): Promise<readonly (Route | UnknownRoute)[] | string> {
+  if (wanted.kind === "releases") {
+    const route = await lookAtReleases(await githubClient(inputs, context), wanted, inputs, context.log);
+    return typeof route === "string" ? route : [route];
+  }
+  if (inputs.repositories === undefined) return [await lookAtTags(wanted, inputs, places, context)];
+  const names = await listFitting(inputs.repositories, inputs, places.sources, {
+    ...registryContext(inputs, context),
+    signal: context.signal,
+  });
+  return lookAtRepositories(wanted, inputs, names, places, context);
+}
+
+/** The plan of a repository whose versions are not known: it fails everywhere, and the rest goes on. */
+function planUnknown({ route, failure }: UnknownRoute, { destinations }: Places): Plan {
+  const steps = destinations.map(({ name }) =>
+    failing({ route, destination: name, version: "*", image: route, tag: "*" }, failure),
+  );
+  return { repository: route, versions: [], steps };
+}
+
+async function lookAround(
+  routes: readonly Route[],
+  inputs: Inputs,
+  places: Places,
+  { wait }: PlanOptions,
+  { clock, log, signal }: RunContext,
+): Promise<readonly Snapshot[]> {
+  for (const { repository, route, wanted } of routes)
+    log.info(`Mirroring ${route ?? repository} ${wanted.map(({ tag }) => tag).join(", ")}`);
+  return takeSnapshots(routes, {
     destinations: places.destinations,
     overwrite: inputs.overwrite,
-    pruneLimit: inputs.pruneLimit,
+    // It is for all routes together, so it is applied when their plans are joined.
+    pruneLimit: routes.length > 1 ? "all" : inputs.pruneLimit,
     proves: inputs.verify === "full",
     wait: { ...searchOptions(places, inputs, log), clock, wait },
     signal,
@@ -291,47 +340,53 @@ export async function pruneAll(
   return log.group("Prune", async () => {
     const outcomes = await Promise.all(
       destinations.map(async (destination) => {
-        const { name } = destination;
-        const steps = planned.filter((step) => step.destination === name);
-        const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
-        const broken = copies.filter(
-          ({ step, failure }) => step.destination === name && failure !== undefined,
-        ).length;
-        const kept = keeps.filter((step) => step.destination === name);
-        const unpublished = copies.find(
-          (copy) => copy.step.destination === name && copy.withheld !== undefined,
-        );
-        const undisturbed = steps.length > 0 && failed + broken === 0;
-        const answers = undisturbed ? await Promise.all(kept.map(({ version }) => doubtOf(version))) : [];
-        const doubt =
-          answers.find((answer) => answer !== undefined) ??
-          (unpublished && notPublished(unpublished.step.version));
-        const versions = [...new Set(steps.map(({ version }) => version))];
-        const reasons = new Map(
-          await Promise.all(
-            versions.map(async (version) => {
-              const asked = undisturbed && doubt === undefined;
-              return [version, asked ? await whyNotDelete(version, destination) : doubt] as const;
-            }),
-          ),
-        );
-        const left = steps.flatMap((step): readonly PruneOutcome[] => {
-          const failure = reasons.get(step.version);
-          return failure === undefined ? [] : [{ step, status: "left", failure }];
-        });
-        const going = steps.filter(({ version }) => reasons.get(version) === undefined);
-        const pruned = await prune(going, kept, destination, failed + broken, clock, signal);
-        const done = { ...pruned, prunes: [...pruned.prunes, ...left] };
-        const own = await lookForHalfVersions(done, kept, destination, signal);
-        for (const line of pruneLines(own.prunes, log.paint)) log.info(line);
-        return own;
+        const isHere = (step: Pick<Step, "destination">) => step.destination === destination.name;
+        const failed = plan.steps.filter((step) => step.kind === "fail" && isHere(step)).length;
+        const broken = copies.filter(({ step, failure }) => isHere(step) && failure !== undefined).length;
+        const routes: Aftermath[] = [];
+        for (const [route, steps] of Map.groupBy(planned.filter(isHere), (step) => step.route)) {
+          const isOfRoute = (step: KeepStep | Step) => isHere(step) && step.route === route;
+          const kept = keeps.filter(isOfRoute);
+          const unpublished = copies.find(({ step, withheld }) => isOfRoute(step) && withheld !== undefined);
+          const stays =
+            failed + broken === 0 ? await reasonsToStay(steps, kept, destination, unpublished) : new Map();
+          const left = steps.flatMap((step): readonly PruneOutcome[] => {
+            const failure = stays.get(step.version);
+            return failure === undefined ? [] : [{ step, status: "left", failure }];
+          });
+          const going = steps.filter(({ version }) => !stays.has(version));
+          const pruned = await prune(going, kept, destination, failed + broken, clock, signal);
+          const done = { ...pruned, prunes: [...pruned.prunes, ...left] };
+          const own = await lookForHalfVersions(done, kept, destination, signal);
+          for (const line of pruneLines(own.prunes, log.paint)) log.info(line);
+          routes.push(own);
+        }
+        return routes;
       }),
     );
     return {
-      prunes: outcomes.flatMap(({ prunes }) => prunes),
-      keeps: outcomes.flatMap(({ keeps: own }) => own),
+      prunes: outcomes.flat().flatMap(({ prunes }) => prunes),
+      keeps: outcomes.flat().flatMap(({ keeps: own }) => own),
     };
   });
+
+  /** Why versions stay after all, by version: what is kept has changed, or what goes would be lost. */
+  async function reasonsToStay(
+    steps: readonly PruneStep[],
+    kept: readonly KeepStep[],
+    destination: Destination,
+    unpublished: CopyOutcome | undefined,
+  ): Promise<ReadonlyMap<string, Failure>> {
+    const answers = await Promise.all(kept.map(({ version }) => doubtOf(version)));
+    const doubt =
+      answers.find((answer) => answer !== undefined) ??
+      (unpublished && notPublished(unpublished.step.version));
+    const asked = [...Map.groupBy(steps, ({ version }) => version)].map(async ([version, [step]]) => {
+      const reason = doubt ?? (step && (await whyNotDelete(step, destination)));
+      return reason === undefined ? [] : [[version, reason] as const];
+    });
+    return new Map((await Promise.all(asked)).flat());
+  }
 }
 
 /** What follows where a version that was to be kept is not what the plan thought. */

@@ -1,5 +1,5 @@
 import type { Destination } from "../destinations/destination.ts";
-import { type Failure, failureOf, messageOf, OperationError } from "../errors.ts";
+import { type Failure, failureOf, InputError, messageOf, OperationError } from "../errors.ts";
 import { type Catalogue, listedCatalogue } from "../harbor/catalogue.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { Route } from "../inventory/snapshot.ts";
@@ -9,6 +9,7 @@ import type { Log } from "../log/log.ts";
 import { isDigest } from "../oci/digest.ts";
 import { type Namespace, printNamespace, printReference, sameNamespace } from "../oci/reference.ts";
 import { applyRules, type ImageRule } from "../plan/component.ts";
+import type { PruneStep } from "../plan/plan.ts";
 import { type Selection, select, withinFilter } from "../plan/selection.ts";
 import { areFixed, fixedVersions, versionsOfTags } from "../plan/tag-versions.ts";
 import { type AnyVersion, type Version, versionOfTag } from "../plan/version.ts";
@@ -29,8 +30,57 @@ interface LogAndSignal {
   readonly signal: AbortSignal;
 }
 
-/** Why a version must not be deleted at a destination; undefined: it may. */
-export type DeletionCheck = (version: string, destination: Namespace) => Promise<Failure | undefined>;
+/** Why the version of a step must not be deleted at a destination; undefined: it may. */
+export type DeletionCheck = (
+  step: Pick<PruneStep, "route" | "version">,
+  destination: Namespace,
+) => Promise<Failure | undefined>;
+
+/** The inputs that say which versions of which images are wanted. */
+type InputsOfTags = Pick<Inputs, "images" | "sources" | "destinations" | "prereleases">;
+
+/** A repository whose versions could not be learned. */
+export interface UnknownRoute {
+  readonly route: string;
+  readonly failure: Failure;
+}
+
+/**
+ * The routes of patterns: every repository that fits, each with versions of its own. One without a version that is wanted is
+ * left out.
+ * @throws InputError when nothing fits.
+ */
+export async function lookAtRepositories(
+  wanted: Pick<Wanted, "selection">,
+  inputs: InputsOfTags,
+  names: readonly string[],
+  places: PlacesOfTags,
+  context: LogAndSignal,
+): Promise<readonly (Route | UnknownRoute)[]> {
+  const without: string[] = [];
+  const routes = await Promise.all(
+    names.map(async (route): Promise<readonly (Route | UnknownRoute)[]> => {
+      const rule = { from: route, fromTag: "{{tag}}", to: route, toTag: "{{tag}}" };
+      try {
+        return [{ route, ...(await lookAtTags(wanted, { ...inputs, images: [rule] }, places, context)) }];
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (error instanceof OperationError) return [{ route, failure: failureOf(error) }];
+        if (!(error instanceof InputError)) throw error;
+        context.log.debug(`${route}: ${error.message}`);
+        without.push(route);
+        return [];
+      }
+    }),
+  );
+  if (without.length > 0)
+    context.log.info(`Without a version that is wanted: ${listOf(without.sort(), namedLimit)}`);
+  if (routes.flat().length === 0)
+    throw new InputError(
+      `None of the ${names.length} repositories that the input "images" fits has a version that is wanted.`,
+    );
+  return routes.flat();
+}
 
 /**
  * Lists the tags at the sources, and chooses.
@@ -38,7 +88,7 @@ export type DeletionCheck = (version: string, destination: Namespace) => Promise
  */
 export async function lookAtTags(
   { selection }: Pick<Wanted, "selection">,
-  inputs: Inputs,
+  inputs: InputsOfTags,
   places: PlacesOfTags,
   { log, signal }: LogAndSignal,
 ): Promise<Route> {
@@ -144,10 +194,12 @@ export function lastCopyCheck(
   { sources }: Pick<PlacesOfTags, "sources">,
   { log, signal }: LogAndSignal,
 ): DeletionCheck {
-  const rules = inputs.images === "auto" ? [] : inputs.images;
-  return async (tag, destination) => {
+  return async ({ route, version }, destination) => {
     const others = sources.filter((source) => !sameNamespace(source, destination));
-    const components = applyRules(rules, versionOfTag(tag));
+    const components =
+      route === undefined
+        ? applyRules(inputs.images === "auto" ? [] : inputs.images, versionOfTag(version))
+        : [{ from: route, fromTag: version }];
     try {
       const places = { sources: others, attachments: undefined };
       const tagsOf = await listTags(components, places, { log, signal });
@@ -156,11 +208,8 @@ export function lastCopyCheck(
       );
       if (gone === undefined) return undefined;
       const subject = printReference(gone.from, gone.fromTag);
-      return {
-        kind: "obstacle",
-        problem: "it is at no source any more, so what is here may be the last copy",
-        subject,
-      };
+      const problem = "it is at no source any more, so what is here may be the last copy";
+      return { kind: "obstacle", problem, subject };
     } catch (error) {
       signal.throwIfAborted();
       return failureOf(error, "what is here may be the last copy, so it is not deleted");

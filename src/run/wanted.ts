@@ -62,7 +62,8 @@ function selectionOfTags(inputs: SelectionInputs, trigger: Trigger): Selection {
   if (inputs.version !== undefined) return inputs.version;
   if (trigger.kind === "workflow_dispatch" && trigger.version !== undefined)
     return dispatchSelection(trigger.version);
-  if (inputs.images !== "auto" && areFixed(inputs.images)) return parseSelection("glob:*");
+  if (inputs.images !== "auto" && inputs.images.length > 0 && areFixed(inputs.images))
+    return parseSelection("glob:*");
   return newestKept(inputs);
 }
 

@@ -1,0 +1,56 @@
+import type { ListingContext } from "../destinations/repositories.ts";
+import { InputError, messageOf } from "../errors.ts";
+import type { Inputs } from "../inputs/inputs.ts";
+import { listRepositories } from "../inventory/repositories.ts";
+import { sourcesOf } from "../inventory/sources.ts";
+import { printNamespace } from "../oci/reference.ts";
+import { matching, type Pattern } from "../pattern.ts";
+import { listOf } from "../wording.ts";
+import type { OpenSource, RegistryContext } from "./registries.ts";
+
+/** Most names that a message has. */
+const namedLimit = 3;
+
+/**
+ * The repositories at the sources that any of the patterns fits, by their paths below the source, sorted. A source that does not
+ * list is passed over, with a warning, where another does.
+ * @throws InputError or OperationError when no source lists; InputError when no pattern fits, or too many repositories.
+ */
+export async function listFitting(
+  patterns: readonly Pattern[],
+  inputs: Pick<
+    Inputs,
+    "repositoryLimit" | keyof Pick<ListingContext, "awsKey" | "githubToken" | "githubApiUrl" | "destinations">
+  >,
+  sources: readonly OpenSource[],
+  { signal, ...registries }: RegistryContext & { readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  const { repositoryLimit: limit } = inputs;
+  const wanted = (paths: readonly string[]) => patterns.flatMap((pattern) => matching(pattern, paths));
+  const answers = await Promise.all(
+    sourcesOf(undefined, sources).map(async (source) => {
+      try {
+        return await listRepositories(source, { ...inputs, ...registries }, { signal, limit, wanted });
+      } catch (error) {
+        signal.throwIfAborted();
+        return { source, error };
+      }
+    }),
+  );
+  const refused = answers.filter((answer) => "error" in answer);
+  const [first] = refused;
+  if (first !== undefined && refused.length === answers.length) throw first.error;
+  for (const { source, error } of refused)
+    registries.log.warning(`What ${printNamespace(source)} has is not known. ${messageOf(error)}`);
+  const names = [...new Set(answers.flatMap((answer) => ("error" in answer ? [] : answer)))].sort();
+  const texts = listOf(
+    patterns.map(({ text }) => text),
+    namedLimit,
+  );
+  if (names.length === 0) throw new InputError(`images: no repository at the sources fits ${texts}`);
+  if (names.length > limit)
+    throw new InputError(
+      `images: ${names.length} repositories fit ${texts}, and ${limit} is the most of a run: set repository-limit to ${names.length} if all are meant`,
+    );
+  return names;
+}
