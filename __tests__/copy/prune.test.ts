@@ -2,10 +2,11 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/images.ts";
 import type { Deletion } from "../../sandbox/registry/manifests.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { prune } from "../../src/copy/prune.ts";
 import type { DestinationAbilities } from "../../src/destinations/destination.ts";
 import { registryRoute } from "../../src/destinations/registry/registry-deletion.ts";
+import { retrying } from "../../src/http/retry.ts";
 import { createTransport } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
@@ -14,16 +15,19 @@ import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import type { KeepStep, PruneStep } from "../../src/plan/plan.ts";
 import { obstacle, wordsOf } from "../support/failures.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 const signal = new AbortController().signal;
 
 /**
  * A registry with what a test puts there, and the pruning of tags that hold what the plan saw.
  * @param offered how the registry deletes; by digest unless the destination is said to delete tags.
+ * @param pauses clock for the pauses that the registry asks for. Default: what goes wrong is not tried again.
  */
 async function startPlace(
   deletion: DestinationAbilities["deletion"] = "shared-digest-unsafe",
   offered: Deletion = deletion === "shared-digest-unsafe" ? "by-digest" : "by-tag",
+  pauses?: Clock,
 ) {
   const server = await startRegistry({ deletion: offered });
   onTestFinished(() => server.close());
@@ -33,7 +37,7 @@ async function startPlace(
     registry: server.host,
     side: "destination",
     credentials: anonymous,
-    transport: network,
+    transport: pauses === undefined ? network : retrying(network, { clock: pauses, log: silentLog }),
     clock: systemClock,
     log: silentLog,
   });
@@ -45,14 +49,14 @@ async function startPlace(
     credentials: anonymous,
     prepare: () => Promise.resolve(),
     ...registryRoute({
-      deleteManifest: (name, reference) => repository(name).deleteManifest(reference, signal),
+      deleteManifest: (name, reference, until) => repository(name).deleteManifest(reference, until),
       resolve: async (name, tag) => (await repository(name).resolve(tag, signal))?.digest,
       granted: () => Promise.resolve(undefined),
       needed: [],
     }),
     deletion,
   };
-  const clock = { now: () => Date.now() };
+  const clock = pauses ?? { now: () => Date.now(), timeout: systemClock.timeout };
   const push = (artifact: Artifact, tag?: string) => pushTo(server, "mirror/app", artifact, tag);
   /** Prunes tags; what the plan saw is what they hold now. */
   const planned = (...tags: readonly string[]) => {
@@ -443,6 +447,36 @@ describe("pruning at a slow registry", () => {
       expect(Math.max(...found)).toBeLessThanOrEqual(minute);
     },
   );
+
+  it("looks anew before it sends a deletion that a registry has put off", async () => {
+    const { server, push, planned, tags } = await startPlace("by-tag", "by-tag", fakeClock());
+    for (const tag of ["v1", "v2", "v3", "kept"]) push(buildImage({ seed: tag }), tag);
+    const effect = { status: 429, headers: { "retry-after": "120" } };
+    server.fault({ when: { method: "DELETE" }, skip: 1, times: 2, effect });
+    const outcomes = await planned("v1", "v2", "v3")("kept");
+    expect(outcomes.map(({ status }) => status)).toEqual(["pruned", "pruned", "pruned"]);
+    expect(tags()).toEqual(["kept"]);
+    const asked = server.requests.map(
+      ({ method, path }) => `${method} ${path.slice(path.lastIndexOf("/") + 1)}`,
+    );
+    for (const [at, { method, status }] of server.requests.entries()) {
+      if (method !== "DELETE" || status !== 429) continue;
+      const next = asked.findIndex((request, index) => index > at && request.startsWith("DELETE"));
+      const looks = ["HEAD kept", asked[next]?.replace("DELETE", "HEAD")];
+      expect(asked.slice(at, next)).toEqual(expect.arrayContaining(looks));
+    }
+  });
+
+  it("leaves what a registry puts off again and again", async () => {
+    const { server, push, planned, tags } = await startPlace("by-tag", "by-tag", fakeClock());
+    for (const tag of ["v1", "kept"]) push(buildImage({ seed: tag }), tag);
+    const effect = { status: 429, headers: { "retry-after": "120" } };
+    server.fault({ when: { method: "DELETE" }, times: Number.POSITIVE_INFINITY, effect });
+    const [outcome] = await planned("v1")("kept");
+    expect(outcome?.status).toBe("left");
+    expect(wordsOf(outcome?.failure)).toContain("or the deletion itself does");
+    expect(tags()).toEqual(["kept", "v1"]);
+  });
 
   it("leaves what cannot be proven within that time", async () => {
     const { server, push, planned, slow } = await startPlace("by-tag");

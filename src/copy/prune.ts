@@ -23,6 +23,9 @@ const tagsPerLook = 20;
  */
 const third = 20_000;
 
+/** How long a look allows deletions, in milliseconds. A registry that asks for a pause can make them wait longer than planned. */
+const minute = 3 * third;
+
 /**
  * Deletes the tags that a plan prunes at one destination, repository by repository. Before that, it looks whether everything
  * that is to be kept there still is there whole: others delete as well, and the plan can be hours old. A look is good for a
@@ -35,7 +38,7 @@ export async function prune(
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
   failures: number,
-  clock: Pick<Clock, "now">,
+  clock: Pick<Clock, "now" | "timeout">,
   signal: AbortSignal,
 ): Promise<Aftermath> {
   if (failures > 0) {
@@ -63,7 +66,7 @@ export async function prune(
       }
     }
     const groups = left.splice(0, groupsIn(left, most));
-    const pruned = await prunePortion(groups.flat(), destination, clock, signal);
+    const pruned = await prunePortion(groups.flat(), destination, lookedAt + minute, clock, signal);
     if (pruned === "slow") {
       slowLooks += 1;
       left.unshift(...groups);
@@ -83,12 +86,12 @@ interface Ending extends Pick<PruneOutcome, "status" | "failure"> {
   readonly keeps?: readonly KeepOutcome[];
 }
 
-/** Looks in succession that take too long before the rest is left: the portions are of one digest by then. */
+/** Portions in succession that take too long before the rest is left: they are of one digest by then. */
 const slowLooksLimit = 6;
 
 const tooSlow: Failure = {
   kind: "obstacle",
-  problem: `what a deletion needs to be proven takes longer than ${third / 1000} seconds here, so it may be wrong by then`,
+  problem: `what a deletion needs to be proven takes longer than ${third / 1000} seconds here, or the deletion itself does, so the proof may be wrong by then`,
   advice: "Run again when the registry is less busy, or delete it there.",
 };
 
@@ -165,22 +168,28 @@ interface PrunedPortion {
   readonly notOffered?: Failure | undefined;
 }
 
-/** Tags of one repository; those of one digest stay together, because they go together. "slow": nothing was deleted. */
+/**
+ * Tags of one repository; those of one digest stay together, because they go together.
+ * @param until when the look at what is kept is too old for a deletion, in milliseconds since the epoch.
+ * @returns "slow": it is not known which of them were deleted. All are looked at anew, and what is gone by then counts as deleted.
+ */
 async function prunePortion(
   steps: readonly PruneStep[],
   destination: DestinationToPrune,
-  clock: Pick<Clock, "now">,
+  until: number,
+  clock: Pick<Clock, "now" | "timeout">,
   signal: AbortSignal,
 ): Promise<PrunedPortion | "slow"> {
   const name = repositoryOf(destination, steps[0]?.image ?? "");
   const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
   const startedAt = clock.now();
+  const late = clock.timeout(Math.max(0, until - startedAt));
   try {
     const staying = await reasonsToStay(tags, destination.repository(name), destination.deletion, signal);
     const provenAt = clock.now();
     if (provenAt - startedAt > third) return "slow";
     const going = tags.filter(({ tag }) => !staying.has(tag));
-    const deleted = await deleteTags(going, name, destination, signal);
+    const deleted = await deleteTags(going, name, destination, AbortSignal.any([signal, late]));
     const millisecondsPerTag = (clock.now() - provenAt) / Math.max(1, going.length);
     const outcomes = steps.map((step): PruneOutcome => {
       const stays = staying.get(step.tag);
@@ -193,6 +202,7 @@ async function prunePortion(
     const notOffered = [...deleted.values()].find(({ refused }) => refused === "destination")?.failure;
     return { outcomes, millisecondsPerTag, notOffered };
   } catch (error) {
+    if (late.aborted && !signal.aborted) return "slow";
     const failure = failureOf(error);
     return { outcomes: steps.map((step) => ({ step, status: "failed", failure })), millisecondsPerTag: 0 };
   }
