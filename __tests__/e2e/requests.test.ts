@@ -1,9 +1,8 @@
 import { afterEach, expect, it } from "vitest";
 import { componentsOf } from "../../sandbox/harbor.ts";
 import { publicNames, startInternet } from "../../sandbox/internet.ts";
-import type { SandboxServer } from "../../sandbox/server.ts";
 import { tableRows, textOf } from "../support/documents.ts";
-import { act, startSandboxWorld, version } from "./world.ts";
+import { act, type RunOptions, startSandboxWorld, version } from "./world.ts";
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -11,23 +10,28 @@ afterEach(async () => {
 });
 
 const page = "docs/registries.md";
-const images = componentsOf("v2.15.2").length;
+const places = ["source", "Docker Hub", "TCR"];
 
-/** Requests for an image, with one digit: tokens and APIs of vendors are in it. */
-function perImage(servers: ReadonlyMap<string, SandboxServer>, place: string): string {
-  const own = [...servers].filter(([name]) => name.startsWith(place));
-  const requests = own.reduce((sum, [, server]) => sum + server.requests.length, 0);
-  return (requests / images).toFixed(1);
-}
-
-/** What a run sends to each place, and in all. */
-async function measured(world: Awaited<ReturnType<typeof startSandboxWorld>>): Promise<readonly string[]> {
+/**
+ * What a run sends to each place, and in all: requests for an image, with one digit. Tokens and APIs of vendors are in it.
+ * @param versions that the run mirrors.
+ */
+async function measured(
+  world: Awaited<ReturnType<typeof startSandboxWorld>>,
+  versions: readonly string[] = ["v2.15.2"],
+  options: RunOptions = {},
+): Promise<readonly string[]> {
   world.sandbox.clearRequests();
-  const { exitCode } = await act(world);
+  const { exitCode } = await act(world, options);
   expect(exitCode).toBe(0);
-  const counts = ["source", "Docker Hub", "TCR"].map((place) => perImage(world.sandbox.servers, place));
-  const all = counts.reduce((sum, count) => sum + Number(count), 0).toFixed(1);
-  return [...counts, all];
+  const images = versions.flatMap((tag) => componentsOf(tag)).length;
+  const counts = places.map((place) =>
+    [...world.sandbox.servers]
+      .filter(([name]) => name.startsWith(place))
+      .reduce((sum, [, server]) => sum + server.requests.length, 0),
+  );
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  return [...counts, all].map((count) => (count / images).toFixed(1));
 }
 
 /** A source with all versions, and TCR with some, under the names that they have on the internet. */
@@ -64,10 +68,19 @@ it("a first run sends what the table says; the next, which finds all in place, t
   const world = await startWorld();
   const first = await measured(world);
   const again = await measured(world);
-  expect(again).toEqual(written("finds all in place"));
+  expect(again).toEqual(written("finds a version in place"));
   expectNearly(first, written("copies a version"));
+});
+
+it("a run on a schedule that has nothing to do sends what the table and the README say", async () => {
+  const kept = ["v2.15.2", "v2.15.1", "v2.15.0"];
+  const world = await startWorld(...kept.slice(1));
+  const options = { event: { name: "schedule", payload: {} } };
+  expect((await act(world, options)).exitCode).toBe(0);
+  const again = await measured(world, kept, options);
+  expect(again).toEqual(written("finds three versions in place, on a schedule"));
   expect(textOf("README.md").replaceAll("\n", " ")).toContain(
-    `sends ${again.at(-1)} requests an image to two destinations and their source`,
+    `a run on a schedule with nothing to do sends ${again.at(-1)} requests an image to two destinations and their source`,
   );
 });
 

@@ -124,18 +124,18 @@ async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
   return route === undefined ? whole : { ...whole, route };
 }
 
-/** Tells the clients of destinations which repositories they will be asked about: one token then serves for many. */
+/**
+ * Tells the clients of destinations which repositories they will be asked about: one token then serves for many. Those of old
+ * versions are asked about only in order to prune.
+ */
 function foreseeLooks(
   images: readonly string[],
   catalogue: Catalogue,
   destinations: readonly DestinationToRead[],
 ): void {
   for (const destination of destinations) {
-    const foresee = (names: readonly string[]): void =>
-      destination.client.foresee(names.map((image) => repositoryOf(destination, image)));
-    foresee(images);
-    // Those of old versions are asked about only in order to prune.
-    if (destination.retention.keep !== "all") foresee(catalogue.images);
+    const looked = destination.retention.keep === "all" ? images : [...images, ...catalogue.images];
+    destination.client.foresee(looked.map((image) => repositoryOf(destination, image)));
   }
 }
 
