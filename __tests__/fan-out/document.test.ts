@@ -97,7 +97,7 @@ describe("what is not a plan is refused", () => {
     ["a version with a line break", { versions: ["v1\n::error::"] }],
     ["more copies than any plan has", { copies: Array.from({ length: 100_001 }, () => 0) }],
     ...Object.entries({
-      destination: ["docker.io", "index.docker.io/goharbor", "docker.io/../x", "a.b/c,keep=1", ""],
+      destination: ["docker.io/", "index.docker.io/goharbor", "docker.io/../x", "a.b/c,keep=1", ""],
       version: ["", "a b", "x".repeat(256)],
       image: ["../x", "Core", "/core", ""],
       tag: ["a:b", "-a", "latest@sha256:0", ""],

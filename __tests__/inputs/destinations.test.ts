@@ -75,11 +75,56 @@ describe("destinations", () => {
     expect(retention).toEqual({ keep: 2, keepBy: "published" });
   });
 
+  const images = "registry.example.com/b/app:1.0 => app:1.0";
+
+  test.each([
+    ["takes that of the source", { source: "ghcr.io/acme/shop" }, "acme/shop"],
+    ["takes that of the first source", { source: "ghcr.io/acme\ndocker.io/acmeinc" }, "acme"],
+    ["takes that of the images that name their registry", { images }, "b"],
+    ["has none where the source is a registry alone", { source: "r.example.com", images: "team/app" }, ""],
+  ])("without a namespace it %s", (_what, inputs, path) => {
+    expect(load({ destinations: "harbor.example.com,keep=2", ...inputs }).destinations[0]).toMatchObject({
+      registry: "harbor.example.com",
+      path,
+      retention: { keep: 2, keepBy: "semver" },
+    });
+  });
+
+  test("Docker Hub and TCR take a namespace as well", () => {
+    const destinations = "docker.io\nacme.tencentcloudcr.com\nccr.ccs.tencentyun.com";
+    const { destinations: read } = load({ destinations, source: "ghcr.io/goharbor" });
+    expect(read.map(({ path }) => path)).toEqual(["goharbor", "goharbor", "goharbor"]);
+  });
+
+  test.each(["docker.io", "acme.tencentcloudcr.com", "ccr.ccs.tencentyun.com"])(
+    "%s needs a namespace where the source has none",
+    (destinations) => {
+      expect(mistakesOf({ destinations, source: "r.example.com", images: "team/app" })).toContain(
+        `${destinations}: it needs a namespace`,
+      );
+    },
+  );
+
+  test("images of several namespaces give none, as nothing tells which is meant", () => {
+    const several = `${images}\nregistry.example.com/c/web:1.0`;
+    expect(mistakesOf({ destinations: "harbor.example.com", images: several })).toContain(
+      "they are of several (b, c): name one",
+    );
+    expect(load({ destinations: "harbor.example.com/a", images: several }).destinations).toHaveLength(1);
+  });
+
+  test("two lines that take the same are one too many", () => {
+    const destinations = "harbor.example.com\nharbor.example.com/goharbor";
+    expect(mistakesOf({ destinations, source: "ghcr.io/goharbor" })).toContain(
+      "harbor.example.com/goharbor is given more than once",
+    );
+  });
+
   test.each([...vendorIds, "registry"] as const)("type=%s wins over what the host name tells", (type) => {
     const hosts = ["registry.example.com", "quay.io", "docker.io", "a.tencentcloudcr.com", "ghcr.io"];
     const lines = hosts.map((host) => `${host}/a,type=${type}`);
     // Some types ask for `api=` at another host, which is told beside.
-    const read = parseDestinations(lines.join("\n"), { keep: 3, keepBy: "semver" }, () => {});
+    const read = parseDestinations(lines.join("\n"), { keep: 3, keepBy: "semver" }, ["a"], () => {});
     expect(read.map((destination) => destination.type)).toEqual(hosts.map(() => type));
   });
 

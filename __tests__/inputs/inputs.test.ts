@@ -169,7 +169,7 @@ describe("single inputs", () => {
     ["version", "newest:0"],
     ["version", "v2.15.2 v2.14.4"],
     ["version", "v2.15.2/../x"],
-    ["source", "ghcr.io"],
+    ["source", "ghcr.io/"],
     ["source", "ghcr.io/goharbor,docker.io/goharbor"],
     ["source", "docker.io/a\nindex.docker.io/a"],
     ["source", "# none"],

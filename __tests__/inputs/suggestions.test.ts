@@ -15,7 +15,7 @@ import {
 } from "../../src/inputs/values.ts";
 
 const destinations = (text: string, mistake: Mistake) =>
-  parseDestinations(text, { keep: 3, keepBy: "semver" }, mistake);
+  parseDestinations(text, { keep: 3, keepBy: "semver" }, ["goharbor"], mistake);
 
 function mistakesOf(parse: (text: string, mistake: Mistake) => unknown, text: string): readonly string[] {
   const mistakes: string[] = [];
@@ -56,7 +56,7 @@ describe("a mistake in an input names what was meant", () => {
     ["destinations", "2001:db8::1/team", "no brackets; did you mean [2001:db8::1]/team?"],
     ["destinations", "[2001:DB8:0::1]:5000/team", undefined],
     ["destinations", "goharbor", "it has no registry; did you mean docker.io/goharbor?"],
-    ["destinations", "ghcr.io", "it has no namespace; did you mean ghcr.io/<namespace>?"],
+    ["destinations", "https://ghcr.io", "it begins with a scheme; did you mean ghcr.io?"],
     ["destinations", "ghcr.io/my org", "is not of the form <registry>/<namespace>"],
     ["destinations", "ghcr.io/myorg,Keep=3", "did you mean keep?"],
     ["destinations", "ghcr.io/myorg,keepby=semver", "did you mean keep-by?"],

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   canonicalRegistry,
+  imageOf,
   isLoopback,
   isRepository,
   isTag,
@@ -163,21 +164,39 @@ describe("namespaces", () => {
     ["ghcr.io/goharbor", "ghcr.io", "goharbor"],
     ["index.docker.io/goharbor", "docker.io", "goharbor"],
     ["localhost:5000/team/harbor", "localhost:5000", "team/harbor"],
+    ["registry.k8s.io", "registry.k8s.io", ""],
+    ["Index.Docker.IO", "docker.io", ""],
+    ["localhost", "localhost", ""],
+    ["registry:5000", "registry:5000", ""],
+    ["[::1]:5000", "[::1]:5000", ""],
   ])("%j", (text, registry, path) => {
     expect(parseNamespace(text)).toEqual({ registry, path });
   });
 
-  test.each(["", "ghcr.io", "/goharbor", "ghcr.io/", "ghcr.io/Goharbor", "ghcr.io/../x", "a b/c"])(
-    "%j is none",
-    (text) => {
-      expect(parseNamespace(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    "",
+    "goharbor",
+    "nginx:latest",
+    "..",
+    "ghcr.io:0",
+    "/goharbor",
+    "ghcr.io/",
+    "ghcr.io/Goharbor",
+    "ghcr.io/../x",
+    "a b/c",
+  ])("%j is none", (text) => {
+    expect(parseNamespace(text)).toBeUndefined();
+  });
 
   test("are compared, printed and extended by their parts", () => {
     const harbor = { registry: "ghcr.io", path: "goharbor" };
     expect(printNamespace(harbor)).toBe("ghcr.io/goharbor");
     expect(repositoryOf(harbor, "harbor-core")).toBe("goharbor/harbor-core");
+    expect(imageOf(harbor, "goharbor/deep/core")).toBe("deep/core");
+    const whole = { registry: "registry.k8s.io", path: "" };
+    expect(printNamespace(whole)).toBe("registry.k8s.io");
+    expect(repositoryOf(whole, "coredns/coredns")).toBe("coredns/coredns");
+    expect(imageOf(whole, "coredns/coredns")).toBe("coredns/coredns");
     expect(sameNamespace(harbor, { ...harbor })).toBe(true);
     expect(sameNamespace(harbor, { ...harbor, registry: "docker.io" })).toBe(false);
     expect(sameNamespace(harbor, { ...harbor, path: "goharbor/x" })).toBe(false);

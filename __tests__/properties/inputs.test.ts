@@ -19,7 +19,8 @@ function read<T>(parse: (text: string, mistake: values.Mistake) => T, text: stri
   return { value, mistakes };
 }
 
-const destinations = (text: string, mistake: values.Mistake) => parseDestinations(text, retention, mistake);
+const destinations = (text: string, mistake: values.Mistake) =>
+  parseDestinations(text, retention, ["goharbor"], mistake);
 
 /** Each parser of an input, with the pieces that its text is made of. */
 const parsers: readonly (readonly [

@@ -38,30 +38,39 @@ const attributeTypes: ReadonlyMap<string, readonly DestinationType[] | undefined
 /**
  * The lines of the `destinations` input.
  * @param defaults the `keep` and `keep-by` inputs, for lines that say nothing of their own.
+ * @param homes the namespaces that images come from, each once: a line without a namespace takes it where it is one.
  */
 export function parseDestinations(
   text: string,
   defaults: Retention,
+  homes: readonly string[],
   mistake: Mistake,
 ): readonly DestinationInput[] {
   const lines = linesOf(text);
   if (lines.length === 0) mistake("is empty");
   const destinations: DestinationInput[] = [];
   for (const line of lines) {
-    const destination = parseDestination(line, defaults, mistake);
+    const destination = parseDestination(line, defaults, homes, mistake);
     if (destination !== undefined) destinations.push(destination);
   }
   for (const name of repeated(destinations.map(printNamespace))) mistake(`${name} is given more than once`);
   return destinations;
 }
 
-function parseDestination(line: string, defaults: Retention, mistake: Mistake): DestinationInput | undefined {
+function parseDestination(
+  line: string,
+  defaults: Retention,
+  homes: readonly string[],
+  mistake: Mistake,
+): DestinationInput | undefined {
   const [place = "", ...rest] = line.split(",").map((item) => item.trim());
-  const namespace = parseNamespace(place);
-  if (namespace === undefined) {
+  const given = parseNamespace(place);
+  if (given === undefined) {
     mistake(wrongPlace(place, rest));
     return undefined;
   }
+  const [home = ""] = homes;
+  const namespace = given.path === "" ? { ...given, path: home } : given;
   const inLine: Mistake = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
   const attributes = parseAttributes(rest, [...attributeTypes.keys()], inLine);
   const type = parseType(attributes.get("type"), namespace.registry, inLine);
@@ -69,6 +78,7 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
   if (attributes.has("api") && isPlainRegistry({ type }) && !hasOwnApi(namespace.registry, type))
     inLine("api means nothing for this registry: what it needs is on the registry's own host");
   if (!attributes.has("api")) needOwnApi(namespace.registry, type, inLine);
+  if (given.path === "") checkHome(type, homes, inLine);
   if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
     inLine("Docker Hub has no namespaces inside namespaces");
   }
@@ -85,6 +95,17 @@ function parseDestination(line: string, defaults: Retention, mistake: Mistake): 
     public: parseBoolean(attributes.get("public") ?? "false", inLine),
     attestations: parseBoolean(attributes.get("attestations") ?? "true", inLine),
   };
+}
+
+/** What keeps a line without a namespace from taking that of the images. */
+function checkHome(type: DestinationType, homes: readonly string[], mistake: Mistake): void {
+  if (homes.length > 1) {
+    mistake(
+      `without a namespace it takes that of the images, and they are of several (${homes.map((home) => home || "none").join(", ")}): name one`,
+    );
+  } else if (homes[0] === "" && !isPlainRegistry({ type })) {
+    mistake("it needs a namespace, and the images have none to take: name one");
+  }
 }
 
 /** The type that a line names, else that of its host name. On a domain of one's own the name tells nothing. */

@@ -150,9 +150,13 @@ export function loadInputs(environment: Environment): Inputs {
   const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
   // Tags may have no other copy: they are pruned only where the destination's own line says so.
   const unsaid = versionsFrom === "tags" ? ({ ...retention, keep: "all" } as const) : retention;
-  const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, unsaid, mistake));
   const repositories = read("images", parseRepositories);
   const images = repositories === undefined ? read("images", parseImages) : [];
+  const sources = sourcesFor(images, read("source", parseSources));
+  const homes = homesOf(sources);
+  const destinations = read("destinations", (lines, mistake) =>
+    parseDestinations(lines, unsaid, homes, mistake),
+  );
   if (versionsFrom === "tags") refuseReleases({ images, retention, destinations, text, mistakeIn });
   else if (repositories !== undefined) mistakeIn("images")("a pattern needs versions-from: tags");
   const inputs: Inputs = {
@@ -160,7 +164,7 @@ export function loadInputs(environment: Environment): Inputs {
     version: read("version", parseVersionInput),
     versionsFrom,
     repository: read("repository", parseRepository),
-    sources: sourcesFor(images, read("source", parseSources)),
+    sources,
     images,
     repositories,
     repositoryLimit: read("repository-limit", parseLimit),
@@ -261,6 +265,13 @@ function sourcesFor(images: Inputs["images"], listed: Inputs["sources"]): Inputs
     ...serving,
     ...named.map((source) => ({ ...source, tokenServer: tokenServerOf(source), onlyNamed: true })),
   ];
+}
+
+/** The namespaces that images come from: of several sources for the same images that of the first, and those that lines name. */
+function homesOf(sources: Inputs["sources"]): readonly string[] {
+  const [first] = sources;
+  const named = sources.filter(({ onlyNamed }) => onlyNamed === true);
+  return [...new Set([...(first === undefined ? [] : [first]), ...named].map(({ path }) => path))];
 }
 
 /** What only releases have means nothing, or something else than was meant, where tags at the sources are the versions. */

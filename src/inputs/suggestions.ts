@@ -96,6 +96,5 @@ export function wrongPlace(text: string, rest: readonly string[] = []): string {
   const place = parseNamespace(mended);
   if (place !== undefined) return `${problem}: ${wrong.join(", ")}${meant(printNamespace(place))}`;
   if (mended.includes("/") || parseNamespace(`${mended}/x`) === undefined) return problem;
-  if (/[.:]/.test(mended)) return `${problem}: it has no namespace${meant(`${mended}/<namespace>`)}`;
   return `${problem}: it has no registry${meant(`docker.io/${mended}`)}`;
 }

@@ -1,7 +1,7 @@
 import { messageOf, OperationError } from "../errors.ts";
 import type { PullBudget } from "../http/pull-limit.ts";
 import type { Log } from "../log/log.ts";
-import { repositoryOf, sameNamespace } from "../oci/reference.ts";
+import { imageOf, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
 import { type PullsNeeded, pullsNeeded } from "../plan/pulls.ts";
@@ -87,7 +87,7 @@ async function findElsewhere(
   log: Log,
   signal: AbortSignal,
 ): Promise<SourceImage | undefined> {
-  const name = image.repository.slice(image.source.path.length + 1);
+  const name = imageOf(image.source, image.repository);
   for (const source of sources) {
     if (source.onlyNamed) continue;
     const repository = source.repository(repositoryOf(source, name));

@@ -9,7 +9,7 @@ import type { Digest } from "./digest.ts";
 export interface Namespace {
   /** Canonical host, with the port if there is one: `docker.io`, `localhost:5000`. */
   readonly registry: string;
-  /** One or more path components, without a slash at either end. */
+  /** Path components without a slash at either end; empty: the registry itself, below which all its repositories are. */
   readonly path: string;
 }
 
@@ -54,10 +54,16 @@ export function canonicalRegistry(text: string): string | undefined {
   return dockerHubAliases.has(host) ? "docker.io" : host;
 }
 
-/** Splits `<registry>/<namespace>`; undefined if either part breaks the grammar. */
+/**
+ * Splits `<registry>/<namespace>`, or takes a registry alone; undefined if either part breaks the grammar. A name alone is a
+ * registry if it has a dot or a colon, as Docker takes it.
+ */
 export function parseNamespace(text: string): Namespace | undefined {
   const slash = text.indexOf("/");
-  if (slash < 0) return undefined;
+  if (slash < 0) {
+    const alone = /[.:]/.test(text) || text === "localhost" ? canonicalRegistry(text) : undefined;
+    return alone === undefined ? undefined : { registry: alone, path: "" };
+  }
   const registry = canonicalRegistry(text.slice(0, slash));
   const path = text.slice(slash + 1);
   if (registry === undefined || !isRepository(path)) return undefined;
@@ -65,7 +71,7 @@ export function parseNamespace(text: string): Namespace | undefined {
 }
 
 export function printNamespace(namespace: Namespace): string {
-  return `${namespace.registry}/${namespace.path}`;
+  return namespace.path === "" ? namespace.registry : `${namespace.registry}/${namespace.path}`;
 }
 
 /** Whether two namespaces are the same place. */
@@ -81,6 +87,11 @@ export function printReference(image: string, reference: string): string {
 /** The repository of an image below a namespace. */
 export function repositoryOf(namespace: Namespace, image: string): string {
   return namespace.path === "" ? image : `${namespace.path}/${image}`;
+}
+
+/** The image of a repository below a namespace: the other way around. */
+export function imageOf(namespace: Namespace, repository: string): string {
+  return repository.slice(repositoryOf(namespace, "").length);
 }
 
 /** Whether a host (with or without port) is a loopback address: the only ones spoken to over plain HTTP. */

@@ -12,11 +12,11 @@ export function isOriginal({ registry, path }: Namespace): boolean {
 /**
  * How containerd and Docker are told to read `docker.io/goharbor` from a mirror, so that nobody has to rename an image.
  * Both ask a mirror for the same repository as Docker Hub, so its namespace has to end with `goharbor`. Nothing for a
- * namespace of Docker Hub itself.
+ * namespace of Docker Hub itself, and for a registry without namespaces, where nothing tells what Docker Hub's would be.
  */
 export function mirrorSettings(destination: Namespace): readonly string[] {
   const { registry, path } = destination;
-  if (registry === original.registry) return [];
+  if (registry === original.registry || path === "") return [];
   const prefix = prefixOf(path);
   if (prefix === undefined) {
     return [

@@ -12,7 +12,7 @@ import { type Source, sourcesOf } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import type { Credentials, Login } from "../oci/credentials.ts";
 import type { DockerLogins } from "../oci/docker-config.ts";
-import { type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
+import { imageOf, type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -165,7 +165,7 @@ export function repositoriesOf(
 ): readonly [Repository, ...Repository[]] {
   const first = sources.find((source) => sameNamespace(source, image.source));
   if (first === undefined) throw new Error(`${printNamespace(image.source)} is not a source of this run`);
-  const name = image.repository.slice(image.source.path.length + 1);
+  const name = imageOf(image.source, image.repository);
   const others = first.onlyNamed ? [] : sourcesOf(undefined, sources).filter((source) => source !== first);
   return [
     first.repository(image.repository),
