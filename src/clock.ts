@@ -19,5 +19,6 @@ export const systemClock: Clock = {
     const timer = setInterval(work, ms).unref();
     return () => clearInterval(timer);
   },
-  timeout: (ms) => AbortSignal.timeout(ms),
+  // Whole numbers are all that it takes.
+  timeout: (ms) => AbortSignal.timeout(Math.floor(ms)),
 };

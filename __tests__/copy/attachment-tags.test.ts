@@ -121,6 +121,22 @@ describe("the index of referrers at a registry without the referrers API", () =>
     }
   });
 
+  it("is not put again over what another has set meanwhile", async () => {
+    const signed = await startSigned();
+    await using _world = signed.world;
+    const { destination } = signed;
+    pushTo(signed.world.source, "goharbor/core", buildIndex([referrer("own")]), tagForm);
+    const foreign = buildIndex([referrer("foreign")]);
+    const path = new RegExp(`/manifests/${tagForm}$`);
+    destination.fault({ when: { method: "PUT", path }, effect: { status: 503 } });
+    const push = () => void pushTo(destination, repository, foreign, tagForm);
+    destination.fault({ when: { path }, skip: 2, effect: { run: push } });
+    expect(await signed.run(tagForm)).toContain(`another has moved it to ${foreign.digest} meanwhile`);
+    expect(destination.tags(repository).get(tagForm)).toBe(foreign.digest);
+    expect(await signed.run(tagForm)).toBe("");
+    expect(signed.documentAt(tagForm).manifests).toHaveLength(2);
+  });
+
   it("is the source's own, byte for byte, where there is none", async () => {
     const signed = await startSigned();
     await using _world = signed.world;

@@ -55,6 +55,40 @@ describe("a tag", () => {
     expect(destination.tags("mirror/db").get("v1.0.0")).toBeUndefined();
   });
 
+  const putOff = [
+    ["is put off by the registry", { status: 429, headers: { "retry-after": "60" } }],
+    ["is refused for a moment", { status: 503 }],
+    ["gets lost", { reset: true }],
+    ["is answered, and the answer is lost", { loseAnswer: true }],
+  ] as const;
+  it.each(putOff)("that another pushes after the first PUT, which %s, stays", async (_how, effect) => {
+    for (const overwrite of [false, "skip"] as const) {
+      await using world = await startWorld({ destinations: [{}] });
+      const [destination] = world.destinations;
+      if (destination === undefined) throw new Error("no destination");
+      const image = world.place("app", imageWithBase("app"));
+      const foreign = imageWithBase("foreign");
+      // While the pause lasts, that is before the next request for the tag.
+      const push = { run: () => void pushTo(destination, "mirror/app", foreign, "v1.0.0") };
+      destination.fault({ when: { method: "PUT", path: tagPath }, effect });
+      destination.fault({ when: { path: tagPath }, skip: 2, effect: push });
+      const { outcomes } = await world.run(world.stepsFor(image), { overwrite });
+      expect(wordsOf(outcomes[0]?.failure)).toContain("moved");
+      expect(destination.tags("mirror/app").get("v1.0.0")).toBe(foreign.digest);
+      expect(requestsTo(destination, "PUT", tagPath)).toBe(1);
+    }
+  });
+
+  it.each(putOff)("whose first PUT %s is set all the same", async (_how, effect) => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const image = world.place("app", imageWithBase("app"));
+    destination?.fault({ when: { method: "PUT", path: tagPath }, times: 2, effect });
+    const { outcomes } = await world.run(world.stepsFor(image), { overwrite: false });
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined]);
+    expect(destination?.tags("mirror/app").get("v1.0.0")).toBe(image.digest);
+  });
+
   it("that another pushes while the run copies is left alone where overwrite is skip, with its whole version", async () => {
     await using world = await startWorld({ destinations: [{}] });
     const [destination] = world.destinations;

@@ -191,10 +191,18 @@ describe("putManifest", () => {
     expect(stored).toEqual({ tracksSubject: referrers });
   });
 
+  test("sends a tag once: who sets it looks at it before", async () => {
+    await using server = await seeded();
+    server.fault({ when: { method: "PUT" }, effect: { status: 503 } });
+    const error = await failureOf(repositoryAt(server).putManifest("v2", manifestOf(image)));
+    expect(error).toMatchObject({ temporary: true, status: 503 });
+    expect(server.requests.filter(({ method }) => method === "PUT")).toHaveLength(1);
+  });
+
   test("is sent again, whole, when the answer got lost", async () => {
     await using server = await seeded();
     server.fault({ when: { method: "PUT" }, effect: { loseAnswer: true } });
-    await repositoryAt(server).putManifest("v2", manifestOf(image));
+    await repositoryAt(server).putManifest(image.digest, manifestOf(image));
     expect(server.requests.filter(({ method }) => method === "PUT").map(({ bytesIn }) => bytesIn)).toEqual([
       image.bytes.length,
       image.bytes.length,

@@ -81,7 +81,16 @@ async function bringTag(
   const { overwrite, log, signal } = tagging;
   const found = await unlessWithheld(repository.resolve(tag, signal));
   if (found !== "withheld" && found?.digest === wanted.digest) return;
-  if (found === undefined) return setTag(repository, tag, wanted, signal, "referrer");
+  const set = (manifest: Manifest): Promise<void> => {
+    const before = found === "withheld" ? undefined : found?.digest;
+    const lookAgain = async (): Promise<void> => {
+      const now = await unlessWithheld(repository.resolve(tag, signal));
+      if (now === "withheld" || now === undefined || [before, manifest.digest].includes(now.digest)) return;
+      throw tagFailure(repository, tag, `another has moved it to ${now.digest} meanwhile`);
+    };
+    return setTag(repository, tag, manifest, lookAgain, signal, "referrer");
+  };
+  if (found === undefined) return set(wanted);
   const merged =
     found === "withheld"
       ? "a policy of the registry lets nobody read it now"
@@ -91,7 +100,7 @@ async function bringTag(
     if (overwrite === false) throw tagFailure(repository, tag, `${problem}; overwrite is false`);
     log.warning(`${repository.reference}:${tag}: ${problem}; it is left alone`);
   } else if (found === "withheld" || merged.digest !== found.digest) {
-    await setTag(repository, tag, merged, signal, "referrer");
+    await set(merged);
     log.info(`${repository.reference}:${tag}: merged with what another has added there`);
   }
 }

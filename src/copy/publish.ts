@@ -1,4 +1,4 @@
-import { type Failure, failureOf } from "../errors.ts";
+import { type Failure, failureOf, sentenceOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
@@ -79,38 +79,60 @@ export interface TagLook {
 
 /** Looks at the images' tags right before they are set: others push as well, and the plan can be hours old. */
 export async function lookAtTags(images: readonly ReadyImage[], tagging: Tagging): Promise<TagLook> {
-  const { overwrite, log, signal } = tagging;
   const leftAlone = new Map<ReadyImage, Failure>();
   const failures = await forEach(images, async (image) => {
-    const { repository, tag, content, replaces } = image;
-    const leave = (problem: string, subject?: Digest): void =>
-      void leftAlone.set(image, { kind: "obstacle", problem: `${problem}, and overwrite is skip`, subject });
-    const found = await unlessWithheld(repository.resolve(tag, signal));
-    if (found === "withheld") {
-      // A plan that may replace nothing was made when this tag was not there.
-      if (overwrite === "skip") leave("another has set the tag");
-      if (overwrite === false)
-        throw tagFailure(repository, tag, "another has set the tag, and overwrite is false");
-      return;
-    }
-    const present = found?.digest;
-    if (present === undefined || present === replaces || present === content.root.manifest.digest) return;
-    if (overwrite === "skip") return leave("the tag was moved after the plan was made", present);
-    const moved = `the tag was moved to ${present} after the plan was made`;
-    if (!overwrite) throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
-    log.warning(`${repository.reference}:${tag}: ${moved}; it is replaced`);
+    const failure = await whyLeaveAlone(image, tagging);
+    if (failure !== undefined) leftAlone.set(image, failure);
   });
   return { leftAlone, failures };
+}
+
+/**
+ * Looks at the tag of an image.
+ * @returns why it is left alone, where another has moved it.
+ * @throws OperationError where that is a failure.
+ */
+async function whyLeaveAlone(
+  { repository, tag, content, replaces }: ReadyImage,
+  { overwrite, log, signal }: Tagging,
+): Promise<Failure | undefined> {
+  const leave = (problem: string, subject?: Digest): Failure => ({
+    kind: "obstacle",
+    problem: `${problem}, and overwrite is skip`,
+    subject,
+  });
+  const found = await unlessWithheld(repository.resolve(tag, signal));
+  if (found === "withheld") {
+    // A plan that may replace nothing was made when this tag was not there.
+    if (overwrite === "skip") return leave("another has set the tag");
+    if (overwrite === false)
+      throw tagFailure(repository, tag, "another has set the tag, and overwrite is false");
+    return undefined;
+  }
+  const present = found?.digest;
+  if (present === undefined || present === replaces || present === content.root.manifest.digest)
+    return undefined;
+  if (overwrite === "skip") return leave("the tag was moved after the plan was made", present);
+  const moved = `the tag was moved to ${present} after the plan was made`;
+  if (!overwrite) throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
+  log.warning(`${repository.reference}:${tag}: ${moved}; it is replaced`);
+  return undefined;
 }
 
 /**
  * Sets the images' own tags, all at once, and reads each back: a registry's 201 is a promise, and only what it then shows
  * is called published (P6).
  */
-export function tagImages(images: readonly ReadyImage[], { signal }: Tagging): Promise<TagFailures> {
-  return forEach(images, ({ repository, tag, content }) =>
-    setTag(repository, tag, content.root.manifest, signal),
-  );
+export function tagImages(images: readonly ReadyImage[], tagging: Tagging): Promise<TagFailures> {
+  return forEach(images, (image) => {
+    const { repository, tag, content } = image;
+    const lookAgain = async (): Promise<void> => {
+      const failure = await whyLeaveAlone(image, tagging);
+      // Other tags of the version are set by now, so this is a failure, whatever was wanted.
+      if (failure !== undefined) throw tagFailure(repository, tag, sentenceOf(failure));
+    };
+    return setTag(repository, tag, content.root.manifest, lookAgain, tagging.signal);
+  });
 }
 
 async function forEach(

@@ -205,6 +205,8 @@ export class Repository {
       advice: role === "referrer" ? referrerAdvice : hasAttestations ? attestationAdvice : undefined,
       headers: { "content-type": manifest.mediaType },
       body: manifest.bytes,
+      // Others set tags as well, so who sets one looks at it before it is put again.
+      once: isTag(reference),
       push: true,
     });
     const response = await this.registry.expect(request, 201, 200, 202, 204);
