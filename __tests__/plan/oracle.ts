@@ -36,9 +36,22 @@ export function verdictOn(world: World, destination: WorldDestination): Verdict 
   const cannotBe = (tag: string): boolean =>
     imagesWith(tag).some((image) => fateOf(world, destination, image) === "fails");
   // "Waiting": without one image, nothing of the version is mirrored.
-  const lacking = wanted.filter((tag) => imagesOf(world, tag).some(({ key }) => world.missing.includes(key)));
+  const without = wanted.filter((tag) => imagesOf(world, tag).some(({ key }) => world.missing.includes(key)));
+  // But where all its tags are in place, as far as that can be known, they stay.
+  const isSettled = (tag: string): boolean =>
+    imagesWith(tag).length > 0 &&
+    imagesWith(tag).every((image) => {
+      const { key } = image;
+      const isUnknown = world.missing.includes(key) || destination.onlyHere.includes(key);
+      const isKnown = held.has(key) && !destination.withheld.includes(key);
+      return isKnown && (isUnknown || destination.held[key] === sourceWord(world, image));
+    });
+  const lacking = without.filter((tag) => !isSettled(tag));
+  const uncompared = without.filter(
+    (tag) => isSettled(tag) && imagesWith(tag).some(({ key }) => world.missing.includes(key)),
+  );
   const bringable = wanted.filter(
-    (tag) => !lacking.includes(tag) && !cannotBe(tag) && imagesWith(tag).length > 0,
+    (tag) => !without.includes(tag) && !cannotBe(tag) && imagesWith(tag).length > 0,
   );
   // "Retention": the newest of those that it holds completely or is about to get.
   const isWhole = (tag: string): boolean =>
@@ -51,10 +64,11 @@ export function verdictOn(world: World, destination: WorldDestination): Verdict 
   const wouldBeKept = (tag: string): boolean =>
     newest(world, [...new Set([...contenders, tag])], destination).includes(tag);
   // A version that would not be kept is not copied, so nothing of it can fail.
-  const refused = wanted.filter((tag) => cannotBe(tag) && wouldBeKept(tag));
+  const refused = wanted.filter((tag) => !without.includes(tag) && cannotBe(tag) && wouldBeKept(tag));
   const failing = [...new Set([...lacking, ...refused])];
-  const copies = bringable
-    .filter((tag) => wouldBeKept(tag))
+  const settled = without.filter((tag) => isSettled(tag));
+  const copies = [...bringable, ...settled]
+    .filter((tag) => wouldBeKept(tag) || uncompared.includes(tag))
     .flatMap((tag) =>
       imagesWith(tag)
         .filter((image) => fateOf(world, destination, image) === "is copied")
@@ -65,7 +79,8 @@ export function verdictOn(world: World, destination: WorldDestination): Verdict 
     kept: destination.keep === "all" ? [] : kept,
     copied: copies.map(({ tag, image }) => `${tag} ${image.key}`),
     failed: failing,
-    pruned: prunedAt(world, destination, { kept, failing, set }),
+    // Beside what could not be compared, nothing is deleted.
+    pruned: uncompared.length > 0 ? [] : prunedAt(world, destination, { kept, failing, set }),
   };
 }
 

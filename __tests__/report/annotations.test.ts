@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { FailedOperation, FailureDetails } from "../../src/errors.ts";
+import { type FailedOperation, type FailureDetails, sentenceOf } from "../../src/errors.ts";
+import type { SkipStep } from "../../src/plan/plan.ts";
 import { annotationsOf } from "../../src/report/annotations.ts";
+import { statusOf } from "../../src/report/status.ts";
 import { heldBack, obstacle } from "../support/failures.ts";
 import {
   copyStep,
@@ -80,6 +82,20 @@ describe("warnings", () => {
       ],
       errors: [],
     });
+  });
+
+  test("images that are in place and could not be compared, one for each destination and cause", () => {
+    const refused = (image: string): SkipStep => {
+      const warning = { ...refusedFor(image), consequence: "in place and not compared" };
+      return { ...skipStep({ image }), reason: sentenceOf(warning), warning };
+    };
+    const result = run().plan(refused("harbor-core"), refused("harbor-db"), skipStep()).build();
+    const { warnings, errors } = annotationsOf(result);
+    expect([warnings.length, errors]).toEqual([1, []]);
+    expect(warnings[0]).toMatch(
+      /^2 images \(harbor-core:v2\.15\.2, harbor-db:v2\.15\.2\) at [^ ]+: in place and not compared: /,
+    );
+    expect(statusOf(result).sentence).toContain("3 images skipped (2 not compared)");
   });
 
   test("tags that are left, one for each destination and reason", () => {

@@ -7,6 +7,7 @@ import type { Registry } from "../oci/registry.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
 import type { Component } from "../plan/component.ts";
+import { isUncontested } from "../plan/missing.ts";
 import { type Attachment, type DestinationSnapshot, imageKey, type SourceImage } from "../plan/snapshot.ts";
 import { isAttached, type RepositoryWithAttachments } from "./attached.ts";
 import { type RepositoryToProve, wholenessOf } from "./wholeness.ts";
@@ -176,7 +177,7 @@ function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
 
 /**
  * Adds which of the wanted images are in place by their tags and lack content: manifests are read, and each blob is asked for,
- * of what is attached to them and to their platforms, too.
+ * of what is attached to them and to their platforms, too. What is at no source is proven by itself.
  * @throws OperationError when that cannot be asked.
  */
 export async function withBrokenImages(
@@ -191,26 +192,50 @@ export async function withBrokenImages(
     const missingOf = wholenessOf(repositoryAt(destination, image), signal);
     const missingOfAll = async (references: readonly string[]): Promise<readonly string[]> =>
       (await Promise.all(references.map((reference) => missingOf(reference)))).flat();
+    const missingAttached = async (
+      wanted: SourceImage,
+      { tag, digest }: Attachment,
+    ): Promise<readonly string[]> => {
+      if (tag !== undefined && !isFallbackTag(tag)) return missingOf(tag);
+      const missing = await missingOf(digest);
+      if (tag === undefined || !missing.includes(digest)) return missing;
+      // It is not without attachments: what the index lists is in a merged one, or in the registry's referrers API.
+      const { children } = await sourceOf(wanted).manifest(digest, signal);
+      return missingOfAll(children.map((child) => child.digest));
+    };
     for (const { toTag } of ofImage) {
       const key = imageKey(image, toTag);
       const wanted = held.images.get(key);
-      if (wanted === undefined || wanted.digest !== held.digests.get(key)) continue;
-      const missingAttached = async ({ tag, digest }: Attachment): Promise<readonly string[]> => {
-        if (tag !== undefined && !isFallbackTag(tag)) return missingOf(tag);
-        const missing = await missingOf(digest);
-        if (tag === undefined || !missing.includes(digest)) return missing;
-        // It is not without attachments: what the index lists is in a merged one, or in the registry's referrers API.
-        const { children } = await sourceOf(wanted).manifest(digest, signal);
-        return missingOfAll(children.map((child) => child.digest));
-      };
-      const attached = held.withoutAttachments.has(key) ? [] : await attachmentsOf(wanted);
-      const found = await Promise.all([missingOf(toTag), ...attached.map(missingAttached)]);
+      if (!isUncontested(held.digests.get(key), wanted)) continue;
+      const isBare = wanted === undefined || held.withoutAttachments.has(key);
+      const attached = isBare
+        ? []
+        : (await attachmentsOf(wanted)).map((attachment) => missingAttached(wanted, attachment));
+      const found = await Promise.all([missingOf(toTag), ...attached]);
       const missing = new Set(found.flat());
       if (missing.size > 0) broken.set(key, [...missing]);
     }
   });
   await Promise.all(looks);
   return { ...held, broken };
+}
+
+/**
+ * Whether tags are in place at a destination, as far as that can be known. Asks for one after the other, and for no more once
+ * one is not there or is another than at a source.
+ */
+export async function hasInPlace(
+  destination: DestinationToRead,
+  components: readonly Component[],
+  images: ReadonlyMap<string, SourceImage>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const { to, toTag } of components) {
+    const held = await unlessWithheld(repositoryAt(destination, to).resolve(toTag, signal));
+    const present = held === "withheld" ? undefined : held?.digest;
+    if (!isUncontested(present, images.get(imageKey(to, toTag)))) return false;
+  }
+  return components.length > 0;
 }
 
 /** The repository of an image at a destination. */

@@ -2,6 +2,7 @@ import { type Failure, OperationError } from "../errors.ts";
 import type { Catalogue } from "../harbor/catalogue.ts";
 import { repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Component } from "../plan/component.ts";
+import { ownershipOf } from "../plan/ownership.ts";
 import { makePlan } from "../plan/plan.ts";
 import {
   type DestinationSnapshot,
@@ -16,6 +17,7 @@ import { lateAttachments } from "./attached-below.ts";
 import {
   type DestinationToRead,
   failedSnapshot,
+  hasInPlace,
   type LookAtSource,
   prunableAt,
   readDestination,
@@ -27,6 +29,7 @@ import { withinPullBudgets } from "./pull-budget.ts";
 import {
   foreseeReading,
   imageFor,
+  isLeftNothing,
   isThere,
   type RepositoryToRead,
   type Source,
@@ -86,7 +89,9 @@ async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
     catalogue,
     destinations,
   );
-  const sightings = await waitForImages(all, destinations, options.wait, signal);
+  const sightings = await waitForImages(all, destinations, options.wait, signal, (missing, found) =>
+    notInPlaceEverywhere(missing, found, wantedComponents, options),
+  );
   tellPlatforms(options.wait, sightings.values());
   const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
   const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
@@ -139,6 +144,40 @@ function foreseeLooks(
   }
 }
 
+/**
+ * Leaves out the images of versions that every destination has in place: there is nothing to wait for. What is missing is asked
+ * for first, so that a version that is still to come costs one HEAD at each destination.
+ */
+async function notInPlaceEverywhere(
+  missing: readonly Component[],
+  sightings: ReadonlyMap<Component, Sighting>,
+  components: ReadonlyMap<string, readonly Component[]>,
+  { universe, wanted, destinations, signal }: SnapshotOptions,
+): Promise<readonly Component[]> {
+  const ownership = ownershipOf(universe, components, wanted);
+  const waiting = wanted.map(async (version) => {
+    const own = components.get(version.tag) ?? [];
+    const lacking = own.filter((component) => missing.includes(component));
+    if (lacking.length === 0 || lacking.some((component) => isMistaken(sightings.get(component))))
+      return lacking;
+    const brought = ownership.brought(version);
+    const order = [...brought].sort(
+      (one, other) => Number(lacking.includes(other)) - Number(lacking.includes(one)),
+    );
+    const answers = await Promise.all(
+      destinations.map((destination) =>
+        hasInPlace(destination, order, imagesFor(destination, own, sightings), signal).catch(() => {
+          signal.throwIfAborted();
+          // A destination that cannot be asked fails when it is read.
+          return false;
+        }),
+      ),
+    );
+    return answers.every((isThere) => isThere) ? [] : lacking;
+  });
+  return (await Promise.all(waiting)).flat();
+}
+
 function repositoriesIn(sources: readonly Source[]): (image: SourceImage) => RepositoryToRead {
   return ({ source, repository }) => {
     const found = sources.find((one) => sameNamespace(one, source));
@@ -184,10 +223,16 @@ function wantedVersion(
 ): WantedVersion {
   const own = components.get(version.tag) ?? [];
   const missing = own.flatMap((component) => {
-    const failure = whyNotThere(sightings.get(component));
-    return failure === undefined ? [] : [{ component, failure }];
+    const sighting = sightings.get(component);
+    const failure = whyNotThere(sighting);
+    if (failure === undefined) return [];
+    return [{ component, failure, isMistake: isMistaken(sighting) }];
   });
   return { version, components: own, missing };
+}
+
+function isMistaken(sighting: Sighting | undefined): boolean {
+  return sighting !== undefined && "answers" in sighting && isLeftNothing(sighting);
 }
 
 function whyNotThere(sighting: Sighting | undefined): Failure | undefined {

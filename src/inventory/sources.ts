@@ -252,6 +252,14 @@ async function readIndex(
   return manifest.kind === "index" ? manifest : undefined;
 }
 
+/** What fails where the input `platforms` leaves nothing of an image. */
+const choosing = "choosing the platforms of";
+
+/** Whether a source has an image of which the inputs leave nothing. */
+export function isLeftNothing({ answers }: Location): boolean {
+  return answers.some(({ reason }) => reason?.kind === "operation" && reason.operation === choosing);
+}
+
 /** The index with only the wanted platforms: the same where they are all. */
 function choosePlatforms(
   repository: RepositoryToRead,
@@ -265,7 +273,7 @@ function choosePlatforms(
   } catch (error) {
     const request = {
       scopes: [{ repository: repository.name, actions: ["pull"] }] as const,
-      operation: "choosing the platforms of",
+      operation: choosing,
       subject: digest,
     };
     const advice = 'Change the input "platforms".';

@@ -18,6 +18,12 @@ export interface WaitOptions extends SourceOptions {
 /** An image that was looked for: where it is, or why that is not known. */
 export type Sighting = Location | { readonly component: Component; readonly failure: Failure };
 
+/** Chooses the images that are worth waiting for, of those that a first look has not found. */
+export type WorthWaiting = (
+  missing: readonly Component[],
+  found: ReadonlyMap<Component, Sighting>,
+) => Promise<readonly Component[]>;
+
 /**
  * Looks for images until every one is at some source, or the time is over: a release is published before its images are
  * pushed. Only those still missing are looked for again.
@@ -27,18 +33,22 @@ export async function waitForImages(
   destinations: readonly Receiver[],
   options: WaitOptions,
   signal: AbortSignal,
+  worthWaiting: WorthWaiting = (missing) => Promise.resolve(missing),
 ): Promise<ReadonlyMap<Component, Sighting>> {
   const { clock, log, wait } = options;
   const until = clock.now() + wait;
   const found = new Map<Component, Sighting>();
-  let missing = components;
-  for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
+  const lookFor = async (sought: readonly Component[]): Promise<readonly Component[]> => {
     await Promise.all(
-      missing.map(async (component) =>
+      sought.map(async (component) =>
         found.set(component, await look(component, destinations, options, signal)),
       ),
     );
-    missing = missing.filter((component) => !isComplete(found.get(component)));
+    return sought.filter((component) => !isComplete(found.get(component)));
+  };
+  const notFound = await lookFor(components);
+  let missing = notFound.length > 0 && wait > 0 ? await worthWaiting(notFound, found) : notFound;
+  for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
     const left = until - clock.now();
     if (missing.length === 0 || left <= 0) return found;
     const names = missing.map(({ from, fromTag }) => printReference(from, fromTag)).join(", ");
@@ -46,6 +56,7 @@ export async function waitForImages(
       `Waiting for ${missing.length} of ${components.length} images, ${Math.ceil(left / 60_000)} min at most: ${names}`,
     );
     await clock.sleep(Math.min(pause, left), signal);
+    missing = await lookFor(missing);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Failure } from "../errors.ts";
-import { printReference } from "../oci/reference.ts";
 import { listOf } from "../wording.ts";
 import type { Component } from "./component.ts";
 import { isHeld } from "./holding.ts";
+import { beyondRepair, isInPlace, planMissing, planUncompared } from "./missing.ts";
 import { type Ownership, ownershipOf } from "./ownership.ts";
 import { planPruning, withinLimit } from "./pruning.ts";
 import { newest } from "./retention.ts";
@@ -41,6 +41,7 @@ export {
   heldBackBy,
   isImageStep,
   isLeftAlone,
+  isUncompared,
   leavingAlone,
   placeOf,
   versionKey,
@@ -173,12 +174,22 @@ function planVersion(
 ): readonly ImageStep[] {
   const { version, components, missing } = wanted;
   const planned = plannedFor(destination, version);
-  if (missing.length > 0) return planMissing(wanted, planned);
+  if (missing.length > 0 && !isInPlace(destination, ownership, wanted)) return planMissing(wanted, planned);
+  const brought = ownership.brought(version);
+  const uncompared = new Map(missing.map(({ component, failure }) => [component, failure]));
+  // What cannot be compared stays whether it would be kept or not: nothing is deleted beside it.
+  const stays = brought.some((component) => uncompared.has(component));
   const steps = components.map((component): ImageStep => {
-    const reason = reasonToSkip(snapshot, destination, ownership, version, component, kept);
-    return reason === undefined
+    const reason = !brought.includes(component)
+      ? `the tag belongs to ${ownership.ownerOf(component.to, component.toTag) ?? "no version"}`
+      : stays
+        ? undefined
+        : reasonNotToKeep(snapshot, destination, version, kept);
+    if (reason !== undefined) return { kind: "skip", digest: undefined, ...planned(component), reason };
+    const why = uncompared.get(component);
+    return why === undefined
       ? ofVersion(version, planImage(snapshot, destination, component, planned))
-      : { kind: "skip", digest: undefined, ...planned(component), reason };
+      : planUncompared(planned(component), destination, why);
   });
   return holdBack(steps);
 }
@@ -202,16 +213,12 @@ function plannedFor(destination: DestinationSnapshot, version: AnyVersion) {
   });
 }
 
-function reasonToSkip(
+function reasonNotToKeep(
   snapshot: Snapshot,
   { retention }: DestinationSnapshot,
-  ownership: Ownership,
   version: AnyVersion,
-  component: Component,
   kept: readonly Version[],
 ): string | undefined {
-  if (!ownership.brought(version).includes(component))
-    return `the tag belongs to ${ownership.ownerOf(component.to, component.toTag) ?? "no version"}`;
   if (!counts(snapshot, version)) return undefined;
   // A blocked version is not among those kept. If it is new enough to be, its failure is reported.
   if (kept.includes(version) || newest([...kept, version], retention).includes(version)) return undefined;
@@ -232,19 +239,6 @@ export function holdBack(steps: readonly ImageStep[]): readonly ImageStep[] {
   return steps.map((step) => (step.kind === "copy" ? held(step, heldBackBy(first, why)) : step));
 }
 
-/** A version that lacks an image anywhere is not mirrored at all: half a release is worse than none (P3). */
-function planMissing(
-  { components, missing }: WantedVersion,
-  planned: (component: Component) => PlannedPlace,
-): readonly FailStep[] {
-  const names = missing.map(({ component }) => printReference(component.from, component.fromTag)).join(", ");
-  const heldBack: Failure = { kind: "held-back", problem: `held back: the version lacks ${names}` };
-  return components.map((component) => {
-    const own = missing.find((image) => image.component === component);
-    return failing(planned(component), own?.failure ?? heldBack);
-  });
-}
-
 function planImage(
   snapshot: Snapshot,
   destination: DestinationSnapshot,
@@ -255,6 +249,7 @@ function planImage(
   const untouched = snapshot.overwrite === "skip" ? leavingAlone : failing;
   const present = destination.digests.get(key);
   const source = destination.images.get(key);
+  const lacking = destination.broken.get(key);
   const place = planned(component);
   if (destination.withheld.has(key)) {
     const why = "a policy of the registry lets nobody pull it now, so its digest is not known";
@@ -268,14 +263,15 @@ function planImage(
     });
   }
   if (source === undefined) {
-    return present === undefined
-      ? failing(place, { kind: "obstacle", problem: "no source other than this destination has it" })
-      : { kind: "skip", digest: present, ...place, reason: "it is in place; no other source has it" };
+    if (present === undefined)
+      return failing(place, { kind: "obstacle", problem: "no source other than this destination has it" });
+    return lacking === undefined
+      ? { kind: "skip", digest: present, ...place, reason: "it is in place; no other source has it" }
+      : failing(place, beyondRepair(lacking));
   }
   const copy = { kind: "copy", source, replaces: undefined, ...place } as const;
   if (present === undefined) return { ...copy, reason: "it is not there yet" };
   if (present === source.digest) {
-    const lacking = destination.broken.get(key);
     if (lacking !== undefined)
       return { ...copy, reason: `its tag is right, but it lacks ${listOf(lacking, namedLimit)}` };
     return destination.withoutAttachments.has(key)

@@ -4,7 +4,15 @@ import { isHeld, presentImages } from "./holding.ts";
 import type { Ownership } from "./ownership.ts";
 import { newest } from "./retention.ts";
 import { attachmentDepth, type DestinationSnapshot, imageKey } from "./snapshot.ts";
-import { type ImageStep, isLeftAlone, type LeaveStep, type PruneStep, placeOf, versionKey } from "./step.ts";
+import {
+  type ImageStep,
+  isLeftAlone,
+  isUncompared,
+  type LeaveStep,
+  type PruneStep,
+  placeOf,
+  versionKey,
+} from "./step.ts";
 import type { Version } from "./version.ts";
 
 /**
@@ -134,6 +142,10 @@ function reasonToLeave(
   }
   if (planned.some(({ kind }) => kind === "fail")) {
     return "not kept, but a wanted image cannot be copied here, so nothing is deleted";
+  }
+  // A source that does not answer, or is gone, is no time to delete what may be the last copy of something.
+  if (planned.some(isUncompared)) {
+    return "not kept, but a wanted image could not be compared with any source, so nothing is deleted";
   }
   // What such a tag holds is not known. Before a deletion it could not be proven either, so the plan says it at once (P9).
   const [withheld] = [...destination.withheld].sort();

@@ -53,6 +53,8 @@ export const attachmentDepth = 4;
 export interface MissingImage {
   readonly component: Component;
   readonly failure: Failure;
+  /** A source has it, and the inputs leave nothing of it. */
+  readonly isMistake?: boolean;
 }
 
 export interface WantedVersion {

@@ -115,6 +115,11 @@ export function isLeftAlone(step: Step): step is SkipStep & { readonly warning: 
   return step.kind === "skip" && step.warning !== undefined && step.digest === undefined;
 }
 
+/** Whether an image is in place, and no source has it to compare it with. */
+export function isUncompared(step: Step): boolean {
+  return step.kind === "skip" && step.warning !== undefined && step.digest !== undefined;
+}
+
 export function isImageStep(step: Step): step is ImageStep {
   return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
 }

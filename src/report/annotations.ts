@@ -1,6 +1,6 @@
 import { printable } from "../log/log.ts";
 import { shortDigest } from "../oci/digest.ts";
-import { isImageStep } from "../plan/plan.ts";
+import { isImageStep, isUncompared } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import { failureGroups, imagesOf, refusedGroups } from "./failures.ts";
 import { causesOf } from "./grouping.ts";
@@ -81,12 +81,15 @@ function notTried(steps: readonly Reported[]): readonly string[] {
   );
 }
 
-/** Images that are left as they are. */
+/** Images that are left as they are, or could not be compared. */
 function warned(steps: readonly Reported[]): readonly string[] {
-  const images = steps.filter(({ step, outcome }) => outcome === "left" && isImageStep(step));
-  return causesOf(images, ({ step }) => [step.destination]).map(
-    ({ first, all, reason }) => `${imagesOf(all)} left alone at ${first.step.destination}: ${reason}`,
-  );
+  const leftAlone = steps.filter(({ step, outcome }) => outcome === "left" && isImageStep(step));
+  const uncompared = steps.filter(({ step, outcome }) => outcome === "skipped" && isUncompared(step));
+  const tell = (images: readonly Reported[], words: string): readonly string[] =>
+    causesOf(images, ({ step }) => [step.destination]).map(
+      ({ first, all, reason }) => `${imagesOf(all)}${words} at ${first.step.destination}: ${reason}`,
+    );
+  return [...tell(leftAlone, " left alone"), ...tell(uncompared, "")];
 }
 
 function left(steps: readonly Reported[]): readonly string[] {

@@ -1,3 +1,4 @@
+import { isUncompared } from "../plan/plan.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
@@ -19,7 +20,7 @@ function dryRunStatus(result: RunResult): Status {
   const steps = reportedSteps(result);
   const { skipped, failed } = tallySteps(steps);
   const start = result.job === "plan" ? "The plan for the jobs that follow" : "Dry run, nothing was written";
-  const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip${leftWords(steps)}, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
+  const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip${skippedWords(steps)}, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
   return { icon: failed > 0 ? "❌" : "🔎", sentence };
 }
 
@@ -30,11 +31,11 @@ function runStatus(result: RunResult): Status {
   if (copied + pruned + failed === 0) {
     return {
       icon: "✅",
-      sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped${leftWords(steps)}, in ${took}.`,
+      sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped${skippedWords(steps)}, in ${took}.`,
     };
   }
   const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
-  const counts = `${countOf(copied, "image")} copied, ${skipped} skipped${leftWords(steps)}, ${pruned} pruned, ${failed} failed`;
+  const counts = `${countOf(copied, "image")} copied, ${skipped} skipped${skippedWords(steps)}, ${pruned} pruned, ${failed} failed`;
   const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
   const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
   return {
@@ -43,7 +44,13 @@ function runStatus(result: RunResult): Status {
   };
 }
 
-function leftWords(steps: readonly Reported[]): string {
+/** What is not as one would think of images that are skipped. */
+function skippedWords(steps: readonly Reported[]): string {
   const left = leftImages(steps);
-  return left === 0 ? "" : ` (${left} left alone)`;
+  const uncompared = steps.filter(({ step, outcome }) => outcome === "skipped" && isUncompared(step)).length;
+  const words = [
+    ...(left === 0 ? [] : [`${left} left alone`]),
+    ...(uncompared === 0 ? [] : [`${uncompared} not compared`]),
+  ];
+  return words.length === 0 ? "" : ` (${words.join(", ")})`;
 }

@@ -1,6 +1,6 @@
 import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
-import { digestOfStep, type ImageStep } from "../plan/plan.ts";
+import { digestOfStep, type ImageStep, isUncompared } from "../plan/plan.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import { imagesOf } from "./failures.ts";
 import { causesOf, groupsOf } from "./grouping.ts";
@@ -67,7 +67,7 @@ function versionsOf(result: RunResult): readonly VersionImages[] {
 
 function versionSection({ version, images, destinations }: VersionImages, versions: number): Section {
   const rows = groupsOf(images, ({ step }) => [step.image, step.tag]).map(({ all }) => imageRow(all));
-  const quiet = images.every(({ outcome }) => outcome === "skipped");
+  const quiet = images.every(({ outcome, step }) => outcome === "skipped" && !isUncompared(step));
   const failed = images.some(({ outcome }) => outcome === "failed");
   const blocks = [imageTable(rows, images, destinations), ...notesOf(images), ...digestBlock(rows)].join(
     "\n\n",
@@ -203,6 +203,7 @@ function wordOf(image: Reported<ImageStep>): string {
   if (image.outcome === "planned") return "to copy";
   if (image.outcome === "left") return "left alone";
   if (image.outcome !== "skipped") return image.outcome;
+  if (isUncompared(image.step)) return "in place, not compared";
   return isInPlace(image) ? "in place" : "not wanted";
 }
 
@@ -217,7 +218,7 @@ function iconOf(images: readonly Reported<ImageStep>[]): string {
   if (has("failed")) return "❌";
   if (has("planned")) return "🔎";
   if (has("delivered")) return "📦";
-  if (has("left")) return "⚠️";
+  if (has("left") || images.some(({ step }) => isUncompared(step))) return "⚠️";
   return images.some(isInPlace) ? "✅" : "⏭️";
 }
 
