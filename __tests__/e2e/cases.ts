@@ -16,9 +16,8 @@ async function problemsOf(
   place: Place,
   images: readonly (readonly [string, string])[],
 ): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const [repository, tag] of images) found.push(...(await place.problems(repository, tag)));
-  return found;
+  const found = await Promise.all(images.map(([repository, tag]) => place.problems(repository, tag)));
+  return found.flat();
 }
 
 /** The main cases, the same whatever stands behind the three registries. */
