@@ -202,8 +202,19 @@ describe("by the list of the distribution project", () => {
     expect(same.requests).toHaveLength(3);
     const fresh = closing(await listing(() => [`other/app${page}`]));
     expect(await mistake(list(fresh, "team"))).toContain("the list goes on after 1000 pages");
-    expect(fresh.requests).toHaveLength(1001);
+    expect(fresh.requests).toHaveLength(1002);
   });
+});
+
+test("trouble of a vendor's API is told as the source's, and is no mistake of the user", async () => {
+  const registry = closing(await startRegistry({ catalog: false }));
+  const api = closing(await startServer(() => json(503, { message: "maintenance" })));
+  const awsKey = { sessionToken: undefined, ...ecrKey };
+  const listing = list(registry, "team", { vendor: "ecr", api: api.origin, context: { awsKey } });
+  await expect(listing).rejects.toThrow(
+    `source ${new URL(api.origin).host}: listing the repositories failed`,
+  );
+  await expect(listing).rejects.not.toBeInstanceOf(InputError);
 });
 
 describe("more than the limit", () => {

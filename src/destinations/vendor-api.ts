@@ -11,9 +11,8 @@ import {
 import { isTemporaryStatus } from "../http/retry.ts";
 import { printable } from "../log/log.ts";
 
-/** What a failure says about the call that failed. Where it is of no other side, it is of the destination's. */
-export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation" | "subject"> &
-  Partial<Pick<FailureDetails, "side">>;
+/** What a failure says about the call that failed. */
+export type VendorOperation = Pick<FailureDetails, "host" | "repository" | "operation" | "subject">;
 
 /** Largest answer of a vendor's API that is read, in bytes. A page of a list takes tens of kilobytes. */
 const answerLimit = 1024 * 1024;
@@ -47,10 +46,7 @@ export async function sendToVendor(
       operation,
       {
         problem: printable(messageOf(error)),
-        advice:
-          operation.side === "source"
-            ? "Check that the runner can reach this host."
-            : "Check that the runner can reach this host, and the `api` attribute of the destination.",
+        advice: "Check that the runner can reach this host, and the `api` attribute of the destination.",
         temporary: true,
       },
       error,
@@ -113,7 +109,7 @@ export async function readRepositories<T>(
 /** The failure of a call to a vendor's API. */
 export function vendorFailure(
   operation: VendorOperation,
-  details: Omit<FailureDetails, keyof VendorOperation>,
+  details: Omit<FailureDetails, "side" | keyof VendorOperation>,
   cause?: unknown,
 ): OperationError {
   const all: FailureDetails = { side: "destination", ...operation, ...details };

@@ -30,12 +30,15 @@ export async function listRepositories(
   try {
     return [...(await wantedBelow(place, context, options))].sort();
   } catch (error) {
-    if (!(error instanceof OperationError) || error.temporary) throw error;
-    // What a refusal to read one image would advise is not what helps here.
-    const failure = new OperationError({ ...error.details, advice: undefined }, { cause: error });
+    if (!(error instanceof OperationError)) throw error;
+    const { side, vendor } = place.client;
+    // A vendor's API is mostly that of a destination, and what it advises helps there: to mend a line, or a right to write.
+    const advice = error.temporary && error.details.side === side ? error.details.advice : undefined;
+    const failure = new OperationError({ ...error.details, side, advice }, { cause: error });
+    if (error.temporary) throw failure;
     throw new InputError(
       `The repositories of ${printNamespace(place)} cannot be listed: ${failure.message} ` +
-        `What a list takes here: ${place.client.vendor.listing.text} Or name the images one a line in the input "images".`,
+        `What a list takes here: ${vendor.listing.text} Or name the images one a line in the input "images".`,
       { cause: error },
     );
   }
@@ -51,6 +54,8 @@ async function wantedBelow(
   const wanted = new Set<string>();
   let pages = 0;
   for await (const names of repositoryPages(place, context, signal)) {
+    if (pages === pageLimit || seen.size > entryLimit) throw endless(place, pages, seen.size);
+    pages += 1;
     const before = seen.size;
     const below: string[] = [];
     for (const name of names) {
@@ -62,8 +67,6 @@ async function wantedBelow(
     }
     for (const path of chosen(below)) wanted.add(path);
     if (wanted.size > limit) throw tooMany(place, wanted.size, limit);
-    pages += 1;
-    if (pages >= pageLimit || seen.size > entryLimit) throw endless(place, pages, seen.size);
     // An empty page does not end a list. One without new names does: some registries give the same page for ever.
     if (names.length > 0 && seen.size === before) break;
   }

@@ -138,7 +138,7 @@ export function createHubApi(options: HubApiOptions): HubApi {
     whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
     tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
     async *repositories(namespace, signal) {
-      const operation = { side: "source", host: url.host, operation: "listing the repositories" } as const;
+      const operation = { host: url.host, operation: "listing the repositories" };
       const path = `/v2/namespaces/${namespace}/repositories`;
       for (let page = 1; ; page += 1) {
         const target = `${path}?page=${page}&page_size=${pageSize}`;

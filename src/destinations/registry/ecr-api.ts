@@ -133,11 +133,7 @@ export function createEcrApi(options: EcrOptions): EcrApi {
       throw failure;
     },
     async *repositories(signal) {
-      const operation = {
-        side: "source",
-        host: options.url.host,
-        operation: "listing the repositories",
-      } as const;
+      const operation = { host: options.url.host, operation: "listing the repositories" };
       for (let nextToken: string | undefined; ; ) {
         const body = { registryId, maxResults: pageSize, nextToken };
         const response = await call(options, "DescribeRepositories", body, operation, signal);

@@ -23,7 +23,7 @@ export async function* harborRepositories(
   signal: AbortSignal,
 ): AsyncGenerator<readonly string[], void, undefined> {
   const { url, credentials, transport } = options;
-  const operation = { side: "source", host: url.host, operation: "listing the repositories" } as const;
+  const operation = { host: url.host, operation: "listing the repositories" };
   const path = project === undefined ? "/repositories" : `/projects/${project}/repositories`;
   const credential = await credentials(signal);
   // Its API takes no identity token. What is public is shown without a login.

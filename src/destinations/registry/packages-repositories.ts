@@ -39,7 +39,7 @@ export async function* packagesRepositories(
   signal: AbortSignal,
 ): AsyncGenerator<readonly string[], void, undefined> {
   const { url } = options;
-  const operation = { side: "source", host: url.host, operation: "listing the packages" } as const;
+  const operation = { host: url.host, operation: "listing the packages" };
   const { response, target, headers } = await firstPage(options, owner, operation, signal);
   let page: { readonly response: HttpResponse; readonly target: URL } = { response, target };
   for (;;) {

@@ -24,7 +24,7 @@ export async function* quayRepositories(
   signal: AbortSignal,
 ): AsyncGenerator<readonly string[], void, undefined> {
   const { url, credentials, transport } = options;
-  const operation = { side: "source", host: url.host, operation: "listing the repositories" } as const;
+  const operation = { host: url.host, operation: "listing the repositories" };
   const credential = await credentials(signal);
   const headers =
     credential?.username === tokenUser ? { authorization: `Bearer ${credential.password}` } : {};

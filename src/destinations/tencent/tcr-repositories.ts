@@ -26,7 +26,7 @@ export async function* tcrRepositories(
   const filter = namespace === undefined ? {} : { NamespaceName: namespace };
   const read = async (page: number) => {
     const parameters = { ...filter, Limit: pageSize, Offset: page };
-    const call = { action: "DescribeRepositories", operation, side: "source", parameters, signal } as const;
+    const call = { action: "DescribeRepositories", operation, parameters, signal };
     const { RepositoryList, TotalCount } = await instance.call(call, enterpriseSchema);
     return { entries: RepositoryList, total: TotalCount };
   };
@@ -57,7 +57,7 @@ export async function* personalRepositories(
       : { action: "DescribeRepositoryFilterPersonal", filter: { Namespace: namespace } };
   for (let offset = 0; ; ) {
     const parameters = { ...filter, Limit: pageSize, Offset: offset };
-    const call = { action, operation, side: "source", region, parameters, signal } as const;
+    const call = { action, operation, region, parameters, signal };
     const { RepoInfo, TotalCount } = (await api.call(call, personalSchema)).Data;
     yield RepoInfo.map(({ RepoName }) => RepoName);
     offset += RepoInfo.length;

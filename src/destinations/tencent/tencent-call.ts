@@ -14,8 +14,6 @@ export interface TencentCall {
   readonly subject?: string | undefined;
   /** Repository that the call concerns, if it is one. */
   readonly repository?: string | undefined;
-  /** Which party the call is about. Default: the destination. */
-  readonly side?: "source";
   readonly region: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal | undefined;
@@ -72,7 +70,6 @@ export async function sendTencentCall<T>(
 ): Promise<T> {
   const { transport, clock, url } = product;
   const operation: VendorOperation = {
-    ...(call.side === undefined ? {} : { side: call.side }),
     host: url.host,
     repository: call.repository,
     operation: call.operation,
