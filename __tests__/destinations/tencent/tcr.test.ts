@@ -318,6 +318,34 @@ describe("an instance that is not of the key's account", () => {
     expect(log.warnings).toEqual([expect.stringMatching(reason)]);
   });
 
+  const byId = { registryId: "tcr-theirs", region: "ap-beijing" };
+  const unknownId = "ResourceNotFound.TcrResourceNotFound";
+  it.each([
+    ["the Docker configuration's", { docker }, docker],
+    ["the inputs'", { login: given }, given],
+  ])("is pushed to with its own login where its id is given, too: %s", async (_whose, options, login) => {
+    const { destination, actions, log, tcr } = foreign({ ...options, input: byId });
+    tcr.errors.set("CreateInstanceToken", [unknownId]);
+    await destination.prepare(signal);
+    expect(await destination.credentials(signal)).toEqual(login);
+    expect(await destination.whyNoDeletion?.(signal)).toMatch(reason);
+    expect(actions()).toEqual(["CreateInstanceToken"]);
+    expect(log.warnings).toEqual([expect.stringMatching(reason)]);
+  });
+
+  it("is a failure where its id is given and it has no login of its own", async () => {
+    const { destination, tcr } = foreign({ input: byId });
+    tcr.errors.set("CreateInstanceToken", [unknownId]);
+    await expect(destination.credentials(signal)).rejects.toThrow(unknownId);
+  });
+
+  it("is told by its id alone, and not by a key that may not make logins", async () => {
+    const { destination, tcr } = foreign({ login: given, input: byId });
+    tcr.errors.set("CreateInstanceToken", ["UnauthorizedOperation"]);
+    expect(await destination.whyNoDeletion?.(signal)).toBeUndefined();
+    expect(await destination.credentials(signal)).toEqual(given);
+  });
+
   it("is a failure without a login of its own", async () => {
     const { destination } = foreign({});
     await expect(destination.credentials(signal)).rejects.toThrow(/no instance of that name/);

@@ -1,7 +1,8 @@
 import type { Clock } from "../../clock.ts";
-import { leased } from "../../http/lease.ts";
+import type { OperationError } from "../../errors.ts";
+import { type Leased, leased } from "../../http/lease.ts";
 import type { Log } from "../../log/log.ts";
-import type { Credentials, Login } from "../../oci/credentials.ts";
+import type { Credential, Credentials, Login } from "../../oci/credentials.ts";
 import { type Namespace, printNamespace } from "../../oci/reference.ts";
 import { type DestinationAbilities, noDeletion } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
@@ -14,7 +15,7 @@ import {
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
 import { ensureNamespace, previewNamespace } from "./tcr-namespace.ts";
 import { type TcrRepository, tcrTags } from "./tcr-tags.ts";
-import type { TencentApi } from "./tencent-api.ts";
+import { hasCode, type TencentApi } from "./tencent-api.ts";
 
 export interface TcrOptions {
   readonly input: DestinationInput;
@@ -41,7 +42,8 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
   const instance = tcrInstanceOf(input, api, clock);
   const temporary = temporaryLogin(instance, clock, log);
   const ownLogin: Credentials = login === undefined ? dockerCredentials : () => Promise.resolve(login);
-  const whyForeign = whyKeyIsForeign(instance, ownLogin, place.name, clock, log);
+  const missing = missingInstance(instance, input.registryId !== undefined, ownLogin, temporary);
+  const whyForeign = whyKeyIsForeign(missing, ownLogin, place.name, clock, log);
   const { namespace } = tcrRepository(input.path);
   return {
     ...place,
@@ -72,12 +74,37 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
 }
 
 /**
+ * Finds out whether the account of the key has an instance. One that the user named by its id is not looked up: then the login
+ * that the key would make tells, where there is another one to choose.
+ * @returns the failure of an account that does not have it; undefined: it has it, or does not say so.
+ * @throws OperationError (from the returned function) when the lookup fails.
+ */
+function missingInstance(
+  instance: TcrInstance,
+  isGivenById: boolean,
+  ownLogin: Credentials,
+  temporary: Leased<Credential>,
+): (signal: AbortSignal | undefined) => Promise<OperationError | undefined> {
+  return async (signal) => {
+    try {
+      await instance.find(signal);
+    } catch (error) {
+      if (error instanceof MissingInstanceError) return error;
+      throw error;
+    }
+    if (!isGivenById || (await ownLogin(signal)) === undefined) return undefined;
+    const failure = await temporary.get(signal).catch((error: unknown) => error);
+    return hasCode(failure, "ResourceNotFound") ? failure : undefined;
+  };
+}
+
+/**
  * Says that a key is of another account, so that it is of no use for an instance that has its own login. Undefined: the key
  * can be used. Warns once, and remembers the finding for the run.
- * @throws MissingInstanceError (from the returned function) when the instance has no login of its own either.
+ * @throws OperationError (from the returned function) when the instance has no login of its own either.
  */
 function whyKeyIsForeign(
-  instance: TcrInstance,
+  missing: (signal: AbortSignal | undefined) => Promise<OperationError | undefined>,
   ownLogin: Credentials,
   name: string,
   clock: Clock,
@@ -91,19 +118,15 @@ function whyKeyIsForeign(
   return (signal) => finding.get(signal);
 
   async function lookUp(signal: AbortSignal | undefined): Promise<string | undefined> {
-    try {
-      await instance.find(signal);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof MissingInstanceError)) throw error;
-      const login = await ownLogin(signal);
-      if (login === undefined) throw error;
-      if (login.identityToken === undefined) warnOfEnd(login, name, clock, log);
-      return (
-        "The account of the API key has no such TCR instance, so this destination's own registry login is used: no namespace " +
-        "is made and nothing is pruned there. Give a key of the instance's own account for that."
-      );
-    }
+    const failure = await missing(signal);
+    if (failure === undefined) return undefined;
+    const login = await ownLogin(signal);
+    if (login === undefined) throw failure;
+    if (login.identityToken === undefined) warnOfEnd(login, name, clock, log);
+    return (
+      "The account of the API key has no such TCR instance, so this destination's own registry login is used: no namespace " +
+      "is made and nothing is pruned there. Give a key of the instance's own account for that."
+    );
   }
 }
 
