@@ -49,7 +49,7 @@ function fill(server: RegistryServer, ...images: readonly string[]): void {
 }
 
 const keepAll = { retention: { keep: "all", keepBy: "semver" } } as const;
-const down = { when: {}, times: Number.POSITIVE_INFINITY } as const;
+const down = { when: { path: /\/manifests\// }, times: Number.POSITIVE_INFINITY } as const;
 
 describe("is not waited for", () => {
   test.each([401, 403, 404, 503])("where its source answers %j", async (status) => {
@@ -122,6 +122,27 @@ describe("is waited for", () => {
     expect(stepsOf(plan, "skip", `${hub.host}/goharbor`)).toHaveLength(2);
     expect(stepsOf(plan, "fail", `${tcr.host}/goharbor`)).toHaveLength(2);
   });
+});
+
+test.each([
+  [503, ["in place and not compared, as no source other than this destination has it: source"]],
+  [404, ["it is in place; no other source has it"]],
+  [403, ["it is in place; no other source has it"]],
+])("at a destination that is a source itself, where the other source answers %j", async (status, reasons) => {
+  const [other, hub, tcr] = [await world.start(), await world.start(), await world.start()];
+  for (const server of [hub, tcr]) fill(server, "core", "db");
+  other.fault({ ...down, effect: { status } });
+  const sources = searching(world.source(other), world.source(hub));
+  const destinations = [world.destination(hub), world.destination(tcr, keepAll)];
+  const wait = { ...sources, wait: 600_000, clock: fakeClock() };
+  const { plan } = await look(other, destinations, { wait });
+  const skips = (server: RegistryServer) => stepsOf(plan, "skip", `${server.host}/goharbor`);
+  expect(skips(hub)).toHaveLength(2);
+  expect(skips(hub).every(({ digest }) => digest !== undefined)).toBe(true);
+  expect([...new Set(skips(hub).map(({ reason }) => reason.replace(/: source .*/, ": source")))]).toEqual(
+    reasons,
+  );
+  expect(skips(tcr).map(({ reason }) => reason)).toEqual(Array(2).fill("it is in place"));
 });
 
 test("nothing is asked at a destination in a run that does not wait", async () => {

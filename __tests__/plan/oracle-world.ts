@@ -3,7 +3,12 @@ import semver from "semver";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { dockerManifest } from "../../src/oci/media-types.ts";
 import type { Component } from "../../src/plan/component.ts";
-import { type DestinationSnapshot, imageKey, type Snapshot } from "../../src/plan/snapshot.ts";
+import {
+  type DestinationSnapshot,
+  imageKey,
+  type Overwrite,
+  type Snapshot,
+} from "../../src/plan/snapshot.ts";
 import { type Release, versionOf } from "../../src/plan/version.ts";
 import { obstacle } from "../support/failures.ts";
 
@@ -17,7 +22,7 @@ export interface World {
   readonly missing: readonly string[];
   /** What images hold at the source, where it is not something of their own. */
   readonly sourceWords: Readonly<Record<string, string>>;
-  readonly overwrite: boolean;
+  readonly overwrite: Overwrite;
   readonly pruneLimit: number | "all";
   readonly destinations: readonly WorldDestination[];
 }
@@ -246,7 +251,7 @@ export const worlds: fc.Arbitrary<World> = releases.chain((made) => {
             wanted: fc.constant(chosen.wanted),
             missing: fc.constant(missing),
             sourceWords: fc.constant(sourceWords),
-            overwrite: fc.constantFrom(true, true, true, false),
+            overwrite: fc.constantFrom<Overwrite>(true, true, true, false, "skip"),
             pruneLimit: fc.constantFrom("all" as const, "all" as const, 1, 2),
             destinations: fc.array(destination({ world, tags: universe, wantedKeys }), {
               minLength: 1,

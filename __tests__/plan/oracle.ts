@@ -33,8 +33,9 @@ export function verdictOn(world: World, destination: WorldDestination): Verdict 
   const held = new Set(Object.keys(destination.held));
   const own = new Map(universe.map((tag) => [tag, ownImages(world, universe, tag)]));
   const imagesWith = (tag: string): readonly WorldImage[] => own.get(tag) ?? [];
-  const cannotBe = (tag: string): boolean =>
-    imagesWith(tag).some((image) => fateOf(world, destination, image) === "fails");
+  const hasFate = (tag: string, fate: Fate): boolean =>
+    imagesWith(tag).some((image) => fateOf(world, destination, image) === fate);
+  const cannotBe = (tag: string): boolean => hasFate(tag, "fails") || hasFate(tag, "is left alone");
   // "Waiting": without one image, nothing of the version is mirrored.
   const without = wanted.filter((tag) => imagesOf(world, tag).some(({ key }) => world.missing.includes(key)));
   // But where all its tags are in place, as far as that can be known, they stay.
@@ -58,13 +59,17 @@ export function verdictOn(world: World, destination: WorldDestination): Verdict 
     isThere(world, destination, tag) && imagesWith(tag).every(({ key }) => held.has(key));
   const hasOwn = (tag: string): boolean =>
     imagesOf(world, tag).some(({ key }) => ownerOf(world, universe, key) === tag);
-  const contenders = universe.filter((tag) => (bringable.includes(tag) && hasOwn(tag)) || isWhole(tag));
+  // "Overwriting": with `overwrite: skip`, what is left alone takes no place of `keep`, and stays.
+  const leftAlone = wanted.filter((tag) => !without.includes(tag) && hasFate(tag, "is left alone"));
+  const contenders = universe.filter(
+    (tag) => (bringable.includes(tag) && hasOwn(tag)) || (isWhole(tag) && !leftAlone.includes(tag)),
+  );
   const kept = newest(world, contenders, destination);
   // One without a tag that belongs to it takes no place from others.
   const wouldBeKept = (tag: string): boolean =>
     newest(world, [...new Set([...contenders, tag])], destination).includes(tag);
   // A version that would not be kept is not copied, so nothing of it can fail.
-  const refused = wanted.filter((tag) => !without.includes(tag) && cannotBe(tag) && wouldBeKept(tag));
+  const refused = wanted.filter((tag) => !without.includes(tag) && hasFate(tag, "fails") && wouldBeKept(tag));
   const failing = [...new Set([...lacking, ...refused])];
   const settled = without.filter((tag) => isSettled(tag));
   const copies = [...bringable, ...settled]
@@ -108,19 +113,19 @@ function ownerOf(world: World, universe: readonly string[], key: string): string
   return sharing.toSorted(bySemver)[0];
 }
 
+type Fate = "fails" | "is copied" | "is in place" | "is left alone";
+
 /** "Overwriting", "What counts as in place" and "Which source", of one image. */
-function fateOf(
-  world: World,
-  destination: WorldDestination,
-  image: WorldImage,
-): "fails" | "is copied" | "is in place" {
+function fateOf(world: World, destination: WorldDestination, image: WorldImage): Fate {
   const { key } = image;
+  const ofAnother = { true: "is copied", false: "fails", skip: "is left alone" } as const;
+  const another = ofAnother[`${world.overwrite}`];
   if (world.missing.includes(key)) return "fails";
   if (destination.onlyHere.includes(key)) return "is in place";
-  if (destination.withheld.includes(key)) return world.overwrite ? "is copied" : "fails";
+  if (destination.withheld.includes(key)) return another;
   const word = destination.held[key];
   if (word === undefined) return "is copied";
-  if (word !== sourceWord(world, image)) return world.overwrite ? "is copied" : "fails";
+  if (word !== sourceWord(world, image)) return another;
   const lacks = destination.broken.includes(key) || destination.unsigned.includes(key);
   return lacks && isInPlace(world, destination, image) ? "is copied" : "is in place";
 }

@@ -34,6 +34,7 @@ import {
   type RepositoryToRead,
   type Source,
   whyMissing,
+  whyUnanswered,
 } from "./sources.ts";
 import { type Sighting, type WaitOptions, waitForImages } from "./wait.ts";
 
@@ -105,7 +106,7 @@ async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
           prunableAt(destination, names, options.wait.log, signal),
           readDestination(destination, all, imagesFor(destination, all, sightings), atSources, signal),
         ]);
-        return { ...holding, ...prunable };
+        return { ...holding, ...prunable, unanswered: unansweredFor(destination, all, sightings) };
       } catch (error) {
         if (signal.aborted) throw error;
         return failedSnapshot(destination, error);
@@ -259,6 +260,21 @@ function imagesFor(
     if (image !== undefined) images.set(imageKey(component.to, component.toTag), image);
   }
   return images;
+}
+
+/** Why nobody knows whether another source than the destination itself has an image, by its name and tag there. */
+function unansweredFor(
+  destination: DestinationToRead,
+  components: readonly Component[],
+  sightings: ReadonlyMap<Component, Sighting>,
+): ReadonlyMap<string, Failure> {
+  return new Map(
+    components.flatMap((component) => {
+      const sighting = sightings.get(component);
+      const why = sighting !== undefined && "answers" in sighting && whyUnanswered(sighting, destination);
+      return why ? [[imageKey(component.to, component.toTag), why] as const] : [];
+    }),
+  );
 }
 
 /**

@@ -160,6 +160,14 @@ export function whyMissing({ component, answers }: Location, what = "the image i
     : { ...failed, consequence: problem };
 }
 
+/** Why nobody knows whether an image is at another source than the destination itself: one of them is in trouble. */
+export function whyUnanswered(location: Location, destination: Receiver): Failure | undefined {
+  if (imageFor(location, destination) !== undefined) return undefined;
+  const others = location.answers.filter(({ source }) => !sameNamespace(source, destination));
+  if (!others.some(({ reason }) => reason?.kind === "operation")) return undefined;
+  return whyMissing({ ...location, answers: others }, "no source other than this destination has it");
+}
+
 /** In the same words for every image: which one it is stands elsewhere. */
 function withoutNames(reason: Failure): string {
   return sentenceOf({

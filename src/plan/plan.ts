@@ -263,8 +263,13 @@ function planImage(
     });
   }
   if (source === undefined) {
+    const trouble = destination.unanswered?.get(key);
     if (present === undefined)
-      return failing(place, { kind: "obstacle", problem: "no source other than this destination has it" });
+      return failing(
+        place,
+        trouble ?? { kind: "obstacle", problem: "no source other than this destination has it" },
+      );
+    if (trouble !== undefined) return planUncompared(place, destination, trouble);
     return lacking === undefined
       ? { kind: "skip", digest: present, ...place, reason: "it is in place; no other source has it" }
       : failing(place, beyondRepair(lacking));

@@ -84,6 +84,8 @@ export interface DestinationSnapshot extends Namespace {
    * destination itself has it.
    */
   readonly images: ReadonlyMap<string, SourceImage>;
+  /** Why nobody knows whether another source than the destination itself has a wanted image, by `image:tag`. Absent: everybody answered. */
+  readonly unanswered?: ReadonlyMap<string, Failure>;
   /** All tags by image, for destinations that prune; empty for others. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
   /**
