@@ -2,9 +2,19 @@ import { describe, expect, it } from "vitest";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { isInstalled, skipWithout } from "../support/programs.ts";
 import { describeMainCases } from "./cases.ts";
-import { behindBodyLimit, realRegistries, startRealWorld } from "./real-registries.ts";
+import { imageOfArchives } from "./image-of-archives.ts";
+import { behindBodyLimit, otherJudges, realRegistries, startRealWorld } from "./real-registries.ts";
 import { describeRegistryCases } from "./registry-cases.ts";
 import { act } from "./world.ts";
+
+const byHand = { name: "workflow_dispatch", payload: { inputs: { version: "v2.15.2" } } };
+
+const absentJudges = Object.entries(otherJudges).filter(([program]) => !isInstalled(program));
+if (absentJudges.length > 0) {
+  describe("judges beside skopeo", () => {
+    for (const [program, installation] of absentJudges) skipWithout(program, installation);
+  });
+}
 
 for (const registry of realRegistries) {
   const title = `the built Action, with ${registry.name}`;
@@ -12,6 +22,17 @@ for (const registry of realRegistries) {
   if (missing.length === 0) {
     describeMainCases(title, () => startRealWorld(registry));
     describeRegistryCases(title, () => startRealWorld(registry));
+    it.skipIf(absentJudges.length > 0)(
+      `${title} brings an image that crane finds whole, byte by byte`,
+      async () => {
+        await using world = await startRealWorld(registry);
+        await world.source.seed((target) => pushTo(target, "goharbor/app", imageOfArchives(), "v2.15.2"));
+        const { exitCode } = await act(world, { event: byHand, inputs: { images: "app" } });
+        expect(exitCode).toBe(0);
+        for (const place of [world.near, world.far])
+          expect(await place.validate("goharbor/app", "v2.15.2")).toEqual([]);
+      },
+    );
   } else {
     describe(title, () => {
       for (const [program, installation] of missing) skipWithout(program, installation);
@@ -32,8 +53,7 @@ describe(`the built Action, with ${behindBodyLimit.name}`, () => {
     await world.source.seed((target) =>
       pushTo(target, "goharbor/app", buildImage({ seed: "app", layers }), "v2.15.2"),
     );
-    const event = { name: "workflow_dispatch", payload: { inputs: { version: "v2.15.2" } } };
-    const { exitCode, outputs } = await act(world, { event, inputs: { images: "app" } });
+    const { exitCode, outputs } = await act(world, { event: byHand, inputs: { images: "app" } });
     expect(exitCode).toBe(0);
     expect(outputs).toMatchObject({ failed: "0", copied: "2" });
     for (const place of [world.near, world.far])

@@ -11,6 +11,7 @@ import { selfSigned } from "../../sandbox/certificate.ts";
 import { startGitHub } from "../../sandbox/github.ts";
 import { harborFiles, harborReleases } from "../../sandbox/harbor.ts";
 import { digestOf, type PushTarget } from "../../sandbox/images.ts";
+import { isInstalled } from "../support/programs.ts";
 import type { Place, World } from "./world.ts";
 
 /** A registry that nobody here wrote. */
@@ -68,6 +69,9 @@ const { certificate, key } = selfSigned(...tlsNames);
 const debian = (name: string): string => `Debian's package ${name}`;
 const skopeo = { skopeo: debian("skopeo") };
 const nginx = { nginx: debian("nginx-light") };
+const crane = "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1";
+/** Judges beside skopeo where they are installed. */
+export const otherJudges: Readonly<Record<string, string>> = { crane };
 const distribution3 = "go install github.com/distribution/distribution/v3/cmd/registry@v3.0.0";
 
 /** Those that the main cases run on. */
@@ -87,7 +91,7 @@ export const realRegistries: readonly RealRegistry[] = [
     programs: {
       ...skopeo,
       ...nginx,
-      crane: "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+      crane,
     },
     start: startGoContainerRegistry,
   },
@@ -111,8 +115,19 @@ const password = "sandbox-password";
 const htpasswd = `${username}:$2b$04$LlY9QDQrizMBY0uTD0s1z.tDroz0un9Iy6pyNa1iPX7jJBIsHNkAq\n`;
 const login = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 
-/** A world of real processes: logins by the Docker configuration, skopeo as judge. */
-export async function startRealWorld(registry: RealRegistry): Promise<World> {
+/** A place with crane as a judge of the bytes of layers, which have to be archives for that. */
+export interface RealPlace extends Place {
+  /** What is wrong with an image, in crane's words. */
+  validate(repository: string, tag: string): Promise<readonly string[]>;
+}
+
+export interface RealWorld extends World {
+  readonly near: RealPlace;
+  readonly far: RealPlace;
+}
+
+/** A world of real processes: logins by the Docker configuration, skopeo and, where it is installed, crane as judges. */
+export async function startRealWorld(registry: RealRegistry): Promise<RealWorld> {
   const folder = await mkdtemp(join(scratch, "registries-"));
   // Between the choice of a free port and its use, another process may have taken it.
   const start = async (name: string, tries = 3): Promise<Running> => {
@@ -131,18 +146,28 @@ export async function startRealWorld(registry: RealRegistry): Promise<World> {
     files: harborFiles,
   });
   const running = await Promise.all([start("source"), start("near"), start("far")]);
-  const places = running.map(placeOf);
-  const [source, near, far] = places as [Place, Place, Place];
+  const judges = await dockerConfig(
+    folder,
+    running.map(({ host }) => host),
+    password,
+  );
+  const places = running.map((each) => placeOf(each, judges));
+  const [source, near, far] = places as [RealPlace, RealPlace, RealPlace];
   const fronts = running.flatMap(({ name, front }) => (front === undefined ? [] : [[name, front] as const]));
   const tunnel = await startTunnel(new Map(fronts.map(([name, front]) => [name.replace(/\/.*/, ""), front])));
   const certificatePath = join(folder, "certificate.pem");
   await writeFile(certificatePath, certificate);
   const more =
     fronts.length === 0 ? {} : { HTTPS_PROXY: tunnel.origin, NODE_EXTRA_CA_CERTS: certificatePath };
-  const env = { ...more, DOCKER_CONFIG: await dockerConfig(folder, places, password) };
+  const env = { ...more, DOCKER_CONFIG: await dockerConfig(folder, places.map(registryOf), password) };
   const wrong = {
     ...more,
-    DOCKER_CONFIG: await dockerConfig(join(folder, "near"), [near], "wrong-password", [source, far]),
+    DOCKER_CONFIG: await dockerConfig(
+      join(folder, "near"),
+      [registryOf(near)],
+      "wrong-password",
+      [source, far].map(registryOf),
+    ),
   };
   return {
     github,
@@ -160,31 +185,41 @@ export async function startRealWorld(registry: RealRegistry): Promise<World> {
   };
 }
 
+function registryOf({ name }: Place): string {
+  return name.replace(/\/.*/, "");
+}
+
 async function dockerConfig(
   folder: string,
-  places: readonly Place[],
+  registries: readonly string[],
   secret: string,
-  others: readonly Place[] = [],
+  others: readonly string[] = [],
 ): Promise<string> {
   const auth = (text: string): { auth: string } => ({
     auth: Buffer.from(`${username}:${text}`).toString("base64"),
   });
   const auths = Object.fromEntries([
-    ...places.map(({ name }) => [name.split("/")[0], auth(secret)]),
-    ...others.map(({ name }) => [name.split("/")[0], auth(password)]),
+    ...registries.map((registry) => [registry, auth(secret)]),
+    ...others.map((registry) => [registry, auth(password)]),
   ]);
   const path = await mkdtemp(join(folder, "docker-"));
   await writeFile(join(path, "config.json"), JSON.stringify({ auths }));
   return path;
 }
 
-function placeOf({ host, name, processes }: Running): Place {
+/** @param folder of a Docker configuration: crane takes a login from nothing else. */
+function placeOf({ host, name, processes }: Running, folder: string): RealPlace {
+  const env = { ...process.env, DOCKER_CONFIG: folder };
   return {
     name: `${name}/goharbor`,
     line: `${name}/goharbor`,
     seed: (fill) => seedOver(host, fill),
     state: () => stateOf(host),
-    problems: (repository, tag) => judge(host, repository, tag),
+    problems: async (repository, tag) => [
+      ...(await judge(host, repository, tag)),
+      ...(isInstalled("crane") ? await judgeByCrane(reference(host, repository, tag), env) : []),
+    ],
+    validate: (repository, tag) => askCrane(["validate", "--remote", reference(host, repository, tag)], env),
     stop: async () => {
       await Promise.all(processes.map(stop));
     },
@@ -448,7 +483,7 @@ const acceptAll = [
 
 /** Asks skopeo: everything at and below a tag can be pulled, and its manifest has the digest that the registry names. */
 async function judge(host: string, repository: string, tag: string): Promise<readonly string[]> {
-  const image = `docker://${host}/${repository}${tag.startsWith("sha256:") ? "@" : ":"}${tag}`;
+  const image = `docker://${reference(host, repository, tag)}`;
   const folder = await mkdtemp(join(scratch, "pulled-"));
   try {
     const options = ["--all", "--preserve-digests", "--src-tls-verify=false"];
@@ -467,13 +502,50 @@ async function judge(host: string, repository: string, tag: string): Promise<rea
   }
 }
 
-function runSkopeo(args: readonly string[]): Promise<{ code: number | null; stderr: string }> {
+/**
+ * Asks crane: it finds the manifest that the registry names, byte for byte, and what is below it has the form that an image
+ * has. The layers of most tests are no archives, so their bytes are left to skopeo.
+ */
+async function judgeByCrane(image: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const [named, manifest, problems] = await Promise.all([
+    runProgram("crane", ["digest", image], env),
+    runProgram("crane", ["manifest", image], env),
+    askCrane(["validate", "--fast", "--remote", image], env),
+  ]);
+  const digest = digestOf(manifest.stdout);
+  if (named.code !== 0 || named.stdout.toString().trim() !== digest)
+    return [`crane: ${image}: ${digest}, ${named.stdout} ${named.stderr} ${manifest.stderr}`];
+  return problems;
+}
+
+async function askCrane(args: readonly string[], env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const { code, stdout, stderr } = await runProgram("crane", args, env);
+  return code === 0 ? [] : [`crane ${args.join(" ")}: ${stdout} ${stderr}`];
+}
+
+function reference(host: string, repository: string, tag: string): string {
+  return `${host}/${repository}${tag.startsWith("sha256:") ? "@" : ":"}${tag}`;
+}
+
+function runSkopeo(args: readonly string[]): ReturnType<typeof runProgram> {
+  return runProgram("skopeo", ["--insecure-policy", ...args]);
+}
+
+function runProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn("skopeo", ["--insecure-policy", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const stdout: Buffer[] = [];
     let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
-    child.once("error", reject).once("close", (code) => resolve({ code, stderr }));
+    child
+      .once("error", reject)
+      .once("close", (code) => resolve({ code, stdout: Buffer.concat(stdout), stderr }));
   });
 }
