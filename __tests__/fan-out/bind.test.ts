@@ -195,6 +195,13 @@ describe("a release between plan and publish means less", () => {
       /plan: it is about v2\.14\.4, which the inputs do not/,
     );
   });
+
+  test("GitHub is not asked about any number of versions that a changed plan names", () => {
+    const versions = Array.from({ length: 10_000 }, (_, index) => `v9.${index}.0`);
+    expect(() =>
+      overtakenVersions({ ...documentOf(core), versions }, { kind: "newest", count: 1 }, ["v2.15.2"]),
+    ).toThrow(/plan: it is about v9\.0\.0, .* and 9995 more, which the inputs do not/);
+  });
 });
 
 describe("a copy job", () => {
@@ -204,6 +211,13 @@ describe("a copy job", () => {
     const one = { ...document, copies: document.copies.map((copy, at) => ({ ...copy, share: at + 1 })) };
     const plan = bindShare(one, 2, planOf(core, portal, keepStep(), old));
     expect(plan).toEqual({ ...planOf(portal) });
+  });
+
+  test("copies once what a changed plan names twice, and fails once what was withdrawn", () => {
+    const twice = { ...document, copies: [...document.copies, ...document.copies] };
+    expect(bindShare(twice, 1, planOf(core, portal)).steps).toEqual([core, portal]);
+    const withdrawn = bindPlan(twice, { ...planOf(keepStep("v2.15.3")), versions: [] }, ["v2.15.2"]);
+    expect(withdrawn.steps.filter(({ kind }) => kind === "fail")).toHaveLength(2);
   });
 
   test("leaves what is in place by now, or not asked for any more", () => {

@@ -50,7 +50,7 @@ export function bindPlan(document: PlanDocument, now: Plan, withdrawn: readonly 
     ];
   });
   const places = new Set(now.steps.map(({ destination }) => destination));
-  const gone = document.copies.filter(
+  const gone = eachOnce(document.copies).filter(
     ({ version, destination }) => withdrawn.includes(version) && places.has(destination),
   );
   const versions = now.versions.filter((version) => isPlanned({ version }));
@@ -97,13 +97,18 @@ function copiesAskedFor(
   const known = new Set(now.steps.filter(isImageStep).map(keyOf));
   const overtaken = ({ version }: PlannedCopy): boolean =>
     document.versions.includes(version) && !now.versions.includes(version);
-  const asked = copies.filter((copy) => !overtaken(copy));
+  const asked = eachOnce(copies).filter((copy) => !overtaken(copy));
   const foreign = asked.filter((copy) => !known.has(keyOf(copy)));
   if (foreign.length === 0) return asked;
   const names = foreign.map(({ destination, image, tag }) => `${destination}/${image}:${tag}`);
   throw new InputError(
     `plan: it has images that the inputs do not ask for: ${listOf(names, namedLimit)}. ${runAgain}`,
   );
+}
+
+/** Copies without those that a changed plan names again: an image is copied and counted once. */
+function eachOnce(copies: readonly PlannedCopy[]): readonly PlannedCopy[] {
+  return [...new Map(copies.map((copy) => [keyOf(copy), copy])).values()];
 }
 
 function isInPlace(step: ImageStep): boolean {

@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Selection } from "../plan/selection.ts";
+import { listOf } from "../wording.ts";
 import type { PlanDocument } from "./document.ts";
 
 /**
@@ -16,10 +17,19 @@ export function refuseOtherInputs(document: PlanDocument, inputs: Digest): void 
 }
 
 /**
+ * Most versions of a plan that releases can overtake between two jobs. GitHub is asked about each, and a plan that was changed
+ * can name any number.
+ */
+const overtakenLimit = 100;
+
+/** Most versions that a message names. */
+const namedLimit = 5;
+
+/**
  * The versions of a plan that the inputs do not ask for now. A release or its withdrawal moves the newest versions and those of
  * a range; tags stay what they are.
  * @param wanted the versions that the inputs ask for now.
- * @throws InputError when the plan is about another version than the tags that the inputs ask for.
+ * @throws InputError when the plan is about another version than the tags that the inputs ask for, or about far too many others.
  */
 export function overtakenVersions(
   document: PlanDocument,
@@ -27,8 +37,8 @@ export function overtakenVersions(
   wanted: readonly string[],
 ): readonly string[] {
   const foreign = document.versions.filter((tag) => !wanted.includes(tag));
-  if (foreign.length === 0 || selection.kind !== "tags") return foreign;
+  if (foreign.length === 0 || (selection.kind !== "tags" && foreign.length <= overtakenLimit)) return foreign;
   throw new InputError(
-    `plan: it is about ${printable(foreign.join(", "))}, which the inputs do not ask for now (they ask for ${wanted.join(", ")}). Run all jobs again ("Re-run all jobs"), so that a new plan is made.`,
+    `plan: it is about ${printable(listOf(foreign, namedLimit))}, which the inputs do not ask for now (they ask for ${wanted.join(", ")}). Run all jobs again ("Re-run all jobs"), so that a new plan is made.`,
   );
 }
