@@ -4,11 +4,12 @@
  *   `last` that lead to `/repositories/{id}/releases`; drafts only for a token;
  * - `GET /repos/{o}/{r}/releases/tags/{tag}`: published releases only;
  * - `GET /repos/{o}/{r}/contents/{path}?ref=`: JSON with base64 in lines, or the bytes for the `raw` media type;
- * - `GET /repos/{o}/{r}/actions/runs/{id}`; issues, in `github-issues.ts`;
+ * - `GET /repos/{o}/{r}/actions/runs/{id}`; issues, in `github-issues.ts`; lists of packages, in `vendor-apis/packages.ts`;
  * - 404 for whatever is not there, 401 "Bad credentials" for an unknown token, 403 without User-Agent.
  */
 import { answerAboutIssues, type Issues, noIssues } from "./github-issues.ts";
 import { type Answer, extend, json, type SandboxRequest, type SandboxServer, startServer } from "./server.ts";
+import { listPackages, type PackageList } from "./vendor-apis/packages.ts";
 
 export interface GitHubRelease {
   readonly tag: string;
@@ -30,6 +31,8 @@ export interface GitHubOptions {
   readonly files: (path: string, ref: string) => string | undefined;
   /** Tokens that are accepted. Default: `githubToken` alone. */
   readonly tokens?: readonly string[];
+  /** The packages of owners. Default: none. */
+  readonly packages?: PackageList;
 }
 
 export interface WorkflowRun {
@@ -52,12 +55,15 @@ export interface GitHub extends SandboxServer {
 }
 
 export const githubToken = "ghs_sandboxGitHubToken0000000000000000000";
+/** A classic token with `read:packages`. */
+export const packagesToken = "ghp_sandboxClassicToken00000000000000000";
 
 interface Repository {
   readonly name: string;
   readonly releases: GitHubRelease[];
   readonly files: GitHubOptions["files"];
   readonly tokens: readonly string[];
+  readonly packages: PackageList | undefined;
   readonly runs: Map<string, WorkflowRun>;
   readonly issues: Issues;
 }
@@ -69,6 +75,7 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHub> {
     releases: [...options.releases],
     files: options.files,
     tokens: options.tokens ?? [githubToken],
+    packages: options.packages,
     runs: new Map(),
     issues: noIssues(),
   };
@@ -105,6 +112,8 @@ async function answerTo(repository: Repository, request: SandboxRequest): Promis
       body: "Request forbidden: no User-Agent\n",
     };
   }
+  const listed = repository.packages === undefined ? undefined : listPackages(repository.packages, request);
+  if (listed !== undefined) return listed;
   const [, token] = (request.headers.authorization ?? "").split(" ");
   const signedIn = token !== undefined && repository.tokens.includes(token);
   if (token !== undefined && !signedIn) return problem(401, "Bad credentials");

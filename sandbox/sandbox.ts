@@ -3,7 +3,7 @@
  * tests and the benchmark all start from here.
  */
 import { type DockerHub, type DockerHubOptions, hubAccount, startDockerHub } from "./docker-hub.ts";
-import { type GitHub, type GitHubOptions, githubToken, startGitHub } from "./github.ts";
+import { type GitHub, type GitHubOptions, githubToken, packagesToken, startGitHub } from "./github.ts";
 import { harborFiles, harborReleases, type ReleaseOptions, seedRelease } from "./harbor.ts";
 import { buildImage, pushTo } from "./images.ts";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "./registry.ts";
@@ -42,14 +42,20 @@ export interface Sandbox extends AsyncDisposable {
 
 /** Starts all stand-ins, empty but for GitHub. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const [github, source, dockerHub, tcr] = await Promise.all([
+  const source = await startSource(options.source);
+  const [github, dockerHub, tcr] = await Promise.all([
     startGitHub({
       repository: "goharbor/harbor",
       releases: harborReleases(),
       files: harborFiles,
+      packages: {
+        registry: source,
+        token: githubToken,
+        listingToken: packagesToken,
+        organisations: new Set(["goharbor"]),
+      },
       ...options.github,
     }),
-    startSource(options.source),
     startDockerHub(options.dockerHub),
     startTcr({ namespaces: { goharbor: false }, ...options.tcr }),
   ]);

@@ -49,6 +49,8 @@ const belongs: Table = {
 interface Scenario {
   readonly arrange?: (world: SecretWorld) => void;
   readonly inputs?: Readonly<Record<string, string>>;
+  /** Further inputs that depend on the places. */
+  readonly inputsOf?: (world: SecretWorld) => Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   /** What the log has to say, so that it is known to be this scenario. */
   readonly says: RegExp;
@@ -56,10 +58,10 @@ interface Scenario {
   readonly exitCode?: 0 | 1;
 }
 
-async function play({ arrange, inputs = {}, env = {}, says, exitCode = 1 }: Scenario): Promise<Heard> {
+async function play({ arrange, inputs, inputsOf, env = {}, says, exitCode = 1 }: Scenario): Promise<Heard> {
   await using world = await startSecretWorld();
   arrange?.(world);
-  const heard = await listen(world, { inputs, env });
+  const heard = await listen(world, { inputs: { ...inputs, ...inputsOf?.(world) }, env });
   expect(leaks(heard, belongs)).toEqual([]);
   expect(notMasked(heard)).toEqual([]);
   expect(heard.result.log).toMatch(says);
@@ -97,6 +99,17 @@ describe.concurrent("secrets in a run with other logins", () => {
       {
         inputs: { "tcr-username": given.tcrUser.value, "tcr-password": given.tcrPassword.value },
         says: /8 images copied/,
+        exitCode: 0,
+      },
+    ],
+    [
+      "lists of the repositories of every place",
+      {
+        inputs: { images: "*", "versions-from": "tags", "dry-run": "true", version: "newest:1" },
+        inputsOf: ({ inputs }) => ({
+          source: `${inputs.source}\n${inputs.destinations?.replace(/,.*/g, "")}`,
+        }),
+        says: /\/v2\/namespaces\/goharbor\/repositories[\s\S]*8 images to copy/,
         exitCode: 0,
       },
     ],

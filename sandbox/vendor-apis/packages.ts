@@ -13,15 +13,21 @@ import {
   startServer,
 } from "../server.ts";
 
-export interface PackagesOptions {
-  readonly registry: Pick<RegistryServer, "repositories" | "manifest" | "tags" | "events" | "deleteManifest">;
+/** Who may list which packages. */
+export interface PackageList {
+  readonly registry: Pick<RegistryServer, "repositories">;
+  /** That of a job, which may list none. */
   readonly token: string;
   /** A classic token, which may list packages. Default: none may. */
   readonly listingToken?: string;
-  /** Default: true. */
-  readonly mayDelete?: boolean;
   /** Names of the owners that are organisations. */
   readonly organisations: ReadonlySet<string>;
+}
+
+export interface PackagesOptions extends PackageList {
+  readonly registry: Pick<RegistryServer, "repositories" | "manifest" | "tags" | "events" | "deleteManifest">;
+  /** Default: true. */
+  readonly mayDelete?: boolean;
   /** All digests of a repository, tagged or not, oldest first. */
   readonly digests: (repository: string) => readonly string[];
 }
@@ -35,8 +41,8 @@ export function startPackagesApi(options: PackagesOptions): Promise<SandboxServe
 
 function answerTo(options: PackagesOptions, request: SandboxRequest): Answer {
   const { registry, token, mayDelete = true, organisations, digests } = options;
-  const list = packagesPath.exec(request.url.pathname);
-  if (list !== null) return listPackages(options, request, list[1] ?? "", list[2] ?? "");
+  const list = listPackages(options, request);
+  if (list !== undefined) return list;
   if (bearerToken(request.headers) !== token) return json(401, { message: "Bad credentials" });
   const [, kind, owner = "", name = "", id] = versionsPath.exec(request.url.pathname) ?? [];
   const repository = `${owner}/${decodeURIComponent(name)}`;
@@ -62,12 +68,13 @@ function answerTo(options: PackagesOptions, request: SandboxRequest): Answer {
   return { status: 204 };
 }
 
-function listPackages(
-  { registry, token, listingToken, organisations }: PackagesOptions,
+/** Undefined: the request is for something else. */
+export function listPackages(
+  { registry, token, listingToken, organisations }: PackageList,
   request: SandboxRequest,
-  kind: string,
-  owner: string,
-): Answer {
+): Answer | undefined {
+  const [, kind, owner = ""] = packagesPath.exec(request.url.pathname) ?? [];
+  if (kind === undefined) return undefined;
   const given = bearerToken(request.headers);
   if (given === token) return json(403, { message: "Resource not accessible by integration" });
   if (given === undefined || given !== listingToken) return json(401, { message: "Bad credentials" });
