@@ -28,7 +28,7 @@ const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["vendors", /^src\/vendors\//],
   ["http", /^src\/http\//],
   ["log", /^src\/log\//],
-  ["clock, errors, pattern, wording", /^src\/(clock|errors|pattern|wording)\.ts$/],
+  ["clock, errors, pattern, turns, wording", /^src\/(clock|errors|pattern|turns|wording)\.ts$/],
 ];
 
 /** What the plan may know of a registry: names, and the types of manifests; nothing that sends or reads. */

@@ -1,8 +1,8 @@
 /** How numbers, sizes and times are written for people, wherever they are read. */
 
-/** A number with its noun: `1 image`, `12 images`. */
+/** A number with its noun: `1 image`, `12 images`, `3 repositories`. */
 export function countOf(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+  return `${number} ${number === 1 ? noun : `${noun.replace(/([^aeiou])y$/, "$1ie")}s`}`;
 }
 
 /**

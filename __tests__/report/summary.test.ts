@@ -314,3 +314,16 @@ describe("GitHub's limit of 1 MiB", () => {
     expect(summary.split("```").length % 2).toBe(1);
   });
 });
+
+test("of many routes, those that had work have a row and a section each, and the rest a sentence", () => {
+  const ofRoute = (route: string) => ({ ...skipStep({ image: route }), route });
+  const result = run()
+    .copied({ ...copyStep({ image: "team/web" }), route: "team/web" }, { uploaded: 1_000 })
+    .plan(ofRoute("team/api"), ofRoute("team/cli"))
+    .build();
+  const summary = summaryOf(result);
+  expect(summary).toContain("Nothing had to be done for 2 repositories.");
+  expect(tableBelow(summary, "Repositories").some((line) => line.includes("team/web"))).toBe(true);
+  expect(tableBelow(summary, "Repositories").some((line) => line.includes("team/api"))).toBe(false);
+  expect(summary).toContain("### ✅ team/web");
+});

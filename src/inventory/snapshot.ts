@@ -13,6 +13,7 @@ import {
   type WantedVersion,
 } from "../plan/snapshot.ts";
 import type { AnyVersion, Version } from "../plan/version.ts";
+import { inTurns } from "../turns.ts";
 import { lateAttachments } from "./attached-below.ts";
 import {
   type DestinationToRead,
@@ -62,15 +63,20 @@ export interface SnapshotOptions extends Route {
   readonly signal: AbortSignal;
 }
 
+/** Most routes that are looked at at once: more than there are connections to a registry, and little enough memory. */
+export const routesAtOnce = 16;
+
 /**
- * Looks at sources and destinations for all routes at once.
+ * Looks at sources and destinations for all routes.
  * @throws as `takeSnapshot` does.
  */
 export async function takeSnapshots(
   routes: readonly Route[],
   options: Omit<SnapshotOptions, keyof Route>,
 ): Promise<readonly Snapshot[]> {
-  const snapshots = await Promise.all(routes.map((route) => takeRouteSnapshot({ ...options, ...route })));
+  const snapshots = await inTurns(routes, routesAtOnce, (route) =>
+    takeRouteSnapshot({ ...options, ...route }),
+  );
   return withinPullBudgets(snapshots, options.wait, options.signal);
 }
 

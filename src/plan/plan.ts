@@ -38,6 +38,7 @@ export type {
 export {
   digestOfStep,
   failing,
+  hasRoutes,
   heldBackBy,
   isImageStep,
   isLeftAlone,

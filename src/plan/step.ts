@@ -94,6 +94,11 @@ export function placeOf({ route, destination, version, image, tag }: PlannedPlac
   return route === undefined ? place : { route, ...place };
 }
 
+/** Whether the steps are of several routes. */
+export function hasRoutes({ steps }: { readonly steps: readonly Pick<PlannedPlace, "route">[] }): boolean {
+  return steps.some(({ route }) => route !== undefined);
+}
+
 /** What is mirrored as one at a destination: the steps of one version of one route. */
 export function versionKey({ route = "", version }: Pick<PlannedPlace, "route" | "version">): string {
   return `${route} ${version}`;

@@ -42,6 +42,7 @@ export interface JsonStep extends JsonFailure {
   readonly action: Step["kind"];
   readonly outcome: Outcome;
   readonly destination: string;
+  readonly route?: string | undefined;
   readonly version: string;
   readonly image?: string | undefined;
   readonly tag?: string | undefined;
@@ -82,6 +83,7 @@ function jsonStep({ step, outcome, reason, failure, refused, bytes, milliseconds
     action: step.kind,
     outcome,
     destination: step.destination,
+    route: step.route,
     version: step.version,
     ...image,
     reason,

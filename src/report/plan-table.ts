@@ -20,8 +20,9 @@ export function planLines(plan: Plan, paint: Paint): readonly string[] {
   const images = plan.steps.filter(isImageStep);
   const retention = plan.steps.filter((step) => !isImageStep(step));
   const sections = [
-    ...plan.versions.map((version) => ({
-      heading: version,
+    // A repository whose tags could not be listed has no version that is known.
+    ...[...new Set([...plan.versions, ...images.map(({ version }) => version)])].map((version) => ({
+      heading: version === "*" ? "Versions that are not known" : version,
       rows: imageRows(images.filter((step) => step.version === version)),
     })),
     { heading: "Retention", rows: retentionRows(retention) },

@@ -7,6 +7,7 @@ import {
   type KeepStep,
   type RetentionStep,
   type Step,
+  versionKey,
 } from "../plan/plan.ts";
 import type { RunResult } from "./result.ts";
 
@@ -86,9 +87,10 @@ export function isComplete(images: readonly Reported<ImageStep>[]): boolean {
 function report<S extends Step>(result: RunResult, steps: readonly S[]): readonly Reported<S>[] {
   const copies = new Map<Step, CopyOutcome>(result.copies.map((copy) => [copy.step, copy]));
   const prunes = new Map<Step, PruneOutcome>(result.prunes.map((prune) => [prune.step, prune]));
+  const broken = brokenVersions(result);
   return steps.map((step) => {
     const copy = copies.get(step);
-    const { outcome, failure } = becomes(step, copy, prunes.get(step), result);
+    const { outcome, failure } = becomes(step, copy, prunes.get(step), broken, result);
     const reason = failure === undefined ? step.reason : sentenceOf(failure);
     const { refused = [], bytes, milliseconds, moved } = copy ?? {};
     return { step, outcome, reason, failure, refused, bytes, milliseconds, moved };
@@ -104,6 +106,7 @@ function becomes(
   step: Step,
   copy: CopyOutcome | undefined,
   prune: PruneOutcome | undefined,
+  broken: ReadonlySet<string>,
   result: RunResult,
 ): Fate {
   const { dryRun, job } = result;
@@ -113,7 +116,7 @@ function becomes(
     case "fail":
       return { outcome: "failed", failure: step.failure };
     case "keep":
-      return keptOutcome(step, result);
+      return keptOutcome(step, result, broken);
     case "leave":
       return { outcome: "left" };
     case "copy":
@@ -145,22 +148,23 @@ function lost({ destination, image, tag }: ImageStep, { keeps = [] }: RunResult)
   return found && { outcome: "failed", failure: found.failure };
 }
 
-function keptOutcome(step: KeepStep, result: RunResult): Fate {
+function keptOutcome(step: KeepStep, result: RunResult, broken: ReadonlySet<string>): Fate {
   const half = result.keeps?.find((keep) => keep.step === step);
   if (half !== undefined) return { outcome: "failed", failure: half.failure };
-  return isBroken(step, result) ? { outcome: "missing", failure: notBrought } : { outcome: "kept" };
+  return broken.has(placeKey(step)) ? { outcome: "missing", failure: notBrought } : { outcome: "kept" };
 }
 
-/** Whether an image of a version could not be planned for a destination, or was not published there. */
-function isBroken({ route, destination, version }: KeepStep, { plan, copies, dryRun }: RunResult): boolean {
+/** The versions of which an image could not be planned for a destination, or was not published there. */
+function brokenVersions({ plan, copies, dryRun }: RunResult): ReadonlySet<string> {
   const done = new Set<Step>(
     copies.flatMap(({ step, failure, withheld }) => ((failure ?? withheld) === undefined ? [step] : [])),
   );
-  return plan.steps.some(
-    (step) =>
-      step.destination === destination &&
-      step.route === route &&
-      step.version === version &&
-      (step.kind === "fail" || (step.kind === "copy" && !dryRun && !done.has(step))),
+  const broken = plan.steps.filter(
+    (step) => step.kind === "fail" || (step.kind === "copy" && !dryRun && !done.has(step)),
   );
+  return new Set(broken.map(placeKey));
+}
+
+function placeKey(step: Step): string {
+  return `${step.destination} ${versionKey(step)}`;
 }

@@ -1,4 +1,5 @@
 import { shortDigest } from "../oci/digest.ts";
+import { hasRoutes } from "../plan/plan.ts";
 import { formatBytes, listOf } from "../wording.ts";
 import { estimateSection } from "./estimate-table.ts";
 import { failureGroups, imagesOf, refusedGroups } from "./failures.ts";
@@ -43,7 +44,7 @@ function headSection(result: RunResult): Section {
   const { repository, versions } = result.plan;
   const { icon, sentence } = statusOf(result);
   const blocks = [
-    `## ⚓ ${escapeMarkdown(`${repository} ${listOf(versions, titleVersions)}`)}`,
+    `## ⚓ ${escapeMarkdown(`${repository} ${hasRoutes(result.plan) ? "" : listOf(versions, titleVersions)}`.trim())}`,
     `${icon} ${sentence}`,
     destinationTable(result),
   ];

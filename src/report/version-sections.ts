@@ -1,6 +1,6 @@
 import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
-import { digestOfStep, type ImageStep, isUncompared } from "../plan/plan.ts";
+import { digestOfStep, hasRoutes, type ImageStep, isUncompared } from "../plan/plan.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import { imagesOf } from "./failures.ts";
 import { causesOf, groupsOf } from "./grouping.ts";
@@ -18,7 +18,7 @@ const noteLimit = 20;
 /** Most digests that are given in full: more than any Harbor release has images. */
 const digestLimit = 100;
 
-/** The images of a version, those of each destination apart. */
+/** The images of a version, or where a run has several routes of one of them; those of each destination apart. */
 interface VersionImages {
   readonly version: string;
   readonly images: readonly Reported<ImageStep>[];
@@ -36,29 +36,52 @@ interface ImageRow {
   readonly size: number;
 }
 
-/** How every version stands at every destination, one row each. Only where there are several. */
+/** How every version stands at every destination, one row each. Only where there are several. Of routes, those that had work. */
 export function overviewSection(result: RunResult): readonly Section[] {
-  const versions = versionsOf(result);
-  if (versions.length < 2) return [];
+  const { versions, quiet } = withWork(versionsOf(result), result);
+  const rest = quiet === 0 ? "" : `Nothing had to be done for ${countOf(quiet, "repository")}.`;
+  if (versions.length < 2 && rest === "") return [];
+  const title = hasRoutes(result.plan) ? "Repositories" : "Versions";
   const names = result.destinations.map(({ name }) => name);
-  const columns = [{ title: "Version" }, ...names.map((name) => ({ title: code(name) }))];
+  const columns = [
+    { title: hasRoutes(result.plan) ? "Repository" : "Version" },
+    ...names.map((name) => ({ title: code(name) })),
+  ];
   const rows = versions.map(({ version, images }) => [
     escapeMarkdown(version),
     ...names.map((name) => standOf(images.filter(({ step }) => step.destination === name))),
   ]);
-  return [{ name: "versions", rank: 1, markdown: `### Versions\n\n${table(columns, rows)}` }];
+  const blocks = [`### ${title}`, ...(rows.length === 0 ? [] : [table(columns, rows)]), rest];
+  const markdown = blocks.filter((block) => block !== "").join("\n\n");
+  return [{ name: title.toLowerCase(), rank: 1, markdown }];
 }
 
 /** For each version a table with one row per image and a column per destination. */
 export function versionSections(result: RunResult): readonly Section[] {
-  const versions = versionsOf(result);
+  const { versions } = withWork(versionsOf(result), result);
   return versions.map((version) => versionSection(version, versions.length));
+}
+
+/** Of many routes, those with nothing to do are only counted. */
+function withWork(
+  all: readonly VersionImages[],
+  { plan }: Pick<RunResult, "plan">,
+): { readonly versions: readonly VersionImages[]; readonly quiet: number } {
+  const versions = hasRoutes(plan) ? all.filter(({ images }) => !isQuiet(images)) : all;
+  return { versions, quiet: all.length - versions.length };
+}
+
+function isQuiet(images: readonly Reported<ImageStep>[]): boolean {
+  return images.every(({ outcome, step }) => outcome === "skipped" && !isUncompared(step));
 }
 
 function versionsOf(result: RunResult): readonly VersionImages[] {
   const images = reportedImages(result);
-  return result.plan.versions.flatMap((version) => {
-    const ofVersion = images.filter(({ step }) => step.version === version);
+  const unitOf = ({ step }: Reported<ImageStep>) => step.route ?? step.version;
+  const units = Map.groupBy(images, unitOf);
+  const order = hasRoutes(result.plan) ? [...units.keys()] : result.plan.versions;
+  return order.flatMap((version) => {
+    const ofVersion = units.get(version) ?? [];
     const named = new Set(ofVersion.map(({ step }) => step.destination));
     const destinations = result.destinations.map(({ name }) => name).filter((name) => named.has(name));
     return ofVersion.length === 0 ? [] : [{ version, images: ofVersion, destinations }];
@@ -67,7 +90,7 @@ function versionsOf(result: RunResult): readonly VersionImages[] {
 
 function versionSection({ version, images, destinations }: VersionImages, versions: number): Section {
   const rows = groupsOf(images, ({ step }) => [step.image, step.tag]).map(({ all }) => imageRow(all));
-  const quiet = images.every(({ outcome, step }) => outcome === "skipped" && !isUncompared(step));
+  const quiet = isQuiet(images);
   const failed = images.some(({ outcome }) => outcome === "failed");
   const blocks = [imageTable(rows, images, destinations), ...notesOf(images), ...digestBlock(rows)].join(
     "\n\n",

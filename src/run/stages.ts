@@ -43,6 +43,7 @@ import type { RunResult } from "../report/result.ts";
 import { snapshotLines } from "../report/snapshot-lines.ts";
 import { succeeded } from "../report/tally.ts";
 import { type ReportSink, writeReport } from "../report/write.ts";
+import { countOf } from "../wording.ts";
 import { closeAccess, openAccess } from "./open-access.ts";
 import {
   inputLogins,
@@ -237,6 +238,9 @@ function planUnknown({ route, failure }: UnknownRoute, { destinations }: Places)
   return { repository: route, versions: [], steps };
 }
 
+/** Most routes that the log names one by one. */
+const namedRoutes = 20;
+
 async function lookAround(
   routes: readonly Route[],
   inputs: Inputs,
@@ -244,8 +248,12 @@ async function lookAround(
   { wait }: PlanOptions,
   { clock, log, signal }: RunContext,
 ): Promise<readonly Snapshot[]> {
-  for (const { repository, route, wanted } of routes)
-    log.info(`Mirroring ${route ?? repository} ${wanted.map(({ tag }) => tag).join(", ")}`);
+  for (const { repository, route, wanted } of routes) {
+    const line = `Mirroring ${route ?? repository} ${wanted.map(({ tag }) => tag).join(", ")}`;
+    if (routes.length > namedRoutes) log.debug(line);
+    else log.info(line);
+  }
+  if (routes.length > namedRoutes) log.info(`Mirroring ${countOf(routes.length, "repository")}`);
   return takeSnapshots(routes, {
     destinations: places.destinations,
     overwrite: inputs.overwrite,

@@ -2,7 +2,7 @@ import type { Destination } from "../destinations/destination.ts";
 import { type Failure, failureOf, InputError, messageOf, OperationError } from "../errors.ts";
 import { type Catalogue, listedCatalogue } from "../harbor/catalogue.ts";
 import type { Inputs } from "../inputs/inputs.ts";
-import type { Route } from "../inventory/snapshot.ts";
+import { type Route, routesAtOnce } from "../inventory/snapshot.ts";
 import { type SourceToList, type TagReader, tagsAtSources } from "../inventory/source-tags.ts";
 import { foreseeReading, sourcesOf } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
@@ -13,6 +13,7 @@ import type { PruneStep } from "../plan/plan.ts";
 import { type Selection, select, withinFilter } from "../plan/selection.ts";
 import { areFixed, fixedVersions, versionsOfTags } from "../plan/tag-versions.ts";
 import { type AnyVersion, type Version, versionOfTag } from "../plan/version.ts";
+import { inTurns } from "../turns.ts";
 import { listOf } from "../wording.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -58,8 +59,10 @@ export async function lookAtRepositories(
   context: LogAndSignal,
 ): Promise<readonly (Route | UnknownRoute)[]> {
   const without: string[] = [];
-  const routes = await Promise.all(
-    names.map(async (route): Promise<readonly (Route | UnknownRoute)[]> => {
+  const routes = await inTurns(
+    names,
+    routesAtOnce,
+    async (route): Promise<readonly (Route | UnknownRoute)[]> => {
       const rule = { from: route, fromTag: "{{tag}}", to: route, toTag: "{{tag}}" };
       try {
         return [{ route, ...(await lookAtTags(wanted, { ...inputs, images: [rule] }, places, context)) }];
@@ -71,7 +74,7 @@ export async function lookAtRepositories(
         without.push(route);
         return [];
       }
-    }),
+    },
   );
   if (without.length > 0)
     context.log.info(`Without a version that is wanted: ${listOf(without.sort(), namedLimit)}`);
