@@ -46,6 +46,8 @@ export interface WorldDestination {
   readonly unsigned: readonly string[];
   readonly broken: readonly string[];
   readonly onlyHere: readonly string[];
+  /** Tags that a rule of the registry protects. */
+  readonly ruled: readonly string[];
 }
 
 /** An image of a version, by the words of `images`. */
@@ -212,6 +214,7 @@ function destination({ world, tags, wantedKeys }: Fixed): fc.Arbitrary<WorldDest
       unsigned: few(wantedKeys),
       broken: few(wantedKeys),
       onlyHere: few(wantedKeys),
+      ruled: few(keys).chain((some) => rarely().map((is) => (is ? some : []))),
     })
     .map(({ holds, lacks, others, ...rest }) => {
       const whole = holds.flatMap((tag) =>
@@ -345,7 +348,7 @@ function destinationSnapshot(world: World, one: WorldDestination, index: number)
     images: new Map(),
     tags: new Map(),
     heldDigests: new Map(),
-    protectedTags: new Map(),
+    protectedTags: new Map(one.ruled.map((key) => [key, "a rule protects it"])),
   };
   if (one.dead) return { ...empty, failure: obstacle("it does not answer") };
   const known = Object.entries(held)

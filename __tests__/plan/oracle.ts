@@ -156,7 +156,16 @@ function prunedAt(
       isThere(world, destination, tag) &&
       newest(world, [...kept, tag], destination).includes(tag),
   );
-  const staying = new Set([...kept, ...newEnough]);
+  // Half of a version that a rule protects would be left.
+  const ruled = universe.filter((tag) =>
+    imagesOf(world, tag).some(
+      ({ key }) =>
+        destination.held[key] !== undefined &&
+        destination.ruled.includes(key) &&
+        ownerOf(world, universe, key) === tag,
+    ),
+  );
+  const staying = new Set([...kept, ...newEnough, ...ruled]);
   const going = universe.filter((tag) => !staying.has(tag));
   const needed = new Set([...staying].flatMap((tag) => imagesOf(world, tag).map(({ key }) => key)));
   const candidates = [...new Set(going.flatMap((tag) => imagesOf(world, tag).map(({ key }) => key)))].filter(
