@@ -142,6 +142,21 @@ describe("versions-from: tags", () => {
     expect(unknown.log).toContain("listing the tags");
   });
 
+  it("lets a tag that is named and in place stay where no source answers; without a name exit 1", async () => {
+    const { source, destination, run } = await startWorld({ server: ["v1.0.0"], worker: ["v1.0.0"] });
+    const inputs = { images: "server\nworker", version: "v1.0.0", wait: "0" };
+    expect((await run(inputs)).exitCode).toBe(0);
+    await source.close();
+    const named = await run(inputs);
+    expect(named.exitCode).toBe(0);
+    expect(named.outputs).toMatchObject({ versions: '["v1.0.0"]', skipped: "2", failed: "0" });
+    expect(JSON.parse(named.outputs.images ?? "")).toHaveLength(2);
+    expect(named.log.match(/::warning::2 images .*: in place and not compared/g)).toHaveLength(1);
+    const { exitCode } = await run({ ...inputs, version: "newest:1" });
+    expect(exitCode).toBe(1);
+    expect(at(destination, "server")).toEqual(["v1.0.0"]);
+  });
+
   it("mirrors each line that names its tag, in any version", async () => {
     const { destination, run } = await startWorld({ app: ["v1.0.0", "v2.0.0"], tool: ["7.1"] });
     const { exitCode, outputs } = await run({ images: "app:v1.0.0\ntool:7.1 => tools/tool:7\napp:v2.0.0" });
@@ -221,6 +236,18 @@ describe("patterns in images", () => {
     expect({ exitCode, pruned: outputs.pruned }).toEqual({ exitCode: 0, pruned: "4" });
     expect(at(destination, "a")).toEqual(["v1.3.0", "v1.4.0"]);
     expect(at(destination, "b")).toEqual(["v1.1.0", "v1.2.0"]);
+  });
+
+  it("leave a version alone in the repository whose tag holds another digest, with overwrite: skip", async () => {
+    const { destination, run } = await startWorld({ a: ["v1.0.0", "v2.0.0"], b: ["v1.0.0", "v2.0.0"] });
+    push(destination, "mirror", { a: ["v2.0.0"] }, "another");
+    const before = destination.tags("mirror/a").get("v2.0.0");
+    const { exitCode, outputs, log } = await run({ images: "*", overwrite: "skip" });
+    expect(exitCode).toBe(0);
+    expect(outputs).toMatchObject({ copied: "3", skipped: "1", failed: "0" });
+    expect(destination.tags("mirror/a").get("v2.0.0")).toBe(before);
+    expect([at(destination, "a"), at(destination, "b")]).toEqual(Array(2).fill(["v1.0.0", "v2.0.0"]));
+    expect(log.match(/::warning::a:v2\.0\.0 left alone at/g)).toHaveLength(1);
   });
 
   it("publish a version of each repository alone: one that lacks a blob does not hold back its namesake", async () => {

@@ -32,7 +32,7 @@ const worlds = fc
     wanted: fc.subarray(releases, { minLength: 1, maxLength: 3 }),
     destinations: fc.tuple(...names.map(destination)),
     missing: fc.dictionary(fc.constantFrom(...images), fc.constant("no source has it"), { maxKeys: 1 }),
-    overwrite: fc.boolean(),
+    overwrite: fc.constantFrom(true, false, "skip" as const),
   })
   .map((world) => ({ ...world, universe }));
 
