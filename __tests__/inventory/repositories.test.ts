@@ -70,6 +70,7 @@ function list(
   });
   const line = {
     registry,
+    path: "team/mirror",
     api: api === undefined ? undefined : new URL(api),
     registryId: undefined,
     region: undefined,
@@ -131,6 +132,18 @@ describe("by the list of the distribution project", () => {
     ]);
   });
 
+  test.each(["team", ""])(
+    "below %j are not those of a destination in there: a mirror of itself",
+    async (path) => {
+      const registry = closing(await startRegistry());
+      seed(registry, "team/app", "team/mirror/app", "team/mirrors/app", "team/mirror");
+      const found = await list(registry, path);
+      expect(found).toEqual(
+        ["app", "mirror", "mirrors/app"].map((name) => (path === "" ? `team/${name}` : name)),
+      );
+    },
+  );
+
   test("are all of the registry where there is no namespace", async () => {
     const registry = closing(await startRegistry());
     seed(registry, "b/app", "app", "a/deep/app");
@@ -159,7 +172,7 @@ describe("by the list of the distribution project", () => {
     const told: string[] = [];
     const log: Log = { ...silentLog, debug: (line) => told.push(line) };
     expect(await list(server, "team", { context: { log } })).toEqual(["app"]);
-    expect(told).toHaveLength(6);
+    expect(told.filter((line) => line.includes("no name of a repository"))).toHaveLength(6);
     expect(told.join("")).not.toContain("\n");
   });
 
@@ -285,7 +298,12 @@ describe("of TCR", () => {
   test.each([0, 1] as const)("come by DescribeRepositories, the first page being %s", async (firstPage) => {
     const tcr = closing(await startTcr({ namespaces, firstPage }));
     seed(tcr.registry, ...numbered("goharbor/app", 250), "goharbor/deep/er", "other/app");
-    const line = { registry: tcr.registry.host, api: new URL(tcr.api.origin), ...tcrInstance };
+    const line = {
+      registry: tcr.registry.host,
+      path: "mirror",
+      api: new URL(tcr.api.origin),
+      ...tcrInstance,
+    };
     const context = { tencentCloud, destinations: [line] };
     const found = await list(tcr.registry, "goharbor", { vendor: "tcr", context });
     expect(found).toEqual([...numbered("app", 250), "deep/er"]);
@@ -306,6 +324,7 @@ describe("of TCR", () => {
     seed(tcr.registry, ...numbered("goharbor/app", 250), "goharbor2/app");
     const line = {
       registry: tcr.registry.host,
+      path: "mirror",
       api: new URL(tcr.api.origin),
       registryId: undefined,
       region: "ap-guangzhou",

@@ -37,7 +37,10 @@ export interface ListingContext {
   /** The API that `githubToken` is for. */
   readonly githubApiUrl: URL;
   /** The lines of the destinations: one of the same registry says where its vendor's API is. */
-  readonly destinations: readonly Pick<DestinationInput, "registry" | "api" | "registryId" | "region">[];
+  readonly destinations: readonly Pick<
+    DestinationInput,
+    "registry" | "path" | "api" | "registryId" | "region"
+  >[];
 }
 
 /** Paths on the registry, page by page, as the registry or its vendor gives them: unchecked, and it may be without end. */

@@ -18,7 +18,8 @@ const entryLimit = 100_000;
 
 /**
  * The repositories below a namespace, or of its whole registry where the path is empty: their paths below it, sorted.
- * A name that breaks the grammar of repositories is left out: nothing could be asked about it.
+ * A name that breaks the grammar of repositories is left out: nothing could be asked about it. So is what is below a destination
+ * that lies in the namespace: a mirror is not mirrored into itself, deeper with each run.
  * @throws InputError when they cannot be listed with these logins, or more are wanted than the limit allows; OperationError when
  * the registry or its API is in trouble.
  */
@@ -50,6 +51,12 @@ async function wantedBelow(
   { signal, limit, wanted: chosen = (paths) => paths }: ListingOptions,
 ): Promise<ReadonlySet<string>> {
   const prefix = repositoryOf(place, "");
+  const inside = context.destinations
+    .filter(({ registry, path }) => registry === place.registry && path !== place.path)
+    .map((destination) => repositoryOf(destination, ""))
+    .filter((below) => below.startsWith(prefix));
+  for (const below of inside)
+    context.log.debug(`${place.registry}/${below} is a destination, and left out of the list`);
   const seen = new Set<string>();
   const wanted = new Set<string>();
   let pages = 0;
@@ -63,7 +70,8 @@ async function wantedBelow(
       seen.add(name);
       if (!isRepository(name))
         context.log.debug(`${place.registry} lists ${printable(name)}, which is no name of a repository`);
-      else if (name.startsWith(prefix)) below.push(name.slice(prefix.length));
+      else if (name.startsWith(prefix) && !inside.some((below) => name.startsWith(below)))
+        below.push(name.slice(prefix.length));
     }
     for (const path of chosen(below)) wanted.add(path);
     if (wanted.size > limit) throw tooMany(place, wanted.size, limit);
