@@ -109,6 +109,8 @@ describe("auths", () => {
     ["ghcr.io", "user@ghcr.io"],
     ["ghcr.io", ""],
     ["docker.io", "docker.io.evil.example"],
+    ["docker.io", "https://index.docker.io/v1/access-token"],
+    ["docker.io", "https://index.docker.io/v1/refresh-token"],
     ["__proto__", "ghcr.io"],
   ])("the login of %s is not that of %j", async (registry, key) => {
     expect(await loginOf(registry, { auths: { [key]: { auth: encoded("bot:secret") } } })).toBeUndefined();

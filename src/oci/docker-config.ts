@@ -141,12 +141,16 @@ function valueFor<T>(
   );
 }
 
+/** Where the Docker CLI keeps the tokens of a login in a browser: https://github.com/docker/cli, internal/oauth/manager */
+const browserTokens = /^v1\/(access|refresh)-token$/;
+
 /** The path on a registry that a key is for: empty for the whole registry, undefined where it is for another one. */
 function pathOf(key: string, registry: string): string | undefined {
   const bare = key.replace(/^https?:\/\//, "");
   const [host = "", ...rest] = bare.split("/");
   if (canonicalRegistry(host) !== registry) return undefined;
   const path = rest.join("/").replace(/\/+$/, "");
+  if (registry === "docker.io" && browserTokens.test(path)) return undefined;
   // A URL is Docker's old form of a registry's name. Its path is only the version of the API.
   return bare !== key || /^v[12]$/.test(path) ? "" : path;
 }
