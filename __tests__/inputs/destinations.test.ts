@@ -113,6 +113,18 @@ describe("destinations", () => {
     expect(load({ destinations: "harbor.example.com/a", images: several }).destinations).toHaveLength(1);
   });
 
+  test.each([
+    [{ source: "r.example.com", images: "team/app => app" }, "team/app of r.example.com"],
+    [{ images: "r.example.com/x/app:1 => app", destinations: "r.example.com/x" }, undefined],
+    [{ source: "r.example.com/team/deep", images: "app => deep/app" }, "app of r.example.com/team/deep"],
+    [{ source: "other.example.com", images: "team/app => app" }, undefined],
+    [{ source: "r.example.com", images: "team/app" }, undefined],
+  ])("a repository that would be its own copy is a mistake: %j", (inputs, what) => {
+    const all = { destinations: "r.example.com/team", ...inputs };
+    if (what === undefined) expect(load(all).destinations).toHaveLength(1);
+    else expect(mistakesOf(all)).toContain(`${what} is what r.example.com/team has as`);
+  });
+
   test("two lines that take the same are one too many", () => {
     const destinations = "harbor.example.com\nharbor.example.com/goharbor";
     expect(mistakesOf({ destinations, source: "ghcr.io/goharbor" })).toContain(

@@ -15,6 +15,7 @@ import { readHubLogin } from "./docker-hub.ts";
 import { namedSources, parseImages, parseRepositories } from "./images.ts";
 import { readIssueReporting } from "./issue.ts";
 import { readMode } from "./mode.ts";
+import { homesOf, refuseOwnRepositories } from "./places.ts";
 import { parseSources } from "./sources.ts";
 import { quoted } from "./suggestions.ts";
 import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./tcr.ts";
@@ -157,6 +158,7 @@ export function loadInputs(environment: Environment): Inputs {
   const destinations = read("destinations", (lines, mistake) =>
     parseDestinations(lines, unsaid, homes, mistake),
   );
+  refuseOwnRepositories({ images, sources, destinations }, mistakeIn("images"));
   if (versionsFrom === "tags") refuseReleases({ images, retention, destinations, text, mistakeIn });
   else if (repositories !== undefined) mistakeIn("images")("a pattern needs versions-from: tags");
   const inputs: Inputs = {
@@ -265,13 +267,6 @@ function sourcesFor(images: Inputs["images"], listed: Inputs["sources"]): Inputs
     ...serving,
     ...named.map((source) => ({ ...source, tokenServer: tokenServerOf(source), onlyNamed: true })),
   ];
-}
-
-/** The namespaces that images come from: of several sources for the same images that of the first, and those that lines name. */
-function homesOf(sources: Inputs["sources"]): readonly string[] {
-  const [first] = sources;
-  const named = sources.filter(({ onlyNamed }) => onlyNamed === true);
-  return [...new Set([...(first === undefined ? [] : [first]), ...named].map(({ path }) => path))];
 }
 
 /** What only releases have means nothing, or something else than was meant, where tags at the sources are the versions. */
