@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { type ActionEvent, releaseEvent } from "../../sandbox/action.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
+import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { fullAccess } from "../../sandbox/registry.ts";
 import type { JobResult, WorkflowOptions } from "../../sandbox/workflow.ts";
 import { codeBlocks } from "../support/documents.ts";
@@ -145,6 +146,54 @@ const oneStep: Example = {
   },
 };
 
+/** Versions of no release, from the tags of images. */
+const fromTags: Readonly<Record<"product" | "list" | "pattern", Example>> = {
+  product: {
+    event: () => ({ name: "schedule", payload: {} }),
+    prepare: ({ sandbox }) => seedShop(sandbox),
+    expected: ({ registry, sandbox }) => {
+      expect(tagsByImage(registry.state())).toEqual({
+        "mirror/shop-server": ["v1.3.0", "v1.4.0"],
+        "mirror/shop-worker": ["1.3.0", "1.4.0"],
+      });
+      expect(sandbox.github.requests).toEqual([]);
+    },
+  },
+  list: {
+    instance: "example",
+    event: () => ({ name: "schedule", payload: {} }),
+    prepare: ({ sandbox }) => {
+      seedShop(sandbox);
+      pushTo(sandbox.dockerHub.registry, "prom/prometheus", buildImage({ seed: "prometheus" }), "v2.53.0");
+      pushTo(sandbox.dockerHub.registry, "library/nginx", buildImage({ seed: "nginx" }), "1.27-alpine");
+    },
+    expected: ({ sandbox }) => {
+      expect(tagsByImage(sandbox.tcr.registry.state())).toEqual({
+        "public/prometheus": ["v2.53.0"],
+        "public/nginx": ["1.27-alpine"],
+        "public/shop-migrate": ["v1.4.0"],
+      });
+      expect(sandbox.tcr.namespaces.get("public")).toEqual({ public: true });
+    },
+  },
+  pattern: {
+    instance: "example",
+    event: () => ({ name: "schedule", payload: {} }),
+    prepare: ({ registry }) => {
+      for (const minor of [0, 1, 2, 3])
+        pushTo(registry, "team/web", buildImage({ seed: `web${minor}` }), `v1.${minor}.0`);
+      pushTo(registry, "team/jobs/mail", buildImage({ seed: "mail" }), "v7.0.0");
+      pushTo(registry, "other/web", buildImage({ seed: "other" }), "v1.0.0");
+    },
+    expected: ({ sandbox }) => {
+      expect(tagsByImage(sandbox.tcr.registry.state())).toEqual({
+        "team/web": ["v1.1.0", "v1.2.0", "v1.3.0"],
+        "team/jobs/mail": ["v7.0.0"],
+      });
+    },
+  },
+};
+
 const loginAtExample = { registry: "registry.example.com", ...registryLogin };
 
 const enterpriseServer: Example = {
@@ -258,6 +307,9 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, A backfill by hand, with a dry run first": [backfill(true), backfill(false)],
   "docs/recipes.md, The images of another project, and what later jobs do with them": [ownImages],
   "docs/recipes.md, One step among others": [oneStep],
+  "docs/recipes.md, A project without releases": [fromTags.product],
+  "docs/recipes.md, Public images, from many places to one registry": [fromTags.list],
+  "docs/recipes.md, Everything of a namespace, newest three": [fromTags.pattern],
   "docs/recipes.md, An issue when a mirror fails": [
     {
       ...schedule,
