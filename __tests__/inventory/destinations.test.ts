@@ -124,7 +124,12 @@ describe("the tags of a destination", () => {
     const server = await world.start();
     place(server, "harbor-core", "v2.15.1");
     place(server, "harbor-core", "dev");
-    const tags = await listTags(world.destination(server), ["harbor-core", "valkey-photon"], never);
+    const tags = await listTags(
+      world.destination(server),
+      { wanted: ["harbor-core", "valkey-photon"], old: [] },
+      silentLog,
+      never,
+    );
     expect(tags).toEqual(new Map([["harbor-core", ["dev", "v2.15.1"]]]));
     expect([...asked(server)].sort()).toEqual([
       "GET goharbor/harbor-core/tags/list?n=1000",
@@ -132,17 +137,72 @@ describe("the tags of a destination", () => {
     ]);
   });
 
+  const old = ["redis-photon", "clair-photon"];
+  const all = { wanted: ["harbor-core"], old };
+
+  test("are not asked for of old images that the vendor says are not there", async () => {
+    const server = await world.start();
+    place(server, "harbor-core", "v2.15.1");
+    place(server, "redis-photon", "v2.15.1");
+    const there = new Set(["goharbor/redis-photon"]);
+    const destination = world.destination(server, { repositoriesThere: () => Promise.resolve(there) });
+    // The wanted image is not in that list, and is asked for all the same.
+    expect([...(await listTags(destination, all, silentLog, never))]).toEqual([
+      ["harbor-core", ["v2.15.1"]],
+      ["redis-photon", ["v2.15.1"]],
+    ]);
+    expect(asked(server)).toHaveLength(2);
+  });
+
+  test.each<[string, DestinationToRead["repositoriesThere"]]>([
+    ["has no such list", undefined],
+    ["does not tell all", () => Promise.resolve(undefined)],
+    [
+      "refuses",
+      () =>
+        Promise.reject(
+          new OperationError({ side: "destination", host: "api", operation: "listing", problem: "no" }),
+        ),
+    ],
+  ])("are asked for of all images where the vendor %s", async (_case, repositoriesThere) => {
+    const server = await world.start();
+    place(server, "redis-photon", "v2.15.1");
+    const destination = world.destination(server, { repositoriesThere });
+    expect([...(await listTags(destination, all, silentLog, never)).keys()]).toEqual(["redis-photon"]);
+    expect(asked(server)).toHaveLength(3);
+  });
+
+  test("of one old image are asked for at once", async () => {
+    const server = await world.start();
+    const repositoriesThere = () => Promise.reject(new Error("asked"));
+    const destination = world.destination(server, { repositoriesThere });
+    await listTags(destination, { wanted: ["harbor-core"], old: ["redis-photon"] }, silentLog, never);
+    expect(asked(server)).toHaveLength(2);
+  });
+
   test("are read to the last page", async () => {
     const server = await world.start({ pageSize: 2 });
     for (const patch of [0, 1, 2, 3, 4]) place(server, "harbor-core", `v2.15.${patch}`);
-    const tags = await listTags(world.destination(server), ["harbor-core"], never);
+    const tags = await listTags(
+      world.destination(server),
+      { wanted: ["harbor-core"], old: [] },
+      silentLog,
+      never,
+    );
     expect(tags.get("harbor-core")).toHaveLength(5);
   });
 
   test("are not asked for where all is kept", async () => {
     const server = await world.start();
     place(server, "harbor-core", "v2.15.1");
-    expect(await listTags(world.destination(server, keepAll), ["harbor-core"], never)).toEqual(new Map());
+    expect(
+      await listTags(
+        world.destination(server, keepAll),
+        { wanted: ["harbor-core"], old: [] },
+        silentLog,
+        never,
+      ),
+    ).toEqual(new Map());
     expect(asked(server)).toEqual([]);
   });
 
@@ -150,7 +210,9 @@ describe("the tags of a destination", () => {
     const server = await world.start();
     place(server, "harbor-core", "v2.15.1");
     server.fault({ when: { path: /tags/ }, times: Number.POSITIVE_INFINITY, effect: { status: 500 } });
-    await expect(listTags(world.destination(server), ["harbor-core"], never)).rejects.toThrow(OperationError);
+    await expect(
+      listTags(world.destination(server), { wanted: ["harbor-core"], old: [] }, silentLog, never),
+    ).rejects.toThrow(OperationError);
   });
 });
 
@@ -288,7 +350,12 @@ describe("what all tags of a repository point to", () => {
     place(server, "harbor-core", "dev", "old");
     const retention = { keep: 1, keepBy: "semver" } as const;
     const destination = world.destination(server, { retention, ...options });
-    const tags = await listTags(destination, ["harbor-core", "harbor-db"], never);
+    const tags = await listTags(
+      destination,
+      { wanted: ["harbor-core", "harbor-db"], old: [] },
+      silentLog,
+      never,
+    );
     const stock = {
       ...(await readDestination(
         destination,

@@ -12,6 +12,8 @@ import { startPackagesApi } from "../../sandbox/vendor-apis/packages.ts";
 import { quayApi } from "../../sandbox/vendor-apis/quay.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { ListingContext } from "../../src/destinations/repositories.ts";
+import { createTcrInstance } from "../../src/destinations/tencent/tcr-instance.ts";
+import { allTcrRepositories } from "../../src/destinations/tencent/tcr-repositories.ts";
 import { createTencentApi } from "../../src/destinations/tencent/tencent-api.ts";
 import { fixedKey } from "../../src/destinations/tencent/tencent-keys.ts";
 import { InputError } from "../../src/errors.ts";
@@ -310,6 +312,24 @@ describe("of TCR", () => {
     const all = await list(tcr.registry, "", { vendor: "tcr", context });
     expect(all).toHaveLength(252);
     expect(tcr.registry.requests).toEqual([]);
+  });
+
+  test.each<[string, number, 0 | 1, number | undefined]>([
+    ["all", 100, 1, 100],
+    ["more than a page has", 101, 1, undefined],
+    // A list that counts from 0 has its second page there.
+    ["all, on another page", 3, 0, undefined],
+    ["none", 0, 1, 0],
+  ])("are told by one request, as far as it has them: %s", async (_case, count, firstPage, told) => {
+    const tcr = closing(await startTcr({ namespaces, firstPage }));
+    seed(tcr.registry, ...numbered("goharbor/app", count), "other/app");
+    const api = tencentCloud(new URL(tcr.api.origin));
+    const identity = { kind: "identified", ...tcrInstance } as const;
+    const instance = createTcrInstance(api, identity, fakeClock(Date.now()));
+    const there = await allTcrRepositories(instance, "goharbor", signal);
+    expect(there?.size).toBe(told);
+    expect(there?.has("other/app") ?? false).toBe(false);
+    expect(tcr.api.requests).toHaveLength(1);
   });
 
   test("without a key are asked of the registry, which refuses: the mistake says what helps", async () => {

@@ -44,6 +44,14 @@ export interface Destination extends Namespace {
    */
   prepare(signal: AbortSignal, repositories?: readonly string[]): Promise<void>;
   /**
+   * The repositories below the namespace and beside it, by their paths on the registry, as far as one request tells all of them;
+   * else undefined. Absent where the vendor has no such list.
+   * @throws OperationError
+   */
+  readonly repositoriesThere?:
+    | ((signal: AbortSignal) => Promise<ReadonlySet<string> | undefined>)
+    | undefined;
+  /**
    * How much may be stored in the namespace, and how much is. Asked once before a run copies, and never in a dry run.
    * Undefined: there is no limit, or the login may not know. Absent where there is nothing to ask.
    * @throws OperationError

@@ -25,6 +25,7 @@ export interface DestinationToRead
     | "deletionUnavailable"
     | "whyNoDeletion"
     | "tryDeletion"
+    | "repositoriesThere"
     | "whyProtected"
   > {
   readonly client: Pick<Registry, "foresee">;
@@ -40,6 +41,14 @@ export interface LookAtSource {
   readonly attachmentsOf: (image: SourceImage) => Promise<readonly Attachment[]>;
 }
 
+/** The images whose tags are listed at a destination that prunes. */
+export interface ListedImages {
+  /** Of the wanted versions. */
+  readonly wanted: readonly string[];
+  /** Of other versions alone, which may never have been here. */
+  readonly old: readonly string[];
+}
+
 /**
  * The tags of all images at a destination that prunes; nothing for one that keeps all. One list is asked for first: a
  * registry that refuses it is not asked for the others.
@@ -47,14 +56,43 @@ export interface LookAtSource {
  */
 export async function listTags(
   destination: DestinationToRead,
-  images: readonly string[],
+  { wanted, old }: ListedImages,
+  log: Log,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   if (destination.retention.keep === "all") return new Map();
   const list = async (image: string) => [image, await repositoryAt(destination, image).tags(signal)] as const;
-  const first = await Promise.all(images.slice(0, 1).map(list));
-  const lists = [...first, ...(await Promise.all(images.slice(1).map(list)))];
+  const first = await Promise.all(wanted.slice(0, 1).map(list));
+  const [others, ofOld] = await Promise.all([
+    Promise.all(wanted.slice(1).map(list)),
+    imagesThere(destination, old, log, signal).then((there) => Promise.all(there.map(list))),
+  ]);
+  const lists = [...first, ...others, ...ofOld];
   return new Map(lists.filter(([, tags]) => tags.length > 0));
+}
+
+/**
+ * The images of old versions that may be at a destination: its vendor may say at once which repositories there are. If it leaves
+ * one out, versions that have it are taken for incomplete, and less is deleted.
+ */
+async function imagesThere(
+  destination: DestinationToRead,
+  images: readonly string[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (images.length < 2) return images;
+  try {
+    const there = await destination.repositoriesThere?.(signal);
+    return there === undefined
+      ? images
+      : images.filter((image) => there.has(repositoryOf(destination, image)));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof OperationError)) throw error;
+    log.debug(`The images of old versions are asked for one by one: ${messageOf(error)}`);
+    return images;
+  }
 }
 
 /** What pruning goes by: the tags of a destination, and whether they can be deleted. */
@@ -66,13 +104,13 @@ export type Prunable = Pick<DestinationSnapshot, "tags" | "deletion" | "deletion
  */
 export async function prunableAt(
   destination: DestinationToRead,
-  images: readonly string[],
+  images: ListedImages,
   log: Log,
   signal: AbortSignal,
 ): Promise<Prunable> {
   const [deletion, tags] = await Promise.all([
     knownDeletion(destination, log, signal),
-    listTags(destination, images, signal).catch((error: unknown) => {
+    listTags(destination, images, log, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       // Only an answer is a refusal: what is no list, or breaks off, says nothing that could be trusted.
       if (!(error instanceof OperationError) || error.status === undefined) throw error;

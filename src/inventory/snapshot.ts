@@ -101,7 +101,8 @@ async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
   );
   tellPlatforms(options.wait, sightings.values());
   const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
-  const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
+  const names = new Set(all.map(({ to }) => to));
+  const listed = { wanted: [...names], old: catalogue.images.filter((image) => !names.has(image)) };
   const { sources, attachments, log } = options.wait;
   const sourceOf = repositoriesIn(sources);
   const atSources = { sourceOf, attachmentsOf: lateAttachments(sourceOf, attachments, log, signal) };
@@ -109,7 +110,7 @@ async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
     destinations.map(async (destination) => {
       try {
         const [prunable, holding] = await Promise.all([
-          prunableAt(destination, names, options.wait.log, signal),
+          prunableAt(destination, listed, options.wait.log, signal),
           readDestination(destination, all, imagesFor(destination, all, sightings), atSources, signal),
         ]);
         return { ...holding, ...prunable, unanswered: unansweredFor(destination, all, sightings) };

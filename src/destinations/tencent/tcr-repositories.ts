@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { TcrInstance } from "./tcr-instance.ts";
-import { pages } from "./tcr-pages.ts";
+import { type Page, pages } from "./tcr-pages.ts";
 import type { TcrPersonal } from "./tcr-personal-tags.ts";
 
 /** Most repositories on a page, of either edition: https://www.tencentcloud.com/document/product/1051/50720 */
@@ -26,11 +26,34 @@ export async function* tcrRepositories(
   const filter = namespace === undefined ? {} : { NamespaceName: namespace };
   const read = async (page: number) => {
     const parameters = { ...filter, Limit: pageSize, Offset: page };
-    const call = { action: "DescribeRepositories", operation, parameters, signal };
-    const { RepositoryList, TotalCount } = await instance.call(call, enterpriseSchema);
-    return { entries: RepositoryList, total: TotalCount };
+    return readPage(instance, parameters, signal);
   };
   for await (const page of pages(read, ({ Name }) => Name)) yield page.map(({ Name }) => Name);
+}
+
+/**
+ * The same of one namespace, if the first page has all of them; else undefined.
+ * @throws OperationError
+ */
+export async function allTcrRepositories(
+  instance: TcrInstance,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | undefined> {
+  const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: 1 };
+  const { entries, total } = await readPage(instance, parameters, signal);
+  const names = new Set(entries.map(({ Name }) => Name));
+  return names.size === total ? names : undefined;
+}
+
+async function readPage(
+  instance: TcrInstance,
+  parameters: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<Page<{ readonly Name: string }>> {
+  const call = { action: "DescribeRepositories", operation, parameters, signal };
+  const { RepositoryList, TotalCount } = await instance.call(call, enterpriseSchema);
+  return { entries: RepositoryList, total: TotalCount };
 }
 
 const personalSchema = v.object({

@@ -14,6 +14,7 @@ import {
 } from "./tcr-instance.ts";
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
 import { ensureNamespace, previewNamespace } from "./tcr-namespace.ts";
+import { allTcrRepositories } from "./tcr-repositories.ts";
 import { type TcrRepository, tcrTags } from "./tcr-tags.ts";
 import { hasCode, type TencentApi } from "./tencent-api.ts";
 
@@ -64,6 +65,8 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
       if (finding === undefined) return previewNamespace(instance, namespace, input, signal);
       return { subject: "namespace", there: true, outcome: "unknown", finding };
     },
+    repositoriesThere: async (signal) =>
+      (await whyForeign(signal)) === undefined ? allTcrRepositories(instance, namespace, signal) : undefined,
     tryDeletion: (signal, repository) =>
       tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
     deleteTags: (repository, tags, signal) => {
