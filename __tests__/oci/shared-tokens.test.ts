@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fullAccess, startRegistry, type User } from "../../sandbox/registry.ts";
 import { startServer } from "../../sandbox/server.ts";
+import { OperationError } from "../../src/errors.ts";
 import { anonymous, type Credentials } from "../../src/oci/credentials.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import type { Registry } from "../../src/oci/registry.ts";
@@ -184,6 +185,26 @@ describe("a token server that does not grant all of it", () => {
     await using _ = server;
     expect(await lookAt(client)).toEqual(all);
     expect(sorted(asked)).toEqual(sorted([pulls, ...pulls.map((scope) => [scope])]));
+  });
+
+  test("cannot be asked, because there is no login: that is told, and no login is asked for again", async () => {
+    let asked = 0;
+    const none: Credentials = () => {
+      asked += 1;
+      return Promise.reject(
+        new OperationError({
+          side: "destination",
+          host: "api",
+          operation: "logging in",
+          problem: "no",
+          status: 403,
+        }),
+      );
+    };
+    const { server, client } = await world({ client: { credentials: none } });
+    await using _ = server;
+    expect((await failureOf(lookAt(client))).details.host).toBe("api");
+    expect(asked).toBe(1);
   });
 
   test("is out of order: that is told, and not asked for again one by one", async () => {

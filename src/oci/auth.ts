@@ -83,7 +83,7 @@ export class Authenticator {
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#shared = sharedTokens({
-      logIn: (scopes, signal) => this.#logIn(scopes, signal),
+      logIn: (scopes, signal) => this.#logIn(scopes, signal, unlessRefused),
       believesUnreadable: mannersOf(options.vendor).grantsUnreadably === true,
       clock: options.clock,
     });
@@ -159,15 +159,17 @@ export class Authenticator {
     this.#challenged = scheme;
   }
 
+  /** @param judge takes what came of asking the token server, and of nothing else. */
   async #logIn(
     scopes: readonly Scope[],
     signal: AbortSignal | undefined,
+    judge: (asking: Promise<Lease<string>>) => Promise<Lease<string | undefined>> = (asking) => asking,
   ): Promise<Lease<string | undefined>> {
     const scheme = this.#challenged ?? (await this.#scheme.get(signal));
     if (scheme.kind === "none") return forGood(undefined);
-    return scheme.kind === "basic"
-      ? forGood(await this.#basic.get(signal))
-      : this.#fetchToken(scheme, scopes, await this.credential(signal), signal);
+    if (scheme.kind === "basic") return forGood(await this.#basic.get(signal));
+    const credential = await this.credential(signal);
+    return judge(this.#fetchToken(scheme, scopes, credential, signal));
   }
 
   async #askScheme(signal: AbortSignal | undefined): Promise<Scheme> {
@@ -341,6 +343,14 @@ function tokenServerAdvice(registry: string, side: Side, host: string): string {
 
 function challengesIn(response: HttpResponse): readonly Challenge[] {
   return response.headers("www-authenticate").flatMap(parseChallenges);
+}
+
+/** A token server may refuse several scopes and give a token for each alone; what it refuses then is told of that one. */
+function unlessRefused(asking: Promise<Lease<string>>): Promise<Lease<string | undefined>> {
+  return asking.catch((error: unknown) => {
+    if (!(error instanceof OperationError) || error.status === undefined) throw error;
+    return forGood(undefined);
+  });
 }
 
 /** A value that stays until it is refused. */

@@ -1,5 +1,4 @@
 import type { Clock } from "../clock.ts";
-import { OperationError } from "../errors.ts";
 import { type Lease, type Leased, leased } from "../http/lease.ts";
 import { grantedActions } from "./granted-actions.ts";
 import { printScope, type Scope } from "./scope.ts";
@@ -17,7 +16,7 @@ export interface SharedTokens {
   /**
    * The header of the token that serves all of these scopes; undefined where none does, so that one has to be asked for them
    * alone.
-   * @throws OperationError when the token server cannot be asked.
+   * @throws OperationError when there is no login, or the token server cannot be asked.
    */
   header(scopes: readonly Scope[], signal: AbortSignal | undefined): Promise<string | undefined>;
   /** Whether a header is that of a token that serves many, and does not say whether it serves each of them. */
@@ -34,7 +33,7 @@ interface Group {
 }
 
 export interface SharedTokensOptions {
-  /** Logs in with these scopes. */
+  /** Logs in with these scopes; undefined where that is refused, or nothing is wanted. */
   readonly logIn: (
     scopes: readonly Scope[],
     signal: AbortSignal | undefined,
@@ -90,15 +89,8 @@ export function sharedTokens({ logIn, believesUnreadable, clock }: SharedTokensO
     header: async (scopes, signal) => {
       const group = groups.find((one) => serves(one, scopes));
       if (group === undefined) return undefined;
-      try {
-        const header = await group.token.get(signal);
-        return serves(group, scopes) ? header : undefined;
-      } catch (error) {
-        // Each repository alone may be granted, and what is not is then told of it alone.
-        if (!(error instanceof OperationError) || error.status === undefined) throw error;
-        group.served.clear();
-        return undefined;
-      }
+      const header = await group.token.get(signal);
+      return serves(group, scopes) ? header : undefined;
     },
     isDoubtful: (header) =>
       header !== undefined &&
