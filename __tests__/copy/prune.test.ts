@@ -334,6 +334,42 @@ describe("pruning where a tag goes alone", () => {
   });
 });
 
+it.each(["by-tag", "last-tag-takes-manifest", "shared-digest-unsafe"] as const)(
+  "sends no deletion for a tag that is gone at the look: another may set it meanwhile (%s)",
+  async (deletion) => {
+    const { server, push, planned } = await startPlace(deletion);
+    push(buildImage({ seed: "old" }), "v1");
+    push(buildImage({ seed: "new" }), "v2");
+    const carryOut = planned("v1");
+    server.deleteTag("mirror/app", "v1");
+    expect(await carryOut()).toMatchObject([{ status: "pruned" }]);
+    expect(deletions(server)).toEqual([]);
+  },
+);
+
+it("deletes a child after the index that goes as well, and leaves it where that was not deleted", async () => {
+  const { server, push, planned, tags } = await startPlace();
+  const child = buildImage({ seed: "child" });
+  const index = buildIndex([buildIndex([child])]);
+  push(child, "v1");
+  push(index, "v2");
+  const carryOut = planned("v1", "v2");
+  server.fault({
+    when: { method: "DELETE", path: new RegExp(`${index.digest}$`) },
+    times: 9,
+    effect: { status: 403 },
+  });
+  const outcomes = await carryOut();
+  expect(Object.fromEntries(outcomes.map(({ step, status }) => [step.tag, status]))).toEqual({
+    v1: "left",
+    v2: "left",
+  });
+  expect(tags()).toEqual(["v1", "v2"]);
+  server.clearFaults();
+  await planned("v1", "v2")();
+  expect(tags()).toEqual([]);
+});
+
 describe("signatures of what is pruned", () => {
   const old = buildImage({ seed: "old", format: "oci" });
   const tagOf = ({ digest }: Artifact, suffix: string) => `${digest.replace(":", "-")}${suffix}`;

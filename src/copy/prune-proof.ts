@@ -20,24 +20,31 @@ class TooManyManifests extends Error {
   override readonly name = "TooManyManifests";
 }
 
+/** What a look says of a tag that is to go. */
+export type Verdict =
+  | { readonly kind: "stays"; readonly failure: Failure }
+  /** It is not there. Nothing is sent for it: what another sets there meanwhile was never looked at. */
+  | { readonly kind: "gone" }
+  /** Another tag that goes needs its manifest, and has to be gone first: its deletion may fail. */
+  | { readonly kind: "later" };
+
 /**
- * Looks at a repository right before tags are deleted, and says which tags must stay after all, and why. A tag stays if it no
+ * Looks at a repository right before tags are deleted, and says which tags must not be deleted now, and why. A tag stays if it no
  * longer holds what the plan saw. Where its manifest may go with it, it stays if anything that stays needs that manifest: a tag
  * of the same digest, an index at any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with
  * the reason.
+ * @returns nothing for a tag that may be deleted.
  */
-export async function reasonsToStay(
+export async function verdictsOn(
   going: readonly TagToDelete[],
   repository: RepositoryToPrune,
   deletion: Destination["deletion"],
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, Failure>> {
+): Promise<ReadonlyMap<string, Verdict>> {
   try {
-    const reasons =
-      deletion === "by-tag"
-        ? await lookAtTags(going, repository, signal)
-        : await look(going, repository, deletion === "last-tag-takes-manifest", signal);
-    return new Map([...reasons].map(([tag, problem]) => [tag, { kind: "obstacle", problem }]));
+    return deletion === "by-tag"
+      ? await lookAtTags(going, repository, signal)
+      : await look(going, repository, deletion === "last-tag-takes-manifest", signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof OperationError || error instanceof TooManyManifests)) throw error;
@@ -46,8 +53,24 @@ export async function reasonsToStay(
         ? "it is not known whether the tag was moved since the plan was made"
         : "it could not be proven that nothing else needs it";
     const failure = failureOf(error, unproven);
-    return new Map(going.map(({ tag }) => [tag, failure]));
+    return new Map(going.map(({ tag }) => [tag, { kind: "stays", failure }]));
   }
+}
+
+/** The verdicts on tags that have a reason to stay, that are not there, and that have to wait for others. */
+function verdicts(
+  reasons: ReadonlyMap<string, string>,
+  gone: readonly string[],
+  later: readonly string[] = [],
+): ReadonlyMap<string, Verdict> {
+  return new Map<string, Verdict>([
+    ...[...reasons].map(([tag, problem]) => {
+      const failure: Failure = { kind: "obstacle", problem };
+      return [tag, { kind: "stays", failure }] as const;
+    }),
+    ...gone.map((tag) => [tag, { kind: "gone" }] as const),
+    ...later.map((tag) => [tag, { kind: "later" }] as const),
+  ]);
 }
 
 /**
@@ -58,7 +81,7 @@ async function lookAtTags(
   going: readonly TagToDelete[],
   repository: RepositoryToPrune,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, Verdict>> {
   const attached = going.filter(({ tag }) => isAttachmentTag(tag));
   const all = attached.length === 0 ? [] : await repository.tags(signal);
   const isTooMany = all.length > manifestLimit;
@@ -66,12 +89,13 @@ async function lookAtTags(
   const found = await resolved([...looked], repository, signal);
   const held = digestsOf(found);
   const reasons = reasonsOfTheirOwn(going, held);
+  const names = new Set(namesOf(going));
+  const gone = [...names].filter((tag) => !held.has(tag));
   if (isTooMany) {
     const many = `${all.length} tags of its repository would have to be looked at, and ${manifestLimit} are the most`;
     for (const { tag } of attached) reasons.set(tag, many);
-    return reasons;
+    return verdicts(reasons, gone);
   }
-  const names = new Set(namesOf(going));
   const staying = new Map([...found].filter(([tag]) => !names.has(tag) || reasons.has(tag)));
   const needed = attachmentsOf([...digestsOf(staying)].map(([tag, digest]) => [digest, tag]));
   const index = [...staying].find(([tag, { mediaType }]) => isIndexType(mediaType) && !isAttachmentTag(tag));
@@ -81,7 +105,7 @@ async function lookAtTags(
     else if (index !== undefined)
       reasons.set(tag, `what it is attached to may be needed by ${index[0]}, an index, which stays`);
   }
-  return reasons;
+  return verdicts(reasons, gone);
 }
 
 /** The tags of what is attached to digests, each with the name of what stays. */
@@ -101,9 +125,12 @@ async function look(
   repository: RepositoryToPrune,
   withLastTag: boolean,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  const held = digestsOf(await resolved(await repository.tags(signal), repository, signal));
+): Promise<ReadonlyMap<string, Verdict>> {
   const names = new Set(namesOf(going));
+  // A list may lag behind: one that goes counts as gone only where it is not found by itself either.
+  const all = new Set([...(await repository.tags(signal)), ...names]);
+  const held = digestsOf(await resolved([...all], repository, signal));
+  const gone = [...names].filter((tag) => !held.has(tag));
   const reasons = reasonsOfTheirOwn(going, held);
   const read = readEachOnce(repository, signal);
   // A tag that stays after all has needs of its own, so this is repeated until no further tag has to stay.
@@ -111,18 +138,25 @@ async function look(
     const leaving = new Map([...held].filter(([tag]) => names.has(tag) && !reasons.has(tag)));
     const others = stayingTags(held, leaving);
     const needed = await neededBy(others, read);
-    const keptByTag = new Set(withLastTag ? others.values() : []);
+    // A signature tag of what goes needs nothing, but keeps what it holds: it would go along with that unseen.
+    const holders = new Map([...held].flatMap(([tag, digest]) => (leaving.has(tag) ? [] : [[digest, tag]])));
     const attached = attachmentsOf(needed);
     const staying = await Promise.all(
       [...leaving].map(async ([tag, digest]) => {
         const about = attached.get(tag);
         if (about !== undefined) return [[tag, attachedTo(about)] as const];
-        if (keptByTag.has(digest)) return [];
-        const reason = reasonOfOthers(digest, (await read(digest)).subject, needed);
+        const holder = holders.get(digest);
+        if (withLastTag && holder !== undefined) return [];
+        const because = needed.get(digest) ?? holder;
+        const reason = reasonOfOthers(because, (await read(digest)).subject, needed);
         return reason === undefined ? [] : [[tag, reason] as const];
       }),
     );
-    if (staying.flat().length === 0) return reasons;
+    if (staying.flat().length === 0) {
+      const below = await neededBelow(new Set(leaving.values()), read);
+      const later = [...leaving].flatMap(([tag, digest]) => (below.has(digest) ? [tag] : []));
+      return verdicts(reasons, gone, later);
+    }
     for (const [tag, reason] of staying.flat()) reasons.set(tag, reason);
   }
 }
@@ -168,13 +202,15 @@ function reasonOfItsOwn({ tag, digest }: TagToDelete, held: ReadonlyMap<string, 
     : `the tag was moved to ${present} since the plan was made`;
 }
 
-/** Why a manifest must stay for others: something that stays needs it, or it is about something that stays. */
+/**
+ * Why a manifest must stay for others: something that stays needs it, or it is about something that stays.
+ * @param because a tag that stays and needs it.
+ */
 function reasonOfOthers(
-  digest: Digest,
+  because: string | undefined,
   subject: Digest | undefined,
   needed: ReadonlyMap<Digest, string>,
 ): string | undefined {
-  const because = needed.get(digest);
   if (because !== undefined) return `its manifest is needed by ${because}, which stays`;
   const about = subject === undefined ? undefined : needed.get(subject);
   return about === undefined ? undefined : `its manifest is about that of ${about}, which stays`;
@@ -212,6 +248,14 @@ function readEachOnce(
   };
 }
 
+/** An index may list manifests that were never copied; those need nothing. */
+async function readable(reading: Promise<Relations>): Promise<Relations> {
+  return reading.catch((error: unknown) => {
+    if (error instanceof OperationError && error.status === 404) return nothing;
+    throw error;
+  });
+}
+
 /** What tags need: for each digest, at any depth, a tag that leads to it. */
 async function neededBy(
   staying: ReadonlyMap<string, Digest>,
@@ -221,16 +265,33 @@ async function neededBy(
   const follow = async (digest: Digest, tag: string, isChild: boolean): Promise<void> => {
     if (needed.has(digest)) return;
     needed.set(digest, tag);
-    const { children, subject } = await read(digest).catch((error: unknown) => {
-      // An index may list manifests that were never copied; those need nothing. A tag's own manifest must be readable.
-      if (isChild && error instanceof OperationError && error.status === 404) return nothing;
-      throw error;
-    });
+    // A tag's own manifest must be readable.
+    const { children, subject } = await (isChild ? readable(read(digest)) : read(digest));
     const below = [...children.map((child) => child.digest), ...(subject === undefined ? [] : [subject])];
     await Promise.all(below.map((each) => follow(each, tag, true)));
   };
   await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag, false)));
   return needed;
+}
+
+/**
+ * What manifests need that go together, but for themselves. Of untagged manifests below, only indexes can need any of them:
+ * the others are not read.
+ */
+async function neededBelow(
+  leaving: ReadonlySet<Digest>,
+  read: (digest: Digest) => Promise<Relations>,
+): Promise<ReadonlySet<Digest>> {
+  const below = new Set<Digest>();
+  const follow = async (digest: Digest): Promise<void> => {
+    const { children, subject } = await readable(read(digest));
+    if (subject !== undefined) below.add(subject);
+    const inner = children.filter((child) => isIndexType(child.mediaType) && !below.has(child.digest));
+    for (const child of children) below.add(child.digest);
+    await Promise.all(inner.map((child) => follow(child.digest)));
+  };
+  if (leaving.size > 1) await Promise.all([...leaving].map(follow));
+  return below;
 }
 
 const nothing: Relations = { children: [], subject: undefined };

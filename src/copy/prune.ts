@@ -6,7 +6,7 @@ import { attachmentTags, repositoryOf } from "../oci/reference.ts";
 import type { KeepStep, PruneStep } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import type { Aftermath, KeepOutcome, PruneOutcome } from "./outcome.ts";
-import { type RepositoryToPrune, reasonsToStay } from "./prune-proof.ts";
+import { type RepositoryToPrune, verdictsOn } from "./prune-proof.ts";
 
 /** What pruning needs of a destination. */
 export interface DestinationToPrune
@@ -47,7 +47,7 @@ export async function prune(
     return { prunes: steps.map((step) => ({ step, status: "not-tried", failure })), keeps: [] };
   }
   const outcomes: PruneOutcome[] = [];
-  const left = [...Map.groupBy(steps, ({ image, digest, tag }) => `${image} ${digest ?? tag}`).values()];
+  const left = [...groupsOf(steps)];
   const leaveRest = ({ keeps = [], ...ending }: Ending): Aftermath => ({
     prunes: [...outcomes, ...left.flat().map((step) => ({ step, ...ending }))],
     keeps,
@@ -75,10 +75,16 @@ export async function prune(
     }
     slowLooks = 0;
     outcomes.push(...pruned.outcomes);
+    left.unshift(...groupsOf(pruned.later));
     most = Math.min(tagsPerLook, Math.max(1, Math.floor(third / Math.max(1, pruned.millisecondsPerTag))));
     if (pruned.notOffered !== undefined) return leaveRest({ status: "left", failure: pruned.notOffered });
   }
   return { prunes: outcomes, keeps: [] };
+}
+
+/** Tags of one digest of a repository go together. */
+function groupsOf(steps: readonly PruneStep[]): readonly (readonly PruneStep[])[] {
+  return [...Map.groupBy(steps, ({ image, digest, tag }) => `${image} ${digest ?? tag}`).values()];
 }
 
 /** How it ends for all that is left, and the kept versions that are not whole, where that is the reason. */
@@ -162,6 +168,8 @@ const unanswered: Failure = { kind: "obstacle", problem: "the destination gave n
 
 interface PrunedPortion {
   readonly outcomes: readonly PruneOutcome[];
+  /** Those that had to wait until others of this portion are gone. */
+  readonly later: readonly PruneStep[];
   /** How long a deletion took. */
   readonly millisecondsPerTag: number;
   /** Why no tag can be deleted at this destination, where that turned out. */
@@ -185,26 +193,30 @@ async function prunePortion(
   const startedAt = clock.now();
   const late = clock.timeout(Math.max(0, until - startedAt));
   try {
-    const staying = await reasonsToStay(tags, destination.repository(name), destination.deletion, signal);
+    const verdicts = await verdictsOn(tags, destination.repository(name), destination.deletion, signal);
     const provenAt = clock.now();
     if (provenAt - startedAt > third) return "slow";
-    const going = tags.filter(({ tag }) => !staying.has(tag));
+    const going = tags.filter(({ tag }) => !verdicts.has(tag));
     const deleted = await deleteTags(going, name, destination, AbortSignal.any([signal, late]));
     const millisecondsPerTag = (clock.now() - provenAt) / Math.max(1, going.length);
-    const outcomes = steps.map((step): PruneOutcome => {
-      const stays = staying.get(step.tag);
-      if (stays !== undefined) return { step, status: "left", failure: stays };
+    const isLater = ({ tag }: PruneStep): boolean => verdicts.get(tag)?.kind === "later";
+    const settled = steps.filter((step) => !isLater(step));
+    const outcomes = settled.map((step): PruneOutcome => {
+      const verdict = verdicts.get(step.tag);
+      if (verdict?.kind === "stays") return { step, status: "left", failure: verdict.failure };
+      if (verdict?.kind === "gone") return { step, status: "pruned", failure: undefined };
       const deletion = deleted.get(step.tag);
       const failure = deletion === undefined ? unanswered : deletion.failure;
       if (failure === undefined) return { step, status: "pruned", failure };
       return { step, status: deletion?.refused === undefined ? "failed" : "left", failure };
     });
     const notOffered = [...deleted.values()].find(({ refused }) => refused === "destination")?.failure;
-    return { outcomes, millisecondsPerTag, notOffered };
+    return { outcomes, later: steps.filter(isLater), millisecondsPerTag, notOffered };
   } catch (error) {
     if (late.aborted && !signal.aborted) return "slow";
     const failure = failureOf(error);
-    return { outcomes: steps.map((step) => ({ step, status: "failed", failure })), millisecondsPerTag: 0 };
+    const outcomes = steps.map((step): PruneOutcome => ({ step, status: "failed", failure }));
+    return { outcomes, later: [], millisecondsPerTag: 0 };
   }
 }
 
