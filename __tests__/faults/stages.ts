@@ -42,6 +42,9 @@ const layer = new RegExp(present(artifact("core", wanted).layers[1]).digest);
 /** What is not asked again with another login: its refusal is the last word. */
 const noSecondLogin = { challenge: "FFF" } as const;
 
+/** A token for many repositories that is refused is followed by one for each. */
+const oneByOne = { challenge: "DFF", 403: "DFF", 404: "DFF", 416: "DFF" } as const;
+
 /** Where only a list is refused, everything else is done. */
 const doneWithoutList = {
   challenge: "DDD",
@@ -72,7 +75,7 @@ export const sourceStages: readonly Stage[] = [
     server: ({ source: { tokenServer } }) => present(tokenServer),
     when: {},
     answers: true,
-    outcomes: noSecondLogin,
+    outcomes: oneByOne,
   },
   {
     name: "HEAD at the source",
@@ -126,7 +129,7 @@ export const readingStages: readonly Stage[] = [
     server: ({ troubled: { tokenServer } }) => present(tokenServer),
     when: {},
     answers: true,
-    outcomes: noSecondLogin,
+    outcomes: oneByOne,
   },
   {
     name: "HEAD of a tag",

@@ -166,6 +166,18 @@ describe("a token server that does not grant all of it", () => {
     expect(sorted(asked.filter(({ length }) => length === 1))).toEqual(sorted(pulls.map((scope) => [scope])));
   });
 
+  test.each([429, 503])(
+    "answers %i to several scopes: that is the end, as it has too much to do",
+    async (status) => {
+      const { client, asked, server } = await scripted((scopes) =>
+        scopes.length > 1 ? { status } : { status: 200, body: JSON.stringify({ token: "one" }) },
+      );
+      await using _ = server;
+      expect((await failureOf(lookAt(client))).status).toBe(status);
+      expect(asked.every(({ length }) => length > 1)).toBe(true);
+    },
+  );
+
   test("gives tokens that nobody can read: one by one, but where the vendor is known to grant all", async () => {
     const opaque = await world({ readable: false });
     await using _ = opaque.server;

@@ -348,7 +348,9 @@ function challengesIn(response: HttpResponse): readonly Challenge[] {
 /** A token server may refuse several scopes and give a token for each alone; what it refuses then is told of that one. */
 function unlessRefused(asking: Promise<Lease<string>>): Promise<Lease<string | undefined>> {
   return asking.catch((error: unknown) => {
-    if (!(error instanceof OperationError) || error.status === undefined) throw error;
+    const status = error instanceof OperationError ? error.status : undefined;
+    // A server that has too much to do is not asked more.
+    if (status === undefined || status === 429 || status === 503) throw error;
     return forGood(undefined);
   });
 }
