@@ -129,17 +129,7 @@ export interface RealWorld extends World {
 /** A world of real processes: logins by the Docker configuration, skopeo and, where it is installed, crane as judges. */
 export async function startRealWorld(registry: RealRegistry): Promise<RealWorld> {
   const folder = await mkdtemp(join(scratch, "registries-"));
-  // Between the choice of a free port and its use, another process may have taken it.
-  const start = async (name: string, tries = 3): Promise<Running> => {
-    await rm(join(folder, name), { recursive: true, force: true });
-    await mkdir(join(folder, name));
-    try {
-      return await registry.start(join(folder, name));
-    } catch (error) {
-      if (tries === 1) throw error;
-      return start(name, tries - 1);
-    }
-  };
+  const start = (name: string) => startAnew(join(folder, name), (inside) => registry.start(inside));
   const github = await startGitHub({
     repository: "goharbor/harbor",
     releases: harborReleases(),
@@ -187,6 +177,39 @@ export async function startRealWorld(registry: RealRegistry): Promise<RealWorld>
 
 function registryOf({ name }: Place): string {
   return name.replace(/\/.*/, "");
+}
+
+/** Between the choice of a free port and its use, another process may have taken it: then all starts once more. */
+async function startAnew<Started>(
+  folder: string,
+  start: (folder: string) => Promise<Started>,
+  tries = 3,
+): Promise<Started> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+  try {
+    return await start(folder);
+  } catch (error) {
+    if (tries === 1) throw error;
+    return startAnew(folder, start, tries - 1);
+  }
+}
+
+/** Starts a registry of the distribution project that asks for no login. */
+export async function startOpenDistribution(
+  program: string,
+): Promise<{ readonly host: string; stop(): Promise<void> }> {
+  const folder = await mkdtemp(join(scratch, "registry-"));
+  const { host, processes } = await startAnew(join(folder, "registry"), (inside) =>
+    startDistribution(program, inside, true),
+  );
+  return {
+    host,
+    stop: async () => {
+      await Promise.all(processes.map(stop));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 async function dockerConfig(

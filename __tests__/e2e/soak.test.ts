@@ -6,6 +6,7 @@ import { actionEnvironment, releaseEvent, runAction } from "../../sandbox/action
 import { componentsOf, harborImage } from "../../sandbox/harbor.ts";
 import type { RegistryServer } from "../../sandbox/registry.ts";
 import { actionInputs, type Sandbox, startSandbox } from "../../sandbox/sandbox.ts";
+import { randomFrom } from "../support/random.ts";
 import { scale, version } from "./world.ts";
 
 /** How often a process is killed in all: a few dozen for everyone, 200 in continuous integration, thousands by `npm run soak`. */
@@ -18,17 +19,6 @@ const killsPerEpisode = 12;
 const release = "v2.15.2";
 const keptVersions = ["v2.15.1", "v2.15.0"];
 const prunedVersion = "v2.14.4";
-
-/** mulberry32: a small generator whose whole state is one number. */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** What was seen to be wrong at any moment, in words. */
 type Violations = string[];
