@@ -131,10 +131,10 @@ describe("a run that is killed again and again (P3, P5, P6)", () => {
     const random = randomFrom(seed);
     const violations: Violations = [];
     const endings = { killed: 0, finished: 0 };
+    // How long a whole run takes here and now, so that kills hit every part of it, the pruning at its end as well.
+    let whole = 2_500;
     while (endings.killed < wantedKills) {
       await using sandbox = await startWorld(violations);
-      // How long a whole run takes here and now, so that kills hit every part of it, the pruning at its end as well.
-      let whole = 2_500;
       for (let kills = 0; kills < killsPerEpisode && endings.killed < wantedKills; kills += 1) {
         const started = performance.now();
         const exitCode = await runKilled(sandbox, 100 + random() * whole);
