@@ -146,7 +146,16 @@ async function copyImage(
       if (placement !== "present") placed.add(blob.digest);
     }
     begin ??= destination.options.clock.now();
-    const put = await complete(step, content, repository, placed, confirmations, destination, shared);
+    const sendAgain: BringBack = (blobs, lacks) =>
+      deliverAgain(
+        blobs,
+        lacks,
+        shared.sourceRepositories(step.source),
+        repository.name,
+        destination,
+        shared.downloads,
+      );
+    const put = await complete({ content, repository, placed, confirmations }, sendAgain, destination);
     const moved = { begin, end: destination.options.clock.now() };
     return {
       step,
@@ -183,34 +192,35 @@ function earlier(one: number | undefined, other: number | undefined): number | u
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
+/** An image whose blobs are at a destination: what of them this run placed, and what was asked about ahead. */
+interface DeliveredImage {
+  readonly content: ImageContent;
+  readonly repository: Repository;
+  readonly placed: ReadonlySet<Digest>;
+  readonly confirmations: Confirmations;
+}
+
 /**
  * Puts the manifests and asks the destination to confirm everything. What it has lost is sent once more.
  */
 async function complete(
-  step: CopyStep,
-  content: ImageContent,
-  repository: Repository,
-  placed: ReadonlySet<Digest>,
-  confirmations: Confirmations,
-  destination: DestinationCopy,
-  shared: SharedWork,
+  { content, repository, placed, confirmations }: DeliveredImage,
+  sendAgain: BringBack,
+  { signal, options: { log } }: DestinationCopy,
 ): Promise<PutImage> {
-  const sources = shared.sourceRepositories(step.source);
   // Once a blob turns out to be lost, what was confirmed before does not count.
   let valid: Confirmations | undefined = confirmations;
   const bringBack: BringBack = (blobs, lacks) => {
     valid = undefined;
-    return deliverAgain(blobs, lacks, sources, repository.name, destination, shared.downloads);
+    return sendAgain(blobs, lacks);
   };
-  const put = await putImage(content, repository, bringBack, destination.signal);
-  const missing = await findMissing(put.content, repository, placed, destination.signal, valid);
+  const put = await putImage(content, repository, bringBack, signal);
+  const missing = await findMissing(put.content, repository, placed, signal, valid);
   if (isComplete(missing)) return put;
-  destination.options.log.warning(
-    `${repository.reference}: the registry lost what it had taken; it is sent once more`,
-  );
-  await bringBack(missing.blobs, false);
-  const again = await putImage(put.content, repository, bringBack, destination.signal);
-  const stillMissing = await findMissing(again.content, repository, placed, destination.signal);
+  log.warning(`${repository.reference}: the registry lost what it had taken; it is sent once more`);
+  await sendAgain(missing.blobs, false);
+  const again = await putImage(put.content, repository, sendAgain, signal);
+  const stillMissing = await findMissing(again.content, repository, placed, signal);
   if (!isComplete(stillMissing)) throw lossFailure(repository, stillMissing);
   return { ...again, refused: [...put.refused, ...again.refused] };
 }
