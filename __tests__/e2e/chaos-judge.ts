@@ -328,7 +328,7 @@ function judgeClaims(run: Run, deletions: number, { exitCode, outputs, log }: Ac
     if (answer !== digest)
       violations.push(`images has ${image}:${tag} as ${digest}, the last answer was ${answer}`);
   }
-  for (const { action, outcome, image, tag, version } of report.steps) {
+  for (const { action, outcome, image, tag, version, digest } of report.steps) {
     if (outcome === "kept") {
       for (const key of imagesOf(world, version)) {
         const answer = lastAnswer(...placeOf(run, key));
@@ -338,16 +338,20 @@ function judgeClaims(run: Run, deletions: number, { exitCode, outputs, log }: Ac
           violations.push(`${version} is called kept, and ${key}: ${answer}`);
       }
     }
-    if (action === "prune" && outcome === "pruned") {
-      const name = `${namespace}/${image}:${tag}`;
-      if (
-        !front.requests.some(
-          ({ by, before, after }) => by === "action" && before.tags.has(name) && !after.tags.has(name),
-        ) &&
-        lastAnswer(`${namespace}/${image}`, tag ?? "") !== undefined
-      )
-        violations.push(`${name} is called pruned, and nobody has seen it gone`);
-    }
+    if (action !== "prune" || outcome !== "pruned") continue;
+    const repository = `${namespace}/${image}`;
+    const isGone = lastAnswer(repository, tag ?? "") === undefined;
+    // What another has set there after the deletion, or right before one by digest, is another's.
+    const isDeleted = front.requests.some(
+      ({ by, method, status, reference, ...each }) =>
+        by === "action" &&
+        method === "DELETE" &&
+        status === 202 &&
+        each.repository === repository &&
+        [tag, digest].includes(reference),
+    );
+    if (!isGone && !isDeleted)
+      violations.push(`${repository}:${tag} is called pruned, and was neither deleted nor seen gone`);
   }
   if ((exitCode === 0) !== (outputs.failed === "0"))
     violations.push(`exit status ${exitCode} with ${outputs.failed} failed`);
