@@ -264,6 +264,10 @@ function combinations({ strategy }: Job, contexts: Contexts): readonly Readonly<
       (typeof list === "string" ? evaluate(list, contexts) : list) as readonly unknown[],
     ]),
   );
+  for (const [name, list] of Object.entries(lists)) {
+    // GitHub's words: a job whose matrix is empty needs an `if` that leaves it out.
+    if (list.length === 0) throw new Error(`Matrix vector '${name}' does not contain any values`);
+  }
   const { include, ...others } = lists;
   if (include !== undefined && Object.keys(others).length === 0) {
     return include as readonly Readonly<Record<string, unknown>>[];

@@ -16,6 +16,19 @@ import { restoreSystem } from "./run/tune.ts";
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
 const postTime = 5 * 60_000;
 
+/**
+ * What the outputs say until a report is written. A step that ends before leaves them so: an output that is not set is an empty
+ * text, which `fromJSON` in a later job refuses. https://docs.github.com/en/actions/reference/workflows-and-actions/expressions#fromjson
+ */
+const outputsOfNothing = {
+  versions: "[]",
+  copied: 0,
+  skipped: 0,
+  pruned: 0,
+  failed: 0,
+  images: "[]",
+} as const;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -68,6 +81,7 @@ export async function run(): Promise<void> {
   if (isPost) await restoreSystem(state, readRunnerPaths(environment), { clock: systemClock, log });
   // Without an access id there is nothing else to clean up. Mistakes in the inputs were reported by the main step.
   if (isPost && state.accessId === undefined) return;
+  if (!isPost) for (const [name, value] of Object.entries(outputsOfNothing)) core.setOutput(name, value);
   const network = openNetwork(environment, log);
   if (network === undefined) {
     process.exitCode = 1;
