@@ -47,6 +47,8 @@ export interface Route {
   readonly repository: string;
   /** All versions that count. */
   readonly universe: readonly Version[];
+  /** Those that the filter leaves out. Absent: none. */
+  readonly outside?: readonly Version[];
   /** Newest first. */
   readonly wanted: readonly AnyVersion[];
   readonly catalogue: Catalogue;
@@ -86,7 +88,17 @@ export async function takeSnapshots(
  * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
 async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
-  const { repository, route, universe, catalogue, destinations, overwrite, pruneLimit, signal } = options;
+  const {
+    repository,
+    route,
+    universe,
+    outside = [],
+    catalogue,
+    destinations,
+    overwrite,
+    pruneLimit,
+    signal,
+  } = options;
   const wantedComponents = new Map<string, readonly Component[]>();
   for (const version of options.wanted) wantedComponents.set(version.tag, await catalogue.read(version));
   const all = [...wantedComponents.values()].flat();
@@ -120,10 +132,11 @@ async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
       }
     }),
   );
-  const components = await componentsSeen(universe, wantedComponents, catalogue, holdings);
+  const components = await componentsSeen([...universe, ...outside], wantedComponents, catalogue, holdings);
   const snapshot: Snapshot = {
     repository,
     universe,
+    outside,
     wanted,
     components,
     destinations: holdings,
@@ -160,9 +173,9 @@ async function notInPlaceEverywhere(
   missing: readonly Component[],
   sightings: ReadonlyMap<Component, Sighting>,
   components: ReadonlyMap<string, readonly Component[]>,
-  { universe, wanted, destinations, signal }: SnapshotOptions,
+  { universe, outside = [], wanted, destinations, signal }: SnapshotOptions,
 ): Promise<readonly Component[]> {
-  const ownership = ownershipOf(universe, components, wanted);
+  const ownership = ownershipOf([...universe, ...outside], components, wanted);
   const waiting = wanted.map(async (version) => {
     const own = components.get(version.tag) ?? [];
     const lacking = own.filter((component) => missing.includes(component));

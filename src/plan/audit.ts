@@ -36,7 +36,13 @@ export function audited(plan: Plan, snapshot: Snapshot): Plan {
  * The tags that show whether a wanted version is at a destination, by its own: those that no other version has, or, where all
  * are shared, those that belong to it.
  */
-function tellingTags({ universe, components, wanted }: Snapshot): ReadonlyMap<string, readonly Component[]> {
+function tellingTags({
+  universe: counting,
+  outside = [],
+  components,
+  wanted,
+}: Snapshot): ReadonlyMap<string, readonly Component[]> {
+  const universe = [...counting, ...outside];
   const ownership = ownershipOf(universe, components);
   return new Map(
     wanted.map(({ version, components: own }) => {

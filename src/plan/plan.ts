@@ -1,10 +1,10 @@
 import type { Failure } from "../errors.ts";
 import { listOf } from "../wording.ts";
 import type { Component } from "./component.ts";
-import { isHeld } from "./holding.ts";
+import { isHeld, presentImages } from "./holding.ts";
 import { beyondRepair, isInPlace, planMissing, planUncompared } from "./missing.ts";
 import { type Ownership, ownershipOf } from "./ownership.ts";
-import { planPruning, withinLimit } from "./pruning.ts";
+import { leavingBesideFailures, planPruning, withinLimit } from "./pruning.ts";
 import { newest } from "./retention.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type WantedVersion } from "./snapshot.ts";
 import {
@@ -13,6 +13,7 @@ import {
   failing,
   heldBackBy,
   type ImageStep,
+  isImageStep,
   isLeftAlone,
   type KeepStep,
   leavingAlone,
@@ -58,8 +59,8 @@ export interface Plan {
 
 /** Makes the plan: a pure function of the snapshot. */
 export function makePlan(snapshot: Snapshot): Plan {
-  const others = snapshot.wanted.flatMap(({ version }) => (counts(snapshot, version) ? [] : [version]));
-  const ownership = ownershipOf(snapshot.universe, snapshot.components, others);
+  const { universe, outside = [], components } = snapshot;
+  const ownership = ownershipOf([...universe, ...outside], components, uncounted(snapshot));
   const { repository, route } = snapshot;
   const steps = snapshot.destinations.flatMap((destination) =>
     planDestination(snapshot, destination, ownership),
@@ -72,7 +73,8 @@ export function makePlan(snapshot: Snapshot): Plan {
 }
 
 /**
- * The plans of several routes as one. How much may be deleted at a destination is said of all routes together.
+ * The plans of several routes as one. How much may be deleted at a destination is said of all routes together, and nothing is
+ * where any of them fails.
  * @param repository what the routes are about.
  */
 export function joinPlans(
@@ -81,17 +83,17 @@ export function joinPlans(
   pruneLimit: Snapshot["pruneLimit"],
 ): Plan {
   const steps = plans.flatMap((plan) => plan.steps);
-  const going = steps.filter((step) => step.kind === "prune");
-  const limited = new Map(
-    [...Map.groupBy(going, ({ destination }) => destination).values()].flatMap((here) => {
-      const after = withinLimit(here, pruneLimit);
-      return here.map((step, index) => [step, after[index]] as const);
+  const decided = new Map<Step, Step | undefined>(
+    [...Map.groupBy(steps, ({ destination }) => destination).values()].flatMap((here) => {
+      const old = here.filter((step) => step.kind === "prune" || step.kind === "leave");
+      const after = withinLimit(leavingBesideFailures(old, here.filter(isImageStep)), pruneLimit);
+      return old.map((step, index) => [step, after[index]] as const);
     }),
   );
   return {
     repository,
     versions: [...new Set(plans.flatMap(({ versions }) => versions))],
-    steps: steps.map((step) => (step.kind === "prune" && limited.get(step)) || step),
+    steps: steps.map((step) => decided.get(step) ?? step),
   };
 }
 
@@ -105,11 +107,11 @@ function planDestination(
   const images = snapshot.wanted.flatMap((wanted) =>
     planVersion(snapshot, destination, ownership, wanted, kept),
   );
-  const pruned = (at: DestinationSnapshot) => planPruning(snapshot.universe, at, ownership, kept, images);
-  // If more than the limit would go, all stay for that reason, and no digests are looked up for them.
-  const withoutSharing = pruned(deletingTagsAlone(destination));
-  const limited = withinLimit(withoutSharing, snapshot.pruneLimit);
-  const pruning = limited === withoutSharing ? pruned(destination) : limited;
+  const others = [...uncounted(snapshot), ...heldOutside(snapshot, destination, ownership)];
+  const pruning = withinLimit(
+    planPruning(snapshot.universe, destination, ownership, { kept, others }, images),
+    snapshot.pruneLimit,
+  );
   const keeps =
     destination.retention.keep === "all"
       ? []
@@ -120,6 +122,20 @@ function planDestination(
 /** Whether a version has a place in the order of those that a destination keeps. */
 function counts({ universe }: Pick<Snapshot, "universe">, version: AnyVersion): version is Version {
   return version.number !== undefined && universe.some(({ tag }) => tag === version.tag);
+}
+
+/** The wanted versions that have no place in the order. */
+function uncounted(snapshot: Snapshot): readonly AnyVersion[] {
+  return snapshot.wanted.flatMap(({ version }) => (counts(snapshot, version) ? [] : [version]));
+}
+
+/** What is at a destination, in whole or in part, of the versions that the filter leaves out. */
+function heldOutside(
+  { outside = [] }: Snapshot,
+  destination: DestinationSnapshot,
+  ownership: Ownership,
+): readonly Version[] {
+  return outside.filter((version) => presentImages(destination, ownership, version).length > 0);
 }
 
 /** A destination as it would be if deleting a tag never took another along. */

@@ -13,7 +13,14 @@ import {
   placeOf,
   versionKey,
 } from "./step.ts";
-import type { Version } from "./version.ts";
+import type { AnyVersion, Version } from "./version.ts";
+
+/** The versions that stay at a destination, whatever else is there. */
+interface Staying {
+  readonly kept: readonly Version[];
+  /** Those that have no place in the order of versions: no deletion may take a tag of theirs. */
+  readonly others: readonly AnyVersion[];
+}
 
 /**
  * What happens to the tags of versions that a destination does not keep. Only tags that belong to a published version
@@ -24,7 +31,7 @@ export function planPruning(
   universe: readonly Version[],
   destination: DestinationSnapshot,
   ownership: Ownership,
-  kept: readonly Version[],
+  { kept, others }: Staying,
   planned: readonly ImageStep[],
 ): readonly (PruneStep | LeaveStep)[] {
   if (destination.retention.keep === "all") return [];
@@ -40,6 +47,7 @@ export function planPruning(
     }));
   const remaining = [
     ...kept,
+    ...others,
     ...candidates.flatMap(({ version, leave }) => (leave === undefined ? [] : [version])),
   ];
   const going = candidates.flatMap(({ present, leave }) =>
@@ -50,10 +58,7 @@ export function planPruning(
   const staying = stayingDigests(destination, going, planned);
   const steps: readonly (PruneStep | LeaveStep)[] = candidates.flatMap(({ version, present, leave }) =>
     present.map((component) => {
-      const reason =
-        leave ??
-        listedReason(component, ownership, remaining) ??
-        sharedReason(destination, component, staying);
+      const reason = leave ?? listedReason(component, ownership, remaining);
       const image = {
         destination: destination.name,
         version: version.tag,
@@ -61,6 +66,8 @@ export function planPruning(
         tag: component.toTag,
       };
       if (reason !== undefined) return { kind: "leave", ...image, reason };
+      const shared = sharedReason(destination, component, staying);
+      if (shared !== undefined) return { kind: "leave", ...image, reason: shared, goesButShared: true };
       const digest = destination.heldDigests.get(imageKey(component.to, component.toTag));
       return { kind: "prune", ...image, digest, reason: `not among the newest ${keptNames(kept)}` };
     }),
@@ -116,15 +123,33 @@ export function withinLimit(
   steps: readonly (PruneStep | LeaveStep)[],
   limit: number | "all",
 ): readonly (PruneStep | LeaveStep)[] {
-  const going = new Set(steps.flatMap((step) => (step.kind === "prune" ? [versionKey(step)] : []))).size;
+  const going = new Set(steps.filter(goes).map(versionKey)).size;
   if (limit === "all" || going <= limit) return steps;
   const reason =
     `${going} versions would be deleted here in one run, and prune-limit is ${limit}, so nothing is deleted: if all of them ` +
     `are to go, set prune-limit to ${going} for one run; if not, raise keep`;
   return steps.map((step) => {
-    return step.kind === "prune" ? { kind: "leave", ...placeOf(step), reason } : step;
+    return goes(step) ? { kind: "leave", ...placeOf(step), reason } : step;
   });
 }
+
+/** Whether the version of a tag goes. */
+function goes(step: PruneStep | LeaveStep): boolean {
+  return step.kind === "prune" || step.goesButShared === true;
+}
+
+/** Leaves everything of all routes at a destination where an image of one cannot be copied. */
+export function leavingBesideFailures(
+  steps: readonly (PruneStep | LeaveStep)[],
+  planned: readonly ImageStep[],
+): readonly (PruneStep | LeaveStep)[] {
+  if (!planned.some(({ kind }) => kind === "fail")) return steps;
+  return steps.map((step) =>
+    goes(step) ? { kind: "leave", ...placeOf(step), reason: besideFailure } : step,
+  );
+}
+
+const besideFailure = "not kept, but a wanted image cannot be copied here, so nothing is deleted";
 
 function keptNames(kept: readonly Version[]): string {
   return `${kept.length}: ${kept.map(({ tag }) => tag).join(", ")}`;
@@ -141,7 +166,7 @@ function reasonToLeave(
     return `not kept, but this login cannot delete tags: ${destination.deletionUnavailable ?? "the registry offers no way"}`;
   }
   if (planned.some(({ kind }) => kind === "fail")) {
-    return "not kept, but a wanted image cannot be copied here, so nothing is deleted";
+    return besideFailure;
   }
   // A source that does not answer, or is gone, is no time to delete what may be the last copy of something.
   if (planned.some(isUncompared)) {
@@ -203,7 +228,7 @@ function stayingDigests(
 function listedReason(
   { to, toTag }: Component,
   ownership: Ownership,
-  remaining: readonly Version[],
+  remaining: readonly AnyVersion[],
 ): string | undefined {
   const lister = remaining.find((version) => ownership.lists(version, to, toTag));
   return lister === undefined ? undefined : `${lister.tag}, which stays, has this tag too`;

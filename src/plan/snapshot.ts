@@ -108,6 +108,11 @@ export interface Snapshot {
   readonly route?: string;
   /** All versions that count: published, prereleases only by choice. A wanted one that is not among them takes no place of `keep`. */
   readonly universe: readonly Version[];
+  /**
+   * Versions at the sources that the filter of a route leaves out: they take no place of `keep` and are never deleted, but a tag that
+   * several versions share belongs to one of them where it is the newest. Absent: none.
+   */
+  readonly outside?: readonly Version[];
   readonly wanted: readonly WantedVersion[];
   /** The images of each version of the universe that some destination may hold, wanted ones included, by tag. */
   readonly components: ReadonlyMap<string, readonly Component[]>;

@@ -73,6 +73,8 @@ export interface PruneStep extends PlannedImage {
 /** The tag belongs to a version that is not kept, but stays. */
 export interface LeaveStep extends PlannedImage {
   readonly kind: "leave";
+  /** Its version goes, and counts for `prune-limit`: this tag stays because deleting it may take another along. */
+  readonly goesButShared?: true;
 }
 
 /** What is planned for an image of a wanted version. */

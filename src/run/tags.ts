@@ -114,9 +114,11 @@ export async function lookAtTags(
   const universe = all.filter((version) => countsAsNewest(version));
   const others = all.filter((version) => !countsAsNewest(version));
   const wanted = choose(universe, others);
+  const counted = withinFilter(selection, universe);
   return {
     repository: name,
-    universe: withinFilter(selection, universe),
+    universe: counted,
+    outside: universe.filter((version) => !counted.includes(version)),
     wanted,
     catalogue: listedCatalogue(rules),
   };
