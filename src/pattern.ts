@@ -1,6 +1,9 @@
 import { createContext, Script } from "node:vm";
 import { InputError } from "./errors.ts";
 
+/** A pattern that is a mistake wherever it is used: it takes too long, or fits too much. */
+export class PatternError extends InputError {}
+
 /** A glob or a regular expression over names that a registry lists. */
 export interface Pattern {
   /** As the user wrote it. */
@@ -60,7 +63,7 @@ export function parseGlob(text: string, glob: string = text): Pattern {
 
 /**
  * Which of the names a pattern fits.
- * @throws InputError when it takes too long to tell.
+ * @throws PatternError when it takes too long to tell.
  */
 export function matching(pattern: Pattern, names: readonly string[]): readonly string[] {
   const { text, expression } = pattern;
@@ -71,7 +74,7 @@ export function matching(pattern: Pattern, names: readonly string[]): readonly s
     // It comes from the other context, so it is no Error of this one.
     if (!(typeof error === "object" && error !== null && "code" in error) || error.code !== timeoutCode)
       throw error;
-    throw new InputError(
+    throw new PatternError(
       `${JSON.stringify(text)} takes more than a second for ${names.length} names: write it without repetitions of repetitions`,
     );
   }

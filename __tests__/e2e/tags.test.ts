@@ -259,6 +259,23 @@ describe("patterns in images", () => {
     expect(at(destination, "b")).toEqual([]);
   });
 
+  it("are mistakes for the whole run where one fits nothing, too much at any source, or takes for ever in any repository", async () => {
+    const { source, destination, run } = await startWorld({ a: tags(1), b: tags(1), c: ["a".repeat(60)] });
+    push(source, "few", { x: tags(1) });
+    for (const [inputs, message] of [
+      [{ images: "a*\ntypo*" }, "no repository at the sources fits typo*"],
+      [
+        { images: "**", source: `${source.host}/few\n${source.host}/team`, "repository-limit": "2" },
+        "repository-limit",
+      ],
+      [{ images: "*", version: "/v.*|(a+)+b/" }, "takes more than a second"],
+    ] as const) {
+      const { exitCode, log } = await run(inputs);
+      expect({ inputs, exitCode, told: log.includes(message) }).toEqual({ inputs, exitCode: 1, told: true });
+    }
+    expect(destination.state()).toEqual({});
+  });
+
   it("that fit nothing, too much, or are mixed with images write nothing", async () => {
     const { destination, run } = await startWorld({ a: tags(1), b: tags(1) });
     for (const [images, limit, message] of [

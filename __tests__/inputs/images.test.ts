@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 
+const digest = `sha256:${"a".repeat(64)}`;
+
 describe("images", () => {
   test.each([
     ["app", { from: "app", fromTag: "{{tag}}", to: "app", toTag: "{{tag}}" }],
@@ -26,6 +28,13 @@ describe("images", () => {
     ["../app", "image name"],
     ["", "image name", "=> b"],
     ["a => ", "image name"],
+    ["quay.io/", "image name"],
+    ["a:v1 => r.example.com:5000/x/a:v1", "name the registry in destinations"],
+    ["https://quay.io/x/y:v1", "did you mean quay.io/x/y:v1?"],
+    ["docker://quay.io/x/y:v1 => y:v1", "did you mean quay.io/x/y:v1?"],
+    [`a:v1@${digest}`, `did you mean a@${digest} => a:v1?`],
+    [`quay.io/x/a:v1@${digest} => b:2`, `did you mean quay.io/x/a@${digest} => b:2?`],
+    ['["a"]', "is not what the output images of this Action holds"],
     ["a => b => c", "more than once"],
     ["a:", "grammar of tags"],
     ["a:-{{tag}}", "grammar of tags"],
@@ -44,5 +53,47 @@ describe("images", () => {
     const lines = mistakeLines(mistakesOf({ images: instead }));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(problem);
+    expect(lines[0]).not.toContain(" for ?");
+  });
+
+  test("an IPv6 address begins no JSON", () => {
+    expect(load({ images: "[::1]:5000/team/a:v1" }).images).toMatchObject([
+      { source: { registry: "[::1]:5000", path: "team" }, from: "a", fromTag: "v1" },
+    ]);
+  });
+
+  test("a name on the right is below the destination, whatever it is", () => {
+    expect(load({ images: "quay.io/x/a:v1 => quay.io/x/a:v1" }).images).toMatchObject([
+      { from: "a", to: "quay.io/x/a" },
+    ]);
+  });
+});
+
+describe("patterns in images", () => {
+  test.each([
+    ["*\n!nginx", "!nginx"],
+    ["!nginx", "!nginx"],
+    ["App*", "App*"],
+    ["/team/*", "/team/*"],
+    ["team/*/", "team/*/"],
+    ["a* b*", "a* b*"],
+    ["a*,b*", "a*,b*"],
+    ["[ab]?", "is not what the output images of this Action holds", ""],
+    ["a[bc]*", "a[bc]*"],
+    ["quay.io/x/*", "set source to quay.io/x"],
+    ["localhost:5000/x/y/*", "set source to localhost:5000/x/y"],
+    ["localhost:5000/*", "set source to localhost:5000 "],
+  ])(
+    "%j is a mistake that names %j",
+    (images, problem, why = problem.startsWith("set") ? "" : "fits no name") => {
+      const lines = mistakeLines(mistakesOf({ images, "versions-from": "tags" }));
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toContain(problem);
+      expect(lines[0]).toContain(why);
+    },
+  );
+
+  test.each(["*", "**", "team/**", "{a{b,c},d}", "harbor-?", "a.b_c-*"])("%j is one", (images) => {
+    expect(load({ images, "versions-from": "tags" }).repositories).toHaveLength(1);
   });
 });

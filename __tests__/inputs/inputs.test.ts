@@ -110,6 +110,7 @@ describe("single inputs", () => {
     ["dry-run", "True", { dryRun: true }],
     ["check", "true", { check: true }],
     ["repository", "acme/app.js", { repository: { owner: "acme", name: "app.js" } }],
+    ["version", "# ours\nnewest:2 # two", { version: { kind: "newest", count: 2 } }],
     ["version", "newest:2", { version: { kind: "newest", count: 2 } }],
     ["version", "v2.15.2, v2.14.4", { version: { kind: "tags", tags: ["v2.15.2", "v2.14.4"] } }],
     ["version", ">=2.14 <2.16", { version: { kind: "range", range: ">=2.14 <2.16" } }],

@@ -120,6 +120,23 @@ describe("parseSelection", () => {
     ["~2.14 || 1.10.x", { kind: "range", range: "~2.14 || 1.10.x" }],
     ["newest:1", { kind: "newest", count: 1 }],
     ["newest:12", { kind: "newest", count: 12 }],
+    [
+      ">=2.14 <2.16\nlatest",
+      {
+        kind: "any",
+        of: [
+          { kind: "range", range: ">=2.14 <2.16" },
+          { kind: "tags", tags: ["latest"] },
+        ],
+      },
+    ],
+    [">=2.14\n<2.16", { kind: "range", range: ">=2.14\n<2.16" }],
+    ["1.27\nlatest", { kind: "tags", tags: ["1.27", "latest"] }],
+    ["1.27, 1.28", { kind: "tags", tags: ["1.27", "1.28"] }],
+    [
+      "glob: 1.27.* ",
+      { kind: "pattern", pattern: { text: "glob: 1.27.*", expression: /^(?:1\.27\.[^/]*)$/ } },
+    ],
   ])("%j", (text, expected) => {
     expect(parseSelection(text)).toEqual(expected);
   });
@@ -134,6 +151,8 @@ describe("parseSelection", () => {
     "a b",
     "-x",
     "v1/x",
+    "latest\nnewest:0",
+    ">=1 newest:2\nlatest",
     ">=3 <2",
   ])("%j is refused", (text) => {
     expect(() => parseSelection(text)).toThrow(InputError);
@@ -141,6 +160,16 @@ describe("parseSelection", () => {
 
   test("two tags without a comma are refused: semver would read a range that nothing is in", () => {
     expect(() => parseSelection("v2.15.2 v2.14.4")).toThrow(/commas/);
+  });
+
+  test.each([
+    ["glob:", "is an empty pattern"],
+    ["glob: ", "is an empty pattern"],
+    ["//", "is an empty pattern"],
+    ["/1\\.27.*/i", "has flags"],
+    ["1.27\n1.28", "did you mean 1.27, 1.28?"],
+  ])("%j is refused with a word about it: %s", (text, message) => {
+    expect(() => parseSelection(text)).toThrow(message);
   });
 
   test.each(harborReleases.map((one) => one.tag))("Harbor's tag %s selects itself", (tag) => {

@@ -19,9 +19,10 @@ import { linesOf, type Mistake, repeated } from "./values.ts";
 
 /** The patterns of the `images` input that choose repositories; undefined: it has none. */
 export function parseRepositories(text: string, mistake: Mistake): readonly Pattern[] | undefined {
-  if (text.startsWith("[")) return undefined;
+  if (isOutput(text)) return undefined;
   const lines = linesOf(text);
-  const isPattern = (line: string) => /[*?{]/.test(line.replace(/(?::|=>).*$/, ""));
+  // A colon begins a tag, but that of a port.
+  const isPattern = (line: string) => /^!|[*?{]/.test(line.replace(/(?::(?![0-9]+\/)|=>).*$/, ""));
   const globs = lines.filter(isPattern);
   if (globs.length === 0) return undefined;
   const [listed] = lines.filter((line) => !isPattern(line));
@@ -30,9 +31,26 @@ export function parseRepositories(text: string, mistake: Mistake): readonly Patt
       `${quoted(listed)} is one image and ${quoted(globs[0] ?? "")} a pattern: they do not go together`,
     );
   return globs.flatMap((glob) => {
+    const source = sourceOfPattern(glob);
+    if (source !== undefined) {
+      mistake(
+        `${quoted(glob)} begins with a registry: a pattern is below the sources, so set source to ${source} and leave it out here`,
+      );
+      return [];
+    }
     if (/:|=>/.test(glob)) {
       mistake(
         `${quoted(glob)} is a pattern, which takes every repository under its own name: choose tags by version`,
+      );
+      return [];
+    }
+    // A comma parts only what is in braces.
+    if (
+      !/^[a-z0-9*?{][a-z0-9._/*?{},-]*[a-z0-9*?}]$|^[*?]$/.test(glob) ||
+      (glob.includes(",") && !glob.includes("{"))
+    ) {
+      mistake(
+        `${quoted(glob)} fits no name of a repository (small letters, digits and . _ - / between them): give one pattern per line, with * ** ? and {a,b}`,
       );
       return [];
     }
@@ -46,11 +64,22 @@ export function parseRepositories(text: string, mistake: Mistake): readonly Patt
   });
 }
 
+/** Whether it is JSON, and not a line that begins with an IPv6 address. */
+function isOutput(text: string): boolean {
+  return text.startsWith("[") && !/^\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]/.test(text);
+}
+
+/** The place that a pattern begins with, up to its first sign: `quay.io/team` of `quay.io/team/app-*`. */
+function sourceOfPattern(glob: string): string | undefined {
+  const [source] = splitRegistry(`${glob.replace(/[^/]*[*?{].*$/, "")}x`);
+  return source && printNamespace(source);
+}
+
 /** The `images` input: `auto`, one rule per line, or the output `images` of another step. */
 export function parseImages(text: string, mistake: Mistake): "auto" | readonly ImageRule[] {
   const lines = linesOf(text);
   if (lines.length === 1 && lines[0] === "auto") return "auto";
-  const rules = text.startsWith("[") ? parseOutput(text, mistake) : parseLines(lines, mistake);
+  const rules = isOutput(text) ? parseOutput(text, mistake) : parseLines(lines, mistake);
   const written = rules.map((rule) => `${rule.to}:${rule.toTag}`);
   for (const image of repeated(written)) mistake(`two lines write the image ${image}`);
   return rules;
@@ -107,6 +136,11 @@ function parseRule(line: string, mistake: Mistake): ImageRule | undefined {
     mistake(`${quoted(line)} holds "=>" more than once`);
     return undefined;
   }
+  const slip = slipIn(left, right);
+  if (slip !== undefined) {
+    mistake(slip);
+    return undefined;
+  }
   const [source, below] = splitRegistry(left);
   const from = parseSide(below, "{{tag}}", mistake);
   if (from === undefined) return undefined;
@@ -125,6 +159,24 @@ function parseRule(line: string, mistake: Mistake): ImageRule | undefined {
   }
   const rule = { from: from.name, fromTag: from.template, to: to.name, toTag: to.template };
   return source === undefined ? rule : { source, ...rule };
+}
+
+/** Longest line that a message repeats as it should be, in characters. */
+const meantLimit = 300;
+
+/** What is copied from elsewhere and means something else there, and the line as it should be. */
+function slipIn(left: string, right: string | undefined): string | undefined {
+  const meant = (line: string) => printable(didYouMean(line), meantLimit);
+  const [, scheme, rest = ""] = /^([a-z]+:\/+)(.*)$/i.exec(left) ?? [];
+  if (scheme !== undefined) return `${quoted(left)} begins with a scheme${meant(rest)}`;
+  const [, name = "", tag, digest = ""] = /^(.*):([\w.-]+)@(.*)$/.exec(left) ?? [];
+  if (tag !== undefined && isDigest(digest)) {
+    const to = right ?? `${name.replace(/^.*\//, "")}:${tag}`;
+    return `${quoted(left)} has a tag and a digest${meant(`${name}@${digest} => ${to}`)}`;
+  }
+  if (right !== undefined && /^[^/]+:[0-9]+\//.test(right))
+    return `${quoted(right)} begins with a registry: name the registry in destinations, and here what is below it`;
+  return undefined;
 }
 
 /**
@@ -152,7 +204,7 @@ export function namedSources(images: "auto" | readonly ImageRule[]): readonly Na
 function meantImages(text: string): string | undefined {
   const items = text.split(/[\s,;]+/).filter((item) => item !== "");
   const names = items.map((item) => item.replace(/^[^:]+/, (name) => name.toLowerCase()));
-  if (!names.every((item) => isRepository(item.replace(/:.*$/, "")))) return undefined;
+  if (names.length === 0 || !names.every((item) => isRepository(item.replace(/:.*$/, "")))) return undefined;
   return names.length === 1 ? names[0] : `a line each for ${names.join(" and ")}`;
 }
 

@@ -191,8 +191,11 @@ export function parseOverwrite(text: string, mistake: Mistake): Overwrite {
 /** The wanted versions; undefined when the input is empty and the event decides. */
 export function parseVersionInput(text: string, mistake: Mistake): Selection | undefined {
   if (text === "") return undefined;
+  const lines = linesOf(text);
+  if (lines.length === 0) mistake("holds nothing but comments");
+  if (lines.length === 0) return undefined;
   try {
-    return parseSelection(text);
+    return parseSelection(lines.join("\n"));
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     mistake(printable(messageOf(error)));

@@ -2,6 +2,7 @@ import { type ListedPlace, type ListingContext, repositoryPages } from "../desti
 import { InputError, OperationError } from "../errors.ts";
 import { printable } from "../log/log.ts";
 import { isRepository, printNamespace, repositoryOf } from "../oci/reference.ts";
+import { PatternError } from "../pattern.ts";
 
 export interface ListingOptions {
   readonly signal: AbortSignal;
@@ -20,7 +21,7 @@ const entryLimit = 100_000;
  * The repositories below a namespace, or of its whole registry where the path is empty: their paths below it, sorted.
  * A name that breaks the grammar of repositories is left out: nothing could be asked about it. So is what is below a destination
  * that lies in the namespace: a mirror is not mirrored into itself, deeper with each run.
- * @throws InputError when they cannot be listed with these logins, or more are wanted than the limit allows; OperationError when
+ * @throws InputError when they cannot be listed with these logins; PatternError when more are wanted than the limit allows; OperationError when
  * the registry or its API is in trouble.
  */
 export async function listRepositories(
@@ -81,8 +82,8 @@ async function wantedBelow(
   return wanted;
 }
 
-function tooMany(place: ListedPlace, count: number, limit: number): InputError {
-  return new InputError(
+function tooMany(place: ListedPlace, count: number, limit: number): PatternError {
+  return new PatternError(
     `${printNamespace(place)} has at least ${count} repositories that are asked for, and ${limit} is the most of a run: narrow the ` +
       'pattern in the input "images", or set the input "repository-limit" to a higher number.',
   );

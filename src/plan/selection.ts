@@ -25,17 +25,26 @@ export type Selection =
 export function parseSelection(text: string): Selection {
   const lines = text.split("\n").map((line) => line.trim());
   const given = lines.filter((line) => line !== "");
-  const [first = ""] = given;
-  if (given.length > 1 && given.some((line) => /^(?:glob:|\/|newest:)/.test(line)))
-    return { kind: "any", of: given.map(parseSelection) };
-  if (first.startsWith("glob:"))
-    return { kind: "pattern", pattern: parseGlob(first, first.slice("glob:".length)) };
-  if (/^\/.*\/$/.test(first)) return { kind: "pattern", pattern: parseExpression(first, first.slice(1, -1)) };
-  return parseUnpatterned(text.trim());
+  const isApart = given.some((line) => /^(?:glob:|\/|newest:)/.test(line));
+  const whole = isApart ? undefined : parseTagsOrRange(text.trim());
+  if (whole !== undefined) return whole;
+  const [only = "", ...others] = given;
+  return others.length > 0 ? { kind: "any", of: given.map(parseSelection) } : parseLine(only);
 }
 
-/** Tags, a range, or `newest:N`. A range may go over several lines. */
-function parseUnpatterned(trimmed: string): Selection {
+/** A pattern or `newest:N`. */
+function parseLine(line: string): Selection {
+  const [, glob, expression, flags] = /^(?:glob:(.*)|\/(.*)\/([a-z]*))$/.exec(line) ?? [];
+  if (glob?.trim() === "" || expression === "")
+    throw new InputError(`"${line}" is an empty pattern, which no tag fits`);
+  if (glob !== undefined) return { kind: "pattern", pattern: parseGlob(line, glob.trim()) };
+  if (flags) throw new InputError(`"${line}" has flags, which a pattern does not take`);
+  if (expression !== undefined) return { kind: "pattern", pattern: parseExpression(line, expression) };
+  return parseNewest(line);
+}
+
+/** @throws InputError for anything else. */
+function parseNewest(trimmed: string): Selection {
   const counted = /^newest:(.*)$/.exec(trimmed);
   if (counted !== null) {
     const count = Number(counted[1]);
@@ -44,6 +53,14 @@ function parseUnpatterned(trimmed: string): Selection {
     }
     return { kind: "newest", count };
   }
+  const meant = didYouMean(meantTags(trimmed));
+  throw new InputError(
+    `"${trimmed}" is not a tag, a list of tags, a semver range, newest:N, glob:… or /regular expression/${meant}`,
+  );
+}
+
+/** Tags, or a range, which may go over several lines; undefined where it is something else. */
+function parseTagsOrRange(trimmed: string): Selection | undefined {
   const items = trimmed.split(/[,\n]/).map((item) => item.trim());
   const tags = items.filter((item) => item !== "");
   if (
@@ -56,21 +73,19 @@ function parseUnpatterned(trimmed: string): Selection {
     // `v2.15.2 v2.14.4` is a range too, but one that no version is in: semver reads a space as "and".
     if (semver.minVersion(trimmed) === null) {
       const parts = trimmed.split(/\s+/);
-      const meant = parts.every((part) => semver.parse(part) !== null) ? parts.join(", ") : undefined;
+      const meant = parts.every((part) => tagPattern.test(part)) ? parts.join(", ") : undefined;
       throw new InputError(
         `"${trimmed}" is a range without any version; several tags need commas between them${didYouMean(meant)}`,
       );
     }
     return { kind: "range", range: trimmed };
   }
-  if (tags.every((tag) => /^[a-zA-Z0-9_][\w.-]*$/.test(tag)) && tags.length > 0) {
-    return { kind: "tags", tags: [...new Set(tags)] };
-  }
-  const meant = didYouMean(meantTags(trimmed));
-  throw new InputError(
-    `"${trimmed}" is not a tag, a list of tags, a semver range, newest:N, glob:… or /regular expression/${meant}`,
-  );
+  const areTags = tags.length > 0 && tags.every((tag) => tagPattern.test(tag));
+  return areTags ? { kind: "tags", tags: [...new Set(tags)] } : undefined;
 }
+
+/** Of a release's tag, which may be longer than an image's. */
+const tagPattern = /^[a-zA-Z0-9_][\w.-]*$/;
 
 /** The tag in the address of a release or of its tag, or tags with blanks between them. */
 function meantTags(text: string): string | undefined {

@@ -4,7 +4,7 @@ import type { Inputs } from "../inputs/inputs.ts";
 import { listRepositories } from "../inventory/repositories.ts";
 import { sourcesOf } from "../inventory/sources.ts";
 import { printNamespace } from "../oci/reference.ts";
-import { matching, type Pattern } from "../pattern.ts";
+import { matching, type Pattern, PatternError } from "../pattern.ts";
 import { listOf } from "../wording.ts";
 import type { OpenSource, RegistryContext } from "./registries.ts";
 
@@ -14,7 +14,8 @@ const namedLimit = 3;
 /**
  * The repositories at the sources that any of the patterns fits, by their paths below the source, sorted. A source that does not
  * list is passed over, with a warning, where another does.
- * @throws InputError or OperationError when no source lists; InputError when no pattern fits, or too many repositories.
+ * @throws InputError or OperationError when no source lists; InputError when a pattern fits none; PatternError when one
+ * fits too many, or takes too long.
  */
 export async function listFitting(
   patterns: readonly Pattern[],
@@ -33,6 +34,7 @@ export async function listFitting(
         return await listRepositories(source, { ...inputs, ...registries }, { signal, limit, wanted });
       } catch (error) {
         signal.throwIfAborted();
+        if (error instanceof PatternError) throw error;
         return { source, error };
       }
     }),
@@ -43,14 +45,16 @@ export async function listFitting(
   for (const { source, error } of refused)
     registries.log.warning(`What ${printNamespace(source)} has is not known. ${messageOf(error)}`);
   const names = [...new Set(answers.flatMap((answer) => ("error" in answer ? [] : answer)))].sort();
-  const texts = listOf(
-    patterns.map(({ text }) => text),
-    namedLimit,
-  );
-  if (names.length === 0) throw new InputError(`images: no repository at the sources fits ${texts}`);
+  const texts = (some: readonly Pattern[]) =>
+    listOf(
+      some.map(({ text }) => text),
+      namedLimit,
+    );
+  const idle = patterns.filter((pattern) => matching(pattern, names).length === 0);
+  if (idle.length > 0) throw new InputError(`images: no repository at the sources fits ${texts(idle)}`);
   if (names.length > limit)
     throw new InputError(
-      `images: ${names.length} repositories fit ${texts}, and ${limit} is the most of a run: set repository-limit to ${names.length} if all are meant`,
+      `images: ${names.length} repositories fit ${texts(patterns)}, and ${limit} is the most of a run: set repository-limit to ${names.length} if all are meant`,
     );
   return names;
 }

@@ -8,6 +8,7 @@ import { foreseeReading, sourcesOf } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import { isDigest } from "../oci/digest.ts";
 import { type Namespace, printNamespace, printReference, sameNamespace } from "../oci/reference.ts";
+import { PatternError } from "../pattern.ts";
 import { applyRules, type ImageRule } from "../plan/component.ts";
 import type { PruneStep } from "../plan/plan.ts";
 import { type Selection, select, withinFilter } from "../plan/selection.ts";
@@ -49,7 +50,7 @@ export interface UnknownRoute {
 /**
  * The routes of patterns: every repository that fits, each with versions of its own. One without a version that is wanted is
  * left out.
- * @throws InputError when nothing fits.
+ * @throws InputError when nothing fits; PatternError when a pattern takes too long.
  */
 export async function lookAtRepositories(
   wanted: Pick<Wanted, "selection">,
@@ -69,7 +70,7 @@ export async function lookAtRepositories(
       } catch (error) {
         context.signal.throwIfAborted();
         if (error instanceof OperationError) return [{ route, failure: failureOf(error) }];
-        if (!(error instanceof InputError)) throw error;
+        if (!(error instanceof InputError) || error instanceof PatternError) throw error;
         context.log.debug(`${route}: ${error.message}`);
         without.push(route);
         return [];
