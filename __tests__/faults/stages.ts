@@ -280,20 +280,23 @@ function tcrAction(action: string, namespace = true, outcomes: Stage["outcomes"]
   };
 }
 
+/** Once, it hits the question before the plan, and nothing is lost. */
+const askedBefore = {
+  challenge: "DFF",
+  403: "DFF",
+  404: "DFF",
+  416: "DFF",
+  absurd: "DFF",
+  "early end": "DFF",
+  "wrong bytes": "DFF",
+} as const;
+
 export const tcrStages: readonly Stage[] = [
-  tcrAction("CreateInstanceToken"),
+  // The Docker configuration has a login, too: the first question is whether the key's account has the instance.
+  tcrAction("CreateInstanceToken", true, askedBefore),
   tcrAction("DescribeNamespaces"),
   tcrAction("CreateNamespace", false),
   // What the key may not delete is left.
   tcrAction("DeleteRepositoryTags", true, { 403: "DDD", challenge: "DDD" }),
-  // Once, it hits the question before the plan, and nothing is lost.
-  tcrAction("DescribeImages", true, {
-    challenge: "DFF",
-    403: "DFF",
-    404: "DFF",
-    416: "DFF",
-    absurd: "DFF",
-    "early end": "DFF",
-    "wrong bytes": "DFF",
-  }),
+  tcrAction("DescribeImages", true, askedBefore),
 ];
