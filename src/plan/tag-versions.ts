@@ -10,6 +10,14 @@ export function areFixed(rules: readonly ImageRule[]): boolean {
   return rules.every(({ fromTag }) => !hasPlaceholder(fromTag));
 }
 
+/** Whether several versions make the same tag of different images, such as `{{major}}`: it belongs to the newest of all. */
+export function shareTags(rules: readonly ImageRule[]): boolean {
+  return rules.some(({ fromTag, toTag }) => {
+    const names = [...toTag.matchAll(placeholderPattern)].map(([, name]) => name?.trim());
+    return hasPlaceholder(fromTag) && !names.includes("tag") && !names.includes("version");
+  });
+}
+
 /** The versions of lines that name every tag: the tags that they read, each with its lines. One by digest counts by what it writes. */
 export function fixedVersions(rules: readonly ImageRule[]): ReadonlyMap<string, readonly ImageRule[]> {
   return Map.groupBy(rules, ({ fromTag, toTag }) => (isTag(fromTag) ? fromTag : toTag));

@@ -356,8 +356,7 @@ export async function pruneAll(
           const isOfRoute = (step: KeepStep | Step) => isHere(step) && step.route === route;
           const kept = keeps.filter(isOfRoute);
           const unpublished = copies.find(({ step, withheld }) => isOfRoute(step) && withheld !== undefined);
-          const stays =
-            failed + broken === 0 ? await reasonsToStay(steps, kept, destination, unpublished) : new Map();
+          const stays = failed + broken === 0 ? await reasonsToStay(steps, kept, unpublished) : new Map();
           const left = steps.flatMap((step): readonly PruneOutcome[] => {
             const failure = stays.get(step.version);
             return failure === undefined ? [] : [{ step, status: "left", failure }];
@@ -382,7 +381,6 @@ export async function pruneAll(
   async function reasonsToStay(
     steps: readonly PruneStep[],
     kept: readonly KeepStep[],
-    destination: Destination,
     unpublished: CopyOutcome | undefined,
   ): Promise<ReadonlyMap<string, Failure>> {
     const answers = await Promise.all(kept.map(({ version }) => doubtOf(version)));
@@ -390,7 +388,7 @@ export async function pruneAll(
       answers.find((answer) => answer !== undefined) ??
       (unpublished && notPublished(unpublished.step.version));
     const asked = [...Map.groupBy(steps, ({ version }) => version)].map(async ([version, [step]]) => {
-      const reason = doubt ?? (step && (await whyNotDelete(step, destination)));
+      const reason = doubt ?? (step && (await whyNotDelete(step)));
       return reason === undefined ? [] : [[version, reason] as const];
     });
     return new Map((await Promise.all(asked)).flat());

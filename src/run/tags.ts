@@ -12,7 +12,7 @@ import { PatternError } from "../pattern.ts";
 import { applyRules, type ImageRule } from "../plan/component.ts";
 import type { PruneStep } from "../plan/plan.ts";
 import { type Selection, select, withinFilter } from "../plan/selection.ts";
-import { areFixed, fixedVersions, versionsOfTags } from "../plan/tag-versions.ts";
+import { areFixed, fixedVersions, shareTags, versionsOfTags } from "../plan/tag-versions.ts";
 import { type AnyVersion, type Version, versionOfTag } from "../plan/version.ts";
 import { inTurns } from "../turns.ts";
 import { listOf } from "../wording.ts";
@@ -32,11 +32,8 @@ interface LogAndSignal {
   readonly signal: AbortSignal;
 }
 
-/** Why the version of a step must not be deleted at a destination; undefined: it may. */
-export type DeletionCheck = (
-  step: Pick<PruneStep, "route" | "version">,
-  destination: Namespace,
-) => Promise<Failure | undefined>;
+/** Why the version of a step must not be deleted; undefined: it may. */
+export type DeletionCheck = (step: Pick<PruneStep, "route" | "version">) => Promise<Failure | undefined>;
 
 /** The inputs that say which versions of which images are wanted. */
 type InputsOfTags = Pick<Inputs, "images" | "sources" | "destinations" | "prereleases">;
@@ -96,9 +93,7 @@ export async function lookAtTags(
   places: PlacesOfTags,
   { log, signal }: LogAndSignal,
 ): Promise<Route> {
-  // What a destination holds is no other copy of it.
-  const pruned = places.destinations.filter(({ retention }) => retention.keep !== "all");
-  const sources = places.sources.filter((source) => !pruned.some((each) => sameNamespace(each, source)));
+  const sources = unpruned(places);
   const rules = inputs.images === "auto" ? [] : inputs.images;
   const name = listOf(inputs.sources.map(printNamespace), namedLimit);
   const retentions = inputs.destinations.map(({ retention }) => retention);
@@ -128,9 +123,9 @@ export async function lookAtTags(
     return version.number !== undefined && (!version.prerelease || inputs.prereleases);
   }
 
-  /** Who names tags and prunes nothing needs no list. */
+  /** Who names tags and prunes nothing needs no list, unless it takes one to know whose a tag of several versions is. */
   async function listVersions(): Promise<readonly AnyVersion[]> {
-    const isNamed = selection.kind === "tags";
+    const isNamed = selection.kind === "tags" && !shareTags(rules);
     if (isNamed && retentions.every(({ keep }) => keep === "all")) return [];
     try {
       return versionsOfTags(rules, await listTags(rules, { ...places, sources }, { log, signal }));
@@ -143,6 +138,18 @@ export async function lookAtTags(
       return [];
     }
   }
+}
+
+/** The sources where nothing is pruned: what a destination holds that prunes is no other copy of it. */
+function unpruned<Place extends Namespace>({
+  sources,
+  destinations,
+}: {
+  readonly sources: readonly Place[];
+  readonly destinations: PlacesOfTags["destinations"];
+}): readonly Place[] {
+  const pruned = destinations.filter(({ retention }) => retention.keep !== "all");
+  return sources.filter((source) => !pruned.some((each) => sameNamespace(each, source)));
 }
 
 /** The tags of each image at its sources. An image that several lines read is asked for once, and none that is named by digest. */
@@ -197,18 +204,17 @@ function fixedCatalogue(rules: readonly ImageRule[]): Catalogue {
  */
 export function lastCopyCheck(
   inputs: Pick<Inputs, "images">,
-  { sources }: Pick<PlacesOfTags, "sources">,
+  places: Pick<PlacesOfTags, "sources" | "destinations">,
   { log, signal }: LogAndSignal,
 ): DeletionCheck {
-  return async ({ route, version }, destination) => {
-    const others = sources.filter((source) => !sameNamespace(source, destination));
+  const sources = unpruned(places);
+  return async ({ route, version }) => {
     const components =
       route === undefined
         ? applyRules(inputs.images === "auto" ? [] : inputs.images, versionOfTag(version))
         : [{ from: route, fromTag: version }];
     try {
-      const places = { sources: others, attachments: undefined };
-      const tagsOf = await listTags(components, places, { log, signal });
+      const tagsOf = await listTags(components, { sources, attachments: undefined }, { log, signal });
       const gone = components.find(
         (component) => !isDigest(component.fromTag) && !tagsOf(component).has(component.fromTag),
       );

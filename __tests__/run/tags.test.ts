@@ -1,0 +1,135 @@
+import { describe, expect, test } from "vitest";
+import { silentLog } from "../../src/log/log.ts";
+import type { ImageRule } from "../../src/plan/component.ts";
+import { parseSelection } from "../../src/plan/selection.ts";
+import { lastCopyCheck, lookAtTags } from "../../src/run/tags.ts";
+import { recordingLog } from "../support/recording-log.ts";
+import { type TagSource, tagSource } from "./tag-sources.ts";
+
+const main = { registry: "source.example.com", path: "team" };
+const spare = { registry: "spare.example.com", path: "team" };
+const mirror = { registry: "mirror.example.com", path: "team" };
+const other = { registry: "other.example.com", path: "team" };
+
+const rule = (from: string, fromTag = "{{tag}}", toTag = fromTag): ImageRule => ({
+  from,
+  fromTag,
+  to: from,
+  toTag,
+});
+const keeping = (keep: number | "all") => ({ retention: { keep, keepBy: "semver" as const } });
+
+describe("right before a version is deleted", () => {
+  function checkAt(sources: readonly TagSource[], images: readonly ImageRule[] = [rule("app"), rule("db")]) {
+    const destinations = [
+      { ...mirror, ...keeping(1) },
+      { ...other, ...keeping(1) },
+    ];
+    const context = { log: recordingLog(), signal: AbortSignal.timeout(10_000) };
+    return lastCopyCheck({ images }, { sources, destinations }, context);
+  }
+  const both = { app: ["v1"], db: ["v1"] };
+  const lastCopy = {
+    kind: "obstacle",
+    problem: "it is at no source any more, so what is here may be the last copy",
+  };
+
+  test("it may go where each image is at some source", async () => {
+    const why = checkAt([tagSource(main, { app: ["v1"] }), tagSource(spare, { db: ["v1"] })]);
+    expect(await why({ version: "v1" })).toBeUndefined();
+  });
+
+  test("it stays when a source has lost one image since the plan was made", async () => {
+    const tags: Record<string, readonly string[]> = { ...both };
+    const why = checkAt([tagSource(main, tags)]);
+    expect(await why({ version: "v1" })).toBeUndefined();
+    tags.db = ["v2"];
+    expect(await why({ version: "v1" })).toEqual({ ...lastCopy, subject: "db:v1" });
+  });
+
+  test("what only a destination that prunes has stays", async () => {
+    const here = tagSource(mirror, both);
+    const why = checkAt([here, tagSource(main, {})]);
+    expect(await why({ version: "v1" })).toEqual({ ...lastCopy, subject: "app:v1" });
+    expect(here.asked).toEqual([]);
+    expect(await checkAt([here])({ version: "v1" })).toEqual({ ...lastCopy, subject: "app:v1" });
+  });
+
+  test("what only another destination has that prunes stays: both would delete it at once", async () => {
+    const why = checkAt([tagSource(mirror, both), tagSource(other, both), tagSource(main, {})]);
+    expect(await why({ version: "v1" })).toEqual({ ...lastCopy, subject: "app:v1" });
+  });
+
+  test("it stays where no source answers, and may go where one of two does and has it", async () => {
+    const mute = tagSource(main, undefined);
+    expect(await checkAt([mute])({ version: "v1" })).toMatchObject({
+      kind: "operation",
+      host: main.registry,
+      status: 403,
+      consequence: "what is here may be the last copy, so it is not deleted",
+    });
+    expect(await checkAt([mute, tagSource(spare, both)])({ version: "v1" })).toBeUndefined();
+    expect(await checkAt([mute, tagSource(spare, {})])({ version: "v1" })).toMatchObject(lastCopy);
+  });
+
+  test("of a pattern, its own repository alone is asked for", async () => {
+    const source = tagSource(main, { "deep/app": ["v1"], app: [], db: [] });
+    const why = checkAt([source], []);
+    expect(await why({ route: "deep/app", version: "v1" })).toBeUndefined();
+    expect(await why({ route: "app", version: "v1" })).toEqual({ ...lastCopy, subject: "app:v1" });
+    expect(source.asked).toEqual(["team/deep/app", "team/app"]);
+  });
+
+  test("an image counts by the tag that its line reads, at the source that its line names", async () => {
+    const named = tagSource({ ...spare, onlyNamed: true }, { tool: ["1.0.0"], app: ["v1.0.0"] });
+    const images = [{ ...rule("tool", "{{version}}", "{{tag}}"), source: spare }];
+    expect(await checkAt([tagSource(main, {}), named], images)({ version: "v1.0.0" })).toBeUndefined();
+    expect(await checkAt([tagSource(main, {}), named], [rule("app")])({ version: "v1.0.0" })).toEqual({
+      ...lastCopy,
+      subject: "app:v1.0.0",
+    });
+  });
+
+  test("a run that is cancelled ends", async () => {
+    const context = { log: silentLog, signal: AbortSignal.abort(new Error("cancelled")) };
+    const why = lastCopyCheck(
+      { images: [rule("app")] },
+      { sources: [tagSource(main, both)], destinations: [] },
+      context,
+    );
+    await expect(why({ version: "v1" })).rejects.toThrow("cancelled");
+  });
+});
+
+describe("a tag that is asked for by its name", () => {
+  const aliases = [rule("app"), rule("app", "{{tag}}", "{{major}}")];
+  const look = (images: readonly ImageRule[], source: TagSource, keep: number | "all" = "all") => {
+    const destinations = [{ ...mirror, ...keeping(keep) }] as never;
+    const inputs = {
+      images,
+      sources: [{ ...main, tokenServer: undefined }],
+      destinations,
+      prereleases: false,
+    };
+    const places = { sources: [source], destinations, attachments: undefined };
+    const context = { log: silentLog, signal: AbortSignal.timeout(10_000) };
+    return lookAtTags({ selection: parseSelection("v1.0.0") }, inputs, places, context);
+  };
+  const tags = { app: ["v1.0.0", "v1.1.0"] };
+
+  test("needs no list where nothing is pruned", async () => {
+    const source = tagSource(main, tags);
+    const images = [rule("app"), rule("tool", "7.1"), rule("tool", "7.1", "{{major}}")];
+    expect((await look(images, source)).universe.map(({ tag }) => tag)).toEqual(["v1.0.0"]);
+    expect(source.asked).toEqual([]);
+  });
+
+  test("needs one where several versions make a tag, which belongs to the newest at the sources", async () => {
+    expect((await look(aliases, tagSource(main, tags))).universe.map(({ tag }) => tag)).toEqual([
+      "v1.0.0",
+      "v1.1.0",
+    ]);
+    await expect(look(aliases, tagSource(main, undefined))).rejects.toThrow(/list tags/);
+    await expect(look(aliases, tagSource(main, undefined), 1)).rejects.toThrow(/list tags/);
+  });
+});
