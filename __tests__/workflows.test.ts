@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseAction } from "../scripts/readme-sections.ts";
+import { blocksIn } from "./e2e/example-cases.ts";
 import {
-  codeBlocks,
   documents,
   expressionsIn,
   filesIn,
@@ -15,6 +15,8 @@ import {
 import { mistakesOf } from "./support/given-inputs.ts";
 
 const action = parseAction(textOf("action.yml"));
+/** The repository that the workflows run in. */
+const ourRepository = "goharbor/harbor";
 const ourselves = "goharbor/harbor-release-mirror@v1";
 
 /** Every piece of YAML that somebody may run or copy. */
@@ -23,12 +25,7 @@ const pieces = [
     name: path,
     text: textOf(path),
   })),
-  ...documents.flatMap((path) =>
-    codeBlocks(textOf(path), "yaml").map((text, index) => ({
-      name: `${path}, YAML block ${index + 1}`,
-      text,
-    })),
-  ),
+  ...documents.flatMap((path) => blocksIn(path, textOf(path))),
 ];
 const workflows = pieces.filter(({ text }) => /^jobs:/m.test(text));
 const uses = pieces.flatMap(({ name, text }) =>
@@ -40,7 +37,7 @@ const uses = pieces.flatMap(({ name, text }) =>
 test("there are the recipes and the quick start", () => {
   const names = uses.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining([...filesIn("docs/workflows", ".yml")]));
-  expect(names).toContain("README.md, YAML block 1");
+  expect(names).toContain("README.md, Quick start");
 });
 
 test.each(pieces)("$name is YAML", ({ text }) => {
@@ -60,21 +57,27 @@ describe.each(uses)("the step in $name", ({ text, step }) => {
     const given = Object.entries(step.with).map(([name, value]) => [name, evaluate(String(value), text)]);
     // What the runner gives every step.
     const byTheRunner = { "github-token": "the token of the job", ...Object.fromEntries(given) };
-    expect(mistakesOf(byTheRunner, { GITHUB_REPOSITORY: "goharbor/harbor" })).toBe("");
+    expect(mistakesOf(byTheRunner, { GITHUB_REPOSITORY: ourRepository })).toBe("");
   });
+});
+
+test("the shortest recipe is a screen, and numbers what is to be changed", () => {
+  const lines = textOf("docs/workflows/two-mirrors.yml").split("\n");
+  expect(lines.filter((line) => line.trim() !== "" && !/^\s*#/.test(line)).length).toBeLessThanOrEqual(25);
+  const places = lines.flatMap((line) => (/# (\d\. .*)/.exec(line)?.[1] ?? "").match(/\d(?=\. )/g) ?? []);
+  expect(places).toEqual(["1", "2", "3", "4"]);
 });
 
 /** A value as the runner hands it on, with a stand-in for each secret and each input without a default. */
 function evaluate(value: string, workflow: string): string {
-  return value.replace(
-    /\$\{\{\s*(secrets|inputs|matrix)\.([\w-]+)\s*\}\}/g,
-    (_all, context: string, name: string) => {
+  return value
+    .replace("${" + "{ github.repository }}", ourRepository)
+    .replace(/\$\{\{\s*(secrets|inputs|matrix)\.([\w-]+)\s*\}\}/g, (_all, context: string, name: string) => {
       if (context === "secrets") return "a secret";
       if (context === "matrix") return "1";
       const { default: text } = inputsOf(parseWorkflow(workflow))[name] ?? {};
       return String(text ?? (name === "destinations" ? "registry.example/harbor" : "v2.15.2"));
-    },
-  );
+    });
 }
 
 /** The inputs of a workflow that is started by hand or by another workflow. */
@@ -91,7 +94,7 @@ const jobPermissions: Readonly<Record<string, Readonly<Record<string, string>>>>
     "security-events": "write",
     "id-token": "write",
   },
-  "docs/recipes.md, YAML block 6 mirror": { contents: "read", issues: "write" },
+  "docs/recipes.md, An issue when a mirror fails mirror": { contents: "read", issues: "write" },
   "docs/workflows/own-images.yml mirror": { contents: "read", packages: "read" },
   ".github/workflows/release.yml publish": {
     contents: "write",
@@ -195,7 +198,7 @@ function knownExpressions(workflow: Workflow): readonly RegExp[] {
   const ids = jobs.flatMap(({ steps }) => steps.filter(isOurs).flatMap(({ id }) => id ?? []));
   return [
     /^secrets\.[A-Z][A-Z0-9_]*$/,
-    /^github\.(actor|ref|token)$/,
+    /^github\.(actor|ref|repository|token)$/,
     /^github\.event_name == '(push|pull_request)'$/,
     /^!cancelled\(\)( && needs\.plan\.outputs\.plan != '')?$/,
     /^fromJSON\(inputs\.runs-on\)\.default \|\| 'ubuntu-24\.04'$/,

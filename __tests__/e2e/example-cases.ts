@@ -136,6 +136,53 @@ const ownImages: Example = {
   },
 };
 
+/** The project's images without a login. */
+const publicShop = { github: shopOptions.github ?? {} };
+
+const twoMirrors: Example = {
+  instance: "example",
+  options: {
+    ...publicShop,
+  },
+  prepare: ({ sandbox }) => seedShop(sandbox),
+  event: ({ sandbox }) => releaseEvent(sandbox, "v1.4.0"),
+  expected: ({ sandbox }) => {
+    const images = (namespace: string) => ({
+      [`${namespace}/shop-server`]: ["v1.4.0"],
+      [`${namespace}/shop-worker`]: ["1.4.0"],
+    });
+    expect(tagsByImage(sandbox.dockerHub.registry.state())).toEqual(images("example"));
+    expect(tagsByImage(sandbox.tcr.registry.state())).toEqual(images("shop"));
+  },
+};
+
+/** A run of the workflow that publishes, as GitHub tells of it: the ref has no kind there, and this run is of the default branch. */
+function afterRun(run: Readonly<Record<string, string>>): ActionEvent {
+  const ended = {
+    name: "Publish release",
+    event: "push",
+    conclusion: "success",
+    head_branch: "v1.4.0",
+    ...run,
+  };
+  return { name: "workflow_run", payload: { action: "completed", workflow_run: ended } };
+}
+
+/** @param isWanted whether the job runs and mirrors the version; otherwise it is left out. */
+function afterPublishing(run: Readonly<Record<string, string>>, isWanted: boolean): Example {
+  return {
+    instance: "example",
+    options: publicShop,
+    prepare: ({ sandbox }) => seedShop(sandbox),
+    event: () => afterRun(run),
+    expected: ({ sandbox }) => {
+      const images = { "published/shop-server": ["v1.4.0"], "published/shop-worker": ["1.4.0"] };
+      expect(tagsByImage(sandbox.tcr.registry.state())).toEqual(isWanted ? images : {});
+    },
+    told: ([job]) => expect(job?.skipped).toBe(!isWanted),
+  };
+}
+
 const oneStep: Example = {
   event: () => ({ name: "push", payload: {} }),
   expected: ({ registry }) => {
@@ -305,6 +352,12 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, A release in the same repository": [release, firstRelease],
   "docs/recipes.md, A mirror of another repository, on a schedule": [schedule],
   "docs/recipes.md, A backfill by hand, with a dry run first": [backfill(true), backfill(false)],
+  "docs/recipes.md, All images of a release, to two mirrors": [twoMirrors],
+  "docs/recipes.md, A release that a workflow publishes": [
+    afterPublishing({}, true),
+    afterPublishing({ conclusion: "failure" }, false),
+    afterPublishing({ event: "pull_request" }, false),
+  ],
   "docs/recipes.md, The images of another project, and what later jobs do with them": [ownImages],
   "docs/recipes.md, One step among others": [oneStep],
   "docs/recipes.md, A project without releases": [fromTags.product],
