@@ -211,7 +211,8 @@ function knownExpressions(workflow: Workflow): readonly RegExp[] {
     ),
     ...Object.entries(workflow.jobs).flatMap(([job, { outputs: given = {} }]) =>
       Object.keys(given).map(
-        (name) => new RegExp(`^(fromJSON\\()?(needs|jobs)\\.${job}\\.outputs\\.${name}\\)?$`),
+        (name) =>
+          new RegExp(`^(fromJSON\\()?(needs|jobs)\\.${job}\\.outputs\\.${name}( \\|\\| '(0|\\[\\])')?\\)?$`),
       ),
     ),
     ...ids.map((id) => new RegExp(`^steps\\.${id}\\.outputs\\.(${outputs.join("|")})$`)),
