@@ -157,6 +157,48 @@ describe("versions-from: tags", () => {
     expect(at(destination, "server")).toEqual(["v1.0.0"]);
   });
 
+  it("names the image that no source has a tag of, not only the versions that there are not", async () => {
+    const { run } = await startWorld({ app: ["v1.0.0"] });
+    const { exitCode, log } = await run({ images: "app\nwbe" });
+    expect(exitCode).toBe(1);
+    expect(log).toContain("There is no tag at all of wbe: check how");
+  });
+
+  it("chooses among lines that name their tags by ranges and newest, too", async () => {
+    const { destination, run } = await startWorld({ app: ["v1.0.0", "v2.0.0"], tool: ["7.1"] });
+    const images = "app:v1.0.0\napp:v2.0.0\ntool:7.1";
+    expect((await run({ images, version: "1.x" })).exitCode).toBe(0);
+    expect(destination.state()).toMatchObject({ "mirror/app": { "v1.0.0": expect.any(String) } });
+    expect(at(destination, "app")).toEqual(["v1.0.0"]);
+    expect((await run({ images, version: "newest:1\nglob:7.*" })).exitCode).toBe(0);
+    expect([at(destination, "app"), at(destination, "tool")]).toEqual([["v1.0.0", "v2.0.0"], ["7.1"]]);
+  });
+
+  it("is checked as it is run: lines with tags, patterns, and neither", async () => {
+    const { source, destination, run } = await startWorld({
+      "app/web": ["v1.0.0", "v1.1.0"],
+      "app/api": ["v1.0.0"],
+      "app/odd": ["latest"],
+    });
+    const inputs = { check: "true" };
+    const fixed = await run({ ...inputs, images: "app/web:v1.0.0\napp/api:v1.0.0" });
+    expect({ exitCode: fixed.exitCode, log: fixed.log }).toMatchObject({ exitCode: 0 });
+    const fitting = await run({ ...inputs, images: "app/*" });
+    expect(fitting.exitCode).toBe(0);
+    expect(fitting.log).toContain(
+      "3 repositories fit; of the first 3, 2 have a version that is wanted, such as app/api:v1.0.0",
+    );
+    expect(fitting.log).not.toMatch(/missing\.|cannot be told\. No version/);
+    const nothing = await run({ ...inputs, images: "typo*" });
+    expect(nothing.exitCode).toBe(1);
+    expect(nothing.log).toContain("no repository at the sources fits typo*");
+    source.fault({ when: { path: /app\/api\/tags\/list/ }, times: Infinity, effect: { status: 403 } });
+    const refused = await run({ ...inputs, images: "app/*" });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.log).toContain("app/api: listing the tags");
+    expect(destination.state()).toEqual({});
+  });
+
   it("mirrors each line that names its tag, in any version", async () => {
     const { destination, run } = await startWorld({ app: ["v1.0.0", "v2.0.0"], tool: ["7.1"] });
     const { exitCode, outputs } = await run({ images: "app:v1.0.0\ntool:7.1 => tools/tool:7\napp:v2.0.0" });
@@ -219,6 +261,7 @@ describe("patterns in images", () => {
     const { exitCode, outputs, log } = await run({ images: "app/*", keep: "2" });
     expect(exitCode).toBe(1);
     expect(outputs).toMatchObject({ copied: "4", failed: "1" });
+    expect(log).toContain("★ app/web:v1.3.0 is complete at");
     expect(at(destination, "app/web")).toEqual(["v1.2.0", "v1.3.0"]);
     expect(at(destination, "app/api")).toEqual(["v2.0.0", "v2.1.0"]);
     expect(at(destination, "other")).toEqual([]);

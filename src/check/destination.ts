@@ -123,7 +123,7 @@ async function findRepository(
 
 function signedIn({ repository, exists }: TriedRepository, hasLogin: boolean): Finding {
   const how = hasLogin ? "It answers with this login" : "It answers, and no login is known for it";
-  const what = exists ? `${repository} is there` : "none of the images of the release is there yet";
+  const what = exists ? `${repository} is there` : "none of the images of the version is there yet";
   return { outcome: "ok", finding: `${how}; ${what}.` };
 }
 

@@ -1,6 +1,7 @@
 import { causeOf, sentenceOf } from "../errors.ts";
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
+import { printReference } from "../oci/reference.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import type { CopyOutcome, MovedBytes } from "./outcome.ts";
 
@@ -57,7 +58,8 @@ export function versionLine(
   elapsed: number,
   paint: Paint,
 ): string {
-  const { version = "", destination = "" } = images[0]?.step ?? {};
+  const { route, version: tag = "", destination = "" } = images[0]?.step ?? {};
+  const version = route === undefined ? tag : printReference(route, tag);
   const failed = images.filter(({ failure }) => failure !== undefined).length;
   const counted = countOf(images.length, "image");
   if (failed > 0) {

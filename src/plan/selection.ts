@@ -106,6 +106,8 @@ export interface Released {
    * because they have no number, or are prereleases.
    */
   readonly otherTags?: readonly AnyVersion[];
+  /** Listed images without any tag at the sources: no version has them. */
+  readonly untagged?: readonly string[];
   /** Published releases that do not count, and what they are instead. */
   readonly passedOver: readonly { readonly tag: string; readonly reason: string }[];
 }
@@ -242,7 +244,9 @@ function meantVersions(tags: readonly string[], universe: readonly Version[]): s
   return meant.length > 0 && meant.every((tag) => tag !== undefined) ? meant.join(", ") : undefined;
 }
 
-function whatThereIs({ universe, passedOver, otherTags }: Released): string {
+function whatThereIs({ universe, passedOver, otherTags, untagged = [] }: Released): string {
+  if (untagged.length > 0)
+    return `There is no tag at all of ${listOf(untagged, namedLimit)}: check how the input "images" names it.`;
   const [first, ...others] = [...universe].sort(bySemver).slice(0, 3);
   if (first !== undefined) return `Its newest are ${[first, ...others].map(({ tag }) => tag).join(", ")}.`;
   if (otherTags !== undefined && otherTags.length > 0) {

@@ -5,17 +5,22 @@ import { checkDestination } from "../check/destination.ts";
 import { checkKeyless } from "../check/logins.ts";
 import { checkClock, checkSpool } from "../check/runner.ts";
 import { checkSources } from "../check/sources.ts";
+import type { Finding } from "../destinations/destination.ts";
 import { mainlandApi } from "../destinations/tencent/tcr.ts";
 import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
-import { InputError } from "../errors.ts";
+import { InputError, sentenceOf } from "../errors.ts";
 import type { Inputs } from "../inputs/inputs.ts";
-import { printNamespace } from "../oci/reference.ts";
+import type { Route } from "../inventory/snapshot.ts";
+import { printNamespace, printReference } from "../oci/reference.ts";
+import type { Pattern } from "../pattern.ts";
 import type { Component } from "../plan/component.ts";
 import { writeCheckReport } from "../report/check-report.ts";
+import { countOf } from "../wording.ts";
 import type { RegistryContext } from "./registries.ts";
 import { lookAtReleases } from "./releases.ts";
+import { listFitting } from "./repositories.ts";
 import { githubClient, openPlaces, type Places, type RunContext, registryContext } from "./stages.ts";
-import { lookAtTags } from "./tags.ts";
+import { lookAtRepositories, lookAtTags } from "./tags.ts";
 import { checkTuning } from "./tune.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -93,6 +98,7 @@ async function checkVersions(
   const result = await attempt(
     { place, subject },
     async () => {
+      if (inputs.repositories !== undefined) return ofRepositories(inputs.repositories);
       const route =
         wanted.kind === "tags"
           ? await lookAtTags(wanted, inputs, await places, context)
@@ -111,7 +117,30 @@ async function checkVersions(
     context,
   );
   return { result, components };
+
+  /** The versions of the first repositories: to list the tags of all takes a run. */
+  async function ofRepositories(patterns: readonly Pattern[]): Promise<Finding> {
+    const { sources, ...others } = await places;
+    const names = await listFitting(patterns, inputs, sources, {
+      ...registryContext(inputs, context),
+      signal: context.signal,
+    });
+    const first = names.slice(0, sampleLimit);
+    const routes = await lookAtRepositories(wanted, inputs, first, { sources, ...others }, context);
+    const refused = routes.find((route) => "failure" in route);
+    if (refused !== undefined) return { outcome: "missing", finding: sentenceOf(refused.failure) };
+    const known = routes.filter((route): route is Route => !("failure" in route));
+    components = known.flatMap(
+      ({ catalogue, wanted: [newest] }) => (newest && catalogue.known(newest)) ?? [],
+    );
+    const [{ from, fromTag } = { from: "", fromTag: "" }] = components;
+    const finding = `${countOf(names.length, "repository")} fit; of the first ${first.length}, ${known.length} have a version that is wanted, such as ${printReference(from, fromTag)}.`;
+    return { outcome: "ok", finding };
+  }
 }
+
+/** Most repositories of a pattern whose tags a check lists. */
+const sampleLimit = 20;
 
 /**
  * Writes every form of report of a check.

@@ -67,12 +67,13 @@ export async function cleanUp(inputs: Inputs, state: StepState, context: StepCon
 }
 
 /**
- * Checks what a run needs, instead of running. If the event names no version, the check is about the newest.
+ * Checks what a run needs, instead of running. If the event names no release, the check is about the newest.
  * @returns whether nothing that is needed is missing.
  */
 async function check(inputs: Inputs, context: RunContext): Promise<boolean> {
   const startedAt = context.clock.now();
-  const version = inputs.version ?? { kind: "newest", count: 1 };
+  const version =
+    inputs.versionsFrom === "tags" ? inputs.version : (inputs.version ?? { kind: "newest", count: 1 });
   const wanted = resolveSelection({ ...inputs, version }, await readTrigger(inputs.event, readEventFile));
   if (wanted.kind === "nothing") throw new InputError(wanted.reason);
   const [ofRunner, ofPlaces] = await Promise.all([

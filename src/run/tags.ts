@@ -97,19 +97,20 @@ export async function lookAtTags(
   const rules = inputs.images === "auto" ? [] : inputs.images;
   const name = listOf(inputs.sources.map(printNamespace), namedLimit);
   const retentions = inputs.destinations.map(({ retention }) => retention);
-  const choose = (universe: readonly Version[], otherTags: readonly AnyVersion[]) =>
-    select(selection, { universe, otherTags, passedOver: [] }, name, retentions);
+  const choose = (versions: readonly AnyVersion[], untagged: readonly string[] = []) => {
+    const universe = versions.filter((version) => countsAsNewest(version));
+    const otherTags = versions.filter((version) => !countsAsNewest(version));
+    const released = { universe, otherTags, untagged, passedOver: [] };
+    return { universe, wanted: select(selection, released, name, retentions) };
+  };
   if (areFixed(rules)) {
-    const versions = [...fixedVersions(rules).keys()].map(versionOfTag);
-    return { repository: name, universe: [], wanted: choose([], versions), catalogue: fixedCatalogue(rules) };
+    const { wanted } = choose([...fixedVersions(rules).keys()].map(versionOfTag));
+    return { repository: name, universe: [], wanted, catalogue: fixedCatalogue(rules) };
   }
-  const listed = await listVersions();
+  const { listed, untagged } = await listVersions();
   const known = new Set(listed.map(({ tag }) => tag));
   const named = namedTags(selection).filter((tag) => !known.has(tag));
-  const all = [...listed, ...named.map(versionOfTag)];
-  const universe = all.filter((version) => countsAsNewest(version));
-  const others = all.filter((version) => !countsAsNewest(version));
-  const wanted = choose(universe, others);
+  const { universe, wanted } = choose([...listed, ...named.map(versionOfTag)], untagged);
   const counted = withinFilter(selection, universe);
   return {
     repository: name,
@@ -124,18 +125,23 @@ export async function lookAtTags(
   }
 
   /** Who names tags and prunes nothing needs no list, unless it takes one to know whose a tag of several versions is. */
-  async function listVersions(): Promise<readonly AnyVersion[]> {
+  async function listVersions(): Promise<{
+    readonly listed: readonly AnyVersion[];
+    readonly untagged?: readonly string[];
+  }> {
     const isNamed = selection.kind === "tags" && !shareTags(rules);
-    if (isNamed && retentions.every(({ keep }) => keep === "all")) return [];
+    if (isNamed && retentions.every(({ keep }) => keep === "all")) return { listed: [] };
     try {
-      return versionsOfTags(rules, await listTags(rules, { ...places, sources }, { log, signal }));
+      const tagsOf = await listTags(rules, { ...places, sources }, { log, signal });
+      const untagged = rules.filter((rule) => !isDigest(rule.fromTag) && tagsOf(rule).size === 0);
+      return { listed: versionsOfTags(rules, tagsOf), untagged: untagged.map(({ from }) => from) };
     } catch (error) {
       signal.throwIfAborted();
       if (!isNamed || !(error instanceof OperationError)) throw error;
       log.warning(
         `Nothing is pruned, because the versions at the sources are not known. ${messageOf(error)}`,
       );
-      return [];
+      return { listed: [] };
     }
   }
 }
