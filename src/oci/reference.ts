@@ -22,6 +22,9 @@ const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:.
 /** Many registries limit host and repository together to 255 characters (distribution-spec, "Pulling manifests"). */
 const nameLimit = 255;
 
+/** Longest host name with a port, in characters: https://datatracker.ietf.org/doc/html/rfc1035#section-2.3.4 */
+const hostLimit = 253 + ":65535".length;
+
 /** The names under which Docker Hub is known; its canonical name is `docker.io`. */
 const dockerHubAliases: ReadonlySet<string> = new Set([
   "docker.io",
@@ -43,7 +46,7 @@ export function isTag(text: string): boolean {
  * goes where a URL needs none: `r.example.com:443` and `r.example.com` are one registry.
  */
 export function canonicalRegistry(text: string): string | undefined {
-  if (!registryPattern.test(text)) return undefined;
+  if (text.length > hostLimit || !registryPattern.test(text)) return undefined;
   const given = text.toLowerCase();
   const url = originOf(given);
   if (!URL.canParse(url)) return undefined;
