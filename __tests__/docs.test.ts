@@ -141,6 +141,11 @@ describe.each(documents)("%s", (document) => {
   });
 });
 
+test.each(filesIn("docs", ".md"))("%s says in its first sentence whom it is for", (path) => {
+  const [, first = ""] = /^# .*\n\n([\s\S]*?[.:])\s/.exec(textOf(path)) ?? [];
+  expect(first).toMatch(/^(For|This page is for) /);
+});
+
 /** Whether a link of a document leads somewhere: a file, a heading, or a heading of a file. */
 function isThere(document: string, link: string): boolean {
   const [path = "", anchor] = link.split("#");

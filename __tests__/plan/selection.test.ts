@@ -3,7 +3,7 @@ import { InputError } from "../../src/errors.ts";
 import { makePlan } from "../../src/plan/plan.ts";
 import { type KeepBy, keepByChoices } from "../../src/plan/retention.ts";
 import { parseSelection, select } from "../../src/plan/selection.ts";
-import { whyNoVersion } from "../../src/plan/version.ts";
+import { versionOf, versionOfTag, whyNoVersion } from "../../src/plan/version.ts";
 import { harborUniverse, snapshotOf, stepsOf, versionsIn } from "./snapshot-builder.ts";
 import { harborReleases, version } from "./versions.ts";
 
@@ -174,6 +174,29 @@ describe("parseSelection", () => {
 
   test.each(harborReleases.map((one) => one.tag))("Harbor's tag %s selects itself", (tag) => {
     expect(parseSelection(tag)).toEqual({ kind: "tags", tags: [tag] });
+  });
+});
+
+describe("latest", () => {
+  const chosenOf = (released: Parameters<typeof select>[1], text = "latest"): readonly string[] =>
+    select(parseSelection(text), released, repository, [{ keepBy: "semver" }]).map(({ tag }) => tag);
+  const versions = harborReleases.flatMap((release) => versionOf(release) ?? []);
+
+  test("is another word for newest:1 where releases are the versions", () => {
+    expect(() => chosenOf({ universe: versions, passedOver: [] })).toThrow("did you mean newest:1?");
+  });
+
+  test("is a tag where tags are the versions", () => {
+    const otherTags = ["latest", "1.27"].map(versionOfTag);
+    expect(chosenOf({ universe: versions, otherTags, passedOver: [] })).toEqual(["latest"]);
+  });
+
+  test("is missing where the lines of the images name other tags, and no release is spoken of", () => {
+    const otherTags = ["1.27-alpine", "v2.53.0"].map(versionOfTag);
+    const choosing = () => chosenOf({ universe: [], otherTags, passedOver: [] }, "latest, v2.53.0");
+    expect(choosing).toThrow(
+      'No line of the input "images" has the tag latest. Theirs are 1.27-alpine, v2.53.0: without a version, all of them are wanted.',
+    );
   });
 });
 

@@ -219,6 +219,7 @@ function describe(selection: Selection): string {
 
 /** A release that is there and does not count is another mistake than one that is not there. */
 function whyUnknown(missing: readonly string[], released: Released, repository: string): InputError {
+  if (released.otherTags !== undefined) return whyNoLine(missing, released.otherTags);
   const known = released.passedOver.filter(({ tag }) => missing.includes(tag));
   const unknown = missing.filter((tag) => !known.some((release) => release.tag === tag));
   const [names, why] =
@@ -234,6 +235,17 @@ function whyUnknown(missing: readonly string[], released: Released, repository: 
   const meant = didYouMean(meantVersions(unknown, released.universe));
   return new InputError(
     `${repository} has no published release ${printable(names)}: ${printable(why)}${meant || "."} ${whatThereIs(released)}`,
+  );
+}
+
+/** Tags at the sources are versions by their names alone, but where the images' lines name every tag. `latest` is one like others. */
+function whyNoLine(missing: readonly string[], named: readonly AnyVersion[]): InputError {
+  const names = listOf(
+    named.map(({ tag }) => printable(tag)),
+    namedLimit,
+  );
+  return new InputError(
+    `No line of the input "images" has the tag ${printable(missing.join(", "))}. Theirs are ${names}: without a version, all of them are wanted.`,
   );
 }
 
