@@ -113,14 +113,14 @@ describe("a tag that is asked for by its name", () => {
     };
     const places = { sources: [source], destinations, attachments: undefined };
     const context = { log: silentLog, signal: AbortSignal.timeout(10_000) };
-    return lookAtTags({ selection: parseSelection("v1.0.0") }, inputs, places, context);
+    return lookAtTags({ selection: parseSelection("v1.0.0, v1.1.0") }, inputs, places, context);
   };
-  const tags = { app: ["v1.0.0", "v1.1.0"] };
+  const tags = { app: ["v1.0.0", "v1.1.0", "v1.2.0"] };
 
   test("needs no list where nothing is pruned", async () => {
     const source = tagSource(main, tags);
     const images = [rule("app"), rule("tool", "7.1"), rule("tool", "7.1", "{{major}}")];
-    expect((await look(images, source)).universe.map(({ tag }) => tag)).toEqual(["v1.0.0"]);
+    expect((await look(images, source)).universe.map(({ tag }) => tag)).toEqual(["v1.0.0", "v1.1.0"]);
     expect(source.asked).toEqual([]);
   });
 
@@ -128,8 +128,15 @@ describe("a tag that is asked for by its name", () => {
     expect((await look(aliases, tagSource(main, tags))).universe.map(({ tag }) => tag)).toEqual([
       "v1.0.0",
       "v1.1.0",
+      "v1.2.0",
     ]);
     await expect(look(aliases, tagSource(main, undefined))).rejects.toThrow(/list tags/);
     await expect(look(aliases, tagSource(main, undefined), 1)).rejects.toThrow(/list tags/);
+  });
+
+  test("is mirrored where the list is refused, and no tag that is named is pruned for another", async () => {
+    const { universe, wanted } = await look([rule("app")], tagSource(main, undefined), 1);
+    expect(wanted.map(({ tag }) => tag)).toEqual(["v1.1.0", "v1.0.0"]);
+    expect(universe).toEqual([]);
   });
 });

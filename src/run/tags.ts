@@ -107,17 +107,20 @@ export async function lookAtTags(
     const { wanted } = choose([...fixedVersions(rules).keys()].map(versionOfTag));
     return { repository: name, universe: [], wanted, catalogue: fixedCatalogue(rules) };
   }
-  const { listed, untagged } = await listVersions();
-  const known = new Set(listed.map(({ tag }) => tag));
+  const list = await listVersions();
+  const known = new Set(list?.listed.map(({ tag }) => tag));
   const named = namedTags(selection).filter((tag) => !known.has(tag));
-  const { universe, wanted } = choose([...listed, ...named.map(versionOfTag)], untagged);
+  const { universe, wanted } = choose([...(list?.listed ?? []), ...named.map(versionOfTag)], list?.untagged);
+  const catalogue = listedCatalogue(rules);
+  // Without a list, what is named has no place in an order: nothing is left out or pruned for it.
+  if (list === undefined) return { repository: name, universe: [], wanted, catalogue };
   const counted = withinFilter(selection, universe);
   return {
     repository: name,
     universe: counted,
     outside: universe.filter((version) => !counted.includes(version)),
     wanted,
-    catalogue: listedCatalogue(rules),
+    catalogue,
   };
 
   function countsAsNewest(version: AnyVersion): version is Version {
@@ -125,10 +128,9 @@ export async function lookAtTags(
   }
 
   /** Who names tags and prunes nothing needs no list, unless it takes one to know whose a tag of several versions is. */
-  async function listVersions(): Promise<{
-    readonly listed: readonly AnyVersion[];
-    readonly untagged?: readonly string[];
-  }> {
+  async function listVersions(): Promise<
+    { readonly listed: readonly AnyVersion[]; readonly untagged?: readonly string[] } | undefined
+  > {
     const isNamed = selection.kind === "tags" && !shareTags(rules);
     if (isNamed && retentions.every(({ keep }) => keep === "all")) return { listed: [] };
     try {
@@ -141,7 +143,7 @@ export async function lookAtTags(
       log.warning(
         `Nothing is pruned, because the versions at the sources are not known. ${messageOf(error)}`,
       );
-      return { listed: [] };
+      return undefined;
     }
   }
 }
