@@ -45,6 +45,12 @@ test("what one repository cannot bring keeps everything of all others at that de
   expect(stepsOf(joined, "prune", names[1])).toHaveLength(4);
 });
 
+test("the versions of all repositories are told newest first, those without an order last", () => {
+  const tags = ["v0.9.0", "latest", "v10.0.0", "v2.0.0"];
+  const plans = tags.map((tag, at) => ({ repository: `r${at}`, versions: [tag, "v2.0.0"], steps: [] }));
+  expect(joinPlans("routes", plans, "all").versions).toEqual(["v10.0.0", "v2.0.0", "v0.9.0", "latest"]);
+});
+
 test("prune-limit counts versions of all repositories, before tags are left for a shared digest", () => {
   const plans = ["a", "b"].map((image) =>
     routePlan(image, {

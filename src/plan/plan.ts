@@ -20,7 +20,7 @@ import {
   type PlannedPlace,
   type Step,
 } from "./step.ts";
-import type { AnyVersion, Version } from "./version.ts";
+import { type AnyVersion, bySemver, type Version, versionOfTag } from "./version.ts";
 
 /** Most digests that a reason names. */
 const namedLimit = 3;
@@ -83,6 +83,7 @@ export function joinPlans(
   pruneLimit: Snapshot["pruneLimit"],
 ): Plan {
   const steps = plans.flatMap((plan) => plan.steps);
+  const versions = new Set(plans.flatMap((plan) => plan.versions));
   const decided = new Map<Step, Step | undefined>(
     [...Map.groupBy(steps, ({ destination }) => destination).values()].flatMap((here) => {
       const old = here.filter((step) => step.kind === "prune" || step.kind === "leave");
@@ -92,7 +93,10 @@ export function joinPlans(
   );
   return {
     repository,
-    versions: [...new Set(plans.flatMap(({ versions }) => versions))],
+    versions: [...versions]
+      .map(versionOfTag)
+      .sort(bySemver)
+      .map(({ tag }) => tag),
     steps: steps.map((step) => decided.get(step) ?? step),
   };
 }

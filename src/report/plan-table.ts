@@ -1,7 +1,7 @@
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { type ImageStep, isImageStep, type Plan, type RetentionStep, type Step } from "../plan/plan.ts";
-import { countOf } from "../wording.ts";
+import { countOf, listOf } from "../wording.ts";
 import { causesOf, groupsOf } from "./grouping.ts";
 
 /** A row of the table: cells that are aligned, and what stands below it. */
@@ -38,10 +38,13 @@ export function planLines(plan: Plan, paint: Paint): readonly string[] {
   ];
 }
 
+/** Most versions in the heading: those of a thousand repositories make no line to read, and each has its section. */
+const namedLimit = 20;
+
 function heading({ repository, versions }: Plan): string {
   return versions.length === 0
     ? `Plan for ${repository}: no version is wanted`
-    : `Plan for ${repository} ${versions.join(", ")}:`;
+    : `Plan for ${repository} ${listOf(versions, namedLimit)}:`;
 }
 
 /** One row for each copy. Other steps of the same cause and destination share a row. */
