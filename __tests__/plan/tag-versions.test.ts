@@ -15,6 +15,7 @@ describe("the versions of a list of images", () => {
     worker: ["v1.0.0", "latest", "1.0.0"],
     plain: ["1.0.0", "1.1.0-alpine", "1.1.0", "01.0.0", "v1.0.0"],
     suffixed: ["1.0.0-rc.3", "1.0.0-rc.2", "2.0.0", "x-rc.3"],
+    affixed: ["r-v1.0.0", `r-sha256-${"a".repeat(64)}.sig`],
     tool: ["7.1"],
   };
   test.each<[what: string, rules: readonly ImageRule[], versions: readonly string[]]>([
@@ -27,6 +28,7 @@ describe("the versions of a list of images", () => {
     ["come with other templates", [rule("server"), rule("plain", "{{version}}")], ["v1.0.0", "v1.1.0"]],
     ["come from the numbers", [rule("plain", "{{version}}")], ["1.0.0", "1.1.0-alpine", "1.1.0"]],
     ["come from between what a template adds", [rule("suffixed", "{{version}}-rc.3")], ["1.0.0"]],
+    ["are never written as signatures", [rule("affixed", "r-{{tag}}", "{{tag}}")], ["v1.0.0"]],
     ["need fixed tags to be there", [rule("server"), rule("tool", "7.1")], ["v1.0.0", "v1.1.0", "latest"]],
     ["are none where a fixed tag is not there", [rule("server"), rule("tool", "7.2")], []],
     ["are none where a repository is not there", [rule("server"), rule("nothing")], []],

@@ -37,7 +37,8 @@ export function versionsOfTags(
   const versions = new Map(
     tags.flatMap((tag) => {
       const version = versionIn(telling.fromTag, tag);
-      return version === undefined ? [] : [[version.tag, version] as const];
+      // Nor may one be written: below that name it would pass for the signature of something else.
+      return version === undefined || isAttachmentTag(version.tag) ? [] : [[version.tag, version] as const];
     }),
   );
   return [...versions.values()].filter(
