@@ -1,4 +1,4 @@
-import { createContext, Script } from "node:vm";
+import { type Context, createContext, Script } from "node:vm";
 import { InputError } from "./errors.ts";
 
 /** A pattern that is a mistake wherever it is used: it takes too long, or fits too much. */
@@ -67,7 +67,8 @@ export function parseGlob(text: string, glob: string = text): Pattern {
  */
 export function matching(pattern: Pattern, names: readonly string[]): readonly string[] {
   const { text, expression } = pattern;
-  const context = createContext({ fits: (name: string) => expression.test(name), names, found: [] });
+  context ??= createContext({});
+  Object.assign(context, { fits: (name: string) => expression.test(name), names });
   try {
     matcher.runInContext(context, { timeout: matchTime });
   } catch (error) {
@@ -83,6 +84,9 @@ export function matching(pattern: Pattern, names: readonly string[]): readonly s
 
 /** https://nodejs.org/api/errors.html#err_script_execution_timeout */
 const timeoutCode = "ERR_SCRIPT_EXECUTION_TIMEOUT";
+
+/** Made once, as it takes milliseconds, and each of many repositories has its tags looked at. */
+let context: Context | undefined;
 
 /** Run as a script of its own, because only such a one can be stopped. */
 const matcher = new Script("found=names.filter(fits)");
