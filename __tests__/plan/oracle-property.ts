@@ -3,9 +3,12 @@ import * as fc from "fast-check";
 import { expect } from "vitest";
 import { makePlan } from "../../src/plan/plan.ts";
 import { imageKey } from "../../src/plan/snapshot.ts";
-import { type Verdict, verdictOn } from "./oracle.ts";
+import { verdictOn, type Verdict as WholeVerdict } from "./oracle.ts";
 import { nameOfDestination, snapshotOfWorld, type World, worlds } from "./oracle-world.ts";
 import { imagesIn, stepsOf, versionsIn } from "./snapshot-builder.ts";
+
+/** What a plan says of a destination. */
+type Verdict = Omit<WholeVerdict, "going">;
 
 /**
  * Holds the plan to the oracle in that many random worlds. A failure prints the world and a seed and path;

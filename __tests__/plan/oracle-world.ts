@@ -18,6 +18,10 @@ export interface World {
   readonly prereleases: boolean;
   readonly lines: readonly Line[];
   readonly wanted: readonly string[];
+  /** Of tags at sources: those wanted ones that have no place in the order. Absent: none. */
+  readonly uncounted?: readonly string[];
+  /** Of tags at sources: versions that the filter leaves out. Absent: none. */
+  readonly outside?: readonly string[];
   /** Images that no source has. */
   readonly missing: readonly string[];
   /** What images hold at the source, where it is not something of their own. */
@@ -107,7 +111,7 @@ const strays = [
   ...tagPool,
 ];
 
-const words = ["one", "two", "three"];
+export const words = ["one", "two", "three"];
 
 /** Fills a template by the table of placeholders in the README. */
 function filled(template: string, tag: string): string {
@@ -144,7 +148,7 @@ export function sourceWord({ sourceWords }: Pick<World, "sourceWords">, { source
 }
 
 /** Every tag that the images of some version have at a destination. */
-function possibleKeys(lines: readonly Line[], tags: readonly string[]): readonly string[] {
+export function possibleKeys(lines: readonly Line[], tags: readonly string[]): readonly string[] {
   return [...new Set(tags.flatMap((tag) => imagesOf({ lines }, tag).map(({ key }) => key)))];
 }
 
@@ -171,22 +175,24 @@ const lines = (tags: readonly string[]): fc.Arbitrary<readonly Line[]> =>
       ),
     );
 
-const rarely = (): fc.Arbitrary<boolean> => fc.integer({ min: 0, max: 19 }).map((dice) => dice === 0);
+export const rarely = (): fc.Arbitrary<boolean> => fc.integer({ min: 0, max: 19 }).map((dice) => dice === 0);
 
 const atMost = (limit: number, from: readonly string[]): fc.Arbitrary<readonly string[]> =>
   fc.subarray([...from], { maxLength: Math.min(limit, from.length) });
 
 /** A few of what is there, often none. */
-const few = (from: readonly string[]): fc.Arbitrary<readonly string[]> =>
+export const few = (from: readonly string[]): fc.Arbitrary<readonly string[]> =>
   fc.integer({ min: 0, max: 3 }).chain((dice) => (dice === 0 ? atMost(2, from) : fc.constant([])));
 
-interface Fixed {
+/** What destinations are made for. */
+export interface Fixed {
   readonly world: Pick<World, "lines" | "sourceWords" | "missing">;
   readonly tags: readonly string[];
   readonly wantedKeys: readonly string[];
 }
 
-function destination({ world, tags, wantedKeys }: Fixed): fc.Arbitrary<WorldDestination> {
+/** A random destination. */
+export function destination({ world, tags, wantedKeys }: Fixed): fc.Arbitrary<WorldDestination> {
   const keys = possibleKeys(world.lines, tags);
   const repositories = [...new Set(keys.map((key) => key.replace(/:.*/, "")))];
   const strayKeys = repositories.flatMap((image) => strays.map((tag) => imageKey(image, tag)));
@@ -267,7 +273,16 @@ export const worlds: fc.Arbitrary<World> = releases.chain((made) => {
 });
 
 /** The tags that count as versions, by docs/decisions.md: no drafts, no odd tags, prereleases only by choice. */
-export function universeOf({
+export function universeOf(world: Pick<World, "releases" | "prereleases">): readonly string[] {
+  const counting = universes.get(world) ?? countingOf(world);
+  universes.set(world, counting);
+  return counting;
+}
+
+/** Asked for each tag of each version. */
+const universes = new WeakMap<object, readonly string[]>();
+
+function countingOf({
   releases: published,
   prereleases,
 }: Pick<World, "releases" | "prereleases">): readonly string[] {
@@ -312,7 +327,7 @@ export function snapshotOfWorld(world: World): Snapshot {
   };
 }
 
-function componentOf({ source, key, fixed }: WorldImage): Component {
+export function componentOf({ source, key, fixed }: WorldImage): Component {
   const [from = "", fromTag = ""] = source.split(":");
   const [to = "", toTag = ""] = key.split(":");
   return { from, fromTag, to, toTag, ...(fixed ? { fixed } : {}) };
@@ -323,13 +338,18 @@ export function nameOfDestination(index: number): string {
   return `registry-${index}.example.com/goharbor`;
 }
 
-function destinationSnapshot(world: World, one: WorldDestination, index: number): DestinationSnapshot {
+/** Of one number, the tag with the `v` is the newer. */
+function oldestFirst(one: string, other: string): number {
+  return semver.compare(one, other) || Number(one.startsWith("v")) - Number(other.startsWith("v"));
+}
+
+/** What a run would see of a destination of a world. */
+export function destinationSnapshot(world: World, one: WorldDestination, index: number): DestinationSnapshot {
   const { held, keep, keepBy, deletion, withheld } = one;
   const name = nameOfDestination(index);
   // A tag that several make belongs to the newest.
   const wanted = new Map(
-    world.wanted
-      .toSorted(semver.compare)
+    [...(world.uncounted ?? []), ...world.wanted.toSorted(oldestFirst)]
       .flatMap((tag) => imagesOf(world, tag))
       .map((image) => [image.key, image] as const),
   );

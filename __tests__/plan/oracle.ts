@@ -22,16 +22,19 @@ export interface Verdict {
   readonly failed: readonly string[];
   /** `image:tag` of what is deleted. */
   readonly pruned: readonly string[];
+  /** The versions that `prune-limit` counts. */
+  readonly going: readonly string[];
 }
 
 /** Judges one destination of a world. */
 export function verdictOn(world: World, destination: WorldDestination): Verdict {
   const universe = universeOf(world);
-  const wanted = universe.filter((tag) => world.wanted.includes(tag));
-  if (destination.dead) return { kept: [], copied: [], failed: wanted, pruned: [] };
+  const uncounted = world.uncounted ?? [];
+  const wanted = [...universe.filter((tag) => world.wanted.includes(tag)), ...uncounted];
+  if (destination.dead) return { kept: [], copied: [], failed: wanted, pruned: [], going: [] };
 
   const held = new Set(Object.keys(destination.held));
-  const own = new Map(universe.map((tag) => [tag, ownImages(world, universe, tag)]));
+  const own = new Map([...universe, ...uncounted].map((tag) => [tag, ownImages(world, tag)]));
   const imagesWith = (tag: string): readonly WorldImage[] => own.get(tag) ?? [];
   const hasFate = (tag: string, fate: Fate): boolean =>
     imagesWith(tag).some((image) => fateOf(world, destination, image) === fate);
@@ -58,7 +61,7 @@ export function verdictOn(world: World, destination: WorldDestination): Verdict 
   const isWhole = (tag: string): boolean =>
     isThere(world, destination, tag) && imagesWith(tag).every(({ key }) => held.has(key));
   const hasOwn = (tag: string): boolean =>
-    imagesOf(world, tag).some(({ key }) => ownerOf(world, universe, key) === tag);
+    imagesOf(world, tag).some(({ key }) => ownerOf(world, key) === tag);
   // "Overwriting": with `overwrite: skip`, what is left alone takes no place of `keep`, and stays.
   const leftAlone = wanted.filter((tag) => !without.includes(tag) && hasFate(tag, "is left alone"));
   const contenders = universe.filter(
@@ -67,7 +70,7 @@ export function verdictOn(world: World, destination: WorldDestination): Verdict 
   const kept = newest(world, contenders, destination);
   // One without a tag that belongs to it takes no place from others.
   const wouldBeKept = (tag: string): boolean =>
-    newest(world, [...new Set([...contenders, tag])], destination).includes(tag);
+    uncounted.includes(tag) || newest(world, [...new Set([...contenders, tag])], destination).includes(tag);
   // A version that would not be kept is not copied, so nothing of it can fail.
   const refused = wanted.filter((tag) => !without.includes(tag) && hasFate(tag, "fails") && wouldBeKept(tag));
   const failing = [...new Set([...lacking, ...refused])];
@@ -85,14 +88,16 @@ export function verdictOn(world: World, destination: WorldDestination): Verdict 
     copied: copies.map(({ tag, image }) => `${tag} ${image.key}`),
     failed: failing,
     // Beside what could not be compared, nothing is deleted.
-    pruned: uncompared.length > 0 ? [] : prunedAt(world, destination, { kept, failing, set }),
+    ...(uncompared.length > 0
+      ? { pruned: [], going: [] }
+      : prunedAt(world, destination, { kept, failing, set })),
   };
 }
 
 /** "Tags that several versions share": what a version sets, and is complete with. */
-function ownImages(world: World, universe: readonly string[], tag: string): readonly WorldImage[] {
+function ownImages(world: World, tag: string): readonly WorldImage[] {
   return imagesOf(world, tag).filter((image) => {
-    const owner = ownerOf(world, universe, image.key);
+    const owner = ownerOf(world, image.key);
     if (owner === tag) return true;
     const same = imagesOf(world, owner ?? "").find(({ key }) => key === image.key);
     return image.fixed && same?.fixed === true && same.source === image.source;
@@ -101,16 +106,16 @@ function ownImages(world: World, universe: readonly string[], tag: string): read
 
 /** Whether a version is there, in whole or in part: a tag that belongs to it is. */
 function isThere(world: World, { held }: WorldDestination, tag: string): boolean {
-  const universe = universeOf(world);
-  return imagesOf(world, tag).some(
-    ({ key }) => held[key] !== undefined && ownerOf(world, universe, key) === tag,
-  );
+  return imagesOf(world, tag).some(({ key }) => held[key] !== undefined && ownerOf(world, key) === tag);
 }
 
-/** The newest published version, by number, that lists an image's tag. */
-function ownerOf(world: World, universe: readonly string[], key: string): string | undefined {
-  const sharing = universe.filter((tag) => imagesOf(world, tag).some((image) => image.key === key));
-  return sharing.toSorted(bySemver)[0];
+/** The newest published version, by number, that lists an image's tag; one without a place in the order only after those. */
+function ownerOf(world: World, key: string): string | undefined {
+  const lists = (tag: string) => imagesOf(world, tag).some((image) => image.key === key);
+  const sharing = [...universeOf(world), ...(world.outside ?? [])].filter(lists);
+  const uncounted = (world.uncounted ?? []).filter(lists);
+  const numbered = uncounted.filter((tag) => semver.valid(tag) !== null);
+  return sharing.toSorted(bySemver)[0] ?? numbered.toSorted(bySemver)[0] ?? uncounted[0];
 }
 
 type Fate = "fails" | "is copied" | "is in place" | "is left alone";
@@ -143,11 +148,14 @@ function prunedAt(
   world: World,
   destination: WorldDestination,
   { kept, failing, set }: Outlook,
-): readonly string[] {
-  if (destination.keep === "all" || destination.deletion === "unavailable" || failing.length > 0) return [];
+): Pick<Verdict, "pruned" | "going"> {
+  const nothing = { pruned: [], going: [] };
+  if (destination.keep === "all" || destination.deletion === "unavailable" || failing.length > 0)
+    return nothing;
   // "Overwriting": nothing is pruned beside an image that nobody may pull.
-  if (world.wanted.some((tag) => imagesOf(world, tag).some(({ key }) => destination.withheld.includes(key))))
-    return [];
+  const wanted = [...world.wanted, ...(world.uncounted ?? [])];
+  if (wanted.some((tag) => imagesOf(world, tag).some(({ key }) => destination.withheld.includes(key))))
+    return nothing;
   const universe = universeOf(world);
   // Incomplete, but with it complete it would be kept.
   const newEnough = universe.filter(
@@ -160,21 +168,22 @@ function prunedAt(
   const ruled = universe.filter((tag) =>
     imagesOf(world, tag).some(
       ({ key }) =>
-        destination.held[key] !== undefined &&
-        destination.ruled.includes(key) &&
-        ownerOf(world, universe, key) === tag,
+        destination.held[key] !== undefined && destination.ruled.includes(key) && ownerOf(world, key) === tag,
     ),
   );
-  const staying = new Set([...kept, ...newEnough, ...ruled]);
+  const others = (world.outside ?? []).filter((tag) => isThere(world, destination, tag));
+  const staying = new Set([...kept, ...newEnough, ...ruled, ...others, ...(world.uncounted ?? [])]);
   const going = universe.filter((tag) => !staying.has(tag));
   const needed = new Set([...staying].flatMap((tag) => imagesOf(world, tag).map(({ key }) => key)));
-  const candidates = [...new Set(going.flatMap((tag) => imagesOf(world, tag).map(({ key }) => key)))].filter(
-    (key) => destination.held[key] !== undefined && !needed.has(key),
-  );
+  const candidates = [...new Set(going.flatMap((tag) => imagesOf(world, tag).map(({ key }) => key)))]
+    .filter((key) => going.includes(ownerOf(world, key) ?? ""))
+    .filter((key) => destination.held[key] !== undefined && !needed.has(key));
   const pruned =
     destination.deletion === "shared-digest-unsafe" ? alone(world, destination, candidates, set) : candidates;
-  const versions = new Set(candidates.map((key) => ownerOf(world, universe, key)));
-  return world.pruneLimit !== "all" && versions.size > world.pruneLimit ? [] : pruned;
+  const versions = [...new Set(candidates.map((key) => ownerOf(world, key) ?? ""))];
+  return world.pruneLimit !== "all" && versions.length > world.pruneLimit
+    ? nothing
+    : { pruned, going: versions };
 }
 
 /** Those that share their digest with no tag that stays or is set. */
@@ -192,7 +201,7 @@ function alone(
 }
 
 /** The table of `keep-by`. */
-function newest(
+export function newest(
   world: World,
   versions: readonly string[],
   { keep, keepBy }: Pick<WorldDestination, "keep" | "keepBy">,
