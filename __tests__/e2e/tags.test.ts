@@ -319,6 +319,20 @@ describe("patterns in images", () => {
     expect(destination.state()).toEqual({});
   });
 
+  it("may fit what a source has that does not list its repositories now: the rest is mirrored", async () => {
+    const { source, destination, run } = await startWorld({ a: tags(1) });
+    const other = await startRegistry();
+    open.push(other);
+    other.fault({ when: { path: /_catalog/ }, times: Infinity, effect: { status: 403 } });
+    const { exitCode, log } = await run({
+      images: "a*\nb*",
+      source: `${source.host}/team\n${other.host}/team`,
+    });
+    expect(exitCode).toBe(0);
+    expect(log).toContain(`::warning::What ${other.host}/team has is not known.`);
+    expect(at(destination, "a")).toEqual(["v1.0.0"]);
+  });
+
   it("that fit nothing, too much, or are mixed with images write nothing", async () => {
     const { destination, run } = await startWorld({ a: tags(1), b: tags(1) });
     for (const [images, limit, message] of [

@@ -51,7 +51,9 @@ export async function listFitting(
       namedLimit,
     );
   const idle = patterns.filter((pattern) => matching(pattern, names).length === 0);
-  if (idle.length > 0) throw new InputError(`images: no repository at the sources fits ${texts(idle)}`);
+  // What a source that did not answer has may fit.
+  if (names.length === 0 || (idle.length > 0 && refused.length === 0))
+    throw new InputError(`images: no repository at the sources fits ${texts(idle)}`);
   if (names.length > limit)
     throw new InputError(
       `images: ${names.length} repositories fit ${texts(patterns)}, and ${limit} is the most of a run: set repository-limit to ${names.length} if all are meant`,
