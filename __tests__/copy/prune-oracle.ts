@@ -282,9 +282,17 @@ async function holdPruning(world: World): Promise<void> {
     path: "mirror",
     deletion: world.deletion,
     deleteTags: place.deleteTags,
+    deleteUntagged: "nothing is untagged here",
     repository: () => place.repository,
   };
-  const { prunes } = await prune(steps, [], destination, 0, { now: () => 0, timeout: () => signal }, signal);
+  const { prunes } = await prune(
+    steps,
+    [],
+    destination,
+    { failures: 0, copies: [] },
+    { now: () => 0, timeout: () => signal },
+    signal,
+  );
   const status = new Map(prunes.map((outcome) => [outcome.step.version, outcome.status]));
   expect([...status.keys()].toSorted()).toEqual(Object.keys(world.going).toSorted());
   for (const [tag, number] of before.tags) {

@@ -3,6 +3,7 @@ import { type Artifact, buildImage, buildIndex, pushTo } from "../../sandbox/ima
 import type { Deletion } from "../../sandbox/registry/manifests.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
+import { noBytes } from "../../src/copy/outcome.ts";
 import { prune } from "../../src/copy/prune.ts";
 import type { DestinationAbilities } from "../../src/destinations/destination.ts";
 import { registryRoute } from "../../src/destinations/registry/registry-deletion.ts";
@@ -10,10 +11,11 @@ import { retrying } from "../../src/http/retry.ts";
 import { createTransport } from "../../src/http/transport.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { anonymous } from "../../src/oci/credentials.ts";
-import { parseDigest } from "../../src/oci/digest.ts";
+import { type Digest, parseDigest } from "../../src/oci/digest.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import type { KeepStep, PruneStep } from "../../src/plan/plan.ts";
+import { copyStep } from "../report/result-builder.ts";
 import { obstacle, wordsOf } from "../support/failures.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 
@@ -72,7 +74,7 @@ async function startPlace(
       }),
     );
     const carryOut = (...kept: readonly KeepStep[]) =>
-      prune(steps, kept, { ...destination, repository }, 0, clock, signal);
+      prune(steps, kept, { ...destination, repository }, { failures: 0, copies: [] }, clock, signal);
     return Object.assign(
       async (...kept: readonly string[]) => (await carryOut(...kept.map(keepStep))).prunes,
       {
@@ -80,6 +82,50 @@ async function startPlace(
       },
     );
   };
+  /**
+   * Prunes what tags held that a run has overwritten, and then what other tags hold.
+   * @param replaced what the tags held when the run set them. Default: what the plan saw.
+   */
+  const overwritten = async (
+    held: Readonly<Record<string, string>>,
+    tags: readonly string[] = [],
+    replaced: Readonly<Record<string, string>> = held,
+  ) => {
+    const planned = { destination: destination.name, image: "app", reason: "its tag is overwritten" };
+    const steps = [
+      ...Object.entries(held).map(
+        ([tag, text]): PruneStep => ({
+          kind: "prune",
+          ...planned,
+          version: tag,
+          tag,
+          digest: known(text),
+          untagged: known(text),
+        }),
+      ),
+      ...tags.map(
+        (tag): PruneStep => ({
+          kind: "prune",
+          ...planned,
+          version: "v1",
+          tag,
+          digest: parseDigest(server.tags("mirror/app").get(tag) ?? ""),
+        }),
+      ),
+    ];
+    const copies = Object.entries(replaced).map(([tag, digest]) => ({
+      step: copyStep({ destination: destination.name, image: "app", tag, version: tag }),
+      failure: undefined,
+      replaced: known(digest),
+      bytes: noBytes,
+      milliseconds: 0,
+      moved: undefined,
+    }));
+    const kept = Object.keys(held).map(keepStep);
+    const place = { ...destination, repository };
+    return (await prune(steps, kept, place, { failures: 0, copies }, clock, signal)).prunes;
+  };
+  const holds = (digest: string) => server.manifest("mirror/app", digest) !== undefined;
   /** From now on every request takes this long. */
   const slow = (milliseconds: number) => {
     clock.now = () => server.requests.length * milliseconds;
@@ -91,7 +137,22 @@ async function startPlace(
     images: [{ image: "app", tag }],
     reason: "among the newest",
   });
-  return { server, push, planned, keepStep, slow, tags: () => [...server.tags("mirror/app").keys()].sort() };
+  return {
+    server,
+    push,
+    planned,
+    keepStep,
+    overwritten,
+    holds,
+    slow,
+    tags: () => [...server.tags("mirror/app").keys()].sort(),
+  };
+}
+
+function known(text: string): Digest {
+  const digest = parseDigest(text);
+  if (digest === undefined) throw new Error(`${text} is no digest`);
+  return digest;
 }
 
 const deletions = (server: RegistryServer) =>
@@ -583,4 +644,155 @@ it("deletes nothing where a policy lets nobody pull what is to be kept: nothing 
   });
   expect((await run("v2")).map(({ status }) => status)).toEqual(["left"]);
   expect(deletions(server)).toEqual([]);
+});
+
+describe("what overwritten tags held", () => {
+  const [old, fresh] = [buildImage({ seed: "old" }), buildImage({ seed: "new" })];
+  const ways = [
+    ["shared-digest-unsafe", "by-digest"],
+    ["last-tag-takes-manifest", "by-tag"],
+    ["by-tag", "by-tag"],
+  ] as const;
+
+  it.each(ways)("goes where nothing needs it, by its digest (%s)", async (deletion, offered) => {
+    const { server, push, overwritten, holds, tags } = await startPlace(deletion, offered);
+    push(old);
+    push(fresh, "v1");
+    expect(await overwritten({ v1: old.digest })).toMatchObject([{ status: "pruned" }]);
+    expect(deletions(server)).toEqual([`/v2/mirror/app/manifests/${old.digest}`]);
+    expect([holds(old.digest), holds(fresh.digest), tags()]).toEqual([false, true, ["v1"]]);
+  });
+
+  it.each(ways)(
+    "stays where a tag was moved back to it, or has come to hold it (%s)",
+    async (deletion, offered) => {
+      const { server, push, overwritten, holds } = await startPlace(deletion, offered);
+      for (const tag of ["v1", "lts"]) {
+        push(fresh, "v1");
+        push(old, tag);
+        expect(await overwritten({ v1: old.digest })).toMatchObject([
+          { status: "left", failure: obstacle(`its manifest is needed by ${tag}, which stays`) },
+        ]);
+        expect([holds(old.digest), deletions(server)]).toEqual([true, []]);
+      }
+    },
+  );
+
+  it.each(ways)("stays where an index that stays lists it, at any depth (%s)", async (deletion, offered) => {
+    const { server, push, overwritten, holds } = await startPlace(deletion, offered);
+    push(buildIndex([buildIndex([old, buildImage({ seed: "arm" })])]), "lts");
+    push(fresh, "v1");
+    expect(await overwritten({ v1: old.digest })).toMatchObject([
+      { status: "left", failure: obstacle("its manifest is needed by lts, which stays") },
+    ]);
+    expect([holds(old.digest), deletions(server)]).toEqual([true, []]);
+  });
+
+  it("stays where it is about something that stays, or the subject of it", async () => {
+    const { push, overwritten, holds } = await startPlace();
+    const about = buildImage({ seed: "sbom", format: "oci", subject: fresh });
+    const signature = buildImage({ seed: "signature", format: "oci", subject: old });
+    push(old);
+    push(fresh, "v1");
+    push(about);
+    push(signature, "signed");
+    expect(await overwritten({ v1: about.digest })).toMatchObject([
+      { status: "left", failure: obstacle("its manifest is about that of v1, which stays") },
+    ]);
+    expect(await overwritten({ v1: old.digest })).toMatchObject([
+      { status: "left", failure: obstacle("its manifest is needed by signed, which stays") },
+    ]);
+    expect([about, old].map(({ digest }) => holds(digest))).toEqual([true, true]);
+  });
+
+  it("leaves the platforms below an index, which the registry's garbage collection takes", async () => {
+    const { push, overwritten, holds } = await startPlace();
+    const children = [buildImage({ seed: "amd" }), buildImage({ seed: "arm" })];
+    const index = buildIndex(children);
+    push(index);
+    push(buildIndex(children.slice(0, 1)), "v1");
+    expect(await overwritten({ v1: index.digest })).toMatchObject([{ status: "pruned" }]);
+    expect([index, ...children].map(({ digest }) => holds(digest))).toEqual([false, true, true]);
+  });
+
+  it("goes before its signature, and the signature stays where it is not deleted", async () => {
+    const signature = `${old.digest.replace(":", "-")}.sig`;
+    for (const needed of [false, true]) {
+      const { push, overwritten, tags } = await startPlace();
+      push(old);
+      push(fresh, "v1");
+      push(buildImage({ seed: "signature" }), signature);
+      if (needed) push(old, "lts");
+      const statuses = (await overwritten({ v1: old.digest }, [signature])).map(({ status }) => status);
+      expect(statuses).toEqual(needed ? ["left", "left"] : ["pruned", "pruned"]);
+      expect(tags()).toEqual(needed ? ["lts", signature, "v1"] : ["v1"]);
+    }
+  });
+
+  it("stays, with its signature, where this run has not set the tag, or the tag held something else by then", async () => {
+    const signature = `${old.digest.replace(":", "-")}.sig`;
+    for (const replaced of [{}, { v1: buildImage({ seed: "other" }).digest }]) {
+      const { server, push, overwritten, holds } = await startPlace();
+      push(old);
+      push(fresh, "v1");
+      push(buildImage({ seed: "signature" }), signature);
+      expect(await overwritten({ v1: old.digest }, [signature], replaced)).toMatchObject([
+        {
+          status: "left",
+          failure: obstacle("this run has not overwritten its tag, or the tag held something else by then"),
+        },
+        { status: "left", failure: obstacle("what it is attached to was not deleted") },
+      ]);
+      expect([holds(old.digest), deletions(server)]).toEqual([true, []]);
+    }
+  });
+
+  it("goes before what it needs, which stays where it is not deleted", async () => {
+    const index = buildIndex([old]);
+    for (const fails of [false, true]) {
+      const { server, push, overwritten, holds } = await startPlace();
+      push(old);
+      push(index);
+      push(fresh, "v1");
+      push(fresh, "v2");
+      const path = new RegExp(index.digest);
+      if (fails) server.fault({ when: { method: "DELETE", path }, times: Infinity, effect: { status: 400 } });
+      const outcomes = await overwritten({ v2: old.digest, v1: index.digest });
+      const needed = obstacle(`its manifest is needed by ${index.digest}, which stays`);
+      expect(outcomes).toMatchObject([
+        { step: { version: "v1" }, status: fails ? "left" : "pruned" },
+        { step: { version: "v2" }, ...(fails ? { status: "left", failure: needed } : { status: "pruned" }) },
+      ]);
+      expect([holds(index.digest), holds(old.digest)]).toEqual([fails, fails]);
+      expect(deletions(server)[0]).toContain(index.digest);
+    }
+  });
+
+  it("counts as gone where the registry has cleared it already", async () => {
+    const { push, overwritten } = await startPlace();
+    push(fresh, "v1");
+    expect(await overwritten({ v1: old.digest })).toMatchObject([{ status: "pruned" }]);
+  });
+
+  it("is left where the registry does not delete by digest", async () => {
+    const { server, push, overwritten, holds } = await startPlace();
+    server.fault({ when: { method: "DELETE" }, effect: { status: 405, body: "" } });
+    push(old);
+    push(fresh, "v1");
+    expect(await overwritten({ v1: old.digest })).toMatchObject([
+      { status: "left", failure: { problem: "the registry does not delete by digest" } },
+    ]);
+    expect(holds(old.digest)).toBe(true);
+  });
+
+  it("stays unread where more manifests would have to be read than the limit", async () => {
+    const { server, push, overwritten, holds } = await startPlace();
+    push(old);
+    push(fresh, "v1");
+    for (let number = 0; number < 1_001; number += 1) push(buildImage({ seed: `${number}` }), `t${number}`);
+    const [outcome] = await overwritten({ v1: old.digest });
+    expect(outcome?.status).toBe("left");
+    expect(wordsOf(outcome?.failure)).toContain("more than 1000 manifests of its repository");
+    expect([holds(old.digest), deletions(server)]).toEqual([true, []]);
+  });
 });

@@ -78,6 +78,25 @@ export function describeRegistryCases(name: string, start: () => Promise<World>)
       }
     });
 
+    it("deletes what an overwritten tag leaves where its own line has keep=N, and nothing that another tag has", async () => {
+      for (const isNeeded of [false, true]) {
+        await using world = await start();
+        const old = buildImage({ seed: "old" });
+        const fresh = buildImage({ seed: "fresh" });
+        await world.source.seed((target) => pushTo(target, "goharbor/app", fresh, "v2.15.2"));
+        await world.far.seed((target) => {
+          pushTo(target, "goharbor/app", old, "v2.15.2");
+          if (isNeeded) pushTo(target, "goharbor/app", old, "lts");
+        });
+        const inputs = { images: "app", destinations: `${world.far.line},keep=3` };
+        const { exitCode, outputs } = await act(world, { event: byHand, inputs });
+        expect(exitCode).toBe(0);
+        expect(outputs).toMatchObject({ copied: "1", pruned: isNeeded ? "0" : "1", failed: "0" });
+        expect(await world.far.problems("goharbor/app", "v2.15.2")).toEqual([]);
+        expect((await world.far.problems("goharbor/app", old.digest)).length === 0).toBe(isNeeded);
+      }
+    });
+
     it("finds nothing wrong in a check, and leaves nothing behind", async () => {
       await using world = await start();
       await world.source.seed(version("v2.15.2"));

@@ -12,6 +12,7 @@ import {
   keepStep,
   pruneStep,
   skipStep,
+  untaggedStep,
 } from "../report/result-builder.ts";
 
 function planOf(...steps: readonly Step[]): Plan {
@@ -239,5 +240,33 @@ describe("a copy job", () => {
     ["with an image that the inputs do not ask for", 1, planOf(core), /^plan: it has images that the inputs/],
   ])("is refused %s", (_what, share, now, message) => {
     expect(() => bindShare(document, share, now)).toThrow(message);
+  });
+});
+
+describe("what overwritten tags held", () => {
+  const held = digest("held");
+  const overwritten = copyStep({ replaces: held });
+  const untagged = untaggedStep(held);
+  const signature = pruneStep({ version: "v2.15.2", tag: `${held.replace(":", "-")}.sig` });
+  const now = planOf(overwritten, untagged, signature);
+  const kinds = (document: PlanDocument) => bindPlan(document, now, []).steps.map(({ kind }) => kind);
+
+  test("goes where both plans have it", () => {
+    expect(kinds(documentOf(overwritten, untagged, signature))).toEqual(["copy", "prune", "prune"]);
+  });
+
+  test("stays, with its signature, where the tag held something else when the plan was made", () => {
+    const other = untaggedStep(digest("other"));
+    const document = documentOf(overwritten, other, signature);
+    expect(kinds(document)).toEqual(["copy", "leave", "leave"]);
+    expect(reasons(document, now)[1]).toBe(
+      "it came up after the plan was made, and no later run knows of it",
+    );
+  });
+
+  test("stays, with its signature, where it was taken out of the plan or made a tag of it", () => {
+    expect(kinds(documentOf(overwritten, signature))).toEqual(["copy", "leave", "leave"]);
+    const { untagged: _, ...tag } = untagged;
+    expect(kinds(documentOf(overwritten, tag, signature))).toEqual(["copy", "leave", "leave"]);
   });
 });

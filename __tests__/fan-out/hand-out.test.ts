@@ -89,6 +89,8 @@ describe("the digest of the inputs", () => {
   test.each<[name: string, value: string]>([
     ["destinations", "registry.example/other"],
     ["destinations", "registry.example/harbor,keep=2"],
+    // On the line itself, the same number also lets what an overwritten tag held be deleted.
+    ["destinations", "registry.example/harbor,keep=3"],
     ["destinations", "registry.example/harbor,keep-by=minor"],
     ["destinations", "registry.example/harbor,attestations=false"],
     ["version", "v2.15.2"],
@@ -121,7 +123,7 @@ describe("the digest of the inputs", () => {
     { "spool-limit": "1GB", "upload-connections": "2", "download-connections": "2" },
     { "dry-run": "true" },
     { mode: "copy", plan: "text", share: "2" },
-    { destinations: "# the same, written in another way\n registry.example/harbor , keep=3 " },
+    { destinations: "# the same, written in another way\n registry.example/harbor , keep-by=semver " },
   ])("is the same with %j: a secret does not show in it, and runners may differ", (given) => {
     expect(digestOf(given)).toBe(digestOf());
   });

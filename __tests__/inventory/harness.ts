@@ -54,6 +54,7 @@ export function openWorld(): World {
       retention: { keep: 3, keepBy: "semver" },
       attestations: true,
       deletion: "by-tag",
+      deleteUntagged: () => Promise.resolve([]),
       ...opened(server, "destination"),
       ...options,
     }),

@@ -31,6 +31,7 @@ async function look(
   const destination: DestinationToRead = {
     ...held,
     attestations: true,
+    deleteUntagged: () => Promise.resolve([]),
     client: { foresee: () => undefined },
     repository: () => ({
       tags: () => Promise.resolve([]),

@@ -359,6 +359,7 @@ export function destinationSnapshot(world: World, one: WorldDestination, index: 
     path: "goharbor",
     retention: { keep, keepBy },
     deletion,
+    untaggedStays: undefined,
     deletionUnavailable: deletion === "unavailable" ? "It deletes nothing." : undefined,
     failure: undefined,
     digests: new Map(),

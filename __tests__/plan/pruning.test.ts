@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { makePlan } from "../../src/plan/plan.ts";
+import { isUntagged, joinPlans, makePlan, subjectOf } from "../../src/plan/plan.ts";
 import { type DestinationSnapshot, imageKey } from "../../src/plan/snapshot.ts";
 import {
   contentDigest,
   type GivenSnapshot,
   harborImages,
+  harborUniverse,
   imagesIn,
   noReleases,
   snapshotOf,
@@ -318,5 +319,165 @@ describe("what is attached to a tag that goes", () => {
 
   test("stays where the tag stays, because another one has its digest", () => {
     expect(imagesIn(stepsOf(planned({ "harbor-core:stable": "old" }), "prune"))).toEqual([]);
+  });
+});
+
+describe("what a tag held that is overwritten", () => {
+  const core = "harbor-core:v2.15.2";
+  const old = contentDigest("old");
+  const signature = `${old.replace(":", "-")}.sig`;
+  const planned = (
+    destination: GivenSnapshot["destinations"][number] = {},
+    given: Partial<GivenSnapshot> = {},
+  ) => {
+    const { contents, ...rest } = destination;
+    return makePlan(
+      snapshotOf({
+        wanted: ["v2.15.2"],
+        destinations: [
+          { ownLine: true, holds: ["v2.15.2"], contents: { [core]: "old", ...contents }, ...rest },
+        ],
+        ...given,
+      }),
+    );
+  };
+  /** What becomes of it: `prune harbor-core@sha256:…: reason`. */
+  const fateOf = (plan: ReturnType<typeof planned>): readonly string[] =>
+    plan.steps.flatMap((step) =>
+      isUntagged(step) ? [`${step.kind} ${subjectOf(step)}: ${step.reason}`] : [],
+    );
+  const subject = `harbor-core@${old}`;
+
+  test("goes, as a step of its own beside the copy, where the destination's own line says keep=N", () => {
+    const plan = planned();
+    expect(imagesIn(stepsOf(plan, "copy"))).toEqual([core]);
+    expect(stepsOf(plan, "prune")).toMatchObject([
+      { image: "harbor-core", tag: "v2.15.2", version: "v2.15.2", digest: old, untagged: old },
+    ]);
+    expect(fateOf(plan)).toEqual([`prune ${subject}: its tag is overwritten, and it has no other`]);
+  });
+
+  test.each([
+    ["keep comes from the input of that name", { ownLine: false }],
+    ["the line says keep=all", { keep: "all" }],
+  ] as const)("is only told where %s", (_why, destination) => {
+    const plan = planned(destination);
+    expect(stepsOf(plan, "copy")[0]?.replaces).toBe(old);
+    expect(fateOf(plan)).toEqual([]);
+  });
+
+  test.each<[why: string, destination: GivenSnapshot["destinations"][number], reason: string]>([
+    [
+      "another tag has it",
+      { contents: { "harbor-core:lts": "old" } },
+      "harbor-core:lts, which stays, has it too",
+    ],
+    ["the registry has no way", { untaggedStays: "the API deletes tags only" }, "the API deletes tags only"],
+    [
+      "the login cannot delete",
+      { deletion: "unavailable", deletionUnavailable: "no key" },
+      "this login cannot delete tags: no key",
+    ],
+    [
+      "a rule protects its tag",
+      { protectedTags: { [core]: "a rule protects tags of it" } },
+      "a rule protects tags of it",
+    ],
+    [
+      "a policy withholds a wanted image",
+      { withheld: ["harbor-db:v2.15.2"] },
+      "a policy of the registry lets nobody pull harbor-db:v2.15.2 now, so nothing is deleted",
+    ],
+  ])("is left where %s, with the reason", (_why, destination, reason) => {
+    expect(fateOf(planned(destination))).toEqual([`leave ${subject}: its tag is overwritten, but ${reason}`]);
+  });
+
+  test("is left where a wanted image cannot be copied there (P5)", () => {
+    const plan = planned({ lacks: ["harbor-db:v2.15.2"], onlyHere: ["harbor-db:v2.15.2"] });
+    expect(stepsOf(plan, "prune")).toEqual([]);
+  });
+
+  test("is left where a wanted image could not be compared with a source", () => {
+    const plan = planned(
+      { holds: ["v2.15.2", "v2.15.1"] },
+      { wanted: ["v2.15.2", "v2.15.1"], missing: { "harbor-db:v2.15.1": "no answer" } },
+    );
+    expect(fateOf(plan)).toEqual([
+      `leave ${subject}: its tag is overwritten, but a wanted image could not be compared with any source, so nothing is deleted`,
+    ]);
+  });
+
+  test("counts over all routes, and stays with its digest where these are more than prune-limit", () => {
+    const routes = ["one", "two"].map((route) => {
+      const plan = planned();
+      return { ...plan, steps: plan.steps.map((step) => ({ ...step, route })) };
+    });
+    expect(fateOf(joinPlans("all", routes, 2))).toHaveLength(2);
+    expect(stepsOf(joinPlans("all", routes, 2), "prune")).toHaveLength(2);
+    const joined = joinPlans("all", routes, 1);
+    expect(stepsOf(joined, "leave")).toMatchObject([
+      { route: "one", untagged: old },
+      { route: "two", untagged: old },
+    ]);
+  });
+
+  test("is left beside a failure of another route, as what was overwritten", () => {
+    const [route, other] = ["one", "two"];
+    const failed = planned({ failure: "no answer" });
+    const plans = [planned(), failed].map((plan, index) => ({
+      ...plan,
+      steps: plan.steps.map((step) => ({ ...step, route: [route, other][index] ?? "" })),
+    }));
+    expect(fateOf(joinPlans("all", plans, "all"))).toEqual([
+      `leave ${subject}: its tag is overwritten, but a wanted image cannot be copied here, so nothing is deleted`,
+    ]);
+  });
+
+  test("goes once where two tags held it, and in each repository by itself", () => {
+    const componentsOf = () =>
+      ["one", "two"].flatMap((to) =>
+        ["v2.15.2", "2.15"].map((toTag) => ({ from: to, fromTag: toTag, to, toTag })),
+      );
+    const keys = ["one:v2.15.2", "one:2.15", "two:v2.15.2", "two:2.15"];
+    const contents = Object.fromEntries(keys.map((key) => [key, "old"]));
+    const universe = harborUniverse.filter(({ tag }) => tag === "v2.15.2");
+    const plan = planned(
+      { holds: [], contents: { ...contents, [core]: "other" } },
+      { componentsOf, universe },
+    );
+    expect(stepsOf(plan, "copy")).toHaveLength(4);
+    expect(stepsOf(plan, "prune").map(subjectOf)).toEqual([`one@${old}`, `two@${old}`]);
+  });
+
+  test("stays where this run sets another tag to it", () => {
+    const db = "harbor-core:v2.15.1";
+    const plan = planned(
+      { contents: { [db]: "older" }, holds: ["v2.15.2", "v2.15.1"] },
+      { wanted: ["v2.15.2", "v2.15.1"], sourceContents: { [db]: "old" } },
+    );
+    expect(fateOf(plan)).toEqual([
+      `leave ${subject}: its tag is overwritten, but ${db}, which stays, has it too`,
+      `prune harbor-core@${contentDigest("older")}: its tag is overwritten, and it has no other`,
+    ]);
+  });
+
+  test("takes its signature along, which comes after it", () => {
+    const plan = planned({ contents: { [`harbor-core:${signature}`]: "signature" } });
+    expect(stepsOf(plan, "prune").map(subjectOf)).toEqual([subject, `harbor-core:${signature}`]);
+  });
+
+  test("leaves its signature where it stays itself", () => {
+    const contents = { [`harbor-core:${signature}`]: "signature", "harbor-core:lts": "old" };
+    expect(stepsOf(planned({ contents }), "prune")).toEqual([]);
+  });
+
+  test("counts with prune-limit", () => {
+    const holds = ["v2.15.2", "v2.15.1", "v2.15.0", "v2.14.4"];
+    expect(stepsOf(planned({ holds, keep: 3 }, { pruneLimit: 2 }), "leave")).toEqual([]);
+    const plan = planned({ holds, keep: 3 }, { pruneLimit: 1 });
+    expect(stepsOf(plan, "prune")).toEqual([]);
+    expect(fateOf(plan)).toEqual([
+      `leave ${subject}: 2 versions would be deleted or overwritten here in one run, and prune-limit is 1, so nothing is deleted: if all of them are to go, set prune-limit to 2 for one run; if not, raise keep`,
+    ]);
   });
 });

@@ -49,6 +49,10 @@ export interface GivenDestination {
   /** Whether digests were looked up where deletion cares for them. Default: true. */
   readonly heldDigests?: boolean;
   readonly deletionUnavailable?: string;
+  /** Whether its own line says how many versions it keeps. Default: false. */
+  readonly ownLine?: boolean;
+  /** Why a manifest without a tag cannot be deleted. Default: it can. */
+  readonly untaggedStays?: string;
   readonly failure?: string;
   /** Versions that are there with all their images, as they are at the source. */
   readonly holds?: readonly string[];
@@ -136,9 +140,14 @@ function destinationOf(
   return {
     ...namespace,
     name,
-    retention: { keep, keepBy: destination.keepBy ?? "semver" },
+    retention: {
+      keep,
+      keepBy: destination.keepBy ?? "semver",
+      ...(destination.ownLine === true && { ownLine: true }),
+    },
     deletion,
     deletionUnavailable: destination.deletionUnavailable,
+    untaggedStays: destination.untaggedStays,
     failure: destination.failure === undefined ? undefined : obstacle(destination.failure),
     digests: new Map([...held].filter(([key]) => wanted.includes(key))),
     withheld: new Set(destination.withheld),
@@ -147,7 +156,11 @@ function destinationOf(
     broken: new Map(Object.entries(destination.broken ?? {})),
     images: new Map(served.map((key) => [key, sourceImage(key, given.sourceContents?.[key])])),
     tags: keep === "all" ? new Map() : tagsIn([...held.keys()]),
-    heldDigests: deletion === "shared-digest-unsafe" && destination.heldDigests !== false ? held : new Map(),
+    heldDigests:
+      (deletion === "shared-digest-unsafe" || destination.ownLine === true) &&
+      destination.heldDigests !== false
+        ? held
+        : new Map(),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Failure } from "../../src/errors.ts";
 import { plainPaint } from "../../src/log/paint.ts";
 import { pruneLines } from "../../src/report/prune-lines.ts";
 import { obstacle } from "../support/failures.ts";
-import { pruneStep, tcr } from "./result-builder.ts";
+import { digest, pruneStep, tcr, untaggedStep } from "./result-builder.ts";
 
 function outcome(
   image: string,
@@ -30,4 +30,10 @@ test("one line for each version and what became of it", () => {
     `✗ v2.11.0 at ${tcr}: 1 tag not deleted: denied : :error: :x`,
     `– v2.11.0 at ${tcr}: 1 tag not deleted: 1 image failed`,
   ]);
+});
+
+test("what overwritten tags held stands apart", () => {
+  const step = untaggedStep(digest("old"));
+  const lines = pruneLines([{ step, status: "pruned", failure: undefined }], plainPaint);
+  expect(lines).toEqual([`✓ v2.15.2 at ${tcr}: 1 overwritten image deleted`]);
 });

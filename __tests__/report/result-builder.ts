@@ -97,6 +97,12 @@ export function pruneStep(options: ImageOptions = {}): PruneStep {
   return { kind: "prune", ...place, digest: undefined };
 }
 
+/** What the tag of a wanted image held until it was overwritten. */
+export function untaggedStep(held: Digest, options: ImageOptions = {}): PruneStep {
+  const place = planned(options, "its tag is overwritten, and it has no other");
+  return { kind: "prune", ...place, digest: held, untagged: held };
+}
+
 export function leaveStep(options: ImageOptions = {}): LeaveStep {
   const place = planned({ version: "v2.12.0", ...options }, "this login cannot delete tags");
   return { kind: "leave", ...place };

@@ -2,7 +2,7 @@
  * The API of Amazon ECR (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/), as far as a mirror needs it: JSON 1.1 by
  * POST to `/`, the action in `X-Amz-Target`, errors as 400 with `__type`. Kept: Signature Version 4 over the headers that it
  * names, computed here anew; `BatchDeleteImage` takes at most 100, takes a tag from its image, and deletes the image with its
- * last tag; what is not there is a failure of that entry, not of the call.
+ * last tag, or by its digest; what is not there is a failure of that entry, not of the call.
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { RegistryServer } from "../registry.ts";
@@ -38,6 +38,7 @@ export const ecrKey: EcrKey = {
 
 interface ImageId {
   readonly imageTag?: string;
+  readonly imageDigest?: string;
 }
 
 export function startEcrApi(options: EcrApiOptions): Promise<SandboxServer> {
@@ -91,7 +92,12 @@ function answerTo(
   if (imageIds.length === 0 || imageIds.length > 100)
     return failure("InvalidParameterException", "Member must have length between 1 and 100");
   const failures = imageIds.flatMap((imageId) => {
-    if (deleteTag(registry, name, imageId.imageTag ?? "")) return [];
+    const { imageTag = "", imageDigest } = imageId;
+    const isGone =
+      imageDigest === undefined
+        ? deleteTag(registry, name, imageTag)
+        : registry.deleteManifest(name, imageDigest);
+    if (isGone) return [];
     return [{ imageId, failureCode: "ImageNotFound", failureReason: "Requested image not found" }];
   });
   return json(200, { imageIds, failures });

@@ -61,7 +61,7 @@ async function pruneOutcomes(
   outcomes: readonly PruneOutcome[],
   look: Look,
 ): Promise<readonly PruneOutcome[]> {
-  const deleted = outcomes.filter(({ status }) => status === "pruned");
+  const deleted = outcomes.filter(({ step, status }) => status === "pruned" && step.untagged === undefined);
   const looked = await Promise.all(
     deleted.map(async (outcome) => {
       const found = await look(outcome.step).catch(() => undefined);

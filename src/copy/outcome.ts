@@ -1,4 +1,5 @@
 import type { Failure } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { CopyStep, KeepStep, PruneStep } from "../plan/plan.ts";
 
 /** Bytes of an image at one destination, by how they got there. */
@@ -23,6 +24,8 @@ export interface CopyOutcome {
   readonly failure: Failure | undefined;
   /** Why its tag was not set, and is left as it is, although nothing failed; absent where that was not decided. */
   readonly withheld?: Failure;
+  /** What its tag held right before this run set it; absent where that was nothing else, or is not known. */
+  readonly replaced?: Digest | undefined;
   /** Why signatures and the like of it are not there, although it is: the registry refuses them. Absent: it has refused none. */
   readonly refused?: readonly Failure[];
   readonly bytes: MovedBytes;

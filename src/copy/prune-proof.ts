@@ -41,17 +41,44 @@ export async function verdictsOn(
   deletion: Destination["deletion"],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Verdict>> {
+  return deletion === "by-tag"
+    ? verdictsOr("it is not known whether the tag was moved since the plan was made", going, signal, () =>
+        lookAtTags(going, repository, signal),
+      )
+    : verdictsOr(notProven, going, signal, () =>
+        look(going, repository, deletion === "last-tag-takes-manifest", signal),
+      );
+}
+
+/**
+ * Looks at a repository right before manifests without a tag are deleted, by the same rules: one stays if a tag leads to it
+ * after all, or if anything that stays needs it.
+ * @param going digests, each in the place of a tag.
+ * @param staying manifests without a tag that were to go and stay, which no tag shows.
+ */
+export async function verdictsOnUntagged(
+  going: readonly TagToDelete[],
+  staying: readonly Digest[],
+  repository: RepositoryToPrune,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Verdict>> {
+  return verdictsOr(notProven, going, signal, () => look(going, repository, false, signal, staying));
+}
+
+const notProven = "it could not be proven that nothing else needs it";
+
+/** What a look says; where it fails, all stay for that. */
+async function verdictsOr(
+  unproven: string,
+  going: readonly TagToDelete[],
+  signal: AbortSignal,
+  looking: () => Promise<ReadonlyMap<string, Verdict>>,
+): Promise<ReadonlyMap<string, Verdict>> {
   try {
-    return deletion === "by-tag"
-      ? await lookAtTags(going, repository, signal)
-      : await look(going, repository, deletion === "last-tag-takes-manifest", signal);
+    return await looking();
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof OperationError || error instanceof TooManyManifests)) throw error;
-    const unproven =
-      deletion === "by-tag"
-        ? "it is not known whether the tag was moved since the plan was made"
-        : "it could not be proven that nothing else needs it";
     const failure = failureOf(error, unproven);
     return new Map(going.map(({ tag }) => [tag, { kind: "stays", failure }]));
   }
@@ -119,17 +146,32 @@ function attachedTo(name: string): string {
   return `it is attached to what ${name} needs, which stays`;
 }
 
-/** @param withLastTag whether a manifest goes with its last tag only, so that any other tag keeps it. */
+/**
+ * @param withLastTag whether a manifest goes with its last tag only, so that any other tag keeps it.
+ * @param stayingUntagged manifests without a tag that stay for sure.
+ */
 async function look(
   going: readonly TagToDelete[],
   repository: RepositoryToPrune,
   withLastTag: boolean,
   signal: AbortSignal,
+  stayingUntagged: readonly Digest[] = [],
 ): Promise<ReadonlyMap<string, Verdict>> {
   const names = new Set(namesOf(going));
+  // What has no tag stands beside the tags under its digest, which no tag is called, and is not asked for as one.
+  const untagged = new Map(
+    going.flatMap(({ tag, digest }) => (tag === digest ? [[tag, digest] as const] : [])),
+  );
   // A list may lag behind: one that goes counts as gone only where it is not found by itself either.
-  const all = new Set([...(await repository.tags(signal)), ...names]);
-  const held = digestsOf(await resolved([...all], repository, signal));
+  const all = new Set([
+    ...(await repository.tags(signal)),
+    ...[...names].filter((tag) => !untagged.has(tag)),
+  ]);
+  const held = new Map([
+    ...digestsOf(await resolved([...all], repository, signal)),
+    ...stayingUntagged.map((digest) => [digest, digest] as const),
+    ...untagged,
+  ]);
   const gone = [...names].filter((tag) => !held.has(tag));
   const reasons = reasonsOfTheirOwn(going, held);
   const read = readEachOnce(repository, signal);
@@ -148,7 +190,8 @@ async function look(
         const holder = holders.get(digest);
         if (withLastTag && holder !== undefined) return [];
         const because = needed.get(digest) ?? holder;
-        const reason = reasonOfOthers(because, (await read(digest)).subject, needed);
+        const { subject } = await (untagged.has(tag) ? readable(read(digest)) : read(digest));
+        const reason = reasonOfOthers(because, subject, needed);
         return reason === undefined ? [] : [[tag, reason] as const];
       }),
     );
@@ -265,12 +308,12 @@ async function neededBy(
   const follow = async (digest: Digest, tag: string, isChild: boolean): Promise<void> => {
     if (needed.has(digest)) return;
     needed.set(digest, tag);
-    // A tag's own manifest must be readable.
+    // A tag's own manifest must be readable; what has no tag may be gone by now.
     const { children, subject } = await (isChild ? readable(read(digest)) : read(digest));
     const below = [...children.map((child) => child.digest), ...(subject === undefined ? [] : [subject])];
     await Promise.all(below.map((each) => follow(each, tag, true)));
   };
-  await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag, false)));
+  await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag, tag === digest)));
   return needed;
 }
 

@@ -2,16 +2,26 @@ import type { Clock } from "../clock.ts";
 import type { Destination, TagDeletion, TagToDelete } from "../destinations/destination.ts";
 import { type Failure, failureOf } from "../errors.ts";
 import { type RepositoryToProve, wholenessOf } from "../inventory/wholeness.ts";
+import type { Digest } from "../oci/digest.ts";
 import { attachmentTags, repositoryOf } from "../oci/reference.ts";
-import type { KeepStep, PruneStep } from "../plan/plan.ts";
+import { isUntagged, type KeepStep, type PruneStep } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
-import type { Aftermath, KeepOutcome, PruneOutcome } from "./outcome.ts";
-import { type RepositoryToPrune, verdictsOn } from "./prune-proof.ts";
+import type { Aftermath, CopyOutcome, KeepOutcome, PruneOutcome } from "./outcome.ts";
+import { type RepositoryToPrune, verdictsOn, verdictsOnUntagged } from "./prune-proof.ts";
+import { withoutAttached, withoutUnreplaced } from "./untagged.ts";
 
 /** What pruning needs of a destination. */
 export interface DestinationToPrune
-  extends Pick<Destination, "registry" | "path" | "deletion" | "deleteTags"> {
+  extends Pick<Destination, "registry" | "path" | "deletion" | "deleteTags" | "deleteUntagged"> {
   readonly repository: (name: string) => RepositoryToPrune & RepositoryToProve;
+}
+
+/** What a run has done at a destination before it prunes. */
+export interface DoneBefore {
+  /** How many images failed there; with one, nothing is deleted (P5). */
+  readonly failures: number;
+  /** What was copied there: only what this run has left untagged goes. */
+  readonly copies: readonly CopyOutcome[];
 }
 
 /** Most tags that are deleted on one look: few enough for all to be sent within a minute of it. */
@@ -27,17 +37,16 @@ const third = 20_000;
 const minute = 3 * third;
 
 /**
- * Deletes the tags that a plan prunes at one destination, repository by repository. Before that, it looks whether everything
- * that is to be kept there still is there whole: others delete as well, and the plan can be hours old. A look is good for a
- * minute; then it is taken again.
+ * Deletes the tags that a plan prunes at one destination, and what overwritten tags held, repository by repository. Before
+ * that, it looks whether everything that is to be kept there still is there whole: others delete as well, and the plan can be
+ * hours old. A look is good for a minute; then it is taken again.
  * @param kept what stays at this destination.
- * @param failures how many images of this run failed there; with one, nothing is deleted (P5).
  */
 export async function prune(
   steps: readonly PruneStep[],
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
-  failures: number,
+  { failures, copies }: DoneBefore,
   clock: Pick<Clock, "now" | "timeout">,
   signal: AbortSignal,
 ): Promise<Aftermath> {
@@ -46,8 +55,9 @@ export async function prune(
     const failure: Failure = { kind: "held-back", problem };
     return { prunes: steps.map((step) => ({ step, status: "not-tried", failure })), keeps: [] };
   }
-  const outcomes: PruneOutcome[] = [];
-  const left = [...groupsOf(steps)];
+  const sorted = withoutUnreplaced(steps, copies);
+  const outcomes: PruneOutcome[] = [...sorted.left];
+  const left = [...groupsOf(sorted.going)];
   const leaveRest = ({ keeps = [], ...ending }: Ending): Aftermath => ({
     prunes: [...outcomes, ...left.flat().map((step) => ({ step, ...ending }))],
     keeps,
@@ -66,7 +76,8 @@ export async function prune(
       }
     }
     const groups = left.splice(0, groupsIn(left, most));
-    const pruned = await prunePortion(groups.flat(), destination, lookedAt + minute, clock, signal);
+    const until = lookedAt + minute;
+    const pruned = await prunePortion(groups.flat(), outcomes, destination, until, clock, signal);
     if (pruned === "slow") {
       slowLooks += 1;
       left.unshift(...groups);
@@ -78,13 +89,19 @@ export async function prune(
     left.unshift(...groupsOf(pruned.later));
     most = Math.min(tagsPerLook, Math.max(1, Math.floor(third / Math.max(1, pruned.millisecondsPerTag))));
     if (pruned.notOffered !== undefined) return leaveRest({ status: "left", failure: pruned.notOffered });
+    const staying = pruned.outcomes.flatMap(({ step, status }) => (status === "pruned" ? [] : [step]));
+    const rest = withoutAttached(left.flat(), staying);
+    outcomes.push(...rest.left);
+    left.splice(0, left.length, ...groupsOf(rest.going));
   }
   return { prunes: outcomes, keeps: [] };
 }
 
-/** Tags of one digest of a repository go together. */
+/** What goes together: the tags of one digest. A manifest without a tag is looked at by itself, when those are gone. */
 function groupsOf(steps: readonly PruneStep[]): readonly (readonly PruneStep[])[] {
-  return [...Map.groupBy(steps, ({ image, digest, tag }) => `${image} ${digest ?? tag}`).values()];
+  const keyOf = ({ image, digest, tag, untagged }: PruneStep): string =>
+    untagged === undefined ? `${image} ${digest ?? tag}` : `${image} untagged ${untagged}`;
+  return [...Map.groupBy(steps, keyOf).values()];
 }
 
 /** How it ends for all that is left, and the kept versions that are not whole, where that is the reason. */
@@ -102,16 +119,20 @@ const tooSlow: Failure = {
 };
 
 /**
- * How many groups from the first on make one portion: of one repository, and with `most` tags if there is more than one. What is
- * attached to a manifest comes after it, in a portion of its own: a subject that is not deleted after all keeps its signatures.
+ * How many groups from the first on make one portion: of one repository, of tags or of manifests without one, and with `most` of
+ * them if there is more than one. What is attached to a manifest comes after it, in a portion of its own: a subject that is
+ * not deleted after all keeps its signatures.
  */
 function groupsIn(groups: readonly (readonly PruneStep[])[], most: number): number {
-  const image = groups[0]?.[0]?.image;
+  const [first] = groups[0] ?? [];
   let tags = 0;
   const attached = new Set<string>();
   const beyond = groups.findIndex((group, index) => {
     tags += group.length;
-    if (group[0]?.image !== image || (index > 0 && tags > most)) return true;
+    const [one] = group;
+    if (one?.image !== first?.image || (one?.untagged === undefined) !== (first?.untagged === undefined))
+      return true;
+    if (index > 0 && tags > most) return true;
     if (group.some(({ tag }) => attached.has(tag))) return true;
     for (const { digest } of group)
       if (digest !== undefined) for (const tag of attachmentTags(digest)) attached.add(tag);
@@ -177,40 +198,51 @@ interface PrunedPortion {
 }
 
 /**
- * Tags of one repository; those of one digest stay together, because they go together.
+/**
+ * Tags of one repository, those of one digest together, because they go together; or manifests without a tag, by their digests.
+ * @param before what became of others: a manifest that was to go and stays has no tag that would show what it needs.
  * @param until when the look at what is kept is too old for a deletion, in milliseconds since the epoch.
  * @returns "slow": it is not known which of them were deleted. All are looked at anew, and what is gone by then counts as deleted.
  */
 async function prunePortion(
   steps: readonly PruneStep[],
+  before: readonly PruneOutcome[],
   destination: DestinationToPrune,
   until: number,
   clock: Pick<Clock, "now" | "timeout">,
   signal: AbortSignal,
 ): Promise<PrunedPortion | "slow"> {
   const name = repositoryOf(destination, steps[0]?.image ?? "");
-  const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
+  const tags = steps.map((step) => ({ tag: nameOf(step), digest: step.digest }));
+  const repository = destination.repository(name);
+  const areUntagged = steps.some(isUntagged);
   const startedAt = clock.now();
   const late = clock.timeout(Math.max(0, until - startedAt));
   try {
-    const verdicts = await verdictsOn(tags, destination.repository(name), destination.deletion, signal);
+    const verdicts = areUntagged
+      ? await verdictsOnUntagged(tags, stayingUntagged(before, steps[0]?.image), repository, signal)
+      : await verdictsOn(tags, repository, destination.deletion, signal);
     const provenAt = clock.now();
     if (provenAt - startedAt > third) return "slow";
     const going = tags.filter(({ tag }) => !verdicts.has(tag));
-    const deleted = await deleteTags(going, name, destination, AbortSignal.any([signal, late]));
+    const remove = areUntagged ? destination.deleteUntagged : destination.deleteTags;
+    const deleted = await deleteTags(going, name, remove, AbortSignal.any([signal, late]));
     const millisecondsPerTag = (clock.now() - provenAt) / Math.max(1, going.length);
-    const isLater = ({ tag }: PruneStep): boolean => verdicts.get(tag)?.kind === "later";
+    const isLater = (step: PruneStep): boolean => verdicts.get(nameOf(step))?.kind === "later";
     const settled = steps.filter((step) => !isLater(step));
     const outcomes = settled.map((step): PruneOutcome => {
-      const verdict = verdicts.get(step.tag);
+      const verdict = verdicts.get(nameOf(step));
       if (verdict?.kind === "stays") return { step, status: "left", failure: verdict.failure };
       if (verdict?.kind === "gone") return { step, status: "pruned", failure: undefined };
-      const deletion = deleted.get(step.tag);
+      const deletion = deleted.get(nameOf(step));
       const failure = deletion === undefined ? unanswered : deletion.failure;
       if (failure === undefined) return { step, status: "pruned", failure };
       return { step, status: deletion?.refused === undefined ? "failed" : "left", failure };
     });
-    const notOffered = [...deleted.values()].find(({ refused }) => refused === "destination")?.failure;
+    // That a registry deletes nothing by digest says nothing of its tags.
+    const notOffered = areUntagged
+      ? undefined
+      : [...deleted.values()].find(({ refused }) => refused === "destination")?.failure;
     return { outcomes, later: steps.filter(isLater), millisecondsPerTag, notOffered };
   } catch (error) {
     if (late.aborted && !signal.aborted) return "slow";
@@ -220,14 +252,29 @@ async function prunePortion(
   }
 }
 
-/** What became of each tag. */
+/** The manifests without a tag that were to go from a repository and stay. */
+function stayingUntagged(outcomes: readonly PruneOutcome[], image: string | undefined): readonly Digest[] {
+  return outcomes.flatMap(({ step, status }) =>
+    status === "pruned" || step.untagged === undefined || step.image !== image ? [] : [step.untagged],
+  );
+}
+
+/** What a deletion is asked for by: a tag, or the digest of what has none. */
+function nameOf({ tag, untagged }: PruneStep): string {
+  return untagged ?? tag;
+}
+
+/** What became of each tag. A text: why none can be deleted. */
 async function deleteTags(
   tags: readonly TagToDelete[],
   repository: string,
-  destination: Pick<Destination, "deleteTags">,
+  remove: Destination["deleteUntagged"],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TagDeletion>> {
   if (tags.length === 0) return new Map();
-  const deletions = await destination.deleteTags(repository, tags, signal);
+  const deletions =
+    typeof remove === "string"
+      ? tags.map(({ tag }) => ({ tag, failure: { kind: "obstacle", problem: remove } }) as const)
+      : await remove(repository, tags, signal);
   return new Map(deletions.map((deletion) => [deletion.tag, deletion]));
 }

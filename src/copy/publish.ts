@@ -71,49 +71,65 @@ export async function tagAttachments(
   return { failures, refused };
 }
 
-/** What a look at tags has shown: those that others have moved and that are not to be replaced, and why others cannot be set. */
+/**
+ * What a look at tags has shown: those that others have moved and that are not to be replaced, why others cannot be set, and
+ * what those hold that lead to something else than their image.
+ */
 export interface TagLook {
   readonly leftAlone: TagFailures;
   readonly failures: TagFailures;
+  readonly held: ReadonlyMap<ReadyImage, Digest>;
 }
 
 /** Looks at the images' tags right before they are set: others push as well, and the plan can be hours old. */
 export async function lookAtTags(images: readonly ReadyImage[], tagging: Tagging): Promise<TagLook> {
   const leftAlone = new Map<ReadyImage, Failure>();
+  const held = new Map<ReadyImage, Digest>();
   const failures = await forEach(images, async (image) => {
-    const failure = await whyLeaveAlone(image, tagging);
+    const other = await otherThan(image, tagging.signal);
+    if (other === undefined) return;
+    if (other !== "withheld") held.set(image, other);
+    const failure = whyLeaveAlone(image, other, tagging);
     if (failure !== undefined) leftAlone.set(image, failure);
   });
-  return { leftAlone, failures };
+  return { leftAlone, failures, held };
+}
+
+/** What the tag of an image holds that is something else; withheld: nobody may look. */
+async function otherThan(
+  { repository, tag, content }: ReadyImage,
+  signal: AbortSignal,
+): Promise<Digest | "withheld" | undefined> {
+  const found = await unlessWithheld(repository.resolve(tag, signal));
+  if (found === undefined || found === "withheld") return found;
+  return found.digest === content.root.manifest.digest ? undefined : found.digest;
 }
 
 /**
- * Looks at the tag of an image.
- * @returns why it is left alone, where another has moved it.
+ * Why an image is left alone, where another has moved its tag.
+ * @param other what the tag holds, which is something else than the image.
  * @throws OperationError where that is a failure.
  */
-async function whyLeaveAlone(
-  { repository, tag, content, replaces }: ReadyImage,
-  { overwrite, log, signal }: Tagging,
-): Promise<Failure | undefined> {
+function whyLeaveAlone(
+  { repository, tag, replaces }: ReadyImage,
+  other: Digest | "withheld",
+  { overwrite, log }: Tagging,
+): Failure | undefined {
   const leave = (problem: string, subject?: Digest): Failure => ({
     kind: "obstacle",
     problem: `${problem}, and overwrite is skip`,
     subject,
   });
-  const found = await unlessWithheld(repository.resolve(tag, signal));
-  if (found === "withheld") {
+  if (other === "withheld") {
     // A plan that may replace nothing was made when this tag was not there.
     if (overwrite === "skip") return leave("another has set the tag");
     if (overwrite === false)
       throw tagFailure(repository, tag, "another has set the tag, and overwrite is false");
     return undefined;
   }
-  const present = found?.digest;
-  if (present === undefined || present === replaces || present === content.root.manifest.digest)
-    return undefined;
-  if (overwrite === "skip") return leave("the tag was moved after the plan was made", present);
-  const moved = `the tag was moved to ${present} after the plan was made`;
+  if (other === replaces) return undefined;
+  if (overwrite === "skip") return leave("the tag was moved after the plan was made", other);
+  const moved = `the tag was moved to ${other} after the plan was made`;
   if (!overwrite) throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
   log.warning(`${repository.reference}:${tag}: ${moved}; it is replaced`);
   return undefined;
@@ -127,7 +143,8 @@ export function tagImages(images: readonly ReadyImage[], tagging: Tagging): Prom
   return forEach(images, (image) => {
     const { repository, tag, content } = image;
     const lookAgain = async (): Promise<void> => {
-      const failure = await whyLeaveAlone(image, tagging);
+      const other = await otherThan(image, tagging.signal);
+      const failure = other && whyLeaveAlone(image, other, tagging);
       // Other tags of the version are set by now, so this is a failure, whatever was wanted.
       if (failure !== undefined) throw tagFailure(repository, tag, sentenceOf(failure));
     };

@@ -5,8 +5,8 @@ import {
   askToPublish,
   lookAtTags,
   type ReadyImage,
-  type TagFailures,
   type Tagging,
+  type TagLook,
   tagAttachments,
   tagImages,
 } from "./publish.ts";
@@ -50,9 +50,9 @@ export async function publishVersion(
   const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
   const images = ready.map((result) => result.ready);
   const attached = await tagAttachments(images, tagging);
-  const { failures, leftAlone } =
+  const { failures, leftAlone, held }: TagLook =
     attached.failures.size > 0
-      ? { failures: attached.failures, leftAlone: none }
+      ? { failures: attached.failures, leftAlone: new Map(), held: new Map() }
       : await lookAtTags(images, tagging);
   const unready = ready.find((result) => failures.has(result.ready));
   if (unready !== undefined) {
@@ -70,12 +70,10 @@ export async function publishVersion(
   const unset = await tagImages(images, tagging);
   return ready.map((result) => {
     const outcome = outcomeOf(result, unset.get(result.ready));
-    return { ...outcome, refused: [...result.ready.refused, ...(attached.refused.get(result.ready) ?? [])] };
+    const refused = [...result.ready.refused, ...(attached.refused.get(result.ready) ?? [])];
+    return { ...outcome, refused, replaced: held.get(result.ready) };
   });
 }
-
-/** No image. */
-const none: TagFailures = new Map();
 
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */
 export function untagged(result: ImageResult): VersionOutcome {

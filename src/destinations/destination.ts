@@ -90,6 +90,11 @@ export interface Destination extends Namespace {
     tags: readonly TagToDelete[],
     signal: AbortSignal,
   ): Promise<readonly TagDeletion[]>;
+  /**
+   * Deletes manifests of one repository that were proven to have no tag, each by its digest, which stands for the tag. A text:
+   * why that cannot be done here, so that what an overwritten tag leaves untagged stays.
+   */
+  readonly deleteUntagged: Destination["deleteTags"] | string;
 }
 
 /**
@@ -99,6 +104,7 @@ export interface Destination extends Namespace {
 export type DestinationAbilities = Omit<Destination, "retention" | "attestations" | "client" | "repository">;
 
 export interface TagToDelete {
+  /** Of a manifest without a tag: its digest. */
   readonly tag: string;
   /** What the tag pointed to when the plan was made; undefined where the plan did not need it. */
   readonly digest: Digest | undefined;
@@ -138,8 +144,9 @@ export function failedDeletion(tag: string, thrown: unknown): TagDeletion {
  */
 export function noDeletion(
   problem: string,
-): Pick<Destination, "deletion" | "deletionUnavailable" | "deleteTags"> {
+): Pick<Destination, "deletion" | "deletionUnavailable" | "deleteTags" | "deleteUntagged"> {
   return {
+    deleteUntagged: problem,
     deletion: "unavailable",
     deletionUnavailable: problem,
     deleteTags: async (_repository, tags) =>

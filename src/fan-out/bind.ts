@@ -1,4 +1,5 @@
 import { InputError } from "../errors.ts";
+import { attachedTo } from "../plan/attached.ts";
 import {
   type CopyStep,
   type FailStep,
@@ -7,6 +8,7 @@ import {
   type ImageStep,
   isImageStep,
   type Plan,
+  type PruneStep,
   placeOf,
   type SkipStep,
   type Step,
@@ -39,15 +41,21 @@ export function bindPlan(document: PlanDocument, now: Plan, withdrawn: readonly 
   const prunable = new Set(document.prunes.map(keyOf));
   const isPlanned = ({ version }: Pick<Step, "version">): boolean => document.versions.includes(version);
   const complete = now.versions.every((version) => isPlanned({ version }));
+  const isPrunable = (step: PruneStep): boolean => complete && prunable.has(keyOf(step));
+  const isOfStaying = attachedTo(
+    now.steps.flatMap((step) => (step.kind === "prune" && !isPrunable(step) ? [step] : [])),
+  );
   const bound = now.steps.flatMap((step): readonly Step[] => {
     if (isImageStep(step) && !isPlanned(step)) return [isInPlace(step) ? step : skipped(step)];
     if (step.kind === "copy") return [boundCopy(step, planned.get(keyOf(step)))];
     if (step.kind === "keep") return isPlanned(step) || !now.versions.includes(step.version) ? [step] : [];
-    if (step.kind !== "prune" || (complete && prunable.has(keyOf(step)))) return [step];
+    if (step.kind !== "prune" || (isPrunable(step) && !isOfStaying(step))) return [step];
     const { digest: _, ...image } = step;
-    return [
-      { ...image, kind: "leave", reason: "it came up after the plan was made; the next run prunes it" },
-    ];
+    const reason =
+      step.untagged === undefined
+        ? "it came up after the plan was made; the next run prunes it"
+        : "it came up after the plan was made, and no later run knows of it";
+    return [{ ...image, kind: "leave", reason }];
   });
   const places = new Set(now.steps.map(({ destination }) => destination));
   const gone = eachOnce(document.copies).filter(
@@ -157,6 +165,9 @@ function keyOf({
   version,
   image,
   tag,
-}: Pick<ImageStep, "destination" | "version" | "image" | "tag">): string {
-  return [destination, version, image, tag].join(" ");
+  untagged = "",
+}: Pick<ImageStep, "destination" | "version" | "image" | "tag"> & {
+  readonly untagged?: string | undefined;
+}): string {
+  return [destination, version, image, tag, untagged].join(" ");
 }

@@ -71,14 +71,23 @@ const documentSchema = v.strictObject({
     ),
     v.maxLength(100_000),
   ),
-  prunes: v.pipe(v.array(v.strictObject(place)), v.maxLength(100_000)),
+  prunes: v.pipe(
+    v.array(
+      v.strictObject({
+        ...place,
+        /** Of what the tag held until it is overwritten: then this goes, and the tag stays. */
+        untagged: v.optional(digestText),
+      }),
+    ),
+    v.maxLength(100_000),
+  ),
 });
 
 /** A plan on its way between jobs. */
 export type PlanDocument = v.InferOutput<typeof documentSchema>;
 /** An image that a copy job brings to a destination. */
 export type PlannedCopy = PlanDocument["copies"][number];
-/** A tag that the publish job may prune. */
+/** A tag that the publish job may prune, or what an overwritten one held. */
 export type PlannedPrune = PlanDocument["prunes"][number];
 
 /** Read before anything else: a plan of another schema version has another form. */

@@ -34,7 +34,13 @@ export function handOut(
       .map((step) => plannedCopy(step, shareOf.get(step) ?? 1)),
     prunes: plan.steps
       .filter((step) => step.kind === "prune")
-      .map(({ destination, version, image, tag }) => ({ destination, version, image, tag })),
+      .map(({ destination, version, image, tag, untagged }) => ({
+        destination,
+        version,
+        image,
+        tag,
+        untagged,
+      })),
   };
 }
 

@@ -159,6 +159,7 @@ function parseRetention(
   return {
     keep: keep === undefined ? keepUnsaid : parseKeep(keep, mistake),
     keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, mistake),
+    ...(keep !== undefined && { ownLine: true }),
   };
 }
 

@@ -27,6 +27,7 @@ export interface DestinationToRead
     | "tryDeletion"
     | "repositoriesThere"
     | "whyProtected"
+    | "deleteUntagged"
   > {
   readonly client: Pick<Registry, "foresee">;
   readonly repository: (name: string) => HeldRepository;
@@ -193,7 +194,7 @@ export function failedSnapshot(destination: DestinationToRead, error: unknown): 
 }
 
 function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
-  const { name, registry, path, retention, deletion, deletionUnavailable } = destination;
+  const { name, registry, path, retention, deletion, deletionUnavailable, deleteUntagged } = destination;
   return {
     name,
     registry,
@@ -201,6 +202,7 @@ function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
     retention,
     deletion,
     deletionUnavailable,
+    untaggedStays: typeof deleteUntagged === "string" ? deleteUntagged : undefined,
     failure: undefined,
     digests: new Map(),
     withheld: new Set(),

@@ -9,9 +9,9 @@ import { attachmentDepth, type DestinationSnapshot, imageKey, type Snapshot } fr
 import { type DestinationToRead, repositoryAt } from "./destinations.ts";
 
 /**
- * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where deleting one tag
- * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go and those of their
- * signatures. The plan itself says which these are, and without any, nothing is asked.
+ * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where a deletion may
+ * take other tags along, as that of a digest does, those are all tags of the repositories that lose one; elsewhere, the tags
+ * that go and those of their signatures. The plan itself says which these are, and without any, nothing is asked.
  */
 export async function withHeldDigests(
   snapshot: Snapshot,
@@ -35,12 +35,14 @@ export async function withHeldDigests(
   const protectedTags = await protectedAmong(snapshot, held, destination, signal);
   const guarded = { ...held, protectedTags };
   const going = tagsToPrune(snapshot, guarded);
-  const looked =
-    held.deletion === "shared-digest-unsafe"
-      ? [...new Set(going.map(({ image }) => image))].flatMap((image) =>
-          (held.tags.get(image) ?? []).map((tag) => ({ image, tag })),
-        )
-      : going;
+  const taking = going.filter(
+    (step) => held.deletion === "shared-digest-unsafe" || step.untagged !== undefined,
+  );
+  const repositories = new Set(taking.map(({ image }) => image));
+  const looked = [
+    ...[...repositories].flatMap((image) => (held.tags.get(image) ?? []).map((tag) => ({ image, tag }))),
+    ...going.filter(({ image }) => !repositories.has(image)),
+  ];
   const heldDigests = new Map<string, Digest>();
   const listed = new Set([...held.tags].flatMap(([image, tags]) => tags.map((tag) => imageKey(image, tag))));
   let level: readonly Pick<PruneStep, "image" | "tag">[] = looked;

@@ -49,6 +49,8 @@ export interface Route {
   readonly universe: readonly Version[];
   /** Those that the filter leaves out. Absent: none. */
   readonly outside?: readonly Version[];
+  /** No source says which versions there are, so nothing is deleted. */
+  readonly unlisted?: true;
   /** Newest first. */
   readonly wanted: readonly AnyVersion[];
   readonly catalogue: Catalogue;
@@ -137,6 +139,7 @@ async function takeRouteSnapshot(options: SnapshotOptions): Promise<Snapshot> {
     repository,
     universe,
     outside,
+    ...(options.unlisted && { unlisted: true }),
     wanted,
     components,
     destinations: holdings,

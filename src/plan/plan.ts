@@ -44,8 +44,10 @@ export {
   isImageStep,
   isLeftAlone,
   isUncompared,
+  isUntagged,
   leavingAlone,
   placeOf,
+  subjectOf,
   versionKey,
 } from "./step.ts";
 
@@ -112,10 +114,13 @@ function planDestination(
     planVersion(snapshot, destination, ownership, wanted, kept),
   );
   const others = [...uncounted(snapshot), ...heldOutside(snapshot, destination, ownership)];
-  const pruning = withinLimit(
-    planPruning(snapshot.universe, destination, ownership, { kept, others }, images),
-    snapshot.pruneLimit,
-  );
+  const pruning =
+    snapshot.unlisted === true
+      ? []
+      : withinLimit(
+          planPruning(snapshot.universe, destination, ownership, { kept, others }, images),
+          snapshot.pruneLimit,
+        );
   const keeps =
     destination.retention.keep === "all"
       ? []

@@ -1,3 +1,4 @@
+import type { Digest } from "../oci/digest.ts";
 import { attachmentTags } from "../oci/reference.ts";
 import type { Component } from "./component.ts";
 import { isHeld, presentImages } from "./holding.ts";
@@ -5,9 +6,11 @@ import type { Ownership } from "./ownership.ts";
 import { newest } from "./retention.ts";
 import { attachmentDepth, type DestinationSnapshot, imageKey } from "./snapshot.ts";
 import {
+  type CopyStep,
   type ImageStep,
   isLeftAlone,
   isUncompared,
+  isUntagged,
   type LeaveStep,
   type PruneStep,
   placeOf,
@@ -55,7 +58,8 @@ export function planPruning(
       (component) => leave === undefined && listedReason(component, ownership, remaining) === undefined,
     ),
   );
-  const staying = stayingDigests(destination, going, planned);
+  const overwritten = overwrittenBy(destination, planned);
+  const staying = stayingDigests(destination, [...going.map(keyOf), ...overwritten.map(keyOfStep)], planned);
   const steps: readonly (PruneStep | LeaveStep)[] = candidates.flatMap(({ version, present, leave }) =>
     present.map((component) => {
       const reason = leave ?? listedReason(component, ownership, remaining);
@@ -72,7 +76,53 @@ export function planPruning(
       return { kind: "prune", ...image, digest, reason: `not among the newest ${keptNames(kept)}` };
     }),
   );
-  return [...steps, ...planAttachments(destination, steps, staying)];
+  const subjects = [...steps, ...planUntagged(destination, overwritten, staying, planned)];
+  return [...subjects, ...planAttachments(destination, subjects, staying)];
+}
+
+/** The copies that leave something untagged where that is to go: the destination's own line says how many versions it keeps. */
+function overwrittenBy(
+  { retention }: DestinationSnapshot,
+  planned: readonly ImageStep[],
+): readonly Overwrite[] {
+  if (retention.ownLine !== true) return [];
+  return planned.filter((step): step is Overwrite => step.kind === "copy" && step.replaces !== undefined);
+}
+
+/** A copy whose tag held something else. */
+type Overwrite = CopyStep & { readonly replaces: Digest };
+
+/**
+ * What happens to the manifests that overwritten tags held, each once. A tag that moves with every release mostly leaves what
+ * a version's own tag has as well: that is no news.
+ */
+function planUntagged(
+  destination: DestinationSnapshot,
+  overwritten: readonly Overwrite[],
+  staying: ReadonlyMap<string, string>,
+  planned: readonly ImageStep[],
+): readonly (PruneStep | LeaveStep)[] {
+  const nothingGoes = whyNothingGoes(destination, planned) ?? destination.untaggedStays;
+  const once = new Map(overwritten.map((step) => [digestKey(step.image, step.replaces), step]));
+  return [...once].flatMap(
+    ([key, { version, image, tag, replaces, floating }]): (PruneStep | LeaveStep)[] => {
+      const other = staying.get(key);
+      if (floating === true && other !== undefined) return [];
+      const place = { destination: destination.name, version, image, tag, untagged: replaces };
+      const rule = destination.protectedTags.get(imageKey(image, tag));
+      const why = other === undefined ? (nothingGoes ?? rule) : `${other}, which stays, has it too`;
+      return why === undefined
+        ? [
+            {
+              kind: "prune",
+              ...place,
+              digest: replaces,
+              reason: "its tag is overwritten, and it has no other",
+            },
+          ]
+        : [{ kind: "leave", ...place, reason: `${overwrittenBut}${why}` }];
+    },
+  );
 }
 
 /**
@@ -125,11 +175,12 @@ export function withinLimit(
 ): readonly (PruneStep | LeaveStep)[] {
   const going = new Set(steps.filter(goes).map(versionKey)).size;
   if (limit === "all" || going <= limit) return steps;
+  const what = steps.some(({ untagged }) => untagged !== undefined) ? "deleted or overwritten" : "deleted";
   const reason =
-    `${going} versions would be deleted here in one run, and prune-limit is ${limit}, so nothing is deleted: if all of them ` +
+    `${going} versions would be ${what} here in one run, and prune-limit is ${limit}, so nothing is deleted: if all of them ` +
     `are to go, set prune-limit to ${going} for one run; if not, raise keep`;
   return steps.map((step) => {
-    return goes(step) ? { kind: "leave", ...placeOf(step), reason } : step;
+    return goes(step) ? leaving(step, reason) : step;
   });
 }
 
@@ -145,11 +196,19 @@ export function leavingBesideFailures(
 ): readonly (PruneStep | LeaveStep)[] {
   if (!planned.some(({ kind }) => kind === "fail")) return steps;
   return steps.map((step) =>
-    goes(step) ? { kind: "leave", ...placeOf(step), reason: besideFailure } : step,
+    goes(step) ? leaving(step, `${isUntagged(step) ? overwrittenBut : notKeptBut}${besideFailure}`) : step,
   );
 }
 
-const besideFailure = "not kept, but a wanted image cannot be copied here, so nothing is deleted";
+const notKeptBut = "not kept, but ";
+const overwrittenBut = "its tag is overwritten, but ";
+const besideFailure = "a wanted image cannot be copied here, so nothing is deleted";
+
+/** The step of what was to go and stays. */
+function leaving(step: PruneStep | LeaveStep, reason: string): LeaveStep {
+  const about = isUntagged(step) ? { untagged: step.untagged } : {};
+  return { kind: "leave", ...placeOf(step), ...about, reason };
+}
 
 function keptNames(kept: readonly Version[]): string {
   return `${kept.length}: ${kept.map(({ tag }) => tag).join(", ")}`;
@@ -162,21 +221,8 @@ function reasonToLeave(
   version: Version,
   planned: readonly ImageStep[],
 ): string | undefined {
-  if (destination.deletion === "unavailable") {
-    return `not kept, but this login cannot delete tags: ${destination.deletionUnavailable ?? "the registry offers no way"}`;
-  }
-  if (planned.some(({ kind }) => kind === "fail")) {
-    return besideFailure;
-  }
-  // A source that does not answer, or is gone, is no time to delete what may be the last copy of something.
-  if (planned.some(isUncompared)) {
-    return "not kept, but a wanted image could not be compared with any source, so nothing is deleted";
-  }
-  // What such a tag holds is not known. Before a deletion it could not be proven either, so the plan says it at once (P9).
-  const [withheld] = [...destination.withheld].sort();
-  if (withheld !== undefined) {
-    return `not kept, but a policy of the registry lets nobody pull ${withheld} now, so nothing is deleted`;
-  }
+  const nothingGoes = whyNothingGoes(destination, planned);
+  if (nothingGoes !== undefined) return `${notKeptBut}${nothingGoes}`;
   if (planned.some((step) => step.version === version.tag && isLeftAlone(step))) {
     return "not kept, but left alone, because overwrite is skip and a tag of it holds another digest";
   }
@@ -199,20 +245,40 @@ function ruleToLeave(
   return rule && `not kept, but ${rule}, and a version goes whole or not at all`;
 }
 
+/** Why nothing at all is deleted at a destination. */
+function whyNothingGoes(destination: DestinationSnapshot, planned: readonly ImageStep[]): string | undefined {
+  if (destination.deletion === "unavailable") {
+    return `this login cannot delete tags: ${destination.deletionUnavailable ?? "the registry offers no way"}`;
+  }
+  if (planned.some(({ kind }) => kind === "fail")) {
+    return besideFailure;
+  }
+  // A source that does not answer, or is gone, is no time to delete what may be the last copy of something.
+  if (planned.some(isUncompared)) {
+    return "a wanted image could not be compared with any source, so nothing is deleted";
+  }
+  // What such a tag holds is not known. Before a deletion it could not be proven either, so the plan says it at once (P9).
+  const [withheld] = [...destination.withheld].sort();
+  return withheld === undefined
+    ? undefined
+    : `a policy of the registry lets nobody pull ${withheld} now, so nothing is deleted`;
+}
+
 /**
  * Each digest that is in use after the run, by image, with a tag that uses it. These are tags that are not touched, tags that
  * are left, and tags that this run sets.
+ * @param losing tags that do not hold any more what they hold now.
  */
 function stayingDigests(
   destination: DestinationSnapshot,
-  leaving: readonly Component[],
+  losing: readonly string[],
   planned: readonly ImageStep[],
 ): ReadonlyMap<string, string> {
-  const going = new Set(leaving.map(({ to, toTag }) => imageKey(to, toTag)));
+  const without = new Set(losing);
   const after = [
-    ...[...destination.heldDigests].filter(([key]) => !going.has(key)),
+    ...[...destination.heldDigests].filter(([key]) => !without.has(key)),
     ...planned.flatMap((step) =>
-      step.kind === "copy" ? [[imageKey(step.image, step.tag), step.source.digest] as const] : [],
+      step.kind === "copy" ? [[keyOfStep(step), step.source.digest] as const] : [],
     ),
   ];
   // Of several tags, the first by name is reported, so that the plan does not depend on the order of the registry's answers.
@@ -245,6 +311,14 @@ function sharedReason(
   if (digest === undefined) return "its digest is not known, so another tag may need it";
   const other = staying.get(digestKey(component.to, digest));
   return other === undefined ? undefined : `its digest is also that of ${other}, which stays`;
+}
+
+function keyOf({ to, toTag }: Component): string {
+  return imageKey(to, toTag);
+}
+
+function keyOfStep({ image, tag }: ImageStep): string {
+  return imageKey(image, tag);
 }
 
 function digestKey(image: string, digest: string): string {

@@ -4,6 +4,8 @@ import { byPublished, bySemver, type Version } from "./version.ts";
 export interface Retention {
   readonly keep: number | "all";
   readonly keepBy: KeepBy;
+  /** The destination's own line says how many: only there is what an overwritten tag leaves untagged deleted. */
+  readonly ownLine?: true;
 }
 
 export const keepByChoices = ["semver", "published", "minor"] as const;

@@ -69,6 +69,8 @@ export interface DestinationSnapshot extends Namespace {
   readonly retention: Retention;
   readonly deletion: "by-tag" | "last-tag-takes-manifest" | "shared-digest-unsafe" | "unavailable";
   readonly deletionUnavailable: string | undefined;
+  /** Why a manifest that has no tag cannot be deleted here; undefined: it can. */
+  readonly untaggedStays: string | undefined;
   /** Why this destination could not be asked; then nothing is planned for it but failures. */
   readonly failure: Failure | undefined;
   /** What each wanted tag points to here, by `image:tag`; absent when the tag does not exist. */
@@ -113,6 +115,8 @@ export interface Snapshot {
    * several versions share belongs to one of them where it is the newest. Absent: none.
    */
   readonly outside?: readonly Version[];
+  /** No source says which versions there are, so nothing is deleted. */
+  readonly unlisted?: true;
   readonly wanted: readonly WantedVersion[];
   /** The images of each version of the universe that some destination may hold, wanted ones included, by tag. */
   readonly components: ReadonlyMap<string, readonly Component[]>;

@@ -65,16 +65,22 @@ export interface KeepStep {
 }
 
 /** The tag is deleted, once everything has been copied well. */
-export interface PruneStep extends PlannedImage {
+export interface PruneStep extends PlannedImage, MaybeUntagged {
   readonly kind: "prune";
   readonly digest: Digest | undefined;
 }
 
 /** The tag belongs to a version that is not kept, but stays. */
-export interface LeaveStep extends PlannedImage {
+export interface LeaveStep extends PlannedImage, MaybeUntagged {
   readonly kind: "leave";
   /** Its version goes, and counts for `prune-limit`: this tag stays because deleting it may take another along. */
   readonly goesButShared?: true;
+}
+
+/** Such a step can be about what a tag held, and not about the tag. */
+interface MaybeUntagged {
+  /** What the tag held until this run overwrites it: the step is about this manifest, and the tag stays. */
+  readonly untagged?: Digest;
 }
 
 /** What is planned for an image of a wanted version. */
@@ -84,6 +90,16 @@ export type ImageStep = CopyStep | SkipStep | FailStep;
 export type RetentionStep = KeepStep | PruneStep | LeaveStep;
 
 export type Step = ImageStep | RetentionStep;
+
+/** What a step is about, below the namespace: `image:tag`, or `image@digest` where the tag itself stays. */
+export function subjectOf(step: Exclude<Step, KeepStep>): string {
+  return isUntagged(step) ? `${step.image}@${step.untagged}` : `${step.image}:${step.tag}`;
+}
+
+/** Whether a step is about what an overwritten tag held, and not about the tag. */
+export function isUntagged(step: Step): step is (PruneStep | LeaveStep) & { readonly untagged: Digest } {
+  return "untagged" in step && step.untagged !== undefined;
+}
 
 /** The step of an image that cannot be brought to a destination. */
 export function failing(place: PlannedPlace, failure: Failure): FailStep {
@@ -134,5 +150,6 @@ export function isImageStep(step: Step): step is ImageStep {
 /** The digest that a step is about, where it is known. */
 export function digestOfStep(step: Step): Digest | undefined {
   if (step.kind === "copy") return step.source.digest;
+  if (step.kind === "leave") return step.untagged;
   return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
 }

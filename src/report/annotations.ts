@@ -1,6 +1,6 @@
 import { printable } from "../log/log.ts";
 import { shortDigest } from "../oci/digest.ts";
-import { isImageStep, isUncompared } from "../plan/plan.ts";
+import { isImageStep, isUncompared, isUntagged } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import { failureGroups, imagesOf, refusedGroups } from "./failures.ts";
 import { causesOf } from "./grouping.ts";
@@ -101,5 +101,6 @@ function left(steps: readonly Reported[]): readonly string[] {
 
 function tags(steps: readonly Reported[]): string {
   const versions = [...new Set(steps.map(({ step }) => step.version))];
-  return `${countOf(steps.length, "tag")} of ${listOf(versions, namedLimit)}`;
+  const noun = steps.every(({ step }) => isUntagged(step)) ? "overwritten image" : "tag";
+  return `${countOf(steps.length, noun)} of ${listOf(versions, namedLimit)}`;
 }

@@ -1,4 +1,5 @@
 import { sentenceOf } from "../errors.ts";
+import { subjectOf } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import { type CauseGroup, causesOf, type Explained } from "./grouping.ts";
 import type { Reported } from "./reported-step.ts";
@@ -41,7 +42,7 @@ export function imagesOf(
   steps: readonly Pick<Reported, "step">[],
   print = (name: string): string => name,
 ): string {
-  const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
+  const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [subjectOf(step)]));
   const names = [...new Set(images)].map(print);
   return names.length < 2 ? names.join() : `${countOf(names.length, "image")} (${listOf(names, namedLimit)})`;
 }

@@ -2,7 +2,7 @@ import type { MovedBytes } from "../copy/outcome.ts";
 import type { Failure, FailureDetails } from "../errors.ts";
 import { printReference } from "../oci/reference.ts";
 import type { Estimate } from "../plan/estimate.ts";
-import { digestOfStep, type Step } from "../plan/plan.ts";
+import { digestOfStep, isUntagged, type Step } from "../plan/plan.ts";
 import { type Outcome, type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import { mirroredVersions, succeeded, type Tally, tallyOf } from "./tally.ts";
@@ -48,6 +48,7 @@ export interface JsonStep extends JsonFailure {
   readonly tag?: string | undefined;
   readonly reason: string;
   readonly digest?: string | undefined;
+  readonly untagged?: boolean | undefined;
   readonly replaces?: string | undefined;
   readonly source?: string | undefined;
   readonly rewritten?: boolean | undefined;
@@ -89,6 +90,7 @@ function jsonStep({ step, outcome, reason, failure, refused, bytes, milliseconds
     reason,
     ...(failure && failureDetails(failure)),
     digest: digestOfStep(step),
+    untagged: isUntagged(step) ? true : undefined,
     ...copyDetails(step),
     refused: refused.length === 0 ? undefined : refused.map(failureDetails),
     bytes,

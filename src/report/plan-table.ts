@@ -1,6 +1,13 @@
 import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
-import { type ImageStep, isImageStep, type Plan, type RetentionStep, type Step } from "../plan/plan.ts";
+import {
+  type ImageStep,
+  isImageStep,
+  type Plan,
+  type RetentionStep,
+  type Step,
+  subjectOf,
+} from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import { causesOf, groupsOf } from "./grouping.ts";
 
@@ -68,7 +75,7 @@ function originOf(step: ImageStep): string {
 function retentionRows(steps: readonly RetentionStep[]): readonly Row[] {
   return groupsOf(steps, (step) => [step.kind, step.destination, step.version, step.reason]).map(
     ({ first, all }) => {
-      const references = all.flatMap((step) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
+      const references = all.flatMap((step) => (step.kind === "keep" ? [] : [subjectOf(step)]));
       return row(first.kind, first.version, references, first.destination, first.reason);
     },
   );

@@ -109,9 +109,7 @@ function replacedSection(result: RunResult): readonly Section[] {
   const title = result.dryRun
     ? "**Tags that hold another digest and would be replaced**"
     : "**Tags that held another digest and were replaced**";
-  const left = result.dryRun
-    ? "What they hold would have no tag then, unless another tag has it: it takes space until it is deleted there."
-    : "What they held has no tag now, unless another tag has it: it takes space until it is deleted there. No run deletes it.";
+  const left = `What they ${result.dryRun ? "hold would have no tag then" : "held has no tag now"}, unless another tag has it: it takes space until it is deleted there. Runs delete it only where the destination's own line has \`keep=N\`.`;
   const markdown = alert("WARNING", [...boxLines(title, lines), "", left]);
   return [{ name: "replaced tags", rank: 2, markdown }];
 }

@@ -26,6 +26,7 @@ import { printNamespace } from "../oci/reference.ts";
 import { audited } from "../plan/audit.ts";
 import {
   failing,
+  isUntagged,
   joinPlans,
   type KeepStep,
   makePlan,
@@ -350,23 +351,24 @@ export async function pruneAll(
       destinations.map(async (destination) => {
         const isHere = (step: Pick<Step, "destination">) => step.destination === destination.name;
         const failed = plan.steps.filter((step) => step.kind === "fail" && isHere(step)).length;
-        const broken = copies.filter(({ step, failure }) => isHere(step) && failure !== undefined).length;
+        const own = copies.filter(({ step }) => isHere(step));
+        const failures = failed + own.filter(({ failure }) => failure !== undefined).length;
         const routes: Aftermath[] = [];
         for (const [route, steps] of Map.groupBy(planned.filter(isHere), (step) => step.route)) {
           const isOfRoute = (step: KeepStep | Step) => isHere(step) && step.route === route;
           const kept = keeps.filter(isOfRoute);
           const unpublished = copies.find(({ step, withheld }) => isOfRoute(step) && withheld !== undefined);
-          const stays = failed + broken === 0 ? await reasonsToStay(steps, kept, unpublished) : new Map();
+          const stays = failures === 0 ? await reasonsToStay(steps, kept, unpublished) : new Map();
           const left = steps.flatMap((step): readonly PruneOutcome[] => {
             const failure = stays.get(step.version);
             return failure === undefined ? [] : [{ step, status: "left", failure }];
           });
           const going = steps.filter(({ version }) => !stays.has(version));
-          const pruned = await prune(going, kept, destination, failed + broken, clock, signal);
+          const pruned = await prune(going, kept, destination, { failures, copies: own }, clock, signal);
           const done = { ...pruned, prunes: [...pruned.prunes, ...left] };
-          const own = await lookForHalfVersions(done, kept, destination, signal);
-          for (const line of pruneLines(own.prunes, log.paint)) log.info(line);
-          routes.push(own);
+          const aftermath = await lookForHalfVersions(done, kept, destination, signal);
+          for (const line of pruneLines(aftermath.prunes, log.paint)) log.info(line);
+          routes.push(aftermath);
         }
         return routes;
       }),
@@ -387,8 +389,10 @@ export async function pruneAll(
     const doubt =
       answers.find((answer) => answer !== undefined) ??
       (unpublished && notPublished(unpublished.step.version));
-    const asked = [...Map.groupBy(steps, ({ version }) => version)].map(async ([version, [step]]) => {
-      const reason = doubt ?? (step && (await whyNotDelete(step)));
+    const asked = [...Map.groupBy(steps, ({ version }) => version)].map(async ([version, ofVersion]) => {
+      // Of a version whose tag this run has overwritten, no tag goes, but what it held: a source need not have that.
+      const goes = ofVersion.some(isUntagged) ? undefined : ofVersion[0];
+      const reason = doubt ?? (goes && (await whyNotDelete(goes)));
       return reason === undefined ? [] : [[version, reason] as const];
     });
     return new Map((await Promise.all(asked)).flat());

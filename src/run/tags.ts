@@ -113,7 +113,7 @@ export async function lookAtTags(
   const { universe, wanted } = choose([...(list?.listed ?? []), ...named.map(versionOfTag)], list?.untagged);
   const catalogue = listedCatalogue(rules);
   // Without a list, what is named has no place in an order: nothing is left out or pruned for it.
-  if (list === undefined) return { repository: name, universe: [], wanted, catalogue };
+  if (list === undefined) return { repository: name, universe: [], unlisted: true, wanted, catalogue };
   const counted = withinFilter(selection, universe);
   return {
     repository: name,

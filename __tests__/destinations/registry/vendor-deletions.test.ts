@@ -9,12 +9,13 @@ import { ecrKey, startEcrApi } from "../../../sandbox/vendor-apis/ecr.ts";
 import { type HarborApiOptions, harborApi } from "../../../sandbox/vendor-apis/harbor.ts";
 import { startPackagesApi } from "../../../sandbox/vendor-apis/packages.ts";
 import { systemClock } from "../../../src/clock.ts";
+import type { DestinationAbilities } from "../../../src/destinations/destination.ts";
 import type { AwsKey } from "../../../src/destinations/registry/aws-signature.ts";
 import { createRegistryDestination } from "../../../src/destinations/registry/registry-destination.ts";
 import { retrying } from "../../../src/http/retry.ts";
 import { createTransport } from "../../../src/http/transport.ts";
 import type { Credential } from "../../../src/oci/credentials.ts";
-import { type Digest, parseDigest } from "../../../src/oci/digest.ts";
+import { type Digest, digestOf, parseDigest } from "../../../src/oci/digest.ts";
 import { Registry } from "../../../src/oci/registry.ts";
 import type { VendorId } from "../../../src/vendors/vendor.ts";
 import { vendorOf } from "../../../src/vendors/vendors.ts";
@@ -91,6 +92,30 @@ async function destinationAt(registry: RegistryServer, vendor: VendorId, given: 
     clock: systemClock,
     log,
   });
+}
+
+/** Deletes a manifest without a tag: it alone is gone. One that is not there counts as gone. */
+async function expectUntaggedGone(registry: RegistryServer, destination: DestinationAbilities) {
+  const [digest = "", kept = ""] = seed(registry, ["v1"], ["v2"]);
+  registry.untag(repository, "v1");
+  expect(await deleteUntagged(destination, digest, digestOf("absent"))).toEqual(
+    gone(digest, digestOf("absent")),
+  );
+  const isThere = (one: string) => registry.manifest(repository, one) !== undefined;
+  expect([isThere(digest), isThere(kept), left(registry)]).toEqual([false, true, ["v2"]]);
+}
+
+async function expectTaggedLeft(registry: RegistryServer, destination: DestinationAbilities) {
+  const [digest = ""] = seed(registry, ["v3"]);
+  expect(await deleteUntagged(destination, digest)).toEqual([
+    { tag: digest, failure: obstacle("the tag v3 has it") },
+  ]);
+  expect(left(registry)).toContain("v3");
+}
+
+async function deleteUntagged({ deleteUntagged: remove }: DestinationAbilities, ...digests: string[]) {
+  if (typeof remove === "string") throw new Error(remove);
+  return remove(repository, untold(...digests), signal);
 }
 
 const untold = (...tags: readonly string[]) => tags.map((tag) => ({ tag, digest: undefined }));
@@ -232,6 +257,12 @@ describe("harbor", () => {
     expect(registry.manifest(repository, alone ?? "")).toBeUndefined();
   });
 
+  test("deletes an artifact without a tag, and none that a tag has got meanwhile", async () => {
+    const { registry, destination } = await harbor();
+    await expectUntaggedGone(registry, destination);
+    await expectTaggedLeft(registry, destination);
+  });
+
   test("counts a tag as gone whose artifact may not be deleted, and warns", async () => {
     const { registry, destination } = await harbor({ mayDeleteArtifacts: false });
     seed(registry, ["v1"]);
@@ -248,6 +279,12 @@ describe("harbor", () => {
     expect(wordsOf(deletion?.failure)).toMatch(/status 401 UNAUTHORIZED.*"Delete Tag"/);
     expect(left(registry)).toEqual(["v1"]);
   });
+});
+
+test("artifactory says why what has no tag stays", async () => {
+  const registry = closing(await startRegistry({ api: artifactoryApi(user) }));
+  const destination = await destinationAt(registry, "artifactory");
+  expect(destination.deleteUntagged).toMatch(/deletes tags only/);
 });
 
 test("artifactory: a tag that the API does not know but the registry has is no success", async () => {
@@ -270,6 +307,11 @@ describe("acr", () => {
     const destination = await destinationAt(registry, "acr");
     expect(await destination.deleteTags(repository, untold("v1", "v9"), signal)).toEqual(gone("v1", "v9"));
     expect(left(registry)).toEqual(["stable"]);
+  });
+
+  test("deletes a manifest without a tag by its digest", async () => {
+    const registry = closing(await startRegistry(options(() => true)));
+    await expectUntaggedGone(registry, await destinationAt(registry, "acr"));
   });
 
   test("tells of a login that may not delete", async () => {
@@ -330,6 +372,11 @@ describe("ecr", () => {
     expect(wrong.repositories).not.toContain("goharbor/new");
   });
 
+  test("deletes an image without a tag by its digest", async () => {
+    const { registry, destination } = await ecr();
+    await expectUntaggedGone(registry, destination);
+  });
+
   test("without an AWS key deletes nothing, and says so beforehand", async () => {
     const registry = closing(await startRegistry());
     const destination = await destinationAt(registry, "ecr");
@@ -379,6 +426,18 @@ describe("ghcr", () => {
     expect(wordsOf(deletions[2]?.failure)).toContain("only together with the tag stable");
     expect(left(registry)).toEqual(["stable", "v2", "v3"]);
     expect(registry.manifest(repository, three ?? "")).toBeDefined();
+  });
+
+  test("deletes a version without a tag, and none that a tag has got meanwhile", async () => {
+    const { registry, destination } = await ghcr({ untagged: 2 });
+    const [digest, other] = [digestOf('{"n":0}'), digestOf('{"n":1}')];
+    const [tagged = ""] = seed(registry, ["v3"]);
+    expect(await deleteUntagged(destination, digest, digestOf("absent"), tagged)).toEqual([
+      ...gone(digest, digestOf("absent")),
+      { tag: tagged, failure: obstacle("the tag v3 has it") },
+    ]);
+    const isThere = (one: string) => registry.manifest(repository, one) !== undefined;
+    expect([digest, other, tagged].map(isThere)).toEqual([false, true, true]);
   });
 
   test("leaves a tag that has moved since the plan", async () => {

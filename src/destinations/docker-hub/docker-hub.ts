@@ -64,6 +64,8 @@ export async function createDockerHubDestination(options: DockerHubOptions): Pro
         tags.map(({ tag }) => tag),
         signal,
       ),
+    // The registry API deletes by digest, but what needs a manifest shows only in others, and each that is read is a pull.
+    deleteUntagged: "to prove that nothing needs it, manifests would have to be read, and those are pulls",
   };
 }
 

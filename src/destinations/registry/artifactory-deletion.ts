@@ -26,6 +26,8 @@ export async function artifactoryRoute(options: ArtifactoryOptions): Promise<Tag
   return {
     deletion: "by-tag",
     deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
+    deleteUntagged:
+      "Artifactory's API deletes tags only, because a manifest is kept in the folder of its tag",
   };
 }
 

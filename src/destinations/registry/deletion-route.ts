@@ -6,7 +6,7 @@ import { type Destination, failedDeletion, type TagDeletion, type TagToDelete } 
 /** How tags are deleted at a destination. */
 export type TagDeletionRoute = Pick<
   Destination,
-  "deletion" | "deletionUnavailable" | "deleteTags" | "tryDeletion" | "whyProtected"
+  "deletion" | "deletionUnavailable" | "deleteTags" | "deleteUntagged" | "tryDeletion" | "whyProtected"
 >;
 
 /** Why no tag can be deleted at a registry, as the answer to one of them shows. */

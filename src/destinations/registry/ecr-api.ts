@@ -16,17 +16,22 @@ import {
 import type { AwsKey } from "./aws-signature.ts";
 import { signedHeaders } from "./aws-signature.ts";
 
+/** What names an image in a call: a tag, or the digest of its manifest. */
+export type ImageName = "imageTag" | "imageDigest";
+
 /** Calls of Amazon ECR's own API that the registry API has no counterpart for. */
 export interface EcrApi {
   /**
-   * Removes tags from their images. An image without any tag left is deleted with the last one.
-   * @param tags at most `deletionLimit` of them.
-   * @returns the tags that are still there, each with the reason.
+   * Removes tags from their images, or deletes images by their digests. An image without any tag left is deleted with the
+   * last one.
+   * @param names at most `deletionLimit` of them.
+   * @returns those that are still there, each with the reason.
    * @throws OperationError
    */
-  deleteTags(
+  deleteImages(
     repository: string,
-    tags: readonly string[],
+    names: readonly string[],
+    by: ImageName,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, Failure>>;
   /**
@@ -72,7 +77,9 @@ const deletionSchema = v.object({
   failures: v.optional(
     v.array(
       v.object({
-        imageId: v.optional(v.object({ imageTag: v.optional(v.string()) })),
+        imageId: v.optional(
+          v.object({ imageTag: v.optional(v.string()), imageDigest: v.optional(v.string()) }),
+        ),
         failureCode: v.optional(v.string(), ""),
         failureReason: v.optional(v.string(), ""),
       }),
@@ -91,9 +98,13 @@ export function ecrRegistry(host: string): { account: string; region: string; ur
 export function createEcrApi(options: EcrOptions): EcrApi {
   const { account: registryId } = options;
   return {
-    deleteTags: async (repository, tags, signal) => {
-      const operation = naming(options, repository, "deleting tags");
-      const imageIds = tags.map((imageTag) => ({ imageTag }));
+    deleteImages: async (repository, names, by, signal) => {
+      const operation = naming(
+        options,
+        repository,
+        by === "imageTag" ? "deleting tags" : "deleting manifests",
+      );
+      const imageIds = names.map((name) => ({ [by]: name }));
       const body = { registryId, repositoryName: repository, imageIds };
       const response = await call(options, "BatchDeleteImage", body, operation, signal);
       if (response.status !== 200) {
@@ -106,7 +117,7 @@ export function createEcrApi(options: EcrOptions): EcrApi {
       const left = failures.filter(({ failureCode }) => failureCode !== "ImageNotFound");
       return new Map(
         left.map(({ imageId, failureCode, failureReason }) => {
-          const subject = imageId?.imageTag ?? "";
+          const subject = imageId?.[by] ?? "";
           const problem = `Amazon ECR did not delete it: ${printable(failureReason)}`;
           const code = printable(failureCode);
           return [subject, failureOf(vendorFailure({ ...operation, subject }, { code, problem }))];

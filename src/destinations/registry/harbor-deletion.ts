@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import * as v from "valibot";
-import { messageOf, OperationError } from "../../errors.ts";
+import { type Failure, messageOf, OperationError } from "../../errors.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "../../http/http.ts";
-import type { Log } from "../../log/log.ts";
+import { type Log, printable } from "../../log/log.ts";
 import { basicHeader, type Credentials } from "../../oci/credentials.ts";
 import { type Finding, noDeletion } from "../destination.ts";
 import {
@@ -45,7 +45,26 @@ export async function harborRoute(options: HarborOptions): Promise<TagDeletionRo
     tryDeletion: (signal, repository) => tryDeletion(options, repository, signal),
     whyProtected: (signal, repository, tag) => whyProtected(options, repository, tag, signal),
     deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
+    deleteUntagged: oneByOne((repository, { tag }, signal) =>
+      deleteArtifact(options, repository, tag, signal),
+    ),
   };
+}
+
+/** Deletes an artifact, unless it has a tag after all: Harbor would delete that, too. */
+async function deleteArtifact(
+  options: HarborOptions,
+  repository: string,
+  digest: string,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const path = `${artifactsPath(repository)}/${digest}`;
+  const call = harborCalls(options, repository, signal);
+  const artifact = await call.artifact(path, "looking up", digest);
+  const [tag] = artifact?.tags ?? [];
+  if (tag !== undefined) return { kind: "obstacle", problem: `the tag ${printable(tag.name)} has it` };
+  if (artifact !== undefined) await call.remove(path, "deleting", digest);
+  return undefined;
 }
 
 /** Deletes the tag, and then its artifact if no tag is left on it: else its space would never be freed. */

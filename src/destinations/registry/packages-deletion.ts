@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { Failure } from "../../errors.ts";
 import { discard, type HttpRequest, type HttpResponse, type Transport } from "../../http/http.ts";
+import { printable } from "../../log/log.ts";
 import type { Credentials } from "../../oci/credentials.ts";
 import { noDeletion, type TagDeletion, type TagToDelete } from "../destination.ts";
 import {
@@ -53,7 +54,28 @@ export async function packagesRoute(options: PackagesOptions): Promise<TagDeleti
   return {
     deletion: "shared-digest-unsafe",
     deleteTags: (repository, tags, signal) => deleteTags(options, repository, tags, signal),
+    deleteUntagged: (repository, digests, signal) => deleteUntagged(options, repository, digests, signal),
   };
+}
+
+/** Deletes versions of the package by their digests, unless one has a tag after all. */
+async function deleteUntagged(
+  options: PackagesOptions,
+  repository: string,
+  digests: readonly TagToDelete[],
+  signal: AbortSignal,
+): Promise<readonly TagDeletion[]> {
+  const api = packageApi(options, repository, signal);
+  const versions = await api.versions();
+  const remove = async ({ tag: digest }: TagToDelete): Promise<Failure | undefined> => {
+    const version = versions.find(({ name }) => name === digest);
+    if (version === undefined) return undefined;
+    const [tag] = version.metadata.container.tags;
+    if (tag !== undefined) return { kind: "obstacle", problem: `the tag ${printable(tag)} has it` };
+    await api.remove(version, { operation: "deleting the manifest", subject: digest });
+    return undefined;
+  };
+  return oneByOne((_repository, digest) => remove(digest))(repository, digests, signal);
 }
 
 async function deleteTags(
@@ -82,7 +104,7 @@ async function deleteTags(
       const problem = `the packages API deletes it only together with the tag ${other}, which stays`;
       return { kind: "obstacle", problem, subject };
     }
-    await api.remove(version, tag);
+    await api.remove(version, { operation: "deleting the tag", subject: tag });
     deleted.add(version.id);
     return undefined;
   };
@@ -92,7 +114,7 @@ async function deleteTags(
 interface PackageApi {
   /** None where there is no such package. */
   versions(): Promise<readonly PackageVersion[]>;
-  remove(version: PackageVersion, tag: string): Promise<void>;
+  remove(version: PackageVersion, what: Pick<VendorOperation, "operation" | "subject">): Promise<void>;
 }
 
 function packageApi(options: PackagesOptions, repository: string, signal: AbortSignal): PackageApi {
@@ -147,8 +169,8 @@ function packageApi(options: PackagesOptions, repository: string, signal: AbortS
       }
       return versions;
     },
-    remove: async ({ id }, tag) => {
-      const operation = { ...naming("deleting the tag"), subject: tag };
+    remove: async ({ id }, what) => {
+      const operation = { ...naming(what.operation), ...what };
       const response = await send("DELETE", `/${id}`, operation);
       if (response.status !== 204 && response.status !== 404)
         throw await vendorRefusal(response, operation, signal, advice);

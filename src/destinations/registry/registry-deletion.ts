@@ -41,7 +41,19 @@ export function registryRoute(deleter: TagDeleter, alone = false): TagDeletionRo
     deletion: alone ? "by-tag" : "shared-digest-unsafe",
     tryDeletion: (signal, repository, exists) => tryDeletion(deleter, { repository, exists, alone }, signal),
     deleteTags: oneByOne(alone ? deletionByTag(deleter) : deletionByTagOrDigest(deleter)),
+    deleteUntagged: oneByOne(deletionByDigest(deleter)),
   };
+}
+
+/**
+ * Deletes a manifest by its digest, with every tag that it has.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-manifests
+ */
+export function deletionByDigest(deleter: Pick<TagDeleter, "deleteManifest">): DeleteTag {
+  return async (repository, { tag: digest }, signal) =>
+    (await deleter.deleteManifest(repository, digest, signal)) === "unsupported"
+      ? notOffered("the registry does not delete by digest")
+      : undefined;
 }
 
 /**

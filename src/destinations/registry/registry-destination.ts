@@ -88,7 +88,7 @@ async function deletionRoute(
     case "harbor":
       return harborRoute({ url, credentials, transport, log });
     case "acr":
-      return azureRoute(client);
+      return azureRoute(client, deleter);
     case "artifactory":
       return artifactoryRoute({ url, credentials, transport, resolve: deleter.resolve });
     case "packages":

@@ -10,6 +10,7 @@ import type { DestinationInput } from "../destination-input.ts";
 import { vendorFailure } from "../vendor-api.ts";
 import { noDeletionReason } from "./tcr-login.ts";
 import { personalTags, type TcrPersonal } from "./tcr-personal-tags.ts";
+import { tagsOnly } from "./tcr-tags.ts";
 import { hasCode, type TencentApi } from "./tencent-api.ts";
 
 export interface TcrPersonalOptions {
@@ -98,6 +99,7 @@ export async function createTcrPersonalDestination(
       const names = tags.map(({ tag }) => tag);
       return personalTags(personal, clock, repository).delete(names, signal);
     },
+    deleteUntagged: tagsOnly,
   };
 }
 

@@ -32,6 +32,12 @@ const imagesSchema = v.object({
   TotalCount: v.nullish(v.number()),
 });
 
+/**
+ * Why what has no tag stays. `DeleteImage` takes a tag, too, and nothing says that it takes a digest.
+ * https://www.tencentcloud.com/document/api/1051/50726
+ */
+export const tagsOnly = "TCR's API deletes by tag only";
+
 /** The tags of one repository of a TCR instance. */
 export function tcrTags(instance: TcrInstance, clock: Clock, repository: TcrRepository): TcrTags {
   const path = `${repository.namespace}/${repository.name}`;

@@ -15,7 +15,7 @@ import {
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
 import { ensureNamespace, previewNamespace } from "./tcr-namespace.ts";
 import { allTcrRepositories } from "./tcr-repositories.ts";
-import { type TcrRepository, tcrTags } from "./tcr-tags.ts";
+import { type TcrRepository, tagsOnly, tcrTags } from "./tcr-tags.ts";
 import { hasCode, type TencentApi } from "./tencent-api.ts";
 
 export interface TcrOptions {
@@ -73,6 +73,7 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
       const names = tags.map(({ tag }) => tag);
       return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
     },
+    deleteUntagged: tagsOnly,
   };
 }
 
