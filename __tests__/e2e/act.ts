@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { githubToken } from "../../sandbox/github.ts";
@@ -55,6 +55,13 @@ export async function act(
     return path(name);
   };
   write("repository/.github/workflows/workflow.yml", withoutQueue(text));
+  // act takes the name of the repository from its remote.
+  const remote = `https://github.com/${world.sandbox.github.repository}`;
+  for (const args of [
+    ["init", "--quiet"],
+    ["remote", "add", "origin", remote],
+  ])
+    execFileSync("git", args, { cwd: path("repository") });
   for (const name of ["dist", ".github"]) {
     cpSync(join(root, name), path("action", name), { recursive: true });
   }
@@ -107,5 +114,5 @@ export async function act(
 
 /** act 0.2.89 refuses this key of GitHub's, and runs one workflow at a time anyway. */
 function withoutQueue(workflow: string): string {
-  return workflow.replace(/^ *queue: max\n/m, "");
+  return workflow.replace(/^ *queue: max\n|, queue: max(?= *\})/m, "");
 }
