@@ -49578,7 +49578,7 @@ module.exports = {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4446);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7685);
 // What GitHub's runner starts. A file of its own, so that others can start `main.ts`, such as `@github/local-action`.
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
@@ -49588,7 +49588,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4446:
+/***/ 7685:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -52555,7 +52555,8 @@ const systemClock = {
         const timer = setInterval(work, ms).unref();
         return () => clearInterval(timer);
     },
-    timeout: (ms) => AbortSignal.timeout(ms),
+    // Whole numbers are all that it takes.
+    timeout: (ms) => AbortSignal.timeout(Math.floor(ms)),
 };
 
 ;// CONCATENATED MODULE: ./src/errors.ts
@@ -52641,9 +52642,11 @@ function readProxies(environment, mask) {
         return { name: name ?? lower, value: environment[name ?? lower]?.trim() ?? "" };
     });
     const all = [httpProxy, httpsProxy].flatMap((variable) => variable ?? []);
+    // A client is given the URL, which has the password in another spelling where the text has blanks, breaks or no scheme.
     for (const { value } of all)
-        for (const secret of secretsIn(value))
-            mask(secret);
+        for (const text of new Set([value, proxyUrl(value) ?? ""]))
+            for (const secret of secretsIn(text))
+                mask(secret);
     const unusable = all.filter(({ value }) => value !== "" && proxyUrl(value) === undefined);
     if (unusable.length > 0) {
         throw new InputError(`${unusable.map(({ name }) => name).join(" and ")} of the environment ${unusable.length === 1 ? "is" : "are"} not the ` +
@@ -52706,6 +52709,8 @@ var external_node_net_ = __nccwpck_require__(7030);
  * Addresses that are not on the public internet: unspecified, private, shared by a provider, loopback, link-local (where
  * clouds keep their metadata), for tests, multicast, reserved.
  * https://www.iana.org/assignments/iana-ipv4-special-registry
+ * And Azure's platform, which answers its own machines alone, such as GitHub's runners:
+ * https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16
  */
 const localSubnets4 = [
     ["0.0.0.0", 8],
@@ -52713,6 +52718,7 @@ const localSubnets4 = [
     ["100.64.0.0", 10],
     ["127.0.0.0", 8],
     ["169.254.0.0", 16],
+    ["168.63.129.16", 32],
     ["172.16.0.0", 12],
     ["192.0.0.0", 24],
     ["192.168.0.0", 16],
@@ -52722,20 +52728,24 @@ const localSubnets4 = [
 ];
 /** The same for IPv6: https://www.iana.org/assignments/iana-ipv6-special-registry */
 const localSubnets6 = [
-    ["::", 128],
-    ["::1", 128],
+    // Unspecified, loopback, and IPv4 addresses in the form of RFC 4291, section 2.5.5.1, which nobody uses any more.
+    ["::", 96],
     ["64:ff9b:1::", 48],
     ["fc00::", 7],
     ["fe80::", 10],
     ["fec0::", 10],
     ["ff00::", 8],
 ];
-/** Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052). `::ffff:` needs no entry: Node maps it itself. */
-const translationPrefix = "64:ff9b::";
+/**
+ * Before the 32 bits of an IPv4 address that a gateway translates to (RFC 6052, and RFC 2765 before). `::ffff:` needs no entry:
+ * Node maps it itself.
+ */
+const translationPrefixes = ["64:ff9b::", "::ffff:0:"];
 const localAddresses = new external_node_net_.BlockList();
 for (const [network, prefix] of localSubnets4) {
     localAddresses.addSubnet(network, prefix, "ipv4");
-    localAddresses.addSubnet(`${translationPrefix}${network}`, 96 + prefix, "ipv6");
+    for (const before of translationPrefixes)
+        localAddresses.addSubnet(`${before}${network}`, 96 + prefix, "ipv6");
 }
 for (const [network, prefix] of localSubnets6)
     localAddresses.addSubnet(network, prefix, "ipv6");
@@ -52743,6 +52753,18 @@ for (const [network, prefix] of localSubnets6)
 function isLocalAddress(address) {
     const family = (0,external_node_net_.isIP)(address);
     return family === 0 || localAddresses.check(address, family === 6 ? "ipv6" : "ipv4");
+}
+/** Names of the machine itself, whoever is asked for their address: RFC 6761, section 6.3. */
+const loopbackName = /(^|\.)localhost\.?$/;
+/**
+ * The IP address that a URL names, in its host's place or by a name that means the machine itself; undefined for another name,
+ * which has to be looked up.
+ */
+function addressIn({ hostname }) {
+    if (loopbackName.test(hostname))
+        return "127.0.0.1";
+    const address = hostname.replace(/^\[|\]$/g, "");
+    return (0,external_node_net_.isIP)(address) === 0 ? undefined : address;
 }
 /**
  * Storage of clouds that resolves to addresses inside the cloud for whoever asks from there, while the registry in front
@@ -60814,7 +60836,6 @@ class PacedHandler {
 
 
 
-
 /** Time allowed for a connection to come up, in milliseconds: three SYN packets in a row can be lost. */
 const connectTimeout = 10_000;
 /**
@@ -60863,9 +60884,9 @@ function createTransport(log, clock, options = {}) {
     const opened = [first];
     let current = first;
     const requests = new Map();
-    function isLocalLiteral({ hostname }) {
-        const address = hostname.replace(/^\[|\]$/g, "");
-        return (0,external_node_net_.isIP)(address) !== 0 && addresses.isLocal(address);
+    function isLocalLiteral(url) {
+        const address = addressIn(url);
+        return address !== undefined && addresses.isLocal(address);
     }
     async function sendOnce(request) {
         const started = clock.now();
@@ -60976,6 +60997,55 @@ function redacted(url) {
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./src/oci/digest.ts
+
+/**
+ * The algorithms that the image specification registers and Node computes, with the length of their hexadecimal form.
+ * A `Map`, not an object: the algorithm comes from a server and may be called `__proto__`.
+ * https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
+ */
+const hexLengths = new Map([
+    ["sha256", 64],
+    ["sha512", 128],
+]);
+/** The digest in a text, or undefined when it is not one that we can verify: wrong grammar, case, length or algorithm. */
+function parseDigest(text) {
+    const match = /^(sha256|sha512):([0-9a-f]+)$/.exec(text);
+    if (match === null)
+        return undefined;
+    const [, algorithm = "", hex = ""] = match;
+    return hexLengths.get(algorithm) === hex.length ? text : undefined;
+}
+/** Whether a text is a digest that we can verify. */
+function isDigest(text) {
+    return parseDigest(text) !== undefined;
+}
+/** The sha256 digest of bytes in memory. */
+function digestOf(bytes) {
+    return `sha256:${(0,external_node_crypto_.createHash)("sha256").update(bytes).digest("hex")}`;
+}
+/** Whether bytes in memory have this digest, by the digest's own algorithm. */
+function hasDigest(bytes, digest) {
+    const hash = hashFor(digest);
+    hash.update(bytes);
+    return matchesDigest(hash, digest);
+}
+/** A hash that computes this digest's algorithm. */
+function hashFor(digest) {
+    return (0,external_node_crypto_.createHash)(digest.slice(0, digest.indexOf(":")));
+}
+/** Whether a hash that has seen all bytes gives this digest. Ends the hash. */
+function matchesDigest(hash, digest) {
+    return hash.digest("hex") === digest.slice(digest.indexOf(":") + 1);
+}
+/** `sha256:0123456789ab`: enough to recognise a digest in a log or a table. */
+function shortDigest(digest) {
+    const colon = digest.indexOf(":");
+    return digest.slice(0, colon + 13);
+}
+
 ;// CONCATENATED MODULE: ./src/oci/helper-environment.ts
 /**
  * What every credential helper gets: where programs, homes, settings and temporary files are, the way to the network, and
@@ -61023,6 +61093,8 @@ const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
 const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:.]+\\])(?::[0-9]{1,5})?$`);
 /** Many registries limit host and repository together to 255 characters (distribution-spec, "Pulling manifests"). */
 const nameLimit = 255;
+/** Longest host name with a port, in characters: https://datatracker.ietf.org/doc/html/rfc1035#section-2.3.4 */
+const hostLimit = 253 + ":65535".length;
 /** The names under which Docker Hub is known; its canonical name is `docker.io`. */
 const dockerHubAliases = new Set([
     "docker.io",
@@ -61041,7 +61113,7 @@ function isTag(text) {
  * goes where a URL needs none: `r.example.com:443` and `r.example.com` are one registry.
  */
 function canonicalRegistry(text) {
-    if (!registryPattern.test(text))
+    if (text.length > hostLimit || !registryPattern.test(text))
         return undefined;
     const given = text.toLowerCase();
     const url = reference_originOf(given);
@@ -61055,11 +61127,16 @@ function canonicalRegistry(text) {
         return undefined;
     return dockerHubAliases.has(host) ? "docker.io" : host;
 }
-/** Splits `<registry>/<namespace>`; undefined if either part breaks the grammar. */
+/**
+ * Splits `<registry>/<namespace>`, or takes a registry alone; undefined if either part breaks the grammar. A name alone is a
+ * registry if it has a dot or a colon, as Docker takes it.
+ */
 function parseNamespace(text) {
     const slash = text.indexOf("/");
-    if (slash < 0)
-        return undefined;
+    if (slash < 0) {
+        const alone = /[.:]/.test(text) || text === "localhost" ? canonicalRegistry(text) : undefined;
+        return alone === undefined ? undefined : { registry: alone, path: "" };
+    }
     const registry = canonicalRegistry(text.slice(0, slash));
     const path = text.slice(slash + 1);
     if (registry === undefined || !isRepository(path))
@@ -61067,15 +61144,23 @@ function parseNamespace(text) {
     return { registry, path };
 }
 function printNamespace(namespace) {
-    return `${namespace.registry}/${namespace.path}`;
+    return namespace.path === "" ? namespace.registry : `${namespace.registry}/${namespace.path}`;
 }
 /** Whether two namespaces are the same place. */
 function sameNamespace(one, other) {
     return one.registry === other.registry && one.path === other.path;
 }
+/** An image and its tag or digest, as references are written. */
+function printReference(image, reference) {
+    return `${image}${isTag(reference) ? ":" : "@"}${reference}`;
+}
 /** The repository of an image below a namespace. */
 function repositoryOf(namespace, image) {
-    return `${namespace.path}/${image}`;
+    return namespace.path === "" ? image : `${namespace.path}/${image}`;
+}
+/** The image of a repository below a namespace: the other way around. */
+function imageOf(namespace, repository) {
+    return repository.slice(repositoryOf(namespace, "").length);
 }
 /** Whether a host (with or without port) is a loopback address: the only ones spoken to over plain HTTP. */
 function isLoopback(registry) {
@@ -61113,6 +61198,213 @@ function isAttachmentTag(tag) {
 /** Of the tags under which something is attached: whether it is the one for the index of referrers, not one of cosign. */
 function isFallbackTag(tag) {
     return !cosignSuffixes.some((suffix) => tag.endsWith(suffix));
+}
+
+;// CONCATENATED MODULE: ./src/plan/component.ts
+
+
+
+
+/** What a tag template may hold between `{{` and `}}`. */
+const placeholderNames = ["tag", "version", "major", "minor", "patch"];
+/**
+ * A placeholder. Its first group is the name, with the blanks around it. Any text without braces counts as a name, so that a
+ * misspelt one is found. Without braces inside, a text of nothing but `{{` is read in linear time.
+ */
+const placeholderPattern = /\{\{([^{}]*)\}\}/g;
+/** Whether a name is one that templates may use. */
+function isPlaceholder(name) {
+    return placeholderNames.some((known) => known === name);
+}
+/**
+ * Fills a tag template for a version.
+ * @throws InputError when it holds an unknown placeholder, or what comes out is not a tag.
+ */
+function renderTemplate(template, version) {
+    const tag = filled(template, version);
+    if (tag === undefined) {
+        const why = "has no number, so only {{tag}} can stand for it";
+        throw new InputError(`images: "${printable(template)}" needs a version, and ${printable(version.tag)} ${why}`);
+    }
+    if (isTag(tag))
+        return tag;
+    const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
+    throw new InputError(`images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`);
+}
+/** Whether the images of a version have tags: a release may have a name that no tag can have. */
+function hasTags(images, version) {
+    const templates = images === "auto"
+        ? ["{{tag}}"]
+        : images.flatMap(({ fromTag, toTag }) => (isDigest(fromTag) ? [toTag] : [fromTag, toTag]));
+    return templates.every((template) => isTag(filled(template, version) ?? ""));
+}
+/**
+ * Undefined for a placeholder that the version has no value for.
+ * @throws InputError when the template holds an unknown placeholder.
+ */
+function filled(template, version) {
+    const values = version.number === undefined
+        ? { tag: version.tag }
+        : {
+            tag: version.tag,
+            version: version.number,
+            major: String(version.major),
+            minor: String(version.minor),
+            patch: String(version.patch),
+        };
+    let complete = true;
+    const tag = template.replace(placeholderPattern, (whole, inner) => {
+        const name = inner.trim();
+        if (!isPlaceholder(name))
+            throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
+        complete &&= values[name] !== undefined;
+        return values[name] ?? "";
+    });
+    return complete ? tag : undefined;
+}
+/**
+ * The images of a version by the rules of the `images` input.
+ * @throws InputError when a filled template is not a tag.
+ */
+function applyRules(rules, version) {
+    return rules.map(({ fromTag, toTag, ...rule }) => {
+        const read = isDigest(fromTag) ? fromTag : renderTemplate(fromTag, version);
+        const component = { ...rule, fromTag: read, toTag: renderTemplate(toTag, version) };
+        return read === fromTag ? { ...component, fixed: true } : component;
+    });
+}
+/**
+ * The images of a version that is to be mirrored.
+ * @throws InputError as `applyRules` does, and when the templates of two lines give the same tag: one image would be lost.
+ */
+function applyRulesOnce(rules, version) {
+    const components = applyRules(rules, version);
+    const names = components.map(({ to, toTag }) => `${to}:${toTag}`);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice === undefined)
+        return components;
+    throw new InputError(`images: two lines write the image ${twice} of ${printable(version.tag)}`);
+}
+
+// EXTERNAL MODULE: ./node_modules/semver/index.js
+var semver = __nccwpck_require__(2088);
+var semver_default = /*#__PURE__*/__nccwpck_require__.n(semver);
+;// CONCATENATED MODULE: ./src/plan/version.ts
+
+/**
+ * The version of a release, or undefined when its tag is not one. Strict semver with an optional `v`: Harbor's odd tags
+ * (`v2.3.0.-rc1`, `baseline`) are not versions; `v2.1.0-tech-preview` and `v1.5.2-RC1` are prereleases.
+ */
+function versionOf(release) {
+    const parsed = semver_default().parse(release.tag, { loose: false });
+    if (parsed === null || !/^v?[0-9]/.test(release.tag))
+        return undefined;
+    return {
+        tag: release.tag,
+        prerelease: release.prerelease || parsed.prerelease.length > 0,
+        publishedAt: release.publishedAt,
+        number: parsed.version,
+        major: parsed.major,
+        minor: parsed.minor,
+        patch: parsed.patch,
+    };
+}
+/** The version of a tag at a source, with a number or without. */
+function versionOfTag(tag) {
+    const release = { tag, prerelease: false, publishedAt: 0 };
+    return versionOf(release) ?? { ...release, number: undefined };
+}
+/** What a release's tag is that is no version. */
+function whyNoVersion(tag) {
+    const numbers = /^v?((?:[0-9]+\.)*[0-9]+)(?:[-+].*)?$/.exec(tag)?.[1]?.split(".");
+    if (numbers !== undefined) {
+        if (numbers.length !== 3)
+            return "not a version: three numbers are, such as v1.2.3";
+        if (numbers.some((number) => /^0[0-9]/.test(number)))
+            return "not a version: no number of one begins with 0";
+    }
+    const tail = tag.slice(tag.search(/v?[0-9]/));
+    return versionOf({ tag: tail, prerelease: false, publishedAt: 0 }) === undefined
+        ? "not of the form v1.2.3"
+        : "not a version: something stands in front of one";
+}
+/**
+ * Newest first by semver. Equal numbers (`1.0.0` and `v1.0.0`) are ordered by tag, so that the order is total. Tags without a
+ * number come last.
+ */
+function bySemver(one, other) {
+    if (one.number === undefined || other.number === undefined) {
+        if (one.number !== other.number)
+            return one.number === undefined ? 1 : -1;
+        return one.tag < other.tag ? -1 : Number(one.tag > other.tag);
+    }
+    const byNumber = semver_default().rcompare(one.number, other.number);
+    if (byNumber !== 0 || one.tag === other.tag)
+        return byNumber;
+    return one.tag < other.tag ? 1 : -1;
+}
+/** Newest first by date of publication; releases of the same moment by semver. */
+function byPublished(one, other) {
+    return other.publishedAt - one.publishedAt || bySemver(one, other);
+}
+
+;// CONCATENATED MODULE: ./src/plan/tag-versions.ts
+
+
+
+
+/** Where tags at the sources are the versions: which versions a list of images has. */
+/** Whether the lines name every tag themselves. Then each tag that is written is a version. */
+function areFixed(rules) {
+    return rules.every(({ fromTag }) => !hasPlaceholder(fromTag));
+}
+/** Whether several versions make the same tag of different images, such as `{{major}}`: it belongs to the newest of all. */
+function shareTags(rules) {
+    return rules.some(({ fromTag, toTag }) => {
+        const names = [...toTag.matchAll(placeholderPattern)].map(([, name]) => name?.trim());
+        return hasPlaceholder(fromTag) && !names.includes("tag") && !names.includes("version");
+    });
+}
+/** The versions of lines that name every tag: the tags that they read, each with its lines. One by digest counts by what it writes. */
+function fixedVersions(rules) {
+    return Map.groupBy(rules, ({ fromTag, toTag }) => (isTag(fromTag) ? fromTag : toTag));
+}
+/**
+ * The versions that every image has, unordered: a product is mirrored as a whole.
+ * @param tagsOf the tags that the image of a line has at the sources.
+ */
+function versionsOfTags(rules, tagsOf) {
+    const telling = tellingRule(rules);
+    if (telling === undefined)
+        return [];
+    const tags = [...tagsOf(telling)].filter((tag) => !isAttachmentTag(tag));
+    const versions = new Map(tags.flatMap((tag) => {
+        const version = versionIn(telling.fromTag, tag);
+        // Nor may one be written: below that name it would pass for the signature of something else.
+        return version === undefined || isAttachmentTag(version.tag) ? [] : [[version.tag, version]];
+    }));
+    return [...versions.values()].filter((version) => hasTags(rules, version) &&
+        rules.every((rule) => isDigest(rule.fromTag) || tagsOf(rule).has(renderTemplate(rule.fromTag, version))));
+}
+/** The line whose tags tell the versions: one with `{{tag}}`, else with `{{version}}`, and nothing else to fill in. */
+function tellingRule(rules) {
+    const single = rules.filter(({ fromTag }) => [...fromTag.matchAll(placeholderPattern)].length === 1);
+    const holding = (name) => single.find(({ fromTag }) => [...fromTag.matchAll(placeholderPattern)][0]?.[1]?.trim() === name);
+    return holding("tag") ?? holding("version");
+}
+function hasPlaceholder(template) {
+    return template.search(placeholderPattern) >= 0;
+}
+/** The version that a template with one placeholder makes a tag of; undefined where it makes no such tag. */
+function versionIn(template, tag) {
+    const [before = "", name = "", after = ""] = template.split(placeholderPattern);
+    if (tag.length <= before.length + after.length || !tag.startsWith(before) || !tag.endsWith(after))
+        return undefined;
+    const inner = tag.slice(before.length, tag.length - after.length);
+    if (!isTag(inner))
+        return undefined;
+    const version = versionOfTag(inner);
+    return name.trim() === "tag" || version.number === inner ? version : undefined;
 }
 
 ;// CONCATENATED MODULE: ./src/destinations/destination-input.ts
@@ -61203,6 +61495,11 @@ const china = [
             text: "The namespace is made here with the API key, else by you; repositories are made by the first push.",
             source: `${harborAdapters}/tencentcr/adapter.go`,
         },
+        listing: {
+            route: "tcr",
+            text: "`DescribeRepositories`, with an API key or a role of the instance's account (`tcr:DescribeRepositories`); without one, `_catalog` is tried.",
+            source: "https://www.tencentcloud.com/document/product/1051/50720",
+        },
         mount: unknownMount,
         upload: anyUpload,
         deletion: {
@@ -61241,6 +61538,11 @@ const china = [
             text: "The namespace is made with an API key; without one it must be there. A push makes the repository.",
             source: "https://www.tencentcloud.com/document/product/1051/41098",
         },
+        listing: {
+            route: "tcr-personal",
+            text: "`DescribeRepositoryFilterPersonal`, with an API key or a role of the account; without one, `_catalog` is tried.",
+            source: "https://cloud.tencent.com/document/product/1141/41584",
+        },
         mount: unknownMount,
         upload: anyUpload,
         deletion: {
@@ -61271,6 +61573,11 @@ const china = [
             text: "The namespace must be there, and must let a push make repositories.",
             source: `${harborAdapters}/aliacr/adapter.go`,
         },
+        listing: {
+            route: "catalog",
+            text: "`_catalog` is tried; Harbor lists them by an API of Alibaba's own.",
+            source: `${harborAdapters}/aliacr/adapter.go`,
+        },
         mount: unknownMount,
         upload: anyUpload,
         deletion: {
@@ -61297,6 +61604,11 @@ const china = [
         repositories: {
             madeBy: "push",
             text: "The organisation must be there; repositories are made by the first push.",
+            source: `${harborAdapters}/huawei/huawei_adapter.go`,
+        },
+        listing: {
+            route: "catalog",
+            text: "`_catalog` is tried; Harbor lists them by an API of Huawei's own.",
             source: `${harborAdapters}/huawei/huawei_adapter.go`,
         },
         mount: unknownMount,
@@ -61326,6 +61638,11 @@ const china = [
         repositories: {
             madeBy: "user",
             text: "Namespace and repository must be there: Harbor makes both before it pushes, by an API of Volcengine's own.",
+            source: `${harborAdapters}/volcenginecr/adapter.go`,
+        },
+        listing: {
+            route: "catalog",
+            text: "`_catalog` is tried; Harbor lists them by an API of Volcengine's own.",
             source: `${harborAdapters}/volcenginecr/adapter.go`,
         },
         mount: unknownMount,
@@ -61367,6 +61684,11 @@ const clouds = [
             text: "Must be there: made here with the AWS key of the environment, else by you or by a creation template.",
             source: `${clouds_harborAdapters}/awsecr/adapter.go`,
         },
+        listing: {
+            route: "ecr",
+            text: "`DescribeRepositories`, with the AWS key of the environment; without one, `_catalog` is tried.",
+            source: "https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html",
+        },
         mount: {
             works: "referenced",
             text: "Only where the account has `BLOB_MOUNTING` enabled, within one account and region, and only what a manifest holds.",
@@ -61402,6 +61724,11 @@ const clouds = [
             text: "Must be there: make them in the console of the public registry.",
             source: undefined,
         },
+        listing: {
+            route: "catalog",
+            text: "`_catalog` is tried; its own API lists those of the key's account only.",
+            source: "https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_DescribeRepositories.html",
+        },
         mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
         upload: {
             form: { kind: "any" },
@@ -61432,6 +61759,11 @@ const clouds = [
             madeBy: "push",
             text: "Made by the first push.",
             source: "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md",
+        },
+        listing: {
+            route: "catalog",
+            text: "`_catalog`, for a login that may read the catalog.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/azurecr/adapter.go",
         },
         mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
         upload: {
@@ -61470,6 +61802,11 @@ const clouds = [
             madeBy: "user",
             text: "The Artifact Registry repository (`<project>/<repository>`) must be there; images in it are made by the first push.",
             source: "https://docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling",
+        },
+        listing: {
+            route: "catalog",
+            text: "`_catalog` is tried.",
+            source: undefined,
         },
         mount: {
             works: "unknown",
@@ -61529,6 +61866,11 @@ const codeHosts = [
             text: "Made by the first push, with the default visibility of the account.",
             source: undefined,
         },
+        listing: {
+            route: "docker-hub",
+            text: "By the Hub API: those that the login may see, else the public ones. An organisation access token needs `scope-repository-list` for the private ones, and Docker Hub does not say what it leaves out.",
+            source: "https://docs.docker.com/reference/api/hub/latest/operations/listNamespaceRepositories/",
+        },
         mount: {
             works: "yes",
             text: "Within Docker Hub, from what the login may read.",
@@ -61572,6 +61914,11 @@ const codeHosts = [
             text: "Made by the first push, private.",
             source: "https://docs.github.com/packages/learn-github-packages/about-permissions-for-github-packages",
         },
+        listing: {
+            route: "packages",
+            text: "By the packages API, with a classic token that has `read:packages`: log in to ghcr.io with it, or give it as `github-token`. The token of a job gets no list.",
+            source: "https://docs.github.com/rest/packages/packages#list-packages-for-an-organization",
+        },
         mount: {
             works: "yes",
             text: "Within one user or organisation.",
@@ -61592,6 +61939,12 @@ const codeHosts = [
             text: "2,000 requests a minute for one login.",
             source: `${code_hosts_ocync}/ghcr.md`,
         },
+        manners: {
+            ...usualManners,
+            grantsUnreadably: true,
+            text: "Its tokens do not say what they grant; that for a public image is a no-op. One is asked for many packages at once.",
+            source: "https://github.com/richlander/container-registry-api/blob/main/ghcr.md",
+        },
     },
     {
         id: "gitlab",
@@ -61605,6 +61958,11 @@ const codeHosts = [
         repositories: {
             madeBy: "push",
             text: "The project must be there; repositories below its path are made by the first push.",
+            source: "https://github.com/gitlabhq/gitlabhq/blob/master/app/services/auth/container_registry_authentication_service.rb",
+        },
+        listing: {
+            route: "catalog",
+            text: "`_catalog`, which is for administrators.",
             source: "https://github.com/gitlabhq/gitlabhq/blob/master/app/services/auth/container_registry_authentication_service.rb",
         },
         mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
@@ -61634,6 +61992,11 @@ const codeHosts = [
             madeBy: "push",
             text: "Made by the first push, private, where the robot may create repositories.",
             source: `${quay}/v2auth.py`,
+        },
+        listing: {
+            route: "quay",
+            text: "By Quay's API: the public ones, and with an OAuth token (user `$oauthtoken`) those that it may see. It takes no robot.",
+            source: "https://github.com/quay/quay/blob/master/endpoints/api/repository.py",
         },
         mount: { works: "yes", text: "Where the login may read the other repository.", source: undefined },
         upload: {
@@ -61669,6 +62032,11 @@ const codeHosts = [
         repositories: {
             madeBy: "user",
             text: "The Docker repository, which is the first part of the path, must be there; images in it are made by the first push.",
+            source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
+        },
+        listing: {
+            route: "catalog",
+            text: "`_catalog` is tried; Harbor reads it of each Docker repository by itself.",
             source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/jfrog/adapter.go",
         },
         mount: {
@@ -61719,6 +62087,11 @@ const servers = [
             text: "The project must be there; repositories are made by the first push.",
             source: "https://github.com/goharbor/harbor/blob/main/src/pkg/reg/adapter/harbor/base/adapter.go",
         },
+        listing: {
+            route: "harbor",
+            text: "By Harbor's API: those of a public project, and those that the login may list (`List Repository` for a robot).",
+            source: "https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml",
+        },
         mount: {
             works: "yes",
             text: "Where the login may read the other repository.",
@@ -61731,7 +62104,7 @@ const servers = [
         },
         deletion: {
             route: "harbor",
-            text: "The Harbor API takes the tag alone, and then the artifact, if no tag is left on it. The robot needs Delete Tag, and Read and Delete Artifact.",
+            text: "The Harbor API takes the tag alone, and then the artifact, if no tag is left on it. The robot needs Delete Tag, and Read and Delete Artifact. Whether it has them is tried before anything is copied, and a version with an immutable tag is left.",
             source: "https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml",
         },
         limits: ownLimits,
@@ -61753,6 +62126,11 @@ const servers = [
             madeBy: "push",
             text: "Made by the first push, as the specification has it.",
             source: "https://github.com/opencontainers/distribution-spec/blob/main/spec.md",
+        },
+        listing: {
+            route: "catalog",
+            text: "`_catalog`, for a login that may read it; where the registry calls itself Harbor, its API, for a login with `List Repository`.",
+            source: "https://distribution.github.io/distribution/spec/api/#listing-repositories",
         },
         mount: {
             works: "yes",
@@ -61814,9 +62192,9 @@ function mannersOf(vendor) {
 
 ;// CONCATENATED MODULE: ./src/wording.ts
 /** How numbers, sizes and times are written for people, wherever they are read. */
-/** A number with its noun: `1 image`, `12 images`. */
+/** A number with its noun: `1 image`, `12 images`, `3 repositories`. */
 function countOf(number, noun) {
-    return `${number} ${noun}${number === 1 ? "" : "s"}`;
+    return `${number} ${number === 1 ? noun : `${noun.replace(/([^aeiou])y$/, "$1ie")}s`}`;
 }
 /**
  * The first of some names, and how many more there are: `core, portal and 10 more`.
@@ -61939,9 +62317,61 @@ function wrongPlace(text, rest = []) {
         return `${problem}: ${wrong.join(", ")}${meant(printNamespace(place))}`;
     if (mended.includes("/") || parseNamespace(`${mended}/x`) === undefined)
         return problem;
-    if (/[.:]/.test(mended))
-        return `${problem}: it has no namespace${meant(`${mended}/<namespace>`)}`;
     return `${problem}: it has no registry${meant(`docker.io/${mended}`)}`;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/attributes.ts
+
+
+
+/**
+ * The attributes after the name of a place, each `name=value`.
+ * @param items what is between the commas after the place.
+ * @param names those that this kind of line can have.
+ */
+function parseAttributes(items, names, mistake) {
+    const attributes = new Map();
+    for (const item of items) {
+        const [before = "", ...rest] = item.split("=");
+        const [name, value] = [before.trim(), rest.join("=").trim()];
+        const place = parseNamespace(item);
+        if (place !== undefined)
+            mistake(`${printNamespace(place)} goes on a line of its own`);
+        else if (value === "")
+            mistake(`${quoted(item)} is not an attribute of the form name=value`);
+        else if (!names.includes(name)) {
+            const meant = didYouMean(nearest(name, names));
+            mistake(`${quoted(name)} is no attribute here; there are ${names.join(", ")}${meant}`);
+        }
+        else if (attributes.has(name))
+            mistake(`${name} is given more than once`);
+        else
+            attributes.set(name, value);
+    }
+    return attributes;
+}
+/**
+ * The origin of the token server that may have a registry's login (`token-server=`): a host, or its URL without anything
+ * else. Plain HTTP only on loopback, as for registries. What is wrong is not repeated: it may hold a password.
+ * @returns undefined after a mistake.
+ */
+function parseTokenServer(text, mistake) {
+    const scheme = isLoopback(text) ? "http" : "https";
+    const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${scheme}://${text}`;
+    const url = URL.canParse(address) ? new URL(address) : undefined;
+    if (url === undefined || canonicalRegistry(url.host) === undefined) {
+        mistake("token-server is not the name of a host, such as token-server=auth.example.com");
+        return undefined;
+    }
+    const isSafe = url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.host));
+    const meant = didYouMean(`token-server=${url.host}`);
+    if (!isSafe)
+        mistake(`token-server would get the login over ${url.protocol}//, not https://${meant}`);
+    else if (url.href !== `${url.origin}/`)
+        mistake(`token-server is a host, without a user, a path or a query${meant}`);
+    else
+        return url;
+    return undefined;
 }
 
 ;// CONCATENATED MODULE: ./src/github/repository-id.ts
@@ -61966,55 +62396,6 @@ function isWanted(of, platforms) {
     return platforms.some(({ os, architecture, variant }) => os === of.os && architecture === of.architecture && (variant === undefined || variant === of.variant));
 }
 
-// EXTERNAL MODULE: ./node_modules/semver/index.js
-var semver = __nccwpck_require__(2088);
-var semver_default = /*#__PURE__*/__nccwpck_require__.n(semver);
-;// CONCATENATED MODULE: ./src/plan/version.ts
-
-/**
- * The version of a release, or undefined when its tag is not one. Strict semver with an optional `v`: Harbor's odd tags
- * (`v2.3.0.-rc1`, `baseline`) are not versions; `v2.1.0-tech-preview` and `v1.5.2-RC1` are prereleases.
- */
-function versionOf(release) {
-    const parsed = semver_default().parse(release.tag, { loose: false });
-    if (parsed === null || !/^v?[0-9]/.test(release.tag))
-        return undefined;
-    return {
-        tag: release.tag,
-        prerelease: release.prerelease || parsed.prerelease.length > 0,
-        publishedAt: release.publishedAt,
-        number: parsed.version,
-        major: parsed.major,
-        minor: parsed.minor,
-        patch: parsed.patch,
-    };
-}
-/** What a release's tag is that is no version. */
-function whyNoVersion(tag) {
-    const numbers = /^v?((?:[0-9]+\.)*[0-9]+)(?:[-+].*)?$/.exec(tag)?.[1]?.split(".");
-    if (numbers !== undefined) {
-        if (numbers.length !== 3)
-            return "not a version: three numbers are, such as v1.2.3";
-        if (numbers.some((number) => /^0[0-9]/.test(number)))
-            return "not a version: no number of one begins with 0";
-    }
-    const tail = tag.slice(tag.search(/v?[0-9]/));
-    return versionOf({ tag: tail, prerelease: false, publishedAt: 0 }) === undefined
-        ? "not of the form v1.2.3"
-        : "not a version: something stands in front of one";
-}
-/** Newest first by semver. Equal numbers (`1.0.0` and `v1.0.0`) are ordered by tag, so that the order is total. */
-function bySemver(one, other) {
-    const byNumber = semver_default().rcompare(one.number, other.number);
-    if (byNumber !== 0 || one.tag === other.tag)
-        return byNumber;
-    return one.tag < other.tag ? 1 : -1;
-}
-/** Newest first by date of publication; releases of the same moment by semver. */
-function byPublished(one, other) {
-    return other.publishedAt - one.publishedAt || bySemver(one, other);
-}
-
 ;// CONCATENATED MODULE: ./src/plan/retention.ts
 
 const keepByChoices = ["semver", "published", "minor"];
@@ -62036,7 +62417,98 @@ function newestOfEachMinor(ordered) {
     });
 }
 
+;// CONCATENATED MODULE: external "node:vm"
+const external_node_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:vm");
+;// CONCATENATED MODULE: ./src/pattern.ts
+
+
+/** A pattern that is a mistake wherever it is used: it takes too long, or fits too much. */
+class PatternError extends InputError {
+}
+/** Longest pattern, in characters: more than any tag has. */
+const lengthLimit = 1000;
+/**
+ * Longest time for a pattern to look at all names, in milliseconds. Thousands of names take a few milliseconds; one that
+ * takes longer goes back and forth without an end, as `(a+)+` can.
+ */
+const matchTime = 1000;
+/**
+ * A regular expression that has to fit a whole name.
+ * @throws InputError when it is none.
+ */
+function parseExpression(text, source) {
+    if (source.length > lengthLimit)
+        throw new InputError(`${JSON.stringify(text)} is longer than ${lengthLimit} characters`);
+    try {
+        return { text, expression: new RegExp(`^(?:${source})$`) };
+    }
+    catch (error) {
+        if (!(error instanceof SyntaxError))
+            throw error;
+        throw new InputError(`${JSON.stringify(text)} is not a regular expression of JavaScript`, {
+            cause: error,
+        });
+    }
+}
+/**
+ * A glob that has to fit a whole name: `*` for any characters but a slash, `**` for any, `?` for one, `{a,b}` for either.
+ * @throws InputError when its braces do not go in pairs.
+ */
+function parseGlob(text, glob = text) {
+    let depth = 0;
+    const source = glob.replace(/\*\*\/?|[*?{},]|[^\w*?{},]/g, (sign) => {
+        if (sign === "**/")
+            return "(?:[^]*/)?";
+        if (sign === "**")
+            return "[^]*";
+        if (sign === "*")
+            return "[^/]*";
+        if (sign === "?")
+            return "[^/]";
+        if (sign === "{")
+            depth += 1;
+        if (sign === "{")
+            return "(?:";
+        if (sign === "}" && depth > 0) {
+            depth -= 1;
+            return ")";
+        }
+        if (sign === "," && depth > 0)
+            return "|";
+        return `\\${sign}`;
+    });
+    if (depth > 0)
+        throw new InputError(`${JSON.stringify(text)} has a { without its }`);
+    return parseExpression(text, source);
+}
+/**
+ * Which of the names a pattern fits.
+ * @throws PatternError when it takes too long to tell.
+ */
+function matching(pattern, names) {
+    const { text, expression } = pattern;
+    context ??= (0,external_node_vm_namespaceObject.createContext)({});
+    Object.assign(context, { fits: (name) => expression.test(name), names });
+    try {
+        matcher.runInContext(context, { timeout: matchTime });
+    }
+    catch (error) {
+        // It comes from the other context, so it is no Error of this one.
+        if (!(typeof error === "object" && error !== null && "code" in error) || error.code !== timeoutCode)
+            throw error;
+        throw new PatternError(`${JSON.stringify(text)} takes more than a second for ${names.length} names: write it without repetitions of repetitions`);
+    }
+    return context.found;
+}
+/** https://nodejs.org/api/errors.html#err_script_execution_timeout */
+const timeoutCode = "ERR_SCRIPT_EXECUTION_TIMEOUT";
+/** Made once, as it takes milliseconds, and each of many repositories has its tags looked at. */
+let context;
+/** Run as a script of its own, because only such a one can be stopped. */
+const matcher = new external_node_vm_namespaceObject.Script("found=names.filter(fits)");
+
 ;// CONCATENATED MODULE: ./src/plan/selection.ts
+
 
 
 
@@ -62045,10 +62517,34 @@ function newestOfEachMinor(ordered) {
 
 /**
  * Reads a `version` input that is not empty.
- * @throws InputError when it is neither tags, nor a semver range that can hold a version, nor `newest:N`.
+ * @throws InputError when it is neither tags, nor a semver range that can hold a version, nor `newest:N`, nor a pattern, nor
+ *   several of these, a line each.
  */
 function parseSelection(text) {
-    const trimmed = text.trim();
+    const lines = text.split("\n").map((line) => line.trim());
+    const given = lines.filter((line) => line !== "");
+    const isApart = given.some((line) => /^(?:glob:|\/|newest:)/.test(line));
+    const whole = isApart ? undefined : parseTagsOrRange(text.trim());
+    if (whole !== undefined)
+        return whole;
+    const [only = "", ...others] = given;
+    return others.length > 0 ? { kind: "any", of: given.map(parseSelection) } : parseLine(only);
+}
+/** A pattern or `newest:N`. */
+function parseLine(line) {
+    const [, glob, expression, flags] = /^(?:glob:(.*)|\/(.*)\/([a-z]*))$/.exec(line) ?? [];
+    if (glob?.trim() === "" || expression === "")
+        throw new InputError(`"${line}" is an empty pattern, which no tag fits`);
+    if (glob !== undefined)
+        return { kind: "pattern", pattern: parseGlob(line, glob.trim()) };
+    if (flags)
+        throw new InputError(`"${line}" has flags, which a pattern does not take`);
+    if (expression !== undefined)
+        return { kind: "pattern", pattern: parseExpression(line, expression) };
+    return parseNewest(line);
+}
+/** @throws InputError for anything else. */
+function parseNewest(trimmed) {
     const counted = /^newest:(.*)$/.exec(trimmed);
     if (counted !== null) {
         const count = Number(counted[1]);
@@ -62057,6 +62553,11 @@ function parseSelection(text) {
         }
         return { kind: "newest", count };
     }
+    const meant = didYouMean(meantTags(trimmed));
+    throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range, newest:N, glob:… or /regular expression/${meant}`);
+}
+/** Tags, or a range, which may go over several lines; undefined where it is something else. */
+function parseTagsOrRange(trimmed) {
     const items = trimmed.split(/[,\n]/).map((item) => item.trim());
     const tags = items.filter((item) => item !== "");
     if (tags.length > 0 &&
@@ -62067,17 +62568,16 @@ function parseSelection(text) {
         // `v2.15.2 v2.14.4` is a range too, but one that no version is in: semver reads a space as "and".
         if (semver_default().minVersion(trimmed) === null) {
             const parts = trimmed.split(/\s+/);
-            const meant = parts.every((part) => semver_default().parse(part) !== null) ? parts.join(", ") : undefined;
+            const meant = parts.every((part) => selection_tagPattern.test(part)) ? parts.join(", ") : undefined;
             throw new InputError(`"${trimmed}" is a range without any version; several tags need commas between them${didYouMean(meant)}`);
         }
         return { kind: "range", range: trimmed };
     }
-    if (tags.every((tag) => /^[a-zA-Z0-9_][\w.-]*$/.test(tag)) && tags.length > 0) {
-        return { kind: "tags", tags: [...new Set(tags)] };
-    }
-    const meant = didYouMean(meantTags(trimmed));
-    throw new InputError(`"${trimmed}" is not a tag, a list of tags, a semver range or newest:N${meant}`);
+    const areTags = tags.length > 0 && tags.every((tag) => selection_tagPattern.test(tag));
+    return areTags ? { kind: "tags", tags: [...new Set(tags)] } : undefined;
 }
+/** Of a release's tag, which may be longer than an image's. */
+const selection_tagPattern = /^[a-zA-Z0-9_][\w.-]*$/;
 /** The tag in the address of a release or of its tag, or tags with blanks between them. */
 function meantTags(text) {
     const [, tag] = /^https?:\/\/\S+\/(?:releases\/tag|tree|tags)\/([\w.-]+)\/?$/.exec(text) ?? [];
@@ -62097,13 +62597,32 @@ const namedLimit = 3;
  */
 function selection_select(selection, released, repository, retentions) {
     const ordered = [...released.universe].sort(bySemver);
-    const chosen = chosenOf(selection, ordered, retentions, (tags) => whyUnknown(tags, released, repository));
-    if (chosen.length === 0) {
-        throw new InputError(`No release of ${repository} fits version "${printable(describe(selection))}". ${whatThereIs(released)}`);
+    const all = [...ordered, ...[...(released.otherTags ?? [])].sort(bySemver)];
+    const chosen = new Set(chosenOf(selection, ordered, all, retentions, (tags) => whyUnknown(tags, released, repository)));
+    if (chosen.size === 0) {
+        throw new InputError(`No ${released.otherTags === undefined ? "release" : "tag"} of ${repository} fits version "${printable(describe(selection))}". ${whatThereIs(released)}`);
     }
-    return chosen;
+    return all.filter((version) => chosen.has(version));
 }
-function chosenOf(selection, ordered, retentions, unknown) {
+/**
+ * The versions of a route's filter: only these are counted and pruned. Who asks for a tag by its name, or for the newest,
+ * says nothing of the others.
+ * @throws InputError when a pattern takes too long.
+ */
+function withinFilter(selection, versions) {
+    const parts = selection.kind === "any" ? selection.of : [selection];
+    const filters = parts.filter(({ kind }) => kind === "range" || kind === "pattern");
+    if (filters.length === 0 || parts.some(({ kind }) => kind === "newest" || kind === "kept"))
+        return versions;
+    const named = new Set(parts.flatMap((part) => (part.kind === "tags" ? part.tags : [])));
+    const fitting = new Set(filters.flatMap((filter) => chosenOf(filter, versions, versions, [], () => new InputError(""))));
+    return versions.filter((version) => fitting.has(version) || named.has(version.tag));
+}
+/**
+ * @param ordered the versions that count, newest first.
+ * @param all these and the others.
+ */
+function chosenOf(selection, ordered, all, retentions, unknown) {
     switch (selection.kind) {
         case "newest":
             return newestBy(ordered, retentions.map(({ keepBy }) => ({ keep: selection.count, keepBy })));
@@ -62113,11 +62632,18 @@ function chosenOf(selection, ordered, retentions, unknown) {
             // The universe has prereleases only if they count, so the range must not leave them out.
             return ordered.filter((version) => semver_default().satisfies(version.number, selection.range, { includePrerelease: true }));
         case "tags": {
-            const missing = selection.tags.filter((tag) => !ordered.some((version) => version.tag === tag));
+            const missing = selection.tags.filter((tag) => !all.some((version) => version.tag === tag));
             if (missing.length > 0)
                 throw unknown(missing);
-            return ordered.filter((version) => selection.tags.includes(version.tag));
+            return all.filter((version) => selection.tags.includes(version.tag));
         }
+        case "pattern": {
+            const names = all.map(({ tag }) => tag);
+            const fitting = new Set(matching(selection.pattern, names));
+            return all.filter(({ tag }) => fitting.has(tag));
+        }
+        case "any":
+            return selection.of.flatMap((each) => chosenOf(each, ordered, all, retentions, unknown));
     }
 }
 /** What any of the retentions would keep of these versions. */
@@ -62135,10 +62661,16 @@ function describe(selection) {
             return selection.range;
         case "tags":
             return selection.tags.join(", ");
+        case "pattern":
+            return selection.pattern.text;
+        case "any":
+            return selection.of.map(describe).join("; ");
     }
 }
 /** A release that is there and does not count is another mistake than one that is not there. */
 function whyUnknown(missing, released, repository) {
+    if (released.otherTags !== undefined)
+        return whyNoLine(missing, released.otherTags);
     const known = released.passedOver.filter(({ tag }) => missing.includes(tag));
     const unknown = missing.filter((tag) => !known.some((release) => release.tag === tag));
     const [names, why] = unknown.length > 0
@@ -62153,6 +62685,11 @@ function whyUnknown(missing, released, repository) {
     const meant = didYouMean(meantVersions(unknown, released.universe));
     return new InputError(`${repository} has no published release ${printable(names)}: ${printable(why)}${meant || "."} ${whatThereIs(released)}`);
 }
+/** Tags at the sources are versions by their names alone, but where the images' lines name every tag. `latest` is one like others. */
+function whyNoLine(missing, named) {
+    const names = listOf(named.map(({ tag }) => printable(tag)), namedLimit);
+    return new InputError(`No line of the input "images" has the tag ${printable(missing.join(", "))}. Theirs are ${names}: without a version, all of them are wanted.`);
+}
 /** The same versions as they are tagged, or the newest for its name elsewhere; undefined where one is neither. */
 function meantVersions(tags, universe) {
     if (tags.length === 1 && tags[0]?.toLowerCase() === "latest")
@@ -62160,10 +62697,18 @@ function meantVersions(tags, universe) {
     const meant = tags.map((tag) => universe.find((version) => version.number === semver_default().valid(tag))?.tag);
     return meant.length > 0 && meant.every((tag) => tag !== undefined) ? meant.join(", ") : undefined;
 }
-function whatThereIs({ universe, passedOver }) {
+function whatThereIs({ universe, passedOver, otherTags, untagged = [] }) {
+    if (untagged.length > 0)
+        return `There is no tag at all of ${listOf(untagged, namedLimit)}: check how the input "images" names it.`;
     const [first, ...others] = [...universe].sort(bySemver).slice(0, 3);
     if (first !== undefined)
         return `Its newest are ${[first, ...others].map(({ tag }) => tag).join(", ")}.`;
+    if (otherTags !== undefined && otherTags.length > 0) {
+        const names = listOf(otherTags.map(({ tag }) => printable(tag)), namedLimit);
+        return `None of its tags counts as newest, as v1.2.3 would: ${names}. Name the tags, or write glob: or /regular expression/.`;
+    }
+    if (otherTags !== undefined)
+        return "There is no such tag that every image has.";
     if (passedOver.length === 0)
         return "It has no published releases.";
     const byReason = Map.groupBy(passedOver, ({ reason }) => reason);
@@ -62196,8 +62741,11 @@ function repeated(items) {
     const counted = Map.groupBy(items, (item) => item);
     return [...counted].flatMap(([item, all]) => (all.length > 1 ? [item] : []));
 }
-/** A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them. */
-function values_parseBoolean(text, mistake) {
+/**
+ * A boolean in the spellings of the YAML 1.2 core schema, as `getBooleanInput` of `@actions/core` takes them.
+ * @param wrong what is said of any other text.
+ */
+function values_parseBoolean(text, mistake, wrong = "is neither true nor false") {
     if (["true", "True", "TRUE"].includes(text))
         return true;
     if (["false", "False", "FALSE"].includes(text))
@@ -62205,7 +62753,7 @@ function values_parseBoolean(text, mistake) {
     const small = text.toLowerCase();
     const yes = ["yes", "y", "on", "1", "true"].includes(small) ? "true" : undefined;
     const no = ["no", "n", "off", "0", "false"].includes(small) ? "false" : undefined;
-    mistake(`${quoted(text)} is neither true nor false${didYouMean(yes ?? no)}`);
+    mistake(`${quoted(text)} ${wrong}${didYouMean(yes ?? no)}`);
     return false;
 }
 const millisecondsPerUnit = new Map([
@@ -62286,6 +62834,14 @@ function parseKeep(text, mistake) {
     }
     return keep;
 }
+/** How many of something a run takes at the most: a whole number from 1 on. */
+function parseLimit(text, mistake) {
+    const limit = Number(text);
+    if (/^[0-9]{1,6}$/.test(text) && limit >= 1)
+        return limit;
+    mistake(`${quoted(text)} is not a whole number from 1 to 999999`);
+    return 1;
+}
 /** Which versions count as newest. */
 function parseKeepBy(text, mistake) {
     const choice = keepByChoices.find((candidate) => candidate === text);
@@ -62309,12 +62865,36 @@ function parseVerify(text, mistake) {
         mistake(noneOf(text, verifyChoices));
     return choice ?? "tags";
 }
+const versionsFromChoices = ["releases", "tags"];
+/** Where versions come from. */
+function parseVersionsFrom(text, mistake) {
+    const choice = versionsFromChoices.find((candidate) => candidate === text);
+    if (choice === undefined)
+        mistake(noneOf(text, versionsFromChoices));
+    return choice ?? "releases";
+}
+/** What is done with a tag that holds another digest. */
+function parseOverwrite(text, mistake) {
+    if (text === "skip")
+        return "skip";
+    const choices = ["true", "false", "skip"];
+    if (nearest(text, choices) === "skip") {
+        mistake(noneOf(text, choices));
+        return false;
+    }
+    return values_parseBoolean(text, mistake, `is none of ${choices.join(", ")}`);
+}
 /** The wanted versions; undefined when the input is empty and the event decides. */
 function parseVersionInput(text, mistake) {
     if (text === "")
         return undefined;
+    const lines = linesOf(text);
+    if (lines.length === 0)
+        mistake("holds nothing but comments");
+    if (lines.length === 0)
+        return undefined;
     try {
-        return parseSelection(text);
+        return parseSelection(lines.join("\n"));
     }
     catch (error) {
         if (!(error instanceof InputError))
@@ -62334,22 +62914,6 @@ function parseRepository(text, mistake) {
         mistake(`${quoted(text)} is not of the form owner/name${didYouMean(known)}`);
     }
     return repository;
-}
-/** Places to read images from, in order, each once. */
-function parseSources(text, mistake) {
-    const sources = [];
-    for (const line of linesOf(text)) {
-        const source = parseNamespace(line);
-        if (source === undefined)
-            mistake(wrongPlace(line));
-        else
-            sources.push(source);
-    }
-    for (const name of repeated(sources.map(printNamespace)))
-        mistake(`${name} is given more than once`);
-    if (linesOf(text).length === 0)
-        mistake("holds nothing but comments");
-    return sources;
 }
 /** Platforms, by comma or line, each once; or `all`. */
 function parsePlatforms(text, mistake) {
@@ -62433,6 +62997,7 @@ const attributeTypes = new Map([
     ["keep-by", undefined],
     ["type", undefined],
     ["api", undefined],
+    ["token-server", undefined],
     ["registry-id", ["tcr"]],
     ["region", ["tcr", "tcr-personal"]],
     ["public", ["tcr"]],
@@ -62441,14 +63006,15 @@ const attributeTypes = new Map([
 /**
  * The lines of the `destinations` input.
  * @param defaults the `keep` and `keep-by` inputs, for lines that say nothing of their own.
+ * @param homes the namespaces that images come from, each once: a line without a namespace takes it where it is one.
  */
-function parseDestinations(text, defaults, mistake) {
+function parseDestinations(text, defaults, homes, mistake) {
     const lines = linesOf(text);
     if (lines.length === 0)
         mistake("is empty");
     const destinations = [];
     for (const line of lines) {
-        const destination = parseDestination(line, defaults, mistake);
+        const destination = parseDestination(line, defaults, homes, mistake);
         if (destination !== undefined)
             destinations.push(destination);
     }
@@ -62456,54 +63022,50 @@ function parseDestinations(text, defaults, mistake) {
         mistake(`${name} is given more than once`);
     return destinations;
 }
-function parseDestination(line, defaults, mistake) {
+function parseDestination(line, defaults, homes, mistake) {
     const [place = "", ...rest] = line.split(",").map((item) => item.trim());
-    const namespace = parseNamespace(place);
-    if (namespace === undefined) {
+    const given = parseNamespace(place);
+    if (given === undefined) {
         mistake(wrongPlace(place, rest));
         return undefined;
     }
+    const [home = ""] = homes;
+    const namespace = given.path === "" ? { ...given, path: home } : given;
     const inLine = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
-    const attributes = parseAttributes(rest, inLine);
+    const attributes = parseAttributes(rest, [...attributeTypes.keys()], inLine);
     const type = parseType(attributes.get("type"), namespace.registry, inLine);
     refuseForeignAttributes(attributes, type, inLine);
     if (attributes.has("api") && isPlainRegistry({ type }) && !hasOwnApi(namespace.registry, type))
         inLine("api means nothing for this registry: what it needs is on the registry's own host");
     if (!attributes.has("api"))
         needOwnApi(namespace.registry, type, inLine);
+    if (given.path === "")
+        checkHome(type, homes, inLine);
     if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
         inLine("Docker Hub has no namespaces inside namespaces");
     }
     const api = attributes.get("api");
+    const tokenServer = attributes.get("token-server");
     return {
         ...namespace,
         type,
         retention: parseRetention(attributes, vendorOf(namespace.registry, type).id, defaults, inLine),
         api: api === undefined ? undefined : parseApiUrl(api, inLine),
+        tokenServer: tokenServer === undefined ? undefined : parseTokenServer(tokenServer, inLine),
         registryId: parseIdentifier(attributes, "registry-id", inLine),
         region: parseIdentifier(attributes, "region", inLine),
         public: values_parseBoolean(attributes.get("public") ?? "false", inLine),
         attestations: values_parseBoolean(attributes.get("attestations") ?? "true", inLine),
     };
 }
-function parseAttributes(items, mistake) {
-    const attributes = new Map();
-    for (const item of items) {
-        const [before = "", ...rest] = item.split("=");
-        const [name, value] = [before.trim(), rest.join("=").trim()];
-        if (value === "")
-            mistake(`${quoted(item)} is not an attribute of the form name=value`);
-        else if (!attributeTypes.has(name)) {
-            const names = [...attributeTypes.keys()];
-            const meant = didYouMean(nearest(name, names));
-            mistake(`${quoted(name)} is no attribute; there are ${names.join(", ")}${meant}`);
-        }
-        else if (attributes.has(name))
-            mistake(`${name} is given more than once`);
-        else
-            attributes.set(name, value);
+/** What keeps a line without a namespace from taking that of the images. */
+function checkHome(type, homes, mistake) {
+    if (homes.length > 1) {
+        mistake(`without a namespace it takes that of the images, and they are of several (${homes.map((home) => home || "none").join(", ")}): name one`);
     }
-    return attributes;
+    else if (homes[0] === "" && !isPlainRegistry({ type })) {
+        mistake("it needs a namespace, and the images have none to take: name one");
+    }
 }
 /** The type that a line names, else that of its host name. On a domain of one's own the name tells nothing. */
 function parseType(text, registry, mistake) {
@@ -62546,6 +63108,7 @@ function parseRetention(attributes, vendor, defaults, mistake) {
     return {
         keep: keep === undefined ? keepUnsaid : parseKeep(keep, mistake),
         keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, mistake),
+        ...(keep !== undefined && { ownLine: true }),
     };
 }
 /** `tcr-xxxxxxxx` or `ap-guangzhou`: letters, digits and hyphens, as they end in headers and host names. */
@@ -62598,77 +63161,6 @@ function checkConnection(connectionId, { text, mistakeIn, hasIdTokens }) {
         mistakeIn("dockerhub-username")("is empty; with an OIDC connection it is the name of the organisation");
 }
 
-;// CONCATENATED MODULE: ./src/plan/component.ts
-
-
-
-/** What a tag template may hold between `{{` and `}}`. */
-const placeholderNames = ["tag", "version", "major", "minor", "patch"];
-/**
- * A placeholder. Its first group is the name, with the blanks around it. Any text without braces counts as a name, so that a
- * misspelt one is found. Without braces inside, a text of nothing but `{{` is read in linear time.
- */
-const placeholderPattern = /\{\{([^{}]*)\}\}/g;
-/** Whether a name is one that templates may use. */
-function isPlaceholder(name) {
-    return placeholderNames.some((known) => known === name);
-}
-/**
- * Fills a tag template for a version.
- * @throws InputError when it holds an unknown placeholder, or what comes out is not a tag.
- */
-function renderTemplate(template, version) {
-    const tag = filled(template, version);
-    if (isTag(tag))
-        return tag;
-    const made = `"${printable(template)}" gives "${printable(tag)}" for ${printable(version.tag)}`;
-    throw new InputError(`images: ${made}, which is not a tag (letters, digits and . _ -, at most 128 characters)`);
-}
-/** Whether the images of a version have tags: a release may have a name that no tag can have. */
-function hasTags(images, version) {
-    const templates = images === "auto" ? ["{{tag}}"] : images.flatMap(({ fromTag, toTag }) => [fromTag, toTag]);
-    return templates.every((template) => isTag(filled(template, version)));
-}
-/** @throws InputError when the template holds an unknown placeholder. */
-function filled(template, version) {
-    const values = {
-        tag: version.tag,
-        version: version.number,
-        major: String(version.major),
-        minor: String(version.minor),
-        patch: String(version.patch),
-    };
-    return template.replace(placeholderPattern, (whole, inner) => {
-        const name = inner.trim();
-        if (!isPlaceholder(name))
-            throw new InputError(`images: ${printable(whole)} is not a known placeholder`);
-        return values[name];
-    });
-}
-/**
- * The images of a version by the rules of the `images` input.
- * @throws InputError when a filled template is not a tag.
- */
-function applyRules(rules, version) {
-    return rules.map(({ from, fromTag, to, toTag }) => {
-        const read = renderTemplate(fromTag, version);
-        const component = { from, fromTag: read, to, toTag: renderTemplate(toTag, version) };
-        return read === fromTag ? { ...component, fixed: true } : component;
-    });
-}
-/**
- * The images of a version that is to be mirrored.
- * @throws InputError as `applyRules` does, and when the templates of two lines give the same tag: one image would be lost.
- */
-function applyRulesOnce(rules, version) {
-    const components = applyRules(rules, version);
-    const names = components.map(({ to, toTag }) => `${to}:${toTag}`);
-    const twice = names.find((name, index) => names.indexOf(name) !== index);
-    if (twice === undefined)
-        return components;
-    throw new InputError(`images: two lines write the image ${twice} of ${printable(version.tag)}`);
-}
-
 ;// CONCATENATED MODULE: ./src/inputs/images.ts
 
 
@@ -62676,25 +63168,114 @@ function applyRulesOnce(rules, version) {
 
 
 
-/** The `images` input: `auto`, or one rule per line. */
+
+
+
+
+
+/** The patterns of the `images` input that choose repositories; undefined: it has none. */
+function parseRepositories(text, mistake) {
+    if (isOutput(text))
+        return undefined;
+    const lines = linesOf(text);
+    // A colon begins a tag, but that of a port.
+    const isPattern = (line) => /^!|[*?{]/.test(line.replace(/(?::(?![0-9]+\/)|=>).*$/, ""));
+    const globs = lines.filter(isPattern);
+    if (globs.length === 0)
+        return undefined;
+    const [listed] = lines.filter((line) => !isPattern(line));
+    if (listed !== undefined)
+        mistake(`${quoted(listed)} is one image and ${quoted(globs[0] ?? "")} a pattern: they do not go together`);
+    return globs.flatMap((glob) => {
+        const source = sourceOfPattern(glob);
+        if (source !== undefined) {
+            mistake(`${quoted(glob)} begins with a registry: a pattern is below the sources, so set source to ${source} and leave it out here`);
+            return [];
+        }
+        if (/:|=>/.test(glob)) {
+            mistake(`${quoted(glob)} is a pattern, which takes every repository under its own name: choose tags by version`);
+            return [];
+        }
+        // A comma parts only what is in braces.
+        if (!/^[a-z0-9*?{][a-z0-9._/*?{},-]*[a-z0-9*?}]$|^[*?]$/.test(glob) ||
+            (glob.includes(",") && !glob.includes("{"))) {
+            mistake(`${quoted(glob)} fits no name of a repository (small letters, digits and . _ - / between them): give one pattern per line, with * ** ? and {a,b}`);
+            return [];
+        }
+        try {
+            return [parseGlob(glob)];
+        }
+        catch (error) {
+            if (!(error instanceof InputError))
+                throw error;
+            mistake(printable(error.message));
+            return [];
+        }
+    });
+}
+/** Whether it is JSON, and not a line that begins with an IPv6 address. */
+function isOutput(text) {
+    return text.startsWith("[") && !/^\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]/.test(text);
+}
+/** The place that a pattern begins with, up to its first sign: `quay.io/team` of `quay.io/team/app-*`. */
+function sourceOfPattern(glob) {
+    const [source] = splitRegistry(`${glob.replace(/[^/]*[*?{].*$/, "")}x`);
+    return source && printNamespace(source);
+}
+/** The `images` input: `auto`, one rule per line, or the output `images` of another step. */
 function parseImages(text, mistake) {
     const lines = linesOf(text);
     if (lines.length === 1 && lines[0] === "auto")
         return "auto";
-    if (lines.length === 0)
-        mistake("holds nothing but comments");
-    if (lines.includes("auto"))
-        mistake("auto stands alone, or every image is listed");
-    const rules = [];
-    for (const line of lines.filter((candidate) => candidate !== "auto")) {
-        const rule = parseRule(line, mistake);
-        if (rule !== undefined)
-            rules.push(rule);
-    }
+    const rules = isOutput(text) ? parseOutput(text, mistake) : parseLines(lines, mistake);
     const written = rules.map((rule) => `${rule.to}:${rule.toTag}`);
     for (const image of repeated(written))
         mistake(`two lines write the image ${image}`);
     return rules;
+}
+function parseLines(lines, mistake) {
+    if (lines.length === 0)
+        mistake("holds nothing but comments");
+    if (lines.includes("auto"))
+        mistake("auto stands alone, or every image is listed");
+    return lines.filter((line) => line !== "auto").flatMap((line) => parseRule(line, mistake) ?? []);
+}
+/** What the output `images` tells of an image that is in place. */
+const outputSchema = array(object({
+    image: pipe(string(), check(isRepository)),
+    tag: pipe(string(), check(isTag)),
+    digest: pipe(string(), check(isDigest)),
+    destination: string(),
+}));
+/** The images of an earlier step, by digest, each from where that step put it first. */
+function parseOutput(text, mistake) {
+    const images = imagesOfOutput(text);
+    if (images === undefined)
+        mistake("begins with [ and is not what the output images of this Action holds");
+    if (images?.length === 0)
+        mistake("is an empty list: the step before has put no image in place");
+    const rules = new Map();
+    for (const { image, tag, digest, destination } of images ?? []) {
+        const source = parseNamespace(destination);
+        if (source === undefined)
+            mistake(`${quoted(destination)} is not a destination of this Action`);
+        const known = rules.get(`${image}:${tag}`);
+        if (known !== undefined && known.fromTag !== digest)
+            mistake(`${image}:${tag} has two digests, ${known.fromTag} and ${digest}: give the images of one destination`);
+        if (known === undefined && source !== undefined)
+            rules.set(`${image}:${tag}`, { source, from: image, fromTag: digest, to: image, toTag: tag });
+    }
+    return [...rules.values()];
+}
+function imagesOfOutput(text) {
+    try {
+        return http_parseJson(text, outputSchema);
+    }
+    catch (error) {
+        if (error instanceof BodyError)
+            return undefined;
+        throw error;
+    }
 }
 function parseRule(line, mistake) {
     const [left = "", right, ...more] = line.split("=>").map((side) => side.trim());
@@ -62702,30 +63283,90 @@ function parseRule(line, mistake) {
         mistake(`${quoted(line)} holds "=>" more than once`);
         return undefined;
     }
-    const from = parseSide(left, "{{tag}}", mistake);
-    const to = right === undefined ? from : parseSide(right, from?.template ?? "{{tag}}", mistake);
-    if (from === undefined || to === undefined)
+    const slip = slipIn(left, right);
+    if (slip !== undefined) {
+        mistake(slip);
         return undefined;
-    return { from: from.name, fromTag: from.template, to: to.name, toTag: to.template };
+    }
+    const [source, below] = splitRegistry(left);
+    const from = parseSide(below, "{{tag}}", mistake);
+    if (from === undefined)
+        return undefined;
+    if (right === undefined && isDigest(from.template)) {
+        mistake(`${quoted(left)} has no tag for the destination: write ${quoted(left)} => ${from.name}:<tag>`);
+        return undefined;
+    }
+    const to = right === undefined
+        ? from
+        : parseSide(right, isDigest(from.template) ? "{{tag}}" : from.template, mistake);
+    if (to === undefined)
+        return undefined;
+    if (isDigest(to.template)) {
+        mistake(`${quoted(line)} gives the destination a digest: it takes a tag`);
+        return undefined;
+    }
+    const rule = { from: from.name, fromTag: from.template, to: to.name, toTag: to.template };
+    return source === undefined ? rule : { source, ...rule };
+}
+/** Longest line that a message repeats as it should be, in characters. */
+const meantLimit = 300;
+/** What is copied from elsewhere and means something else there, and the line as it should be. */
+function slipIn(left, right) {
+    const meant = (line) => printable(didYouMean(line), meantLimit);
+    const [, scheme, rest = ""] = /^([a-z]+:\/+)(.*)$/i.exec(left) ?? [];
+    if (scheme !== undefined)
+        return `${quoted(left)} begins with a scheme${meant(rest)}`;
+    const [, name = "", tag, digest = ""] = /^(.*):([\w.-]+)@(.*)$/.exec(left) ?? [];
+    if (tag !== undefined && isDigest(digest)) {
+        const to = right ?? `${name.replace(/^.*\//, "")}:${tag}`;
+        return `${quoted(left)} has a tag and a digest${meant(`${name}@${digest} => ${to}`)}`;
+    }
+    if (right !== undefined && /^[^/]+:[0-9]+\//.test(right))
+        return `${quoted(right)} begins with a registry: name the registry in destinations, and here what is below it`;
+    return undefined;
+}
+/**
+ * The registry and namespace that a line begins with, and what is below. As Docker takes it, a first part with a dot or a colon
+ * is a host, and one name alone at Docker Hub is in `library`.
+ * https://github.com/distribution/reference/blob/main/normalize.go
+ */
+function splitRegistry(text) {
+    const [first = "", ...rest] = text.split("/");
+    const isHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
+    const registry = isHost ? canonicalRegistry(first) : undefined;
+    if (registry === undefined)
+        return [undefined, text];
+    const path = rest.slice(0, -1).join("/");
+    const inLibrary = registry === "docker.io" && path === "";
+    return [{ registry, path: inLibrary ? "library" : path }, rest.at(-1) ?? ""];
+}
+/** The places that lines name, each once. */
+function namedSources(images) {
+    const named = images === "auto" ? [] : images.flatMap(({ source }) => source ?? []);
+    return [...new Map(named.map((source) => [printNamespace(source), source])).values()];
 }
 /** Several images on a line, or capital letters; undefined where it is something else. */
 function meantImages(text) {
     const items = text.split(/[\s,;]+/).filter((item) => item !== "");
     const names = items.map((item) => item.replace(/^[^:]+/, (name) => name.toLowerCase()));
-    if (!names.every((item) => isRepository(item.replace(/:.*$/, ""))))
+    if (names.length === 0 || !names.every((item) => isRepository(item.replace(/:.*$/, ""))))
         return undefined;
     return names.length === 1 ? names[0] : `a line each for ${names.join(" and ")}`;
 }
-/** `name` or `name:template`; undefined after a mistake. */
+/** `name`, `name:template` or `name@digest`; undefined after a mistake. */
 function parseSide(text, defaultTemplate, mistake) {
-    const colon = text.indexOf(":");
-    const name = colon < 0 ? text : text.slice(0, colon);
-    const template = colon < 0 ? defaultTemplate : text.slice(colon + 1);
+    const [, name = text, sign, reference = defaultTemplate] = /^([^:@]*)([:@])(.*)$/s.exec(text) ?? [];
     if (!isRepository(name)) {
         mistake(`${quoted(text)} does not begin with an image name (small letters, digits and . _ - / between them)${printable(didYouMean(meantImages(text)))}`);
         return undefined;
     }
-    return isTemplate(template, mistake) ? { name, template } : undefined;
+    if (sign === "@") {
+        if (parseDigest(reference) !== undefined)
+            return { name, template: reference };
+        mistake(`${quoted(reference)} is not a digest (sha256: and 64 small hexadecimal digits)`);
+        return undefined;
+    }
+    return isTemplate(reference, mistake) ? { name, template: reference } : undefined;
 }
 function isTemplate(template, mistake) {
     for (const [, inner = ""] of template.matchAll(placeholderPattern)) {
@@ -62741,51 +63382,6 @@ function isTemplate(template, mistake) {
         return true;
     mistake(`the tag ${quoted(template)} breaks the grammar of tags (letters, digits and . _ -)`);
     return false;
-}
-
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./src/oci/digest.ts
-
-/**
- * The algorithms that the image specification registers and Node computes, with the length of their hexadecimal form.
- * A `Map`, not an object: the algorithm comes from a server and may be called `__proto__`.
- * https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms
- */
-const hexLengths = new Map([
-    ["sha256", 64],
-    ["sha512", 128],
-]);
-/** The digest in a text, or undefined when it is not one that we can verify: wrong grammar, case, length or algorithm. */
-function parseDigest(text) {
-    const match = /^(sha256|sha512):([0-9a-f]+)$/.exec(text);
-    if (match === null)
-        return undefined;
-    const [, algorithm = "", hex = ""] = match;
-    return hexLengths.get(algorithm) === hex.length ? text : undefined;
-}
-/** The sha256 digest of bytes in memory. */
-function digestOf(bytes) {
-    return `sha256:${(0,external_node_crypto_.createHash)("sha256").update(bytes).digest("hex")}`;
-}
-/** Whether bytes in memory have this digest, by the digest's own algorithm. */
-function hasDigest(bytes, digest) {
-    const hash = hashFor(digest);
-    hash.update(bytes);
-    return matchesDigest(hash, digest);
-}
-/** A hash that computes this digest's algorithm. */
-function hashFor(digest) {
-    return (0,external_node_crypto_.createHash)(digest.slice(0, digest.indexOf(":")));
-}
-/** Whether a hash that has seen all bytes gives this digest. Ends the hash. */
-function matchesDigest(hash, digest) {
-    return hash.digest("hex") === digest.slice(digest.indexOf(":") + 1);
-}
-/** `sha256:0123456789ab`: enough to recognise a digest in a log or a table. */
-function shortDigest(digest) {
-    const colon = digest.indexOf(":");
-    return digest.slice(0, colon + 13);
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/issue.ts
@@ -62948,6 +63544,63 @@ function readRunners(text, mistake) {
         return checked.output;
     mistake("is not a JSON object from destinations to a label or a list of labels");
     return {};
+}
+
+;// CONCATENATED MODULE: ./src/inputs/places.ts
+
+/** The namespaces that images come from: of several sources for the same images that of the first, and those that lines name. */
+function homesOf(sources) {
+    const [first] = sources;
+    const named = sources.filter(({ onlyNamed }) => onlyNamed === true);
+    return [...new Set([...(first === undefined ? [] : [first]), ...named].map(({ path }) => path))];
+}
+/**
+ * A source that is the destination itself is passed over; a repository that is both, under two namespaces, cannot be told so, and
+ * what is pruned would be the only copy.
+ */
+function refuseOwnRepositories({ images, sources, destinations }, mistake) {
+    for (const { source, from, to } of images === "auto" ? [] : images) {
+        const places = source === undefined ? sources.filter(({ onlyNamed }) => onlyNamed !== true) : [source];
+        for (const place of places) {
+            const own = destinations.find((each) => each.registry === place.registry &&
+                !sameNamespace(each, place) &&
+                repositoryOf(each, to) === repositoryOf(place, from));
+            if (own !== undefined)
+                mistake(`${from} of ${printNamespace(place)} is what ${printNamespace(own)} has as ${to}: it would be its own copy`);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/sources.ts
+
+
+
+
+/** The lines of the `source` input: places to read images from, in order, each once. */
+function parseSources(text, mistake) {
+    const lines = linesOf(text);
+    if (lines.length === 0)
+        mistake("holds nothing but comments");
+    const sources = lines.flatMap((line) => parseSource(line, mistake));
+    for (const name of repeated(sources.map(printNamespace)))
+        mistake(`${name} is given more than once`);
+    return sources;
+}
+function parseSource(line, mistake) {
+    const [place = "", ...rest] = line.split(",").map((item) => item.trim());
+    const namespace = parseNamespace(place);
+    if (namespace === undefined) {
+        mistake(wrongPlace(place, rest));
+        return [];
+    }
+    const inLine = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
+    const tokenServer = parseAttributes(rest, ["token-server"], inLine).get("token-server");
+    return [
+        {
+            ...namespace,
+            tokenServer: tokenServer === undefined ? undefined : parseTokenServer(tokenServer, inLine),
+        },
+    ];
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/tcr.ts
@@ -63150,13 +63803,19 @@ function isBlock(text) {
 
 
 
+
+
+
+
 /** Every input with its default, as in `action.yml`: a run outside a runner has no `INPUT_` variables for them. */
 const inputDefaults = {
     destinations: "",
     version: "",
+    "versions-from": "releases",
     repository: "",
     source: "ghcr.io/goharbor\ndocker.io/goharbor",
     images: "auto",
+    "repository-limit": "1000",
     keep: "3",
     "keep-by": "semver",
     "prune-limit": "10",
@@ -63190,9 +63849,11 @@ const inputDefaults = {
 const inputs_examples = {
     destinations: "goharbor.tencentcloudcr.com/goharbor,keep=3",
     version: "v2.15.2",
+    "versions-from": "tags",
     repository: "goharbor/harbor",
     source: "ghcr.io/goharbor",
     images: "auto, or a line such as harbor-core:{{tag}}",
+    "repository-limit": "2000",
     keep: "3",
     "keep-by": "semver",
     "prune-limit": "10",
@@ -63233,6 +63894,7 @@ function loadInputs(environment) {
     };
     const text = (name) => inputText(environment, name);
     const read = (name, parse) => parse(text(name), mistakeIn(name));
+    const versionsFrom = read("versions-from", parseVersionsFrom);
     const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };
     const idTokenRequest = readIdTokenRequest(environment);
     const hub = readHubLogin({
@@ -63245,17 +63907,31 @@ function loadInputs(environment) {
     const githubApiUrl = readGitHubApiUrl(environment, mistakeIn("github-api-url"));
     const githubToken = text("github-token") || undefined;
     const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
-    const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, retention, mistake));
+    // Tags may have no other copy: they are pruned only where the destination's own line says so.
+    const unsaid = versionsFrom === "tags" ? { ...retention, keep: "all" } : retention;
+    const repositories = read("images", parseRepositories);
+    const images = repositories === undefined ? read("images", parseImages) : [];
+    const sources = sourcesFor(images, read("source", parseSources));
+    const homes = homesOf(sources);
+    const destinations = read("destinations", (lines, mistake) => parseDestinations(lines, unsaid, homes, mistake));
+    refuseOwnRepositories({ images, sources, destinations }, mistakeIn("images"));
+    if (versionsFrom === "tags")
+        refuseReleases({ images, retention, destinations, text, mistakeIn });
+    else if (repositories !== undefined)
+        mistakeIn("images")("a pattern needs versions-from: tags");
     const inputs = {
         destinations,
         version: read("version", parseVersionInput),
+        versionsFrom,
         repository: read("repository", parseRepository),
-        sources: read("source", parseSources),
-        images: read("images", parseImages),
+        sources,
+        images,
+        repositories,
+        repositoryLimit: read("repository-limit", parseLimit),
         retention,
         pruneLimit: read("prune-limit", parseKeep),
         prereleases: read("prereleases", values_parseBoolean),
-        overwrite: read("overwrite", values_parseBoolean),
+        overwrite: read("overwrite", parseOverwrite),
         verify: read("verify", parseVerify),
         platforms: read("platforms", parsePlatforms),
         referrers: read("referrers", values_parseBoolean),
@@ -63332,6 +64008,33 @@ function givenSecrets(environment) {
         ...secretVariables.map((name) => environment[name]?.trim() ?? ""),
     ];
     return values.filter((value) => value !== "");
+}
+/** The sources of all images, where an image has any; then those that only some lines name. */
+function sourcesFor(images, listed) {
+    const serving = images !== "auto" && images.length > 0 && images.every(({ source }) => source !== undefined)
+        ? []
+        : listed;
+    const named = namedSources(images).filter((source) => !serving.some((each) => sameNamespace(each, source)));
+    const tokenServerOf = (source) => listed.find((each) => sameNamespace(each, source))?.tokenServer;
+    return [
+        ...serving,
+        ...named.map((source) => ({ ...source, tokenServer: tokenServerOf(source), onlyNamed: true })),
+    ];
+}
+/** What only releases have means nothing, or something else than was meant, where tags at the sources are the versions. */
+function refuseReleases({ images, retention, destinations, text, mistakeIn, }) {
+    if (images === "auto")
+        mistakeIn("images")("auto knows the images of releases; with versions-from: tags, list them");
+    else if (!areFixed(images) && tellingRule(images) === undefined)
+        mistakeIn("images")("no line tells which tags are versions: one needs {{tag}} or {{version}}, and no other placeholder");
+    const digests = images === "auto" || !areFixed(images) ? [] : images.filter(({ fromTag }) => isDigest(fromTag));
+    for (const { from, toTag } of digests.filter((rule) => rule.toTag.includes("{{")))
+        mistakeIn("images")(`no line tells a version for ${toTag}: give ${from} a tag of its own`);
+    if (text("repository") !== "")
+        mistakeIn("repository")("means nothing with versions-from: tags, which asks no repository at GitHub");
+    const published = [retention, ...destinations.map((destination) => destination.retention)].some(({ keepBy }) => keepBy === "published");
+    if (published)
+        mistakeIn("keep-by")("published needs releases: a tag has no date of publication");
 }
 /** A check is of the whole configuration. A job with a part of a run has a plan, which a check does not use. */
 function readCheck(mode, check, mistake) {
@@ -63556,6 +64259,20 @@ function terminalLog(terminal, { debug, paint, live, clock }) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/plan/attached.ts
+
+/**
+ * Whether a tag is of what is attached to one of some manifests without a tag. Where such a manifest stays, no tag of its own
+ * shows that its signatures have to stay, too.
+ */
+function attachedTo(subjects) {
+    const tags = new Set(subjects.flatMap((step) => step.untagged === undefined ? [] : attachmentTags(step.untagged).map((tag) => attached_keyOf({ ...step, tag }))));
+    return (step) => tags.has(attached_keyOf(step));
+}
+function attached_keyOf({ destination, image, tag }) {
+    return `${destination} ${image}:${tag}`;
+}
+
 ;// CONCATENATED MODULE: ./src/plan/holding.ts
 /** The images of a version that a destination has, of those whose tags belong to that version. */
 function presentImages(destination, ownership, version) {
@@ -63571,6 +64288,17 @@ function isPresent({ tags }, { to, toTag }) {
 }
 
 ;// CONCATENATED MODULE: ./src/plan/snapshot.ts
+/** The new indexes of an image: they are at no source. */
+function madeHere({ rewritten, rewrittenBelow = [] }) {
+    return rewritten === undefined ? [] : [rewritten, ...rewrittenBelow];
+}
+/** What the new indexes of an image list and the source has: everything but one another. */
+function listedAtSource(image) {
+    const made = madeHere(image);
+    return made
+        .flatMap(({ children }) => children)
+        .filter(({ digest }) => made.every((manifest) => manifest.digest !== digest));
+}
 /** How far attachments of attachments are followed: a signature of an SBOM is the second level, and nobody signs that again. */
 const attachmentDepth = 4;
 /** Key of a destination's image in the maps above. */
@@ -63578,13 +64306,127 @@ function imageKey(image, tag) {
     return `${image}:${tag}`;
 }
 
+;// CONCATENATED MODULE: ./src/plan/step.ts
+
+/** What a step is about, below the namespace: `image:tag`, or `image@digest` where the tag itself stays. */
+function subjectOf(step) {
+    return isUntagged(step) ? `${step.image}@${step.untagged}` : `${step.image}:${step.tag}`;
+}
+/** Whether a step is about what an overwritten tag held, and not about the tag. */
+function isUntagged(step) {
+    return "untagged" in step && step.untagged !== undefined;
+}
+/** The step of an image that cannot be brought to a destination. */
+function failing(place, failure) {
+    return { kind: "fail", ...placeOf(place), reason: sentenceOf(failure), failure };
+}
+/** Where a step is planned, without what is planned there. */
+function placeOf({ route, destination, version, image, tag }) {
+    const place = { destination, version, image, tag };
+    return route === undefined ? place : { route, ...place };
+}
+/** Whether the steps are of several routes. */
+function hasRoutes({ steps }) {
+    return steps.some(({ route }) => route !== undefined);
+}
+/** What is mirrored as one at a destination: the steps of one version of one route. */
+function versionKey({ route = "", version }) {
+    return `${route} ${version}`;
+}
+/** Why an image is held back with another one of its version (P3). @param what happens to that one. */
+function heldBackBy({ image, tag }, what) {
+    return { kind: "held-back", problem: `held back: ${image}:${tag} of this version ${what}` };
+}
+/** The step of an image that is left as it is, where `overwrite` is skip. */
+function leavingAlone(planned, warning) {
+    const place = placeOf(planned);
+    return { kind: "skip", digest: undefined, ...place, reason: sentenceOf(warning), warning };
+}
+/** Whether an image is left as it is because `overwrite` is skip. */
+function isLeftAlone(step) {
+    return step.kind === "skip" && step.warning !== undefined && step.digest === undefined;
+}
+/** Whether an image is in place, and no source has it to compare it with. */
+function isUncompared(step) {
+    return step.kind === "skip" && step.warning !== undefined && step.digest !== undefined;
+}
+function isImageStep(step) {
+    return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
+}
+/** The digest that a step is about, where it is known. */
+function digestOfStep(step) {
+    if (step.kind === "copy")
+        return step.source.digest;
+    if (step.kind === "leave")
+        return step.untagged;
+    return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/plan/missing.ts
+
+
+
+
+
+/** What happens to a version of which no source has every image. */
+/** Most digests that a reason names. */
+const missing_namedLimit = 3;
+/** A version that lacks an image anywhere is not mirrored at all: half a release is worse than none (P3). */
+function planMissing({ components, missing }, planned) {
+    const names = missing.map(({ component }) => printReference(component.from, component.fromTag)).join(", ");
+    const heldBack = { kind: "held-back", problem: `held back: the version lacks ${names}` };
+    return components.map((component) => {
+        const own = missing.find((image) => image.component === component);
+        return failing(planned(component), own?.failure ?? heldBack);
+    });
+}
+/** Whether all tags that a version brings are in place at a destination, as far as that can be known. */
+function isInPlace({ digests, images }, ownership, { version, missing }) {
+    const brought = ownership.brought(version);
+    return (brought.length > 0 &&
+        missing.every(({ isMistake }) => isMistake !== true) &&
+        brought.every(({ to, toTag }) => {
+            const key = imageKey(to, toTag);
+            return isUncontested(digests.get(key), images.get(key));
+        }));
+}
+/** Whether a tag is there, and no source says that it is to hold something else. */
+function isUncontested(present, source) {
+    return present !== undefined && (source === undefined || source.digest === present);
+}
+/**
+ * An image that is in place, and that no source has to compare it with.
+ * @param why no source has it.
+ */
+function planUncompared(place, { digests, broken }, why) {
+    const key = imageKey(place.image, place.tag);
+    const lacking = broken.get(key);
+    if (lacking !== undefined)
+        return failing(place, beyondRepair(lacking));
+    const words = "in place and not compared";
+    const warning = why.kind === "operation"
+        ? { ...why, consequence: why.consequence === undefined ? words : `${words}, as ${why.consequence}` }
+        : { ...why, problem: `${words}, as ${why.problem}` };
+    return { kind: "skip", ...place, digest: digests.get(key), reason: sentenceOf(warning), warning };
+}
+/** Why an image fails that is there, lacks content, and is at no source. */
+function beyondRepair(lacking) {
+    return {
+        kind: "obstacle",
+        problem: `its tag is there, but it lacks ${listOf(lacking, missing_namedLimit)}, and no source has it`,
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/plan/ownership.ts
 
 
-/** @param components images of each version, by the version's tag. */
-function ownershipOf(universe, components) {
+/**
+ * @param components images of each version, by the version's tag.
+ * @param others versions that do not count, after those that do: a tag that both list belongs to the one that counts.
+ */
+function ownershipOf(universe, components, others = []) {
     const owners = new Map();
-    for (const version of [...universe].sort(bySemver)) {
+    for (const version of [...[...universe].sort(bySemver), ...[...others].sort(bySemver)]) {
         for (const component of components.get(version.tag) ?? []) {
             const key = imageKey(component.to, component.toTag);
             if (!owners.has(key))
@@ -63594,9 +64436,10 @@ function ownershipOf(universe, components) {
     const owner = (image, tag) => owners.get(imageKey(image, tag));
     const listed = (version) => components.get(version.tag) ?? [];
     const owns = (version, { to, toTag }) => owner(to, toTag)?.version === version.tag;
-    const shares = ({ from, fromTag, fixed, to, toTag }) => {
+    const shares = ({ source, from, fromTag, fixed, to, toTag }) => {
         const other = owner(to, toTag)?.component;
-        return fixed === true && other?.fixed === true && other.from === from && other.fromTag === fromTag;
+        const isFixed = fixed === true && other?.fixed === true;
+        return isFixed && other.source === source && other.from === from && other.fromTag === fromTag;
     };
     return {
         ownerOf: (image, tag) => owner(image, tag)?.version,
@@ -63611,32 +64454,34 @@ function ownershipOf(universe, components) {
 
 
 
+
 /**
  * What happens to the tags of versions that a destination does not keep. Only tags that belong to a published version
  * come up at all; everything else in the repositories is not looked at (P5).
  * @param planned what happens to the wanted images here; with a failure among them nothing is deleted.
  */
-function planPruning(universe, destination, ownership, kept, planned) {
+function planPruning(universe, destination, ownership, { kept, others }, planned) {
     if (destination.retention.keep === "all")
         return [];
     const candidates = universe
         .filter((version) => !kept.includes(version))
-        .map((version) => ({
+        .map((version) => ({ version, present: presentImages(destination, ownership, version) }))
+        .filter(({ present }) => present.length > 0)
+        .map(({ version, present }) => ({
         version,
-        present: presentImages(destination, ownership, version),
-        leave: reasonToLeave(destination, ownership, kept, version, planned),
-    }))
-        .filter(({ present }) => present.length > 0);
+        present,
+        leave: reasonToLeave(destination, ownership, kept, version, planned) ?? ruleToLeave(destination, present),
+    }));
     const remaining = [
         ...kept,
+        ...others,
         ...candidates.flatMap(({ version, leave }) => (leave === undefined ? [] : [version])),
     ];
     const going = candidates.flatMap(({ present, leave }) => present.filter((component) => leave === undefined && listedReason(component, ownership, remaining) === undefined));
-    const staying = stayingDigests(destination, going, planned);
+    const overwritten = overwrittenBy(destination, planned);
+    const staying = stayingDigests(destination, [...going.map(pruning_keyOf), ...overwritten.map(keyOfStep)], planned);
     const steps = candidates.flatMap(({ version, present, leave }) => present.map((component) => {
-        const reason = leave ??
-            listedReason(component, ownership, remaining) ??
-            sharedReason(destination, component, staying);
+        const reason = leave ?? listedReason(component, ownership, remaining);
         const image = {
             destination: destination.name,
             version: version.tag,
@@ -63645,10 +64490,46 @@ function planPruning(universe, destination, ownership, kept, planned) {
         };
         if (reason !== undefined)
             return { kind: "leave", ...image, reason };
+        const shared = sharedReason(destination, component, staying);
+        if (shared !== undefined)
+            return { kind: "leave", ...image, reason: shared, goesButShared: true };
         const digest = destination.heldDigests.get(imageKey(component.to, component.toTag));
         return { kind: "prune", ...image, digest, reason: `not among the newest ${keptNames(kept)}` };
     }));
-    return [...steps, ...planAttachments(destination, steps, staying)];
+    const subjects = [...steps, ...planUntagged(destination, overwritten, staying, planned)];
+    return [...subjects, ...planAttachments(destination, subjects, staying)];
+}
+/** The copies that leave something untagged where that is to go: the destination's own line says how many versions it keeps. */
+function overwrittenBy({ retention }, planned) {
+    if (retention.ownLine !== true)
+        return [];
+    return planned.filter((step) => step.kind === "copy" && step.replaces !== undefined);
+}
+/**
+ * What happens to the manifests that overwritten tags held, each once. A tag that moves with every release mostly leaves what
+ * a version's own tag has as well: that is no news.
+ */
+function planUntagged(destination, overwritten, staying, planned) {
+    const nothingGoes = whyNothingGoes(destination, planned) ?? destination.untaggedStays;
+    const once = new Map(overwritten.map((step) => [digestKey(step.image, step.replaces), step]));
+    return [...once].flatMap(([key, { version, image, tag, replaces, floating }]) => {
+        const other = staying.get(key);
+        if (floating === true && other !== undefined)
+            return [];
+        const place = { destination: destination.name, version, image, tag, untagged: replaces };
+        const rule = destination.protectedTags.get(imageKey(image, tag));
+        const why = other === undefined ? (nothingGoes ?? rule) : `${other}, which stays, has it too`;
+        return why === undefined
+            ? [
+                {
+                    kind: "prune",
+                    ...place,
+                    digest: replaces,
+                    reason: "its tag is overwritten, and it has no other",
+                },
+            ]
+            : [{ kind: "leave", ...place, reason: `${overwrittenBut}${why}` }];
+    });
 }
 /**
  * The tags of what is attached to manifests whose tags all go: signatures, attestations, SBOMs, and theirs. They come after
@@ -63692,32 +64573,43 @@ function planAttachments(destination, subjects, staying) {
  * some, because a few versions a run would delete the same history, only later.
  */
 function withinLimit(steps, limit) {
-    const going = new Set(steps.flatMap((step) => (step.kind === "prune" ? [step.version] : []))).size;
+    const going = new Set(steps.filter(goes).map(versionKey)).size;
     if (limit === "all" || going <= limit)
         return steps;
-    const reason = `${going} versions would be deleted here in one run, and prune-limit is ${limit}, so nothing is deleted: if all of them ` +
+    const what = steps.some(({ untagged }) => untagged !== undefined) ? "deleted or overwritten" : "deleted";
+    const reason = `${going} versions would be ${what} here in one run, and prune-limit is ${limit}, so nothing is deleted: if all of them ` +
         `are to go, set prune-limit to ${going} for one run; if not, raise keep`;
     return steps.map((step) => {
-        if (step.kind !== "prune")
-            return step;
-        const { destination, version, image, tag } = step;
-        return { kind: "leave", destination, version, image, tag, reason };
+        return goes(step) ? leaving(step, reason) : step;
     });
+}
+/** Whether the version of a tag goes. */
+function goes(step) {
+    return step.kind === "prune" || step.goesButShared === true;
+}
+/** Leaves everything of all routes at a destination where an image of one cannot be copied. */
+function leavingBesideFailures(steps, planned) {
+    if (!planned.some(({ kind }) => kind === "fail"))
+        return steps;
+    return steps.map((step) => goes(step) ? leaving(step, `${isUntagged(step) ? overwrittenBut : notKeptBut}${besideFailure}`) : step);
+}
+const notKeptBut = "not kept, but ";
+const overwrittenBut = "its tag is overwritten, but ";
+const besideFailure = "a wanted image cannot be copied here, so nothing is deleted";
+/** The step of what was to go and stays. */
+function leaving(step, reason) {
+    const about = isUntagged(step) ? { untagged: step.untagged } : {};
+    return { kind: "leave", ...placeOf(step), ...about, reason };
 }
 function keptNames(kept) {
     return `${kept.length}: ${kept.map(({ tag }) => tag).join(", ")}`;
 }
 function reasonToLeave(destination, ownership, kept, version, planned) {
-    if (destination.deletion === "unavailable") {
-        return `not kept, but this login cannot delete tags: ${destination.deletionUnavailable ?? "the registry offers no way"}`;
-    }
-    if (planned.some(({ kind }) => kind === "fail")) {
-        return "not kept, but a wanted image cannot be copied here, so nothing is deleted";
-    }
-    // What such a tag holds is not known. Before a deletion it could not be proven either, so the plan says it at once (P9).
-    const [withheld] = [...destination.withheld].sort();
-    if (withheld !== undefined) {
-        return `not kept, but a policy of the registry lets nobody pull ${withheld} now, so nothing is deleted`;
+    const nothingGoes = whyNothingGoes(destination, planned);
+    if (nothingGoes !== undefined)
+        return `${notKeptBut}${nothingGoes}`;
+    if (planned.some((step) => step.version === version.tag && isLeftAlone(step))) {
+        return "not kept, but left alone, because overwrite is skip and a tag of it holds another digest";
     }
     // Kept are whole versions only. One that lacks an image here but would be kept if it were whole is somebody's
     // half-finished work, not an old version.
@@ -63726,19 +64618,45 @@ function reasonToLeave(destination, ownership, kept, version, planned) {
         ? "it is incomplete here but new enough to be kept; mirror it again to complete it"
         : undefined;
 }
+/** A version of which a rule protects one tag stays as it is: with the others gone it would be half there. */
+function ruleToLeave({ protectedTags }, present) {
+    const rule = present
+        .map(({ to, toTag }) => protectedTags.get(imageKey(to, toTag)))
+        .find((each) => each !== undefined);
+    return rule && `not kept, but ${rule}, and a version goes whole or not at all`;
+}
+/** Why nothing at all is deleted at a destination. */
+function whyNothingGoes(destination, planned) {
+    if (destination.deletion === "unavailable") {
+        return `this login cannot delete tags: ${destination.deletionUnavailable ?? "the registry offers no way"}`;
+    }
+    if (planned.some(({ kind }) => kind === "fail")) {
+        return besideFailure;
+    }
+    // A source that does not answer, or is gone, is no time to delete what may be the last copy of something.
+    if (planned.some(isUncompared)) {
+        return "a wanted image could not be compared with any source, so nothing is deleted";
+    }
+    // What such a tag holds is not known. Before a deletion it could not be proven either, so the plan says it at once (P9).
+    const [withheld] = [...destination.withheld].sort();
+    return withheld === undefined
+        ? undefined
+        : `a policy of the registry lets nobody pull ${withheld} now, so nothing is deleted`;
+}
 /**
  * Each digest that is in use after the run, by image, with a tag that uses it. These are tags that are not touched, tags that
  * are left, and tags that this run sets.
+ * @param losing tags that do not hold any more what they hold now.
  */
-function stayingDigests(destination, leaving, planned) {
-    const going = new Set(leaving.map(({ to, toTag }) => imageKey(to, toTag)));
+function stayingDigests(destination, losing, planned) {
+    const without = new Set(losing);
     const after = [
-        ...[...destination.heldDigests].filter(([key]) => !going.has(key)),
-        ...planned.flatMap((step) => step.kind === "copy" ? [[imageKey(step.image, step.tag), step.source.digest]] : []),
+        ...[...destination.heldDigests].filter(([key]) => !without.has(key)),
+        ...planned.flatMap((step) => step.kind === "copy" ? [[keyOfStep(step), step.source.digest]] : []),
     ];
     // Of several tags, the first by name is reported, so that the plan does not depend on the order of the registry's answers.
     const byName = after.sort(([one], [other]) => (one < other ? 1 : -1));
-    return new Map(byName.map(([key, digest]) => [digestKey(imageOf(key), digest), key]));
+    return new Map(byName.map(([key, digest]) => [digestKey(pruning_imageOf(key), digest), key]));
 }
 /**
  * Why a tag must stay although the version that it belongs to goes: a version that stays has the same floating tag. That can
@@ -63759,24 +64677,22 @@ function sharedReason(destination, component, staying) {
     const other = staying.get(digestKey(component.to, digest));
     return other === undefined ? undefined : `its digest is also that of ${other}, which stays`;
 }
+function pruning_keyOf({ to, toTag }) {
+    return imageKey(to, toTag);
+}
+function keyOfStep({ image, tag }) {
+    return imageKey(image, tag);
+}
 function digestKey(image, digest) {
     return `${image}@${digest}`;
 }
-function imageOf(key) {
+function pruning_imageOf(key) {
     return key.slice(0, key.lastIndexOf(":"));
 }
 
-;// CONCATENATED MODULE: ./src/plan/step.ts
-
-/** The step of an image that cannot be brought to a destination. */
-function failing({ destination, version, image, tag }, failure) {
-    return { kind: "fail", destination, version, image, tag, reason: sentenceOf(failure), failure };
-}
-function isImageStep(step) {
-    return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
-}
-
 ;// CONCATENATED MODULE: ./src/plan/plan.ts
+
+
 
 
 
@@ -63789,11 +64705,36 @@ const plan_namedLimit = 3;
 
 /** Makes the plan: a pure function of the snapshot. */
 function makePlan(snapshot) {
-    const ownership = ownershipOf(snapshot.universe, snapshot.components);
+    const { universe, outside = [], components } = snapshot;
+    const ownership = ownershipOf([...universe, ...outside], components, uncounted(snapshot));
+    const { repository, route } = snapshot;
+    const steps = snapshot.destinations.flatMap((destination) => planDestination(snapshot, destination, ownership));
     return {
-        repository: snapshot.repository,
+        repository,
         versions: snapshot.wanted.map(({ version }) => version.tag),
-        steps: snapshot.destinations.flatMap((destination) => planDestination(snapshot, destination, ownership)),
+        steps: route === undefined ? steps : steps.map((step) => ({ ...step, route })),
+    };
+}
+/**
+ * The plans of several routes as one. How much may be deleted at a destination is said of all routes together, and nothing is
+ * where any of them fails.
+ * @param repository what the routes are about.
+ */
+function joinPlans(repository, plans, pruneLimit) {
+    const steps = plans.flatMap((plan) => plan.steps);
+    const versions = new Set(plans.flatMap((plan) => plan.versions));
+    const decided = new Map([...Map.groupBy(steps, ({ destination }) => destination).values()].flatMap((here) => {
+        const old = here.filter((step) => step.kind === "prune" || step.kind === "leave");
+        const after = withinLimit(leavingBesideFailures(old, here.filter(isImageStep)), pruneLimit);
+        return old.map((step, index) => [step, after[index]]);
+    }));
+    return {
+        repository,
+        versions: [...versions]
+            .map(versionOfTag)
+            .sort(bySemver)
+            .map(({ tag }) => tag),
+        steps: steps.map((step) => decided.get(step) ?? step),
     };
 }
 function planDestination(snapshot, destination, ownership) {
@@ -63801,15 +64742,26 @@ function planDestination(snapshot, destination, ownership) {
         return failEverything(snapshot, destination, destination.failure);
     const kept = keptVersions(snapshot, destination, ownership);
     const images = snapshot.wanted.flatMap((wanted) => planVersion(snapshot, destination, ownership, wanted, kept));
-    const pruned = (at) => planPruning(snapshot.universe, at, ownership, kept, images);
-    // If more than the limit would go, all stay for that reason, and no digests are looked up for them.
-    const withoutSharing = pruned(deletingTagsAlone(destination));
-    const limited = withinLimit(withoutSharing, snapshot.pruneLimit);
-    const pruning = limited === withoutSharing ? pruned(destination) : limited;
+    const others = [...uncounted(snapshot), ...heldOutside(snapshot, destination, ownership)];
+    const pruning = snapshot.unlisted === true
+        ? []
+        : withinLimit(planPruning(snapshot.universe, destination, ownership, { kept, others }, images), snapshot.pruneLimit);
     const keeps = destination.retention.keep === "all"
         ? []
-        : kept.map((version) => keepStep(destination, version, ownership));
+        : kept.map((version) => keepStep(destination, version, ownership, images));
     return [...images, ...keeps, ...pruning];
+}
+/** Whether a version has a place in the order of those that a destination keeps. */
+function counts({ universe }, version) {
+    return version.number !== undefined && universe.some(({ tag }) => tag === version.tag);
+}
+/** The wanted versions that have no place in the order. */
+function uncounted(snapshot) {
+    return snapshot.wanted.flatMap(({ version }) => (counts(snapshot, version) ? [] : [version]));
+}
+/** What is at a destination, in whole or in part, of the versions that the filter leaves out. */
+function heldOutside({ outside = [] }, destination, ownership) {
+    return outside.filter((version) => presentImages(destination, ownership, version).length > 0);
 }
 /** A destination as it would be if deleting a tag never took another along. */
 function deletingTagsAlone(destination) {
@@ -63821,11 +64773,16 @@ function deletingTagsAlone(destination) {
 function keptVersions(snapshot, destination, ownership) {
     // Two kinds of version take no place from others, because they will not be here afterwards unless they are held already:
     // one whose tags all belong to newer versions, and one that cannot be brought here, as where `overwrite` is false.
-    const wanted = snapshot.wanted
+    const brought = snapshot.wanted
         .filter(({ missing }) => missing.length === 0)
         .map(({ version }) => version)
-        .filter((version) => ownership.owned(version).length > 0 && !isBlocked(snapshot, destination, ownership, version));
-    const held = snapshot.universe.filter((version) => !wanted.includes(version) && isHeld(destination, ownership, version));
+        .filter((version) => counts(snapshot, version))
+        .filter((version) => ownership.owned(version).length > 0);
+    const blocked = brought.filter((version) => isBlocked(snapshot, destination, ownership, version));
+    const wanted = brought.filter((version) => !blocked.includes(version));
+    // What is left alone is something else than this version, even where all its tags are here.
+    const others = snapshot.overwrite === "skip" ? [...wanted, ...blocked] : wanted;
+    const held = snapshot.universe.filter((version) => !others.includes(version) && isHeld(destination, ownership, version));
     return newest([...wanted, ...held], destination.retention);
 }
 /** Whether an image of a version cannot be brought to a destination. */
@@ -63833,20 +64790,42 @@ function isBlocked(snapshot, destination, ownership, version) {
     const planned = plannedFor(destination, version);
     return ownership
         .brought(version)
-        .some((component) => planImage(snapshot, destination, component, planned).kind === "fail");
+        .map((component) => planImage(snapshot, destination, component, planned))
+        .some((step) => step.kind === "fail" || isLeftAlone(step));
 }
 function planVersion(snapshot, destination, ownership, wanted, kept) {
     const { version, components, missing } = wanted;
     const planned = plannedFor(destination, version);
-    if (missing.length > 0)
+    if (missing.length > 0 && !isInPlace(destination, ownership, wanted))
         return planMissing(wanted, planned);
+    const brought = ownership.brought(version);
+    const uncompared = new Map(missing.map(({ component, failure }) => [component, failure]));
+    // What cannot be compared stays whether it would be kept or not: nothing is deleted beside it.
+    const stays = brought.some((component) => uncompared.has(component));
     const steps = components.map((component) => {
-        const reason = reasonToSkip(destination, ownership, version, component, kept);
-        return reason === undefined
-            ? planImage(snapshot, destination, component, planned)
-            : { kind: "skip", digest: undefined, ...planned(component), reason };
+        const reason = !brought.includes(component)
+            ? `the tag belongs to ${ownership.ownerOf(component.to, component.toTag) ?? "no version"}`
+            : stays
+                ? undefined
+                : reasonNotToKeep(snapshot, destination, version, kept);
+        if (reason !== undefined)
+            return { kind: "skip", digest: undefined, ...planned(component), reason };
+        const why = uncompared.get(component);
+        return why === undefined
+            ? ofVersion(version, planImage(snapshot, destination, component, planned))
+            : planUncompared(planned(component), destination, why);
     });
     return holdBack(steps);
+}
+/** A tag without a number of three parts moves with every release. */
+function ofVersion(version, step) {
+    if (step.kind !== "copy" || step.replaces === undefined || version.number !== undefined)
+        return step;
+    return {
+        ...step,
+        floating: true,
+        reason: `the tag holds another digest, ${step.replaces}, and has moved at the source`,
+    };
 }
 function plannedFor(destination, version) {
     return (component) => ({
@@ -63856,73 +64835,85 @@ function plannedFor(destination, version) {
         tag: component.toTag,
     });
 }
-function reasonToSkip({ retention }, ownership, version, component, kept) {
-    if (!ownership.brought(version).includes(component))
-        return `the tag belongs to ${ownership.ownerOf(component.to, component.toTag) ?? "no version"}`;
+function reasonNotToKeep(snapshot, { retention }, version, kept) {
+    if (!counts(snapshot, version))
+        return undefined;
     // A blocked version is not among those kept. If it is new enough to be, its failure is reported.
     if (kept.includes(version) || newest([...kept, version], retention).includes(version))
         return undefined;
     const newer = kept.map(({ tag }) => tag).join(", ");
     return `it would not be kept: the newest ${retention.keep} by ${retention.keepBy} are ${newer}`;
 }
-/** An image that cannot be brought here holds back the others of its version (P3). Those in place stay as they are. */
+/**
+ * An image that cannot be brought here, or is left alone, holds back the others of its version (P3). Those in place stay as
+ * they are.
+ */
 function holdBack(steps) {
     const failed = steps.find(({ kind }) => kind === "fail");
-    if (failed === undefined)
+    const first = failed ?? steps.find(isLeftAlone);
+    if (first === undefined)
         return steps;
-    const problem = `held back: ${failed.image}:${failed.tag} of this version cannot be copied here`;
-    return steps.map((step) => (step.kind === "copy" ? failing(step, { kind: "held-back", problem }) : step));
-}
-/** A version that lacks an image anywhere is not mirrored at all: half a release is worse than none (P3). */
-function planMissing({ components, missing }, planned) {
-    const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`).join(", ");
-    const heldBack = { kind: "held-back", problem: `held back: the version lacks ${names}` };
-    return components.map((component) => {
-        const own = missing.find((image) => image.component === component);
-        return failing(planned(component), own?.failure ?? heldBack);
-    });
+    const held = failed === undefined ? leavingAlone : failing;
+    const why = failed === undefined ? "is left alone" : "cannot be copied here";
+    return steps.map((step) => (step.kind === "copy" ? held(step, heldBackBy(first, why)) : step));
 }
 function planImage(snapshot, destination, component, planned) {
     const key = imageKey(component.to, component.toTag);
+    const untouched = snapshot.overwrite === "skip" ? leavingAlone : failing;
     const present = destination.digests.get(key);
     const source = destination.images.get(key);
+    const lacking = destination.broken.get(key);
     const place = planned(component);
     if (destination.withheld.has(key)) {
         const why = "a policy of the registry lets nobody pull it now, so its digest is not known";
         if (source === undefined)
             return { kind: "skip", digest: undefined, ...place, reason: `it is there; ${why}` };
-        return snapshot.overwrite
-            ? { kind: "copy", source, replaces: undefined, ...place, reason: `it is there; ${why}` }
-            : failing(place, { kind: "obstacle", problem: `the tag is there, and overwrite is false; ${why}` });
+        if (snapshot.overwrite === true)
+            return { kind: "copy", source, replaces: undefined, ...place, reason: `it is there; ${why}` };
+        return untouched(place, {
+            kind: "obstacle",
+            problem: `the tag is there, and overwrite is ${snapshot.overwrite}; ${why}`,
+        });
     }
     if (source === undefined) {
-        return present === undefined
-            ? failing(place, { kind: "obstacle", problem: "no source other than this destination has it" })
-            : { kind: "skip", digest: present, ...place, reason: "it is in place; no other source has it" };
+        const trouble = destination.unanswered?.get(key);
+        if (present === undefined)
+            return failing(place, trouble ?? { kind: "obstacle", problem: "no source other than this destination has it" });
+        if (trouble !== undefined)
+            return planUncompared(place, destination, trouble);
+        return lacking === undefined
+            ? { kind: "skip", digest: present, ...place, reason: "it is in place; no other source has it" }
+            : failing(place, beyondRepair(lacking));
     }
     const copy = { kind: "copy", source, replaces: undefined, ...place };
     if (present === undefined)
         return { ...copy, reason: "it is not there yet" };
     if (present === source.digest) {
-        const lacking = destination.broken.get(key);
         if (lacking !== undefined)
             return { ...copy, reason: `its tag is right, but it lacks ${listOf(lacking, plan_namedLimit)}` };
         return destination.withoutAttachments.has(key)
-            ? { ...copy, reason: "signatures or other referrers are not there yet" }
+            ? { ...copy, attachmentsOnly: true, reason: "signatures or other referrers are not there yet" }
             : { kind: "skip", digest: present, ...place, reason: "it is in place" };
     }
-    if (snapshot.overwrite)
+    if (snapshot.overwrite === true)
         return { ...copy, replaces: present, reason: `the tag holds another digest, ${present}` };
-    const problem = "the tag holds another digest, and overwrite is false";
-    return failing(place, { kind: "obstacle", problem, subject: present });
+    const problem = `the tag holds another digest, and overwrite is ${snapshot.overwrite}`;
+    return untouched(place, { kind: "obstacle", problem, subject: present });
 }
-function keepStep(destination, version, ownership) {
+function keepStep(destination, version, ownership, planned) {
     const { keep, keepBy } = destination.retention;
+    const digests = new Map(planned.flatMap((step) => {
+        const digest = digestOfStep(step);
+        return digest === undefined ? [] : [[imageKey(step.image, step.tag), digest]];
+    }));
     return {
         kind: "keep",
         destination: destination.name,
         version: version.tag,
-        images: ownership.brought(version).map(({ to, toTag }) => ({ image: to, tag: toTag })),
+        images: ownership.brought(version).map(({ to, toTag }) => {
+            const digest = digests.get(imageKey(to, toTag));
+            return { image: to, tag: toTag, ...(digest && { digest }) };
+        }),
         reason: `among the newest ${keep} by ${keepBy}`,
     };
 }
@@ -63934,6 +64925,7 @@ function failEverything(snapshot, destination, failure) {
 }
 
 ;// CONCATENATED MODULE: ./src/fan-out/bind.ts
+
 
 
 
@@ -63958,22 +64950,25 @@ function bindPlan(document, now, withdrawn) {
     const prunable = new Set(document.prunes.map(bind_keyOf));
     const isPlanned = ({ version }) => document.versions.includes(version);
     const complete = now.versions.every((version) => isPlanned({ version }));
+    const isPrunable = (step) => complete && prunable.has(bind_keyOf(step));
+    const isOfStaying = attachedTo(now.steps.flatMap((step) => (step.kind === "prune" && !isPrunable(step) ? [step] : [])));
     const bound = now.steps.flatMap((step) => {
         if (isImageStep(step) && !isPlanned(step))
-            return [isInPlace(step) ? step : skipped(step)];
+            return [bind_isInPlace(step) ? step : skipped(step)];
         if (step.kind === "copy")
             return [boundCopy(step, planned.get(bind_keyOf(step)))];
         if (step.kind === "keep")
             return isPlanned(step) || !now.versions.includes(step.version) ? [step] : [];
-        if (step.kind !== "prune" || (complete && prunable.has(bind_keyOf(step))))
+        if (step.kind !== "prune" || (isPrunable(step) && !isOfStaying(step)))
             return [step];
         const { digest: _, ...image } = step;
-        return [
-            { ...image, kind: "leave", reason: "it came up after the plan was made; the next run prunes it" },
-        ];
+        const reason = step.untagged === undefined
+            ? "it came up after the plan was made; the next run prunes it"
+            : "it came up after the plan was made, and no later run knows of it";
+        return [{ ...image, kind: "leave", reason }];
     });
     const places = new Set(now.steps.map(({ destination }) => destination));
-    const gone = document.copies.filter(({ version, destination }) => withdrawn.includes(version) && places.has(destination));
+    const gone = eachOnce(document.copies).filter(({ version, destination }) => withdrawn.includes(version) && places.has(destination));
     const versions = now.versions.filter((version) => isPlanned({ version }));
     return { ...now, versions, steps: [...heldBack(bound), ...gone.map(failWithdrawn)] };
 }
@@ -64011,18 +65006,22 @@ function copiesAskedFor(copies, document, now) {
     }
     const known = new Set(now.steps.filter(isImageStep).map(bind_keyOf));
     const overtaken = ({ version }) => document.versions.includes(version) && !now.versions.includes(version);
-    const asked = copies.filter((copy) => !overtaken(copy));
+    const asked = eachOnce(copies).filter((copy) => !overtaken(copy));
     const foreign = asked.filter((copy) => !known.has(bind_keyOf(copy)));
     if (foreign.length === 0)
         return asked;
     const names = foreign.map(({ destination, image, tag }) => `${destination}/${image}:${tag}`);
     throw new InputError(`plan: it has images that the inputs do not ask for: ${listOf(names, bind_namedLimit)}. ${runAgain}`);
 }
-function isInPlace(step) {
+/** Copies without those that a changed plan names again: an image is copied and counted once. */
+function eachOnce(copies) {
+    return [...new Map(copies.map((copy) => [bind_keyOf(copy), copy])).values()];
+}
+function bind_isInPlace(step) {
     return step.kind === "skip" && step.digest !== undefined;
 }
-function skipped({ destination, version, image, tag }) {
-    return { kind: "skip", digest: undefined, destination, version, image, tag, reason: tooLate };
+function skipped(step) {
+    return { kind: "skip", digest: undefined, ...placeOf(step), reason: tooLate };
 }
 function failWithdrawn(copy) {
     const problem = `no tag of ${copy.version} is moved: it is no published release any more`;
@@ -64045,18 +65044,19 @@ function boundCopy(step, planned) {
 }
 /** What cannot be published as planned holds back the rest of its version at its destination (P3). */
 function heldBack(steps) {
-    const images = Map.groupBy(steps.filter(isImageStep), ({ destination, version }) => `${destination} ${version}`);
+    const images = Map.groupBy(steps.filter(isImageStep), (step) => `${step.destination} ${versionKey(step)}`);
     const after = new Map([...images.values()].flatMap((before) => {
         const held = holdBack(before);
         return before.map((step, index) => [step, held[index] ?? step]);
     }));
     return steps.map((step) => (isImageStep(step) ? (after.get(step) ?? step) : step));
 }
-function bind_keyOf({ destination, version, image, tag, }) {
-    return [destination, version, image, tag].join(" ");
+function bind_keyOf({ destination, version, image, tag, untagged = "", }) {
+    return [destination, version, image, tag, untagged].join(" ");
 }
 
 ;// CONCATENATED MODULE: ./src/fan-out/same-inputs.ts
+
 
 
 /**
@@ -64066,19 +65066,26 @@ function bind_keyOf({ destination, version, image, tag, }) {
 function refuseOtherInputs(document, inputs) {
     if (document.inputs === inputs)
         return;
-    throw new InputError("plan: it was made from other inputs than this job has. Give all three jobs the same destinations, version, repository, source, images, keep, keep-by, prune-limit, prereleases, overwrite, platforms and referrers.");
+    throw new InputError("plan: it was made from other inputs than this job has. Give all three jobs the same destinations, version, repository, source, images, keep, keep-by, prune-limit, versions-from, prereleases, overwrite, platforms and referrers.");
 }
+/**
+ * Most versions of a plan that releases can overtake between two jobs. GitHub is asked about each, and a plan that was changed
+ * can name any number.
+ */
+const overtakenLimit = 100;
+/** Most versions that a message names. */
+const same_inputs_namedLimit = 5;
 /**
  * The versions of a plan that the inputs do not ask for now. A release or its withdrawal moves the newest versions and those of
  * a range; tags stay what they are.
  * @param wanted the versions that the inputs ask for now.
- * @throws InputError when the plan is about another version than the tags that the inputs ask for.
+ * @throws InputError when the plan is about another version than the tags that the inputs ask for, or about far too many others.
  */
 function overtakenVersions(document, selection, wanted) {
     const foreign = document.versions.filter((tag) => !wanted.includes(tag));
-    if (foreign.length === 0 || selection.kind !== "tags")
+    if (foreign.length === 0 || (selection.kind !== "tags" && foreign.length <= overtakenLimit))
         return foreign;
-    throw new InputError(`plan: it is about ${printable(foreign.join(", "))}, which the inputs do not ask for now (they ask for ${wanted.join(", ")}). Run all jobs again ("Re-run all jobs"), so that a new plan is made.`);
+    throw new InputError(`plan: it is about ${printable(listOf(foreign, same_inputs_namedLimit))}, which the inputs do not ask for now (they ask for ${wanted.join(", ")}). Run all jobs again ("Re-run all jobs"), so that a new plan is made.`);
 }
 
 ;// CONCATENATED MODULE: ./src/github/event.ts
@@ -64247,6 +65254,8 @@ function grouping_common(values) {
 ;// CONCATENATED MODULE: ./src/report/failures.ts
 
 
+
+
 /** Most images that a line names before it counts the rest: more than any Harbor release has. */
 const failures_namedLimit = 30;
 /** The failures of some steps, grouped by destination and cause. Images that only another image holds back come last. */
@@ -64254,6 +65263,11 @@ function failureGroups(steps) {
     const failed = steps.filter(({ outcome }) => outcome === "failed");
     const groups = causesOf(failed, ({ step }) => [kindOf(step), step.destination]);
     return groups.toSorted((one, other) => Number(isHeldBack(one.first)) - Number(isHeldBack(other.first)));
+}
+/** What registries refuse of what is attached to images, grouped by destination and cause. */
+function refusedGroups(steps) {
+    const all = steps.flatMap(({ step, refused }) => refused.map((failure) => ({ step, failure, reason: sentenceOf(failure) })));
+    return causesOf(all, ({ step }) => [step.destination]);
 }
 /** A plan that cannot copy an image and a copy that fails are the same to a reader. */
 function kindOf({ kind }) {
@@ -64267,7 +65281,8 @@ function isHeldBack({ failure }) {
  * @param print how a name is written where it is read.
  */
 function imagesOf(steps, print = (name) => name) {
-    const names = steps.flatMap(({ step }) => step.kind === "keep" ? [] : [print(`${step.image}:${step.tag}`)]);
+    const images = steps.flatMap(({ step }) => (step.kind === "keep" ? [] : [subjectOf(step)]));
+    const names = [...new Set(images)].map(print);
     return names.length < 2 ? names.join() : `${countOf(names.length, "image")} (${listOf(names, failures_namedLimit)})`;
 }
 
@@ -64338,40 +65353,38 @@ function reportedRetention(result) {
     return report(result, steps);
 }
 /** Whether an image is now at its destination under its tag. */
-function reported_step_isInPlace({ step, outcome }) {
-    return outcome === "copied" || (step.kind === "skip" && step.digest !== undefined);
+function reported_step_isInPlace({ step, outcome, refused }) {
+    // Only its signatures were tried.
+    if (outcome === "skipped" && refused.length > 0)
+        return true;
+    return outcome === "copied" || (outcome === "skipped" && step.kind === "skip" && step.digest !== undefined);
 }
 /** Whether these images of one version are all in place, those aside whose tags belong to another version. */
 function isComplete(images) {
     const settled = images.every(({ outcome }) => outcome === "copied" || outcome === "skipped");
     return settled && images.some(reported_step_isInPlace);
 }
-/** The digest that a step is about, where it is known. */
-function digestOfStep(step) {
-    if (step.kind === "copy")
-        return step.source.digest;
-    return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
-}
 function report(result, steps) {
     const copies = new Map(result.copies.map((copy) => [copy.step, copy]));
     const prunes = new Map(result.prunes.map((prune) => [prune.step, prune]));
+    const broken = brokenVersions(result);
     return steps.map((step) => {
         const copy = copies.get(step);
-        const { outcome, failure } = becomes(step, copy, prunes.get(step), result);
+        const { outcome, failure } = becomes(step, copy, prunes.get(step), broken, result);
         const reason = failure === undefined ? step.reason : sentenceOf(failure);
-        const { bytes, milliseconds, moved } = copy ?? {};
-        return { step, outcome, reason, failure, bytes, milliseconds, moved };
+        const { refused = [], bytes, milliseconds, moved } = copy ?? {};
+        return { step, outcome, reason, failure, refused, bytes, milliseconds, moved };
     });
 }
-function becomes(step, copy, prune, result) {
+function becomes(step, copy, prune, broken, result) {
     const { dryRun, job } = result;
     switch (step.kind) {
         case "skip":
-            return { outcome: "skipped" };
+            return lost(step, result) ?? { outcome: isLeftAlone(step) ? "left" : "skipped", failure: step.warning };
         case "fail":
             return { outcome: "failed", failure: step.failure };
         case "keep":
-            return keptOutcome(step, result);
+            return keptOutcome(step, result, broken);
         case "leave":
             return { outcome: "left" };
         case "copy":
@@ -64382,8 +65395,10 @@ function becomes(step, copy, prune, result) {
             if (copy.failure !== undefined)
                 return { outcome: "failed", failure: copy.failure };
             if (copy.withheld !== undefined)
-                return { outcome: "skipped", failure: copy.withheld };
-            return { outcome: job === "copy" ? "delivered" : "copied" };
+                return { outcome: "left", failure: copy.withheld };
+            if (hasBroughtNothing(copy))
+                return lost(step, result) ?? { outcome: "skipped", failure: copy.refused?.[0] };
+            return lost(step, result) ?? { outcome: job === "copy" ? "delivered" : "copied" };
         case "prune":
             if (dryRun)
                 return { outcome: "planned" };
@@ -64392,24 +65407,36 @@ function becomes(step, copy, prune, result) {
             return { outcome: prune.status, failure: prune.failure };
     }
 }
-function keptOutcome(step, result) {
+/** Whether an image was in place, and all that it lacks is refused there. */
+function hasBroughtNothing({ step, refused = [], bytes }) {
+    return step.attachmentsOnly === true && refused.length > 0 && bytes.uploaded + bytes.mounted === 0;
+}
+/** What was there, and a later look has not found: nothing is claimed that is not there. */
+function lost({ destination, image, tag }, { keeps = [] }) {
+    const found = keeps.find(({ step, missing }) => step.destination === destination && missing.some((each) => each.image === image && each.tag === tag));
+    return found && { outcome: "failed", failure: found.failure };
+}
+function keptOutcome(step, result, broken) {
     const half = result.keeps?.find((keep) => keep.step === step);
     if (half !== undefined)
         return { outcome: "failed", failure: half.failure };
-    return isBroken(step, result) ? { outcome: "missing", failure: notBrought } : { outcome: "kept" };
+    return broken.has(placeKey(step)) ? { outcome: "missing", failure: notBrought } : { outcome: "kept" };
 }
-/** Whether an image of a version could not be planned for a destination, or was not published there. */
-function isBroken({ destination, version }, { plan, copies, dryRun }) {
+/** The versions of which an image could not be planned for a destination, or was not published there. */
+function brokenVersions({ plan, copies, dryRun }) {
     const done = new Set(copies.flatMap(({ step, failure, withheld }) => ((failure ?? withheld) === undefined ? [step] : [])));
-    return plan.steps.some((step) => step.destination === destination &&
-        step.version === version &&
-        (step.kind === "fail" || (step.kind === "copy" && !dryRun && !done.has(step))));
+    const broken = plan.steps.filter((step) => step.kind === "fail" || (step.kind === "copy" && !dryRun && !done.has(step)));
+    return new Set(broken.map(placeKey));
+}
+function placeKey(step) {
+    return `${step.destination} ${versionKey(step)}`;
 }
 
 ;// CONCATENATED MODULE: ./src/copy/outcome.ts
 const noBytes = { uploaded: 0, mounted: 0, present: 0 };
 
 ;// CONCATENATED MODULE: ./src/report/tally.ts
+
 
 
 /** Counts what became of the steps of a run. */
@@ -64421,10 +65448,14 @@ function tallySteps(steps) {
     const count = (wanted) => steps.filter(({ outcome }) => outcome === wanted).length;
     return {
         copied: count("copied") + count("delivered"),
-        skipped: count("skipped"),
+        skipped: count("skipped") + leftImages(steps),
         pruned: count("pruned"),
         failed: count("failed"),
     };
+}
+/** How many images are left as they were found. */
+function leftImages(steps) {
+    return steps.filter(({ step, outcome }) => outcome === "left" && isImageStep(step)).length;
 }
 /** How many images a dry run would copy or prune. */
 function plannedOf(steps, kind) {
@@ -64467,6 +65498,7 @@ function movedBytes(steps) {
 
 
 
+
 /** How a run ended: what was done, what failed, how much moved, how long it took. */
 function statusOf(result) {
     return result.dryRun ? dryRunStatus(result) : runStatus(result);
@@ -64475,7 +65507,7 @@ function dryRunStatus(result) {
     const steps = reportedSteps(result);
     const { skipped, failed } = tallySteps(steps);
     const start = result.job === "plan" ? "The plan for the jobs that follow" : "Dry run, nothing was written";
-    const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
+    const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip${skippedWords(steps)}, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
     return { icon: failed > 0 ? "❌" : "🔎", sentence };
 }
 function runStatus(result) {
@@ -64485,17 +65517,27 @@ function runStatus(result) {
     if (copied + pruned + failed === 0) {
         return {
             icon: "✅",
-            sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped, in ${took}.`,
+            sentence: `Nothing had to be done: ${countOf(skipped, "image")} skipped${skippedWords(steps)}, in ${took}.`,
         };
     }
     const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
-    const counts = `${countOf(copied, "image")} copied, ${skipped} skipped, ${pruned} pruned, ${failed} failed`;
+    const counts = `${countOf(copied, "image")} copied, ${skipped} skipped${skippedWords(steps)}, ${pruned} pruned, ${failed} failed`;
     const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
     const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
     return {
         icon: failed > 0 ? "❌" : "✅",
         sentence: `${counts}${givenUp}; ${traffic}, in ${took}.${result.job === "copy" ? " No tag has moved yet: the last job publishes." : ""}`,
     };
+}
+/** What is not as one would think of images that are skipped. */
+function skippedWords(steps) {
+    const left = leftImages(steps);
+    const uncompared = steps.filter(({ step, outcome }) => outcome === "skipped" && isUncompared(step)).length;
+    const words = [
+        ...(left === 0 ? [] : [`${left} left alone`]),
+        ...(uncompared === 0 ? [] : [`${uncompared} not compared`]),
+    ];
+    return words.length === 0 ? "" : ` (${words.join(", ")})`;
 }
 
 ;// CONCATENATED MODULE: ./src/report/issue-text.ts
@@ -64736,7 +65778,7 @@ async function findRepository(checked, places, signal) {
 }
 function signedIn({ repository, exists }, hasLogin) {
     const how = hasLogin ? "It answers with this login" : "It answers, and no login is known for it";
-    const what = exists ? `${repository} is there` : "none of the images of the release is there yet";
+    const what = exists ? `${repository} is there` : "none of the images of the version is there yet";
     return { outcome: "ok", finding: `${how}; ${what}.` };
 }
 function notTried(checked, row) {
@@ -65122,6 +66164,11 @@ async function readWhole(response) {
 
 /** Largest answer of a vendor's API that is read, in bytes. A page of a list takes tens of kilobytes. */
 const answerLimit = 1024 * 1024;
+/**
+ * Largest page of a list of repositories that is read, in bytes: a hundred of them, and at Quay all of a namespace, each with a
+ * description of its own.
+ */
+const repositoriesLimit = 8 * 1024 * 1024;
 /** A URL below the base URL of an API. If the base URL has a path, it stays in front. */
 function apiUrl(base, path) {
     return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}${path}`);
@@ -65147,11 +66194,12 @@ async function sendToVendor(transport, request, operation) {
 }
 /**
  * Reads an answer as text, within the size limit.
+ * @param limit in bytes.
  * @throws OperationError when it is too large or breaks off; the signal's reason when it aborted.
  */
-async function readAnswer(response, operation, signal) {
+async function readAnswer(response, operation, signal, limit = answerLimit) {
     try {
-        return (await readBytes(response, answerLimit)).toString("utf8");
+        return (await readBytes(response, limit)).toString("utf8");
     }
     catch (error) {
         signal?.throwIfAborted();
@@ -65171,6 +66219,16 @@ function checkAnswer(text, schema, operation, status) {
             throw error;
         throw vendorFailure(operation, { status, problem: printable(error.message) }, error);
     }
+}
+/**
+ * Reads a page of a list of repositories.
+ * @throws OperationError when the answer is a refusal, too large, or not of that form.
+ */
+async function readRepositories(response, schema, operation, signal) {
+    if (response.status !== 200)
+        throw await vendorRefusal(response, operation, signal, undefined);
+    const text = await readAnswer(response, operation, signal, repositoriesLimit);
+    return checkAnswer(text, schema, operation, response.status);
 }
 /** The failure of a call to a vendor's API. */
 function vendorFailure(operation, details, cause) {
@@ -66027,23 +67085,460 @@ async function checkCongestionControl(choice, runner, machine) {
     return { outcome: "missing", finding: `Uploads will use ${now}, not BBR: ${reason}`, remedy };
 }
 
+;// CONCATENATED MODULE: ./src/oci/media-types.ts
+/** Media types of the image specification and of Docker, which predates it. */
+const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+const dockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
+const ociManifest = "application/vnd.oci.image.manifest.v1+json";
+const ociIndex = "application/vnd.oci.image.index.v1+json";
+const indexTypes = new Set([dockerManifestList, ociIndex]);
+const imageTypes = new Set([dockerManifest, ociManifest]);
+/** Signed manifests of Docker's first schema: their digest is not that of their bytes, so they cannot be mirrored untouched. */
+const schema1Types = new Set([
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+]);
+/** What is sent as `Accept` for a manifest: without it a registry may answer with schema 1. */
+const acceptedManifests = [ociIndex, dockerManifestList, ociManifest, dockerManifest].join(", ");
+function isIndexType(mediaType) {
+    return indexTypes.has(mediaType);
+}
+function isManifestType(mediaType) {
+    return indexTypes.has(mediaType) || imageTypes.has(mediaType);
+}
+function isSchema1Type(mediaType) {
+    return schema1Types.has(mediaType);
+}
+/**
+ * Whether a layer may not be passed on. The media type decides, not the `urls` of its descriptor.
+ * https://github.com/opencontainers/image-spec/blob/main/layer.md#non-distributable-layers
+ */
+function isNonDistributable(mediaType) {
+    return (mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.v1.tar") ||
+        mediaType === "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" ||
+        mediaType === "application/vnd.docker.image.rootfs.foreign.diff.tar");
+}
+
+;// CONCATENATED MODULE: ./src/oci/manifest.ts
+
+
+
+
+
+/** Largest manifest that is read, in bytes. Registries take at most 4 MiB on push; twice that is room enough for any. */
+const manifestLimit = 8 * 1024 * 1024;
+/** Most entries of one manifest: an index of all platforms has dozens, an image some hundred layers at the most. */
+const entryLimit = 10_000;
+/** Deepest nesting of indexes that is followed. Real images have one level; two are known. */
+const indexDepthLimit = 8;
+const digestSchema = pipe(string(), transform((text) => parseDigest(text)), check((digest) => digest !== undefined, "not a sha256 or sha512 digest"), transform((digest) => digest));
+/** A field that may be absent; `null`, which builders in Go and Python write for what is not there, is as absent. */
+function manifest_optional(schema) {
+    return pipe(nullish(schema), transform((value) => value ?? undefined));
+}
+const annotationsSchema = pipe(record(string(), nullable(string())), transform((entries) => Object.fromEntries(Object.entries(entries).filter((entry) => entry[1] !== null))));
+const descriptorSchema = object({
+    mediaType: string(),
+    digest: digestSchema,
+    size: pipe(number(), safeInteger(), minValue(0)),
+    // Harbor and others write `platform: {}` and empty strings for what has no platform.
+    platform: manifest_optional(object({
+        os: nullish(string(), ""),
+        architecture: nullish(string(), ""),
+        variant: manifest_optional(string()),
+    })),
+    annotations: manifest_optional(annotationsSchema),
+    artifactType: manifest_optional(string()),
+});
+const entriesSchema = pipe(array(descriptorSchema), maxLength(entryLimit));
+const manifestSchema = object({
+    schemaVersion: number(),
+    mediaType: manifest_optional(string()),
+    config: manifest_optional(descriptorSchema),
+    layers: manifest_optional(entriesSchema),
+    manifests: manifest_optional(entriesSchema),
+    fsLayers: manifest_optional(unknown()),
+    subject: manifest_optional(descriptorSchema),
+    artifactType: manifest_optional(string()),
+    annotations: manifest_optional(annotationsSchema),
+});
+/**
+ * Reads manifest bytes. The type is decided once, from the Content-Type and the body's `mediaType`, which must agree:
+ * a document that can be read as two kinds is refused (CVE-2021-41190).
+ * @param expected digest that was asked for; undefined when a tag was.
+ * @throws BodyError that says what is wrong with it.
+ */
+function parseManifest(bytes, contentType, expected) {
+    const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+    if (isSchema1Type(type))
+        throw schema1Error();
+    if (expected !== undefined && !hasDigest(bytes, expected)) {
+        throw new BodyError(`the bytes of the manifest do not have the digest ${expected}`);
+    }
+    const document = http_parseJson(Buffer.from(bytes).toString("utf8"), manifestSchema);
+    if (document.schemaVersion === 1 || document.fsLayers !== undefined)
+        throw schema1Error();
+    const mediaType = document.mediaType ?? type;
+    if (!isManifestType(mediaType))
+        throw new BodyError(`"${printable(mediaType) || "no type"}" is not a manifest type that can be mirrored`);
+    if (type !== mediaType && isManifestType(type)) {
+        throw new BodyError(`the manifest says it is ${mediaType}, its Content-Type says ${type}`);
+    }
+    const isIndex = isIndexType(mediaType);
+    // An empty list counts as well: a reader that goes by the fields would take the document for the other kind.
+    const hasImage = document.config !== undefined || document.layers !== undefined;
+    if (isIndex ? hasImage : document.manifests !== undefined)
+        throw ambiguousError();
+    const listed = document.manifests ?? [];
+    const layers = document.layers ?? [];
+    if (!isIndex && document.config === undefined)
+        throw new BodyError("the image manifest has no config");
+    const config = document.config === undefined ? [] : [document.config];
+    const content = isIndex
+        ? listed.filter((entry) => !isManifestType(entry.mediaType))
+        : [...config, ...layers];
+    return {
+        bytes,
+        mediaType,
+        digest: expected ?? digestOf(bytes),
+        kind: isIndex ? "index" : "image",
+        blobs: manifest_eachOnce(content.filter((entry) => !isNonDistributable(entry.mediaType)).map(toDescriptor)),
+        children: manifest_eachOnce(listed.filter((entry) => isManifestType(entry.mediaType)).map(toDescriptor)),
+        foreignLayers: content.filter((entry) => isNonDistributable(entry.mediaType)).map(toDescriptor),
+        subject: document.subject?.digest,
+        artifactType: document.artifactType ?? document.config?.mediaType,
+        annotations: document.annotations,
+    };
+}
+function schema1Error() {
+    return new BodyError("it is a schema 1 manifest, which cannot be mirrored unchanged; push the image again with a current tool");
+}
+function ambiguousError() {
+    return new BodyError("the manifest is an image and an index at the same time");
+}
+function toDescriptor(entry) {
+    return {
+        mediaType: entry.mediaType,
+        digest: entry.digest,
+        size: entry.size,
+        platform: entry.platform,
+        annotations: entry.annotations,
+        artifactType: entry.artifactType,
+    };
+}
+function manifest_eachOnce(descriptors) {
+    const seen = new Set();
+    return descriptors.filter((descriptor) => !seen.has(descriptor.digest) && seen.add(descriptor.digest));
+}
+/** The index that lists these manifests; for referrers of a registry without the referrers API. */
+function buildIndex(manifests) {
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
+    return parseManifest(bytes, ociIndex, undefined);
+}
+/**
+ * Attestations of BuildKit name the manifest that they are about in this annotation of their index entry.
+ * https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
+ */
+const attestedDigest = "vnd.docker.reference.digest";
+/**
+ * Whether an entry of an index is BuildKit's attestations (provenance, SBOM) of an image of that index. Tools that write an
+ * index anew drop annotations; the platform `unknown/unknown`, which nothing can run on, stays.
+ */
+function isAttestation({ annotations, platform }) {
+    const type = annotations?.["vnd.docker.reference.type"];
+    if (type !== undefined)
+        return type === "attestation-manifest";
+    return platform?.os === "unknown" && platform.architecture === "unknown";
+}
+/** An index without its attestations: a new document, and so another digest; the same bytes where it has none, or nothing else. */
+function withoutAttestations(index) {
+    return index.children.every(isAttestation) ? index : keepChildren(index, (child) => !isAttestation(child));
+}
+/** An index with other manifests in the place of some of its children; all else stays as it was. */
+function withReplaced(index, replacements) {
+    if (replacements.size === 0)
+        return index;
+    const document = documentOf(index);
+    document.manifests = document.manifests.map((entry) => {
+        const manifest = replacements.get(entry.digest);
+        // Content that is embedded in the entry is that of the child before.
+        const { data: _data, ...rest } = entry;
+        return manifest === undefined ? entry : { ...rest, digest: manifest.digest, size: manifest.bytes.length };
+    });
+    return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
+}
+/**
+ * An index with only the children that `wanted` accepts, and their attestations. The same bytes when nothing falls away;
+ * otherwise a new document, and so another digest. All other fields stay as they were.
+ * @throws BodyError when no child is left.
+ */
+function selectChildren(index, wanted) {
+    const chosen = new Set(index.children
+        .filter((child) => child.platform !== undefined && wanted(child.platform))
+        .map((child) => child.digest));
+    const stays = (child) => chosen.has(child.digest) || chosen.has(child.annotations?.[attestedDigest]);
+    if (chosen.size === 0)
+        throw new BodyError("none of its platforms is wanted");
+    return keepChildren(index, stays);
+}
+/** An index with those of its entries alone that are manifests which stay; the same bytes where all its manifests do. */
+function keepChildren(index, stays) {
+    if (index.children.every(stays))
+        return index;
+    const left = new Set(index.children.filter(stays).map((child) => child.digest));
+    const document = documentOf(index);
+    document.manifests = document.manifests.filter((entry) => left.has(entry.digest));
+    return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
+}
+/** An index has been checked when it was read: only its form is taken from the bytes here. */
+function documentOf({ bytes }) {
+    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+}
+
+;// CONCATENATED MODULE: ./src/inventory/bare-index.ts
+
+
+/** Most indexes that are read below one: an image of more manifests is not copied. */
+const indexLimit = 1000;
+/**
+ * An index without attestations, its own and those of the indexes that it lists: BuildKit wraps each platform in one, where
+ * platforms are built apart and put together. Reads each of those indexes once, up to the depth that is copied.
+ * @param read reads a manifest of the source.
+ * @returns the very index where it has none.
+ * @throws what `read` throws.
+ */
+async function bareIndex(index, read) {
+    const made = new Map();
+    const known = new Map();
+    const bareOnce = (digest, depth) => {
+        const baring = known.get(digest) ?? read(digest).then((manifest) => bare(manifest, depth));
+        known.set(digest, baring);
+        return baring;
+    };
+    const bare = async (manifest, depth) => {
+        const nested = manifest.children.filter((child) => isIndexType(child.mediaType) && !isAttestation(child));
+        // What goes too deep or too far is refused when it is copied.
+        if (depth >= indexDepthLimit || known.size + nested.length > indexLimit)
+            return manifest;
+        const replaced = new Map();
+        await Promise.all(nested.map(async ({ digest }) => {
+            const child = await bareOnce(digest, depth + 1);
+            if (child.digest !== digest)
+                replaced.set(digest, child);
+        }));
+        for (const child of replaced.values())
+            made.set(child.digest, child);
+        return withoutAttestations(withReplaced(manifest, replaced));
+    };
+    return { top: await bare(index, 0), below: [...made.values()] };
+}
+
+;// CONCATENATED MODULE: ./src/inventory/sources.ts
+
+
+
+
+
+
+/** The sources of an image: the one that its line names, else those that serve every image. */
+function sourcesOf(named, sources) {
+    return sources.filter((source) => named === undefined ? source.onlyNamed !== true : sameNamespace(source, named));
+}
+/** Tells the clients of sources which repositories they will be asked about: one token then serves for many. */
+function foreseeReading(images, sources) {
+    for (const source of sources) {
+        const read = images.filter((image) => sourcesOf(image.source, [source]).length > 0);
+        source.client.foresee(read.map(({ from }) => repositoryOf(source, from)));
+    }
+}
+/**
+ * Looks for an image at the sources, in order, until there is one for every destination: a source that is the destination
+ * itself does not count for it. Sends HEAD only, which Docker Hub does not count as a pull.
+ * A source that fails is skipped. If no other has the image, its failure is reported.
+ */
+async function locate(component, destinations, options, signal) {
+    const answers = [];
+    for (const source of sourcesOf(component.source, options.sources)) {
+        const everyoneServed = destinations.every((destination) => imageFor({ component, answers }, destination) !== undefined);
+        if (answers.length > 0 && everyoneServed)
+            break;
+        answers.push({ source, ...(await askSource(component, source, destinations, options, signal)) });
+    }
+    if (isThere({ component, answers }))
+        return { component, answers };
+    const inDoubt = answers.map(async (answer) => answer.reason === notFound && (await isHidden(component, answer.source, options, signal))
+        ? { ...answer, ...(await askSource(component, answer.source, destinations, options, signal)) }
+        : answer);
+    return { component, answers: await Promise.all(inDoubt) };
+}
+/** What a source answers that does not have an image. */
+const notFound = { kind: "obstacle", problem: "not found" };
+/** Whether an image that HEAD did not find is there all the same. */
+async function isHidden(component, source, { log }, signal) {
+    const repository = source.repository(repositoryOf(source, component.from));
+    try {
+        return (await repository.resolveInDoubt(component.fromTag, signal)) !== undefined;
+    }
+    catch (error) {
+        if (!(error instanceof OperationError))
+            throw error;
+        log.debug(messageOf(error));
+        return false;
+    }
+}
+/** The image that a destination gets: the first that another namespace has. */
+function imageFor({ answers }, destination) {
+    const answer = answers.find(({ source, image }) => image !== undefined && !sameNamespace(source, destination));
+    return destination.attestations ? answer?.image : answer?.imageWithoutAttestations;
+}
+/** Whether any source has the image. */
+function isThere({ answers }) {
+    return answers.some(({ image }) => image !== undefined);
+}
+/**
+ * Why no source has an image: the first failure, if there is one, and what the others answered.
+ * @param what is said of the image.
+ */
+function whyMissing({ component, answers }, what = "the image is at no source") {
+    const failed = answers.map(({ reason }) => reason).find((reason) => reason?.kind === "operation");
+    const others = answers.flatMap(({ source, reason }) => reason === undefined || reason === failed ? [] : [`${printNamespace(source)}: ${withoutNames(reason)}`]);
+    const problem = others.length === 0 ? what : `${what} (${others.join("; ")})`;
+    return failed === undefined
+        ? { kind: "obstacle", problem, subject: printReference(component.from, component.fromTag) }
+        : { ...failed, consequence: problem };
+}
+/** Why nobody knows whether an image is at another source than the destination itself: one of them is in trouble. */
+function whyUnanswered(location, destination) {
+    if (imageFor(location, destination) !== undefined)
+        return undefined;
+    const others = location.answers.filter(({ source }) => !sameNamespace(source, destination));
+    if (!others.some(({ reason }) => reason?.kind === "operation"))
+        return undefined;
+    return whyMissing({ ...location, answers: others }, "no source other than this destination has it");
+}
+/** In the same words for every image: which one it is stands elsewhere. */
+function withoutNames(reason) {
+    return sentenceOf({
+        ...reason,
+        subject: undefined,
+        ...(reason.kind === "operation" && { repository: undefined }),
+    });
+}
+/**
+ * Asks one source for an image. HEAD only, unless a part of it has to be chosen.
+ * @returns the image; or, without one, why the source does not have it.
+ * @throws OperationError when the source is in trouble for good.
+ */
+async function askSource(component, source, destinations, options, signal) {
+    const repository = source.repository(repositoryOf(source, component.from));
+    try {
+        const resolved = await repository.resolve(component.fromTag, signal);
+        if (resolved === undefined)
+            return { ...noImage, reason: notFound };
+        const isBareWanted = destinations.some(({ attestations }) => !attestations);
+        const inPart = options.platforms !== "all" || isBareWanted;
+        const index = inPart ? await readIndex(repository, resolved, signal) : undefined;
+        const chosen = index && choosePlatforms(repository, index, options);
+        const bared = chosen && isBareWanted
+            ? await bareIndex(chosen, (digest) => repository.manifest(digest, signal))
+            : undefined;
+        const bare = bared?.top ?? chosen;
+        const imageOf = async (manifest, isWanted, rewrittenBelow = []) => {
+            const rewritten = manifest === index ? undefined : manifest;
+            // A signature of the whole index does not sign a part of it.
+            const finder = rewritten === undefined && isWanted ? options.attachments : undefined;
+            return {
+                source: { registry: source.registry, path: source.path },
+                repository: repository.name,
+                tag: component.fromTag,
+                digest: manifest?.digest ?? resolved.digest,
+                mediaType: resolved.mediaType,
+                rewritten,
+                rewrittenBelow,
+                attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
+            };
+        };
+        const isSame = bare === chosen;
+        const changed = `${repository.reference}@${resolved.digest}`;
+        if (chosen !== index)
+            options.log.info(`${changed}: with only the wanted platforms it becomes ${chosen?.digest}`);
+        if (!isSame)
+            options.log.info(`${changed}: without attestations it becomes ${bare?.digest}`);
+        const image = await imageOf(chosen, isSame || destinations.some(({ attestations }) => attestations));
+        return {
+            image,
+            imageWithoutAttestations: isSame ? image : await imageOf(bare, true, bared?.below),
+            reason: undefined,
+            platforms: options.platforms === "all" ? undefined : index?.children.flatMap(({ platform }) => platform ?? []),
+        };
+    }
+    catch (error) {
+        if (!(error instanceof OperationError))
+            throw error;
+        options.log.debug(messageOf(error));
+        // To a login that may not know what exists, registries answer 401 or 403 for what does not.
+        if (error.status === 401 || error.status === 403) {
+            const problem = `refused with status ${error.status}: not there, or not public`;
+            return { ...noImage, reason: { kind: "obstacle", problem } };
+        }
+        // A failure of one source, such as used up pulls, does not keep the next one from serving the image.
+        return { ...noImage, reason: failureOf(error) };
+    }
+}
+const noImage = { image: undefined, imageWithoutAttestations: undefined, platforms: undefined };
+/** The index of an image. That is a pull, but for an image that is known to be no index. */
+async function readIndex(repository, { digest, mediaType }, signal) {
+    if (isManifestType(mediaType) && !isIndexType(mediaType))
+        return undefined;
+    const manifest = await repository.manifest(digest, signal);
+    return manifest.kind === "index" ? manifest : undefined;
+}
+/** What fails where the input `platforms` leaves nothing of an image. */
+const choosing = "choosing the platforms of";
+/** Whether a source has an image of which the inputs leave nothing. */
+function isLeftNothing({ answers }) {
+    return answers.some(({ reason }) => reason?.kind === "operation" && reason.operation === choosing);
+}
+/** The index with only the wanted platforms: the same where they are all. */
+function choosePlatforms(repository, index, { platforms }) {
+    const { digest } = index;
+    if (platforms === "all")
+        return index;
+    try {
+        return selectChildren(index, (of) => isWanted(of, platforms));
+    }
+    catch (error) {
+        const request = {
+            scopes: [{ repository: repository.name, actions: ["pull"] }],
+            operation: choosing,
+            subject: digest,
+        };
+        const advice = 'Change the input "platforms".';
+        throw repository.registry.failure(request, { problem: messageOf(error), advice, cause: error });
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/check/sources.ts
+
 
 
 /**
  * Looks for one image of the wanted version at every source, by HEAD. A source that lacks it is a problem only if no other
  * source has it.
- * @param component undefined: no version is known.
+ * @param components of the wanted version; none: no version is known.
  */
-async function checkSources(sources, component, context) {
-    const results = await Promise.all(sources.map((source) => attempt({ place: printNamespace(source), subject: "read" }, (until) => readOne(source, component, until), context)));
-    const served = results.some(({ outcome }) => outcome === "ok");
-    return results.map((result) => ({ ...result, needed: !served }));
+async function checkSources(sources, components, context) {
+    const results = await Promise.all(sources.map((source) => attempt({ place: printNamespace(source), subject: "read" }, (until) => readOne(source, components.find((each) => sourcesOf(each.source, [source]).length > 0), until), context)));
+    const served = sources.some((source, index) => !source.onlyNamed && results[index]?.outcome === "ok");
+    return results.map((result, index) => ({
+        ...result,
+        needed: sources[index]?.onlyNamed === true || !served,
+    }));
 }
 async function readOne(source, component, signal) {
     if (component === undefined)
         return { outcome: "unknown", finding: "No version is known, and so no image that could be looked for." };
-    const name = `${component.from}:${component.fromTag}`;
+    const name = printReference(component.from, component.fromTag);
     const repository = source.repository(repositoryOf(source, component.from));
     const found = (await repository.resolve(component.fromTag, signal)) ??
         (await repository.resolveInDoubt(component.fromTag, signal));
@@ -66082,6 +67577,7 @@ function failedDeletion(tag, thrown) {
  */
 function noDeletion(problem) {
     return {
+        deleteUntagged: problem,
         deletion: "unavailable",
         deletionUnavailable: problem,
         deleteTags: async (_repository, tags) => tags.map(({ tag }) => ({ tag, failure: { kind: "obstacle", problem } })),
@@ -66282,6 +67778,11 @@ const pageLimit = 500;
  * @param nameOf what tells entries apart.
  */
 async function* tcr_pages_entries(read, nameOf) {
+    for await (const page of pages(read, nameOf))
+        yield* page;
+}
+/** The same, page by page, each with what is new on it. */
+async function* pages(read, nameOf) {
     const seen = new Set();
     const fresh = (page) => page.entries.filter((entry) => !seen.has(nameOf(entry)));
     let total;
@@ -66293,10 +67794,10 @@ async function* tcr_pages_entries(read, nameOf) {
             break;
         for (const entry of found)
             seen.add(nameOf(entry));
-        yield* found;
+        yield found;
     }
     if (total == null || total > seen.size)
-        yield* fresh(await zerothPage(read));
+        yield fresh(await zerothPage(read));
 }
 /** Page 0, which a list that counts from 1 may refuse. */
 async function zerothPage(read) {
@@ -66392,6 +67893,72 @@ function isConflict(error) {
     return error instanceof OperationError && (error.details.code ?? "").endsWith("ErrorTcrResourceConflict");
 }
 
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-repositories.ts
+
+
+/** Most repositories on a page, of either edition: https://www.tencentcloud.com/document/product/1051/50720 */
+const tcr_repositories_pageSize = 100;
+const operation = "listing the repositories";
+const enterpriseSchema = object({
+    RepositoryList: nullish(array(object({ Name: string() })), []),
+    TotalCount: nullish(number()),
+});
+/**
+ * The repositories of a TCR instance, by their paths on the registry (`Name` has the namespace in front), page by page.
+ * @param namespace undefined: all namespaces.
+ * @throws OperationError (from the iteration)
+ */
+async function* tcrRepositories(instance, namespace, signal) {
+    const filter = namespace === undefined ? {} : { NamespaceName: namespace };
+    const read = async (page) => {
+        const parameters = { ...filter, Limit: tcr_repositories_pageSize, Offset: page };
+        return readPage(instance, parameters, signal);
+    };
+    for await (const page of pages(read, ({ Name }) => Name))
+        yield page.map(({ Name }) => Name);
+}
+/**
+ * The same of one namespace, if the first page has all of them; else undefined.
+ * @throws OperationError
+ */
+async function allTcrRepositories(instance, namespace, signal) {
+    const parameters = { NamespaceName: namespace, Limit: tcr_repositories_pageSize, Offset: 1 };
+    const { entries, total } = await readPage(instance, parameters, signal);
+    const names = new Set(entries.map(({ Name }) => Name));
+    return names.size === total ? names : undefined;
+}
+async function readPage(instance, parameters, signal) {
+    const call = { action: "DescribeRepositories", operation, parameters, signal };
+    const { RepositoryList, TotalCount } = await instance.call(call, enterpriseSchema);
+    return { entries: RepositoryList, total: TotalCount };
+}
+const personalSchema = object({
+    Data: object({
+        RepoInfo: nullish(array(object({ RepoName: string() })), []),
+        TotalCount: nullish(number()),
+    }),
+});
+/**
+ * The repositories of an account of the Personal edition, by their paths on the registry, page by page. Offsets count entries
+ * here, not pages. https://cloud.tencent.com/document/product/1141/41583 and https://cloud.tencent.com/document/product/1141/41584
+ * @param namespace undefined: all namespaces of the account.
+ * @throws OperationError (from the iteration)
+ */
+async function* personalRepositories({ api, region }, namespace, signal) {
+    const { action, filter } = namespace === undefined
+        ? { action: "DescribeRepositoryOwnerPersonal", filter: {} }
+        : { action: "DescribeRepositoryFilterPersonal", filter: { Namespace: namespace } };
+    for (let offset = 0;;) {
+        const parameters = { ...filter, Limit: tcr_repositories_pageSize, Offset: offset };
+        const call = { action, operation, region, parameters, signal };
+        const { RepoInfo, TotalCount } = (await api.call(call, personalSchema)).Data;
+        yield RepoInfo.map(({ RepoName }) => RepoName);
+        offset += RepoInfo.length;
+        if (RepoInfo.length === 0 || offset >= (TotalCount ?? Number.POSITIVE_INFINITY))
+            return;
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/destinations/tencent/tag-confirmation.ts
 
 
@@ -66470,6 +68037,11 @@ const imagesSchema = object({
     ImageInfoList: nullish(array(object({ ImageVersion: string() })), []),
     TotalCount: nullish(number()),
 });
+/**
+ * Why what has no tag stays. `DeleteImage` takes a tag, too, and nothing says that it takes a digest.
+ * https://www.tencentcloud.com/document/api/1051/50726
+ */
+const tagsOnly = "TCR's API deletes by tag only";
 /** The tags of one repository of a TCR instance. */
 function tcrTags(instance, clock, repository) {
     const path = `${repository.namespace}/${repository.name}`;
@@ -66561,6 +68133,8 @@ function explain(error) {
 
 
 
+
+
 /** API of the mainland site; the international one is chosen by the `api` attribute. */
 const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
 /**
@@ -66575,7 +68149,8 @@ function createTcrDestination(options) {
     const instance = tcrInstanceOf(input, api, clock);
     const temporary = temporaryLogin(instance, clock, log);
     const ownLogin = login === undefined ? dockerCredentials : () => Promise.resolve(login);
-    const whyForeign = whyKeyIsForeign(instance, ownLogin, place.name, clock, log);
+    const missing = missingInstance(instance, input.registryId !== undefined, ownLogin, temporary);
+    const whyForeign = whyKeyIsForeign(missing, ownLogin, place.name, clock, log);
     const { namespace } = tcrRepository(input.path);
     return {
         ...place,
@@ -66598,19 +68173,43 @@ function createTcrDestination(options) {
                 return previewNamespace(instance, namespace, input, signal);
             return { subject: "namespace", there: true, outcome: "unknown", finding };
         },
+        repositoriesThere: async (signal) => (await whyForeign(signal)) === undefined ? allTcrRepositories(instance, namespace, signal) : undefined,
         tryDeletion: (signal, repository) => tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
         deleteTags: (repository, tags, signal) => {
             const names = tags.map(({ tag }) => tag);
             return tcrTags(instance, clock, tcrRepository(repository)).delete(names, signal);
         },
+        deleteUntagged: tagsOnly,
+    };
+}
+/**
+ * Finds out whether the account of the key has an instance. One that the user named by its id is not looked up: then the login
+ * that the key would make tells, where there is another one to choose.
+ * @returns the failure of an account that does not have it; undefined: it has it, or does not say so.
+ * @throws OperationError (from the returned function) when the lookup fails.
+ */
+function missingInstance(instance, isGivenById, ownLogin, temporary) {
+    return async (signal) => {
+        try {
+            await instance.find(signal);
+        }
+        catch (error) {
+            if (error instanceof MissingInstanceError)
+                return error;
+            throw error;
+        }
+        if (!isGivenById || (await ownLogin(signal)) === undefined)
+            return undefined;
+        const failure = await temporary.get(signal).catch((error) => error);
+        return hasCode(failure, "ResourceNotFound") ? failure : undefined;
     };
 }
 /**
  * Says that a key is of another account, so that it is of no use for an instance that has its own login. Undefined: the key
  * can be used. Warns once, and remembers the finding for the run.
- * @throws MissingInstanceError (from the returned function) when the instance has no login of its own either.
+ * @throws OperationError (from the returned function) when the instance has no login of its own either.
  */
-function whyKeyIsForeign(instance, ownLogin, name, clock, log) {
+function whyKeyIsForeign(missing, ownLogin, name, clock, log) {
     const finding = leased(clock, async (signal) => {
         const value = await lookUp(signal);
         if (value !== undefined)
@@ -66619,21 +68218,16 @@ function whyKeyIsForeign(instance, ownLogin, name, clock, log) {
     });
     return (signal) => finding.get(signal);
     async function lookUp(signal) {
-        try {
-            await instance.find(signal);
+        const failure = await missing(signal);
+        if (failure === undefined)
             return undefined;
-        }
-        catch (error) {
-            if (!(error instanceof MissingInstanceError))
-                throw error;
-            const login = await ownLogin(signal);
-            if (login === undefined)
-                throw error;
-            if (login.identityToken === undefined)
-                warnOfEnd(login, name, clock, log);
-            return ("The account of the API key has no such TCR instance, so this destination's own registry login is used: no namespace " +
-                "is made and nothing is pruned there. Give a key of the instance's own account for that.");
-        }
+        const login = await ownLogin(signal);
+        if (login === undefined)
+            throw failure;
+        if (login.identityToken === undefined)
+            warnOfEnd(login, name, clock, log);
+        return ("The account of the API key has no such TCR instance, so this destination's own registry login is used: no namespace " +
+            "is made and nothing is pruned there. Give a key of the instance's own account for that.");
     }
 }
 /**
@@ -66669,496 +68263,8 @@ function tcrRepository(path) {
     return { namespace, name: name.join("/") };
 }
 
-;// CONCATENATED MODULE: ./src/github/failure.ts
-
-
-
-
-/** What Octokit throws: an answer of 400 or more, or, without `response`, a request that got none. */
-const requestErrorSchema = object({
-    name: literal("HttpError"),
-    status: number(),
-    message: string(),
-    cause: optional(unknown()),
-    response: optional(object({ headers: record(string(), optional(union([string(), number()]))) })),
-});
-/**
- * What a failed request to GitHub means and what the user can do, as an OperationError to throw. An abort stays what it is.
- * @param operation what was tried, as a gerund.
- * @param advise what the user can do about a status. Default: what helps where contents are read.
- */
-function githubFailure(client, repository, operation, thrown, advise = failure_adviceFor) {
-    if (thrown instanceof OperationError)
-        return thrown;
-    if (thrown instanceof Error && thrown.name === "AbortError")
-        return thrown;
-    const parsed = safeParse(requestErrorSchema, thrown);
-    const diagnosis = parsed.success
-        ? diagnose(parsed.output, client, advise)
-        : { problem: printable(messageOf(thrown)) };
-    const { host } = client;
-    const name = printable(`${repository.owner}/${repository.name}`);
-    const details = { side: "GitHub", host, repository: name, operation, ...diagnosis };
-    return new OperationError(details, { cause: thrown });
-}
-function diagnose(error, client, advise) {
-    const { status, response } = error;
-    if (response === undefined)
-        return noAnswer(error);
-    const header = (name) => response.headers[name]?.toString();
-    const problem = problemOf(error.message, header("content-type"));
-    if (isRateLimit(error, header))
-        return { status, ...rateLimit(client, header) };
-    if (status >= 500) {
-        return {
-            status,
-            problem,
-            temporary: true,
-            advice: "GitHub has trouble, see githubstatus.com; run again later.",
-        };
-    }
-    return { status, problem, advice: advise(status, client) };
-}
-/** No answer, or one that broke off. The reason is one or two causes down, where fetch and Octokit leave it. */
-function noAnswer(error) {
-    if (error.cause instanceof BodyError)
-        return { problem: error.cause.message };
-    const reason = error.cause === undefined ? error.message : messageOf(error.cause);
-    return {
-        problem: printable(reason),
-        advice: 'Check "github-api-url", the network and the proxy of the runner.',
-        temporary: true,
-    };
-}
-/** A proxy in between answers with a web page, which is of no use in a log. */
-function problemOf(message, contentType) {
-    if (contentType?.startsWith("text/html"))
-        return "the answer is a web page instead of JSON";
-    return printable(message);
-}
-/** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
-function isRateLimit(error, header) {
-    if (error.status === 429)
-        return true;
-    const limited = header("x-ratelimit-remaining") === "0" || header("retry-after") !== undefined;
-    return error.status === 403 && (limited || /rate limit/i.test(error.message));
-}
-function rateLimit(client, header) {
-    const resetAt = Number(header("x-ratelimit-reset") ?? Number.NaN) * 1000;
-    const retryAfterMs = Number(header("retry-after") ?? Number.NaN) * 1000;
-    // A moment beyond what a Date holds would throw in toISOString; the header is foreign text.
-    const reset = new Date(resetAt);
-    const until = Number.isNaN(reset.getTime()) ? "" : ` until ${reset.toISOString()}`;
-    return {
-        problem: `the rate limit of GitHub is used up${until}`,
-        advice: client.authenticated
-            ? "Run again after that, or give a github-token of its own to this step."
-            : "Set github-token: it raises the limit from 60 to at least 1000 requests an hour.",
-        temporary: true,
-        retryAfterMs: Number.isFinite(retryAfterMs) && retryAfterMs >= 0 ? retryAfterMs : undefined,
-    };
-}
-function failure_adviceFor(status, client) {
-    if (status === 401)
-        return "The github-token is not valid here or has run out; renew it, or leave it out.";
-    if (status === 403)
-        return 'The github-token needs the permission "contents: read" on this repository.';
-    if (status !== 404)
-        return undefined;
-    const access = client.authenticated
-        ? "that the github-token may read it"
-        : "set github-token if it is private";
-    return `Check that the name in "repository" is right, and ${access}.`;
-}
-
-;// CONCATENATED MODULE: ./src/github/releases.ts
-
-
-
-
-/** Most releases on a page: https://docs.github.com/en/rest/releases/releases#list-releases */
-const releasesPerPage = 100;
-/** Most pages that are read: 10,000 releases, many times those of any real repository. A longer list does not end. */
-const mostPages = 100;
-/** Largest file that is read from a release's source, in bytes. GitHub serves larger ones by another API only. */
-const fileLimit = 1024 * 1024;
-/** The parts in use of https://docs.github.com/en/rest/releases/releases#list-releases--status-codes */
-const releaseSchema = object({
-    tag_name: pipe(string(), nonEmpty()),
-    draft: dist_boolean(),
-    prerelease: dist_boolean(),
-    published_at: nullish(pipe(string(), isoTimestamp())),
-});
-const pageSchema = array(releaseSchema);
-/**
- * All published releases of a repository, in GitHub's order. Drafts are left out: only people with write access see them.
- *
- * Pages are asked for by number. The addresses in `Link` come from the server and would be sent the token, so `Link` tells
- * only whether there is a next page.
- * @throws OperationError
- */
-async function listReleases(client, repository) {
-    const operation = "listing the releases";
-    // Collected by tag: a release that is published meanwhile moves another one onto the next page, where it appears again.
-    const releases = new Map();
-    for (let page = 1; page <= mostPages; page += 1) {
-        const { data, link } = await readPage(client, repository, page, operation);
-        for (const release of checkedPage(client, repository, operation, data))
-            releases.set(release.tag, release);
-        if (!/;\s*rel="?next"?/.test(link))
-            return [...releases.values()];
-    }
-    throw failure(client, repository, operation, `there are more than ${mostPages} pages`);
-}
-async function readPage(client, repository, page, operation) {
-    try {
-        const response = await client.octokit.rest.repos.listReleases({
-            owner: repository.owner,
-            repo: repository.name,
-            per_page: releasesPerPage,
-            page,
-        });
-        return { data: response.data, link: response.headers.link ?? "" };
-    }
-    catch (error) {
-        throw githubFailure(client, repository, operation, error);
-    }
-}
-function checkedPage(client, repository, operation, data) {
-    // Octokit returns text where the answer was no JSON, whatever its status.
-    if (typeof data !== "object")
-        throw failure(client, repository, operation, "the answer is not JSON", apiUrlAdvice);
-    const result = safeParse(pageSchema, data);
-    if (!result.success) {
-        const [issue] = result.issues;
-        const problem = `the answer is not a list of releases (${getDotPath(issue) ?? "top level"}: ${issue.message})`;
-        throw failure(client, repository, operation, problem, apiUrlAdvice);
-    }
-    return result.output.flatMap(({ tag_name: tag, draft, prerelease, published_at: publishedAt }) => {
-        if (draft)
-            return [];
-        if (typeof publishedAt === "string")
-            return [{ tag, prerelease, publishedAt: Date.parse(publishedAt) }];
-        throw failure(client, repository, operation, `the release ${printable(tag)} has no date of publication`);
-    });
-}
-/**
- * The published release of a tag, as it is right now; undefined where there is none, or only a draft.
- * https://docs.github.com/en/rest/releases/releases#get-a-release-by-tag-name
- * @throws OperationError
- */
-async function publishedRelease(client, repository, tag) {
-    const operation = `looking up the release ${printable(tag)}`;
-    const data = await readRelease(client, repository, tag).catch((error) => {
-        const found = githubFailure(client, repository, operation, error);
-        if (found instanceof OperationError && found.status === 404)
-            return undefined;
-        throw found;
-    });
-    if (data === undefined)
-        return undefined;
-    const [release] = checkedPage(client, repository, operation, [data]);
-    if (release !== undefined && release.tag !== tag)
-        throw failure(client, repository, operation, "the answer is about another release", apiUrlAdvice);
-    return release;
-}
-async function readRelease(client, { owner, name }, tag) {
-    const response = await client.octokit.rest.repos.getReleaseByTag({ owner, repo: name, tag });
-    return response.data;
-}
-const apiUrlAdvice = 'Check that "github-api-url" is the base URL of the API and that no proxy answers in its place.';
-/**
- * The text of a file in the repository at a tag; undefined when the tag has no such file.
- * @param path from the root of the repository, without a leading slash.
- * @throws OperationError, also when the file is larger than 1 MiB.
- */
-async function readFileAtTag(client, repository, path, tag) {
-    const operation = `reading ${path} at ${printable(tag)}`;
-    const data = await readRaw(client, repository, path, tag).catch((error) => {
-        const found = githubFailure(client, repository, operation, error);
-        if (found instanceof OperationError && found.status === 404)
-            return undefined;
-        throw found;
-    });
-    if (data === undefined || typeof data === "string")
-        return data;
-    // Octokit returns bytes where the answer has no `charset=utf-8`. Anything else is JSON, as for a folder.
-    if (data instanceof ArrayBuffer)
-        return Buffer.from(data).toString("utf8");
-    throw failure(client, repository, operation, "the answer is not the text of a file");
-}
-async function readRaw(client, repository, path, tag) {
-    // `{+path}` keeps the slashes of the path as GitHub's documentation writes them; Octokit's own method encodes them.
-    const response = await client.octokit.request("GET /repos/{owner}/{repo}/contents/{+path}", {
-        owner: repository.owner,
-        repo: repository.name,
-        path,
-        ref: tag,
-        headers: { accept: "application/vnd.github.raw" },
-        request: { fetch: client.fetchUpTo(fileLimit) },
-    });
-    return response.data;
-}
-function failure(client, repository, operation, problem, advice) {
-    const name = printable(`${repository.owner}/${repository.name}`);
-    return new OperationError({
-        side: "GitHub",
-        host: client.host,
-        repository: name,
-        operation,
-        problem,
-        advice,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/harbor/harbor-components.ts
-
-
-
-/** The default repository, and the only one with a built-in list of images. */
-const harbor = { owner: "goharbor", name: "harbor" };
-/** Whether two names are of the same repository. GitHub ignores case. */
-function sameRepository(one, other) {
-    return `${one.owner}/${one.name}`.toLowerCase() === `${other.owner}/${other.name}`.toLowerCase();
-}
-/**
- * The images that make up a Harbor release, from what the offline installer saves: DOCKERSAVE_PARA of
- * https://github.com/goharbor/harbor/blob/main/Makefile, at every tag from v1.6.0 to v2.15.2. Before 1.6.0 images were
- * in the namespace `vmware`. `harbor-migrator` is left out: it was not released with every version (goharbor/harbor#12441).
- */
-const harborImages = [
-    { image: "prepare", since: "1.8.0" },
-    { image: "harbor-core", since: "1.7.0" },
-    { image: "harbor-portal", since: "1.7.0" },
-    { image: "harbor-jobservice", since: "1.6.0" },
-    { image: "harbor-log", since: "1.6.0" },
-    { image: "harbor-db", since: "1.6.0" },
-    { image: "harbor-registryctl", since: "1.7.0" },
-    { image: "harbor-exporter", since: "2.2.0" },
-    { image: "nginx-photon", since: "1.6.0" },
-    { image: "registry-photon", since: "1.6.0" },
-    { image: "redis-photon", since: "1.6.0", until: "2.15.1" },
-    { image: "valkey-photon", since: "2.15.2" },
-    { image: "trivy-adapter-photon", since: "2.0.0" },
-    { image: "chartmuseum-photon", since: "1.6.0", until: "2.7.4" },
-    { image: "notary-server-photon", since: "1.6.0", until: "2.8.6" },
-    { image: "notary-signer-photon", since: "1.6.0", until: "2.8.6" },
-    { image: "clair-photon", since: "1.6.0", until: "2.1.6" },
-    { image: "clair-adapter-photon", since: "1.10.0", until: "2.1.6" },
-    { image: "harbor-adminserver", since: "1.6.0", until: "1.7.8" },
-    { image: "harbor-ui", since: "1.6.0", until: "1.6.3" },
-];
-/** The names of all images that were ever part of a Harbor release: where tags of old versions may be found. */
-const everyHarborImage = harborImages.map(({ image }) => image);
-/** Up to 1.10.1 the Makefile put the upstream's version in front of the tags of these images, by these variables. */
-const upstreamVariables = new Map([
-    ["registry-photon", "REGISTRYVERSION"],
-    ["notary-server-photon", "NOTARYVERSION"],
-    ["notary-signer-photon", "NOTARYVERSION"],
-    ["clair-photon", "CLAIRVERSION"],
-    ["clair-adapter-photon", "CLAIRADAPTERVERSION"],
-    ["chartmuseum-photon", "CHARTMUSEUMVERSION"],
-]);
-/**
- * The values of these variables in the Makefile up to v1.10.1, each with the first `major.minor.patch` that has it.
- * Ascending.
- */
-const upstreamVersions = new Map([
-    [
-        "REGISTRYVERSION",
-        [
-            ["1.6.0", "v2.6.2"],
-            ["1.8.0", "v2.7.1-patch-2819"],
-            ["1.9.1", "v2.7.1-patch-2819-2553"],
-        ],
-    ],
-    [
-        "NOTARYVERSION",
-        [
-            ["1.6.0", "v0.5.1"],
-            ["1.7.0", "v0.6.1"],
-        ],
-    ],
-    [
-        "CLAIRVERSION",
-        [
-            ["1.6.0", "v2.0.5"],
-            ["1.6.1", "v2.0.6"],
-            ["1.7.0", "v2.0.7"],
-            ["1.7.5", "v2.0.8"],
-            ["1.8.6", "v2.1.0"],
-            ["1.9.0", "v2.0.9"],
-            ["1.9.3", "v2.1.0"],
-            ["1.10.0", "v2.1.1"],
-        ],
-    ],
-    ["CLAIRADAPTERVERSION", [["1.10.0", "v1.0.1"]]],
-    [
-        "CHARTMUSEUMVERSION",
-        [
-            ["1.6.0", "v0.7.1"],
-            ["1.7.4", "v0.8.1"],
-            ["1.8.2", "v0.9.0"],
-        ],
-    ],
-]);
-/** The names of the images of a version by the built-in list. Prereleases have those of the version they lead to. */
-function harborTableImages(version) {
-    const number = releaseNumber(version);
-    return harborImages
-        .filter(({ since, until }) => semver_default().gte(number, since) && (until === undefined || semver_default().lte(number, until)))
-        .map(({ image }) => image);
-}
-/** The components of a version by the built-in list alone; none before 1.6.0, where it begins. */
-function harborTableComponents(version) {
-    return harborTableImages(version).flatMap((image) => {
-        const component = componentOf(image, version, (variable) => knownUpstreamVersion(variable, version));
-        return component === undefined ? [] : [component];
-    });
-}
-/** Whether the tags of some of these images begin with an upstream version, which the Makefile tells. */
-function needsMakefile(images, version) {
-    return hasUpstreamTags(version) && images.some((image) => upstreamVariables.has(image));
-}
-/**
- * Images and their tags in that version.
- * @param makefile the Makefile of that version, where it was needed and found; else the built-in list serves.
- * @throws InputError when there is no image, or an upstream version in a tag is known from neither.
- */
-function componentsOf(images, version, makefile = "") {
-    if (images.length === 0) {
-        throw new InputError(`The images of Harbor ${printable(version.tag)} are not known; list them in the input "images", ` +
-            "for example harbor-core:{{tag}}");
-    }
-    return images.map((image) => {
-        const component = componentOf(image, version, (variable) => upstreamVersion(variable, version, makefile));
-        if (component !== undefined)
-            return component;
-        throw new InputError(`The tag of ${image} in Harbor ${printable(version.tag)} begins with an upstream version, and the Makefile ` +
-            'there could not be read for it; list the images with their tags in the input "images"');
-    });
-}
-/** An image of a version with its tag; undefined when that needs an upstream version that is not known. */
-function componentOf(image, version, upstream) {
-    const variable = hasUpstreamTags(version) ? upstreamVariables.get(image) : undefined;
-    const prefix = variable === undefined ? "" : upstream(variable);
-    if (prefix === undefined)
-        return undefined;
-    const tag = prefix === "" ? version.tag : `${prefix}-${version.tag}`;
-    return { from: image, fromTag: tag, to: image, toTag: tag };
-}
-/** By the Makefile; else, for releases only, by the built-in list: release candidates had other values at times. */
-function upstreamVersion(variable, version, makefile) {
-    const written = new RegExp(`^${variable}\\s*[:?]?=\\s*(\\w[\\w.-]*)\\s*$`, "m").exec(makefile)?.[1];
-    return written ?? (version.prerelease ? undefined : knownUpstreamVersion(variable, version));
-}
-function knownUpstreamVersion(variable, version) {
-    const number = releaseNumber(version);
-    return upstreamVersions.get(variable)?.findLast(([since]) => semver_default().gte(number, since))?.[1];
-}
-/** From 1.10.2, its release candidates included, every image has the plain tag of the release. */
-function hasUpstreamTags(version) {
-    return semver_default().lt(releaseNumber(version), "1.10.2");
-}
-function releaseNumber(version) {
-    return `${version.major}.${version.minor}.${version.patch}`;
-}
-
-;// CONCATENATED MODULE: ./src/harbor/components.ts
-
-
-
-
-/** Where Harbor's installer makes its docker-compose.yml from, since v1.8.0. */
-const composeTemplatePath = "make/photon/prepare/templates/docker_compose/docker-compose.yml.jinja";
-/** Most images of a compose template. The largest release had 16; a text with more is something else. */
-const mostImages = 100;
-/**
- * The images that Harbor's compose template names, and `prepare`, which renders the template and so is not in it. Undefined
- * where the text is no such template: no image, far too many, or an image line that is not `goharbor/<name>:{{variable}}`. A
- * list of the other lines would then not be complete.
- *
- * The text is read line by line, not as YAML: Jinja's blocks make it invalid YAML.
- */
-function parseComposeTemplate(text) {
-    const images = new Set();
-    for (const [, reference = ""] of text.matchAll(/^[ \t]*image:[ \t]*(.*?)\s*$/gm)) {
-        const name = /^["']?(?:[^\s"'#]+\/)?goharbor\/([^\s"':/]+):\{\{\s*\w+\s*\}\}["']?$/.exec(reference)?.[1];
-        if (name === undefined || !isRepository(name))
-            return undefined;
-        images.add(name);
-    }
-    if (images.size === 0 || images.size > mostImages)
-        return undefined;
-    return ["prepare", ...[...images].filter((image) => image !== "prepare")];
-}
-/**
- * The components of a Harbor version: what the release's own source says, since the set has changed even between two
- * patch releases (goharbor/harbor#23157). If that cannot be read, the built-in list serves, and the log says so.
- * @throws InputError when neither knows them; the message asks for the input `images`.
- * @throws OperationError when the repository is not Harbor's own, so that no list is built in, and GitHub fails.
- */
-async function harborComponents(version, source, log) {
-    const template = await readOrWarn(composeTemplatePath, source, log);
-    const images = template === undefined ? undefined : parseComposeTemplate(template);
-    if (images === undefined && !sameRepository(source.repository, harbor)) {
-        const name = printable(`${source.repository.owner}/${source.repository.name}`);
-        throw new InputError(`${name} has no readable ${composeTemplatePath} at ${printable(version.tag)}, so its images are not known: ` +
-            'list them in the input "images", for example app:{{tag}}');
-    }
-    if (images === undefined)
-        logFallback(version, template, log);
-    const names = images ?? harborTableImages(version);
-    const makefile = needsMakefile(names, version) ? await readOrWarn("Makefile", source, log) : undefined;
-    return componentsOf(names, version, makefile);
-}
-/** A file of the release. For Harbor itself a failure is a warning: the built-in list takes its place. */
-async function readOrWarn(path, source, log) {
-    try {
-        return await source.readFile(path);
-    }
-    catch (error) {
-        if (!(error instanceof OperationError) || !sameRepository(source.repository, harbor))
-            throw error;
-        log.warning(messageOf(error));
-        return undefined;
-    }
-}
-function logFallback(version, template, log) {
-    const what = template === undefined ? "could not be read" : "is not of the known form";
-    log.warning(`${composeTemplatePath} at ${printable(version.tag)} ${what}; the built-in list of Harbor's images is used instead`);
-}
-
-;// CONCATENATED MODULE: ./src/harbor/catalogue.ts
-
-
-
-/**
- * The built-in list was compared with Harbor's own files at every release before this day. A later release may have
- * other images, even a patch of an old line.
- */
-const listedUntil = Date.UTC(2026, 7, 21);
-/** The catalogue that the `images` input asks for. */
-function createCatalogue(images, repository, readAtTag, log) {
-    if (images !== "auto") {
-        return {
-            images: [...new Set(images.map(({ to }) => to))],
-            known: (version) => applyRules(images, version),
-            read: async (version) => applyRulesOnce(images, version),
-        };
-    }
-    const isHarbor = sameRepository(repository, harbor);
-    return {
-        images: isHarbor ? everyHarborImage : [],
-        known: (version) => isHarbor && version.publishedAt < listedUntil ? harborTableComponents(version) : undefined,
-        read: (version) => {
-            const readFile = (path) => readAtTag(path, version.tag);
-            return harborComponents(version, { repository, readFile }, log);
-        },
-    };
-}
-
 ;// CONCATENATED MODULE: ./src/report/annotations.ts
+
 
 
 
@@ -67175,7 +68281,13 @@ const annotations_namedLimit = 12;
 function annotationsOf(result) {
     const steps = reportedSteps(result);
     return {
-        warnings: fold([...replaced(steps, result.dryRun), ...annotations_notTried(steps), ...left(steps)], "warning"),
+        warnings: fold([
+            ...replaced(steps, result.dryRun),
+            ...warned(steps),
+            ...refused(steps),
+            ...annotations_notTried(steps),
+            ...left(steps),
+        ], "warning"),
         errors: fold(failures(steps), "failure"),
     };
 }
@@ -67197,24 +68309,35 @@ function failures(steps) {
 }
 function replaced(steps, dryRun) {
     return steps.flatMap(({ step, outcome }) => {
-        if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed")
+        if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed" || step.floating)
             return [];
         const reference = `${step.destination}/${step.image}:${step.tag}`;
         const digests = `${shortDigest(step.replaces)} by ${shortDigest(step.source.digest)}`;
         return [`${reference} ${dryRun ? "would be" : "was"} replaced: ${digests}`];
     });
 }
+function refused(steps) {
+    return refusedGroups(steps).map(({ first, all, reason }) => `${imagesOf(all)} at ${first.step.destination}: there, but without signatures or the like that the registry refuses: ${reason}`);
+}
 function annotations_notTried(steps) {
     const givenUp = steps.filter(({ outcome }) => outcome === "not-tried");
     return causesOf(givenUp, ({ step }) => [step.destination]).map(({ first, all, reason }) => `Not pruned at ${first.step.destination}, ${tags(all)}: ${reason}`);
 }
+/** Images that are left as they are, or could not be compared. */
+function warned(steps) {
+    const leftAlone = steps.filter(({ step, outcome }) => outcome === "left" && isImageStep(step));
+    const uncompared = steps.filter(({ step, outcome }) => outcome === "skipped" && isUncompared(step));
+    const tell = (images, words) => causesOf(images, ({ step }) => [step.destination]).map(({ first, all, reason }) => `${imagesOf(all)}${words} at ${first.step.destination}: ${reason}`);
+    return [...tell(leftAlone, " left alone"), ...tell(uncompared, "")];
+}
 function left(steps) {
-    const staying = steps.filter(({ outcome }) => outcome === "left");
+    const staying = steps.filter(({ step, outcome }) => outcome === "left" && !isImageStep(step));
     return causesOf(staying, ({ step }) => [step.destination]).map(({ first, all, reason }) => `${tags(all)} left at ${first.step.destination}: ${reason}`);
 }
 function tags(steps) {
     const versions = [...new Set(steps.map(({ step }) => step.version))];
-    return `${countOf(steps.length, "tag")} of ${listOf(versions, annotations_namedLimit)}`;
+    const noun = steps.every(({ step }) => isUntagged(step)) ? "overwritten image" : "tag";
+    return `${countOf(steps.length, noun)} of ${listOf(versions, annotations_namedLimit)}`;
 }
 
 ;// CONCATENATED MODULE: ./src/report/closing.ts
@@ -67238,7 +68361,13 @@ function closingParagraph(result, paint) {
     const subject = versions.length === 0 ? repository : `${repository} ${listOf(versions, closing_namedLimit)}`;
     const mark = succeeded(result) ? paint.good : paint.bad;
     const steps = reportedSteps(result);
-    const sentences = [statusOf(result).sentence, ...complete(result), ...pruned(steps), ...closing_failed(steps)];
+    const sentences = [
+        statusOf(result).sentence,
+        ...complete(result),
+        ...unsigned(steps),
+        ...pruned(steps),
+        ...closing_failed(steps),
+    ];
     return `${mark(subject)}: ${sentences.join(" ")}`;
 }
 /** Destinations that have the same versions share a line. */
@@ -67253,6 +68382,10 @@ function complete(result) {
         const names = all.map(({ name }) => name).join(", ");
         return versions.length === 0 ? [] : [`Complete at ${names}: ${listOf(versions, closing_namedLimit)}.`];
     });
+}
+function unsigned(steps) {
+    const images = steps.filter(({ refused }) => refused.length > 0);
+    return groupsOf(images, ({ step }) => [step.destination]).map(({ first, all }) => `Without signatures or the like, which ${first.step.destination} refuses: ${countOf(all.length, "image")}.`);
 }
 function pruned(steps) {
     const deleted = steps.filter(({ outcome }) => outcome === "pruned");
@@ -67276,6 +68409,8 @@ function closing_failed(steps) {
 ;// CONCATENATED MODULE: ./src/report/json-report.ts
 
 
+
+
 /** The report of a run, as data: `JSON.stringify` gives the document. */
 function reportOf(result) {
     return {
@@ -67296,18 +68431,21 @@ function reportOf(result) {
         estimate: result.estimate,
     };
 }
-function jsonStep({ step, outcome, reason, failure, bytes, milliseconds }) {
+function jsonStep({ step, outcome, reason, failure, refused, bytes, milliseconds }) {
     const image = step.kind === "keep" ? {} : { image: step.image, tag: step.tag };
     return {
         action: step.kind,
         outcome,
         destination: step.destination,
+        route: step.route,
         version: step.version,
         ...image,
         reason,
         ...(failure && failureDetails(failure)),
         digest: digestOfStep(step),
+        untagged: isUntagged(step) ? true : undefined,
         ...copyDetails(step),
+        refused: refused.length === 0 ? undefined : refused.map(failureDetails),
         bytes,
         seconds: milliseconds === undefined ? undefined : seconds(milliseconds),
     };
@@ -67325,7 +68463,7 @@ function copyDetails(step) {
     const { source, repository, tag, rewritten } = step.source;
     return {
         replaces: step.replaces,
-        source: `${source.registry}/${repository}:${tag}`,
+        source: printReference(`${source.registry}/${repository}`, tag),
         rewritten: rewritten !== undefined,
     };
 }
@@ -67466,11 +68604,11 @@ function isOriginal({ registry, path }) {
 /**
  * How containerd and Docker are told to read `docker.io/goharbor` from a mirror, so that nobody has to rename an image.
  * Both ask a mirror for the same repository as Docker Hub, so its namespace has to end with `goharbor`. Nothing for a
- * namespace of Docker Hub itself.
+ * namespace of Docker Hub itself, and for a registry without namespaces, where nothing tells what Docker Hub's would be.
  */
 function mirrorSettings(destination) {
     const { registry, path } = destination;
-    if (registry === original.registry)
+    if (registry === original.registry || path === "")
         return [];
     const prefix = prefixOf(path);
     if (prefix === undefined) {
@@ -67838,34 +68976,53 @@ function labelText(text) {
 
 
 
+
 /** Most versions whose tables stand open: more are folded away, but for those in which something failed. */
 const openVersions = 3;
 /** Most lines of notes below a table; their reasons are in the JSON report, every one. */
 const noteLimit = 20;
 /** Most digests that are given in full: more than any Harbor release has images. */
 const digestLimit = 100;
-/** How every version stands at every destination, one row each. Only where there are several. */
+/** How every version stands at every destination, one row each. Only where there are several. Of routes, those that had work. */
 function overviewSection(result) {
-    const versions = versionsOf(result);
-    if (versions.length < 2)
+    const { versions, quiet } = withWork(versionsOf(result), result);
+    const rest = quiet === 0 ? "" : `Nothing had to be done for ${countOf(quiet, "repository")}.`;
+    if (versions.length < 2 && rest === "")
         return [];
+    const title = hasRoutes(result.plan) ? "Repositories" : "Versions";
     const names = result.destinations.map(({ name }) => name);
-    const columns = [{ title: "Version" }, ...names.map((name) => ({ title: code(name) }))];
+    const columns = [
+        { title: hasRoutes(result.plan) ? "Repository" : "Version" },
+        ...names.map((name) => ({ title: code(name) })),
+    ];
     const rows = versions.map(({ version, images }) => [
         escapeMarkdown(version),
         ...names.map((name) => standOf(images.filter(({ step }) => step.destination === name))),
     ]);
-    return [{ name: "versions", rank: 1, markdown: `### Versions\n\n${table(columns, rows)}` }];
+    const blocks = [`### ${title}`, ...(rows.length === 0 ? [] : [table(columns, rows)]), rest];
+    const markdown = blocks.filter((block) => block !== "").join("\n\n");
+    return [{ name: title.toLowerCase(), rank: 1, markdown }];
 }
 /** For each version a table with one row per image and a column per destination. */
 function versionSections(result) {
-    const versions = versionsOf(result);
+    const { versions } = withWork(versionsOf(result), result);
     return versions.map((version) => versionSection(version, versions.length));
+}
+/** Of many routes, those with nothing to do are only counted. */
+function withWork(all, { plan }) {
+    const versions = hasRoutes(plan) ? all.filter(({ images }) => !isQuiet(images)) : all;
+    return { versions, quiet: all.length - versions.length };
+}
+function isQuiet(images) {
+    return images.every(({ outcome, step }) => outcome === "skipped" && !isUncompared(step));
 }
 function versionsOf(result) {
     const images = reportedImages(result);
-    return result.plan.versions.flatMap((version) => {
-        const ofVersion = images.filter(({ step }) => step.version === version);
+    const unitOf = ({ step }) => step.route ?? step.version;
+    const units = Map.groupBy(images, unitOf);
+    const order = hasRoutes(result.plan) ? [...units.keys()] : result.plan.versions;
+    return order.flatMap((version) => {
+        const ofVersion = units.get(version) ?? [];
         const named = new Set(ofVersion.map(({ step }) => step.destination));
         const destinations = result.destinations.map(({ name }) => name).filter((name) => named.has(name));
         return ofVersion.length === 0 ? [] : [{ version, images: ofVersion, destinations }];
@@ -67873,7 +69030,7 @@ function versionsOf(result) {
 }
 function versionSection({ version, images, destinations }, versions) {
     const rows = groupsOf(images, ({ step }) => [step.image, step.tag]).map(({ all }) => imageRow(all));
-    const quiet = images.every(({ outcome }) => outcome === "skipped");
+    const quiet = isQuiet(images);
     const failed = images.some(({ outcome }) => outcome === "failed");
     const blocks = [imageTable(rows, images, destinations), ...notesOf(images), ...digestBlock(rows)].join("\n\n");
     const summary = summaryLine(rows, images, destinations);
@@ -67958,6 +69115,9 @@ function standOf(images) {
     const delivered = count(({ outcome }) => outcome === "delivered");
     if (delivered > 0)
         return `${icon} ${delivered} delivered`;
+    const left = count(({ outcome }) => outcome === "left");
+    if (left > 0)
+        return `${icon} ${left} of ${images.length} left alone`;
     const inPlace = count(reported_step_isInPlace);
     if (inPlace === 0)
         return `${icon} not wanted`;
@@ -67993,8 +69153,12 @@ function digestBlock(rows) {
 function wordOf(image) {
     if (image.outcome === "planned")
         return "to copy";
+    if (image.outcome === "left")
+        return "left alone";
     if (image.outcome !== "skipped")
         return image.outcome;
+    if (isUncompared(image.step))
+        return "in place, not compared";
     return reported_step_isInPlace(image) ? "in place" : "not wanted";
 }
 /** Whether this job has brought the image, with its tag or without. */
@@ -68010,6 +69174,8 @@ function iconOf(images) {
         return "🔎";
     if (has("delivered"))
         return "📦";
+    if (has("left") || images.some(({ step }) => isUncompared(step)))
+        return "⚠️";
     return images.some(reported_step_isInPlace) ? "✅" : "⏭️";
 }
 /** What moved, largest news first; what is zero is not news. */
@@ -68024,7 +69190,7 @@ function movedWords({ bytes = noBytes }) {
         : parts.map(({ size, word }) => `${formatBytes(size)} ${word}`).join(", ");
 }
 function noteOf({ step, outcome }) {
-    if (step.kind !== "copy" || outcome === "failed" || outcome === "skipped")
+    if (step.kind !== "copy" || outcome === "failed" || outcome === "left")
         return [];
     const subset = step.source.rewritten === undefined ? [] : ["new index, with the unwanted left out"];
     if (step.replaces === undefined)
@@ -68034,6 +69200,7 @@ function noteOf({ step, outcome }) {
 }
 
 ;// CONCATENATED MODULE: ./src/report/summary.ts
+
 
 
 
@@ -68060,6 +69227,7 @@ function summaryOf(result) {
         headSection(result),
         ...failureSection(result),
         ...replacedSection(result),
+        ...refusedSection(result),
         ...estimateSection(result),
         ...overviewSection(result),
         ...timelineSection(result),
@@ -68073,7 +69241,7 @@ function headSection(result) {
     const { repository, versions } = result.plan;
     const { icon, sentence } = statusOf(result);
     const blocks = [
-        `## ⚓ ${escapeMarkdown(`${repository} ${listOf(versions, titleVersions)}`)}`,
+        `## ⚓ ${escapeMarkdown(`${repository} ${hasRoutes(result.plan) ? "" : listOf(versions, titleVersions)}`.trim())}`,
         `${icon} ${sentence}`,
         destinationTable(result),
     ];
@@ -68119,7 +69287,7 @@ function failureSection(result) {
  */
 function replacedSection(result) {
     const lines = reportedSteps(result).flatMap(({ step, outcome }) => {
-        if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed")
+        if (step.kind !== "copy" || step.replaces === undefined || outcome === "failed" || step.floating)
             return [];
         const reference = code(`${step.destination}/${step.image}:${step.tag}`);
         return [`- ${reference}: ${code(step.replaces)} → ${code(shortDigest(step.source.digest))}`];
@@ -68129,11 +69297,16 @@ function replacedSection(result) {
     const title = result.dryRun
         ? "**Tags that hold another digest and would be replaced**"
         : "**Tags that held another digest and were replaced**";
-    const left = result.dryRun
-        ? "What they hold would have no tag then, unless another tag has it: it takes space until it is deleted there."
-        : "What they held has no tag now, unless another tag has it: it takes space until it is deleted there. No run deletes it.";
+    const left = `What they ${result.dryRun ? "hold would have no tag then" : "held has no tag now"}, unless another tag has it: it takes space until it is deleted there. Runs delete it only where the destination's own line has \`keep=N\`.`;
     const markdown = markdown_alert("WARNING", [...boxLines(title, lines), "", left]);
     return [{ name: "replaced tags", rank: 2, markdown }];
+}
+function refusedSection(result) {
+    const lines = refusedGroups(reportedSteps(result)).map(({ first, all, reason }) => `- ${code(first.step.destination)}, ${imagesOf(all, code)}: ${escapeMarkdown(reason)}`);
+    if (lines.length === 0)
+        return [];
+    const title = "**Images that are there without signatures or the like, which the registry refuses**";
+    return [{ name: "refused signatures", rank: 2, markdown: markdown_alert("WARNING", boxLines(title, lines)) }];
 }
 function boxLines(title, lines) {
     const more = lines.length - boxLimit;
@@ -68321,7 +69494,505 @@ function closing(report) {
         `in ${formatDuration(report.milliseconds)}. No image, tag or repository was touched.`);
 }
 
+;// CONCATENATED MODULE: ./src/github/failure.ts
+
+
+
+
+/** What Octokit throws: an answer of 400 or more, or, without `response`, a request that got none. */
+const requestErrorSchema = object({
+    name: literal("HttpError"),
+    status: number(),
+    message: string(),
+    cause: optional(unknown()),
+    response: optional(object({ headers: record(string(), optional(union([string(), number()]))) })),
+});
+/**
+ * What a failed request to GitHub means and what the user can do, as an OperationError to throw. An abort stays what it is.
+ * @param operation what was tried, as a gerund.
+ * @param advise what the user can do about a status. Default: what helps where contents are read.
+ */
+function githubFailure(client, repository, operation, thrown, advise = failure_adviceFor) {
+    if (thrown instanceof OperationError)
+        return thrown;
+    if (thrown instanceof Error && thrown.name === "AbortError")
+        return thrown;
+    const parsed = safeParse(requestErrorSchema, thrown);
+    const diagnosis = parsed.success
+        ? diagnose(parsed.output, client, advise)
+        : { problem: printable(messageOf(thrown)) };
+    const { host } = client;
+    const name = printable(`${repository.owner}/${repository.name}`);
+    const details = { side: "GitHub", host, repository: name, operation, ...diagnosis };
+    return new OperationError(details, { cause: thrown });
+}
+function diagnose(error, client, advise) {
+    const { status, response } = error;
+    if (response === undefined)
+        return noAnswer(error);
+    const header = (name) => response.headers[name]?.toString();
+    const problem = problemOf(error.message, header("content-type"));
+    if (isRateLimit(error, header))
+        return { status, ...rateLimit(client, header) };
+    if (status >= 500) {
+        return {
+            status,
+            problem,
+            temporary: true,
+            advice: "GitHub has trouble, see githubstatus.com; run again later.",
+        };
+    }
+    return { status, problem, advice: advise(status, client) };
+}
+/** No answer, or one that broke off. The reason is one or two causes down, where fetch and Octokit leave it. */
+function noAnswer(error) {
+    if (error.cause instanceof BodyError)
+        return { problem: error.cause.message };
+    const reason = error.cause === undefined ? error.message : messageOf(error.cause);
+    return {
+        problem: printable(reason),
+        advice: 'Check "github-api-url", the network and the proxy of the runner.',
+        temporary: true,
+    };
+}
+/** A proxy in between answers with a web page, which is of no use in a log. */
+function problemOf(message, contentType) {
+    if (contentType?.startsWith("text/html"))
+        return "the answer is a web page instead of JSON";
+    return printable(message);
+}
+/** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
+function isRateLimit(error, header) {
+    if (error.status === 429)
+        return true;
+    const limited = header("x-ratelimit-remaining") === "0" || header("retry-after") !== undefined;
+    return error.status === 403 && (limited || /rate limit/i.test(error.message));
+}
+function rateLimit(client, header) {
+    const resetAt = Number(header("x-ratelimit-reset") ?? Number.NaN) * 1000;
+    const retryAfterMs = Number(header("retry-after") ?? Number.NaN) * 1000;
+    // A moment beyond what a Date holds would throw in toISOString; the header is foreign text.
+    const reset = new Date(resetAt);
+    const until = Number.isNaN(reset.getTime()) ? "" : ` until ${reset.toISOString()}`;
+    return {
+        problem: `the rate limit of GitHub is used up${until}`,
+        advice: client.authenticated
+            ? "Run again after that, or give a github-token of its own to this step."
+            : "Set github-token: it raises the limit from 60 to at least 1000 requests an hour.",
+        temporary: true,
+        retryAfterMs: Number.isFinite(retryAfterMs) && retryAfterMs >= 0 ? retryAfterMs : undefined,
+    };
+}
+function failure_adviceFor(status, client) {
+    if (status === 401)
+        return "The github-token is not valid here or has run out; renew it, or leave it out.";
+    if (status === 403)
+        return 'The github-token needs the permission "contents: read" on this repository.';
+    if (status !== 404)
+        return undefined;
+    const access = client.authenticated
+        ? "that the github-token may read it"
+        : "set github-token if it is private";
+    return `Check that the name in "repository" is right, and ${access}.`;
+}
+
+;// CONCATENATED MODULE: ./src/github/releases.ts
+
+
+
+
+/** Most releases on a page: https://docs.github.com/en/rest/releases/releases#list-releases */
+const releasesPerPage = 100;
+/** Most pages that are read: 10,000 releases, many times those of any real repository. A longer list does not end. */
+const mostPages = 100;
+/** Largest file that is read from a release's source, in bytes. GitHub serves larger ones by another API only. */
+const fileLimit = 1024 * 1024;
+/** The parts in use of https://docs.github.com/en/rest/releases/releases#list-releases--status-codes */
+const releaseSchema = object({
+    tag_name: pipe(string(), nonEmpty()),
+    draft: dist_boolean(),
+    prerelease: dist_boolean(),
+    published_at: nullish(pipe(string(), isoTimestamp())),
+});
+const pageSchema = array(releaseSchema);
+/**
+ * All published releases of a repository, in GitHub's order. Drafts are left out: only people with write access see them.
+ *
+ * Pages are asked for by number. The addresses in `Link` come from the server and would be sent the token, so `Link` tells
+ * only whether there is a next page.
+ * @throws OperationError
+ */
+async function listReleases(client, repository) {
+    const operation = "listing the releases";
+    // Collected by tag: a release that is published meanwhile moves another one onto the next page, where it appears again.
+    const releases = new Map();
+    for (let page = 1; page <= mostPages; page += 1) {
+        const { data, link } = await releases_readPage(client, repository, page, operation);
+        for (const release of checkedPage(client, repository, operation, data))
+            releases.set(release.tag, release);
+        if (!/;\s*rel="?next"?/.test(link))
+            return [...releases.values()];
+    }
+    throw failure(client, repository, operation, `there are more than ${mostPages} pages`);
+}
+async function releases_readPage(client, repository, page, operation) {
+    try {
+        const response = await client.octokit.rest.repos.listReleases({
+            owner: repository.owner,
+            repo: repository.name,
+            per_page: releasesPerPage,
+            page,
+        });
+        return { data: response.data, link: response.headers.link ?? "" };
+    }
+    catch (error) {
+        throw githubFailure(client, repository, operation, error);
+    }
+}
+function checkedPage(client, repository, operation, data) {
+    // Octokit returns text where the answer was no JSON, whatever its status.
+    if (typeof data !== "object")
+        throw failure(client, repository, operation, "the answer is not JSON", apiUrlAdvice);
+    const result = safeParse(pageSchema, data);
+    if (!result.success) {
+        const [issue] = result.issues;
+        const problem = `the answer is not a list of releases (${getDotPath(issue) ?? "top level"}: ${issue.message})`;
+        throw failure(client, repository, operation, problem, apiUrlAdvice);
+    }
+    return result.output.flatMap(({ tag_name: tag, draft, prerelease, published_at: publishedAt }) => {
+        if (draft)
+            return [];
+        if (typeof publishedAt === "string")
+            return [{ tag, prerelease, publishedAt: Date.parse(publishedAt) }];
+        throw failure(client, repository, operation, `the release ${printable(tag)} has no date of publication`);
+    });
+}
+/**
+ * The published release of a tag, as it is right now; undefined where there is none, or only a draft.
+ * https://docs.github.com/en/rest/releases/releases#get-a-release-by-tag-name
+ * @throws OperationError
+ */
+async function publishedRelease(client, repository, tag) {
+    const operation = `looking up the release ${printable(tag)}`;
+    const data = await readRelease(client, repository, tag).catch((error) => {
+        const found = githubFailure(client, repository, operation, error);
+        if (found instanceof OperationError && found.status === 404)
+            return undefined;
+        throw found;
+    });
+    if (data === undefined)
+        return undefined;
+    const [release] = checkedPage(client, repository, operation, [data]);
+    if (release !== undefined && release.tag !== tag)
+        throw failure(client, repository, operation, "the answer is about another release", apiUrlAdvice);
+    return release;
+}
+async function readRelease(client, { owner, name }, tag) {
+    const response = await client.octokit.rest.repos.getReleaseByTag({ owner, repo: name, tag });
+    return response.data;
+}
+const apiUrlAdvice = 'Check that "github-api-url" is the base URL of the API and that no proxy answers in its place.';
+/**
+ * The text of a file in the repository at a tag; undefined when the tag has no such file.
+ * @param path from the root of the repository, without a leading slash.
+ * @throws OperationError, also when the file is larger than 1 MiB.
+ */
+async function readFileAtTag(client, repository, path, tag) {
+    const operation = `reading ${path} at ${printable(tag)}`;
+    const data = await readRaw(client, repository, path, tag).catch((error) => {
+        const found = githubFailure(client, repository, operation, error);
+        if (found instanceof OperationError && found.status === 404)
+            return undefined;
+        throw found;
+    });
+    if (data === undefined || typeof data === "string")
+        return data;
+    // Octokit returns bytes where the answer has no `charset=utf-8`. Anything else is JSON, as for a folder.
+    if (data instanceof ArrayBuffer)
+        return Buffer.from(data).toString("utf8");
+    throw failure(client, repository, operation, "the answer is not the text of a file");
+}
+async function readRaw(client, repository, path, tag) {
+    // `{+path}` keeps the slashes of the path as GitHub's documentation writes them; Octokit's own method encodes them.
+    const response = await client.octokit.request("GET /repos/{owner}/{repo}/contents/{+path}", {
+        owner: repository.owner,
+        repo: repository.name,
+        path,
+        ref: tag,
+        headers: { accept: "application/vnd.github.raw" },
+        request: { fetch: client.fetchUpTo(fileLimit) },
+    });
+    return response.data;
+}
+function failure(client, repository, operation, problem, advice) {
+    const name = printable(`${repository.owner}/${repository.name}`);
+    return new OperationError({
+        side: "GitHub",
+        host: client.host,
+        repository: name,
+        operation,
+        problem,
+        advice,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/harbor/harbor-components.ts
+
+
+
+/** The default repository, and the only one with a built-in list of images. */
+const harbor = { owner: "goharbor", name: "harbor" };
+/** Whether two names are of the same repository. GitHub ignores case. */
+function sameRepository(one, other) {
+    return `${one.owner}/${one.name}`.toLowerCase() === `${other.owner}/${other.name}`.toLowerCase();
+}
+/**
+ * The images that make up a Harbor release, from what the offline installer saves: DOCKERSAVE_PARA of
+ * https://github.com/goharbor/harbor/blob/main/Makefile, at every tag from v1.6.0 to v2.15.2. Before 1.6.0 images were
+ * in the namespace `vmware`. `harbor-migrator` is left out: it was not released with every version (goharbor/harbor#12441).
+ */
+const harborImages = [
+    { image: "prepare", since: "1.8.0" },
+    { image: "harbor-core", since: "1.7.0" },
+    { image: "harbor-portal", since: "1.7.0" },
+    { image: "harbor-jobservice", since: "1.6.0" },
+    { image: "harbor-log", since: "1.6.0" },
+    { image: "harbor-db", since: "1.6.0" },
+    { image: "harbor-registryctl", since: "1.7.0" },
+    { image: "harbor-exporter", since: "2.2.0" },
+    { image: "nginx-photon", since: "1.6.0" },
+    { image: "registry-photon", since: "1.6.0" },
+    { image: "redis-photon", since: "1.6.0", until: "2.15.1" },
+    { image: "valkey-photon", since: "2.15.2" },
+    { image: "trivy-adapter-photon", since: "2.0.0" },
+    { image: "chartmuseum-photon", since: "1.6.0", until: "2.7.4" },
+    { image: "notary-server-photon", since: "1.6.0", until: "2.8.6" },
+    { image: "notary-signer-photon", since: "1.6.0", until: "2.8.6" },
+    { image: "clair-photon", since: "1.6.0", until: "2.1.6" },
+    { image: "clair-adapter-photon", since: "1.10.0", until: "2.1.6" },
+    { image: "harbor-adminserver", since: "1.6.0", until: "1.7.8" },
+    { image: "harbor-ui", since: "1.6.0", until: "1.6.3" },
+];
+/** The names of all images that were ever part of a Harbor release: where tags of old versions may be found. */
+const everyHarborImage = harborImages.map(({ image }) => image);
+/** Up to 1.10.1 the Makefile put the upstream's version in front of the tags of these images, by these variables. */
+const upstreamVariables = new Map([
+    ["registry-photon", "REGISTRYVERSION"],
+    ["notary-server-photon", "NOTARYVERSION"],
+    ["notary-signer-photon", "NOTARYVERSION"],
+    ["clair-photon", "CLAIRVERSION"],
+    ["clair-adapter-photon", "CLAIRADAPTERVERSION"],
+    ["chartmuseum-photon", "CHARTMUSEUMVERSION"],
+]);
+/**
+ * The values of these variables in the Makefile up to v1.10.1, each with the first `major.minor.patch` that has it.
+ * Ascending.
+ */
+const upstreamVersions = new Map([
+    [
+        "REGISTRYVERSION",
+        [
+            ["1.6.0", "v2.6.2"],
+            ["1.8.0", "v2.7.1-patch-2819"],
+            ["1.9.1", "v2.7.1-patch-2819-2553"],
+        ],
+    ],
+    [
+        "NOTARYVERSION",
+        [
+            ["1.6.0", "v0.5.1"],
+            ["1.7.0", "v0.6.1"],
+        ],
+    ],
+    [
+        "CLAIRVERSION",
+        [
+            ["1.6.0", "v2.0.5"],
+            ["1.6.1", "v2.0.6"],
+            ["1.7.0", "v2.0.7"],
+            ["1.7.5", "v2.0.8"],
+            ["1.8.6", "v2.1.0"],
+            ["1.9.0", "v2.0.9"],
+            ["1.9.3", "v2.1.0"],
+            ["1.10.0", "v2.1.1"],
+        ],
+    ],
+    ["CLAIRADAPTERVERSION", [["1.10.0", "v1.0.1"]]],
+    [
+        "CHARTMUSEUMVERSION",
+        [
+            ["1.6.0", "v0.7.1"],
+            ["1.7.4", "v0.8.1"],
+            ["1.8.2", "v0.9.0"],
+        ],
+    ],
+]);
+/** The names of the images of a version by the built-in list. Prereleases have those of the version they lead to. */
+function harborTableImages(version) {
+    const number = releaseNumber(version);
+    return harborImages
+        .filter(({ since, until }) => semver_default().gte(number, since) && (until === undefined || semver_default().lte(number, until)))
+        .map(({ image }) => image);
+}
+/** The components of a version by the built-in list alone; none before 1.6.0, where it begins. */
+function harborTableComponents(version) {
+    return harborTableImages(version).flatMap((image) => {
+        const component = componentOf(image, version, (variable) => knownUpstreamVersion(variable, version));
+        return component === undefined ? [] : [component];
+    });
+}
+/** Whether the tags of some of these images begin with an upstream version, which the Makefile tells. */
+function needsMakefile(images, version) {
+    return hasUpstreamTags(version) && images.some((image) => upstreamVariables.has(image));
+}
+/**
+ * Images and their tags in that version.
+ * @param makefile the Makefile of that version, where it was needed and found; else the built-in list serves.
+ * @throws InputError when there is no image, or an upstream version in a tag is known from neither.
+ */
+function componentsOf(images, version, makefile = "") {
+    if (images.length === 0) {
+        throw new InputError(`The images of Harbor ${printable(version.tag)} are not known; list them in the input "images", ` +
+            "for example harbor-core:{{tag}}");
+    }
+    return images.map((image) => {
+        const component = componentOf(image, version, (variable) => upstreamVersion(variable, version, makefile));
+        if (component !== undefined)
+            return component;
+        throw new InputError(`The tag of ${image} in Harbor ${printable(version.tag)} begins with an upstream version, and the Makefile ` +
+            'there could not be read for it; list the images with their tags in the input "images"');
+    });
+}
+/** An image of a version with its tag; undefined when that needs an upstream version that is not known. */
+function componentOf(image, version, upstream) {
+    const variable = hasUpstreamTags(version) ? upstreamVariables.get(image) : undefined;
+    const prefix = variable === undefined ? "" : upstream(variable);
+    if (prefix === undefined)
+        return undefined;
+    const tag = prefix === "" ? version.tag : `${prefix}-${version.tag}`;
+    return { from: image, fromTag: tag, to: image, toTag: tag };
+}
+/** By the Makefile; else, for releases only, by the built-in list: release candidates had other values at times. */
+function upstreamVersion(variable, version, makefile) {
+    const written = new RegExp(`^${variable}\\s*[:?]?=\\s*(\\w[\\w.-]*)\\s*$`, "m").exec(makefile)?.[1];
+    return written ?? (version.prerelease ? undefined : knownUpstreamVersion(variable, version));
+}
+function knownUpstreamVersion(variable, version) {
+    const number = releaseNumber(version);
+    return upstreamVersions.get(variable)?.findLast(([since]) => semver_default().gte(number, since))?.[1];
+}
+/** From 1.10.2, its release candidates included, every image has the plain tag of the release. */
+function hasUpstreamTags(version) {
+    return semver_default().lt(releaseNumber(version), "1.10.2");
+}
+function releaseNumber(version) {
+    return `${version.major}.${version.minor}.${version.patch}`;
+}
+
+;// CONCATENATED MODULE: ./src/harbor/components.ts
+
+
+
+
+/** Where Harbor's installer makes its docker-compose.yml from, since v1.8.0. */
+const composeTemplatePath = "make/photon/prepare/templates/docker_compose/docker-compose.yml.jinja";
+/** Most images of a compose template. The largest release had 16; a text with more is something else. */
+const mostImages = 100;
+/**
+ * The images that Harbor's compose template names, and `prepare`, which renders the template and so is not in it. Undefined
+ * where the text is no such template: no image, far too many, or an image line that is not `goharbor/<name>:{{variable}}`. A
+ * list of the other lines would then not be complete.
+ *
+ * The text is read line by line, not as YAML: Jinja's blocks make it invalid YAML.
+ */
+function parseComposeTemplate(text) {
+    const images = new Set();
+    for (const [, reference = ""] of text.matchAll(/^[ \t]*image:[ \t]*(.*?)\s*$/gm)) {
+        const name = /^["']?(?:[^\s"'#]+\/)?goharbor\/([^\s"':/]+):\{\{\s*\w+\s*\}\}["']?$/.exec(reference)?.[1];
+        if (name === undefined || !isRepository(name))
+            return undefined;
+        images.add(name);
+    }
+    if (images.size === 0 || images.size > mostImages)
+        return undefined;
+    return ["prepare", ...[...images].filter((image) => image !== "prepare")];
+}
+/**
+ * The components of a Harbor version: what the release's own source says, since the set has changed even between two
+ * patch releases (goharbor/harbor#23157). If that cannot be read, the built-in list serves, and the log says so.
+ * @throws InputError when neither knows them; the message asks for the input `images`.
+ * @throws OperationError when the repository is not Harbor's own, so that no list is built in, and GitHub fails.
+ */
+async function harborComponents(version, source, log) {
+    const template = await readOrWarn(composeTemplatePath, source, log);
+    const images = template === undefined ? undefined : parseComposeTemplate(template);
+    if (images === undefined && !sameRepository(source.repository, harbor)) {
+        const name = printable(`${source.repository.owner}/${source.repository.name}`);
+        throw new InputError(`${name} has no readable ${composeTemplatePath} at ${printable(version.tag)}, so its images are not known: ` +
+            'list them in the input "images", for example app:{{tag}}');
+    }
+    if (images === undefined)
+        logFallback(version, template, log);
+    const names = images ?? harborTableImages(version);
+    const makefile = needsMakefile(names, version) ? await readOrWarn("Makefile", source, log) : undefined;
+    return componentsOf(names, version, makefile);
+}
+/** A file of the release. For Harbor itself a failure is a warning: the built-in list takes its place. */
+async function readOrWarn(path, source, log) {
+    try {
+        return await source.readFile(path);
+    }
+    catch (error) {
+        if (!(error instanceof OperationError) || !sameRepository(source.repository, harbor))
+            throw error;
+        log.warning(messageOf(error));
+        return undefined;
+    }
+}
+function logFallback(version, template, log) {
+    const what = template === undefined ? "could not be read" : "is not of the known form";
+    log.warning(`${composeTemplatePath} at ${printable(version.tag)} ${what}; the built-in list of Harbor's images is used instead`);
+}
+
+;// CONCATENATED MODULE: ./src/harbor/catalogue.ts
+
+
+
+
+/**
+ * The built-in list was compared with Harbor's own files at every release before this day. A later release may have
+ * other images, even a patch of an old line.
+ */
+const listedUntil = Date.UTC(2026, 7, 21);
+/** The catalogue that the `images` input asks for. */
+function createCatalogue(images, repository, readAtTag, log) {
+    if (images !== "auto")
+        return listedCatalogue(images);
+    const isHarbor = sameRepository(repository, harbor);
+    return {
+        images: isHarbor ? everyHarborImage : [],
+        known: (version) => isHarbor && version.number !== undefined && version.publishedAt < listedUntil
+            ? harborTableComponents(version)
+            : undefined,
+        read: async (version) => {
+            if (version.number === undefined)
+                throw new InputError(`images: auto knows no images of ${version.tag}, which has no number`);
+            const readFile = (path) => readAtTag(path, version.tag);
+            return harborComponents(version, { repository, readFile }, log);
+        },
+    };
+}
+/** The catalogue of listed images. */
+function listedCatalogue(rules) {
+    return {
+        images: [...new Set(rules.map(({ to }) => to))],
+        known: (version) => applyRules(rules, version),
+        read: async (version) => applyRulesOnce(rules, version),
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/run/wanted.ts
+
 
 
 
@@ -68335,6 +70006,8 @@ const publishingActions = ["published", "released", "prereleased"];
  *   release that was not just published.
  */
 function resolveSelection(inputs, trigger) {
+    if (inputs.versionsFrom === "tags")
+        return { kind: "tags", selection: selectionOfTags(inputs, trigger) };
     const ofEvent = trigger.kind === "release" ? trigger.repository : harbor;
     const repository = inputs.repository ?? ofEvent;
     const wanted = inputs.version ?? selectionOf(inputs, trigger);
@@ -68342,12 +70015,22 @@ function resolveSelection(inputs, trigger) {
         return { kind: "nothing", reason: wanted };
     const byEvent = inputs.version === undefined && trigger.kind !== "workflow_dispatch";
     return {
-        kind: "mirror",
+        kind: "releases",
         repository,
         selection: wanted,
         eventRelease: eventRelease(trigger, repository),
         byEvent,
     };
+}
+/** The tags at the sources do not depend on an event, but for the version that a person gives to one. */
+function selectionOfTags(inputs, trigger) {
+    if (inputs.version !== undefined)
+        return inputs.version;
+    if (trigger.kind === "workflow_dispatch" && trigger.version !== undefined)
+        return dispatchSelection(trigger.version);
+    if (inputs.images !== "auto" && inputs.images.length > 0 && areFixed(inputs.images))
+        return parseSelection("glob:*");
+    return newestKept(inputs);
 }
 /** What the event asks for; or, as a text, why it asks for nothing. */
 function selectionOf(inputs, trigger) {
@@ -68422,7 +70105,7 @@ function newestKept({ destinations, retention }) {
         .filter(({ keep }) => keep !== "all");
     if (retentions.length > 0)
         return { kind: "kept", retentions };
-    throw noVersion('on a schedule the newest "keep" versions are mirrored, but keep is all');
+    throw noVersion('without it the newest "keep" versions are mirrored, but keep is all');
 }
 function dispatchSelection(text) {
     try {
@@ -68447,13 +70130,16 @@ function noVersion(reason) {
 
 
 
+
+/** What GitHub says of releases, before there is a plan and right before tags move. */
 /**
  * Asks GitHub for all releases, and chooses.
  * @returns a text where there is nothing to do: it says why.
  * @throws InputError when what is wanted does not exist; OperationError.
  */
 async function lookAtReleases(github, wanted, inputs, log) {
-    const { repository, selection, byEvent } = wanted;
+    const { repository: id, selection, byEvent } = wanted;
+    const repository = `${id.owner}/${id.name}`;
     const releases = await releasesOf(github, wanted);
     if (byEvent && selection.kind === "tags") {
         const unwanted = releases.find(({ tag, prerelease }) => prerelease && !inputs.prereleases && selection.tags.includes(tag));
@@ -68462,8 +70148,10 @@ async function lookAtReleases(github, wanted, inputs, log) {
     }
     const released = countedReleases(releases, wanted, inputs, log);
     const retentions = inputs.destinations.map(({ retention }) => retention);
-    const versions = selection_select(selection, released, `${repository.owner}/${repository.name}`, retentions);
-    return { universe: released.universe, versions };
+    const chosen = selection_select(selection, released, repository, retentions);
+    const readAtTag = (path, tag) => readFileAtTag(github, id, path, tag);
+    const catalogue = createCatalogue(inputs.images, id, readAtTag, log);
+    return { repository, universe: released.universe, wanted: chosen, catalogue };
 }
 /** All releases. An event's release can be missing from the list, which may lag, or can have been withdrawn since. */
 async function releasesOf(github, { repository, eventRelease }) {
@@ -68514,80 +70202,827 @@ function publicationCheck(github, { repository }, { prereleases }) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/http/wait-queue.ts
-/** Those who wait for what there is not enough of: the heaviest first, then the longest waiting. */
-class WaitQueue {
-    #waiting = [];
-    get length() {
-        return this.#waiting.length;
+;// CONCATENATED MODULE: ./src/oci/pages.ts
+/** Longest header that is read, in characters; real ones have some hundred. The pattern looks back at every `<`. */
+const headerLimit = 8 * 1024;
+/**
+ * The address of the next page from a `Link` header, or undefined when there is none. Behind a proxy, some registries write
+ * their inner host or path into it (https://github.com/sonatype/nexus-public/issues/1011): its query says where the list goes
+ * on, and only that is taken, for the same list. A page is asked for with the login of this registry, and so nowhere else.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ * @throws Error when it has no query and points to another origin or brings a login.
+ */
+function nextPage(header, current) {
+    if (header !== undefined && header.length > headerLimit)
+        throw new Error("the address of the next page is too long");
+    const match = /<([^<>]*)>\s*;[^,]*\brel=(?:"next"|next)(?=\s*(?:[;,]|$))/i.exec(header ?? "");
+    if (match === null)
+        return undefined;
+    const target = match[1] ?? "";
+    if (!URL.canParse(target, current.href))
+        throw new Error("the address of the next page cannot be read");
+    const next = new URL(target, current);
+    if (next.search !== "") {
+        const page = new URL(current);
+        page.search = next.search;
+        return page;
     }
-    /** The weight of whoever is next; undefined: nobody waits. */
-    get next() {
-        return this.#waiting[0]?.weight;
+    if (next.origin !== current.origin)
+        throw new Error(`the next page is on another host, ${next.host}`);
+    if (next.username !== "" || next.password !== "")
+        throw new Error("the address of the next page has a login in it");
+    return next;
+}
+
+;// CONCATENATED MODULE: ./src/oci/scope.ts
+/** What listing all repositories needs. */
+const catalogScope = { repository: undefined, actions: ["*"] };
+/** As a token server is asked for it. https://distribution.github.io/distribution/spec/auth/scope/ */
+function printScope({ repository, actions }) {
+    const resource = repository === undefined ? "registry:catalog" : `repository:${repository}`;
+    return `${resource}:${actions.join(",")}`;
+}
+
+;// CONCATENATED MODULE: ./src/oci/catalog.ts
+
+
+
+
+
+/** Some registries write `null` for an empty list, as they do for tags. */
+const catalogSchema = object({
+    repositories: nullish(array(nullable(string())), []),
+});
+/** Repositories on a page: the most that the distribution project gives (`catalog.maxentries`). */
+const catalog_pageSize = 1000;
+/** Largest page, in bytes: 1000 names of 255 characters are 260 kB; some registries send the whole list as one page. */
+const catalog_pageLimit = 8 * 1024 * 1024;
+/**
+ * All repositories of a registry, by the list of the distribution project, page by page as they come: the caller ends a list
+ * without end. https://distribution.github.io/distribution/spec/api/#listing-repositories
+ * @throws OperationError (from the iteration), also where the registry gives no such list.
+ */
+async function* catalogOf(registry, signal) {
+    let page = await firstPage(registry, signal);
+    yield page.names;
+    while (page.next !== undefined) {
+        page = await catalog_readPage(registry, page.next, signal);
+        yield page.names;
     }
-    /** Resolves once it is let in; rejects with the signal's reason when that aborts first. */
-    join(weight, signal) {
-        return new Promise((resolve, reject) => {
-            if (signal?.aborted === true) {
-                reject(signal.reason);
-                return;
-            }
-            const leave = () => {
-                this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-                reject(signal?.reason);
-            };
-            const waiting = {
-                weight,
-                enter: () => {
-                    signal?.removeEventListener("abort", leave);
-                    resolve();
-                },
-            };
-            signal?.addEventListener("abort", leave, { once: true });
-            const behind = this.#waiting.findIndex((other) => other.weight < weight);
-            this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
-        });
+}
+async function firstPage(registry, signal) {
+    const list = new URL("/v2/_catalog", registry.origin);
+    try {
+        return await catalog_readPage(registry, new URL(`?n=${catalog_pageSize}`, list), signal);
     }
-    /** Lets the next one in. */
-    admit() {
-        this.#waiting.shift()?.enter();
+    catch (error) {
+        if (!(error instanceof OperationError) || error.status !== 400)
+            throw error;
+        // A registry may refuse more than its own maximum: https://github.com/distribution/distribution/issues/4844
+        return catalog_readPage(registry, list, signal);
+    }
+}
+function catalog_readPage(registry, page, signal) {
+    const request = {
+        method: "GET",
+        target: page,
+        scopes: [catalogScope],
+        operation: "listing the repositories",
+        signal,
+    };
+    return registry.read(request, async (response) => {
+        const { repositories } = await readJson(response, catalogSchema, catalog_pageLimit);
+        const names = repositories.filter((name) => name !== null);
+        return { names, next: nextPage(response.headers("link").join(", "), page) };
+    }, 200);
+}
+
+;// CONCATENATED MODULE: ./src/http/json-web-token.ts
+
+/** Longest part of a token that is looked into, in characters: those of registries and clouds have a few thousand. */
+const claimsLimit = 64 * 1024;
+/**
+ * What a JSON Web Token says about itself (RFC 7519); undefined for any other text, and for claims of another form. The
+ * signature is not checked, so nobody is trusted for these claims: they only tell a user early what a server would say later.
+ */
+function readClaims(token, schema) {
+    const [, claims = "", signature] = token.split(".");
+    if (signature === undefined || claims.length > claimsLimit)
+        return undefined;
+    try {
+        return http_parseJson(Buffer.from(claims, "base64url").toString("utf8"), schema);
+    }
+    catch (error) {
+        if (error instanceof BodyError)
+            return undefined;
+        throw error;
     }
 }
 
-;// CONCATENATED MODULE: ./src/spool/budget.ts
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-login.ts
+
+
+/** The kind of a secret that a user gave. */
+function hubLoginKind(secret) {
+    if (secret.startsWith("dckr_pat_"))
+        return "personal token";
+    return secret.startsWith("dckr_oat_") ? "organisation token" : "password";
+}
+/** Whether a login works on the routes below `/v2/namespaces` only. The older routes refuse it with 403. */
+function needsNamespaceRoutes(kind) {
+    return kind === "organisation token" || kind === "keyless";
+}
+/** What a user can do about a login that may not delete tags. */
+function deletionAdvice(kind) {
+    switch (kind) {
+        case "personal token":
+            return 'Use a personal access token with the permission "Read, Write, Delete".';
+        case "organisation token":
+            return "Give the organisation access token the scope `scope-tag-admin` on this repository.";
+        case "password":
+            return 'The user needs the right to delete here; a personal access token needs "Read, Write, Delete".';
+        case "keyless":
+            return ("Docker does not say whether a token of an OIDC connection may delete tags: give `dockerhub-token`, an organisation " +
+                "access token with `scope-tag-admin`, or set `keep=all` for this destination.");
+    }
+}
+const hubClaims = object({ scope: string() });
+/** The scope that the API's own token has for a personal access token with "Read, Write, Delete". */
+const deletionScope = "repo:admin";
+/**
+ * Why a login cannot delete tags, as far as the Hub API's own token for it says so. For a personal access token, it lists the
+ * permission in the claim `scope` (https://github.com/mongodb/kingfisher/issues/202). Undefined: it can, or nothing is said.
+ * The names are those of https://docs.docker.com/reference/api/hub/latest/ ("Create personal access token").
+ */
+function whyNoDeletion(kind, apiToken) {
+    if (mayDelete(kind, apiToken) !== false)
+        return undefined;
+    return `The personal access token has no permission to delete. ${deletionAdvice(kind)}`;
+}
+/** Whether a login may delete tags, as far as the Hub API's own token for it says so; undefined: nothing is said. */
+function mayDelete(kind, apiToken) {
+    if (kind !== "personal token")
+        return undefined;
+    const scopes = readClaims(apiToken, hubClaims)?.scope.split(" ") ?? [];
+    const own = scopes.filter((scope) => scope.startsWith("repo:"));
+    return own.length === 0 ? undefined : own.includes(deletionScope);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-rate-limit.ts
+
+
+
+/** Longest wait for the rate limit, in milliseconds. A waiting job costs money, and the next run prunes as well. */
+const longestWait = 5 * 60_000;
+/** Shortest wait, in milliseconds. The time to wait for is in whole seconds of another clock. */
+const shortestWait = 1000;
+/** How often one request is sent while Docker Hub answers 429. */
+const rateLimitAttempts = 3;
+/** Sends a request, and waits as Docker Hub asks, before it and after a 429. */
+async function sendPatiently(transport, rate, request, operation) {
+    for (let attempt = 1;; attempt++) {
+        await rate.pace(request.signal);
+        const response = await sendToVendor(transport, request, operation);
+        rate.note(response);
+        if (response.status !== 429)
+            return response;
+        await discard(response);
+        const wait = rate.waitAfter(response);
+        if (wait === undefined || wait > longestWait || attempt === rateLimitAttempts) {
+            throw rateLimitFailure(operation, wait);
+        }
+        await rate.sleep(wait, request.signal);
+    }
+}
+/**
+ * The Hub API's limit on requests a minute, which each of its answers states. It has nothing to do with the limit on pulls.
+ * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
+ */
+class RateLimit {
+    #clock;
+    /** When Docker Hub starts a new count of requests, in milliseconds since the epoch; 0 while some are left. */
+    #usedUpUntil = 0;
+    constructor(clock) {
+        this.#clock = clock;
+    }
+    /** Remembers whether this was the last request for now. */
+    note(response) {
+        const reset = unixTime(response.header("x-ratelimit-reset"));
+        const isLast = response.header("x-ratelimit-remaining") === "0" && reset !== undefined;
+        this.#usedUpUntil = isLast ? reset : 0;
+    }
+    /** Waits while no request is left, instead of provoking a 429. Does not wait too long: then the 429 ends it. */
+    async pace(signal) {
+        const wait = this.#usedUpUntil - this.#clock.now();
+        if (wait > 0 && wait <= longestWait)
+            await this.sleep(Math.max(wait, shortestWait), signal);
+        this.#usedUpUntil = 0;
+    }
+    /**
+     * Milliseconds that an answer of 429 asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the
+     * usual `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
+     */
+    waitAfter(response) {
+        const now = this.#clock.now();
+        const time = unixTime(response.header("x-retry-after"));
+        const wait = time === undefined ? parseRetryAfter(response.header("retry-after"), now) : time - now;
+        return wait === undefined ? undefined : Math.max(wait, shortestWait);
+    }
+    sleep(wait, signal) {
+        this.#usedUpUntil = 0;
+        return this.#clock.sleep(wait, signal);
+    }
+}
+/** A Unix timestamp in a header, as milliseconds since the epoch. */
+function unixTime(header) {
+    return header !== undefined && /^[0-9]{1,12}$/.test(header) ? Number(header) * 1000 : undefined;
+}
+function rateLimitFailure(operation, wait) {
+    const minutes = wait === undefined ? "" : `, and asks to wait ${Math.ceil(wait / 60_000)} minutes`;
+    return vendorFailure(operation, {
+        status: 429,
+        problem: `the Docker Hub API's rate limit is used up${minutes}`,
+        advice: "The next run deletes what is left.",
+        temporary: true,
+        retryAfterMs: wait,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-api.ts
+
+
+
+
+
+
+
+
+/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
+const tokenLife = 9 * 60_000;
+/** The most that the API gives on a page. */
+const docker_hub_api_pageSize = 100;
+const repositoriesSchema = object({
+    next: nullish(string()),
+    results: array(object({ name: string() })),
+});
+/** Largest answer to a refused request that is read, in bytes: a reason is one line. */
+const errorLimit = 64 * 1024;
+const tokenSchema = object({ access_token: pipe(string(), minLength(1)) });
+/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
+function createHubApi(options) {
+    const { clock, log, url, kind, credentials } = options;
+    const rate = new RateLimit(clock);
+    let refused;
+    const token = leased(clock, async (signal) => {
+        // Docker Hub locks out users who keep trying, so wrong credentials are not sent twice.
+        if (refused !== undefined)
+            throw refused;
+        try {
+            const value = await logIn(options, rate, signal);
+            log.mask(value);
+            return { value, until: clock.now() + tokenLife };
+        }
+        catch (error) {
+            if (error instanceof OperationError && (error.status === 401 || error.status === 403))
+                refused = error;
+            throw error;
+        }
+    });
+    async function send(method, path, operation, signal) {
+        const attempt = (headers) => sendPatiently(options.transport, rate, { method, url: apiUrl(url, path), headers, signal }, operation);
+        if (credentials === undefined)
+            return attempt({});
+        const bearer = await token.get(signal);
+        const response = await attempt({ authorization: `Bearer ${bearer}` });
+        if (response.status !== 401)
+            return response;
+        await discard(response);
+        token.drop(bearer);
+        return attempt({ authorization: `Bearer ${await token.get(signal)}` });
+    }
+    async function remove(path, operation, signal) {
+        const response = await send("DELETE", path, operation, signal);
+        return { status: response.status, words: await docker_hub_api_wordsOf(response) };
+    }
+    return {
+        async deleteTag(repository, tag, signal) {
+            const routes = deletionRoutes(repository, tag, kind);
+            const path = `${repository.namespace}/${repository.name}`;
+            const operation = { host: url.host, repository: path, operation: "deleting the tag", subject: tag };
+            const answer = await firstServed(routes, (route) => remove(route, operation, signal));
+            if (isSuccess(answer.status) || answer.status === 404)
+                return;
+            throw deletionFailure(operation, answer, kind);
+        },
+        whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
+        tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
+        async *repositories(namespace, signal) {
+            const operation = { host: url.host, operation: "listing the repositories" };
+            const path = `/v2/namespaces/${namespace}/repositories`;
+            for (let page = 1;; page += 1) {
+                const target = `${path}?page=${page}&page_size=${docker_hub_api_pageSize}`;
+                const response = await send("GET", target, operation, signal);
+                const { results, next } = await readRepositories(response, repositoriesSchema, operation, signal);
+                yield results.map(({ name }) => `${namespace}/${name}`);
+                if (next == null || next === "")
+                    return;
+            }
+        },
+    };
+}
+function deletionFinding(kind, may) {
+    const remedy = deletionAdvice(kind);
+    if (may === true)
+        return { outcome: "ok", finding: "The Hub API says that this token may delete." };
+    if (may === false)
+        return { outcome: "missing", finding: "The Hub API says that this token may not delete.", remedy };
+    const finding = "The Hub API takes the login; whether it may delete tags, it tells only when one is deleted.";
+    return { outcome: "unknown", finding, remedy };
+}
+/**
+ * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
+ * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"). The second is older, works for users only, and
+ * needs its last slash.
+ */
+function deletionRoutes(repository, tag, kind) {
+    const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
+    const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
+    const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
+    return needsNamespaceRoutes(kind) ? [current] : [current, legacy];
+}
+/** Tries routes until one knows the method and the tag. If none does, gives the last answer. */
+async function firstServed(routes, send) {
+    let answer = { status: 404, words: "" };
+    for (const route of routes) {
+        answer = await send(route);
+        if (answer.status !== 404 && answer.status !== 405)
+            return answer;
+    }
+    return answer;
+}
+async function logIn(options, rate, signal) {
+    const { transport, url } = options;
+    const credential = await options.credentials?.(signal);
+    if (credential === undefined)
+        throw new InputError("The login for Docker Hub is not there any more.");
+    const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
+    const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
+    const headers = { "content-type": "application/json" };
+    const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal };
+    const response = await sendPatiently(transport, rate, request, operation);
+    const { status } = response;
+    if (isSuccess(status)) {
+        const text = await readAnswer(response, operation, signal);
+        return checkAnswer(text, tokenSchema, operation, status).access_token;
+    }
+    await discard(response);
+    if (status === 401 || status === 403)
+        throw loginRefused(operation, status, options.kind);
+    throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
+}
+function loginRefused(operation, status, kind) {
+    return vendorFailure(operation, {
+        status,
+        problem: "Docker Hub does not accept the user name and the token",
+        advice: kind === "keyless" ? deletionAdvice(kind) : loginAdvice,
+    });
+}
+const loginAdvice = "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
+    "organisation access token the user name is the organisation.";
+const wordsSchema = object({ message: optional(string()), detail: optional(string()) });
+/** The reason in an answer's body. Reads the response, which frees its connection. */
+async function docker_hub_api_wordsOf(response) {
+    if (isSuccess(response.status)) {
+        await discard(response);
+        return "";
+    }
+    const words = await readJson(response, wordsSchema, errorLimit).catch(() => undefined);
+    return printable(words?.message ?? words?.detail ?? "");
+}
+function deletionFailure(operation, { status, words }, kind) {
+    const said = words === "" ? "" : ` (${words})`;
+    if (status === 401) {
+        return vendorFailure(operation, {
+            status,
+            problem: `Docker Hub does not accept its own fresh token${said}`,
+            advice: "Check that the access token in `dockerhub-token` is still active.",
+        });
+    }
+    if (/immutable/i.test(words)) {
+        return vendorFailure(operation, {
+            status,
+            problem: `the tag is immutable${said}`,
+            advice: "Immutable tags cannot be deleted: change the tag mutability settings of the repository on Docker Hub, or set " +
+                "`keep=all` for this destination.",
+        });
+    }
+    // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
+    if (status === 403 || status === 500) {
+        return vendorFailure(operation, {
+            status,
+            problem: `Docker Hub does not let this token delete the tag${said}`,
+            advice: `${deletionAdvice(kind)} Also see that the tag is not immutable by the repository's settings.`,
+        });
+    }
+    return vendorFailure(operation, { status, problem: `Docker Hub did not delete the tag${said}` });
+}
+function isSuccess(status) {
+    return status >= 200 && status < 300;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub.ts
+
+
+
+
+
+
+const hubApi = new URL("https://hub.docker.com");
+/**
+ * A namespace of Docker Hub. Asks for the login once, to tell whether tags can be deleted; sends nothing.
+ * @throws InputError when the namespace has more than one part.
+ */
+async function createDockerHubDestination(options) {
+    const { input, login, transport, clock, log } = options;
+    const name = printNamespace(input);
+    if (input.path.includes("/")) {
+        throw new InputError(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
+    }
+    const given = login === undefined ? options.keyless : () => Promise.resolve(login);
+    const credentials = given ?? options.dockerCredentials;
+    const place = { registry: input.registry, path: input.path, name, credentials };
+    // Repositories are made by the first push, so there is nothing to prepare.
+    const prepare = () => Promise.resolve();
+    // A keyless login is exchanged when it is needed, and reports its failures then.
+    const kind = given !== undefined && login === undefined ? "keyless" : await hubLogin(credentials);
+    if (typeof kind !== "string") {
+        const { unusable } = kind;
+        return {
+            ...place,
+            prepare,
+            ...noDeletion(unusable),
+        };
+    }
+    const url = input.api ?? hubApi;
+    const api = createHubApi({ transport, clock, log, url, kind, credentials });
+    return {
+        ...place,
+        prepare,
+        deletion: "by-tag",
+        whyNoDeletion: (signal) => api.whyNoDeletion(signal),
+        tryDeletion: (signal) => api.tryDeletion(signal),
+        deleteTags: (repository, tags, signal) => deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
+        // The registry API deletes by digest, but what needs a manifest shows only in others, and each that is read is a pull.
+        deleteUntagged: "to prove that nothing needs it, manifests would have to be read, and those are pulls",
+    };
+}
+/**
+ * The repositories of a namespace of Docker Hub, by their paths on the registry, page by page. A login that the Hub API does not
+ * take is no reason to see nothing: what is public is shown without one.
+ * @throws OperationError (from the iteration)
+ */
+async function* hubRepositories(options, namespace, signal) {
+    const { api: url = hubApi, credentials, ...rest } = options;
+    const kind = await hubLogin(credentials);
+    if (typeof kind === "string") {
+        try {
+            yield* createHubApi({ ...rest, url, kind, credentials }).repositories(namespace, signal);
+            return;
+        }
+        catch (error) {
+            if (!(error instanceof OperationError) || (error.status !== 401 && error.status !== 403))
+                throw error;
+            rest.log.info(`Of the namespace ${namespace} only the public repositories are listed: ${error.message}`);
+        }
+    }
+    yield* createHubApi({ ...rest, url, kind: "password", credentials: undefined }).repositories(namespace, signal);
+}
+/** What kind of login there is for the Hub API, or why there is none that it accepts. */
+async function hubLogin(credentials) {
+    const advice = "set `dockerhub-username` and `dockerhub-token`.";
+    try {
+        const credential = await credentials();
+        if (credential === undefined)
+            return { unusable: `Deleting tags on Docker Hub needs a login: ${advice}` };
+        if (credential.identityToken === undefined)
+            return hubLoginKind(credential.password);
+        const unusable = `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
+        return { unusable };
+    }
+    catch (error) {
+        // The first push meets the same error. Here it must not stop other destinations.
+        const why = printable(messageOf(error));
+        return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
+    }
+}
+async function deleteTags(api, repository, tags, signal) {
+    const [namespace = "", name = ""] = repository.split("/");
+    const deletions = [];
+    // One after the other: the Hub API counts requests per minute.
+    for (const tag of tags) {
+        try {
+            await api.deleteTag({ namespace, name }, tag, signal);
+            deletions.push({ tag, failure: undefined });
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            deletions.push(failedDeletion(tag, error));
+        }
+    }
+    return deletions;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/aws-signature.ts
 
 /**
- * The bytes that all spool files together may take. A blob that does not fit waits and is never refused; the largest goes
- * first. A blob larger than the whole budget goes when nothing else is there, so it does not wait for ever.
+ * Signature Version 4 of AWS, for a request to the path `/` without a query. No other kind is sent here.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-class Budget {
-    #limit;
-    #waiting = new WaitQueue();
-    #taken = 0;
-    /** @param limit in bytes. */
-    constructor(limit) {
-        this.#limit = limit;
+const aws_signature_algorithm = "AWS4-HMAC-SHA256";
+/** The headers to send: those given, the time, the token of a temporary key, and the signature over all of them. */
+function aws_signature_signedHeaders(request, key) {
+    const time = new Date(request.now).toISOString().replace(/[-:]|\.[0-9]{3}/g, "");
+    const headers = {
+        ...request.headers,
+        "x-amz-date": time,
+        ...(key.sessionToken === undefined ? {} : { "x-amz-security-token": key.sessionToken }),
+    };
+    const names = Object.keys(headers).sort();
+    const lines = names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/ +/g, " ")}\n`);
+    const canonical = [request.method, "/", "", lines.join(""), names.join(";"), aws_signature_sha256(request.body)];
+    const day = time.slice(0, 8);
+    const scope = [day, request.region, request.service, "aws4_request"];
+    const toSign = [aws_signature_algorithm, time, scope.join("/"), aws_signature_sha256(canonical.join("\n"))].join("\n");
+    // The key is narrowed to the day, the region and the service before it signs anything.
+    const signingKey = scope.reduce(aws_signature_hmac, `AWS4${key.secretAccessKey}`);
+    const signature = aws_signature_hmac(signingKey, toSign).toString("hex");
+    const credential = `${key.accessKeyId}/${scope.join("/")}`;
+    return {
+        ...headers,
+        authorization: `${aws_signature_algorithm} Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
+    };
+}
+function aws_signature_sha256(text) {
+    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
+}
+function aws_signature_hmac(key, text) {
+    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/ecr-api.ts
+
+
+
+
+
+
+
+/** Most images of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html */
+const deletionLimit = 100;
+/** Most repositories of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html */
+const ecr_api_pageSize = 1000;
+const ecr_api_repositoriesSchema = object({
+    repositories: nullish(array(object({ repositoryName: string() })), []),
+    nextToken: nullish(string()),
+});
+const deletionSchema = object({
+    failures: optional(array(object({
+        imageId: optional(object({ imageTag: optional(string()), imageDigest: optional(string()) })),
+        failureCode: optional(string(), ""),
+        failureReason: optional(string(), ""),
+    })), []),
+});
+/** Account, region and API of a private registry, by its host; undefined for another host. */
+function ecrRegistry(host) {
+    const { account, region, domain } = hostParts(host);
+    if (account === undefined || region === undefined)
+        return undefined;
+    return { account, region, url: new URL(`https://api.ecr.${region}.${domain}`) };
+}
+function createEcrApi(options) {
+    const { account: registryId } = options;
+    return {
+        deleteImages: async (repository, names, by, signal) => {
+            const operation = naming(options, repository, by === "imageTag" ? "deleting tags" : "deleting manifests");
+            const imageIds = names.map((name) => ({ [by]: name }));
+            const body = { registryId, repositoryName: repository, imageIds };
+            const response = await call(options, "BatchDeleteImage", body, operation, signal);
+            if (response.status !== 200) {
+                const failure = await refusal(response, operation, "ecr:BatchDeleteImage", signal);
+                if (failure.details.code === "RepositoryNotFoundException")
+                    return new Map();
+                throw failure;
+            }
+            const text = await readAnswer(response, operation, signal);
+            const { failures } = checkAnswer(text, deletionSchema, operation, response.status);
+            const left = failures.filter(({ failureCode }) => failureCode !== "ImageNotFound");
+            return new Map(left.map(({ imageId, failureCode, failureReason }) => {
+                const subject = imageId?.[by] ?? "";
+                const problem = `Amazon ECR did not delete it: ${printable(failureReason)}`;
+                const code = printable(failureCode);
+                return [subject, failureOf(vendorFailure({ ...operation, subject }, { code, problem }))];
+            }));
+        },
+        createRepository: async (repository, signal) => {
+            const operation = naming(options, repository, "making the repository");
+            const body = { registryId, repositoryName: repository };
+            const response = await call(options, "CreateRepository", body, operation, signal);
+            if (response.status === 200)
+                return discard(response).then(() => true);
+            const failure = await refusal(response, operation, "ecr:CreateRepository", signal);
+            if (failure.details.code === "RepositoryAlreadyExistsException")
+                return true;
+            if (failure.details.code === "AccessDeniedException")
+                return false;
+            throw failure;
+        },
+        hasRepository: async (repository, signal) => {
+            const operation = naming(options, repository, "looking for the repository");
+            const body = { registryId, repositoryNames: [repository] };
+            const response = await call(options, "DescribeRepositories", body, operation, signal);
+            if (response.status === 200)
+                return discard(response).then(() => true);
+            const failure = await refusal(response, operation, "ecr:DescribeRepositories", signal);
+            if (failure.details.code === "RepositoryNotFoundException")
+                return false;
+            throw failure;
+        },
+        async *repositories(signal) {
+            const operation = { host: options.url.host, operation: "listing the repositories" };
+            for (let nextToken;;) {
+                const body = { registryId, maxResults: ecr_api_pageSize, nextToken };
+                const response = await call(options, "DescribeRepositories", body, operation, signal);
+                const page = await readRepositories(response, ecr_api_repositoriesSchema, operation, signal);
+                yield page.repositories.map(({ repositoryName }) => repositoryName);
+                if (page.nextToken == null || page.nextToken === "")
+                    return;
+                nextToken = page.nextToken;
+            }
+        },
+    };
+}
+function naming({ url }, repository, operation) {
+    return { host: url.host, repository, operation };
+}
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html (JSON protocol, version 2015-09-21) */
+function call({ key, region, url, transport, clock }, action, input, operation, signal) {
+    const body = JSON.stringify(input);
+    const signed = aws_signature_signedHeaders({
+        method: "POST",
+        region,
+        service: "ecr",
+        headers: {
+            "content-type": "application/x-amz-json-1.1",
+            host: url.host,
+            "x-amz-target": `AmazonEC2ContainerRegistry_V20150921.${action}`,
+        },
+        body,
+        now: clock.now(),
+    }, key);
+    // The transport writes the host header itself, from the URL.
+    const { host: _host, ...headers } = signed;
+    return sendToVendor(transport, { method: "POST", url: new URL("/", url), headers, body, signal }, operation);
+}
+function refusal(response, operation, action, signal) {
+    const advice = `The AWS key of the environment needs \`${action}\` on this repository.`;
+    return vendorRefusal(response, operation, signal, advice);
+}
+
+;// CONCATENATED MODULE: ./src/oci/credentials.ts
+/** No login: public content only. */
+const anonymous = () => Promise.resolve(undefined);
+/** The header of Basic authentication (RFC 7617). */
+function basicHeader(credential) {
+    return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/harbor-repositories.ts
+
+
+
+
+/** A project without repositories is written as `null`, as an empty list of Go is. */
+const harbor_repositories_repositoriesSchema = nullable(array(object({ name: string() })));
+/** The most that Harbor gives on a page. */
+const harbor_repositories_pageSize = 100;
+/**
+ * The repositories of a project of Harbor, by their paths on the registry, page by page: those of a public project are shown to
+ * everybody. The login is the registry's own, and so is the host.
+ * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml (`listRepositories`, `listAllRepositories`)
+ * @param project undefined: all that the login may list.
+ * @throws OperationError (from the iteration)
+ */
+async function* harborRepositories(options, project, signal) {
+    const { url, credentials, transport } = options;
+    const operation = { host: url.host, operation: "listing the repositories" };
+    const path = project === undefined ? "/repositories" : `/projects/${project}/repositories`;
+    const credential = await credentials(signal);
+    // Its API takes no identity token. What is public is shown without a login.
+    const headers = credential === undefined || credential.password === "" ? {} : { authorization: basicHeader(credential) };
+    for (let page = 1;; page += 1) {
+        const target = apiUrl(url, `/api/v2.0${path}?page=${page}&page_size=${harbor_repositories_pageSize}`);
+        const response = await sendToVendor(transport, { method: "GET", url: target, headers, signal }, operation);
+        const found = (await readRepositories(response, harbor_repositories_repositoriesSchema, operation, signal)) ?? [];
+        yield found.map(({ name }) => name);
+        if (nextPage(response.header("link"), target) === undefined)
+            return;
     }
-    /** Waits until `size` bytes are free, and takes them. */
-    async take(size, signal) {
-        const entering = this.#waiting.join(size, signal);
-        this.#admit();
-        // Those behind one that gives up may fit.
-        await entering.finally(() => this.#admit());
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/packages-repositories.ts
+
+
+
+const packagesSchema = array(object({ name: string() }));
+/** The most that the API gives on a page. */
+const packages_repositories_pageSize = 100;
+/**
+ * The container packages of a user or an organisation of GitHub, by their paths on the registry, page by page. The API gives no
+ * list without a token, nor to the token of a job (https://github.com/snok/container-retention-policy), so each token that there
+ * is gets its try: the registry's login first, which people choose for packages.
+ * https://docs.github.com/rest/packages/packages#list-packages-for-an-organization
+ * @throws OperationError (from the iteration)
+ */
+async function* packagesRepositories(options, owner, signal) {
+    const { url } = options;
+    const operation = { host: url.host, operation: "listing the packages" };
+    const { response, target, headers } = await packages_repositories_firstPage(options, owner, operation, signal);
+    let page = { response, target };
+    for (;;) {
+        const found = await readRepositories(page.response, packagesSchema, operation, signal);
+        yield found.map(({ name }) => `${owner}/${name}`);
+        const next = nextPage(page.response.header("link"), page.target);
+        if (next === undefined)
+            return;
+        page = { response: await send(options.transport, next, headers, operation, signal), target: next };
     }
-    /** Gives back bytes that were taken. */
-    give(size) {
-        this.#taken -= size;
-        this.#admit();
-    }
-    /** Admits in order. Small blobs that passed a large one would keep it waiting for ever. */
-    #admit() {
-        for (let size = this.#waiting.next; size !== undefined; size = this.#waiting.next) {
-            if (this.#taken > 0 && this.#taken + size > this.#limit)
-                return;
-            this.#taken += size;
-            this.#waiting.admit();
+}
+/**
+ * The first page, with the first token that gets one. The name of an owner does not say whether it is an organisation or a user.
+ * @throws OperationError where none does: that of the last.
+ */
+async function packages_repositories_firstPage(options, owner, operation, signal) {
+    const { url, transport } = options;
+    let refused = vendorFailure(operation, { problem: "there is no token for it" });
+    for (const token of await tokensOf(options, signal)) {
+        for (const kind of ["orgs", "users"]) {
+            const target = apiUrl(url, `/${kind}/${owner}/packages?package_type=container&per_page=${packages_repositories_pageSize}`);
+            const headers = {
+                accept: "application/vnd.github+json",
+                "x-github-api-version": "2022-11-28",
+                authorization: `Bearer ${token}`,
+            };
+            const response = await send(transport, target, headers, operation, signal);
+            if (response.status === 200)
+                return { response, target, headers };
+            refused = await vendorRefusal(response, operation, signal, undefined);
+            if (refused.temporary)
+                throw refused;
+            if (response.status !== 404)
+                break;
         }
+    }
+    throw refused;
+}
+/** The tokens, each once. */
+async function tokensOf({ credentials, token }, signal) {
+    const own = (await credentials(signal))?.password;
+    return [...new Set([own, token])].flatMap((each) => (each === undefined || each === "" ? [] : [each]));
+}
+function send(transport, url, headers, operation, signal) {
+    return sendToVendor(transport, { method: "GET", url, headers, signal }, operation);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/quay-repositories.ts
+
+
+const quay_repositories_repositoriesSchema = object({
+    repositories: array(object({ namespace: string(), name: string() })),
+    next_page: nullish(string()),
+});
+/** The user name with which Quay takes an OAuth token for a password; its API takes such tokens, and no robot's. */
+const tokenUser = "$oauthtoken";
+/**
+ * The repositories of a namespace of Quay, by their paths on the registry: the public ones, and with an OAuth token those that
+ * it may see. All of a namespace come as one page, a list of all namespaces by pages.
+ * https://github.com/quay/quay/blob/master/endpoints/api/repository.py (`listRepos`)
+ * @param namespace undefined: all namespaces.
+ * @throws OperationError (from the iteration)
+ */
+async function* quayRepositories(options, namespace, signal) {
+    const { url, credentials, transport } = options;
+    const operation = { host: url.host, operation: "listing the repositories" };
+    const credential = await credentials(signal);
+    const headers = credential?.username === tokenUser ? { authorization: `Bearer ${credential.password}` } : {};
+    const query = new URLSearchParams({ public: "true", ...(namespace === undefined ? {} : { namespace }) });
+    for (;;) {
+        const target = apiUrl(url, `/api/v1/repository?${query}`);
+        const response = await sendToVendor(transport, { method: "GET", url: target, headers, signal }, operation);
+        const answer = await readRepositories(response, quay_repositories_repositoriesSchema, operation, signal);
+        yield answer.repositories.map((found) => `${found.namespace}/${found.name}`);
+        if (answer.next_page == null || answer.next_page === "")
+            return;
+        query.set("next_page", answer.next_page);
     }
 }
 
@@ -68636,6 +71071,46 @@ function connectionAdvice(error) {
         return known[1];
     const inner = error instanceof AggregateError ? error.errors : [error.cause];
     return inner.map(connectionAdvice).find((advice) => advice !== undefined);
+}
+
+;// CONCATENATED MODULE: ./src/http/wait-queue.ts
+/** Those who wait for what there is not enough of: the heaviest first, then the longest waiting. */
+class WaitQueue {
+    #waiting = [];
+    get length() {
+        return this.#waiting.length;
+    }
+    /** The weight of whoever is next; undefined: nobody waits. */
+    get next() {
+        return this.#waiting[0]?.weight;
+    }
+    /** Resolves once it is let in; rejects with the signal's reason when that aborts first. */
+    join(weight, signal) {
+        return new Promise((resolve, reject) => {
+            if (signal?.aborted === true) {
+                reject(signal.reason);
+                return;
+            }
+            const leave = () => {
+                this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+                reject(signal?.reason);
+            };
+            const waiting = {
+                weight,
+                enter: () => {
+                    signal?.removeEventListener("abort", leave);
+                    resolve();
+                },
+            };
+            signal?.addEventListener("abort", leave, { once: true });
+            const behind = this.#waiting.findIndex((other) => other.weight < weight);
+            this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
+        });
+    }
+    /** Lets the next one in. */
+    admit() {
+        this.#waiting.shift()?.enter();
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/http/slots.ts
@@ -68779,13 +71254,13 @@ class Slots {
 
 ;// CONCATENATED MODULE: ./src/oci/challenge.ts
 /** Longest header that is looked at, in characters; real ones have some hundred. */
-const headerLimit = 8 * 1024;
+const challenge_headerLimit = 8 * 1024;
 /** One step of the header: a parameter `name=value`, or a bare word, which starts a new challenge. */
 const step = /\s*,?\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/y;
 /** The challenges of a `WWW-Authenticate` header, as far as they can be read: a malformed rest is ignored. */
 function parseChallenges(header) {
     const challenges = [];
-    const text = header.slice(0, headerLimit);
+    const text = header.slice(0, challenge_headerLimit);
     step.lastIndex = 0;
     for (let match = step.exec(text); match !== null; match = step.exec(text)) {
         const [, name = "", quoted, bare] = match;
@@ -68804,6 +71279,8 @@ function parseChallenges(header) {
  */
 function addChallenged(scopes, headers) {
     const [first, ...rest] = scopes;
+    if (first.repository === undefined)
+        return scopes;
     const named = headers
         .flatMap(parseChallenges)
         .flatMap(({ parameters }) => (parameters.get("scope") ?? "").split(" "))
@@ -68814,14 +71291,6 @@ function addChallenged(scopes, headers) {
     return named.length === 0
         ? scopes
         : [{ ...first, actions: [...first.actions, ...new Set(named)] }, ...rest];
-}
-
-;// CONCATENATED MODULE: ./src/oci/credentials.ts
-/** No login: public content only. */
-const anonymous = () => Promise.resolve(undefined);
-/** The header of Basic authentication (RFC 7617). */
-function basicHeader(credential) {
-    return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString("base64")}`;
 }
 
 ;// CONCATENATED MODULE: ./src/oci/refused-login.ts
@@ -68845,7 +71314,7 @@ async function refusedLogin(response, login, at) {
     }
     // Docker Hub gives an access token nothing at all when more is asked for than it may do; other registries give less:
     const lacksScopes = /insufficient scope/i.test(words);
-    const advice = lacksScopes ? scopeAdvice(at) : loginAdvice(at.registry, login);
+    const advice = lacksScopes ? scopeAdvice(at) : refused_login_loginAdvice(at.registry, login);
     return { status, problem: `the login was refused${said}`, advice, temporary: false, lacksScopes };
 }
 /** A destination is asked with one scope for reading and writing, so it is the right to write that counts there. */
@@ -68856,7 +71325,7 @@ function scopeAdvice({ vendor, side }) {
  * What to change where a login is refused, or there is none.
  * @param login what was found; undefined: nothing.
  */
-function loginAdvice(registry, login) {
+function refused_login_loginAdvice(registry, login) {
     if (login === undefined)
         return ("No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step " +
             `(\`docker login ${registry}\`).`);
@@ -68875,7 +71344,7 @@ const errorBodyLimit = 64 * 1024;
 /** Longest detail of one error that is told, in characters: some registries put whole manifests there. */
 const detailLimit = 200;
 /** Most errors of one answer that are told: one names a dozen missing blobs in as many errors. */
-const errorLimit = 5;
+const error_body_errorLimit = 5;
 /** Longest text of all errors, in characters. */
 const error_body_textLimit = 800;
 const error_body_errorSchema = object({
@@ -68913,8 +71382,8 @@ function error_body_summaryOf(errors, repository) {
     const codes = errors.map(({ code }) => code).filter(isCode);
     const code = codes.find((each) => each !== "UNKNOWN") ?? codes[0];
     const told = new Set(errors.map((error) => error_body_textOf(error, code, repository)).filter((text) => text !== ""));
-    const rest = told.size > errorLimit ? [`and ${told.size - errorLimit} more`] : [];
-    const text = [...[...told].slice(0, errorLimit), ...rest].join("; ");
+    const rest = told.size > error_body_errorLimit ? [`and ${told.size - error_body_errorLimit} more`] : [];
+    const text = [...[...told].slice(0, error_body_errorLimit), ...rest].join("; ");
     return { code, text: printable(text, error_body_textLimit) || nothing.text, digests: digestsIn(errors) };
 }
 function error_body_textOf(error, mainCode, repository) {
@@ -68959,8 +71428,8 @@ function digestsIn(errors) {
  */
 const problemLimit = 1000;
 /** The failure that a registry's answer means. Reads, and so frees, the response. */
-async function refusal(response, of, clock) {
-    const { code, text, digests } = await errorIn(response, of.repository);
+async function registry_error_refusal(response, of, clock) {
+    const { code, text, digests } = await errorIn(response, of.repository ?? "");
     const pause = parseRetryAfter(response.header("retry-after"), clock.now());
     const worthWaiting = (pause ?? 0) <= defaultRetryPolicy.longestRetryAfter;
     return new OperationError({
@@ -68993,7 +71462,9 @@ function registry_error_adviceFor(status, text, { side, registry, vendor, sought
         return "Docker Hub's pull limit passes within six hours; log in, or put another source first.";
     }
     if (side === "destination" && /immutable/i.test(text)) {
-        const otherwise = operation === "deleting" ? "`keep=all` for this destination" : "`overwrite: false`";
+        const otherwise = operation === "deleting"
+            ? "`keep=all` for this destination"
+            : "`overwrite: false` or `overwrite: skip`";
         return `The tag is immutable at this registry and keeps what it holds: change that rule there, or set ${otherwise}.`;
     }
     // Harbor's words, with 403 or 503. Distribution with `readonly` knows no request that opens an upload: a 405 without a word.
@@ -69016,7 +71487,7 @@ function registry_error_adviceFor(status, text, { side, registry, vendor, sought
     if (advice !== undefined && contentRefusals.includes(status))
         return advice;
     if (status === 401 && sought !== undefined) {
-        const login = loginAdvice(registry, sought.found);
+        const login = refused_login_loginAdvice(registry, sought.found);
         if (side === "source" && sought.found === undefined)
             return `${login} ${pullAdvice(vendor)}`;
         const right = side === "source" ? vendor.rights?.pull : vendor.rights?.push;
@@ -69038,10 +71509,107 @@ function registry_error_adviceFor(status, text, { side, registry, vendor, sought
     return undefined;
 }
 
-;// CONCATENATED MODULE: ./src/oci/scope.ts
-/** As a token server is asked for it. https://distribution.github.io/distribution/spec/auth/scope/ */
-function printScope(scope) {
-    return `repository:${scope.repository}:${scope.actions.join(",")}`;
+;// CONCATENATED MODULE: ./src/oci/granted-actions.ts
+
+
+/** https://distribution.github.io/distribution/spec/auth/jwt/ ("Claim Set") */
+const granted_actions_claimsSchema = object({
+    access: array(object({ type: string(), name: string(), actions: nullish(array(string()), []) })),
+});
+/**
+ * The actions on a repository that a token grants: a token server leaves out what the login may not do, without saying so.
+ * Undefined where the header holds no token, or one that only its registry can read.
+ * @param header as it is sent to the registry.
+ */
+function grantedActions(header, { repository }) {
+    const token = /^Bearer (.+)$/.exec(header ?? "")?.[1];
+    if (token === undefined)
+        return undefined;
+    const claims = readClaims(token, granted_actions_claimsSchema);
+    return claims?.access
+        .filter(({ type, name }) => type === "repository" && name === repository)
+        .flatMap(({ actions }) => actions);
+}
+
+;// CONCATENATED MODULE: ./src/oci/shared-tokens.ts
+
+
+
+/**
+ * Most characters of scopes in one request for a token, as they stand in its URL: with the rest it stays below 2,048, which every
+ * server and proxy takes. The 30 names of Harbor's size that fit make a token of 4 kB, half of what a header may have.
+ */
+const scopesLimit = 1800;
+/**
+ * Asks for tokens of many scopes at once, as https://distribution.github.io/distribution/spec/auth/token/ has it. Not every
+ * token server does that: some refuse, some grant the first scope only, and some grant nothing where one repository is not
+ * there. So a token serves what it says that it grants. All else is asked for alone.
+ */
+function sharedTokens({ logIn, believesUnreadable, clock }) {
+    const groups = [];
+    function open(scopes) {
+        const served = new Map(scopes.map(({ repository, actions }) => [repository, actions]));
+        const token = leased(clock, async (signal) => {
+            const asked = [...served].map(([repository, actions]) => ({ repository, actions }));
+            const lease = await logIn(asked, signal);
+            group.header = lease.value;
+            for (const scope of asked)
+                if (!isGranted(lease.value, scope))
+                    served.delete(scope.repository);
+            return lease;
+        });
+        const group = { served, token, header: undefined };
+        return group;
+    }
+    function isGranted(header, scope) {
+        const granted = grantedActions(header, scope);
+        if (granted === undefined)
+            return believesUnreadable && header?.startsWith("Bearer ") === true;
+        return scope.actions.every((action) => granted.includes(action));
+    }
+    const serves = ({ served }, scopes) => scopes.every(({ repository, actions }) => {
+        const known = served.get(repository);
+        return known !== undefined && actions.every((action) => known.includes(action));
+    });
+    return {
+        foresee: (scopes) => {
+            const fresh = scopes.filter(({ repository }) => !groups.some(({ served }) => served.has(repository)));
+            // A token for one repository alone is asked for when it is needed.
+            groups.push(...portions(fresh)
+                .filter((portion) => portion.length > 1)
+                .map(open));
+        },
+        header: async (scopes, signal) => {
+            const group = groups.find((one) => serves(one, scopes));
+            if (group === undefined)
+                return undefined;
+            const header = await group.token.get(signal);
+            return serves(group, scopes) ? header : undefined;
+        },
+        isDoubtful: (header) => header !== undefined &&
+            groups.some((group) => group.header === header) &&
+            grantedActions(header, { repository: "" }) === undefined,
+        forget: (header) => {
+            for (const group of groups)
+                if (group.header === header)
+                    group.served.clear();
+        },
+    };
+}
+/** Scopes in portions that fit a URL. */
+function portions(scopes) {
+    const filled = [];
+    let length = Number.POSITIVE_INFINITY;
+    for (const scope of scopes) {
+        const own = "&scope=".length + encodeURIComponent(printScope(scope)).length;
+        length += own;
+        if (length > scopesLimit) {
+            filled.push([]);
+            length = own;
+        }
+        filled.at(-1)?.push(scope);
+    }
+    return filled;
 }
 
 ;// CONCATENATED MODULE: ./src/oci/token-server.ts
@@ -69066,23 +71634,27 @@ const sharedParents = [
     /(^|\.)(github\.io|gitlab\.io|ngrok\.io|ngrok\.app|ngrok-free\.app|ts\.net|nip\.io|sslip\.io|duckdns\.org)$/,
 ];
 /**
- * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host.
+ * The token server that a challenge names, if it may be trusted with a login: never in the clear, never on a foreign host but
+ * the one that the user names.
  * @param realm as the challenge has it; a relative one is meant relative to the registry.
  * @param registry URL that answered with the challenge.
  * @param vendor what the user says that the registry is, or its host name.
+ * @param named origin that the user trusts with the registry's login.
  * @returns the address, or in words why it is not trusted.
  */
-function trustedRealm(realm, registry, vendor) {
+function trustedRealm(realm, registry, vendor, named) {
     if (realm === "" || !URL.canParse(realm, registry.href))
         return "its token server has no usable address";
     const url = new URL(realm, registry);
     if (url.username !== "" || url.password !== "")
         return "its token server's address has a login in it";
+    if (url.origin === named?.origin)
+        return url;
     if (url.protocol !== registry.protocol && url.protocol !== "https:")
         return "its token server is not on https";
     if (isRelatedHost(registry.hostname, url.hostname, vendor))
         return url;
-    return `it names a token server on another host, ${printable(url.hostname)}`;
+    return `it names a token server on another host, ${printable(url.host)}`;
 }
 /**
  * The token server that a challenge names, if it may be asked without a login: on any host, but not in the clear.
@@ -69123,50 +71695,6 @@ function isRelatedHost(registry, tokenServer, vendor) {
     return parent.includes(".") && tokenServer.endsWith(`.${parent}`);
 }
 
-;// CONCATENATED MODULE: ./src/http/json-web-token.ts
-
-/** Longest part of a token that is looked into, in characters: those of registries and clouds have a few thousand. */
-const claimsLimit = 64 * 1024;
-/**
- * What a JSON Web Token says about itself (RFC 7519); undefined for any other text, and for claims of another form. The
- * signature is not checked, so nobody is trusted for these claims: they only tell a user early what a server would say later.
- */
-function readClaims(token, schema) {
-    const [, claims = "", signature] = token.split(".");
-    if (signature === undefined || claims.length > claimsLimit)
-        return undefined;
-    try {
-        return http_parseJson(Buffer.from(claims, "base64url").toString("utf8"), schema);
-    }
-    catch (error) {
-        if (error instanceof BodyError)
-            return undefined;
-        throw error;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/oci/granted-actions.ts
-
-
-/** https://distribution.github.io/distribution/spec/auth/jwt/ ("Claim Set") */
-const granted_actions_claimsSchema = object({
-    access: array(object({ type: string(), name: string(), actions: nullish(array(string()), []) })),
-});
-/**
- * The actions on a repository that a token grants: a token server leaves out what the login may not do, without saying so.
- * Undefined where the header holds no token, or one that only its registry can read.
- * @param header as it is sent to the registry.
- */
-function grantedActions(header, { repository }) {
-    const token = /^Bearer (.+)$/.exec(header ?? "")?.[1];
-    if (token === undefined)
-        return undefined;
-    const claims = readClaims(token, granted_actions_claimsSchema);
-    return claims?.access
-        .filter(({ type, name }) => type === "repository" && name === repository)
-        .flatMap(({ actions }) => actions);
-}
-
 ;// CONCATENATED MODULE: ./src/oci/untaken-login.ts
 
 
@@ -69205,6 +71733,8 @@ function isUntaken(token, scopes, service) {
 
 
 
+
+
 /** Life of a token without `expires_in`, in seconds, and the least that is believed. https://distribution.github.io/distribution/spec/auth/token/ */
 const shortestTokenLife = 60;
 /** The longest life that is believed, in seconds; a day outlasts every job. */
@@ -69213,7 +71743,7 @@ const longestTokenLife = 24 * 3600;
 const renewalMargin = 30;
 /** Largest answer of a token server, in bytes; tokens with many scopes reach some kilobytes. */
 const tokenLimit = 128 * 1024;
-const tokenSchema = object({
+const auth_tokenSchema = object({
     token: nullish(string()),
     access_token: nullish(string()),
     expires_in: nullish(number()),
@@ -69228,14 +71758,20 @@ class Authenticator {
     /** The login by Basic, the same for all scopes. */
     #basic;
     #headers = new Map();
+    #shared;
     #sought;
     /** What the challenge of a refused request said. */
     #challenged;
     constructor(options) {
         this.#options = options;
+        this.#shared = sharedTokens({
+            logIn: (scopes, signal) => this.#logIn(scopes, signal, unlessRefused),
+            believesUnreadable: mannersOf(options.vendor).grantsUnreadably === true,
+            clock: options.clock,
+        });
         this.#scheme = leased(options.clock, async (signal) => forGood(await this.#askScheme(signal)));
         this.#basic = leased(options.clock, async (signal) => {
-            const credential = await this.#credential(signal);
+            const credential = await this.credential(signal);
             return forGood(credential === undefined ? undefined : basicHeader(credential));
         });
     }
@@ -69250,12 +71786,27 @@ class Authenticator {
     async greet(signal) {
         await this.#scheme.get(signal).catch(() => undefined);
     }
+    /** Foresees requests with these scopes, so that one token is asked for many of them. Sends nothing. */
+    foresee(scopes) {
+        this.#shared.foresee(scopes);
+    }
+    /**
+     * What the registry calls itself in its challenge; undefined where it asks for no token.
+     * @throws OperationError when it does not answer as a registry does.
+     */
+    async service(signal) {
+        const scheme = await this.#scheme.get(signal);
+        return scheme.kind === "bearer" ? scheme.service : undefined;
+    }
     /**
      * The `authorization` header for these scopes; undefined where the registry wants none. Callers that ask for the same
      * scopes at the same time share the answer.
      * @throws OperationError when the login is refused.
      */
-    header(scopes, signal) {
+    async header(scopes, signal) {
+        const shared = await this.#shared.header(scopes, signal);
+        if (shared !== undefined)
+            return shared;
         const key = auth_keyOf(scopes);
         const known = this.#headers.get(key);
         const header = known ?? leased(this.#options.clock, (asker) => this.#logIn(scopes, asker));
@@ -69263,14 +71814,19 @@ class Authenticator {
             this.#headers.set(key, header);
         return header.get(signal);
     }
+    /** Whether a refused header may be good for other repositories only. */
+    isDoubtful(authorization) {
+        return this.#shared.isDoubtful(authorization);
+    }
     /**
-     * Forgets what a 401 has proved wrong, so that `header` asks anew. The challenge of the refused request wins over the
+     * Forgets what a refusal has proved wrong, so that `header` asks anew. The challenge of the refused request wins over the
      * one of `/v2/`, which some registries answer without any.
      * @param authorization the header that was refused: of several requests that were refused with it, only the first
      * takes it away.
      * @throws OperationError when the challenge cannot be met.
      */
     forget(scopes, refusal, authorization) {
+        this.#shared.forget(authorization);
         this.#headers.get(auth_keyOf(scopes))?.drop(authorization);
         this.#basic.drop(authorization);
         // An empty header asks for nothing. Harbor sends one for a project that is not there.
@@ -69281,13 +71837,15 @@ class Authenticator {
             throw scheme.distrust;
         this.#challenged = scheme;
     }
-    async #logIn(scopes, signal) {
+    /** @param judge takes what came of asking the token server, and of nothing else. */
+    async #logIn(scopes, signal, judge = (asking) => asking) {
         const scheme = this.#challenged ?? (await this.#scheme.get(signal));
         if (scheme.kind === "none")
             return forGood(undefined);
-        return scheme.kind === "basic"
-            ? forGood(await this.#basic.get(signal))
-            : this.#fetchToken(scheme, scopes, await this.#credential(signal), signal);
+        if (scheme.kind === "basic")
+            return forGood(await this.#basic.get(signal));
+        const credential = await this.credential(signal);
+        return judge(this.#fetchToken(scheme, scopes, credential, signal));
     }
     async #askScheme(signal) {
         const url = new URL("/v2/", registryOrigin(this.#options.registry));
@@ -69327,14 +71885,15 @@ class Authenticator {
         });
     }
     #realmOf(realm, base) {
-        const trusted = trustedRealm(realm, base, this.#options.vendor);
+        const { registry, vendor, side, tokenServer } = this.#options;
+        const trusted = trustedRealm(realm, base, vendor, tokenServer);
         if (typeof trusted !== "string")
             return { realm: trusted, distrust: undefined };
+        const open = openRealm(realm, base);
         const distrust = this.#failure("logging in", base, {
             problem: trusted,
-            advice: noLoginSent,
+            advice: open === undefined ? noLoginSent : tokenServerAdvice(registry, side, open.host),
         });
-        const open = openRealm(realm, base);
         if (open === undefined)
             throw distrust;
         return { realm: open, distrust };
@@ -69342,9 +71901,10 @@ class Authenticator {
     async #fetchToken(scheme, scopes, credential, signal) {
         if (scheme.distrust !== undefined && credential !== undefined)
             throw scheme.distrust;
-        const { clock, log, side } = this.#options;
+        const { clock, log, side, registry, tokenServer } = this.#options;
         const request = tokenRequest(scheme, scopes, credential);
-        const namedBy = registryOrigin(this.#options.registry);
+        // What the user names may be anywhere, as a registry may.
+        const namedBy = request.url.origin === tokenServer?.origin ? undefined : registryOrigin(registry);
         const response = await this.#send({ ...request, namedBy, signal }, "asking its token server");
         // The server that a redirect leads to gets no login, so its token would be the one that everybody gets.
         if (credential !== undefined && response.url.origin !== request.url.origin) {
@@ -69360,12 +71920,12 @@ class Authenticator {
             // it has a resource for that (`public`, docs.docker.com, schema orgAccessTokenResource). Without a login it can be
             // read.
             if (lacksScopes && side === "source" && credential !== undefined) {
-                log.debug(`${this.#options.registry}: the login does not reach this repository; reading without it`);
+                log.debug(`${registry}: the login does not reach this repository; reading without it`);
                 return this.#fetchToken(scheme, scopes, undefined, signal);
             }
             throw this.#failure("asking its token server", request.url, refused);
         }
-        const answer = await readJson(response, tokenSchema, tokenLimit).catch((error) => {
+        const answer = await readJson(response, auth_tokenSchema, tokenLimit).catch((error) => {
             throw this.#failure("asking its token server", request.url, { problem: messageOf(error) });
         });
         const value = answer.token || answer.access_token;
@@ -69378,7 +71938,7 @@ class Authenticator {
         if (credential !== undefined && isUntaken(value, scopes, scheme.service)) {
             throw this.#failure("asking its token server", request.url, {
                 problem: "the login was not taken: the token that came is the one for everybody, which is good for no push",
-                advice: loginAdvice(this.#options.registry, credential),
+                advice: refused_login_loginAdvice(registry, credential),
             });
         }
         const life = Math.min(Math.max(answer.expires_in ?? shortestTokenLife, shortestTokenLife), longestTokenLife);
@@ -69401,7 +71961,7 @@ class Authenticator {
         }
     }
     /** The login, with every form of it masked before its first use. */
-    async #credential(signal) {
+    async credential(signal) {
         const credential = await this.#options.credentials(signal);
         this.#sought = { found: credential };
         if (credential !== undefined) {
@@ -69425,8 +71985,24 @@ class Authenticator {
     }
 }
 const noLoginSent = "No login was sent. If the registry is what you think it is, tell its operator.";
+/** What to write where a token server on another host is the registry's own. */
+function tokenServerAdvice(registry, side, host) {
+    const input = side === "source" ? "source" : "destinations";
+    return (`No login was sent. If ${host} is the token server of ${registry}, say so on its line of \`${input}\`: ` +
+        `\`${registry}/…,token-server=${host}\`. If not, tell the operator of the registry.`);
+}
 function challengesIn(response) {
     return response.headers("www-authenticate").flatMap(parseChallenges);
+}
+/** A token server may refuse several scopes and give a token for each alone; what it refuses then is told of that one. */
+function unlessRefused(asking) {
+    return asking.catch((error) => {
+        const status = error instanceof OperationError ? error.status : undefined;
+        // A server that has too much to do is not asked more.
+        if (status === undefined || status === 429 || status === 503)
+            throw error;
+        return forGood(undefined);
+    });
 }
 /** A value that stays until it is refused. */
 function forGood(value) {
@@ -69460,7 +72036,35 @@ function tokenRequest(scheme, scopes, credential) {
         : { method: "GET", url, headers: { authorization: basicHeader(credential) } };
 }
 
+;// CONCATENATED MODULE: ./src/oci/referrer-kinds.ts
+
+/** What signatures and the like a registry refuses for what they are: it is asked once for a kind, not again for every image. */
+class ReferrerKinds {
+    #first = new Map();
+    /**
+     * Puts the first of a kind, and the others only where the registry has not refused that one.
+     * @param of which manifest it is, for the failure of one that is not sent.
+     * @param isOfKind whether a refusal is about the kind, and not about this one manifest.
+     * @throws what `put` throws; the refusal of the first.
+     */
+    async put(kind, of, isOfKind, put) {
+        const first = this.#first.get(kind);
+        if (first !== undefined) {
+            const refusal = await first;
+            if (refusal !== undefined)
+                throw new OperationError({ ...refusal.details, ...of });
+            return put();
+        }
+        const putting = put();
+        const refused = putting.then(() => undefined, (error) => (error instanceof OperationError && isOfKind(error) ? error : undefined));
+        this.#first.set(kind, refused);
+        return putting;
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/oci/registry.ts
+
+
 
 
 
@@ -69491,6 +72095,8 @@ class Registry {
         manifestHead: false,
         blobHead: false,
     };
+    /** The signatures and the like that it refuses. */
+    referrerKinds = new ReferrerKinds();
     /** Mounts that were refused, without an upload in their place; -Infinity once one has come about. */
     refusedMounts = 0;
     /** Whether a HEAD has shown a manifest here: one that finds none can then be believed. */
@@ -69512,6 +72118,21 @@ class Registry {
     greet(signal) {
         return this.#authenticator.greet(signal);
     }
+    /** What a request that only asks needs of a repository. At a destination, one token mostly serves for asking and writing. */
+    readingScope(repository) {
+        return { repository, actions: this.side === "source" ? ["pull"] : mannersOf(this.vendor).reading };
+    }
+    /** Foresees questions about repositories, so that one token is asked for many of them. Sends nothing. */
+    foresee(repositories) {
+        this.#authenticator.foresee([...new Set(repositories)].map((name) => this.readingScope(name)));
+    }
+    /**
+     * Whether its challenge is Harbor's, under whatever name it runs.
+     * @throws OperationError when it does not answer as a registry does.
+     */
+    async isHarbor(signal) {
+        return (await this.#authenticator.service(signal)) === harborService;
+    }
     /**
      * The actions that the login may do on a repository, as far as its token says so. Asks for a token and nothing else.
      * Undefined where the token does not say.
@@ -69520,6 +72141,8 @@ class Registry {
     async granted(scope, signal) {
         return grantedActions(await this.#authenticator.header([scope], signal), scope);
     }
+    /** Its login, for the vendor's own API; every form of it is masked before anyone gets it. */
+    credentials = (signal) => this.#authenticator.credential(signal);
     /** The pulls that are left, as the registry last said; undefined while it has said nothing, as one without a limit does. */
     get pullBudget() {
         return this.#pullBudget;
@@ -69528,8 +72151,8 @@ class Registry {
         return this.#options.clock;
     }
     /**
-     * Sends a request. Any status but a refused login is an answer for the caller. After a 401 the request is sent once more with
-     * a new login, unless its body was a stream, which is gone by then.
+     * Sends a request. Any status but a refused login is an answer for the caller. After a 401, or a 403 to a token of which it is
+     * not known what it is good for, the request is sent once more with a new login, unless its body was a stream, which is gone by then.
      * @throws OperationError when the connection broke.
      */
     send(request) {
@@ -69546,7 +72169,8 @@ class Registry {
         const authorization = await this.#authenticator.header(request.scopes, request.signal);
         const response = await this.#attempt(request, authorization);
         // Blob storage that a redirect led to must not decide how to log in to this registry (P7).
-        if (response.status !== 401 || response.url.origin !== this.origin.origin)
+        const isRefused = response.status === 401 || (response.status === 403 && this.#authenticator.isDoubtful(authorization));
+        if (!isRefused || response.url.origin !== this.origin.origin)
             return response;
         // A stream is gone once sent. Its maker has to make it again, and the next try asks for a new login.
         const again = hasBodyToRepeat(request);
@@ -69595,7 +72219,7 @@ class Registry {
         const sought = isHere ? this.#authenticator.sought : undefined;
         const elsewhere = isHere ? undefined : response.url.host;
         const of = { side, registry, vendor, repository, operation, subject, advice, sought, elsewhere };
-        return refusal(response, of, this.#options.clock);
+        return registry_error_refusal(response, of, this.#options.clock);
     }
     /** A failure of ours to make use of an answer, told like a refusal. */
     failure(request, details) {
@@ -69632,6 +72256,1920 @@ class Registry {
                 cause: error,
                 advice: connectionAdvice(error) ?? "Check that the host is right and reachable from the runner.",
             });
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/oci/blob-upload.ts
+
+
+
+
+/**
+ * One upload that a registry has opened. Its address changes with every answer and is used exactly as it came.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
+ */
+class BlobUpload {
+    #registry;
+    #scopes;
+    #location;
+    /** @throws OperationError when the answer gives no address on the registry itself. */
+    constructor(registry, repository, opened, operation) {
+        this.#registry = registry;
+        this.#scopes = [{ repository, actions: ["pull", "push"] }];
+        this.#location = this.#locationOf(opened, operation);
+    }
+    /**
+     * Sends a part of the blob that is not its last one, by PATCH.
+     * @param from position of the part in the blob.
+     * @returns the bytes that the registry now has.
+     * @throws OperationError
+     */
+    async append(body, from, length, options = {}) {
+        const request = this.#request("PATCH", this.#location, "uploading a part of a blob", options, {
+            headers: {
+                "content-type": "application/octet-stream",
+                "content-length": String(length),
+                // Without the unit in front, as the specification has it.
+                "content-range": `${from}-${from + length - 1}`,
+            },
+            body,
+        });
+        const response = await this.#expect(request, 202, 201, 204);
+        await discard(response);
+        this.#location = this.#locationOf(response, request.operation);
+        return receivedOf(response) ?? from + length;
+    }
+    /**
+     * Sends the blob, or the rest of it, by PUT; the registry then checks the digest of the whole. This method never sends it
+     * again: after a break, the registry may have a part of the bytes.
+     * @param from position at which the body starts.
+     * @throws OperationError
+     */
+    async finish(blob, body, from = 0, options = {}) {
+        const target = new URL(this.#location);
+        // Appended, not set: the registry's own query must stay as it came.
+        target.search = `${target.search}${target.search === "" ? "?" : "&"}digest=${encodeURIComponent(blob.digest)}`;
+        const request = this.#request("PUT", target, "uploading the blob", options, {
+            subject: blob.digest,
+            headers: {
+                "content-type": "application/octet-stream",
+                "content-length": String(blob.size - from),
+                // No range for the whole blob. None can be written either when only the digest is missing.
+                ...(from === 0 || from === blob.size ? {} : { "content-range": `${from}-${blob.size - 1}` }),
+            },
+            body,
+        });
+        await discard(await this.#expect(request, 201, 204));
+    }
+    /**
+     * Asks how many bytes the registry has, after a break.
+     * @returns undefined where the registry does not go on with this upload.
+     * @throws OperationError when it cannot be asked.
+     */
+    async received(signal) {
+        const request = this.#request("GET", this.#location, "asking how far an upload is", { signal }, {});
+        const response = await this.#registry.send(request);
+        await discard(response);
+        if (response.status !== 204 && response.status !== 202 && response.status !== 200)
+            return undefined;
+        if (response.header("location") !== undefined)
+            this.#location = this.#locationOf(response, request.operation);
+        return receivedOf(response);
+    }
+    /**
+     * Cancels the upload, so that the registry need not keep what it has. Not all registries can; that is no failure.
+     * @returns whether the registry says that it is gone.
+     */
+    async cancel(signal) {
+        const [{ repository }] = this.#scopes;
+        const request = {
+            ...this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {}),
+            // The actions that deleting needs, as in distribution. A token server that does not grant them refuses, and the upload
+            // stays.
+            scopes: [{ repository, actions: mannersOf(this.#registry.vendor).deleting }],
+        };
+        const response = await this.#registry.send(request).catch(() => undefined);
+        if (response === undefined)
+            return false;
+        await discard(response);
+        return response.status < 300 || response.status === 404;
+    }
+    /**
+     * 404 at an address that the registry gave itself: the upload is gone, and another upload may work. Some proxies drop the
+     * code that the specification has for this, BLOB_UPLOAD_UNKNOWN.
+     * @throws OperationError
+     */
+    async #expect(request, ...statuses) {
+        const response = await this.#registry.send(request);
+        if (statuses.includes(response.status))
+            return response;
+        const refusal = await this.#registry.refused(response, request);
+        if (response.status !== 404)
+            throw refusal;
+        const advice = "The registry lost an upload that it had opened. If it consists of several instances, they have to share their " +
+            "storage and, for the distribution project, `http.secret`.";
+        throw new OperationError({ ...refusal.details, temporary: true, advice }, { cause: refusal });
+    }
+    #request(method, target, operation, { signal, ownConnection = false }, rest) {
+        const connection = ownConnection ? "own" : "shared";
+        const priority = Number(rest.headers?.["content-length"] ?? 0);
+        const transfer = priority > smallTransfer;
+        return {
+            method,
+            target,
+            operation,
+            scopes: this.#scopes,
+            signal,
+            connection,
+            transfer,
+            priority,
+            ...rest,
+        };
+    }
+    /** The upload carries the login of this registry, so it stays on this registry. */
+    #locationOf(response, operation) {
+        const request = { scopes: this.#scopes, operation };
+        const text = response.header("location") ?? "";
+        if (text === "" || !URL.canParse(text, response.url.href)) {
+            throw this.#registry.failure(request, { problem: "the registry gave no usable address to upload to" });
+        }
+        const location = new URL(text, response.url);
+        const isHere = location.origin === this.#registry.origin.origin;
+        if (isHere && location.username === "" && location.password === "")
+            return location;
+        throw this.#registry.failure(request, {
+            problem: `the registry wants the upload to go to ${location.protocol}//${location.host}, which is not itself`,
+            advice: "Nothing was sent there. The registry's external address may be set wrongly; tell its operator.",
+        });
+    }
+}
+/**
+ * The bytes of an upload that a registry has, from `Range: 0-<last>`. In distribution `0-0` means nothing as well as one
+ * byte; it is taken for nothing. Undefined without a readable range.
+ */
+function receivedOf(response) {
+    const last = /^(?:bytes[ =])?0-([0-9]{1,15})$/.exec(response.header("range")?.trim() ?? "")?.[1];
+    if (last === undefined)
+        return undefined;
+    return last === "0" ? 0 : Number(last) + 1;
+}
+
+;// CONCATENATED MODULE: ./src/oci/repository.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+const tagListSchema = object({ tags: optional(nullable(array(nullable(string())))) });
+/** How a manifest that is put is called in messages. */
+const puttingOperations = {
+    image: "writing the manifest",
+    attestation: "writing the attestation manifest",
+    referrer: "writing the referrer",
+};
+/** What to do where a registry refuses a manifest that not every registry takes: Alibaba's says "unknown manifest class". */
+const attestationAdvice = "The image has attestations of BuildKit (provenance, SBOM), which not every registry takes. With `attestations=false` on the line " +
+    "of this destination it goes there without them, as an index of another digest.";
+const referrerAdvice = "It is a signature, an attestation or an SBOM of the image, and not every registry takes its type. With `referrers: false` " +
+    "images go without them.";
+/**
+ * Refused mounts after which none is tried any more at a registry that has not mounted anything: one may be refused for what
+ * it is about, a right or a blob, and a mount that is not tried costs the bytes of the blob.
+ */
+const mountTries = 3;
+/** Statuses by which a registry says that it does not know HEAD. */
+const noHead = [400, 405, 501];
+/** Tags on a page. Most registries with a limit of their own have this one. */
+const tagPageSize = 1000;
+/** Largest page of tags, in bytes: 1000 tags of 128 characters are 130 kB; some registries send all tags as one page. */
+const tagPageLimit = 8 * 1024 * 1024;
+/** Most pages of one list: a hundred thousand tags. A list that goes on is broken. */
+const repository_pageLimit = 100;
+/** Most entries of one list, however large its pages are: the list has to fit in memory. */
+const repository_entryLimit = 100_000;
+/** One repository of a registry, with the operations of the distribution specification that a mirror needs. */
+class Repository {
+    registry;
+    name;
+    constructor(registry, name) {
+        this.registry = registry;
+        this.name = name;
+    }
+    /** `registry/repository`, for messages. */
+    get reference() {
+        return `${this.registry.registry}/${this.name}`;
+    }
+    /**
+     * What a tag or digest stands for, by HEAD; undefined if it does not exist. If the registry leaves the digest out of its
+     * answer, or HEAD has proved useless there, the manifest itself is read.
+     * @throws OperationError
+     */
+    async resolve(reference, signal) {
+        const { unsupported } = this.registry;
+        const byHead = unsupported.manifestHead ? "unsupported" : await this.#resolveByHead(reference, signal);
+        if (byHead !== "unsupported")
+            return byHead;
+        const byGet = await this.#resolveByGet(reference, signal);
+        unsupported.manifestHead = true;
+        return byGet;
+    }
+    /**
+     * Asks by GET for a manifest that HEAD does not find, where HEAD has not shown any manifest yet: some registries answer
+     * every HEAD so (https://github.com/containrrr/watchtower/issues/669), but none that is known by its name. From then on such
+     * a registry is asked by GET.
+     * @throws OperationError
+     */
+    async resolveInDoubt(reference, signal) {
+        const { unsupported, headShows, vendor } = this.registry;
+        if (unsupported.manifestHead || headShows || vendor.host !== undefined)
+            return undefined;
+        const found = await this.#resolveByGet(reference, signal);
+        if (found !== undefined)
+            unsupported.manifestHead = true;
+        return found;
+    }
+    #resolveByGet(reference, signal) {
+        return this.registry.read(this.#lookup("GET", reference, signal), async (response) => {
+            const bytes = await readBytes(response, manifestLimit);
+            if (response.status !== 200)
+                return undefined;
+            const digest = parseDigest(response.header("docker-content-digest") ?? "") ?? digestOf(bytes);
+            return { digest, mediaType: mediaTypeOf(response), size: bytes.length };
+        }, 200, 404, ...this.#absent);
+    }
+    /** @returns "unsupported" where the answer says nothing of the manifest. */
+    async #resolveByHead(reference, signal) {
+        const request = this.#lookup("HEAD", reference, signal);
+        const response = await this.registry.expect(request, 200, 404, ...noHead, ...this.#absent);
+        await discard(response);
+        if (noHead.includes(response.status) && !this.#absent.includes(response.status))
+            return "unsupported";
+        if (response.status !== 200)
+            return undefined;
+        this.registry.headShows = true;
+        const digest = parseDigest(response.header("docker-content-digest") ?? "");
+        const size = contentLength(response);
+        if (digest !== undefined)
+            return { digest, mediaType: mediaTypeOf(response), size };
+        const manifest = await this.manifest(reference, signal);
+        return { digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.bytes.length };
+    }
+    #lookup(method, reference, signal) {
+        return this.#request(method, `manifests/${reference}`, "looking up", signal, {
+            subject: reference,
+            headers: { accept: acceptedManifests },
+        });
+    }
+    /**
+     * Reads and checks a manifest. If it is asked for by digest, its bytes must have that digest.
+     * @throws OperationError
+     */
+    async manifest(reference, signal) {
+        const request = this.#request("GET", `manifests/${reference}`, "reading the manifest", signal, {
+            subject: reference,
+            headers: { accept: acceptedManifests },
+        });
+        return this.registry.read(request, async (response) => {
+            const bytes = await readBytes(response, manifestLimit);
+            return parseManifest(bytes, response.header("content-type") ?? "", parseDigest(reference));
+        }, 200);
+    }
+    /**
+     * Puts a manifest, byte for byte, under its digest or a tag.
+     * @param role for messages; a referrer is not sent where the registry has refused another of its kind.
+     * @returns whether the registry tracks the manifest's `subject` itself (`OCI-Subject`).
+     * @throws OperationError
+     */
+    async putManifest(reference, manifest, signal, role = "image") {
+        if (role !== "referrer")
+            return this.#put(reference, manifest, signal, role);
+        const kind = JSON.stringify([isTag(reference), manifest.mediaType, manifest.artifactType]);
+        return this.registry.referrerKinds.put(kind, { repository: this.name, subject: reference }, 
+        // The advice is given where no quota, rule or limit is the cause.
+        ({ details }) => details.advice === referrerAdvice, () => this.#put(reference, manifest, signal, role));
+    }
+    async #put(reference, manifest, signal, role) {
+        const hasAttestations = role === "attestation" || manifest.children.some(isAttestation);
+        const request = this.#request("PUT", `manifests/${reference}`, puttingOperations[role], signal, {
+            subject: reference,
+            advice: role === "referrer" ? referrerAdvice : hasAttestations ? attestationAdvice : undefined,
+            headers: { "content-type": manifest.mediaType },
+            body: manifest.bytes,
+            // Others set tags as well, so who sets one looks at it before it is put again.
+            once: isTag(reference),
+            push: true,
+        });
+        const response = await this.registry.expect(request, 201, 200, 202, 204);
+        await discard(response);
+        const stored = response.header("docker-content-digest");
+        if (stored !== undefined && stored !== manifest.digest) {
+            throw this.registry.failure(request, {
+                problem: `the registry stored other bytes, ${parseDigest(stored) ?? "an unreadable digest"}`,
+            });
+        }
+        return { tracksSubject: response.header("oci-subject") !== undefined };
+    }
+    /**
+     * Whether a blob is there with the size that it is to have, by HEAD; by a GET of its first byte where HEAD has proved useless.
+     * So it has where the storage that a registry redirects to refuses, as its URL is signed for GET
+     * (https://github.com/moby/moby/issues/50065), and where it tells another size than GET, as behind some proxies
+     * (https://github.com/yusing/godoxy/issues/169). Where both tell another size, the blob is broken, and so is not there.
+     * @param priority among the small requests to this registry.
+     * @throws OperationError
+     */
+    async hasBlob({ digest, size }, signal, priority = 0) {
+        const { registry } = this;
+        const { unsupported } = registry;
+        const request = this.#request("HEAD", `blobs/${digest}`, "looking up the blob", signal, {
+            subject: digest,
+            priority,
+        });
+        if (!unsupported.blobHead) {
+            const response = await registry.send(request);
+            const isElsewhere = response.url.origin !== registry.origin.origin;
+            const { status } = response;
+            const saysNothing = noHead.includes(status) || (isElsewhere && [401, 403].includes(status));
+            if (!saysNothing && ![200, 404, ...this.#absent].includes(status))
+                throw await registry.refused(response, request);
+            await discard(response);
+            if (!saysNothing && (status !== 200 || (contentLength(response) ?? size) === size))
+                return status === 200;
+        }
+        const get = { ...request, method: "GET", headers: { range: "bytes=0-0" } };
+        // 416: there, and empty.
+        const response = await registry.expect(get, 200, 206, 416, 404, ...this.#absent);
+        response.body.destroy();
+        const isThere = [200, 206, 416].includes(response.status) && (storedSize(response) ?? size) === size;
+        unsupported.blobHead ||= isThere;
+        return isThere;
+    }
+    /**
+     * Opens a blob for reading, from its storage if the registry redirects there. The caller checks the bytes, and repeats a
+     * broken request itself, because it knows how far it got.
+     * @param range first byte, and the byte after the last one: the whole blob, the rest after a break, or a part of it.
+     * @returns the body, the byte that it starts at (0 if the registry sends the whole blob anyway), and whether the registry
+     * gives parts of this blob.
+     * @throws OperationError
+     */
+    async readBlob(blob, range, signal) {
+        const isWhole = range.from === 0 && range.to === blob.size;
+        const request = this.#request("GET", `blobs/${blob.digest}`, "reading the blob", signal, {
+            subject: blob.digest,
+            headers: {
+                accept: "application/octet-stream, */*",
+                // The digest is that of the stored bytes. A compressed transfer would have others.
+                "accept-encoding": "identity",
+                ...(isWhole ? {} : { range: `bytes=${range.from}-${range.to - 1}` }),
+            },
+            transfer: range.to - range.from > smallTransfer,
+            once: true,
+            answer: "blob",
+        });
+        const response = await this.registry.expect(request, 200, 206);
+        const problem = transferProblem(response, blob.size, range);
+        const isPart = response.status === 206;
+        const givesRanges = isPart || response.header("accept-ranges") === "bytes";
+        if (problem === undefined)
+            return { body: response.body, start: isPart ? range.from : 0, givesRanges };
+        await discard(response);
+        throw this.registry.failure(request, { problem });
+    }
+    /**
+     * Mounts a blob from another repository of the same registry. A registry that turned out not to mount is not asked again; one
+     * that opens an upload instead has cost no request.
+     * @param priority among the small requests to this registry.
+     * @returns "mounted", or the upload that the registry opened instead; undefined if it did neither.
+     * @throws OperationError when the request itself failed.
+     */
+    async mountBlob(digest, from, signal, priority = 0) {
+        const { unsupported } = this.registry;
+        if (unsupported.mounts)
+            return undefined;
+        const query = new URLSearchParams({ mount: digest, from });
+        const request = {
+            ...this.#request("POST", `blobs/uploads/?${query}`, "mounting the blob", signal, {
+                subject: `${digest} from ${from}`,
+                headers: { "content-length": "0" },
+                push: true,
+                priority,
+            }),
+            scopes: [this.#scope("push"), { repository: from, actions: ["pull"] }],
+        };
+        const response = await this.registry.send(request).catch((error) => {
+            // A token server may refuse the request because of the other repository's scope. That counts as a refused mount.
+            if (error instanceof OperationError && (error.status === 401 || error.status === 403))
+                return undefined;
+            throw error;
+        });
+        if (response === undefined)
+            return this.#mountRefused();
+        if (response.status === 202 && response.header("location") !== undefined)
+            return this.#opened(response, request.operation);
+        if (response.status === 429 || response.status === 503)
+            throw await this.registry.refused(response, request);
+        await discard(response);
+        if (response.status === 201) {
+            this.registry.refusedMounts = Number.NEGATIVE_INFINITY;
+            return "mounted";
+        }
+        // 4xx: a registry that does not mount, or not from there; the blob is then uploaded. Trouble of its own, after all tries,
+        // and a 202 without an upload say the same for every blob: https://github.com/goharbor/harbor/issues/18541
+        if ([202, 405].includes(response.status) || response.status >= 500)
+            unsupported.mounts = true;
+        return this.#mountRefused();
+    }
+    #mountRefused() {
+        this.registry.refusedMounts += 1;
+        if (this.registry.refusedMounts >= mountTries)
+            this.registry.unsupported.mounts = true;
+        return undefined;
+    }
+    /**
+     * Opens an upload.
+     * @param priority among the small requests to this registry.
+     * @throws OperationError
+     */
+    async startUpload(signal, priority = 0) {
+        const request = this.#request("POST", "blobs/uploads/", "starting an upload", signal, {
+            headers: { "content-length": "0" },
+            push: true,
+            priority,
+        });
+        return this.#opened(await this.registry.expect(request, 202), request.operation);
+    }
+    /**
+     * Whether this login may cancel uploads. It is found out by cancelling an upload that does not exist: a registry reports a
+     * missing right before it reports a missing upload.
+     * @throws OperationError when that cannot be asked.
+     */
+    async mayCancelUploads(signal) {
+        const target = `blobs/uploads/${(0,external_node_crypto_.randomUUID)()}`;
+        const request = {
+            ...this.#request("DELETE", target, "trying the cancellation of uploads", signal, {}),
+            scopes: [{ repository: this.name, actions: mannersOf(this.registry.vendor).deleting }],
+        };
+        try {
+            const response = await this.registry.send(request);
+            await discard(response);
+            return ![401, 403, 405].includes(response.status) && response.status < 500;
+        }
+        catch (error) {
+            // If more is asked for than the login may do, Docker Hub gives no token at all.
+            if (error instanceof OperationError && (error.status === 401 || error.status === 403))
+                return false;
+            throw error;
+        }
+    }
+    /**
+     * All tags, each once, in the registry's order; none if the repository does not exist.
+     * @throws OperationError
+     */
+    async tags(signal) {
+        const { unsupported } = this.registry;
+        if (unsupported.pageSize)
+            return this.#tagsOf("tags/list", signal);
+        try {
+            return await this.#tagsOf(`tags/list?n=${tagPageSize}`, signal);
+        }
+        catch (error) {
+            if (!(error instanceof OperationError) || error.status !== 400)
+                throw error;
+            // A registry may refuse more than its own maximum: https://github.com/distribution/distribution/issues/4844
+            const tags = await this.#tagsOf("tags/list", signal);
+            unsupported.pageSize = true;
+            return tags;
+        }
+    }
+    async #tagsOf(list, signal) {
+        const tags = new Set();
+        const request = this.#request("GET", list, "listing the tags", signal, {});
+        await this.#eachPage(request, async (response, first) => {
+            if (first && (response.status === 404 || this.#absent.includes(response.status))) {
+                await discard(response);
+                return false;
+            }
+            if (response.status !== 200)
+                throw await this.registry.refused(response, request);
+            const page = (await readJson(response, tagListSchema, tagPageLimit)).tags ?? [];
+            // Some lists hold `null` and digests as well. What breaks the grammar of tags cannot be requested as a tag.
+            const listed = page.filter((tag) => tag !== null && isTag(tag));
+            const before = tags.size;
+            for (const tag of listed)
+                tags.add(tag);
+            this.#checkLength(tags, request);
+            // An empty page does not end a list. One without new tags does: some registries give the same tags on every page.
+            return listed.length === 0 || tags.size > before;
+        });
+        return [...tags];
+    }
+    /**
+     * What refers to this manifest, by the referrers API, also of types that are not mirrored; undefined if the registry does
+     * not have that API.
+     * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+     * @throws OperationError
+     */
+    async referrers(digest, signal) {
+        const request = this.#request("GET", `referrers/${digest}`, "listing the referrers of", signal, {
+            subject: digest,
+            headers: { accept: ociIndex },
+        });
+        const referrers = new Map();
+        let supported = true;
+        await this.#eachPage(request, async (response, first) => {
+            if (isTemporaryStatus(response.status))
+                throw await this.registry.refused(response, request);
+            const index = response.status === 200 ? await readReferrers(response) : undefined;
+            if (index !== undefined) {
+                for (const referrer of [...index.children, ...index.blobs])
+                    referrers.set(referrer.digest, referrer);
+                this.#checkLength(referrers, request);
+                return true;
+            }
+            if (!first)
+                throw await this.registry.refused(response, request);
+            // Registries without the API answer 404, other errors, or a web page.
+            await discard(response);
+            supported = false;
+            return false;
+        });
+        return supported ? [...referrers.values()] : undefined;
+    }
+    /**
+     * Deletes a manifest by tag or digest.
+     * @returns "unsupported" if the registry does not delete by this kind of reference.
+     * @throws OperationError
+     */
+    async deleteManifest(reference, signal) {
+        const scope = { repository: this.name, actions: mannersOf(this.registry.vendor).deleting };
+        const request = {
+            ...this.#request("DELETE", `manifests/${reference}`, "deleting", signal, { subject: reference }),
+            scopes: [scope],
+        };
+        // Artifactory answers 406: https://github.com/containers/image/issues/1009
+        const response = await this.registry.expect(request, 200, 202, 204, 400, 404, 405, 406);
+        await discard(response);
+        if (response.status === 404)
+            return "not-found";
+        return response.status >= 400 ? "unsupported" : "deleted";
+    }
+    /**
+     * Reads a list page by page: on this registry only, no page twice, and not for ever.
+     * @param read reads one answer, and says whether the list may go on.
+     */
+    async #eachPage(request, read) {
+        const visited = new Set();
+        let target = new URL(request.target, this.registry.origin);
+        while (target !== undefined && !visited.has(target.href)) {
+            // This is a failure, not the end of the list: pruning must not take a part of the tags for all of them.
+            if (visited.size >= repository_pageLimit)
+                throw this.registry.failure(request, { problem: `the list goes on after ${repository_pageLimit} pages` });
+            visited.add(target.href);
+            const page = target;
+            target = await this.registry.read({ ...request, target: page }, async (response) => (await read(response, visited.size === 1))
+                ? nextPage(response.headers("link").join(", "), page)
+                : undefined);
+        }
+    }
+    /** A failure, and not the end of the list: see `#eachPage`. */
+    #checkLength(entries, request) {
+        if (entries.size > repository_entryLimit)
+            throw this.registry.failure(request, { problem: `the list has more than ${repository_entryLimit} entries` });
+    }
+    /** Statuses beside 404 that stand for what is not there. A source that refuses is told apart by who asks it. */
+    get #absent() {
+        return this.registry.side === "destination" ? mannersOf(this.registry.vendor).absent : [];
+    }
+    #scope(purpose) {
+        const { name: repository } = this;
+        return purpose === "push"
+            ? { repository, actions: ["pull", "push"] }
+            : this.registry.readingScope(repository);
+    }
+    #request(method, path, operation, signal, rest) {
+        const { push, ...request } = rest;
+        const scopes = [this.#scope(push === true ? "push" : "read")];
+        return { method, target: `/v2/${this.name}/${path}`, operation, scopes, signal, ...request };
+    }
+    async #opened(response, operation) {
+        await discard(response);
+        return new BlobUpload(this.registry, this.name, response, operation);
+    }
+}
+/**
+ * A page of referrers. Some registries send it as plain JSON (https://github.com/Azure/azure-cli/issues/25069), and so do
+ * others their answer to whatever they do not know; undefined: it is none.
+ * @throws BodyError
+ */
+async function readReferrers(response) {
+    const type = mediaTypeOf(response);
+    if (type !== ociIndex && type !== "application/json")
+        return undefined;
+    const bytes = await readBytes(response, manifestLimit);
+    try {
+        return parseManifest(bytes, ociIndex, undefined);
+    }
+    catch (error) {
+        if (type === ociIndex || !(error instanceof BodyError))
+            throw error;
+        return undefined;
+    }
+}
+function mediaTypeOf(response) {
+    return response.header("content-type")?.split(";")[0]?.trim() ?? "";
+}
+/** What is wrong with the answer to a request for a part of a blob. RFC 9110, section 14.4. */
+function transferProblem(response, size, { from, to }) {
+    const encoding = response.header("content-encoding");
+    if (encoding !== undefined && encoding !== "identity")
+        return "the blob came compressed although it was asked for as stored";
+    if (response.status === 200)
+        return undefined;
+    const [, first, last, total] = /^bytes ([0-9]+)-([0-9]+)\/([0-9]+|\*)$/.exec(response.header("content-range") ?? "") ?? [];
+    const isAsked = Number(first) === from && Number(last) === to - 1 && (total === "*" || Number(total) === size);
+    return isAsked ? undefined : "the registry sent another range of the blob than it was asked for";
+}
+/** The size of a whole blob, from the answer to a request for its first byte; undefined where it is not told. */
+function storedSize(response) {
+    if (response.status === 200)
+        return contentLength(response);
+    const [, total] = /\/([0-9]+)$/.exec(response.header("content-range") ?? "") ?? [];
+    return total === undefined ? undefined : Number(total);
+}
+function contentLength(response) {
+    const text = response.header("content-length");
+    return text !== undefined && /^[0-9]+$/.test(text) ? Number(text) : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/deletion-route.ts
+
+
+
+/**
+ * Deletes one tag after the other, so that each deletion is complete before the next. A failure counts for its tag only; where
+ * deletion is not offered, or this login may not delete, the rest is not tried.
+ */
+function oneByOne(deleteTag) {
+    return async (repository, tags, signal) => {
+        const deletions = [];
+        for (const { tag, digest } of tags) {
+            const last = deletions.at(-1);
+            if (last?.refused === "repository" || last?.refused === "destination") {
+                deletions.push({ ...last, tag });
+                continue;
+            }
+            try {
+                const answer = await deleteTag(repository, { tag, digest }, signal);
+                deletions.push(answer !== undefined && "notOffered" in answer
+                    ? { tag, failure: answer.notOffered, refused: "destination" }
+                    : { tag, failure: answer });
+            }
+            catch (error) {
+                signal.throwIfAborted();
+                deletions.push(failedDeletion(tag, error));
+            }
+        }
+        return deletions;
+    };
+}
+/** The login for a vendor's own API, which takes user name and password; or a text that says why there is none. */
+async function apiCredential(credentials, api) {
+    try {
+        const credential = await credentials();
+        if (credential === undefined)
+            return `${api} needs a login: log in to this registry in an earlier step.`;
+        if (credential.password !== "")
+            return credential;
+        return `${api} takes no identity token, which is what the Docker configuration holds: log in with user and password.`;
+    }
+    catch (error) {
+        // The first push meets the same error. Here it must not stop other destinations.
+        return `${api} needs a login, which could not be read: ${printable(messageOf(error))}`;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/artifactory-deletion.ts
+
+
+
+
+
+/**
+ * Tag deletion by Artifactory's API: a tag is a folder there, and deleted alone. Its registry API answers 406
+ * (https://github.com/containers/image/issues/1009).
+ * https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories
+ */
+async function artifactoryRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by Artifactory's API");
+    if (typeof usable === "string")
+        return noDeletion(usable);
+    return {
+        deletion: "by-tag",
+        deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
+        deleteUntagged: "Artifactory's API deletes tags only, because a manifest is kept in the folder of its tag",
+    };
+}
+async function deleteTag({ url, credentials, transport, resolve }, repository, tag, signal) {
+    const operation = { host: url.host, repository, operation: "deleting the tag", subject: tag };
+    const credential = await credentials(signal);
+    const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
+    const request = {
+        method: "DELETE",
+        url: apiUrl(url, `/artifactory/${repository}/${tag}`),
+        headers,
+        signal,
+    };
+    const response = await sendToVendor(transport, request, operation);
+    const { status } = response;
+    if (status === 200 || status === 204)
+        return discard(response).then(() => undefined);
+    if (status !== 404) {
+        const advice = "The user needs the permission Delete on this repository.";
+        throw await vendorRefusal(response, operation, signal, advice);
+    }
+    await discard(response);
+    // The API's path equals the registry's only where the Docker repository is its first part.
+    if ((await resolve(repository, tag, signal)) === undefined)
+        return undefined;
+    const advice = "Name the destination with its Docker repository as the first part of the path, or set `keep=all` for it.";
+    return {
+        kind: "obstacle",
+        problem: "Artifactory's API does not know it",
+        subject: `${repository}/${tag}`,
+        advice,
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/registry-deletion.ts
+
+
+
+/**
+ * Deletion by the registry's own API: by tag, or where the registry does not do that, by digest, which takes every tag of
+ * that digest along.
+ * @param alone whether the registry is known to delete a tag alone. Then it is not known what else needs the digest, and if
+ * the registry refuses after all, nothing is deleted.
+ */
+function registryRoute(deleter, alone = false) {
+    return {
+        deletion: alone ? "by-tag" : "shared-digest-unsafe",
+        tryDeletion: (signal, repository, exists) => registry_deletion_tryDeletion(deleter, { repository, exists, alone }, signal),
+        deleteTags: oneByOne(alone ? deletionByTag(deleter) : deletionByTagOrDigest(deleter)),
+        deleteUntagged: oneByOne(deletionByDigest(deleter)),
+    };
+}
+/**
+ * Deletes a manifest by its digest, with every tag that it has.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-manifests
+ */
+function deletionByDigest(deleter) {
+    return async (repository, { tag: digest }, signal) => (await deleter.deleteManifest(repository, digest, signal)) === "unsupported"
+        ? notOffered("the registry does not delete by digest")
+        : undefined;
+}
+/**
+ * Asks for a token for deleting, and asks the registry to delete a manifest that does not exist: its digest is that of random
+ * bytes. By the specification the answer is 404 if manifests can be deleted, and another status if not.
+ */
+async function registry_deletion_tryDeletion(deleter, { repository, exists, alone, }, signal) {
+    const remedy = `Check that the login may delete: its token needs ${deleter.needed.join(", ")} on ${repository}.`;
+    if (!exists) {
+        const finding = "There is no repository of this release yet, so nothing that deleting could be tried on.";
+        return { outcome: "unknown", finding, remedy };
+    }
+    const granted = await deleter.granted(repository, signal);
+    const denied = deleter.needed.filter((action) => granted?.includes(action) === false);
+    if (denied.length > 0)
+        return {
+            outcome: "missing",
+            finding: `The token that the login gets lacks ${denied.join(", ")}.`,
+            remedy,
+        };
+    const unused = digestOf((0,external_node_crypto_.randomBytes)(32));
+    if ((await deleter.deleteManifest(repository, unused, signal)) !== "unsupported")
+        return {
+            outcome: "ok",
+            finding: "The registry lets this login delete: tried with a digest that nobody has.",
+        };
+    // A registry that deletes by tag need not delete by digest.
+    if (alone)
+        return { outcome: "unknown", finding: "The registry deletes by tag only; nothing was tried.", remedy };
+    // Distribution 3 deletes by tag even where its setting forbids deletion by digest. Nobody has a tag of random bytes either.
+    const unusedTag = (0,external_node_crypto_.randomBytes)(32).toString("hex");
+    if ((await deleter.deleteManifest(repository, unusedTag, signal)) !== "unsupported")
+        return {
+            outcome: "ok",
+            finding: "The registry lets this login delete by tag: tried with a tag that nobody has.",
+        };
+    return { outcome: "missing", finding: "The registry does not delete manifests.", remedy: settingAdvice };
+}
+const settingAdvice = "Allow deletion in its settings (distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.";
+/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags */
+function deletionByTag(deleter) {
+    return async (repository, { tag }, signal) => (await deleter.deleteManifest(repository, tag, signal)) === "unsupported"
+        ? notOffered("the registry does not delete by tag")
+        : undefined;
+}
+/** By tag; by digest from the moment on at which the registry says that it does not delete by tag. */
+function deletionByTagOrDigest(deleter) {
+    let byTag = true;
+    return async (repository, { tag, digest }, signal) => {
+        const subject = `${repository}:${tag}`;
+        byTag &&= (await deleter.deleteManifest(repository, tag, signal)) !== "unsupported";
+        if (byTag)
+            return undefined;
+        const current = await deleter.resolve(repository, tag, signal);
+        if (current === undefined)
+            return undefined;
+        if (digest === undefined) {
+            const problem = "the registry does not delete by tag, and its digest was not looked up for the plan";
+            return { kind: "obstacle", problem, subject };
+        }
+        if (current !== digest) {
+            return {
+                kind: "obstacle",
+                problem: "the tag has moved since the plan was made, and the registry deletes by digest only",
+                subject: `${subject}, now ${current}`,
+                advice: "Run again.",
+            };
+        }
+        if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported")
+            return undefined;
+        return notOffered("the registry deletes neither by tag nor by digest");
+    };
+}
+function notOffered(problem) {
+    return { notOffered: { kind: "obstacle", problem, advice: settingAdvice } };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/azure-deletion.ts
+
+
+
+
+/**
+ * Azure's own deletion of a tag, on the registry's host and with its tokens. Only the tag is deleted; its manifest stays. A
+ * manifest is deleted by the registry API.
+ * https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag
+ * https://learn.microsoft.com/rest/api/containerregistry/manifests/delete
+ */
+function azureRoute(client, deleter) {
+    return {
+        deleteUntagged: oneByOne(deletionByDigest(deleter)),
+        deletion: "by-tag",
+        deleteTags: oneByOne(async (repository, { tag }, signal) => {
+            const response = await client.expect({
+                method: "DELETE",
+                target: `/acr/v1/${repository}/_tags/${tag}`,
+                scopes: [{ repository, actions: mannersOf(client.vendor).deleting }],
+                operation: "deleting the tag",
+                subject: tag,
+                signal,
+            }, 200, 202, 404);
+            await discard(response);
+            return undefined;
+        }),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/ecr-deletion.ts
+
+
+/**
+ * Tag deletion by the API of Amazon ECR. A tag is deleted alone; the last tag of an image takes the image along. An image is
+ * deleted by its digest, too, unless an index lists it (`ImageReferencedByManifestList`).
+ */
+function ecrRoute(api) {
+    return {
+        deletion: "last-tag-takes-manifest",
+        deleteTags: inParts(api, "imageTag"),
+        deleteUntagged: inParts(api, "imageDigest"),
+    };
+}
+function inParts(api, by) {
+    return async (repository, tags, signal) => {
+        const deletions = [];
+        for (let start = 0; start < tags.length; start += deletionLimit) {
+            const some = tags.slice(start, start + deletionLimit);
+            deletions.push(...(await deleteSome(api, repository, some, by, signal)));
+        }
+        return deletions;
+    };
+}
+async function deleteSome(api, repository, tags, by, signal) {
+    const names = tags.map(({ tag }) => tag);
+    try {
+        const left = await api.deleteImages(repository, names, by, signal);
+        return names.map((tag) => ({ tag, failure: left.get(tag) }));
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return names.map((tag) => failedDeletion(tag, error));
+    }
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/harbor-deletion.ts
+
+
+
+
+
+
+
+
+
+const artifactSchema = object({
+    digest: pipe(string(), regex(/^sha256:[0-9a-f]{64}$/)),
+    tags: nullish(array(object({ name: string(), immutable: nullish(dist_boolean()) }))),
+});
+const advice = 'The robot needs "Delete Tag", "Read Artifact" and "Delete Artifact" on this project.';
+/**
+ * Tag deletion by Harbor's API, with the registry's login as Basic authentication: the API does not accept registry tokens
+ * (https://github.com/goharbor/harbor/issues/20738). By the registry API, Harbor deletes by digest only, with all tags.
+ * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
+ */
+async function harborRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by Harbor's API");
+    if (typeof usable === "string")
+        return noDeletion(usable);
+    return {
+        deletion: "last-tag-takes-manifest",
+        tryDeletion: (signal, repository) => harbor_deletion_tryDeletion(options, repository, signal),
+        whyProtected: (signal, repository, tag) => whyProtected(options, repository, tag, signal),
+        deleteTags: oneByOne((repository, { tag }, signal) => harbor_deletion_deleteTag(options, repository, tag, signal)),
+        deleteUntagged: oneByOne((repository, { tag }, signal) => deleteArtifact(options, repository, tag, signal)),
+    };
+}
+/** Deletes an artifact, unless it has a tag after all: Harbor would delete that, too. */
+async function deleteArtifact(options, repository, digest, signal) {
+    const path = `${artifactsPath(repository)}/${digest}`;
+    const call = harborCalls(options, repository, signal);
+    const artifact = await call.artifact(path, "looking up", digest);
+    const [tag] = artifact?.tags ?? [];
+    if (tag !== undefined)
+        return { kind: "obstacle", problem: `the tag ${printable(tag.name)} has it` };
+    if (artifact !== undefined)
+        await call.remove(path, "deleting", digest);
+    return undefined;
+}
+/** Deletes the tag, and then its artifact if no tag is left on it: else its space would never be freed. */
+async function harbor_deletion_deleteTag(options, repository, tag, signal) {
+    const artifacts = artifactsPath(repository);
+    const call = harborCalls(options, repository, signal);
+    const artifact = await call.artifact(`${artifacts}/${tag}`, "looking up the tag", tag);
+    if (artifact === undefined)
+        return undefined;
+    await call.remove(`${artifacts}/${tag}/tags/${tag}`, "deleting the tag", tag);
+    try {
+        const left = await call.artifact(`${artifacts}/${artifact.digest}`, "looking up", artifact.digest);
+        if (left !== undefined && (left.tags ?? []).length === 0)
+            await call.remove(`${artifacts}/${artifact.digest}`, "deleting", artifact.digest);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        // The tag is gone, as was asked for. Its artifact may have to stay, for instance because an index holds it.
+        options.log.warning(`The tag ${repository}:${tag} is gone, but what it pointed to stays: ${messageOf(error)}`);
+    }
+    return undefined;
+}
+/**
+ * Goes through the steps of a deletion with a tag of random letters, which nobody has: Harbor looks at the rights before it
+ * looks for the tag. https://github.com/goharbor/harbor/blob/main/src/server/v2.0/handler/artifact.go
+ */
+async function harbor_deletion_tryDeletion(options, repository, signal) {
+    const tag = (0,external_node_crypto_.randomBytes)(32).toString("hex");
+    const path = `${artifactsPath(repository)}/${tag}`;
+    const call = harborCalls(options, repository, signal);
+    try {
+        await call.artifact(path, "trying to look up a tag");
+        await call.remove(`${path}/tags/${tag}`, "trying to delete a tag");
+    }
+    catch (error) {
+        if (!(error instanceof OperationError) || (error.status !== 401 && error.status !== 403))
+            throw error;
+        return { outcome: "missing", finding: error.message };
+    }
+    const finding = "Harbor's API lets this login read artifacts and delete tags: tried with a tag that nobody has. Whether it may delete artifacts shows only when one is deleted.";
+    return { outcome: "ok", finding };
+}
+/** Harbor evaluates the rules of the project itself. Reading the rules would take a right that robots seldom have. */
+async function whyProtected(options, repository, tag, signal) {
+    const path = `${artifactsPath(repository)}/${tag}`;
+    const artifact = await harborCalls(options, repository, signal).artifact(path, "looking up the tag", tag);
+    const found = (artifact?.tags ?? []).find(({ name }) => name === tag);
+    return found?.immutable === true
+        ? "an immutability rule of its Harbor project protects tags of it"
+        : undefined;
+}
+function harborCalls(options, repository, signal) {
+    const { url, transport, credentials } = options;
+    const send = async (method, path, operation) => {
+        const credential = await credentials(signal);
+        const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
+        return sendToVendor(transport, { method, url: apiUrl(url, path), headers, signal }, operation);
+    };
+    const naming = (operation, subject) => ({
+        host: url.host,
+        repository,
+        operation,
+        subject,
+    });
+    return {
+        artifact: async (path, operation, subject) => {
+            const named = naming(operation, subject);
+            const response = await send("GET", `${path}?with_tag=true&with_immutable_status=true`, named);
+            if (response.status === 404)
+                return discard(response).then(() => undefined);
+            if (response.status !== 200)
+                throw await harborRefusal(response, named, signal);
+            const text = await readAnswer(response, named, signal);
+            return checkAnswer(text, artifactSchema, named, response.status);
+        },
+        remove: async (path, operation, subject) => {
+            const named = naming(operation, subject);
+            const response = await send("DELETE", path, named);
+            if (response.status !== 200 && response.status !== 404)
+                throw await harborRefusal(response, named, signal);
+            await discard(response);
+        },
+    };
+}
+/** 412: an immutable tag, or an artifact that an index holds; Harbor says which. */
+function harborRefusal(response, operation, signal) {
+    const mayNot = response.status === 401 || response.status === 403;
+    return vendorRefusal(response, operation, signal, mayNot ? advice : undefined);
+}
+/** The project is the first part of the path. The slashes of the rest are encoded twice, as the API wants them. */
+function artifactsPath(path) {
+    const slash = path.indexOf("/");
+    const repository = encodeURIComponent(encodeURIComponent(path.slice(slash + 1)));
+    return `/api/v2.0/projects/${path.slice(0, slash)}/repositories/${repository}/artifacts`;
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/harbor-project.ts
+
+
+
+
+
+
+/** The project metadata that matter here, texts all of them. https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml */
+const projectSchema = object({
+    metadata: nullish(object({
+        enable_content_trust_cosign: nullish(string()),
+        enable_content_trust: nullish(string()),
+        prevent_vul: nullish(string()),
+    })),
+});
+/** `read_only` is told to who is logged in. */
+const systemSchema = object({ read_only: nullish(dist_boolean()) });
+/** The summary has the quota where the login may read it (`read` of `quota`); -1 is no limit. */
+const summarySchema = object({
+    quota: nullish(object({
+        hard: nullish(object({ storage: nullish(number()) })),
+        used: nullish(object({ storage: nullish(number()) })),
+    })),
+});
+/**
+ * What may be stored in a project, and what is.
+ * @param path of the namespace; the project is its first part.
+ */
+async function projectQuota(options, path, signal) {
+    const [project] = path.split("/");
+    const summary = await ask(options, `/api/v2.0/projects/${project}/summary`, summarySchema, signal);
+    const limit = summary?.quota?.hard?.storage;
+    const used = summary?.quota?.used?.storage;
+    if (typeof limit !== "number" || limit < 0 || typeof used !== "number")
+        return undefined;
+    return { limit, used };
+}
+/** What a project is like for a mirror: whether it can be pushed to, and which policies withhold its images. */
+async function previewProject(options, repository, signal) {
+    const subject = "project";
+    const project = repository.slice(0, repository.indexOf("/"));
+    const [system, found, storage] = await Promise.all([
+        ask(options, "/api/v2.0/systeminfo", systemSchema, signal),
+        ask(options, `/api/v2.0/projects/${project}`, projectSchema, signal),
+        storageOf(options, repository, signal),
+    ]);
+    if (system?.read_only === true) {
+        return {
+            subject,
+            there: true,
+            outcome: "missing",
+            finding: "This Harbor is in read-only mode: nothing can be pushed or deleted.",
+            remedy: "Its administrator ends that mode under Configuration, System Settings (a garbage collection may have set it).",
+        };
+    }
+    if (found === undefined) {
+        const finding = `Harbor's API does not tell this login about the project ${project}: not whether a policy withholds its images.`;
+        return { subject, there: true, outcome: "unknown", finding };
+    }
+    const policies = policiesOf(found);
+    return {
+        subject,
+        there: true,
+        outcome: "ok",
+        finding: (policies.length === 0
+            ? `The project ${project} is there, and no policy of it withholds images.`
+            : `The project ${project} has the policy ${policies.join(" and ")}: images are mirrored, but who pulls one that it is ` +
+                "against gets 412; nothing is pruned while it withholds what is kept.") + storage,
+    };
+}
+/** What is used of a project's quota, as a sentence; a failure to learn it says nothing against the project. */
+async function storageOf(options, path, signal) {
+    try {
+        const quota = await projectQuota(options, path, signal);
+        return quota === undefined
+            ? ""
+            : ` ${formatBytes(quota.used)} of its quota of ${formatBytes(quota.limit)} are used; it needs room for one version more than \`keep\` says.`;
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return ` Its quota is not known: ${messageOf(error)}`;
+    }
+}
+/** Policies of a project, as its configuration page names them. */
+function policiesOf({ metadata }) {
+    return [
+        ...(metadata?.enable_content_trust_cosign === "true" ? ['"Cosign content trust"'] : []),
+        ...(metadata?.enable_content_trust === "true" ? ['"Notation content trust"'] : []),
+        ...(metadata?.prevent_vul === "true" ? ['"Prevent vulnerable images from running"'] : []),
+    ];
+}
+/**
+ * One answer of Harbor's API; undefined where this login gets none: a robot sees of a project what it was given.
+ * @throws OperationError when no answer comes, or one of another form.
+ */
+async function ask({ url, credentials, transport }, path, schema, signal) {
+    const operation = { host: url.host, operation: "looking at the project" };
+    const credential = await credentials(signal);
+    const headers = {
+        // A project can be named by digits, which would else be taken for a number.
+        "x-is-resource-name": "true",
+        ...(credential === undefined ? {} : { authorization: basicHeader(credential) }),
+    };
+    const response = await sendToVendor(transport, { method: "GET", url: apiUrl(url, path), headers, signal }, operation);
+    if (response.status !== 200)
+        return discard(response).then(() => undefined);
+    return checkAnswer(await readAnswer(response, operation, signal), schema, operation, response.status);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/packages-deletion.ts
+
+
+
+
+
+
+/** A version of a package is a manifest: its name is the digest, its tags are all that point to it. */
+const versionSchema = object({
+    id: pipe(number(), integer()),
+    name: string(),
+    metadata: optional(object({ container: optional(object({ tags: array(string()) }), { tags: [] }) }), { container: { tags: [] } }),
+});
+/** Versions on a page: the most that the API gives. */
+const packages_deletion_pageSize = 100;
+/** Most pages that are read: ten thousand manifests of one image. */
+const packages_deletion_pageLimit = 100;
+const packages_deletion_advice = "The token that is logged in to this registry needs `packages: write` and the role Admin on the package (a classic token: " +
+    "`delete:packages` and `read:packages`).";
+/**
+ * Tag deletion for GitHub's registry, which does not delete itself. The packages API deletes a version with all its tags.
+ * https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package
+ */
+async function packagesRoute(options) {
+    const usable = await apiCredential(options.credentials, "Deleting tags by GitHub's packages API");
+    if (typeof usable === "string")
+        return noDeletion(usable);
+    return {
+        deletion: "shared-digest-unsafe",
+        deleteTags: (repository, tags, signal) => packages_deletion_deleteTags(options, repository, tags, signal),
+        deleteUntagged: (repository, digests, signal) => deleteUntagged(options, repository, digests, signal),
+    };
+}
+/** Deletes versions of the package by their digests, unless one has a tag after all. */
+async function deleteUntagged(options, repository, digests, signal) {
+    const api = packageApi(options, repository, signal);
+    const versions = await api.versions();
+    const remove = async ({ tag: digest }) => {
+        const version = versions.find(({ name }) => name === digest);
+        if (version === undefined)
+            return undefined;
+        const [tag] = version.metadata.container.tags;
+        if (tag !== undefined)
+            return { kind: "obstacle", problem: `the tag ${printable(tag)} has it` };
+        await api.remove(version, { operation: "deleting the manifest", subject: digest });
+        return undefined;
+    };
+    return oneByOne((_repository, digest) => remove(digest))(repository, digests, signal);
+}
+async function packages_deletion_deleteTags(options, repository, tags, signal) {
+    const api = packageApi(options, repository, signal);
+    const versions = await api.versions();
+    const going = new Set(tags.map(({ tag }) => tag));
+    const deleted = new Set();
+    const deleteTag = async ({ tag, digest }) => {
+        const version = versions.find(({ metadata }) => metadata.container.tags.includes(tag));
+        if (version === undefined || deleted.has(version.id))
+            return undefined;
+        const subject = `${repository}:${tag}`;
+        if (digest !== undefined && version.name !== digest)
+            return {
+                kind: "obstacle",
+                problem: "the tag has moved since the plan was made",
+                subject,
+                advice: "Run again.",
+            };
+        const other = version.metadata.container.tags.find((name) => !going.has(name));
+        if (other !== undefined) {
+            const problem = `the packages API deletes it only together with the tag ${other}, which stays`;
+            return { kind: "obstacle", problem, subject };
+        }
+        await api.remove(version, { operation: "deleting the tag", subject: tag });
+        deleted.add(version.id);
+        return undefined;
+    };
+    return oneByOne((_repository, tag) => deleteTag(tag))(repository, tags, signal);
+}
+function packageApi(options, repository, signal) {
+    const { url, credentials, transport } = options;
+    const slash = repository.indexOf("/");
+    const owner = repository.slice(0, slash);
+    const name = encodeURIComponent(repository.slice(slash + 1));
+    // The name of an owner does not say whether it is an organisation or a user.
+    const places = [`/orgs/${owner}`, `/users/${owner}`];
+    let place = places[0] ?? "";
+    const naming = (operation) => ({ host: url.host, repository, operation });
+    async function send(method, path, operation) {
+        const credential = await credentials(signal);
+        const headers = {
+            accept: "application/vnd.github+json",
+            "x-github-api-version": "2022-11-28",
+            ...(credential === undefined ? {} : { authorization: `Bearer ${credential.password}` }),
+        };
+        const target = apiUrl(url, `${place}/packages/container/${name}/versions${path}`);
+        return sendToVendor(transport, { method, url: target, headers, signal }, operation);
+    }
+    async function page(number) {
+        const operation = naming("listing the versions of the package");
+        const response = await send("GET", `?per_page=${packages_deletion_pageSize}&page=${number}`, operation);
+        if (response.status === 404)
+            return discard(response).then(() => undefined);
+        if (response.status !== 200)
+            throw await vendorRefusal(response, operation, signal, packages_deletion_advice);
+        const text = await readAnswer(response, operation, signal);
+        return checkAnswer(text, array(versionSchema), operation, response.status);
+    }
+    return {
+        versions: async () => {
+            let first;
+            for (const candidate of places) {
+                place = candidate;
+                first = await page(1);
+                if (first !== undefined)
+                    break;
+            }
+            const versions = [...(first ?? [])];
+            for (let number = 2; versions.length === (number - 1) * packages_deletion_pageSize; number += 1) {
+                if (number > packages_deletion_pageLimit) {
+                    const problem = `the package has more than ${packages_deletion_pageLimit * packages_deletion_pageSize} versions`;
+                    throw vendorFailure(naming("listing the versions of the package"), { problem });
+                }
+                versions.push(...((await page(number)) ?? []));
+            }
+            return versions;
+        },
+        remove: async ({ id }, what) => {
+            const operation = { ...naming(what.operation), ...what };
+            const response = await send("DELETE", `/${id}`, operation);
+            if (response.status !== 204 && response.status !== 404)
+                throw await vendorRefusal(response, operation, signal, packages_deletion_advice);
+            await discard(response);
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/registry/registry-destination.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** GitHub's REST API, which also serves the packages of its registry. */
+const githubApi = new URL("https://api.github.com");
+/**
+ * A namespace of any registry, with the login of the Docker configuration. Reads the login where the deletion of tags depends
+ * on it. Sends nothing.
+ */
+async function createRegistryDestination(options) {
+    const { input, credentials, log } = options;
+    const api = ecrApiOf(options);
+    const { route } = options.client.vendor.deletion;
+    return {
+        registry: input.registry,
+        path: input.path,
+        name: printNamespace(input),
+        credentials,
+        ...(await deletionRoute(route, api, options)),
+        ...lookOf(route, api, options),
+        prepare: async (signal, repositories = []) => {
+            if (api !== undefined)
+                await makeRepositories(api, repositories, log, signal);
+        },
+    };
+}
+/** What can be found out about the place to push to; nothing where nobody can be asked. */
+function lookOf(route, ecr, { input, client, credentials, transport }) {
+    const harbor = { url: client.origin, credentials, transport };
+    if (ecr !== undefined)
+        return { preview: (signal, repository) => previewRepository(ecr, repository, signal) };
+    if (route !== "harbor")
+        return {};
+    return {
+        preview: (signal, repository) => previewProject(harbor, repository, signal),
+        quota: (signal) => projectQuota(harbor, input.path, signal),
+    };
+}
+/** How tags are deleted, for each route of the table of registries. */
+async function deletionRoute(route, ecr, { input, client, credentials, transport, log }) {
+    const { vendor, origin: url } = client;
+    const deleter = tagDeleterOf(client);
+    switch (route) {
+        case "harbor":
+            return harborRoute({ url, credentials, transport, log });
+        case "acr":
+            return azureRoute(client, deleter);
+        case "artifactory":
+            return artifactoryRoute({ url, credentials, transport, resolve: deleter.resolve });
+        case "packages":
+            return packagesRoute({ url: input.api ?? githubApi, credentials, transport });
+        case "ecr":
+            return ecr === undefined ? noDeletion(withoutAwsKey) : ecrRoute(ecr);
+        case "none":
+            return noDeletion(`${vendor.name}: ${vendor.deletion.text}`);
+        // Docker Hub and TCR have destinations of their own. A user who sets `type=registry` there wants their registry API.
+        case "docker-hub":
+        case "tcr":
+        case "registry":
+            return registryRoute(deleter, vendor.deletion.alone);
+    }
+}
+const withoutAwsKey = "Amazon ECR deletes tags by its own API only, which takes no Docker login: set `AWS_ACCESS_KEY_ID` and " +
+    "`AWS_SECRET_ACCESS_KEY` in the environment, as aws-actions/configure-aws-credentials does.";
+/** The API of a private Amazon registry; undefined elsewhere, and without a key for it. */
+function ecrApiOf(options) {
+    const { input, awsKey: key, client, transport, clock } = options;
+    if (client.vendor.deletion.route !== "ecr" || key === undefined)
+        return undefined;
+    const found = ecrRegistry(input.registry);
+    const url = input.api ?? found?.url;
+    // Only Amazon's own hosts name a region. For any other, requests are signed for the first region of AWS.
+    const { account, region = "us-east-1" } = found ?? {};
+    return url === undefined ? undefined : createEcrApi({ key, account, region, url, transport, clock });
+}
+/**
+ * Says whether `makeRepositories` has something to do. Whether the key may do it, only a run shows. A key that may not ask
+ * does not keep a run from pushing.
+ */
+async function previewRepository(api, repository, signal) {
+    const subject = "repository";
+    try {
+        if (await api.hasRepository(repository, signal))
+            return { subject, there: true, outcome: "ok", finding: `The repository ${repository} is there.` };
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        return { subject, there: true, outcome: "unknown", finding: messageOf(error) };
+    }
+    return {
+        subject,
+        there: false,
+        outcome: "unknown",
+        finding: `There is no repository ${repository} yet; a run makes it.`,
+        remedy: "The AWS key of the environment needs `ecr:CreateRepository` for that.",
+    };
+}
+/**
+ * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else, does not keep
+ * the run from pushing: the repositories may exist, and if one does not, the push fails.
+ */
+async function makeRepositories(api, repositories, log, signal) {
+    for (const repository of repositories) {
+        try {
+            if (await api.createRepository(repository, signal))
+                continue;
+            log.warning("The AWS key of the environment has no right to make repositories (`ecr:CreateRepository`); those that are there are used.");
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            log.warning(`The repositories that are there are used: ${messageOf(error)}`);
+        }
+        return;
+    }
+}
+/** Deletion by the registry's own API. */
+function tagDeleterOf(client) {
+    const { deleting: needed } = mannersOf(client.vendor);
+    return {
+        deleteManifest: (repository, reference, signal) => new Repository(client, repository).deleteManifest(reference, signal),
+        resolve: async (repository, tag, signal) => (await new Repository(client, repository).resolve(tag, signal))?.digest,
+        granted: (repository, signal) => client.granted({ repository, actions: needed }, signal),
+        needed,
+    };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-personal-tags.ts
+
+
+
+/** Most tags in one `BatchDeleteImagePersonal`. No limit is documented, so that of the Enterprise edition is used. */
+const tcr_personal_tags_batchSize = 20;
+/** Largest page of `DescribeImagePersonal`. */
+const tcr_personal_tags_pageLimit = 100;
+/** Most pages that are read for one tag: 10,000 tags whose names contain it. It also bounds a server that invents new ones. */
+const tcr_personal_tags_mostPages = 100;
+const tcr_personal_tags_imagesSchema = object({
+    Data: object({ TagInfo: nullish(array(object({ TagName: string() })), []) }),
+});
+/**
+ * The tags of one repository of the Personal edition.
+ * @param path `namespace/repository`.
+ */
+function personalTags({ api, region }, clock, path) {
+    async function request(tags, signal) {
+        const subject = tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`;
+        const parameters = { RepoName: path, Tags: tags };
+        const call = {
+            action: "BatchDeleteImagePersonal",
+            operation: "deleting",
+            subject,
+            repository: path,
+            region,
+            parameters,
+            signal,
+        };
+        await api.call(call, object({}));
+    }
+    /** Here the tag is a search text, and offsets count entries, not pages as in the Enterprise edition. */
+    async function isListed(tag, signal) {
+        const operation = "reading back the tag";
+        const seen = new Set();
+        for (let page = 0; page < tcr_personal_tags_mostPages; page++) {
+            const parameters = { RepoName: path, Tag: tag, Limit: tcr_personal_tags_pageLimit, Offset: page * tcr_personal_tags_pageLimit };
+            const call = {
+                action: "DescribeImagePersonal",
+                operation,
+                subject: tag,
+                repository: path,
+                region,
+                parameters,
+                signal,
+            };
+            const names = (await api.call(call, tcr_personal_tags_imagesSchema)).Data.TagInfo.map(({ TagName }) => TagName);
+            if (names.includes(tag))
+                return true;
+            if (names.every((name) => seen.has(name)))
+                return false;
+            for (const name of names)
+                seen.add(name);
+        }
+        return false;
+    }
+    async function isListedAtAll(tag, signal) {
+        try {
+            return await isListed(tag, signal);
+        }
+        catch (error) {
+            // The repository went away with its last tag.
+            if (hasCode(error, "ResourceNotFound"))
+                return false;
+            throw error;
+        }
+    }
+    const judge = (error) => (hasCode(error, "ResourceNotFound") ? "gone" : "failed");
+    const explain = (error) => error;
+    const deletion = { path, batchSize: tcr_personal_tags_batchSize, clock, request, isListed: isListedAtAll, judge, explain };
+    return { delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
+}
+
+;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-personal.ts
+
+
+
+
+
+
+
+
+
+
+/**
+ * Regions of the Personal edition by the first label of their hosts. The eight regions of the mainland share one host, and
+ * an account's content there is one.
+ * https://github.com/tkestack/image-transfer/blob/main/pkg/apis/ccrapis/ccrapi.go
+ */
+const regions = new Map([
+    ["ccr", "ap-guangzhou"],
+    ["hkccr", "ap-hongkong"],
+    ["sgccr", "ap-singapore"],
+    ["jpccr", "ap-tokyo"],
+    ["krccr", "ap-seoul"],
+    ["inccr", "ap-mumbai"],
+    ["thccr", "ap-bangkok"],
+    ["caccr", "na-toronto"],
+    ["uswccr", "na-siliconvalley"],
+    ["useccr", "na-ashburn"],
+    ["deccr", "eu-frankfurt"],
+    ["ruccr", "eu-moscow"],
+    ["szjrccr", "ap-shenzhen-fsi"],
+    ["shjrccr", "ap-shanghai-fsi"],
+    ["bjjrccr", "ap-beijing-fsi"],
+]);
+/**
+ * The region of a Personal edition, by its attribute or its host.
+ * @throws InputError when neither tells it.
+ */
+function personalRegion(input) {
+    const { prefix = "" } = hostParts(input.registry);
+    const region = input.region ?? regions.get(prefix);
+    if (region !== undefined)
+        return region;
+    const place = printNamespace(input);
+    throw new InputError(`${place}: the host does not tell the region: add it, for example \`${place},region=ap-guangzhou\``);
+}
+/**
+ * A namespace of Tencent Container Registry, Personal edition. Its API makes no registry logins, so it needs a login beside the
+ * key. Reads the login once, to warn early of what it cannot do. Sends nothing.
+ * @throws InputError when the region is not known.
+ */
+async function createTcrPersonalDestination(options) {
+    const { input, api, credentials, clock, log } = options;
+    const place = { registry: input.registry, path: input.path, name: printNamespace(input), credentials };
+    const region = personalRegion(input);
+    if (input.path.includes("/")) {
+        throw new InputError(`${place.name}: a namespace of TCR Personal has one part, as in ccr.ccs.tencentyun.com/goharbor`);
+    }
+    if (api === undefined) {
+        // A credential helper that fails is reported where the login is needed.
+        const reason = noDeletionReason((await credentials().catch(() => undefined))?.username);
+        return {
+            ...place,
+            ...noDeletion(reason),
+            prepare: () => Promise.resolve(),
+        };
+    }
+    const personal = { api, region };
+    return {
+        ...place,
+        // As with the Enterprise edition, Tencent does not document whether other tags of the digest stay.
+        deletion: "shared-digest-unsafe",
+        prepare: async (signal) => {
+            await needLogin(credentials, input.registry, signal);
+            await tcr_personal_ensureNamespace(personal, input, log, signal);
+        },
+        preview: (signal) => tcr_personal_previewNamespace(personal, input.path, signal),
+        deleteTags: (repository, tags, signal) => {
+            const names = tags.map(({ tag }) => tag);
+            return personalTags(personal, clock, repository).delete(names, signal);
+        },
+        deleteUntagged: tagsOnly,
+    };
+}
+/** Fails before the first push if there is no login: with a key alone, the Personal edition makes none. */
+async function needLogin(credentials, registry, signal) {
+    if ((await credentials(signal)) !== undefined)
+        return;
+    throw vendorFailure({ host: registry, operation: "signing in" }, {
+        problem: "TCR Personal makes no registry login from an API key",
+        advice: "Set `tcr-username` and `tcr-password`, or log in to this registry in an earlier step.",
+    });
+}
+/** Most namespaces on a page. An account has about ten. Offsets count entries here, not pages. */
+const tcr_personal_pageLimit = 100;
+const tcr_personal_namespacesSchema = object({
+    Data: object({ NamespaceInfo: nullish(array(object({ Namespace: string() })), []) }),
+});
+/** Whether this account has a namespace. */
+async function hasNamespace({ api, region }, path, signal) {
+    const found = await api.call({
+        action: "DescribeNamespacePersonal",
+        operation: `looking for the namespace ${path}`,
+        region,
+        parameters: { Namespace: path, Limit: tcr_personal_pageLimit, Offset: 0 },
+        signal,
+    }, tcr_personal_namespacesSchema);
+    return found.Data.NamespaceInfo.some(({ Namespace }) => Namespace === path);
+}
+async function tcr_personal_previewNamespace(personal, path, signal) {
+    const subject = "namespace";
+    if (await hasNamespace(personal, path, signal))
+        return { subject, there: true, outcome: "ok", finding: `The namespace ${path} is there.` };
+    return {
+        subject,
+        there: false,
+        outcome: "unknown",
+        finding: `There is no namespace ${path} of this account yet; a run makes it, unless another account has that name.`,
+        remedy: "The key needs `tcr:CreateNamespacePersonal` for that; or make the namespace in the TCR console.",
+    };
+}
+/** Creates the namespace unless this account has it. A push makes repositories by itself, and makes them private. */
+async function tcr_personal_ensureNamespace(personal, { registry, path }, log, signal) {
+    if (await hasNamespace(personal, path, signal))
+        return;
+    const { api, region } = personal;
+    try {
+        await api.call({
+            action: "CreateNamespacePersonal",
+            operation: `creating the namespace ${path}`,
+            region,
+            parameters: { Namespace: path },
+            signal,
+        }, object({}));
+    }
+    catch (error) {
+        // Made by another run of ours, or by another account. In the second case the first push fails, and this says why.
+        if (hasCode(error, "InvalidParameter.ErrNamespaceExist")) {
+            log.warning(error.message);
+            return;
+        }
+        throw error;
+    }
+    log.info(`Created the TCR Personal namespace ${registry}/${path}.`);
+}
+
+;// CONCATENATED MODULE: ./src/destinations/repositories.ts
+
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Lists the repositories of a namespace, or of its whole registry where the path is empty: by the vendor's API where there is one
+ * that these logins can use, else by the list of the distribution project. What comes may be of other namespaces, too.
+ * @throws OperationError (from the iteration)
+ */
+async function* repositoryPages(place, context, signal) {
+    const { client } = place;
+    yield* (await vendorPages(place, context, signal)) ?? catalogOf(client, signal);
+}
+/** Undefined: there is no API, or no login for it. */
+async function vendorPages(place, context, signal) {
+    const { client, path } = place;
+    const { origin: url, credentials, vendor } = client;
+    const { transport } = context;
+    // The first part of a path is what vendors call namespace, project, organisation or owner.
+    const [first = ""] = path.split("/");
+    const namespace = first === "" ? undefined : first;
+    const line = context.destinations.find(({ registry }) => registry === place.registry);
+    switch (vendor.listing.route) {
+        case "docker-hub":
+            if (namespace === undefined)
+                return undefined;
+            return hubRepositories({ ...context, api: line?.api, credentials }, namespace, signal);
+        case "packages": {
+            if (namespace === undefined)
+                return undefined;
+            const api = line?.api ?? githubApi;
+            const token = api.origin === context.githubApiUrl.origin ? context.githubToken : undefined;
+            return packagesRepositories({ url: api, credentials, token, transport }, namespace, signal);
+        }
+        case "quay":
+            return quayRepositories({ url, credentials, transport }, namespace, signal);
+        case "ecr":
+            return ecrPages(place, line?.api, context, signal);
+        case "tcr":
+            return tcrPages(place, namespace, line, context, signal);
+        case "tcr-personal": {
+            const api = context.tencentCloud(line?.api ?? mainlandApi);
+            if (api === undefined)
+                return undefined;
+            const region = personalRegion({ ...place, region: line?.region });
+            return personalRepositories({ api, region }, namespace, signal);
+        }
+        case "harbor":
+            return harborRepositories({ url, credentials, transport }, namespace, signal);
+        case "catalog":
+            // A Harbor runs under any name, and shows its own list to administrators only.
+            return (await client.isHarbor(signal))
+                ? harborRepositories({ url, credentials, transport }, namespace, signal)
+                : undefined;
+    }
+}
+function ecrPages({ registry }, api, { awsKey: key, transport, clock }, signal) {
+    const found = ecrRegistry(registry);
+    const url = api ?? found?.url;
+    if (key === undefined || url === undefined)
+        return undefined;
+    const { account, region = "us-east-1" } = found ?? {};
+    return createEcrApi({ key, account, region, url, transport, clock }).repositories(signal);
+}
+/** By a key of the instance's own account, as far as the host or a line tells which instance it is. */
+async function tcrPages(place, namespace, line, { tencentCloud, clock, log }, signal) {
+    const api = tencentCloud(line?.api ?? mainlandApi);
+    const { registryId, region } = line ?? {};
+    const isNamed = hostParts(place.registry).instance !== undefined;
+    if (api === undefined || (!isNamed && registryId === undefined))
+        return undefined;
+    const instance = createTcrInstance(api, instanceIdentity({ ...place, registryId, region }), clock);
+    try {
+        await instance.find(signal);
+    }
+    catch (error) {
+        if (!(error instanceof MissingInstanceError))
+            throw error;
+        log.debug(`${place.registry}: ${error.message}`);
+        return undefined;
+    }
+    return tcrRepositories(instance, namespace, signal);
+}
+
+;// CONCATENATED MODULE: ./src/inventory/repositories.ts
+
+
+
+
+
+/** Most pages of one list: at a hundred repositories a page, all of them. A list that goes on is broken. */
+const repositories_pageLimit = 1000;
+/** Most repositories of one list, wanted or not: the list has to fit in memory. */
+const repositories_entryLimit = 100_000;
+/**
+ * The repositories below a namespace, or of its whole registry where the path is empty: their paths below it, sorted.
+ * A name that breaks the grammar of repositories is left out: nothing could be asked about it. So is what is below a destination
+ * that lies in the namespace: a mirror is not mirrored into itself, deeper with each run.
+ * @throws InputError when they cannot be listed with these logins; PatternError when more are wanted than the limit allows; OperationError when
+ * the registry or its API is in trouble.
+ */
+async function listRepositories(place, context, options) {
+    try {
+        return [...(await wantedBelow(place, context, options))].sort();
+    }
+    catch (error) {
+        if (!(error instanceof OperationError))
+            throw error;
+        const { side, vendor } = place.client;
+        // A vendor's API is mostly that of a destination, and what it advises helps there: to mend a line, or a right to write.
+        const advice = error.temporary && error.details.side === side ? error.details.advice : undefined;
+        const failure = new OperationError({ ...error.details, side, advice }, { cause: error });
+        if (error.temporary)
+            throw failure;
+        throw new InputError(`The repositories of ${printNamespace(place)} cannot be listed: ${failure.message} ` +
+            `What a list takes here: ${vendor.listing.text} Or name the images one a line in the input "images".`, { cause: error });
+    }
+}
+async function wantedBelow(place, context, { signal, limit, wanted: chosen = (paths) => paths }) {
+    const prefix = repositoryOf(place, "");
+    const inside = context.destinations
+        .filter(({ registry, path }) => registry === place.registry && path !== place.path)
+        .map((destination) => repositoryOf(destination, ""))
+        .filter((below) => below.startsWith(prefix));
+    for (const below of inside)
+        context.log.debug(`${place.registry}/${below} is a destination, and left out of the list`);
+    const seen = new Set();
+    const wanted = new Set();
+    let pages = 0;
+    for await (const names of repositoryPages(place, context, signal)) {
+        if (pages === repositories_pageLimit || seen.size > repositories_entryLimit)
+            throw endless(place, pages, seen.size);
+        pages += 1;
+        const before = seen.size;
+        const below = [];
+        for (const name of names) {
+            if (seen.has(name))
+                continue;
+            seen.add(name);
+            if (!isRepository(name))
+                context.log.debug(`${place.registry} lists ${printable(name)}, which is no name of a repository`);
+            else if (name.startsWith(prefix) && !inside.some((below) => name.startsWith(below)))
+                below.push(name.slice(prefix.length));
+        }
+        for (const path of chosen(below))
+            wanted.add(path);
+        if (wanted.size > limit)
+            throw tooMany(place, wanted.size, limit);
+        // An empty page does not end a list. One without new names does: some registries give the same page for ever.
+        if (names.length > 0 && seen.size === before)
+            break;
+    }
+    return wanted;
+}
+function tooMany(place, count, limit) {
+    return new PatternError(`${printNamespace(place)} has at least ${count} repositories that are asked for, and ${limit} is the most of a run: narrow the ` +
+        'pattern in the input "images", or set the input "repository-limit" to a higher number.');
+}
+/** This is a failure, not the end of the list: a part of the repositories must not be taken for all. */
+function endless({ client }, pages, entries) {
+    return new OperationError({
+        side: client.side,
+        host: client.registry,
+        operation: "listing the repositories",
+        problem: `the list goes on after ${pages} pages and ${entries} repositories`,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/run/repositories.ts
+
+
+
+
+
+
+/** Most names that a message has. */
+const repositories_namedLimit = 3;
+/**
+ * The repositories at the sources that any of the patterns fits, by their paths below the source, sorted. A source that does not
+ * list is passed over, with a warning, where another does.
+ * @throws InputError or OperationError when no source lists; InputError when a pattern fits none; PatternError when one
+ * fits too many, or takes too long.
+ */
+async function listFitting(patterns, inputs, sources, { signal, ...registries }) {
+    const { repositoryLimit: limit } = inputs;
+    const wanted = (paths) => patterns.flatMap((pattern) => matching(pattern, paths));
+    const answers = await Promise.all(sourcesOf(undefined, sources).map(async (source) => {
+        try {
+            return await listRepositories(source, { ...inputs, ...registries }, { signal, limit, wanted });
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (error instanceof PatternError)
+                throw error;
+            return { source, error };
+        }
+    }));
+    const refused = answers.filter((answer) => "error" in answer);
+    const [first] = refused;
+    if (first !== undefined && refused.length === answers.length)
+        throw first.error;
+    for (const { source, error } of refused)
+        registries.log.warning(`What ${printNamespace(source)} has is not known. ${messageOf(error)}`);
+    const names = [...new Set(answers.flatMap((answer) => ("error" in answer ? [] : answer)))].sort();
+    const texts = (some) => listOf(some.map(({ text }) => text), repositories_namedLimit);
+    const idle = patterns.filter((pattern) => matching(pattern, names).length === 0);
+    // What a source that did not answer has may fit.
+    if (names.length === 0 || (idle.length > 0 && refused.length === 0))
+        throw new InputError(`images: no repository at the sources fits ${texts(idle)}`);
+    if (names.length > limit)
+        throw new InputError(`images: ${names.length} repositories fit ${texts(patterns)}, and ${limit} is the most of a run: set repository-limit to ${names.length} if all are meant`);
+    return names;
+}
+
+;// CONCATENATED MODULE: ./src/spool/budget.ts
+
+/**
+ * The bytes that all spool files together may take. A blob that does not fit waits and is never refused; the largest goes
+ * first. A blob larger than the whole budget goes when nothing else is there, so it does not wait for ever.
+ */
+class Budget {
+    #limit;
+    #waiting = new WaitQueue();
+    #taken = 0;
+    /** @param limit in bytes. */
+    constructor(limit) {
+        this.#limit = limit;
+    }
+    /** Waits until `size` bytes are free, and takes them. */
+    async take(size, signal) {
+        const entering = this.#waiting.join(size, signal);
+        this.#admit();
+        // Those behind one that gives up may fit.
+        await entering.finally(() => this.#admit());
+    }
+    /** Gives back bytes that were taken. */
+    give(size) {
+        this.#taken -= size;
+        this.#admit();
+    }
+    /** Admits in order. Small blobs that passed a large one would keep it waiting for ever. */
+    #admit() {
+        for (let size = this.#waiting.next; size !== undefined; size = this.#waiting.next) {
+            if (this.#taken > 0 && this.#taken + size > this.#limit)
+                return;
+            this.#taken += size;
+            this.#waiting.admit();
         }
     }
 }
@@ -70245,8 +74783,6 @@ function aborted(signal) {
 
 ;// CONCATENATED MODULE: external "node:v8"
 const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
-;// CONCATENATED MODULE: external "node:vm"
-const external_node_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:vm");
 ;// CONCATENATED MODULE: ./src/spool/garbage-collection.ts
 
 
@@ -70481,7 +75017,7 @@ async function findPosition(position, repository, { descriptor }, destination) {
         : undefined;
     const goesOn = received !== undefined && received > 0 && received <= sent;
     // A failed question counts as a no: the upload then starts over and reports what is wrong.
-    const isThere = () => repository.hasBlob(descriptor.digest, destination.signal).catch(() => false);
+    const isThere = () => repository.hasBlob(descriptor, destination.signal).catch(() => false);
     if (!goesOn && upload !== undefined && sent === descriptor.size && (await isThere()))
         return "complete";
     if (goesOn) {
@@ -70773,12 +75309,12 @@ function isFailureOnTheWay(placement) {
 }
 /** The repositories that have the blob already. One that cannot be asked counts as not having it: its upload will say why. */
 async function holders(need, destination) {
-    const { digest, size } = need.descriptor;
+    const { descriptor } = need;
     // Questions about the most bytes come first: until they are answered, the link is empty.
-    const priority = size / need.repositories.length;
+    const priority = descriptor.size / need.repositories.length;
     const answers = await Promise.all(need.repositories.map(async (name) => {
         try {
-            return await destination.repository(name).hasBlob(digest, destination.signal, priority);
+            return await destination.repository(name).hasBlob(descriptor, destination.signal, priority);
         }
         catch (error) {
             destination.failed(error);
@@ -70801,192 +75337,6 @@ async function mountFromAny(repository, { digest, size }, from, destination) {
 }
 function asError(thrown) {
     return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
-}
-
-;// CONCATENATED MODULE: ./src/oci/media-types.ts
-/** Media types of the image specification and of Docker, which predates it. */
-const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
-const dockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
-const ociManifest = "application/vnd.oci.image.manifest.v1+json";
-const ociIndex = "application/vnd.oci.image.index.v1+json";
-const indexTypes = new Set([dockerManifestList, ociIndex]);
-const imageTypes = new Set([dockerManifest, ociManifest]);
-/** Signed manifests of Docker's first schema: their digest is not that of their bytes, so they cannot be mirrored untouched. */
-const schema1Types = new Set([
-    "application/vnd.docker.distribution.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-]);
-/** What is sent as `Accept` for a manifest: without it a registry may answer with schema 1. */
-const acceptedManifests = [ociIndex, dockerManifestList, ociManifest, dockerManifest].join(", ");
-function isIndexType(mediaType) {
-    return indexTypes.has(mediaType);
-}
-function isManifestType(mediaType) {
-    return indexTypes.has(mediaType) || imageTypes.has(mediaType);
-}
-function isSchema1Type(mediaType) {
-    return schema1Types.has(mediaType);
-}
-/**
- * Whether a layer may not be passed on. The media type decides, not the `urls` of its descriptor.
- * https://github.com/opencontainers/image-spec/blob/main/layer.md#non-distributable-layers
- */
-function isNonDistributable(mediaType) {
-    return (mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.v1.tar") ||
-        mediaType === "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" ||
-        mediaType === "application/vnd.docker.image.rootfs.foreign.diff.tar");
-}
-
-;// CONCATENATED MODULE: ./src/oci/manifest.ts
-
-
-
-
-
-/** Largest manifest that is read, in bytes. Registries take at most 4 MiB on push; twice that is room enough for any. */
-const manifestLimit = 8 * 1024 * 1024;
-/** Most entries of one manifest: an index of all platforms has dozens, an image some hundred layers at the most. */
-const entryLimit = 10_000;
-/** Deepest nesting of indexes that is followed. Real images have one level; two are known. */
-const indexDepthLimit = 8;
-const digestSchema = pipe(string(), transform((text) => parseDigest(text)), check((digest) => digest !== undefined, "not a sha256 or sha512 digest"), transform((digest) => digest));
-/** A field that may be absent; `null`, which builders in Go and Python write for what is not there, is as absent. */
-function manifest_optional(schema) {
-    return pipe(nullish(schema), transform((value) => value ?? undefined));
-}
-const annotationsSchema = pipe(record(string(), nullable(string())), transform((entries) => Object.fromEntries(Object.entries(entries).filter((entry) => entry[1] !== null))));
-const descriptorSchema = object({
-    mediaType: string(),
-    digest: digestSchema,
-    size: pipe(number(), safeInteger(), minValue(0)),
-    // Harbor and others write `platform: {}` and empty strings for what has no platform.
-    platform: manifest_optional(object({
-        os: nullish(string(), ""),
-        architecture: nullish(string(), ""),
-        variant: manifest_optional(string()),
-    })),
-    annotations: manifest_optional(annotationsSchema),
-    artifactType: manifest_optional(string()),
-});
-const entriesSchema = pipe(array(descriptorSchema), maxLength(entryLimit));
-const manifestSchema = object({
-    schemaVersion: number(),
-    mediaType: manifest_optional(string()),
-    config: manifest_optional(descriptorSchema),
-    layers: manifest_optional(entriesSchema),
-    manifests: manifest_optional(entriesSchema),
-    fsLayers: manifest_optional(unknown()),
-    subject: manifest_optional(descriptorSchema),
-    artifactType: manifest_optional(string()),
-    annotations: manifest_optional(annotationsSchema),
-});
-/**
- * Reads manifest bytes. The type is decided once, from the Content-Type and the body's `mediaType`, which must agree:
- * a document that can be read as two kinds is refused (CVE-2021-41190).
- * @param expected digest that was asked for; undefined when a tag was.
- * @throws BodyError that says what is wrong with it.
- */
-function parseManifest(bytes, contentType, expected) {
-    const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
-    if (isSchema1Type(type))
-        throw schema1Error();
-    if (expected !== undefined && !hasDigest(bytes, expected)) {
-        throw new BodyError(`the bytes of the manifest do not have the digest ${expected}`);
-    }
-    const document = http_parseJson(Buffer.from(bytes).toString("utf8"), manifestSchema);
-    if (document.schemaVersion === 1 || document.fsLayers !== undefined)
-        throw schema1Error();
-    const mediaType = document.mediaType ?? type;
-    if (!isManifestType(mediaType))
-        throw new BodyError(`"${printable(mediaType) || "no type"}" is not a manifest type that can be mirrored`);
-    if (type !== mediaType && isManifestType(type)) {
-        throw new BodyError(`the manifest says it is ${mediaType}, its Content-Type says ${type}`);
-    }
-    const isIndex = isIndexType(mediaType);
-    // An empty list counts as well: a reader that goes by the fields would take the document for the other kind.
-    const hasImage = document.config !== undefined || document.layers !== undefined;
-    if (isIndex ? hasImage : document.manifests !== undefined)
-        throw ambiguousError();
-    const listed = document.manifests ?? [];
-    const layers = document.layers ?? [];
-    if (!isIndex && document.config === undefined)
-        throw new BodyError("the image manifest has no config");
-    const config = document.config === undefined ? [] : [document.config];
-    const content = isIndex
-        ? listed.filter((entry) => !isManifestType(entry.mediaType))
-        : [...config, ...layers];
-    return {
-        bytes,
-        mediaType,
-        digest: expected ?? digestOf(bytes),
-        kind: isIndex ? "index" : "image",
-        blobs: eachOnce(content.filter((entry) => !isNonDistributable(entry.mediaType)).map(toDescriptor)),
-        children: eachOnce(listed.filter((entry) => isManifestType(entry.mediaType)).map(toDescriptor)),
-        foreignLayers: content.filter((entry) => isNonDistributable(entry.mediaType)).map(toDescriptor),
-        subject: document.subject?.digest,
-        artifactType: document.artifactType ?? document.config?.mediaType,
-        annotations: document.annotations,
-    };
-}
-function schema1Error() {
-    return new BodyError("it is a schema 1 manifest, which cannot be mirrored unchanged; push the image again with a current tool");
-}
-function ambiguousError() {
-    return new BodyError("the manifest is an image and an index at the same time");
-}
-function toDescriptor(entry) {
-    return {
-        mediaType: entry.mediaType,
-        digest: entry.digest,
-        size: entry.size,
-        platform: entry.platform,
-        annotations: entry.annotations,
-        artifactType: entry.artifactType,
-    };
-}
-function eachOnce(descriptors) {
-    const seen = new Set();
-    return descriptors.filter((descriptor) => !seen.has(descriptor.digest) && seen.add(descriptor.digest));
-}
-/** The index that lists these manifests; for referrers of a registry without the referrers API. */
-function buildIndex(manifests) {
-    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }));
-    return parseManifest(bytes, ociIndex, undefined);
-}
-/**
- * Attestations of BuildKit name the manifest that they are about in this annotation of their index entry.
- * https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
- */
-const attestedDigest = "vnd.docker.reference.digest";
-/** Whether an entry of an index is BuildKit's attestations (provenance, SBOM) of an image of that index. */
-function isAttestation({ annotations }) {
-    return annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
-}
-/** An index without its attestations: a new document, and so another digest; the same bytes where it has none, or nothing else. */
-function withoutAttestations(index) {
-    return index.children.every(isAttestation) ? index : keepChildren(index, (child) => !isAttestation(child));
-}
-/**
- * An index with only the children that `wanted` accepts, and their attestations. The same bytes when nothing falls away;
- * otherwise a new document, and so another digest. All other fields stay as they were.
- * @throws BodyError when no child is left.
- */
-function selectChildren(index, wanted) {
-    const chosen = new Set(index.children
-        .filter((child) => child.platform !== undefined && wanted(child.platform))
-        .map((child) => child.digest));
-    const stays = (child) => chosen.has(child.digest) || chosen.has(child.annotations?.[attestedDigest]);
-    if (chosen.size === 0)
-        throw new BodyError("none of its platforms is wanted");
-    return keepChildren(index, stays);
-}
-function keepChildren(index, stays) {
-    if (index.children.every(stays))
-        return index;
-    const left = new Set(index.children.filter(stays).map((child) => child.digest));
-    const document = JSON.parse(Buffer.from(index.bytes).toString("utf8"));
-    document.manifests = document.manifests.filter((entry) => left.has(entry.digest));
-    return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
 }
 
 ;// CONCATENATED MODULE: ./src/inventory/attached-below.ts
@@ -71022,7 +75372,7 @@ async function withAttachedBelow(known, below, repository, finder, signal) {
             return !found.has(key) && found.set(key, attachment);
         });
         if (found.size > attachmentLimit)
-            throw tooMany(repository);
+            throw attached_below_tooMany(repository);
         return added;
     }
     let level = [...below, ...(await subjectsIn(fresh(known)))];
@@ -71065,10 +75415,9 @@ function lateAttachments(sourceOf, finder, log, signal) {
     };
 }
 /** The manifests below an image, at any depth, each once. */
-async function childrenOf({ digest, mediaType, rewritten }, repository, signal) {
+async function childrenOf(image, repository, signal) {
     const children = new Set();
-    let level = rewritten?.children ??
-        (isIndexType(mediaType) ? (await repository.manifest(digest, signal)).children : []);
+    let level = await listedBy(image, repository, signal);
     for (let depth = 1; depth < indexDepthLimit && level.length > 0; depth += 1) {
         const fresh = level.filter((child) => !children.has(child.digest) && children.add(child.digest));
         const indexes = fresh.filter((child) => isIndexType(child.mediaType));
@@ -71077,7 +75426,12 @@ async function childrenOf({ digest, mediaType, rewritten }, repository, signal) 
     }
     return [...children];
 }
-function tooMany(repository) {
+async function listedBy(image, repository, signal) {
+    if (image.rewritten !== undefined)
+        return listedAtSource(image);
+    return isIndexType(image.mediaType) ? (await repository.manifest(image.digest, signal)).children : [];
+}
+function attached_below_tooMany(repository) {
     const request = {
         scopes: [{ repository: repository.name, actions: ["pull"] }],
         operation: "looking for signatures",
@@ -71111,7 +75465,7 @@ function entriesLacking(present, wanted) {
 function withEntries(manifest, entries, config) {
     const list = manifest_entries_listOf(manifest);
     const document = {
-        ...documentOf(manifest),
+        ...manifest_entries_documentOf(manifest),
         ...(config !== undefined && { config }),
         [list]: [...entriesOf(manifest, list), ...entries],
     };
@@ -71123,7 +75477,7 @@ function onlyManifests(index) {
         return index;
     const stay = new Set(index.children.map(({ digest }) => digest));
     const document = {
-        ...documentOf(index),
+        ...manifest_entries_documentOf(index),
         manifests: entriesOf(index, "manifests").filter(({ digest }) => stay.has(digest)),
     };
     return parseManifest(Buffer.from(JSON.stringify(document)), index.mediaType, undefined);
@@ -71134,16 +75488,16 @@ function entriesIn(manifest) {
 }
 /** The config of an image as it stands in the document. */
 function configOf(manifest) {
-    return documentOf(manifest).config ?? {};
+    return manifest_entries_documentOf(manifest).config ?? {};
 }
 function manifest_entries_listOf({ kind }) {
     return kind === "index" ? "manifests" : "layers";
 }
 function entriesOf(manifest, list) {
-    return documentOf(manifest)[list] ?? [];
+    return manifest_entries_documentOf(manifest)[list] ?? [];
 }
 /** A manifest has been checked when it was read: only its form is taken from the bytes here. */
-function documentOf(manifest) {
+function manifest_entries_documentOf(manifest) {
     return JSON.parse(Buffer.from(manifest.bytes).toString("utf8"));
 }
 function identityOf({ digest, annotations }, list) {
@@ -71211,7 +75565,30 @@ function blobsOf(root) {
     return [...blobs.values()];
 }
 
+;// CONCATENATED MODULE: ./src/copy/refused.ts
+
+/** Statuses by which a registry refuses a manifest for good: for what it is, its size, a policy, a rule or a quota. */
+const refusals = [400, 403, 405, 406, 412, 413, 415, 422, 501];
+/** Whether a registry says that it lacks blobs of a manifest: they are sent, and the manifest is put again. */
+function lacksContent(error) {
+    if (!(error instanceof OperationError))
+        return false;
+    return error.details.code === "MANIFEST_BLOB_UNKNOWN" || error.details.code === "BLOB_UNKNOWN";
+}
+/**
+ * Whether a destination refuses what it was sent, which trying again does not change. A login that is not taken and trouble
+ * that passes are no refusals.
+ */
+function isRefused(error) {
+    if (!(error instanceof OperationError) || error.temporary)
+        return false;
+    const { side, status = 0 } = error.details;
+    return side === "destination" && refusals.includes(status) && !lacksContent(error);
+}
+
 ;// CONCATENATED MODULE: ./src/copy/image-copy.ts
+
+
 
 
 
@@ -71224,10 +75601,11 @@ function blobsOf(root) {
  * @throws OperationError
  */
 async function readImage(image, source, finder, signal, read) {
-    const top = image.rewritten ?? (await read(source, image.digest, signal));
-    const root = await readImageGraph(source, top, signal, read);
+    const made = new Map(madeHere(image).map((manifest) => [manifest.digest, manifest]));
+    const readOrMade = async (from, digest, until) => made.get(digest) ?? read(from, digest, until);
+    const root = await readImageGraph(source, await readOrMade(source, image.digest, signal), signal, readOrMade);
     const children = manifestsInOrder(root).map((manifest) => manifest.digest);
-    const below = children.filter((digest) => digest !== image.digest);
+    const below = children.filter((digest) => digest !== image.digest && !made.has(digest));
     const found = finder === undefined
         ? image.attachments
         : await withAttachedBelow(image.attachments, below, source, finder, signal);
@@ -71244,7 +75622,7 @@ async function readImage(image, source, finder, signal, read) {
     return { root, attachments, blobs: [...blobs.values()] };
 }
 /**
- * What is put by digest, with all below it. The index of a fallback tag is not: it is put under its tag, as it is or merged, or
+ * What is put by digest, with all below it, the image first. The index of a fallback tag is not: it is put under its tag, as it is or merged, or
  * nowhere, where the registry has the referrers API.
  */
 function rootsOf({ root, attachments }) {
@@ -71259,9 +75637,9 @@ function manifestsIn({ root, attachments }) {
     return new Set(all.map(({ digest }) => digest)).size;
 }
 /**
- * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves.
+ * Puts the manifests of an image by digest, children before parents. Its blobs must be there. No tag moves. What is attached to
+ * the image comes after it: where the registry refuses that, it has the image all the same.
  * @param bringBack for blobs that the registry turns out to lack.
- * @returns the manifests with a subject that the registry does not track itself.
  * @throws OperationError
  */
 async function putImage(content, repository, bringBack, signal) {
@@ -71290,11 +75668,41 @@ async function putImage(content, repository, bringBack, signal) {
         if (refused?.status === "rejected")
             throw refused.reason;
     };
-    const roots = rootsOf(content);
-    for (const root of roots)
-        await putOnce(root, root === content.root ? "image" : "referrer");
-    // In the order of the images, not of the answers, so that the fallback index is always the same.
-    return roots.flatMap(manifestsInOrder).filter(({ digest }) => untracked.delete(digest));
+    const [image, ...attached] = rootsOf(content);
+    await putOnce(image, "image");
+    const refused = new Map();
+    for (const root of attached) {
+        await putOnce(root, "referrer").catch((error) => {
+            if (!isRefused(error))
+                throw error;
+            refused.set(root.manifest.digest, failureOf(error));
+        });
+    }
+    const taken = withoutRefused(content, refused);
+    return {
+        content: taken,
+        // In the order of the images, not of the answers, so that the fallback index is always the same.
+        untracked: rootsOf(taken)
+            .flatMap(manifestsInOrder)
+            .filter(({ digest }) => untracked.delete(digest)),
+        refused: [...refused.values()],
+    };
+}
+/** An image without the attachments that were refused; an index of referrers lists the others. */
+function withoutRefused(content, refused) {
+    if (refused.size === 0)
+        return content;
+    const isTaken = ({ manifest }) => !refused.has(manifest.digest);
+    const attachments = content.attachments
+        .filter(({ root }) => isTaken(root))
+        .flatMap(({ root, tag }) => {
+        const children = root.children.filter(isTaken);
+        if (children.length === root.children.length)
+            return [{ root, tag }];
+        const manifest = keepChildren(root.manifest, ({ digest }) => !refused.has(digest));
+        return children.length === 0 ? [] : [{ root: { manifest, children }, tag }];
+    });
+    return { ...content, attachments };
 }
 /**
  * Puts a manifest whose children are there. If the registry says that it lacks blobs, it has lost them, or never had them
@@ -71331,11 +75739,6 @@ async function putNode(node, role, repository, bringBack, signal) {
         }
     }
 }
-function lacksContent(error) {
-    if (!(error instanceof OperationError))
-        return false;
-    return error.details.code === "MANIFEST_BLOB_UNKNOWN" || error.details.code === "BLOB_UNKNOWN";
-}
 
 ;// CONCATENATED MODULE: ./src/copy/confirm.ts
 
@@ -71349,10 +75752,10 @@ const lowestPriority = -1;
  * @param placing for each blob, whether this run placed it there, once that is known; rejects where that failed.
  */
 function confirmAhead(placing, repository, signal) {
-    return new Map([...placing].map(([digest, placed]) => {
-        const ask = (isPlaced) => isPlaced && repository.hasBlob(digest, signal, lowestPriority);
+    return new Map([...placing].map(([blob, placed]) => {
+        const ask = (isPlaced) => isPlaced && repository.hasBlob(blob, signal, lowestPriority);
         // No failure is reported here: `findMissing` asks again and reports what is wrong.
-        return [digest, placed.then(ask).catch(() => false)];
+        return [blob.digest, placed.then(ask).catch(() => false)];
     }));
 }
 /**
@@ -71374,7 +75777,7 @@ async function findMissing(content, repository, placed, signal, confirmations = 
                 .then((resolved) => resolved ?? repository.resolveInDoubt(digest, signal)));
             return found === "withheld" || found?.digest === digest;
         }),
-        absent(blobs, async ({ digest }) => (await confirmations.get(digest)) === true || repository.hasBlob(digest, signal)),
+        absent(blobs, async (blob) => (await confirmations.get(blob.digest)) === true || repository.hasBlob(blob, signal)),
     ]);
     return { manifests: absentManifests, blobs: absentBlobs };
 }
@@ -71399,6 +75802,7 @@ function lossFailure(repository, { manifests, blobs }) {
 }
 
 ;// CONCATENATED MODULE: ./src/copy/story.ts
+
 
 
 
@@ -71438,14 +75842,16 @@ function story_movedWords({ uploaded, mounted, present }) {
  * @param elapsed since the copy began, in milliseconds.
  */
 function versionLine(images, moveTags, elapsed, paint) {
-    const { version = "", destination = "" } = images[0]?.step ?? {};
+    const { route, version: tag = "", destination = "" } = images[0]?.step ?? {};
+    const version = route === undefined ? tag : printReference(route, tag);
     const failed = images.filter(({ failure }) => failure !== undefined).length;
     const counted = countOf(images.length, "image");
     if (failed > 0) {
         const which = moveTags ? "failed or held back" : "failed";
         return paint.bad(`✗ ${version} is not complete at ${destination}: ${failed} of ${counted} ${which}`);
     }
-    const withheld = images.find((image) => image.withheld !== undefined)?.withheld;
+    const reasons = images.flatMap((image) => image.withheld ?? []);
+    const withheld = reasons.find(({ kind }) => kind !== "held-back");
     if (withheld !== undefined)
         return `- ${version} is not published at ${destination}: ${sentenceOf(withheld)}`;
     const after = paint.faint(`after ${formatDuration(elapsed)}`);
@@ -71456,13 +75862,16 @@ function versionLine(images, moveTags, elapsed, paint) {
 
 ;// CONCATENATED MODULE: ./src/copy/set-tag.ts
 
+
+
 /**
  * Sets a tag and reads it back. One that is not there afterwards is set once more.
+ * @param role what the manifest is to an image, for messages.
  * @throws OperationError when the tag does not lead to the manifest.
  */
-async function setTag(repository, tag, manifest, signal) {
+async function setTag(repository, tag, manifest, lookAgain, signal, role = "image") {
     for (const again of [true, false]) {
-        await repository.putManifest(tag, manifest, signal);
+        await putTag(repository, tag, manifest, lookAgain, signal, role);
         const found = await unlessWithheld(repository.resolve(tag, signal));
         // The tag is there, and its digest is the one that the answer to the PUT has confirmed.
         if (found === "withheld")
@@ -71474,6 +75883,26 @@ async function setTag(repository, tag, manifest, signal) {
             throw tagFailure(repository, tag, `the tag was set, and now leads to ${present}: another has moved it`);
         if (!again)
             throw tagFailure(repository, tag, "the registry said that it had set the tag, and does not have it");
+    }
+}
+/**
+ * Puts a tag, and puts it again after trouble that passes. A registry can ask for a pause of minutes, in which others push:
+ * before each further try, the tag is looked at.
+ */
+async function putTag(repository, tag, manifest, lookAgain, signal, role) {
+    const policy = defaultRetryPolicy;
+    for (let attempt = 1;; attempt += 1) {
+        try {
+            await repository.putManifest(tag, manifest, signal, role);
+            return;
+        }
+        catch (error) {
+            if (!(error instanceof OperationError) || !error.temporary || attempt >= policy.attempts)
+                throw error;
+            const pause = delayBefore(attempt, policy, error.details.retryAfterMs);
+            await repository.registry.clock.sleep(pause, signal);
+            await lookAgain();
+        }
     }
 }
 /** Says why a tag was not set. */
@@ -71497,28 +75926,37 @@ function tagFailure(repository, tag, problem) {
 
 
 
+
 /** Largest config of a signature that is read to merge it, in bytes: a thousand signatures, the most that cosign reads, are 200 kB. */
 const configLimit = 1024 * 1024;
 /**
  * Sets the tags under which an image's attachments are found. What another has added there stays: it is merged with what
  * comes from the source, or the tag is left alone.
  * @param untracked the manifests with a subject that the registry does not track itself.
+ * @returns why tags are not set: the registry refuses them.
  * @throws OperationError
  */
 async function tagAttachmentsOf(repository, { attachments }, untracked, tagging) {
+    const refused = [];
+    const bring = (tag, manifest) => bringTag(repository, tag, manifest, tagging).catch((error) => {
+        if (!isRefused(error))
+            throw error;
+        refused.push(failureOf(error));
+    });
     const notTracked = new Set(untracked.map(({ digest }) => digest));
     for (const attachment of attachments) {
         const { tag, root } = attachment;
         if (tag === undefined || isTracked(attachment, notTracked))
             continue;
-        await bringTag(repository, tag, root.manifest, tagging);
+        await bring(tag, root.manifest);
     }
     const fallbackTags = new Set(attachments.map(({ tag }) => tag));
     for (const [subject, manifests] of Map.groupBy(untracked, (manifest) => manifest.subject)) {
         if (subject === undefined || fallbackTags.has(referrersTag(subject)))
             continue;
-        await bringTag(repository, referrersTag(subject), buildIndex(manifests.map(descriptorOf)), tagging);
+        await bring(referrersTag(subject), buildIndex(manifests.map(descriptorOf)));
     }
+    return refused;
 }
 /** Whether the registry lists all that a fallback index lists by its referrers API: then the tag stands in for nothing. */
 function isTracked({ tag, root }, untracked) {
@@ -71536,19 +75974,29 @@ async function bringTag(repository, tag, wanted, tagging) {
     const found = await unlessWithheld(repository.resolve(tag, signal));
     if (found !== "withheld" && found?.digest === wanted.digest)
         return;
+    const set = (manifest) => {
+        const before = found === "withheld" ? undefined : found?.digest;
+        const lookAgain = async () => {
+            const now = await unlessWithheld(repository.resolve(tag, signal));
+            if (now === "withheld" || now === undefined || [before, manifest.digest].includes(now.digest))
+                return;
+            throw tagFailure(repository, tag, `another has moved it to ${now.digest} meanwhile`);
+        };
+        return setTag(repository, tag, manifest, lookAgain, signal, "referrer");
+    };
     if (found === undefined)
-        return setTag(repository, tag, wanted, signal);
+        return set(wanted);
     const merged = found === "withheld"
         ? "a policy of the registry lets nobody read it now"
         : await merge(repository, tag, found.digest, wanted, signal);
     if (typeof merged === "string") {
         const problem = `the tag has signatures or the like that another has set, and they cannot be merged: ${merged}`;
-        if (!overwrite)
+        if (overwrite === false)
             throw tagFailure(repository, tag, `${problem}; overwrite is false`);
         log.warning(`${repository.reference}:${tag}: ${problem}; it is left alone`);
     }
     else if (found === "withheld" || merged.digest !== found.digest) {
-        await setTag(repository, tag, merged, signal);
+        await set(merged);
         log.info(`${repository.reference}:${tag}: merged with what another has added there`);
     }
 }
@@ -71602,7 +76050,7 @@ async function mergeImages(repository, present, wanted, lacking, signal) {
     };
     const bytes = Buffer.from(JSON.stringify(document));
     const descriptor = { ...configOf(present), digest: digestOf(bytes), size: bytes.length };
-    if (!(await repository.hasBlob(descriptor.digest, signal))) {
+    if (!(await repository.hasBlob(descriptor, signal))) {
         const upload = await repository.startUpload(signal);
         await upload.finish(descriptor, once(bytes), 0, { signal });
     }
@@ -71649,40 +76097,85 @@ async function askToPublish(version, whyNotPublish, consequence) {
 }
 /**
  * Sets the tags of the images' attachments. They come first, so that nobody sees an image without its signature. If the
- * signature of one image cannot be published, the whole version is not published (P3).
+ * signature of one image cannot be published, the whole version is not published (P3), unless the registry refuses it.
+ * @returns beside the failures, the tags that the registry refuses.
  */
-function tagAttachments(images, tagging) {
-    return forEach(images, ({ repository, content, untracked }) => tagAttachmentsOf(repository, content, untracked, tagging));
+async function tagAttachments(images, tagging) {
+    const refused = new Map();
+    const failures = await forEach(images, async (image) => {
+        const { repository, content, untracked } = image;
+        refused.set(image, await tagAttachmentsOf(repository, content, untracked, tagging));
+    });
+    return { failures, refused };
+}
+/** Looks at the images' tags right before they are set: others push as well, and the plan can be hours old. */
+async function lookAtTags(images, tagging) {
+    const leftAlone = new Map();
+    const held = new Map();
+    const failures = await forEach(images, async (image) => {
+        const other = await otherThan(image, tagging.signal);
+        if (other === undefined)
+            return;
+        if (other !== "withheld")
+            held.set(image, other);
+        const failure = whyLeaveAlone(image, other, tagging);
+        if (failure !== undefined)
+            leftAlone.set(image, failure);
+    });
+    return { leftAlone, failures, held };
+}
+/** What the tag of an image holds that is something else; withheld: nobody may look. */
+async function otherThan({ repository, tag, content }, signal) {
+    const found = await unlessWithheld(repository.resolve(tag, signal));
+    if (found === undefined || found === "withheld")
+        return found;
+    return found.digest === content.root.manifest.digest ? undefined : found.digest;
 }
 /**
- * Looks at the images' tags right before they are set: others push as well, and the plan can be hours old.
- * @returns the images whose tag was moved since the plan was made, where overwrite is false.
+ * Why an image is left alone, where another has moved its tag.
+ * @param other what the tag holds, which is something else than the image.
+ * @throws OperationError where that is a failure.
  */
-function lookAtTags(images, tagging) {
-    const { overwrite, log, signal } = tagging;
-    return forEach(images, async ({ repository, tag, content, replaces }) => {
-        const found = await unlessWithheld(repository.resolve(tag, signal));
-        if (found === "withheld") {
-            // A plan that may replace nothing was made when this tag was not there.
-            if (!overwrite)
-                throw tagFailure(repository, tag, "another has set the tag, and overwrite is false");
-            return;
-        }
-        const present = found?.digest;
-        if (present === undefined || present === replaces || present === content.root.manifest.digest)
-            return;
-        const moved = `the tag was moved to ${present} after the plan was made`;
-        if (!overwrite)
-            throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
-        log.warning(`${repository.reference}:${tag}: ${moved}; it is replaced`);
+function whyLeaveAlone({ repository, tag, replaces }, other, { overwrite, log }) {
+    const leave = (problem, subject) => ({
+        kind: "obstacle",
+        problem: `${problem}, and overwrite is skip`,
+        subject,
     });
+    if (other === "withheld") {
+        // A plan that may replace nothing was made when this tag was not there.
+        if (overwrite === "skip")
+            return leave("another has set the tag");
+        if (overwrite === false)
+            throw tagFailure(repository, tag, "another has set the tag, and overwrite is false");
+        return undefined;
+    }
+    if (other === replaces)
+        return undefined;
+    if (overwrite === "skip")
+        return leave("the tag was moved after the plan was made", other);
+    const moved = `the tag was moved to ${other} after the plan was made`;
+    if (!overwrite)
+        throw tagFailure(repository, tag, `${moved}, and overwrite is false`);
+    log.warning(`${repository.reference}:${tag}: ${moved}; it is replaced`);
+    return undefined;
 }
 /**
  * Sets the images' own tags, all at once, and reads each back: a registry's 201 is a promise, and only what it then shows
  * is called published (P6).
  */
-function tagImages(images, { signal }) {
-    return forEach(images, ({ repository, tag, content }) => setTag(repository, tag, content.root.manifest, signal));
+function tagImages(images, tagging) {
+    return forEach(images, (image) => {
+        const { repository, tag, content } = image;
+        const lookAgain = async () => {
+            const other = await otherThan(image, tagging.signal);
+            const failure = other && whyLeaveAlone(image, other, tagging);
+            // Other tags of the version are set by now, so this is a failure, whatever was wanted.
+            if (failure !== undefined)
+                throw tagFailure(repository, tag, sentenceOf(failure));
+        };
+        return setTag(repository, tag, content.root.manifest, lookAgain, tagging.signal);
+    });
 }
 async function forEach(images, work) {
     const failures = new Map();
@@ -71691,6 +76184,7 @@ async function forEach(images, work) {
 }
 
 ;// CONCATENATED MODULE: ./src/copy/version.ts
+
 
 /**
  * Sets the tags of a version's images at one destination. None is set while an image is incomplete (P3). After that, a tag
@@ -71715,20 +76209,35 @@ async function publishVersion(results, tagging) {
     }
     const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
     const images = ready.map((result) => result.ready);
-    for (const prepare of [tagAttachments, lookAtTags]) {
-        const failures = await prepare(images, tagging);
-        const unready = ready.find((result) => failures.has(result.ready));
-        if (unready === undefined)
-            continue;
+    const attached = await tagAttachments(images, tagging);
+    const { failures, leftAlone, held } = attached.failures.size > 0
+        ? { failures: attached.failures, leftAlone: new Map(), held: new Map() }
+        : await lookAtTags(images, tagging);
+    const unready = ready.find((result) => failures.has(result.ready));
+    if (unready !== undefined) {
         const reason = version_heldBack(unready.step);
         return ready.map((result) => outcomeOf(result, failures.get(result.ready) ?? reason));
     }
-    const failures = await tagImages(images, tagging);
-    return ready.map((result) => outcomeOf(result, failures.get(result.ready)));
+    const foreign = ready.find((result) => leftAlone.has(result.ready));
+    if (foreign !== undefined) {
+        const reason = heldBackBy(foreign.step, "is left alone");
+        return ready.map((result) => ({
+            ...outcomeOf(result, undefined),
+            withheld: leftAlone.get(result.ready) ?? reason,
+        }));
+    }
+    const unset = await tagImages(images, tagging);
+    return ready.map((result) => {
+        const outcome = outcomeOf(result, unset.get(result.ready));
+        const refused = [...result.ready.refused, ...(attached.refused.get(result.ready) ?? [])];
+        return { ...outcome, refused, replaced: held.get(result.ready) };
+    });
 }
 /** The outcome of an image whose tag another job sets: it is there, or it is not. */
 function untagged(result) {
-    return outcomeOf(result, "failure" in result ? result.failure : undefined);
+    return "failure" in result
+        ? outcomeOf(result, result.failure)
+        : { ...outcomeOf(result, undefined), refused: result.ready.refused };
 }
 function outcomeOf({ step, bytes, moved }, failure) {
     return { step, bytes, failure, moved };
@@ -71739,6 +76248,7 @@ function version_heldBack({ image, tag }) {
 }
 
 ;// CONCATENATED MODULE: ./src/copy/copy-to-destination.ts
+
 
 
 
@@ -71776,7 +76286,7 @@ async function copyToDestination(steps, needs, destination, prepare, shared) {
         shared.deliveredTo.set(key, delivering);
         return [need.descriptor.digest, delivering];
     }));
-    const versions = Map.groupBy(steps, (step) => step.version);
+    const versions = Map.groupBy(steps, versionKey);
     const causes = new Map();
     const outcomes = await Promise.all([...versions.values()].map(async (ofVersion) => {
         const results = await Promise.all(ofVersion.map(async (step) => {
@@ -71837,13 +76347,14 @@ async function copyImage(step, destination, deliveries, shared) {
                 placed.add(blob.digest);
         }
         begin ??= destination.options.clock.now();
-        const untracked = await copy_to_destination_complete(step, content, repository, placed, confirmations, destination, shared);
+        const sendAgain = (blobs, lacks) => deliverAgain(blobs, lacks, shared.sourceRepositories(step.source), repository.name, destination, shared.downloads);
+        const put = await copy_to_destination_complete({ content, repository, placed, confirmations }, sendAgain, destination);
         const moved = { begin, end: destination.options.clock.now() };
         return {
             step,
             bytes,
             moved,
-            ready: { repository, tag: step.tag, replaces: step.replaces, content, untracked },
+            ready: { repository, tag: step.tag, replaces: step.replaces, ...put },
         };
     }
     catch (error) {
@@ -71855,11 +76366,11 @@ async function copyImage(step, destination, deliveries, shared) {
 /** For each blob of an image, whether this run places it in the image's repository, once that is known. */
 function placing({ blobs }, repository, deliveries) {
     const isPlaced = (placement) => placement === "uploaded" || placement === "mounted";
-    return new Map(blobs.flatMap(({ digest }) => {
-        const delivering = deliveries.get(digest);
+    return new Map(blobs.flatMap((blob) => {
+        const delivering = deliveries.get(blob.digest);
         return delivering === undefined
             ? []
-            : [[digest, delivering.then((placements) => isPlaced(placements.get(repository.name)))]];
+            : [[blob, delivering.then((placements) => isPlaced(placements.get(repository.name)))]];
     }));
 }
 function earlier(one, other) {
@@ -71867,27 +76378,25 @@ function earlier(one, other) {
 }
 /**
  * Puts the manifests and asks the destination to confirm everything. What it has lost is sent once more.
- * @returns the manifests with a subject that the registry does not track itself.
  */
-async function copy_to_destination_complete(step, content, repository, placed, confirmations, destination, shared) {
-    const sources = shared.sourceRepositories(step.source);
+async function copy_to_destination_complete({ content, repository, placed, confirmations }, sendAgain, { signal, options: { log } }) {
     // Once a blob turns out to be lost, what was confirmed before does not count.
     let valid = confirmations;
     const bringBack = (blobs, lacks) => {
         valid = undefined;
-        return deliverAgain(blobs, lacks, sources, repository.name, destination, shared.downloads);
+        return sendAgain(blobs, lacks);
     };
-    const untracked = await putImage(content, repository, bringBack, destination.signal);
-    const missing = await findMissing(content, repository, placed, destination.signal, valid);
+    const put = await putImage(content, repository, bringBack, signal);
+    const missing = await findMissing(put.content, repository, placed, signal, valid);
     if (confirm_isComplete(missing))
-        return untracked;
-    destination.options.log.warning(`${repository.reference}: the registry lost what it had taken; it is sent once more`);
-    await bringBack(missing.blobs, false);
-    await putImage(content, repository, bringBack, destination.signal);
-    const stillMissing = await findMissing(content, repository, placed, destination.signal);
+        return put;
+    log.warning(`${repository.reference}: the registry lost what it had taken; it is sent once more`);
+    await sendAgain(missing.blobs, false);
+    const again = await putImage(put.content, repository, sendAgain, signal);
+    const stillMissing = await findMissing(again.content, repository, placed, signal);
     if (!confirm_isComplete(stillMissing))
         throw lossFailure(repository, stillMissing);
-    return untracked;
+    return { ...again, refused: [...put.refused, ...again.refused] };
 }
 /** Sends blobs again that a destination has lost. Only here may a blob be read from a source a second time. */
 async function deliverAgain(blobs, lacks, sources, repository, destination, downloads) {
@@ -71903,670 +76412,6 @@ async function deliverAgain(blobs, lacks, sources, repository, destination, down
             downloads.release(descriptor.digest);
         }
     }
-}
-
-;// CONCATENATED MODULE: ./src/oci/blob-upload.ts
-
-
-
-
-/**
- * One upload that a registry has opened. Its address changes with every answer and is used exactly as it came.
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks
- */
-class BlobUpload {
-    #registry;
-    #scopes;
-    #location;
-    /** @throws OperationError when the answer gives no address on the registry itself. */
-    constructor(registry, repository, opened, operation) {
-        this.#registry = registry;
-        this.#scopes = [{ repository, actions: ["pull", "push"] }];
-        this.#location = this.#locationOf(opened, operation);
-    }
-    /**
-     * Sends a part of the blob that is not its last one, by PATCH.
-     * @param from position of the part in the blob.
-     * @returns the bytes that the registry now has.
-     * @throws OperationError
-     */
-    async append(body, from, length, options = {}) {
-        const request = this.#request("PATCH", this.#location, "uploading a part of a blob", options, {
-            headers: {
-                "content-type": "application/octet-stream",
-                "content-length": String(length),
-                // Without the unit in front, as the specification has it.
-                "content-range": `${from}-${from + length - 1}`,
-            },
-            body,
-        });
-        const response = await this.#expect(request, 202, 201, 204);
-        await discard(response);
-        this.#location = this.#locationOf(response, request.operation);
-        return receivedOf(response) ?? from + length;
-    }
-    /**
-     * Sends the blob, or the rest of it, by PUT; the registry then checks the digest of the whole. This method never sends it
-     * again: after a break, the registry may have a part of the bytes.
-     * @param from position at which the body starts.
-     * @throws OperationError
-     */
-    async finish(blob, body, from = 0, options = {}) {
-        const target = new URL(this.#location);
-        // Appended, not set: the registry's own query must stay as it came.
-        target.search = `${target.search}${target.search === "" ? "?" : "&"}digest=${encodeURIComponent(blob.digest)}`;
-        const request = this.#request("PUT", target, "uploading the blob", options, {
-            subject: blob.digest,
-            headers: {
-                "content-type": "application/octet-stream",
-                "content-length": String(blob.size - from),
-                // No range for the whole blob. None can be written either when only the digest is missing.
-                ...(from === 0 || from === blob.size ? {} : { "content-range": `${from}-${blob.size - 1}` }),
-            },
-            body,
-        });
-        await discard(await this.#expect(request, 201, 204));
-    }
-    /**
-     * Asks how many bytes the registry has, after a break.
-     * @returns undefined where the registry does not go on with this upload.
-     * @throws OperationError when it cannot be asked.
-     */
-    async received(signal) {
-        const request = this.#request("GET", this.#location, "asking how far an upload is", { signal }, {});
-        const response = await this.#registry.send(request);
-        await discard(response);
-        if (response.status !== 204 && response.status !== 202 && response.status !== 200)
-            return undefined;
-        if (response.header("location") !== undefined)
-            this.#location = this.#locationOf(response, request.operation);
-        return receivedOf(response);
-    }
-    /**
-     * Cancels the upload, so that the registry need not keep what it has. Not all registries can; that is no failure.
-     * @returns whether the registry says that it is gone.
-     */
-    async cancel(signal) {
-        const [{ repository }] = this.#scopes;
-        const request = {
-            ...this.#request("DELETE", this.#location, "cancelling an upload", { signal }, {}),
-            // The actions that deleting needs, as in distribution. A token server that does not grant them refuses, and the upload
-            // stays.
-            scopes: [{ repository, actions: mannersOf(this.#registry.vendor).deleting }],
-        };
-        const response = await this.#registry.send(request).catch(() => undefined);
-        if (response === undefined)
-            return false;
-        await discard(response);
-        return response.status < 300 || response.status === 404;
-    }
-    /**
-     * 404 at an address that the registry gave itself: the upload is gone, and another upload may work. Some proxies drop the
-     * code that the specification has for this, BLOB_UPLOAD_UNKNOWN.
-     * @throws OperationError
-     */
-    async #expect(request, ...statuses) {
-        const response = await this.#registry.send(request);
-        if (statuses.includes(response.status))
-            return response;
-        const refusal = await this.#registry.refused(response, request);
-        if (response.status !== 404)
-            throw refusal;
-        const advice = "The registry lost an upload that it had opened. If it consists of several instances, they have to share their " +
-            "storage and, for the distribution project, `http.secret`.";
-        throw new OperationError({ ...refusal.details, temporary: true, advice }, { cause: refusal });
-    }
-    #request(method, target, operation, { signal, ownConnection = false }, rest) {
-        const connection = ownConnection ? "own" : "shared";
-        const priority = Number(rest.headers?.["content-length"] ?? 0);
-        const transfer = priority > smallTransfer;
-        return {
-            method,
-            target,
-            operation,
-            scopes: this.#scopes,
-            signal,
-            connection,
-            transfer,
-            priority,
-            ...rest,
-        };
-    }
-    /** The upload carries the login of this registry, so it stays on this registry. */
-    #locationOf(response, operation) {
-        const request = { scopes: this.#scopes, operation };
-        const text = response.header("location") ?? "";
-        if (text === "" || !URL.canParse(text, response.url.href)) {
-            throw this.#registry.failure(request, { problem: "the registry gave no usable address to upload to" });
-        }
-        const location = new URL(text, response.url);
-        const isHere = location.origin === this.#registry.origin.origin;
-        if (isHere && location.username === "" && location.password === "")
-            return location;
-        throw this.#registry.failure(request, {
-            problem: `the registry wants the upload to go to ${location.protocol}//${location.host}, which is not itself`,
-            advice: "Nothing was sent there. The registry's external address may be set wrongly; tell its operator.",
-        });
-    }
-}
-/**
- * The bytes of an upload that a registry has, from `Range: 0-<last>`. In distribution `0-0` means nothing as well as one
- * byte; it is taken for nothing. Undefined without a readable range.
- */
-function receivedOf(response) {
-    const last = /^(?:bytes[ =])?0-([0-9]{1,15})$/.exec(response.header("range")?.trim() ?? "")?.[1];
-    if (last === undefined)
-        return undefined;
-    return last === "0" ? 0 : Number(last) + 1;
-}
-
-;// CONCATENATED MODULE: ./src/oci/pages.ts
-/** Longest header that is read, in characters; real ones have some hundred. The pattern looks back at every `<`. */
-const pages_headerLimit = 8 * 1024;
-/**
- * The address of the next page from a `Link` header, or undefined when there is none. Behind a proxy, some registries write
- * their inner host or path into it (https://github.com/sonatype/nexus-public/issues/1011): its query says where the list goes
- * on, and only that is taken, for the same list. A page is asked for with the login of this registry, and so nowhere else.
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
- * @throws Error when it has no query and points to another origin or brings a login.
- */
-function nextPage(header, current) {
-    if (header !== undefined && header.length > pages_headerLimit)
-        throw new Error("the address of the next page is too long");
-    const match = /<([^<>]*)>\s*;[^,]*\brel=(?:"next"|next)(?=\s*(?:[;,]|$))/i.exec(header ?? "");
-    if (match === null)
-        return undefined;
-    const target = match[1] ?? "";
-    if (!URL.canParse(target, current.href))
-        throw new Error("the address of the next page cannot be read");
-    const next = new URL(target, current);
-    if (next.search !== "") {
-        const page = new URL(current);
-        page.search = next.search;
-        return page;
-    }
-    if (next.origin !== current.origin)
-        throw new Error(`the next page is on another host, ${next.host}`);
-    if (next.username !== "" || next.password !== "")
-        throw new Error("the address of the next page has a login in it");
-    return next;
-}
-
-;// CONCATENATED MODULE: ./src/oci/repository.ts
-
-
-
-
-
-
-
-
-
-
-
-
-
-const tagListSchema = object({ tags: optional(nullable(array(nullable(string())))) });
-/** How a manifest that is put is called in messages. */
-const puttingOperations = {
-    image: "writing the manifest",
-    attestation: "writing the attestation manifest",
-    referrer: "writing the referrer",
-};
-/** What to do where a registry refuses a manifest that not every registry takes: Alibaba's says "unknown manifest class". */
-const attestationAdvice = "The image has attestations of BuildKit (provenance, SBOM), which not every registry takes. With `attestations=false` on the line " +
-    "of this destination it goes there without them, as an index of another digest.";
-const referrerAdvice = "It is a signature, an attestation or an SBOM of the image, and not every registry takes its type. With `referrers: false` " +
-    "images go without them.";
-/**
- * Refused mounts after which none is tried any more at a registry that has not mounted anything: one may be refused for what
- * it is about, a right or a blob, and a mount that is not tried costs the bytes of the blob.
- */
-const mountTries = 3;
-/** Statuses by which a registry says that it does not know HEAD. */
-const noHead = [400, 405, 501];
-/** Tags on a page. Most registries with a limit of their own have this one. */
-const tagPageSize = 1000;
-/** Largest page of tags, in bytes: 1000 tags of 128 characters are 130 kB; some registries send all tags as one page. */
-const tagPageLimit = 8 * 1024 * 1024;
-/** Most pages of one list: a hundred thousand tags. A list that goes on is broken. */
-const repository_pageLimit = 100;
-/** Most entries of one list, however large its pages are: the list has to fit in memory. */
-const repository_entryLimit = 100_000;
-/** One repository of a registry, with the operations of the distribution specification that a mirror needs. */
-class Repository {
-    registry;
-    name;
-    constructor(registry, name) {
-        this.registry = registry;
-        this.name = name;
-    }
-    /** `registry/repository`, for messages. */
-    get reference() {
-        return `${this.registry.registry}/${this.name}`;
-    }
-    /**
-     * What a tag or digest stands for, by HEAD; undefined if it does not exist. If the registry leaves the digest out of its
-     * answer, or HEAD has proved useless there, the manifest itself is read.
-     * @throws OperationError
-     */
-    async resolve(reference, signal) {
-        const { unsupported } = this.registry;
-        const byHead = unsupported.manifestHead ? "unsupported" : await this.#resolveByHead(reference, signal);
-        if (byHead !== "unsupported")
-            return byHead;
-        const byGet = await this.#resolveByGet(reference, signal);
-        unsupported.manifestHead = true;
-        return byGet;
-    }
-    /**
-     * Asks by GET for a manifest that HEAD does not find, where HEAD has not shown any manifest yet: some registries answer
-     * every HEAD so (https://github.com/containrrr/watchtower/issues/669), but none that is known by its name. From then on such
-     * a registry is asked by GET.
-     * @throws OperationError
-     */
-    async resolveInDoubt(reference, signal) {
-        const { unsupported, headShows, vendor } = this.registry;
-        if (unsupported.manifestHead || headShows || vendor.host !== undefined)
-            return undefined;
-        const found = await this.#resolveByGet(reference, signal);
-        if (found !== undefined)
-            unsupported.manifestHead = true;
-        return found;
-    }
-    #resolveByGet(reference, signal) {
-        return this.registry.read(this.#lookup("GET", reference, signal), async (response) => {
-            const bytes = await readBytes(response, manifestLimit);
-            if (response.status !== 200)
-                return undefined;
-            const digest = parseDigest(response.header("docker-content-digest") ?? "") ?? digestOf(bytes);
-            return { digest, mediaType: mediaTypeOf(response), size: bytes.length };
-        }, 200, 404, ...this.#absent);
-    }
-    /** @returns "unsupported" where the answer says nothing of the manifest. */
-    async #resolveByHead(reference, signal) {
-        const request = this.#lookup("HEAD", reference, signal);
-        const response = await this.registry.expect(request, 200, 404, ...noHead, ...this.#absent);
-        await discard(response);
-        if (noHead.includes(response.status) && !this.#absent.includes(response.status))
-            return "unsupported";
-        if (response.status !== 200)
-            return undefined;
-        this.registry.headShows = true;
-        const digest = parseDigest(response.header("docker-content-digest") ?? "");
-        const size = contentLength(response);
-        if (digest !== undefined)
-            return { digest, mediaType: mediaTypeOf(response), size };
-        const manifest = await this.manifest(reference, signal);
-        return { digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.bytes.length };
-    }
-    #lookup(method, reference, signal) {
-        return this.#request(method, `manifests/${reference}`, "looking up", signal, {
-            subject: reference,
-            headers: { accept: acceptedManifests },
-        });
-    }
-    /**
-     * Reads and checks a manifest. If it is asked for by digest, its bytes must have that digest.
-     * @throws OperationError
-     */
-    async manifest(reference, signal) {
-        const request = this.#request("GET", `manifests/${reference}`, "reading the manifest", signal, {
-            subject: reference,
-            headers: { accept: acceptedManifests },
-        });
-        return this.registry.read(request, async (response) => {
-            const bytes = await readBytes(response, manifestLimit);
-            return parseManifest(bytes, response.header("content-type") ?? "", parseDigest(reference));
-        }, 200);
-    }
-    /**
-     * Puts a manifest, byte for byte, under its digest or a tag.
-     * @param role for messages.
-     * @returns whether the registry tracks the manifest's `subject` itself (`OCI-Subject`).
-     * @throws OperationError
-     */
-    async putManifest(reference, manifest, signal, role = "image") {
-        const hasAttestations = role === "attestation" || manifest.children.some(isAttestation);
-        const request = this.#request("PUT", `manifests/${reference}`, puttingOperations[role], signal, {
-            subject: reference,
-            advice: role === "referrer" ? referrerAdvice : hasAttestations ? attestationAdvice : undefined,
-            headers: { "content-type": manifest.mediaType },
-            body: manifest.bytes,
-            push: true,
-        });
-        const response = await this.registry.expect(request, 201, 200, 202, 204);
-        await discard(response);
-        const stored = response.header("docker-content-digest");
-        if (stored !== undefined && stored !== manifest.digest) {
-            throw this.registry.failure(request, {
-                problem: `the registry stored other bytes, ${parseDigest(stored) ?? "an unreadable digest"}`,
-            });
-        }
-        return { tracksSubject: response.header("oci-subject") !== undefined };
-    }
-    /**
-     * Whether a blob is there, by HEAD; by a GET of its first byte where HEAD has proved useless. So it has where the storage
-     * that a registry redirects to refuses: its URL is signed for GET (https://github.com/moby/moby/issues/50065).
-     * @param priority among the small requests to this registry.
-     * @throws OperationError
-     */
-    async hasBlob(digest, signal, priority = 0) {
-        const { registry } = this;
-        const { unsupported } = registry;
-        const request = this.#request("HEAD", `blobs/${digest}`, "looking up the blob", signal, {
-            subject: digest,
-            priority,
-        });
-        if (!unsupported.blobHead) {
-            const response = await registry.send(request);
-            const isElsewhere = response.url.origin !== registry.origin.origin;
-            const saysNothing = noHead.includes(response.status) || (isElsewhere && [401, 403].includes(response.status));
-            if (!saysNothing) {
-                if (![200, 404, ...this.#absent].includes(response.status))
-                    throw await registry.refused(response, request);
-                await discard(response);
-                return response.status === 200;
-            }
-            await discard(response);
-        }
-        const get = { ...request, method: "GET", headers: { range: "bytes=0-0" } };
-        // 416: there, and empty.
-        const response = await registry.expect(get, 200, 206, 416, 404, ...this.#absent);
-        response.body.destroy();
-        unsupported.blobHead = true;
-        return [200, 206, 416].includes(response.status);
-    }
-    /**
-     * Opens a blob for reading, from its storage if the registry redirects there. The caller checks the bytes, and repeats a
-     * broken request itself, because it knows how far it got.
-     * @param range first byte, and the byte after the last one: the whole blob, the rest after a break, or a part of it.
-     * @returns the body, the byte that it starts at (0 if the registry sends the whole blob anyway), and whether the registry
-     * gives parts of this blob.
-     * @throws OperationError
-     */
-    async readBlob(blob, range, signal) {
-        const isWhole = range.from === 0 && range.to === blob.size;
-        const request = this.#request("GET", `blobs/${blob.digest}`, "reading the blob", signal, {
-            subject: blob.digest,
-            headers: {
-                accept: "application/octet-stream, */*",
-                // The digest is that of the stored bytes. A compressed transfer would have others.
-                "accept-encoding": "identity",
-                ...(isWhole ? {} : { range: `bytes=${range.from}-${range.to - 1}` }),
-            },
-            transfer: range.to - range.from > smallTransfer,
-            once: true,
-            answer: "blob",
-        });
-        const response = await this.registry.expect(request, 200, 206);
-        const problem = transferProblem(response, blob.size, range);
-        const isPart = response.status === 206;
-        const givesRanges = isPart || response.header("accept-ranges") === "bytes";
-        if (problem === undefined)
-            return { body: response.body, start: isPart ? range.from : 0, givesRanges };
-        await discard(response);
-        throw this.registry.failure(request, { problem });
-    }
-    /**
-     * Mounts a blob from another repository of the same registry. A registry that turned out not to mount is not asked again; one
-     * that opens an upload instead has cost no request.
-     * @param priority among the small requests to this registry.
-     * @returns "mounted", or the upload that the registry opened instead; undefined if it did neither.
-     * @throws OperationError when the request itself failed.
-     */
-    async mountBlob(digest, from, signal, priority = 0) {
-        const { unsupported } = this.registry;
-        if (unsupported.mounts)
-            return undefined;
-        const query = new URLSearchParams({ mount: digest, from });
-        const request = {
-            ...this.#request("POST", `blobs/uploads/?${query}`, "mounting the blob", signal, {
-                subject: `${digest} from ${from}`,
-                headers: { "content-length": "0" },
-                push: true,
-                priority,
-            }),
-            scopes: [this.#scope("push"), { repository: from, actions: ["pull"] }],
-        };
-        const response = await this.registry.send(request).catch((error) => {
-            // A token server may refuse the request because of the other repository's scope. That counts as a refused mount.
-            if (error instanceof OperationError && (error.status === 401 || error.status === 403))
-                return undefined;
-            throw error;
-        });
-        if (response === undefined)
-            return this.#mountRefused();
-        if (response.status === 202 && response.header("location") !== undefined)
-            return this.#opened(response, request.operation);
-        if (response.status === 429 || response.status === 503)
-            throw await this.registry.refused(response, request);
-        await discard(response);
-        if (response.status === 201) {
-            this.registry.refusedMounts = Number.NEGATIVE_INFINITY;
-            return "mounted";
-        }
-        // 4xx: a registry that does not mount, or not from there; the blob is then uploaded. Trouble of its own, after all tries,
-        // and a 202 without an upload say the same for every blob: https://github.com/goharbor/harbor/issues/18541
-        if ([202, 405].includes(response.status) || response.status >= 500)
-            unsupported.mounts = true;
-        return this.#mountRefused();
-    }
-    #mountRefused() {
-        this.registry.refusedMounts += 1;
-        if (this.registry.refusedMounts >= mountTries)
-            this.registry.unsupported.mounts = true;
-        return undefined;
-    }
-    /**
-     * Opens an upload.
-     * @param priority among the small requests to this registry.
-     * @throws OperationError
-     */
-    async startUpload(signal, priority = 0) {
-        const request = this.#request("POST", "blobs/uploads/", "starting an upload", signal, {
-            headers: { "content-length": "0" },
-            push: true,
-            priority,
-        });
-        return this.#opened(await this.registry.expect(request, 202), request.operation);
-    }
-    /**
-     * Whether this login may cancel uploads. It is found out by cancelling an upload that does not exist: a registry reports a
-     * missing right before it reports a missing upload.
-     * @throws OperationError when that cannot be asked.
-     */
-    async mayCancelUploads(signal) {
-        const target = `blobs/uploads/${(0,external_node_crypto_.randomUUID)()}`;
-        const request = {
-            ...this.#request("DELETE", target, "trying the cancellation of uploads", signal, {}),
-            scopes: [{ repository: this.name, actions: mannersOf(this.registry.vendor).deleting }],
-        };
-        try {
-            const response = await this.registry.send(request);
-            await discard(response);
-            return ![401, 403, 405].includes(response.status) && response.status < 500;
-        }
-        catch (error) {
-            // If more is asked for than the login may do, Docker Hub gives no token at all.
-            if (error instanceof OperationError && (error.status === 401 || error.status === 403))
-                return false;
-            throw error;
-        }
-    }
-    /**
-     * All tags, each once, in the registry's order; none if the repository does not exist.
-     * @throws OperationError
-     */
-    async tags(signal) {
-        const { unsupported } = this.registry;
-        if (unsupported.pageSize)
-            return this.#tagsOf("tags/list", signal);
-        try {
-            return await this.#tagsOf(`tags/list?n=${tagPageSize}`, signal);
-        }
-        catch (error) {
-            if (!(error instanceof OperationError) || error.status !== 400)
-                throw error;
-            // A registry may refuse more than its own maximum: https://github.com/distribution/distribution/issues/4844
-            const tags = await this.#tagsOf("tags/list", signal);
-            unsupported.pageSize = true;
-            return tags;
-        }
-    }
-    async #tagsOf(list, signal) {
-        const tags = new Set();
-        const request = this.#request("GET", list, "listing the tags", signal, {});
-        await this.#eachPage(request, async (response, first) => {
-            if (first && (response.status === 404 || this.#absent.includes(response.status))) {
-                await discard(response);
-                return false;
-            }
-            if (response.status !== 200)
-                throw await this.registry.refused(response, request);
-            const page = (await readJson(response, tagListSchema, tagPageLimit)).tags ?? [];
-            // Some lists hold `null` and digests as well. What breaks the grammar of tags cannot be requested as a tag.
-            const listed = page.filter((tag) => tag !== null && isTag(tag));
-            const before = tags.size;
-            for (const tag of listed)
-                tags.add(tag);
-            this.#checkLength(tags, request);
-            // An empty page does not end a list. One without new tags does: some registries give the same tags on every page.
-            return listed.length === 0 || tags.size > before;
-        });
-        return [...tags];
-    }
-    /**
-     * What refers to this manifest, by the referrers API, also of types that are not mirrored; undefined if the registry does
-     * not have that API.
-     * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
-     * @throws OperationError
-     */
-    async referrers(digest, signal) {
-        const request = this.#request("GET", `referrers/${digest}`, "listing the referrers of", signal, {
-            subject: digest,
-            headers: { accept: ociIndex },
-        });
-        const referrers = new Map();
-        let supported = true;
-        await this.#eachPage(request, async (response, first) => {
-            if (isTemporaryStatus(response.status))
-                throw await this.registry.refused(response, request);
-            const index = response.status === 200 ? await readReferrers(response) : undefined;
-            if (index !== undefined) {
-                for (const referrer of [...index.children, ...index.blobs])
-                    referrers.set(referrer.digest, referrer);
-                this.#checkLength(referrers, request);
-                return true;
-            }
-            if (!first)
-                throw await this.registry.refused(response, request);
-            // Registries without the API answer 404, other errors, or a web page.
-            await discard(response);
-            supported = false;
-            return false;
-        });
-        return supported ? [...referrers.values()] : undefined;
-    }
-    /**
-     * Deletes a manifest by tag or digest.
-     * @returns "unsupported" if the registry does not delete by this kind of reference.
-     * @throws OperationError
-     */
-    async deleteManifest(reference, signal) {
-        const scope = { repository: this.name, actions: mannersOf(this.registry.vendor).deleting };
-        const request = {
-            ...this.#request("DELETE", `manifests/${reference}`, "deleting", signal, { subject: reference }),
-            scopes: [scope],
-        };
-        // Artifactory answers 406: https://github.com/containers/image/issues/1009
-        const response = await this.registry.expect(request, 200, 202, 204, 400, 404, 405, 406);
-        await discard(response);
-        if (response.status === 404)
-            return "not-found";
-        return response.status >= 400 ? "unsupported" : "deleted";
-    }
-    /**
-     * Reads a list page by page: on this registry only, no page twice, and not for ever.
-     * @param read reads one answer, and says whether the list may go on.
-     */
-    async #eachPage(request, read) {
-        const visited = new Set();
-        let target = new URL(request.target, this.registry.origin);
-        while (target !== undefined && !visited.has(target.href)) {
-            // This is a failure, not the end of the list: pruning must not take a part of the tags for all of them.
-            if (visited.size >= repository_pageLimit)
-                throw this.registry.failure(request, { problem: `the list goes on after ${repository_pageLimit} pages` });
-            visited.add(target.href);
-            const page = target;
-            target = await this.registry.read({ ...request, target: page }, async (response) => (await read(response, visited.size === 1))
-                ? nextPage(response.headers("link").join(", "), page)
-                : undefined);
-        }
-    }
-    /** A failure, and not the end of the list: see `#eachPage`. */
-    #checkLength(entries, request) {
-        if (entries.size > repository_entryLimit)
-            throw this.registry.failure(request, { problem: `the list has more than ${repository_entryLimit} entries` });
-    }
-    /** Statuses beside 404 that stand for what is not there. A source that refuses is told apart by who asks it. */
-    get #absent() {
-        return this.registry.side === "destination" ? mannersOf(this.registry.vendor).absent : [];
-    }
-    #scope(purpose) {
-        const { name: repository } = this;
-        if (purpose === "push")
-            return { repository, actions: ["pull", "push"] };
-        // At a destination, most requests have the same scope, so that one token serves for reading and writing.
-        const isSource = this.registry.side === "source";
-        return { repository, actions: isSource ? ["pull"] : mannersOf(this.registry.vendor).reading };
-    }
-    #request(method, path, operation, signal, rest) {
-        const { push, ...request } = rest;
-        const scopes = [this.#scope(push === true ? "push" : "read")];
-        return { method, target: `/v2/${this.name}/${path}`, operation, scopes, signal, ...request };
-    }
-    async #opened(response, operation) {
-        await discard(response);
-        return new BlobUpload(this.registry, this.name, response, operation);
-    }
-}
-/**
- * A page of referrers. Some registries send it as plain JSON (https://github.com/Azure/azure-cli/issues/25069), and so do
- * others their answer to whatever they do not know; undefined: it is none.
- * @throws BodyError
- */
-async function readReferrers(response) {
-    const type = mediaTypeOf(response);
-    if (type !== ociIndex && type !== "application/json")
-        return undefined;
-    const bytes = await readBytes(response, manifestLimit);
-    try {
-        return parseManifest(bytes, ociIndex, undefined);
-    }
-    catch (error) {
-        if (type === ociIndex || !(error instanceof BodyError))
-            throw error;
-        return undefined;
-    }
-}
-function mediaTypeOf(response) {
-    return response.header("content-type")?.split(";")[0]?.trim() ?? "";
-}
-/** What is wrong with the answer to a request for a part of a blob. RFC 9110, section 14.4. */
-function transferProblem(response, size, { from, to }) {
-    const encoding = response.header("content-encoding");
-    if (encoding !== undefined && encoding !== "identity")
-        return "the blob came compressed although it was asked for as stored";
-    if (response.status === 200)
-        return undefined;
-    const [, first, last, total] = /^bytes ([0-9]+)-([0-9]+)\/([0-9]+|\*)$/.exec(response.header("content-range") ?? "") ?? [];
-    const isAsked = Number(first) === from && Number(last) === to - 1 && (total === "*" || Number(total) === size);
-    return isAsked ? undefined : "the registry sent another range of the blob than it was asked for";
-}
-function contentLength(response) {
-    const text = response.header("content-length");
-    return text !== undefined && /^[0-9]+$/.test(text) ? Number(text) : undefined;
 }
 
 ;// CONCATENATED MODULE: ./src/copy/destination-copy.ts
@@ -72810,6 +76655,37 @@ function reportProgress(destinations, clock, log) {
     });
 }
 
+;// CONCATENATED MODULE: ./src/copy/quota.ts
+
+
+/** Time for an answer, in milliseconds: what it says changes nothing that is copied, so a slow API must not hold that up. */
+const answerTime = 10_000;
+/**
+ * Warns before anything is sent where the quota of a destination may not hold what will be. Old versions are pruned last, so a
+ * quota for exactly as many versions as are kept lets no new one in. What counts is an upper bound: which blobs are there already
+ * is found out only while copying. Nothing fails for it, nor for a quota that cannot be read.
+ */
+async function warnOfQuota({ name, quota: ask }, needs, { clock, log }, signal) {
+    if (ask === undefined)
+        return;
+    try {
+        const quota = await ask(AbortSignal.any([signal, clock.timeout(answerTime)]));
+        if (quota === undefined)
+            return;
+        const most = needs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+        const free = Math.max(0, quota.limit - quota.used);
+        if (most <= free)
+            return;
+        log.warning(`${name}: its quota may not suffice: up to ${formatBytes(most)} are sent there, and ${formatBytes(free)} of ` +
+            `${formatBytes(quota.limit)} are free. New versions are copied before old ones are pruned: raise the quota, or once delete an ` +
+            "old version there by hand and lower `keep`.");
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        log.debug(`${name}: its quota is not known: ${messageOf(error)}`);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/copy/rate-search.ts
 /** How often the rate is looked at, in milliseconds. */
 const rateInterval = 500;
@@ -72990,6 +76866,7 @@ class TransferSlots {
 
 
 
+
 /** Most bytes kept in memory for uploads that keep up with their download: eight blobs at once get 512 KiB each. */
 const recentLimit = 4 * 1024 * 1024;
 /**
@@ -73053,7 +76930,10 @@ async function copyThrough(folder, steps, context) {
                 progress,
             });
             const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
-            const prepare = (signal) => destination.prepare(signal, [...repositories]);
+            const prepare = async (signal) => {
+                await warnOfQuota(destination, needs[index] ?? [], context, signal);
+                await destination.prepare(signal, [...repositories]);
+            };
             const { moveTags, overwrite, whyNotPublish } = context;
             const shared = {
                 contents,
@@ -73116,50 +76996,58 @@ async function readFromAny(image, read, context) {
 
 
 
+
 /** Most tags that a message names: more than any Harbor release has. */
 const half_versions_namedLimit = 30;
 /**
  * Looks for versions that are half there after tags were deleted: two runs at once can delete and bring the same one, and a
  * registry has no transactions. Asks nothing where nothing was deleted.
  * @param kept what stays at this destination.
+ * @returns the outcomes of the deletions, where a tag that is back has failed, and the kept versions that lack a tag now.
  */
-async function lookForHalfVersions(outcomes, kept, destination, signal) {
-    if (outcomes.every(({ status }) => status !== "pruned"))
-        return { prunes: outcomes, keeps: [] };
-    const isThere = async ({ image, tag, }) => (await destination.repository(repositoryOf(destination, image)).resolve(tag, signal)) !== undefined;
+async function lookForHalfVersions(pruned, kept, destination, signal) {
+    if (pruned.prunes.every(({ status }) => status !== "pruned"))
+        return pruned;
+    const look = async ({ image, tag }) => (await destination.repository(repositoryOf(destination, image)).resolve(tag, signal))?.digest;
+    const known = new Set(pruned.keeps.map(({ step }) => step));
     const [prunes, keeps] = await Promise.all([
         // A registry that deletes tags alone may show one from a cache for a while after it is gone.
-        destination.deletion === "shared-digest-unsafe" ? pruneOutcomes(outcomes, isThere) : outcomes,
-        Promise.all(kept.map((step) => keepOutcome(step, isThere))),
+        destination.deletion === "shared-digest-unsafe" ? pruneOutcomes(pruned.prunes, look) : pruned.prunes,
+        Promise.all(kept.filter((step) => !known.has(step)).map((step) => keepOutcome(step, look))),
     ]);
-    return { prunes, keeps: keeps.flat() };
+    return { prunes, keeps: [...pruned.keeps, ...keeps.flat()] };
 }
-async function keepOutcome(step, isThere) {
+async function keepOutcome(step, look) {
     try {
-        const found = await Promise.all(step.images.map(isThere));
-        const missing = step.images.filter((_image, index) => !found[index]);
-        if (missing.length === 0)
+        const looked = await Promise.all(step.images.map(async (image) => ({ image, found: await look(image) })));
+        const lacking = looked.filter(({ image, found }) => found === undefined || found !== (image.digest ?? found));
+        if (lacking.length === 0)
             return [];
-        return [{ step, failure: halfThere(step.version, missing.map(nameOf)) }];
+        const names = lacking.map(({ image, found }) => found === undefined ? nameOf(image) : `${image.digest} of ${nameOf(image)}`);
+        return [{ step, missing: lacking.map(({ image }) => image), failure: halfThere(step.version, names) }];
     }
     catch (error) {
-        return [{ step, failure: failureOf(error, "it is not known whether it is whole after the pruning") }];
+        const failure = failureOf(error, "it is not known whether it is whole after the pruning");
+        return [{ step, missing: [], failure }];
     }
 }
 /**
  * A version that came back whole was brought by somebody, and is none of our business. Its deletion was answered, so a look that
  * fails leaves it at that.
  */
-async function pruneOutcomes(outcomes, isThere) {
-    const deleted = outcomes.filter(({ status }) => status === "pruned");
-    const looked = await Promise.all(deleted.map(async (outcome) => ({ outcome, back: await isThere(outcome.step).catch(() => false) })));
+async function pruneOutcomes(outcomes, look) {
+    const deleted = outcomes.filter(({ step, status }) => status === "pruned" && step.untagged === undefined);
+    const looked = await Promise.all(deleted.map(async (outcome) => {
+        const found = await look(outcome.step).catch(() => undefined);
+        return { outcome, back: found !== undefined };
+    }));
     const failed = new Map();
-    for (const [version, ofVersion] of Map.groupBy(looked, ({ outcome }) => outcome.step.version)) {
-        const back = ofVersion.filter((look) => look.back);
+    for (const ofVersion of Map.groupBy(looked, ({ outcome }) => versionKey(outcome.step)).values()) {
+        const back = ofVersion.filter((each) => each.back);
         if (back.length === 0 || back.length === ofVersion.length)
             continue;
-        const missing = ofVersion.filter((look) => !look.back).map(({ outcome }) => nameOf(outcome.step));
-        const failure = halfThere(version, missing);
+        const missing = ofVersion.filter((each) => !each.back).map(({ outcome }) => nameOf(outcome.step));
+        const failure = halfThere(ofVersion[0]?.outcome.step.version ?? "", missing);
         for (const { outcome } of back)
             failed.set(outcome, { ...outcome, status: "failed", failure });
     }
@@ -73181,7 +77069,8 @@ function halfThere(version, missing) {
 /**
  * Proves of tags of one repository that what they hold is there whole: manifests are read, children at any depth, and each
  * blob is asked for by HEAD; nothing twice.
- * @returns asks about a tag, and names what is missing: the tag itself, or digests.
+ * @returns asks about a tag and, where that is known, about the digest that it has to lead to. Names what is missing: the tag
+ * itself, or digests.
  */
 function wholenessOf(repository, signal) {
     const manifests = new Map();
@@ -73192,16 +77081,18 @@ function wholenessOf(repository, signal) {
             return [digest];
         const below = [
             ...manifest.children.map((child) => wholeness_once(manifests, child.digest, missingBelow)),
-            ...manifest.blobs.map((blob) => wholeness_once(blobs, blob.digest, missingBlob)),
+            ...manifest.blobs.map((blob) => wholeness_once(blobs, blob.digest, () => missingBlob(blob))),
         ];
         return [...new Set((await Promise.all(below)).flat())];
     }
-    async function missingBlob(digest) {
-        return (await repository.hasBlob(digest, signal)) ? [] : [digest];
+    async function missingBlob(blob) {
+        return (await repository.hasBlob(blob, signal)) ? [] : [blob.digest];
     }
-    return async (tag) => {
+    return async (tag, held) => {
         const found = await repository.resolve(tag, signal);
-        return found === undefined ? [tag] : wholeness_once(manifests, found.digest, missingBelow);
+        if (found === undefined)
+            return [tag];
+        return held === undefined || found.digest === held ? wholeness_once(manifests, found.digest, missingBelow) : [held];
     };
 }
 function wholeness_once(known, digest, ask) {
@@ -73234,28 +77125,50 @@ class TooManyManifests extends Error {
     name = "TooManyManifests";
 }
 /**
- * Looks at a repository right before tags are deleted, and says which tags must stay after all, and why. A tag stays if it no
+ * Looks at a repository right before tags are deleted, and says which tags must not be deleted now, and why. A tag stays if it no
  * longer holds what the plan saw. Where its manifest may go with it, it stays if anything that stays needs that manifest: a tag
  * of the same digest, an index at any depth, or a manifest that has it as its subject (P5). What cannot be proven stays, with
  * the reason.
+ * @returns nothing for a tag that may be deleted.
  */
-async function reasonsToStay(going, repository, deletion, signal) {
+async function verdictsOn(going, repository, deletion, signal) {
+    return deletion === "by-tag"
+        ? verdictsOr("it is not known whether the tag was moved since the plan was made", going, signal, () => prune_proof_lookAtTags(going, repository, signal))
+        : verdictsOr(notProven, going, signal, () => look(going, repository, deletion === "last-tag-takes-manifest", signal));
+}
+/**
+ * Looks at a repository right before manifests without a tag are deleted, by the same rules: one stays if a tag leads to it
+ * after all, or if anything that stays needs it.
+ * @param going digests, each in the place of a tag.
+ * @param staying manifests without a tag that were to go and stay, which no tag shows.
+ */
+async function verdictsOnUntagged(going, staying, repository, signal) {
+    return verdictsOr(notProven, going, signal, () => look(going, repository, false, signal, staying));
+}
+const notProven = "it could not be proven that nothing else needs it";
+/** What a look says; where it fails, all stay for that. */
+async function verdictsOr(unproven, going, signal, looking) {
     try {
-        const reasons = deletion === "by-tag"
-            ? await prune_proof_lookAtTags(going, repository, signal)
-            : await look(going, repository, deletion === "last-tag-takes-manifest", signal);
-        return new Map([...reasons].map(([tag, problem]) => [tag, { kind: "obstacle", problem }]));
+        return await looking();
     }
     catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof OperationError || error instanceof TooManyManifests))
             throw error;
-        const unproven = deletion === "by-tag"
-            ? "it is not known whether the tag was moved since the plan was made"
-            : "it could not be proven that nothing else needs it";
         const failure = failureOf(error, unproven);
-        return new Map(going.map(({ tag }) => [tag, failure]));
+        return new Map(going.map(({ tag }) => [tag, { kind: "stays", failure }]));
     }
+}
+/** The verdicts on tags that have a reason to stay, that are not there, and that have to wait for others. */
+function verdicts(reasons, gone, later = []) {
+    return new Map([
+        ...[...reasons].map(([tag, problem]) => {
+            const failure = { kind: "obstacle", problem };
+            return [tag, { kind: "stays", failure }];
+        }),
+        ...gone.map((tag) => [tag, { kind: "gone" }]),
+        ...later.map((tag) => [tag, { kind: "later" }]),
+    ]);
 }
 /**
  * Where deleting a tag leaves everything else as it is. What is attached to a manifest stays with it, though: every tag is
@@ -73269,36 +77182,52 @@ async function prune_proof_lookAtTags(going, repository, signal) {
     const found = await resolved([...looked], repository, signal);
     const held = digestsOf(found);
     const reasons = reasonsOfTheirOwn(going, held);
+    const names = new Set(prune_proof_namesOf(going));
+    const gone = [...names].filter((tag) => !held.has(tag));
     if (isTooMany) {
         const many = `${all.length} tags of its repository would have to be looked at, and ${prune_proof_manifestLimit} are the most`;
         for (const { tag } of attached)
             reasons.set(tag, many);
-        return reasons;
+        return verdicts(reasons, gone);
     }
-    const names = new Set(prune_proof_namesOf(going));
     const staying = new Map([...found].filter(([tag]) => !names.has(tag) || reasons.has(tag)));
     const needed = attachmentsOf([...digestsOf(staying)].map(([tag, digest]) => [digest, tag]));
     const index = [...staying].find(([tag, { mediaType }]) => isIndexType(mediaType) && !isAttachmentTag(tag));
     for (const { tag } of attached.filter((one) => !reasons.has(one.tag))) {
         const subject = needed.get(tag);
         if (subject !== undefined)
-            reasons.set(tag, attachedTo(subject));
+            reasons.set(tag, prune_proof_attachedTo(subject));
         else if (index !== undefined)
             reasons.set(tag, `what it is attached to may be needed by ${index[0]}, an index, which stays`);
     }
-    return reasons;
+    return verdicts(reasons, gone);
 }
 /** The tags of what is attached to digests, each with the name of what stays. */
 function attachmentsOf(staying) {
     return new Map([...staying].flatMap(([digest, name]) => attachmentTags(digest).map((tag) => [tag, name])));
 }
-function attachedTo(name) {
+function prune_proof_attachedTo(name) {
     return `it is attached to what ${name} needs, which stays`;
 }
-/** @param withLastTag whether a manifest goes with its last tag only, so that any other tag keeps it. */
-async function look(going, repository, withLastTag, signal) {
-    const held = digestsOf(await resolved(await repository.tags(signal), repository, signal));
+/**
+ * @param withLastTag whether a manifest goes with its last tag only, so that any other tag keeps it.
+ * @param stayingUntagged manifests without a tag that stay for sure.
+ */
+async function look(going, repository, withLastTag, signal, stayingUntagged = []) {
     const names = new Set(prune_proof_namesOf(going));
+    // What has no tag stands beside the tags under its digest, which no tag is called, and is not asked for as one.
+    const untagged = new Map(going.flatMap(({ tag, digest }) => (tag === digest ? [[tag, digest]] : [])));
+    // A list may lag behind: one that goes counts as gone only where it is not found by itself either.
+    const all = new Set([
+        ...(await repository.tags(signal)),
+        ...[...names].filter((tag) => !untagged.has(tag)),
+    ]);
+    const held = new Map([
+        ...digestsOf(await resolved([...all], repository, signal)),
+        ...stayingUntagged.map((digest) => [digest, digest]),
+        ...untagged,
+    ]);
+    const gone = [...names].filter((tag) => !held.has(tag));
     const reasons = reasonsOfTheirOwn(going, held);
     const read = readEachOnce(repository, signal);
     // A tag that stays after all has needs of its own, so this is repeated until no further tag has to stay.
@@ -73306,19 +77235,26 @@ async function look(going, repository, withLastTag, signal) {
         const leaving = new Map([...held].filter(([tag]) => names.has(tag) && !reasons.has(tag)));
         const others = stayingTags(held, leaving);
         const needed = await neededBy(others, read);
-        const keptByTag = new Set(withLastTag ? others.values() : []);
+        // A signature tag of what goes needs nothing, but keeps what it holds: it would go along with that unseen.
+        const holders = new Map([...held].flatMap(([tag, digest]) => (leaving.has(tag) ? [] : [[digest, tag]])));
         const attached = attachmentsOf(needed);
         const staying = await Promise.all([...leaving].map(async ([tag, digest]) => {
             const about = attached.get(tag);
             if (about !== undefined)
-                return [[tag, attachedTo(about)]];
-            if (keptByTag.has(digest))
+                return [[tag, prune_proof_attachedTo(about)]];
+            const holder = holders.get(digest);
+            if (withLastTag && holder !== undefined)
                 return [];
-            const reason = reasonOfOthers(digest, (await read(digest)).subject, needed);
+            const because = needed.get(digest) ?? holder;
+            const { subject } = await (untagged.has(tag) ? readable(read(digest)) : read(digest));
+            const reason = reasonOfOthers(because, subject, needed);
             return reason === undefined ? [] : [[tag, reason]];
         }));
-        if (staying.flat().length === 0)
-            return reasons;
+        if (staying.flat().length === 0) {
+            const below = await neededBelow(new Set(leaving.values()), read);
+            const later = [...leaving].flatMap(([tag, digest]) => (below.has(digest) ? [tag] : []));
+            return verdicts(reasons, gone, later);
+        }
         for (const [tag, reason] of staying.flat())
             reasons.set(tag, reason);
     }
@@ -73347,9 +77283,11 @@ function reasonOfItsOwn({ tag, digest }, held) {
         ? "its digest was not looked up for the plan"
         : `the tag was moved to ${present} since the plan was made`;
 }
-/** Why a manifest must stay for others: something that stays needs it, or it is about something that stays. */
-function reasonOfOthers(digest, subject, needed) {
-    const because = needed.get(digest);
+/**
+ * Why a manifest must stay for others: something that stays needs it, or it is about something that stays.
+ * @param because a tag that stays and needs it.
+ */
+function reasonOfOthers(because, subject, needed) {
     if (because !== undefined)
         return `its manifest is needed by ${because}, which stays`;
     const about = subject === undefined ? undefined : needed.get(subject);
@@ -73375,6 +77313,14 @@ function readEachOnce(repository, signal) {
         return reading;
     };
 }
+/** An index may list manifests that were never copied; those need nothing. */
+async function readable(reading) {
+    return reading.catch((error) => {
+        if (error instanceof OperationError && error.status === 404)
+            return prune_proof_nothing;
+        throw error;
+    });
+}
 /** What tags need: for each digest, at any depth, a tag that leads to it. */
 async function neededBy(staying, read) {
     const needed = new Map();
@@ -73382,21 +77328,70 @@ async function neededBy(staying, read) {
         if (needed.has(digest))
             return;
         needed.set(digest, tag);
-        const { children, subject } = await read(digest).catch((error) => {
-            // An index may list manifests that were never copied; those need nothing. A tag's own manifest must be readable.
-            if (isChild && error instanceof OperationError && error.status === 404)
-                return prune_proof_nothing;
-            throw error;
-        });
+        // A tag's own manifest must be readable; what has no tag may be gone by now.
+        const { children, subject } = await (isChild ? readable(read(digest)) : read(digest));
         const below = [...children.map((child) => child.digest), ...(subject === undefined ? [] : [subject])];
         await Promise.all(below.map((each) => follow(each, tag, true)));
     };
-    await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag, false)));
+    await Promise.all([...staying].map(([tag, digest]) => follow(digest, tag, tag === digest)));
     return needed;
+}
+/**
+ * What manifests need that go together, but for themselves. Of untagged manifests below, only indexes can need any of them:
+ * the others are not read.
+ */
+async function neededBelow(leaving, read) {
+    const below = new Set();
+    const follow = async (digest) => {
+        const { children, subject } = await readable(read(digest));
+        if (subject !== undefined)
+            below.add(subject);
+        const inner = children.filter((child) => isIndexType(child.mediaType) && !below.has(child.digest));
+        for (const child of children)
+            below.add(child.digest);
+        await Promise.all(inner.map((child) => follow(child.digest)));
+    };
+    if (leaving.size > 1)
+        await Promise.all([...leaving].map(follow));
+    return below;
 }
 const prune_proof_nothing = { children: [], subject: undefined };
 
+;// CONCATENATED MODULE: ./src/copy/untagged.ts
+
+
+/**
+ * Leaves the manifests that this run has not left untagged after all: it has not set the tag, or the tag held something else
+ * by then. What is attached to them stays with them.
+ * @param copies what became of the images at the same destination.
+ */
+function withoutUnreplaced(steps, copies) {
+    const replaced = new Map(copies.map(({ step, replaced: held }) => [imageKey(step.image, step.tag), held]));
+    const stays = ({ image, tag, untagged }) => untagged !== undefined && replaced.get(imageKey(image, tag)) !== untagged;
+    const staying = steps.filter(stays);
+    const rest = withoutAttached(steps.filter((step) => !stays(step)), staying);
+    return { going: rest.going, left: [...staying.map((step) => leave(step, notReplaced)), ...rest.left] };
+}
+/** Leaves what is attached to manifests that were to go and stay: they have no tag that would show it. */
+function withoutAttached(steps, staying) {
+    const isAttached = attachedTo(staying);
+    return {
+        going: steps.filter((step) => !isAttached(step)),
+        left: steps.filter(isAttached).map((step) => leave(step, notAlone)),
+    };
+}
+const notReplaced = {
+    kind: "obstacle",
+    problem: "this run has not overwritten its tag, or the tag held something else by then",
+};
+const notAlone = { kind: "obstacle", problem: "what it is attached to was not deleted" };
+function leave(step, failure) {
+    return { step, status: "left", failure };
+}
+
 ;// CONCATENATED MODULE: ./src/copy/prune.ts
+
+
 
 
 
@@ -73409,24 +77404,27 @@ const tagsPerLook = 20;
  * long its deletions. A look is then a minute old at the most, in which hardly anybody pushes or deletes.
  */
 const third = 20_000;
+/** How long a look allows deletions, in milliseconds. A registry that asks for a pause can make them wait longer than planned. */
+const minute = 3 * third;
 /**
- * Deletes the tags that a plan prunes at one destination, repository by repository. Before that, it looks whether everything
- * that is to be kept there still is there whole: others delete as well, and the plan can be hours old. A look is good for a
- * minute; then it is taken again.
+ * Deletes the tags that a plan prunes at one destination, and what overwritten tags held, repository by repository. Before
+ * that, it looks whether everything that is to be kept there still is there whole: others delete as well, and the plan can be
+ * hours old. A look is good for a minute; then it is taken again.
  * @param kept what stays at this destination.
- * @param failures how many images of this run failed there; with one, nothing is deleted (P5).
  */
-async function prune(steps, kept, destination, failures, clock, signal) {
+async function prune(steps, kept, destination, { failures, copies }, clock, signal) {
     if (failures > 0) {
         const problem = `${countOf(failures, "image")} failed at this destination, so nothing is deleted there`;
-        return steps.map((step) => ({ step, status: "not-tried", failure: { kind: "held-back", problem } }));
+        const failure = { kind: "held-back", problem };
+        return { prunes: steps.map((step) => ({ step, status: "not-tried", failure })), keeps: [] };
     }
-    const outcomes = [];
-    const left = [...Map.groupBy(steps, ({ image, digest, tag }) => `${image} ${digest ?? tag}`).values()];
-    const leaveRest = (ending) => [
-        ...outcomes,
-        ...left.flat().map((step) => ({ step, ...ending })),
-    ];
+    const sorted = withoutUnreplaced(steps, copies);
+    const outcomes = [...sorted.left];
+    const left = [...prune_groupsOf(sorted.going)];
+    const leaveRest = ({ keeps = [], ...ending }) => ({
+        prunes: [...outcomes, ...left.flat().map((step) => ({ step, ...ending }))],
+        keeps,
+    });
     let most = tagsPerLook;
     let lookedAt = Number.NEGATIVE_INFINITY;
     for (let slowLooks = 0; left.length > 0;) {
@@ -73443,7 +77441,8 @@ async function prune(steps, kept, destination, failures, clock, signal) {
             }
         }
         const groups = left.splice(0, groupsIn(left, most));
-        const pruned = await prunePortion(groups.flat(), destination, clock, signal);
+        const until = lookedAt + minute;
+        const pruned = await prunePortion(groups.flat(), outcomes, destination, until, clock, signal);
         if (pruned === "slow") {
             slowLooks += 1;
             left.unshift(...groups);
@@ -73452,30 +77451,44 @@ async function prune(steps, kept, destination, failures, clock, signal) {
         }
         slowLooks = 0;
         outcomes.push(...pruned.outcomes);
+        left.unshift(...prune_groupsOf(pruned.later));
         most = Math.min(tagsPerLook, Math.max(1, Math.floor(third / Math.max(1, pruned.millisecondsPerTag))));
         if (pruned.notOffered !== undefined)
             return leaveRest({ status: "left", failure: pruned.notOffered });
+        const staying = pruned.outcomes.flatMap(({ step, status }) => (status === "pruned" ? [] : [step]));
+        const rest = withoutAttached(left.flat(), staying);
+        outcomes.push(...rest.left);
+        left.splice(0, left.length, ...prune_groupsOf(rest.going));
     }
-    return outcomes;
+    return { prunes: outcomes, keeps: [] };
 }
-/** Looks in succession that take too long before the rest is left: the portions are of one digest by then. */
+/** What goes together: the tags of one digest. A manifest without a tag is looked at by itself, when those are gone. */
+function prune_groupsOf(steps) {
+    const keyOf = ({ image, digest, tag, untagged }) => untagged === undefined ? `${image} ${digest ?? tag}` : `${image} untagged ${untagged}`;
+    return [...Map.groupBy(steps, keyOf).values()];
+}
+/** Portions in succession that take too long before the rest is left: they are of one digest by then. */
 const slowLooksLimit = 6;
 const tooSlow = {
     kind: "obstacle",
-    problem: `what a deletion needs to be proven takes longer than ${third / 1000} seconds here, so it may be wrong by then`,
+    problem: `what a deletion needs to be proven takes longer than ${third / 1000} seconds here, or the deletion itself does, so the proof may be wrong by then`,
     advice: "Run again when the registry is less busy, or delete it there.",
 };
 /**
- * How many groups from the first on make one portion: of one repository, and with `most` tags if there is more than one. What is
- * attached to a manifest comes after it, in a portion of its own: a subject that is not deleted after all keeps its signatures.
+ * How many groups from the first on make one portion: of one repository, of tags or of manifests without one, and with `most` of
+ * them if there is more than one. What is attached to a manifest comes after it, in a portion of its own: a subject that is
+ * not deleted after all keeps its signatures.
  */
 function groupsIn(groups, most) {
-    const image = groups[0]?.[0]?.image;
+    const [first] = groups[0] ?? [];
     let tags = 0;
     const attached = new Set();
     const beyond = groups.findIndex((group, index) => {
         tags += group.length;
-        if (group[0]?.image !== image || (index > 0 && tags > most))
+        const [one] = group;
+        if (one?.image !== first?.image || (one?.untagged === undefined) !== (first?.untagged === undefined))
+            return true;
+        if (index > 0 && tags > most)
             return true;
         if (group.some(({ tag }) => attached.has(tag)))
             return true;
@@ -73492,23 +77505,29 @@ const prune_namedLimit = 30;
 /** Why nothing may be deleted: a kept version lacks a tag, a manifest or a blob, or it is not known whether it does. */
 async function lookAtKept(kept, destination, signal) {
     try {
-        const images = kept.flatMap((step) => step.images.map(({ image, tag }) => ({ ...step, image, tag })));
-        const looks = [...Map.groupBy(images, ({ image }) => image)].flatMap(([image, ofImage]) => {
-            const missingOf = wholenessOf(destination.repository(repositoryOf(destination, image)), signal);
-            return ofImage.map(async ({ version, tag }) => (await missingOf(tag)).map((missing) => ({
-                version,
-                reference: missing === tag ? `${image}:${tag}` : `${missing} of ${image}:${tag}`,
-            })));
+        const images = kept.flatMap((step) => step.images.map((image) => ({ step, image })));
+        const looks = [...Map.groupBy(images, ({ image }) => image.image)].flatMap(([name, ofImage]) => {
+            const missingOf = wholenessOf(destination.repository(repositoryOf(destination, name)), signal);
+            return ofImage.map(async ({ step, image }) => {
+                const missing = await missingOf(image.tag, image.digest);
+                return missing.length === 0 ? [] : [{ step, image, missing }];
+            });
         });
         const gone = (await Promise.all(looks)).flat();
-        const [first] = gone;
-        if (first === undefined)
+        if (gone.length === 0)
             return undefined;
-        const names = listOf(gone.map(({ reference }) => reference), prune_namedLimit);
-        const versions = [...new Set(gone.map(({ version }) => version))].join(", ");
+        const names = listOf(gone.flatMap(({ image: { image, tag }, missing }) => missing.map((each) => (each === tag ? `${image}:${tag}` : `${each} of ${image}:${tag}`))), prune_namedLimit);
+        const ofStep = Map.groupBy(gone, ({ step }) => step);
+        const versions = [...ofStep.keys()].map(({ version }) => version).join(", ");
         const problem = `what is to be kept here is gone, so nothing is deleted: ${names}`;
         const advice = `Run with version: ${versions} to bring it back.`;
-        return { status: "failed", failure: { kind: "obstacle", problem, advice } };
+        const failure = { kind: "obstacle", problem, advice };
+        const keeps = [...ofStep].map(([step, some]) => ({
+            step,
+            missing: some.map(({ image }) => image),
+            failure,
+        }));
+        return { status: "failed", failure, keeps };
     }
     catch (error) {
         signal.throwIfAborted();
@@ -73517,42 +77536,74 @@ async function lookAtKept(kept, destination, signal) {
     }
 }
 const unanswered = { kind: "obstacle", problem: "the destination gave no answer for this tag" };
-/** Tags of one repository; those of one digest stay together, because they go together. "slow": nothing was deleted. */
-async function prunePortion(steps, destination, clock, signal) {
+/**
+/**
+ * Tags of one repository, those of one digest together, because they go together; or manifests without a tag, by their digests.
+ * @param before what became of others: a manifest that was to go and stays has no tag that would show what it needs.
+ * @param until when the look at what is kept is too old for a deletion, in milliseconds since the epoch.
+ * @returns "slow": it is not known which of them were deleted. All are looked at anew, and what is gone by then counts as deleted.
+ */
+async function prunePortion(steps, before, destination, until, clock, signal) {
     const name = repositoryOf(destination, steps[0]?.image ?? "");
-    const tags = steps.map(({ tag, digest }) => ({ tag, digest }));
+    const tags = steps.map((step) => ({ tag: prune_nameOf(step), digest: step.digest }));
+    const repository = destination.repository(name);
+    const areUntagged = steps.some(isUntagged);
     const startedAt = clock.now();
+    const late = clock.timeout(Math.max(0, until - startedAt));
     try {
-        const staying = await reasonsToStay(tags, destination.repository(name), destination.deletion, signal);
+        const verdicts = areUntagged
+            ? await verdictsOnUntagged(tags, stayingUntagged(before, steps[0]?.image), repository, signal)
+            : await verdictsOn(tags, repository, destination.deletion, signal);
         const provenAt = clock.now();
         if (provenAt - startedAt > third)
             return "slow";
-        const going = tags.filter(({ tag }) => !staying.has(tag));
-        const deleted = await deleteTags(going, name, destination, signal);
+        const going = tags.filter(({ tag }) => !verdicts.has(tag));
+        const remove = areUntagged ? destination.deleteUntagged : destination.deleteTags;
+        const deleted = await prune_deleteTags(going, name, remove, AbortSignal.any([signal, late]));
         const millisecondsPerTag = (clock.now() - provenAt) / Math.max(1, going.length);
-        const outcomes = steps.map((step) => {
-            const stays = staying.get(step.tag);
-            if (stays !== undefined)
-                return { step, status: "left", failure: stays };
-            const deletion = deleted.get(step.tag);
+        const isLater = (step) => verdicts.get(prune_nameOf(step))?.kind === "later";
+        const settled = steps.filter((step) => !isLater(step));
+        const outcomes = settled.map((step) => {
+            const verdict = verdicts.get(prune_nameOf(step));
+            if (verdict?.kind === "stays")
+                return { step, status: "left", failure: verdict.failure };
+            if (verdict?.kind === "gone")
+                return { step, status: "pruned", failure: undefined };
+            const deletion = deleted.get(prune_nameOf(step));
             const failure = deletion === undefined ? unanswered : deletion.failure;
             if (failure === undefined)
                 return { step, status: "pruned", failure };
             return { step, status: deletion?.refused === undefined ? "failed" : "left", failure };
         });
-        const notOffered = [...deleted.values()].find(({ refused }) => refused === "destination")?.failure;
-        return { outcomes, millisecondsPerTag, notOffered };
+        // That a registry deletes nothing by digest says nothing of its tags.
+        const notOffered = areUntagged
+            ? undefined
+            : [...deleted.values()].find(({ refused }) => refused === "destination")?.failure;
+        return { outcomes, later: steps.filter(isLater), millisecondsPerTag, notOffered };
     }
     catch (error) {
+        if (late.aborted && !signal.aborted)
+            return "slow";
         const failure = failureOf(error);
-        return { outcomes: steps.map((step) => ({ step, status: "failed", failure })), millisecondsPerTag: 0 };
+        const outcomes = steps.map((step) => ({ step, status: "failed", failure }));
+        return { outcomes, later: [], millisecondsPerTag: 0 };
     }
 }
-/** What became of each tag. */
-async function deleteTags(tags, repository, destination, signal) {
+/** The manifests without a tag that were to go from a repository and stay. */
+function stayingUntagged(outcomes, image) {
+    return outcomes.flatMap(({ step, status }) => status === "pruned" || step.untagged === undefined || step.image !== image ? [] : [step.untagged]);
+}
+/** What a deletion is asked for by: a tag, or the digest of what has none. */
+function prune_nameOf({ tag, untagged }) {
+    return untagged ?? tag;
+}
+/** What became of each tag. A text: why none can be deleted. */
+async function prune_deleteTags(tags, repository, remove, signal) {
     if (tags.length === 0)
         return new Map();
-    const deletions = await destination.deleteTags(repository, tags, signal);
+    const deletions = typeof remove === "string"
+        ? tags.map(({ tag }) => ({ tag, failure: { kind: "obstacle", problem: remove } }))
+        : await remove(repository, tags, signal);
     return new Map(deletions.map((deletion) => [deletion.tag, deletion]));
 }
 
@@ -73567,7 +77618,7 @@ async function deleteTags(tags, repository, destination, signal) {
  * How long a token lives, in seconds. It is the shortest that Docker's identity service gives, so that a leaked token is soon
  * worthless; docker/login-action asks for the same (https://github.com/docker/login-action/blob/master/src/dockerhub.ts).
  */
-const tokenLife = 300;
+const docker_hub_identity_tokenLife = 300;
 /** How long before its end a token is replaced, in seconds: a request that begins with a token also ends with it. */
 const docker_hub_identity_renewalMargin = 60;
 const docker_hub_identity_answerSchema = object({ access_token: pipe(string(), minLength(1)) });
@@ -73595,7 +77646,7 @@ function keylessHubCredentials(options) {
             const password = await exchange(options, signal);
             log.mask(password);
             const value = { username: connection.organisation, password };
-            return { value, until: clock.now() + (tokenLife - docker_hub_identity_renewalMargin) * 1000 };
+            return { value, until: clock.now() + (docker_hub_identity_tokenLife - docker_hub_identity_renewalMargin) * 1000 };
         }
         catch (error) {
             if (error instanceof OperationError && !error.temporary)
@@ -73616,7 +77667,7 @@ async function exchange(options, signal) {
         subject_token_type: "urn:ietf:params:oauth:token-type:id_token",
         subject_token: idToken,
         connection_id: connectionId,
-        expires_in: String(tokenLife),
+        expires_in: String(docker_hub_identity_tokenLife),
     });
     const headers = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
     const url = apiUrl(identityUrl, "/oauth/token");
@@ -73638,7 +77689,7 @@ function exchangeFailure(operation, status, text, idToken) {
         status,
         problem: `Docker's identity service does not accept this workflow${words === "" ? "" : ` (${words})`}`,
         advice: "Check `dockerhub-oidc-connection-id`, that the connection is active in the organisation `dockerhub-username`, and " +
-            `that one of its rulesets matches the subject of this job, ${subjectOf(idToken)}.`,
+            `that one of its rulesets matches the subject of this job, ${docker_hub_identity_subjectOf(idToken)}.`,
     });
 }
 function errorWords(text) {
@@ -73651,7 +77702,7 @@ function errorWords(text) {
     }
 }
 /** The subject of the id token, which a user compares with the rulesets. */
-function subjectOf(idToken) {
+function docker_hub_identity_subjectOf(idToken) {
     const claims = readClaims(idToken, object({ sub: string() }));
     return claims === undefined ? "`repo:owner/name:…`" : `\`${printable(claims.sub)}\``;
 }
@@ -73902,6 +77953,11 @@ class AttachmentFinder {
     constructor(log) {
         this.#log = log;
     }
+    /** Takes over a list of a repository's tags that was read for another purpose. */
+    knowTags(repository, tags) {
+        if (tags.length > 0)
+            this.#tags.set(repository.reference, Promise.resolve(new Set(tags)));
+    }
     /** @throws OperationError */
     async find(repository, digest, signal) {
         const referrers = await this.#referrers(repository, digest, signal);
@@ -74004,6 +78060,33 @@ class AttachmentFinder {
     }
 }
 
+;// CONCATENATED MODULE: ./src/turns.ts
+/**
+ * Does a piece of work for each item, some at a time, and gives the results in the order of the items.
+ * @param width most items that are worked on at once.
+ * @throws what the first piece of work throws that fails; no further one is begun then.
+ */
+async function inTurns(items, width, work) {
+    const results = [];
+    const left = items.entries();
+    let failed = false;
+    const worker = async () => {
+        for (const [index, item] of left) {
+            if (failed)
+                return;
+            try {
+                results[index] = await work(item);
+            }
+            catch (error) {
+                failed = true;
+                throw error;
+            }
+        }
+    };
+    await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
+    return results;
+}
+
 ;// CONCATENATED MODULE: ./src/inventory/attached.ts
 
 
@@ -74025,10 +78108,12 @@ async function isAttached({ tag, digest }, repository, readWanted, signal) {
     if (tag === undefined)
         return false;
     try {
-        if (found === undefined)
-            return await isListed(tag, digest, repository, readWanted, signal);
-        const [present, wanted] = [await repository.manifest(found.digest, signal), await readWanted(digest)];
-        return entriesLacking(present, onlyManifests(wanted))?.length === 0;
+        if (found !== undefined) {
+            const [present, wanted] = [await repository.manifest(found.digest, signal), await readWanted(digest)];
+            if (entriesLacking(present, onlyManifests(wanted))?.length === 0)
+                return true;
+        }
+        return await isListed(tag, digest, repository, readWanted, signal);
     }
     catch (error) {
         signal.throwIfAborted();
@@ -74038,7 +78123,10 @@ async function isAttached({ tag, digest }, repository, readWanted, signal) {
         return false;
     }
 }
-/** Whether a registry without the fallback tag lists by its referrers API what the tag's index lists at the source. */
+/**
+ * Whether a registry lists by its referrers API what the index of a fallback tag lists at the source. It has no such tag then, or
+ * one that another has set.
+ */
 async function isListed(tag, digest, repository, readWanted, signal) {
     const subject = isFallbackTag(tag) ? parseDigest(tag.replace("-", ":")) : undefined;
     if (subject === undefined)
@@ -74063,13 +78151,38 @@ async function isListed(tag, digest, repository, readWanted, signal) {
  * registry that refuses it is not asked for the others.
  * @throws OperationError
  */
-async function listTags(destination, images, signal) {
+async function listTags(destination, { wanted, old }, log, signal) {
     if (destination.retention.keep === "all")
         return new Map();
     const list = async (image) => [image, await repositoryAt(destination, image).tags(signal)];
-    const first = await Promise.all(images.slice(0, 1).map(list));
-    const lists = [...first, ...(await Promise.all(images.slice(1).map(list)))];
+    const first = await Promise.all(wanted.slice(0, 1).map(list));
+    const [others, ofOld] = await Promise.all([
+        Promise.all(wanted.slice(1).map(list)),
+        imagesThere(destination, old, log, signal).then((there) => Promise.all(there.map(list))),
+    ]);
+    const lists = [...first, ...others, ...ofOld];
     return new Map(lists.filter(([, tags]) => tags.length > 0));
+}
+/**
+ * The images of old versions that may be at a destination: its vendor may say at once which repositories there are. If it leaves
+ * one out, versions that have it are taken for incomplete, and less is deleted.
+ */
+async function imagesThere(destination, images, log, signal) {
+    if (images.length < 2)
+        return images;
+    try {
+        const there = await destination.repositoriesThere?.(signal);
+        return there === undefined
+            ? images
+            : images.filter((image) => there.has(repositoryOf(destination, image)));
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof OperationError))
+            throw error;
+        log.debug(`The images of old versions are asked for one by one: ${messageOf(error)}`);
+        return images;
+    }
 }
 /**
  * What is known of a destination that may have to prune. Where its tags cannot be listed, nothing is pruned, and the user is
@@ -74078,7 +78191,7 @@ async function listTags(destination, images, signal) {
 async function prunableAt(destination, images, log, signal) {
     const [deletion, tags] = await Promise.all([
         knownDeletion(destination, log, signal),
-        listTags(destination, images, signal).catch((error) => {
+        listTags(destination, images, log, signal).catch((error) => {
             signal.throwIfAborted();
             // Only an answer is a refusal: what is no list, or breaks off, says nothing that could be trusted.
             if (!(error instanceof OperationError) || error.status === undefined)
@@ -74152,7 +78265,7 @@ function failedSnapshot(destination, error) {
     return { ...emptySnapshot(destination), failure: failureOf(error) };
 }
 function emptySnapshot(destination) {
-    const { name, registry, path, retention, deletion, deletionUnavailable } = destination;
+    const { name, registry, path, retention, deletion, deletionUnavailable, deleteUntagged } = destination;
     return {
         name,
         registry,
@@ -74160,6 +78273,7 @@ function emptySnapshot(destination) {
         retention,
         deletion,
         deletionUnavailable,
+        untaggedStays: typeof deleteUntagged === "string" ? deleteUntagged : undefined,
         failure: undefined,
         digests: new Map(),
         withheld: new Set(),
@@ -74168,19 +78282,83 @@ function emptySnapshot(destination) {
         images: new Map(),
         tags: new Map(),
         heldDigests: new Map(),
+        protectedTags: new Map(),
     };
 }
 /**
- * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where deleting one tag
- * may take others along, those are all tags of the repositories that lose one; elsewhere, the tags that go and those of their
- * signatures. The plan itself says which these are, and without any, nothing is asked.
+ * Adds which of the wanted images are in place by their tags and lack content: manifests are read, and each blob is asked for,
+ * of what is attached to them and to their platforms, too. What is at no source is proven by itself.
+ * @throws OperationError when that cannot be asked.
+ */
+async function withBrokenImages(held, components, destination, { sourceOf, attachmentsOf }, signal) {
+    const broken = new Map();
+    const looks = [...Map.groupBy(components, ({ to }) => to)].map(async ([image, ofImage]) => {
+        const missingOf = wholenessOf(repositoryAt(destination, image), signal);
+        const missingOfAll = async (references) => (await Promise.all(references.map((reference) => missingOf(reference)))).flat();
+        const missingAttached = async (wanted, { tag, digest }) => {
+            if (tag !== undefined && !isFallbackTag(tag))
+                return missingOf(tag);
+            const missing = await missingOf(digest);
+            if (tag === undefined || !missing.includes(digest))
+                return missing;
+            // It is not without attachments: what the index lists is in a merged one, or in the registry's referrers API.
+            const { children } = await sourceOf(wanted).manifest(digest, signal);
+            return missingOfAll(children.map((child) => child.digest));
+        };
+        for (const { toTag } of ofImage) {
+            const key = imageKey(image, toTag);
+            const wanted = held.images.get(key);
+            if (!isUncontested(held.digests.get(key), wanted))
+                continue;
+            const isBare = wanted === undefined || held.withoutAttachments.has(key);
+            const attached = isBare
+                ? []
+                : (await attachmentsOf(wanted)).map((attachment) => missingAttached(wanted, attachment));
+            const found = await Promise.all([missingOf(toTag), ...attached]);
+            const missing = new Set(found.flat());
+            if (missing.size > 0)
+                broken.set(key, [...missing]);
+        }
+    });
+    await Promise.all(looks);
+    return { ...held, broken };
+}
+/**
+ * Whether tags are in place at a destination, as far as that can be known. Asks for one after the other, and for no more once
+ * one is not there or is another than at a source.
+ */
+async function hasInPlace(destination, components, images, signal) {
+    for (const { to, toTag } of components) {
+        const held = await unlessWithheld(repositoryAt(destination, to).resolve(toTag, signal));
+        const present = held === "withheld" ? undefined : held?.digest;
+        if (!isUncontested(present, images.get(imageKey(to, toTag))))
+            return false;
+    }
+    return components.length > 0;
+}
+/** The repository of an image at a destination. */
+function repositoryAt(destination, image) {
+    return destination.repository(repositoryOf(destination, image));
+}
+
+;// CONCATENATED MODULE: ./src/inventory/going-tags.ts
+
+
+
+
+
+
+/**
+ * Adds what a plan that deletes needs to know: whether deletion is offered at all, and what tags point to. Where a deletion may
+ * take other tags along, as that of a digest does, those are all tags of the repositories that lose one; elsewhere, the tags
+ * that go and those of their signatures. The plan itself says which these are, and without any, nothing is asked.
  */
 async function withHeldDigests(snapshot, held, destination, log, signal) {
     if (held.deletion === "unavailable" || held.failure !== undefined)
         return held;
-    const alone = { ...snapshot, destinations: [deletingTagsAlone(held)] };
-    const going = makePlan(alone).steps.filter((step) => step.kind === "prune");
-    const [first] = going;
+    // What a rule protects counts for no limit.
+    const limited = destination.whyProtected === undefined ? snapshot : { ...snapshot, pruneLimit: "all" };
+    const [first] = tagsToPrune(limited, held);
     if (first === undefined)
         return held;
     const finding = await deletionAt(destination, first.image, signal);
@@ -74189,9 +78367,15 @@ async function withHeldDigests(snapshot, held, destination, log, signal) {
         log.warning(`Nothing will be pruned at ${held.name}. ${reason}`);
         return { ...held, deletion: "unavailable", deletionUnavailable: reason };
     }
-    const looked = held.deletion === "shared-digest-unsafe"
-        ? [...new Set(going.map(({ image }) => image))].flatMap((image) => (held.tags.get(image) ?? []).map((tag) => ({ image, tag })))
-        : going;
+    const protectedTags = await protectedAmong(snapshot, held, destination, signal);
+    const guarded = { ...held, protectedTags };
+    const going = tagsToPrune(snapshot, guarded);
+    const taking = going.filter((step) => held.deletion === "shared-digest-unsafe" || step.untagged !== undefined);
+    const repositories = new Set(taking.map(({ image }) => image));
+    const looked = [
+        ...[...repositories].flatMap((image) => (held.tags.get(image) ?? []).map((tag) => ({ image, tag }))),
+        ...going.filter(({ image }) => !repositories.has(image)),
+    ];
     const heldDigests = new Map();
     const listed = new Set([...held.tags].flatMap(([image, tags]) => tags.map((tag) => imageKey(image, tag))));
     let level = looked;
@@ -74210,7 +78394,45 @@ async function withHeldDigests(snapshot, held, destination, log, signal) {
         if (depth >= attachmentDepth)
             break;
     }
-    return { ...held, heldDigests };
+    return { ...guarded, heldDigests };
+}
+/** The tags that a plan prunes at a destination, should the deletion of one never take others along. */
+function tagsToPrune(snapshot, held) {
+    const alone = { ...snapshot, destinations: [deletingTagsAlone(held)] };
+    return makePlan(alone).steps.filter((step) => step.kind === "prune");
+}
+/**
+ * Which of the tags that would go are protected by a rule of the registry. One tag of each version is asked about first: a
+ * rule that protects it protects the others mostly, and the version stays anyway. What cannot be asked is found out when it is
+ * deleted.
+ */
+async function protectedAmong(snapshot, held, destination, signal) {
+    const { whyProtected } = destination;
+    const rules = new Map();
+    if (whyProtected === undefined)
+        return rules;
+    const asked = new Set();
+    const ask = async ({ image, tag }) => {
+        const key = imageKey(image, tag);
+        if (asked.has(key))
+            return;
+        asked.add(key);
+        try {
+            const rule = await whyProtected(signal, repositoryOf(destination, image), tag);
+            if (rule !== undefined)
+                rules.set(key, rule);
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (!(error instanceof OperationError))
+                throw error;
+        }
+    };
+    const going = tagsToPrune({ ...snapshot, pruneLimit: "all" }, held);
+    const ofEach = [...Map.groupBy(going, ({ version }) => version).values()];
+    await Promise.all(ofEach.flatMap((ofVersion) => ofVersion.slice(0, 1).map(ask)));
+    await Promise.all(tagsToPrune(snapshot, { ...held, protectedTags: rules }).map(ask));
+    return rules;
 }
 /** What the vendor says of deleting there; undefined where there is nothing to ask, or the question fails. */
 async function deletionAt(destination, image, signal) {
@@ -74223,34 +78445,6 @@ async function deletionAt(destination, image, signal) {
             return undefined;
         throw error;
     }
-}
-/**
- * Adds which of the wanted images are in place by their tags and lack content: manifests are read, and each blob is asked for.
- * @throws OperationError when that cannot be asked.
- */
-async function withBrokenImages(held, components, destination, signal) {
-    const broken = new Map();
-    const looks = [...Map.groupBy(components, ({ to }) => to)].map(async ([image, ofImage]) => {
-        const missingOf = wholenessOf(repositoryAt(destination, image), signal);
-        for (const { toTag } of ofImage) {
-            const key = imageKey(image, toTag);
-            const wanted = held.images.get(key);
-            if (wanted === undefined || wanted.digest !== held.digests.get(key))
-                continue;
-            const attached = held.withoutAttachments.has(key) ? [] : wanted.attachments;
-            const references = [toTag, ...attached.map(({ tag, digest }) => tag ?? digest)];
-            const found = (await Promise.all(references.map(missingOf))).flat();
-            // It is not without attachments, so a fallback tag that is not there stands in for nothing: the registry has the API.
-            const missing = new Set(found.filter((name) => !attached.some(({ tag }) => tag === name && isFallbackTag(tag))));
-            if (missing.size > 0)
-                broken.set(key, [...missing]);
-        }
-    });
-    await Promise.all(looks);
-    return { ...held, broken };
-}
-function repositoryAt(destination, image) {
-    return destination.repository(repositoryOf(destination, image));
 }
 
 ;// CONCATENATED MODULE: ./src/inventory/platforms.ts
@@ -74287,6 +78481,7 @@ function print({ os, architecture, variant }) {
 
 ;// CONCATENATED MODULE: ./src/plan/pulls.ts
 
+
 /**
  * How many pulls the copies of a plan need at each source registry, in the order of the plan. A pull is a GET of a
  * manifest: one for an image, one more for each platform of an index. HEAD requests and blobs are none.
@@ -74311,7 +78506,8 @@ function pulls_keyOf({ source, repository, tag }) {
 }
 function pulls_pullsOf(image) {
     // The index of a platform subset is made here, so only its platforms are read. No index is empty.
-    const own = image.rewritten?.children.length ?? (hasUnknownPlatforms(image) ? 2 : 1);
+    const least = hasUnknownPlatforms(image) ? 2 : 1;
+    const own = image.rewritten === undefined ? least : listedAtSource(image).length;
     return own + image.attachments.length;
 }
 function hasUnknownPlatforms({ mediaType, rewritten }) {
@@ -74323,20 +78519,25 @@ function hasUnknownPlatforms({ mediaType, rewritten }) {
 
 
 
+
 /**
  * Compares the pulls that the copies need with those that each source says are left. Where they do not suffice, images that
  * another source has, byte for byte, are read there instead. If it is still too much, a warning says so before anything starts.
  * Sends HEAD requests only, and none while the pulls suffice.
  */
-async function withinPullBudgets(snapshot, options, signal) {
-    let current = snapshot;
-    for (const need of pullsNeeded(makePlan(snapshot))) {
+async function withinPullBudgets(snapshots, options, signal) {
+    let current = snapshots;
+    for (const need of pullsNeeded(planned(snapshots))) {
         const budget = budgetAt(need.registry, options.sources);
         if (budget === undefined || need.pulls <= budget.remaining)
             continue;
         current = await readElsewhere(current, need, budget, options, signal);
     }
     return current;
+}
+/** What the plans of all routes do. */
+function planned(snapshots) {
+    return { steps: snapshots.flatMap((snapshot) => makePlan(snapshot).steps) };
 }
 /**
  * The pulls that are left at a registry, as it last said. Where its repositories use different logins, the smallest number.
@@ -74345,11 +78546,11 @@ async function withinPullBudgets(snapshot, options, signal) {
 function budgetAt(registry, sources) {
     const budgets = sources
         .filter((source) => source.registry === registry)
-        .flatMap((source) => source.repository(repositoryOf(source, "any")).registry.pullBudget ?? []);
+        .flatMap(({ client }) => client.pullBudget ?? []);
     return budgets.sort((one, other) => one.remaining - other.remaining)[0];
 }
-async function readElsewhere(snapshot, need, budget, { sources, log }, signal) {
-    const images = new Set(makePlan(snapshot).steps.flatMap((step) => step.kind === "copy" && step.source.source.registry === need.registry ? [step.source] : []));
+async function readElsewhere(snapshots, need, budget, { sources, log }, signal) {
+    const images = new Set(planned(snapshots).steps.flatMap((step) => step.kind === "copy" && step.source.source.registry === need.registry ? [step.source] : []));
     const others = sources.filter((source) => source.registry !== need.registry);
     const moves = new Map();
     await Promise.all([...images].map(async (image) => {
@@ -74357,21 +78558,23 @@ async function readElsewhere(snapshot, need, budget, { sources, log }, signal) {
         if (other !== undefined)
             moves.set(image, other);
     }));
-    const moved = withMoves(snapshot, moves);
-    const left = pullsNeeded(makePlan(moved)).find(({ registry }) => registry === need.registry);
+    const moved = snapshots.map((snapshot) => withMoves(snapshot, moves));
+    const left = pullsNeeded(planned(moved)).find(({ registry }) => registry === need.registry);
     if (left === undefined || left.pulls <= budget.remaining) {
         log.info(`${pull_budget_tooMany(need, budget)} Images read from another source instead: ${moves.size}.`);
     }
     else {
         const rest = moves.size === 0 ? "" : ` Images read from another source: ${moves.size}.`;
-        log.warning(`${pull_budget_tooMany(left, budget)}${rest} ${advice(budget)}`);
+        log.warning(`${pull_budget_tooMany(left, budget)}${rest} ${pull_budget_advice(budget)}`);
     }
     return moved;
 }
 /** The same image at another source: the same digests, those of its attachments included. */
 async function findElsewhere(image, sources, log, signal) {
-    const name = image.repository.slice(image.source.path.length + 1);
+    const name = imageOf(image.source, image.repository);
     for (const source of sources) {
+        if (source.onlyNamed)
+            continue;
         const repository = source.repository(repositoryOf(source, name));
         try {
             if (!(await hasAll(image, repository, signal)))
@@ -74394,7 +78597,7 @@ async function hasAll(image, repository, signal) {
     if (rewritten === undefined && (await repository.resolve(tag, signal))?.digest !== digest)
         return false;
     // The new index of a platform subset is at no source, but its platforms have to be.
-    const below = [...(rewritten?.children ?? []), ...attachments];
+    const below = [...listedAtSource(image), ...attachments];
     const found = await Promise.all(below.map((manifest) => repository.resolve(manifest.digest, signal)));
     return found.every((resolved) => resolved !== undefined);
 }
@@ -74414,166 +78617,14 @@ function pull_budget_tooMany({ registry, pulls, atLeast }, { limit, remaining })
     const needed = `${atLeast ? "at least " : ""}${pulls} pulls`;
     return `The plan needs ${needed} at ${registry}, which grants ${limit} and has ${remaining} left.`;
 }
-function advice({ windowMs }) {
+function pull_budget_advice({ windowMs }) {
     const hours = windowMs === undefined ? "" : ` within ${Math.ceil(windowMs / 3_600_000)} hours`;
     return (`Copying will stop at the limit; what is copied until then stays, and a later run goes on. The limit passes${hours}: ` +
         "log in to be granted more, or put another source first.");
 }
 
-;// CONCATENATED MODULE: ./src/inventory/sources.ts
-
-
-
-
-
-/**
- * Looks for an image at the sources, in order, until there is one for every destination: a source that is the destination
- * itself does not count for it. Sends HEAD only, which Docker Hub does not count as a pull.
- * A source that fails is skipped. If no other has the image, its failure is reported.
- */
-async function locate(component, destinations, options, signal) {
-    const answers = [];
-    for (const source of options.sources) {
-        const everyoneServed = destinations.every((destination) => imageFor({ component, answers }, destination) !== undefined);
-        if (answers.length > 0 && everyoneServed)
-            break;
-        answers.push({ source, ...(await askSource(component, source, destinations, options, signal)) });
-    }
-    if (isThere({ component, answers }))
-        return { component, answers };
-    const inDoubt = answers.map(async (answer) => answer.reason === notFound && (await isHidden(component, answer.source, options, signal))
-        ? { ...answer, ...(await askSource(component, answer.source, destinations, options, signal)) }
-        : answer);
-    return { component, answers: await Promise.all(inDoubt) };
-}
-/** What a source answers that does not have an image. */
-const notFound = { kind: "obstacle", problem: "not found" };
-/** Whether an image that HEAD did not find is there all the same. */
-async function isHidden(component, source, { log }, signal) {
-    const repository = source.repository(repositoryOf(source, component.from));
-    try {
-        return (await repository.resolveInDoubt(component.fromTag, signal)) !== undefined;
-    }
-    catch (error) {
-        if (!(error instanceof OperationError))
-            throw error;
-        log.debug(messageOf(error));
-        return false;
-    }
-}
-/** The image that a destination gets: the first that another namespace has. */
-function imageFor({ answers }, destination) {
-    const answer = answers.find(({ source, image }) => image !== undefined && !sameNamespace(source, destination));
-    return destination.attestations ? answer?.image : answer?.imageWithoutAttestations;
-}
-/** Whether any source has the image. */
-function isThere({ answers }) {
-    return answers.some(({ image }) => image !== undefined);
-}
-/**
- * Why no source has an image: the first failure, if there is one, and what the others answered.
- * @param what is said of the image.
- */
-function whyMissing({ component, answers }, what = "the image is at no source") {
-    const failed = answers.map(({ reason }) => reason).find((reason) => reason?.kind === "operation");
-    const others = answers.flatMap(({ source, reason }) => reason === undefined || reason === failed ? [] : [`${printNamespace(source)}: ${withoutNames(reason)}`]);
-    const problem = others.length === 0 ? what : `${what} (${others.join("; ")})`;
-    return failed === undefined
-        ? { kind: "obstacle", problem, subject: `${component.from}:${component.fromTag}` }
-        : { ...failed, consequence: problem };
-}
-/** In the same words for every image: which one it is stands elsewhere. */
-function withoutNames(reason) {
-    return sentenceOf({
-        ...reason,
-        subject: undefined,
-        ...(reason.kind === "operation" && { repository: undefined }),
-    });
-}
-/**
- * Asks one source for an image. HEAD only, unless a part of it has to be chosen.
- * @returns the image; or, without one, why the source does not have it.
- * @throws OperationError when the source is in trouble for good.
- */
-async function askSource(component, source, destinations, options, signal) {
-    const repository = source.repository(repositoryOf(source, component.from));
-    try {
-        const resolved = await repository.resolve(component.fromTag, signal);
-        if (resolved === undefined)
-            return { ...noImage, reason: notFound };
-        const inPart = options.platforms !== "all" || destinations.some(({ attestations }) => !attestations);
-        const index = inPart ? await readIndex(repository, resolved, signal) : undefined;
-        const chosen = index && choosePlatforms(repository, index, options);
-        const bare = chosen && withoutAttestations(chosen);
-        const imageOf = async (manifest, isWanted) => {
-            const rewritten = manifest === index ? undefined : manifest;
-            // A signature of the whole index does not sign a part of it.
-            const finder = rewritten === undefined && isWanted ? options.attachments : undefined;
-            return {
-                source: { registry: source.registry, path: source.path },
-                repository: repository.name,
-                tag: component.fromTag,
-                digest: manifest?.digest ?? resolved.digest,
-                mediaType: resolved.mediaType,
-                rewritten,
-                attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
-            };
-        };
-        const isSame = bare === chosen;
-        const changed = `${repository.reference}@${resolved.digest}`;
-        if (chosen !== index)
-            options.log.info(`${changed}: with only the wanted platforms it becomes ${chosen?.digest}`);
-        if (!isSame)
-            options.log.info(`${changed}: without attestations it becomes ${bare?.digest}`);
-        const image = await imageOf(chosen, isSame || destinations.some(({ attestations }) => attestations));
-        return {
-            image,
-            imageWithoutAttestations: isSame ? image : await imageOf(bare, true),
-            reason: undefined,
-            platforms: options.platforms === "all" ? undefined : index?.children.flatMap(({ platform }) => platform ?? []),
-        };
-    }
-    catch (error) {
-        if (!(error instanceof OperationError))
-            throw error;
-        options.log.debug(messageOf(error));
-        // To a login that may not know what exists, registries answer 401 or 403 for what does not.
-        if (error.status === 401 || error.status === 403) {
-            const problem = `refused with status ${error.status}: not there, or not public`;
-            return { ...noImage, reason: { kind: "obstacle", problem } };
-        }
-        // A failure of one source, such as used up pulls, does not keep the next one from serving the image.
-        return { ...noImage, reason: failureOf(error) };
-    }
-}
-const noImage = { image: undefined, imageWithoutAttestations: undefined, platforms: undefined };
-/** The index of an image. That is a pull, but for an image that is known to be no index. */
-async function readIndex(repository, { digest, mediaType }, signal) {
-    if (isManifestType(mediaType) && !isIndexType(mediaType))
-        return undefined;
-    const manifest = await repository.manifest(digest, signal);
-    return manifest.kind === "index" ? manifest : undefined;
-}
-/** The index with only the wanted platforms: the same where they are all. */
-function choosePlatforms(repository, index, { platforms }) {
-    const { digest } = index;
-    if (platforms === "all")
-        return index;
-    try {
-        return selectChildren(index, (of) => isWanted(of, platforms));
-    }
-    catch (error) {
-        const request = {
-            scopes: [{ repository: repository.name, actions: ["pull"] }],
-            operation: "choosing the platforms of",
-            subject: digest,
-        };
-        const advice = 'Change the input "platforms".';
-        throw repository.registry.failure(request, { problem: messageOf(error), advice, cause: error });
-    }
-}
-
 ;// CONCATENATED MODULE: ./src/inventory/wait.ts
+
 
 
 /** First pause between two looks, in milliseconds; it doubles up to the longest. */
@@ -74584,20 +78635,24 @@ const longestPause = 30_000;
  * Looks for images until every one is at some source, or the time is over: a release is published before its images are
  * pushed. Only those still missing are looked for again.
  */
-async function waitForImages(components, destinations, options, signal) {
+async function waitForImages(components, destinations, options, signal, worthWaiting = (missing) => Promise.resolve(missing)) {
     const { clock, log, wait } = options;
     const until = clock.now() + wait;
     const found = new Map();
-    let missing = components;
+    const lookFor = async (sought) => {
+        await Promise.all(sought.map(async (component) => found.set(component, await wait_look(component, destinations, options, signal))));
+        return sought.filter((component) => !wait_isComplete(found.get(component)));
+    };
+    const notFound = await lookFor(components);
+    let missing = notFound.length > 0 && wait > 0 ? await worthWaiting(notFound, found) : notFound;
     for (let pause = firstPause;; pause = Math.min(pause * 2, longestPause)) {
-        await Promise.all(missing.map(async (component) => found.set(component, await wait_look(component, destinations, options, signal))));
-        missing = missing.filter((component) => !wait_isComplete(found.get(component)));
         const left = until - clock.now();
         if (missing.length === 0 || left <= 0)
             return found;
-        const names = missing.map(({ from, fromTag }) => `${from}:${fromTag}`).join(", ");
+        const names = missing.map(({ from, fromTag }) => printReference(from, fromTag)).join(", ");
         log.info(`Waiting for ${missing.length} of ${components.length} images, ${Math.ceil(left / 60_000)} min at most: ${names}`);
         await clock.sleep(Math.min(pause, left), signal);
+        missing = await lookFor(missing);
     }
 }
 async function wait_look(component, destinations, options, signal) {
@@ -74625,31 +78680,47 @@ function wait_isComplete(sighting) {
 
 
 
+
+
+
+/** Most routes that are looked at at once: more than there are connections to a registry, and little enough memory. */
+const routesAtOnce = 16;
+/**
+ * Looks at sources and destinations for all routes.
+ * @throws as `takeSnapshot` does.
+ */
+async function takeSnapshots(routes, options) {
+    const snapshots = await inTurns(routes, routesAtOnce, (route) => takeRouteSnapshot({ ...options, ...route }));
+    return withinPullBudgets(snapshots, options.wait, options.signal);
+}
 /**
  * Looks at sources and destinations and writes down what the plan needs. Waits for images that are not there yet; sends
  * no write anywhere.
  * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
-async function takeSnapshot(options) {
-    const { repository, universe, catalogue, destinations, overwrite, pruneLimit, signal } = options;
+async function takeRouteSnapshot(options) {
+    const { repository, route, universe, outside = [], catalogue, destinations, overwrite, pruneLimit, signal, } = options;
     const wantedComponents = new Map();
     for (const version of options.wanted)
         wantedComponents.set(version.tag, await catalogue.read(version));
     const all = [...wantedComponents.values()].flat();
-    const sightings = await waitForImages(all, destinations, options.wait, signal);
+    foreseeReading(all, options.wait.sources);
+    foreseeLooks(all.map(({ to }) => to), catalogue, destinations);
+    const sightings = await waitForImages(all, destinations, options.wait, signal, (missing, found) => notInPlaceEverywhere(missing, found, wantedComponents, options));
     tellPlatforms(options.wait, sightings.values());
     const wanted = options.wanted.map((version) => wantedVersion(version, wantedComponents, sightings));
-    const names = [...new Set([...catalogue.images, ...all.map(({ to }) => to)])];
+    const names = new Set(all.map(({ to }) => to));
+    const listed = { wanted: [...names], old: catalogue.images.filter((image) => !names.has(image)) };
     const { sources, attachments, log } = options.wait;
     const sourceOf = repositoriesIn(sources);
     const atSources = { sourceOf, attachmentsOf: lateAttachments(sourceOf, attachments, log, signal) };
     const holdings = await Promise.all(destinations.map(async (destination) => {
         try {
             const [prunable, holding] = await Promise.all([
-                prunableAt(destination, names, options.wait.log, signal),
+                prunableAt(destination, listed, options.wait.log, signal),
                 readDestination(destination, all, imagesFor(destination, all, sightings), atSources, signal),
             ]);
-            return { ...holding, ...prunable };
+            return { ...holding, ...prunable, unanswered: unansweredFor(destination, all, sightings) };
         }
         catch (error) {
             if (signal.aborted)
@@ -74657,18 +78728,53 @@ async function takeSnapshot(options) {
             return failedSnapshot(destination, error);
         }
     }));
-    const components = await componentsSeen(universe, wantedComponents, catalogue, holdings);
+    const components = await componentsSeen([...universe, ...outside], wantedComponents, catalogue, holdings);
     const snapshot = {
         repository,
         universe,
+        outside,
+        ...(options.unlisted && { unlisted: true }),
         wanted,
         components,
         destinations: holdings,
         overwrite,
         pruneLimit,
     };
-    const completed = await Promise.all(holdings.map((holding, index) => snapshot_complete(snapshot, holding, destinations[index], options)));
-    return withinPullBudgets({ ...snapshot, destinations: completed }, options.wait, signal);
+    const completed = await Promise.all(holdings.map((holding, index) => snapshot_complete(snapshot, holding, destinations[index], atSources, options)));
+    const whole = { ...snapshot, destinations: completed };
+    return route === undefined ? whole : { ...whole, route };
+}
+/**
+ * Tells the clients of destinations which repositories they will be asked about: one token then serves for many. Those of old
+ * versions are asked about only in order to prune.
+ */
+function foreseeLooks(images, catalogue, destinations) {
+    for (const destination of destinations) {
+        const looked = destination.retention.keep === "all" ? images : [...images, ...catalogue.images];
+        destination.client.foresee(looked.map((image) => repositoryOf(destination, image)));
+    }
+}
+/**
+ * Leaves out the images of versions that every destination has in place: there is nothing to wait for. What is missing is asked
+ * for first, so that a version that is still to come costs one HEAD at each destination.
+ */
+async function notInPlaceEverywhere(missing, sightings, components, { universe, outside = [], wanted, destinations, signal }) {
+    const ownership = ownershipOf([...universe, ...outside], components, wanted);
+    const waiting = wanted.map(async (version) => {
+        const own = components.get(version.tag) ?? [];
+        const lacking = own.filter((component) => missing.includes(component));
+        if (lacking.length === 0 || lacking.some((component) => isMistaken(sightings.get(component))))
+            return lacking;
+        const brought = ownership.brought(version);
+        const order = [...brought].sort((one, other) => Number(lacking.includes(other)) - Number(lacking.includes(one)));
+        const answers = await Promise.all(destinations.map((destination) => hasInPlace(destination, order, imagesFor(destination, own, sightings), signal).catch(() => {
+            signal.throwIfAborted();
+            // A destination that cannot be asked fails when it is read.
+            return false;
+        })));
+        return answers.every((isThere) => isThere) ? [] : lacking;
+    });
+    return (await Promise.all(waiting)).flat();
 }
 function repositoriesIn(sources) {
     return ({ source, repository }) => {
@@ -74679,7 +78785,7 @@ function repositoriesIn(sources) {
     };
 }
 /** Adds what is asked only where the plan needs it. */
-async function snapshot_complete(snapshot, holding, destination, { proves, wait, signal }) {
+async function snapshot_complete(snapshot, holding, destination, atSources, { proves, wait, signal }) {
     if (destination === undefined || holding.failure !== undefined)
         return holding;
     const components = snapshot.wanted.flatMap((wanted) => wanted.components);
@@ -74687,11 +78793,11 @@ async function snapshot_complete(snapshot, holding, destination, { proves, wait,
         const held = await withHeldDigests(snapshot, holding, destination, wait.log, signal);
         const deletes = makePlan({ ...snapshot, destinations: [held] }).steps.some(({ kind }) => kind === "prune");
         if (proves)
-            return await withBrokenImages(held, components, destination, signal);
+            return await withBrokenImages(held, components, destination, atSources, signal);
         if (!deletes)
             return held;
         // What cannot be proven now is tried once more before the first deletion, and nothing is deleted without it.
-        return await withBrokenImages(held, components, destination, signal).catch((error) => {
+        return await withBrokenImages(held, components, destination, atSources, signal).catch((error) => {
             if (error instanceof OperationError)
                 return held;
             throw error;
@@ -74706,10 +78812,16 @@ async function snapshot_complete(snapshot, holding, destination, { proves, wait,
 function wantedVersion(version, components, sightings) {
     const own = components.get(version.tag) ?? [];
     const missing = own.flatMap((component) => {
-        const failure = whyNotThere(sightings.get(component));
-        return failure === undefined ? [] : [{ component, failure }];
+        const sighting = sightings.get(component);
+        const failure = whyNotThere(sighting);
+        if (failure === undefined)
+            return [];
+        return [{ component, failure, isMistake: isMistaken(sighting) }];
     });
     return { version, components: own, missing };
+}
+function isMistaken(sighting) {
+    return sighting !== undefined && "answers" in sighting && isLeftNothing(sighting);
 }
 function whyNotThere(sighting) {
     if (sighting === undefined)
@@ -74732,6 +78844,14 @@ function imagesFor(destination, components, sightings) {
             images.set(imageKey(component.to, component.toTag), image);
     }
     return images;
+}
+/** Why nobody knows whether another source than the destination itself has an image, by its name and tag there. */
+function unansweredFor(destination, components, sightings) {
+    return new Map(components.flatMap((component) => {
+        const sighting = sightings.get(component);
+        const why = sighting !== undefined && "answers" in sighting && whyUnanswered(sighting, destination);
+        return why ? [[imageKey(component.to, component.toTag), why]] : [];
+    }));
 }
 /**
  * The images of every version that counts. If a version is neither wanted nor known, its images are read only where some
@@ -74860,6 +78980,8 @@ function valueFor(entries, schema, { path, registry, namespace }) {
     throw new InputError(`The Docker configuration ${path} cannot be used for ${registry}: what is below ${printable(key, 100)} is no login. Log in ` +
         `again with docker login ${registry}.`);
 }
+/** Where the Docker CLI keeps the tokens of a login in a browser: https://github.com/docker/cli, internal/oauth/manager */
+const browserTokens = /^v1\/(access|refresh)-token$/;
 /** The path on a registry that a key is for: empty for the whole registry, undefined where it is for another one. */
 function docker_config_pathOf(key, registry) {
     const bare = key.replace(/^https?:\/\//, "");
@@ -74867,6 +78989,8 @@ function docker_config_pathOf(key, registry) {
     if (canonicalRegistry(host) !== registry)
         return undefined;
     const path = rest.join("/").replace(/\/+$/, "");
+    if (registry === "docker.io" && browserTokens.test(path))
+        return undefined;
     // A URL is Docker's old form of a registry's name. Its path is only the version of the API.
     return bare !== key || /^v[12]$/.test(path) ? "" : path;
 }
@@ -74929,27 +79053,50 @@ function runProgram(program, input, env, timeout) {
 ;// CONCATENATED MODULE: ./src/plan/audit.ts
 
 
+
 /**
  * The plan as an audit tells it: what would have to be brought to a destination that has a tag of the version already is a
- * failure there, because somebody can pull half of it, or something else. A version without any tag there is not mirrored yet,
- * and stays a copy.
+ * failure there, because somebody can pull half of it, or something else, whatever `overwrite` says. A version without any tag
+ * there is not mirrored yet, and stays a copy. A tag that other versions have too tells nothing of this one.
  */
-function audited(plan, { destinations }) {
-    const present = new Set(destinations.flatMap(({ name, digests, withheld }) => [...digests.keys(), ...withheld].map((key) => `${name} ${key}`)));
-    const isThere = ({ destination, image, tag }) => present.has(`${destination} ${imageKey(image, tag)}`);
-    const versionsThere = new Set(plan.steps
-        .filter(isImageStep)
-        .filter(({ destination, image, tag }) => present.has(`${destination} ${imageKey(image, tag)}`))
-        .map(({ destination, version }) => `${destination} ${version}`));
+function audited(plan, snapshot) {
+    const present = new Set(snapshot.destinations.flatMap(({ name, digests, withheld }) => [...digests.keys(), ...withheld].map((key) => `${name} ${key}`)));
+    const isPresent = (destination, image, tag) => present.has(`${destination} ${imageKey(image, tag)}`);
+    const marks = tellingTags(snapshot);
+    const isMirrored = ({ destination, version }) => (marks.get(version) ?? []).some(({ to, toTag }) => isPresent(destination, to, toTag));
     return {
         ...plan,
-        steps: plan.steps.map((step) => step.kind === "copy" && versionsThere.has(`${step.destination} ${step.version}`)
-            ? failing(step, audit_findingOf(step, isThere(step)))
-            : step),
+        steps: plan.steps.map((step) => {
+            if (!isMirrored(step))
+                return step;
+            if (step.kind === "copy")
+                return failing(step, audit_findingOf(step, isPresent(step.destination, step.image, step.tag)));
+            return isLeftAlone(step) ? failing(step, step.warning) : step;
+        }),
     };
 }
-function audit_findingOf({ reason, replaces, version }, isThere) {
-    const advice = `A run without dry-run, with version: ${version}, brings it back.`;
+/**
+ * The tags that show whether a wanted version is at a destination, by its own: those that no other version has, or, where all
+ * are shared, those that belong to it.
+ */
+function tellingTags({ universe: counting, outside = [], components, wanted, }) {
+    const universe = [...counting, ...outside];
+    const ownership = ownershipOf(universe, components);
+    return new Map(wanted.map(({ version, components: own }) => {
+        const others = universe.filter(({ tag }) => tag !== version.tag);
+        const alone = own.filter(({ to, toTag }) => !others.some((other) => ownership.lists(other, to, toTag)));
+        return [version.tag, alone.length > 0 ? alone : ownership.owned(version)];
+    }));
+}
+function audit_findingOf({ reason, replaces, attachmentsOnly, version }, isThere) {
+    const run = `A run without dry-run, with version: ${version},`;
+    if (attachmentsOnly === true)
+        return {
+            kind: "obstacle",
+            problem: reason,
+            advice: `${run} brings them, or says why the registry refuses them; an audit with referrers: false does without.`,
+        };
+    const advice = `${run} brings it back.`;
     if (!isThere)
         return {
             kind: "obstacle",
@@ -75163,8 +79310,9 @@ function planLines(plan, paint) {
     const images = plan.steps.filter(isImageStep);
     const retention = plan.steps.filter((step) => !isImageStep(step));
     const sections = [
-        ...plan.versions.map((version) => ({
-            heading: version,
+        // A repository whose tags could not be listed has no version that is known.
+        ...[...new Set([...plan.versions, ...images.map(({ version }) => version)])].map((version) => ({
+            heading: version === "*" ? "Versions that are not known" : version,
             rows: imageRows(images.filter((step) => step.version === version)),
         })),
         { heading: "Retention", rows: retentionRows(retention) },
@@ -75179,10 +79327,12 @@ function planLines(plan, paint) {
         paint.strong(totals(plan)),
     ];
 }
+/** Most versions in the heading: those of a thousand repositories make no line to read, and each has its section. */
+const plan_table_namedLimit = 20;
 function heading({ repository, versions }) {
     return versions.length === 0
         ? `Plan for ${repository}: no version is wanted`
-        : `Plan for ${repository} ${versions.join(", ")}:`;
+        : `Plan for ${repository} ${listOf(versions, plan_table_namedLimit)}:`;
 }
 /** One row for each copy. Other steps of the same cause and destination share a row. */
 function imageRows(steps) {
@@ -75200,7 +79350,7 @@ function plan_table_originOf(step) {
 }
 function retentionRows(steps) {
     return groupsOf(steps, (step) => [step.kind, step.destination, step.version, step.reason]).map(({ first, all }) => {
-        const references = all.flatMap((step) => (step.kind === "keep" ? [] : [`${step.image}:${step.tag}`]));
+        const references = all.flatMap((step) => (step.kind === "keep" ? [] : [subjectOf(step)]));
         return row(first.kind, first.version, references, first.destination, first.reason);
     });
 }
@@ -75245,20 +79395,27 @@ function totals({ steps }) {
 
 
 
-/** What became of tags that were to be deleted, for the log: one line for each version, destination and cause. */
+/**
+ * What became of tags that were to be deleted, and of what overwritten ones held, for the log: one line for each version,
+ * destination and cause.
+ */
 function pruneLines(outcomes, paint) {
     const explained = outcomes.map((outcome) => ({ ...outcome, reason: outcome.step.reason }));
-    const keyOf = ({ step, status }) => [step.destination, step.version, status];
+    const keyOf = ({ step, status }) => [step.destination, step.version, status, nounOf(step)];
     return causesOf(explained, keyOf).map(({ first: { step, status }, all, reason }) => {
-        const subject = `${step.version} at ${step.destination}: ${countOf(all.length, "tag")}`;
+        const subject = `${step.version} at ${step.destination}: ${countOf(all.length, nounOf(step))}`;
         if (status === "pruned")
             return `${paint.good("✓")} ${subject} deleted`;
         const mark = status === "failed" ? paint.bad("✗") : paint.warn("–");
         return `${mark} ${subject} not deleted: ${printable(reason, failureTextLimit)}`;
     });
 }
+function nounOf({ untagged }) {
+    return untagged === undefined ? "tag" : "overwritten image";
+}
 
 ;// CONCATENATED MODULE: ./src/report/snapshot-lines.ts
+
 
 
 
@@ -75276,7 +79433,7 @@ function snapshot_lines_versionLine({ version, components, missing }, paint) {
     const images = countOf(components.length, "image");
     if (missing.length === 0)
         return `${paint.good("✓")} ${version.tag} has ${images}, each at a source`;
-    const names = missing.map(({ component }) => `${component.from}:${component.fromTag}`);
+    const names = missing.map(({ component }) => printReference(component.from, component.fromTag));
     return `${paint.bad("✗")} ${version.tag} has ${images}; at no source: ${listOf(names, snapshot_lines_namedLimit)}`;
 }
 function destinationLine({ name, failure, digests }, images, paint) {
@@ -75288,11 +79445,11 @@ function destinationLine({ name, failure, digests }, images, paint) {
 ;// CONCATENATED MODULE: ./src/access/access-mark.ts
 /** Longest description, in characters. The limit is that of a security group's rule, which these entries are modelled on. */
 const longest = 100;
-const minute = 60_000;
+const access_mark_minute = 60_000;
 /** The mark as text. */
 function printMark(mark) {
     // To the minute, rounded up: seconds are of no use here.
-    const until = new Date(Math.ceil(mark.until / minute) * minute).toISOString().replace(/:00\.000Z$/, "Z");
+    const until = new Date(Math.ceil(mark.until / access_mark_minute) * access_mark_minute).toISOString().replace(/:00\.000Z$/, "Z");
     const flag = mark.endpoint ? "+endpoint" : "";
     const text = `harbor-release-mirror ${mark.id}${flag} run ${mark.runId}/${mark.attempt} until ${until}`;
     const named = `${text} ${mark.repository ?? ""}`.trim();
@@ -75474,7 +79631,7 @@ function createPublicEndpoint(instance, clock) {
 
 
 /** Longest wait for the registry to answer once the entry is made, in milliseconds. Nobody documents how long it takes. */
-const longestWait = 3 * 60_000;
+const access_longestWait = 3 * 60_000;
 /** Pause between two attempts to reach the registry, in milliseconds. */
 const access_pause = 5000;
 /**
@@ -75508,7 +79665,7 @@ async function letIn(closed, how, signal) {
             log.info(`Put ${block} on the allowlist of ${registry} until the end of this job.`);
         }
     };
-    const end = clock.now() + longestWait;
+    const end = clock.now() + access_longestWait;
     for (;;) {
         // Asked each time: a runner may be seen under one address now and another the next moment.
         for (const block of await how.egress(signal))
@@ -75560,7 +79717,7 @@ async function keep(cover, clock, log, signal) {
 }
 function unreachable(registry, blocks) {
     return vendorFailure({ host: registry, operation: "letting this runner in" }, {
-        problem: `the registry does not answer, though ${[...blocks].join(", ")} may come in since ${longestWait / 60_000} minutes`,
+        problem: `the registry does not answer, though ${[...blocks].join(", ")} may come in since ${access_longestWait / 60_000} minutes`,
         advice: "If this runner leaves its network under other addresses, give them in `tcr-egress`.",
     });
 }
@@ -75636,7 +79793,7 @@ const usualServices = [
     new URL("https://ipv4.icanhazip.com/"),
 ];
 /** Time for one service to answer, in milliseconds. */
-const answerTime = 10_000;
+const egress_answerTime = 10_000;
 /** Largest answer that is read, in bytes. An address has at most 15, and a line end. */
 const egress_answerLimit = 256;
 /**
@@ -75663,7 +79820,7 @@ function createEgress(input, transport, clock, log) {
 }
 /** What one service says; undefined where it says nothing usable. */
 async function askAddress(url, transport, clock, log, signal) {
-    const until = AbortSignal.any([signal, clock.timeout(answerTime)]);
+    const until = AbortSignal.any([signal, clock.timeout(egress_answerTime)]);
     try {
         const response = await transport.send({ method: "GET", url, signal: until, once: true });
         const text = (await readBytes(response, egress_answerLimit)).toString("utf8").trim();
@@ -75942,1407 +80099,6 @@ function hasLogin(credentials) {
     return credentials().then((credential) => credential !== undefined, () => true);
 }
 
-;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-login.ts
-
-
-/** The kind of a secret that a user gave. */
-function hubLoginKind(secret) {
-    if (secret.startsWith("dckr_pat_"))
-        return "personal token";
-    return secret.startsWith("dckr_oat_") ? "organisation token" : "password";
-}
-/** Whether a login works on the routes below `/v2/namespaces` only. The older routes refuse it with 403. */
-function needsNamespaceRoutes(kind) {
-    return kind === "organisation token" || kind === "keyless";
-}
-/** What a user can do about a login that may not delete tags. */
-function deletionAdvice(kind) {
-    switch (kind) {
-        case "personal token":
-            return 'Use a personal access token with the permission "Read, Write, Delete".';
-        case "organisation token":
-            return "Give the organisation access token the scope `scope-tag-admin` on this repository.";
-        case "password":
-            return 'The user needs the right to delete here; a personal access token needs "Read, Write, Delete".';
-        case "keyless":
-            return ("Docker does not say whether a token of an OIDC connection may delete tags: give `dockerhub-token`, an organisation " +
-                "access token with `scope-tag-admin`, or set `keep=all` for this destination.");
-    }
-}
-const hubClaims = object({ scope: string() });
-/** The scope that the API's own token has for a personal access token with "Read, Write, Delete". */
-const deletionScope = "repo:admin";
-/**
- * Why a login cannot delete tags, as far as the Hub API's own token for it says so. For a personal access token, it lists the
- * permission in the claim `scope` (https://github.com/mongodb/kingfisher/issues/202). Undefined: it can, or nothing is said.
- * The names are those of https://docs.docker.com/reference/api/hub/latest/ ("Create personal access token").
- */
-function whyNoDeletion(kind, apiToken) {
-    if (mayDelete(kind, apiToken) !== false)
-        return undefined;
-    return `The personal access token has no permission to delete. ${deletionAdvice(kind)}`;
-}
-/** Whether a login may delete tags, as far as the Hub API's own token for it says so; undefined: nothing is said. */
-function mayDelete(kind, apiToken) {
-    if (kind !== "personal token")
-        return undefined;
-    const scopes = readClaims(apiToken, hubClaims)?.scope.split(" ") ?? [];
-    const own = scopes.filter((scope) => scope.startsWith("repo:"));
-    return own.length === 0 ? undefined : own.includes(deletionScope);
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-rate-limit.ts
-
-
-
-/** Longest wait for the rate limit, in milliseconds. A waiting job costs money, and the next run prunes as well. */
-const docker_hub_rate_limit_longestWait = 5 * 60_000;
-/** Shortest wait, in milliseconds. The time to wait for is in whole seconds of another clock. */
-const shortestWait = 1000;
-/** How often one request is sent while Docker Hub answers 429. */
-const rateLimitAttempts = 3;
-/** Sends a request, and waits as Docker Hub asks, before it and after a 429. */
-async function sendPatiently(transport, rate, request, operation) {
-    for (let attempt = 1;; attempt++) {
-        await rate.pace(request.signal);
-        const response = await sendToVendor(transport, request, operation);
-        rate.note(response);
-        if (response.status !== 429)
-            return response;
-        await discard(response);
-        const wait = rate.waitAfter(response);
-        if (wait === undefined || wait > docker_hub_rate_limit_longestWait || attempt === rateLimitAttempts) {
-            throw rateLimitFailure(operation, wait);
-        }
-        await rate.sleep(wait, request.signal);
-    }
-}
-/**
- * The Hub API's limit on requests a minute, which each of its answers states. It has nothing to do with the limit on pulls.
- * https://docs.docker.com/reference/api/hub/latest/ ("Rate Limiting")
- */
-class RateLimit {
-    #clock;
-    /** When Docker Hub starts a new count of requests, in milliseconds since the epoch; 0 while some are left. */
-    #usedUpUntil = 0;
-    constructor(clock) {
-        this.#clock = clock;
-    }
-    /** Remembers whether this was the last request for now. */
-    note(response) {
-        const reset = unixTime(response.header("x-ratelimit-reset"));
-        const isLast = response.header("x-ratelimit-remaining") === "0" && reset !== undefined;
-        this.#usedUpUntil = isLast ? reset : 0;
-    }
-    /** Waits while no request is left, instead of provoking a 429. Does not wait too long: then the 429 ends it. */
-    async pace(signal) {
-        const wait = this.#usedUpUntil - this.#clock.now();
-        if (wait > 0 && wait <= docker_hub_rate_limit_longestWait)
-            await this.sleep(Math.max(wait, shortestWait), signal);
-        this.#usedUpUntil = 0;
-    }
-    /**
-     * Milliseconds that an answer of 429 asks to wait: until the time in `X-Retry-After`, which is a Unix timestamp, or the
-     * usual `Retry-After`, which Docker has proposed in its place (https://github.com/docker/docs/pull/22916).
-     */
-    waitAfter(response) {
-        const now = this.#clock.now();
-        const time = unixTime(response.header("x-retry-after"));
-        const wait = time === undefined ? parseRetryAfter(response.header("retry-after"), now) : time - now;
-        return wait === undefined ? undefined : Math.max(wait, shortestWait);
-    }
-    sleep(wait, signal) {
-        this.#usedUpUntil = 0;
-        return this.#clock.sleep(wait, signal);
-    }
-}
-/** A Unix timestamp in a header, as milliseconds since the epoch. */
-function unixTime(header) {
-    return header !== undefined && /^[0-9]{1,12}$/.test(header) ? Number(header) * 1000 : undefined;
-}
-function rateLimitFailure(operation, wait) {
-    const minutes = wait === undefined ? "" : `, and asks to wait ${Math.ceil(wait / 60_000)} minutes`;
-    return vendorFailure(operation, {
-        status: 429,
-        problem: `the Docker Hub API's rate limit is used up${minutes}`,
-        advice: "The next run deletes what is left.",
-        temporary: true,
-        retryAfterMs: wait,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub-api.ts
-
-
-
-
-
-
-
-
-/** When a bearer token is replaced, in milliseconds. It lasts 10 minutes; Harbor's Docker Hub adapter renews at 9 as well. */
-const docker_hub_api_tokenLife = 9 * 60_000;
-/** Largest answer to a refused request that is read, in bytes: a reason is one line. */
-const docker_hub_api_errorLimit = 64 * 1024;
-const docker_hub_api_tokenSchema = object({ access_token: pipe(string(), minLength(1)) });
-/** A client for the Docker Hub API: https://docs.docker.com/reference/api/hub/latest/ */
-function createHubApi(options) {
-    const { clock, log, url, kind } = options;
-    const rate = new RateLimit(clock);
-    let refused;
-    const token = leased(clock, async (signal) => {
-        // Docker Hub locks out users who keep trying, so wrong credentials are not sent twice.
-        if (refused !== undefined)
-            throw refused;
-        try {
-            const value = await logIn(options, rate, signal);
-            log.mask(value);
-            return { value, until: clock.now() + docker_hub_api_tokenLife };
-        }
-        catch (error) {
-            if (error instanceof OperationError && (error.status === 401 || error.status === 403))
-                refused = error;
-            throw error;
-        }
-    });
-    async function send(path, operation, signal) {
-        const attempt = async (bearer) => {
-            const headers = { authorization: `Bearer ${bearer}` };
-            const request = { method: "DELETE", url: apiUrl(url, path), headers, signal };
-            const response = await sendPatiently(options.transport, rate, request, operation);
-            return { status: response.status, words: await docker_hub_api_wordsOf(response) };
-        };
-        const bearer = await token.get(signal);
-        const answer = await attempt(bearer);
-        if (answer.status !== 401)
-            return answer;
-        token.drop(bearer);
-        return attempt(await token.get(signal));
-    }
-    return {
-        async deleteTag(repository, tag, signal) {
-            const routes = deletionRoutes(repository, tag, kind);
-            const path = `${repository.namespace}/${repository.name}`;
-            const operation = { host: url.host, repository: path, operation: "deleting the tag", subject: tag };
-            const answer = await firstServed(routes, (route) => send(route, operation, signal));
-            if (isSuccess(answer.status) || answer.status === 404)
-                return;
-            throw deletionFailure(operation, answer, kind);
-        },
-        whyNoDeletion: async (signal) => whyNoDeletion(kind, await token.get(signal)),
-        tryDeletion: async (signal) => deletionFinding(kind, mayDelete(kind, await token.get(signal))),
-    };
-}
-function deletionFinding(kind, may) {
-    const remedy = deletionAdvice(kind);
-    if (may === true)
-        return { outcome: "ok", finding: "The Hub API says that this token may delete." };
-    if (may === false)
-        return { outcome: "missing", finding: "The Hub API says that this token may not delete.", remedy };
-    const finding = "The Hub API takes the login; whether it may delete tags, it tells only when one is deleted.";
-    return { outcome: "unknown", finding, remedy };
-}
-/**
- * The ways to delete a tag, best first. The first is the one that access tokens of organisations are documented to work
- * on (https://docs.docker.com/reference/api/hub/latest/, "Access tokens"). The second is older, works for users only, and
- * needs its last slash.
- */
-function deletionRoutes(repository, tag, kind) {
-    const [namespace, name, last] = [repository.namespace, repository.name, tag].map(encodeURIComponent);
-    const current = `/v2/namespaces/${namespace}/repositories/${name}/tags/${last}`;
-    const legacy = `/v2/repositories/${namespace}/${name}/tags/${last}/`;
-    return needsNamespaceRoutes(kind) ? [current] : [current, legacy];
-}
-/** Tries routes until one knows the method and the tag. If none does, gives the last answer. */
-async function firstServed(routes, send) {
-    let answer = { status: 404, words: "" };
-    for (const route of routes) {
-        answer = await send(route);
-        if (answer.status !== 404 && answer.status !== 405)
-            return answer;
-    }
-    return answer;
-}
-async function logIn(options, rate, signal) {
-    const { transport, url } = options;
-    const credential = await options.credentials(signal);
-    const operation = { host: url.host, operation: "logging in to the Docker Hub API" };
-    const body = JSON.stringify({ identifier: credential.username, secret: credential.password });
-    const headers = { "content-type": "application/json" };
-    const request = { method: "POST", url: apiUrl(url, "/v2/auth/token"), headers, body, signal };
-    const response = await sendPatiently(transport, rate, request, operation);
-    const { status } = response;
-    if (isSuccess(status)) {
-        const text = await readAnswer(response, operation, signal);
-        return checkAnswer(text, docker_hub_api_tokenSchema, operation, status).access_token;
-    }
-    await discard(response);
-    if (status === 401 || status === 403)
-        throw loginRefused(operation, status, options.kind);
-    throw vendorFailure(operation, { status, problem: "Docker Hub gave no token" });
-}
-function loginRefused(operation, status, kind) {
-    return vendorFailure(operation, {
-        status,
-        problem: "Docker Hub does not accept the user name and the token",
-        advice: kind === "keyless" ? deletionAdvice(kind) : docker_hub_api_loginAdvice,
-    });
-}
-const docker_hub_api_loginAdvice = "Check `dockerhub-username` and `dockerhub-token`: use an access token rather than a password; with an " +
-    "organisation access token the user name is the organisation.";
-const wordsSchema = object({ message: optional(string()), detail: optional(string()) });
-/** The reason in an answer's body. Reads the response, which frees its connection. */
-async function docker_hub_api_wordsOf(response) {
-    if (isSuccess(response.status)) {
-        await discard(response);
-        return "";
-    }
-    const words = await readJson(response, wordsSchema, docker_hub_api_errorLimit).catch(() => undefined);
-    return printable(words?.message ?? words?.detail ?? "");
-}
-function deletionFailure(operation, { status, words }, kind) {
-    const said = words === "" ? "" : ` (${words})`;
-    if (status === 401) {
-        return vendorFailure(operation, {
-            status,
-            problem: `Docker Hub does not accept its own fresh token${said}`,
-            advice: "Check that the access token in `dockerhub-token` is still active.",
-        });
-    }
-    if (/immutable/i.test(words)) {
-        return vendorFailure(operation, {
-            status,
-            problem: `the tag is immutable${said}`,
-            advice: "Immutable tags cannot be deleted: change the tag mutability settings of the repository on Docker Hub, or set " +
-                "`keep=all` for this destination.",
-        });
-    }
-    // Docker Hub has also answered 500 where the right was missing: https://github.com/docker/hub-feedback/issues/2398
-    if (status === 403 || status === 500) {
-        return vendorFailure(operation, {
-            status,
-            problem: `Docker Hub does not let this token delete the tag${said}`,
-            advice: `${deletionAdvice(kind)} Also see that the tag is not immutable by the repository's settings.`,
-        });
-    }
-    return vendorFailure(operation, { status, problem: `Docker Hub did not delete the tag${said}` });
-}
-function isSuccess(status) {
-    return status >= 200 && status < 300;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/docker-hub/docker-hub.ts
-
-
-
-
-
-
-const hubApi = new URL("https://hub.docker.com");
-/**
- * A namespace of Docker Hub. Asks for the login once, to tell whether tags can be deleted; sends nothing.
- * @throws InputError when the namespace has more than one part.
- */
-async function createDockerHubDestination(options) {
-    const { input, login, transport, clock, log } = options;
-    const name = printNamespace(input);
-    if (input.path.includes("/")) {
-        throw new InputError(`${name}: a Docker Hub namespace has one part, as in docker.io/goharbor`);
-    }
-    const given = login === undefined ? options.keyless : () => Promise.resolve(login);
-    const credentials = given ?? options.dockerCredentials;
-    const place = { registry: input.registry, path: input.path, name, credentials };
-    // Repositories are made by the first push, so there is nothing to prepare.
-    const prepare = () => Promise.resolve();
-    // A keyless login is exchanged when it is needed, and reports its failures then.
-    const kind = given !== undefined && login === undefined ? "keyless" : await hubLogin(credentials);
-    if (typeof kind !== "string") {
-        const { unusable } = kind;
-        return {
-            ...place,
-            prepare,
-            ...noDeletion(unusable),
-        };
-    }
-    const url = input.api ?? hubApi;
-    const api = createHubApi({ transport, clock, log, url, kind, credentials: presentLogin(credentials) });
-    return {
-        ...place,
-        prepare,
-        deletion: "by-tag",
-        whyNoDeletion: (signal) => api.whyNoDeletion(signal),
-        tryDeletion: (signal) => api.tryDeletion(signal),
-        deleteTags: (repository, tags, signal) => docker_hub_deleteTags(api, repository, tags.map(({ tag }) => tag), signal),
-    };
-}
-/** What kind of login there is for the Hub API, or why there is none that it accepts. */
-async function hubLogin(credentials) {
-    const advice = "set `dockerhub-username` and `dockerhub-token`.";
-    try {
-        const credential = await credentials();
-        if (credential === undefined)
-            return { unusable: `Deleting tags on Docker Hub needs a login: ${advice}` };
-        if (credential.identityToken === undefined)
-            return hubLoginKind(credential.password);
-        const unusable = `The Docker configuration holds an identity token, which the Docker Hub API does not take: ${advice}`;
-        return { unusable };
-    }
-    catch (error) {
-        // The first push meets the same error. Here it must not stop other destinations.
-        const why = printable(messageOf(error));
-        return { unusable: `The login for Docker Hub could not be read (${why}): ${advice}` };
-    }
-}
-/** Credentials that were there when the run began, and must not be missing later. */
-function presentLogin(credentials) {
-    return async (signal) => {
-        const credential = await credentials(signal);
-        if (credential === undefined)
-            throw new InputError("The login for Docker Hub is not there any more.");
-        return credential;
-    };
-}
-async function docker_hub_deleteTags(api, repository, tags, signal) {
-    const [namespace = "", name = ""] = repository.split("/");
-    const deletions = [];
-    // One after the other: the Hub API counts requests per minute.
-    for (const tag of tags) {
-        try {
-            await api.deleteTag({ namespace, name }, tag, signal);
-            deletions.push({ tag, failure: undefined });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            deletions.push(failedDeletion(tag, error));
-        }
-    }
-    return deletions;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/deletion-route.ts
-
-
-
-/**
- * Deletes one tag after the other, so that each deletion is complete before the next. A failure counts for its tag only; where
- * deletion is not offered, or this login may not delete, the rest is not tried.
- */
-function oneByOne(deleteTag) {
-    return async (repository, tags, signal) => {
-        const deletions = [];
-        for (const { tag, digest } of tags) {
-            const last = deletions.at(-1);
-            if (last?.refused === "repository" || last?.refused === "destination") {
-                deletions.push({ ...last, tag });
-                continue;
-            }
-            try {
-                const answer = await deleteTag(repository, { tag, digest }, signal);
-                deletions.push(answer !== undefined && "notOffered" in answer
-                    ? { tag, failure: answer.notOffered, refused: "destination" }
-                    : { tag, failure: answer });
-            }
-            catch (error) {
-                signal.throwIfAborted();
-                deletions.push(failedDeletion(tag, error));
-            }
-        }
-        return deletions;
-    };
-}
-/** The login for a vendor's own API, which takes user name and password; or a text that says why there is none. */
-async function apiCredential(credentials, api) {
-    try {
-        const credential = await credentials();
-        if (credential === undefined)
-            return `${api} needs a login: log in to this registry in an earlier step.`;
-        if (credential.password !== "")
-            return credential;
-        return `${api} takes no identity token, which is what the Docker configuration holds: log in with user and password.`;
-    }
-    catch (error) {
-        // The first push meets the same error. Here it must not stop other destinations.
-        return `${api} needs a login, which could not be read: ${printable(messageOf(error))}`;
-    }
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/artifactory-deletion.ts
-
-
-
-
-
-/**
- * Tag deletion by Artifactory's API: a tag is a folder there, and deleted alone. Its registry API answers 406
- * (https://github.com/containers/image/issues/1009).
- * https://jfrog.com/help/r/jfrog-artifactory-documentation/deletion-and-cleanup-of-docker-tags-and-repositories
- */
-async function artifactoryRoute(options) {
-    const usable = await apiCredential(options.credentials, "Deleting tags by Artifactory's API");
-    if (typeof usable === "string")
-        return noDeletion(usable);
-    return {
-        deletion: "by-tag",
-        deleteTags: oneByOne((repository, { tag }, signal) => deleteTag(options, repository, tag, signal)),
-    };
-}
-async function deleteTag({ url, credentials, transport, resolve }, repository, tag, signal) {
-    const operation = { host: url.host, repository, operation: "deleting the tag", subject: tag };
-    const credential = await credentials(signal);
-    const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
-    const request = {
-        method: "DELETE",
-        url: apiUrl(url, `/artifactory/${repository}/${tag}`),
-        headers,
-        signal,
-    };
-    const response = await sendToVendor(transport, request, operation);
-    const { status } = response;
-    if (status === 200 || status === 204)
-        return discard(response).then(() => undefined);
-    if (status !== 404) {
-        const advice = "The user needs the permission Delete on this repository.";
-        throw await vendorRefusal(response, operation, signal, advice);
-    }
-    await discard(response);
-    // The API's path equals the registry's only where the Docker repository is its first part.
-    if ((await resolve(repository, tag, signal)) === undefined)
-        return undefined;
-    const advice = "Name the destination with its Docker repository as the first part of the path, or set `keep=all` for it.";
-    return {
-        kind: "obstacle",
-        problem: "Artifactory's API does not know it",
-        subject: `${repository}/${tag}`,
-        advice,
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/azure-deletion.ts
-
-
-
-/**
- * Azure's own deletion of a tag, on the registry's host and with its tokens. Only the tag is deleted; its manifest stays.
- * https://learn.microsoft.com/dotnet/api/azure.containers.containerregistry.registryartifact.deletetag
- */
-function azureRoute(client) {
-    return {
-        deletion: "by-tag",
-        deleteTags: oneByOne(async (repository, { tag }, signal) => {
-            const response = await client.expect({
-                method: "DELETE",
-                target: `/acr/v1/${repository}/_tags/${tag}`,
-                scopes: [{ repository, actions: mannersOf(client.vendor).deleting }],
-                operation: "deleting the tag",
-                subject: tag,
-                signal,
-            }, 200, 202, 404);
-            await discard(response);
-            return undefined;
-        }),
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/aws-signature.ts
-
-/**
- * Signature Version 4 of AWS, for a request to the path `/` without a query. No other kind is sent here.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
- */
-const aws_signature_algorithm = "AWS4-HMAC-SHA256";
-/** The headers to send: those given, the time, the token of a temporary key, and the signature over all of them. */
-function aws_signature_signedHeaders(request, key) {
-    const time = new Date(request.now).toISOString().replace(/[-:]|\.[0-9]{3}/g, "");
-    const headers = {
-        ...request.headers,
-        "x-amz-date": time,
-        ...(key.sessionToken === undefined ? {} : { "x-amz-security-token": key.sessionToken }),
-    };
-    const names = Object.keys(headers).sort();
-    const lines = names.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/ +/g, " ")}\n`);
-    const canonical = [request.method, "/", "", lines.join(""), names.join(";"), aws_signature_sha256(request.body)];
-    const day = time.slice(0, 8);
-    const scope = [day, request.region, request.service, "aws4_request"];
-    const toSign = [aws_signature_algorithm, time, scope.join("/"), aws_signature_sha256(canonical.join("\n"))].join("\n");
-    // The key is narrowed to the day, the region and the service before it signs anything.
-    const signingKey = scope.reduce(aws_signature_hmac, `AWS4${key.secretAccessKey}`);
-    const signature = aws_signature_hmac(signingKey, toSign).toString("hex");
-    const credential = `${key.accessKeyId}/${scope.join("/")}`;
-    return {
-        ...headers,
-        authorization: `${aws_signature_algorithm} Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
-    };
-}
-function aws_signature_sha256(text) {
-    return (0,external_node_crypto_.createHash)("sha256").update(text).digest("hex");
-}
-function aws_signature_hmac(key, text) {
-    return (0,external_node_crypto_.createHmac)("sha256", key).update(text).digest();
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/ecr-api.ts
-
-
-
-
-
-
-
-/** Most images of one call. https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html */
-const deletionLimit = 100;
-const deletionSchema = object({
-    failures: optional(array(object({
-        imageId: optional(object({ imageTag: optional(string()) })),
-        failureCode: optional(string(), ""),
-        failureReason: optional(string(), ""),
-    })), []),
-});
-/** Account, region and API of a private registry, by its host; undefined for another host. */
-function ecrRegistry(host) {
-    const { account, region, domain } = hostParts(host);
-    if (account === undefined || region === undefined)
-        return undefined;
-    return { account, region, url: new URL(`https://api.ecr.${region}.${domain}`) };
-}
-function createEcrApi(options) {
-    const { account: registryId } = options;
-    return {
-        deleteTags: async (repository, tags, signal) => {
-            const operation = naming(options, repository, "deleting tags");
-            const imageIds = tags.map((imageTag) => ({ imageTag }));
-            const body = { registryId, repositoryName: repository, imageIds };
-            const response = await call(options, "BatchDeleteImage", body, operation, signal);
-            if (response.status !== 200) {
-                const failure = await ecr_api_refusal(response, operation, "ecr:BatchDeleteImage", signal);
-                if (failure.details.code === "RepositoryNotFoundException")
-                    return new Map();
-                throw failure;
-            }
-            const text = await readAnswer(response, operation, signal);
-            const { failures } = checkAnswer(text, deletionSchema, operation, response.status);
-            const left = failures.filter(({ failureCode }) => failureCode !== "ImageNotFound");
-            return new Map(left.map(({ imageId, failureCode, failureReason }) => {
-                const subject = imageId?.imageTag ?? "";
-                const problem = `Amazon ECR did not delete it: ${printable(failureReason)}`;
-                const code = printable(failureCode);
-                return [subject, failureOf(vendorFailure({ ...operation, subject }, { code, problem }))];
-            }));
-        },
-        createRepository: async (repository, signal) => {
-            const operation = naming(options, repository, "making the repository");
-            const body = { registryId, repositoryName: repository };
-            const response = await call(options, "CreateRepository", body, operation, signal);
-            if (response.status === 200)
-                return discard(response).then(() => true);
-            const failure = await ecr_api_refusal(response, operation, "ecr:CreateRepository", signal);
-            if (failure.details.code === "RepositoryAlreadyExistsException")
-                return true;
-            if (failure.details.code === "AccessDeniedException")
-                return false;
-            throw failure;
-        },
-        hasRepository: async (repository, signal) => {
-            const operation = naming(options, repository, "looking for the repository");
-            const body = { registryId, repositoryNames: [repository] };
-            const response = await call(options, "DescribeRepositories", body, operation, signal);
-            if (response.status === 200)
-                return discard(response).then(() => true);
-            const failure = await ecr_api_refusal(response, operation, "ecr:DescribeRepositories", signal);
-            if (failure.details.code === "RepositoryNotFoundException")
-                return false;
-            throw failure;
-        },
-    };
-}
-function naming({ url }, repository, operation) {
-    return { host: url.host, repository, operation };
-}
-/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html (JSON protocol, version 2015-09-21) */
-function call({ key, region, url, transport, clock }, action, input, operation, signal) {
-    const body = JSON.stringify(input);
-    const signed = aws_signature_signedHeaders({
-        method: "POST",
-        region,
-        service: "ecr",
-        headers: {
-            "content-type": "application/x-amz-json-1.1",
-            host: url.host,
-            "x-amz-target": `AmazonEC2ContainerRegistry_V20150921.${action}`,
-        },
-        body,
-        now: clock.now(),
-    }, key);
-    // The transport writes the host header itself, from the URL.
-    const { host: _host, ...headers } = signed;
-    return sendToVendor(transport, { method: "POST", url: new URL("/", url), headers, body, signal }, operation);
-}
-function ecr_api_refusal(response, operation, action, signal) {
-    const advice = `The AWS key of the environment needs \`${action}\` on this repository.`;
-    return vendorRefusal(response, operation, signal, advice);
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/ecr-deletion.ts
-
-
-/** Tag deletion by the API of Amazon ECR. A tag is deleted alone; the last tag of an image takes the image along. */
-function ecrRoute(api) {
-    return {
-        deletion: "last-tag-takes-manifest",
-        deleteTags: async (repository, tags, signal) => {
-            const deletions = [];
-            for (let start = 0; start < tags.length; start += deletionLimit) {
-                const some = tags.slice(start, start + deletionLimit);
-                deletions.push(...(await deleteSome(api, repository, some, signal)));
-            }
-            return deletions;
-        },
-    };
-}
-async function deleteSome(api, repository, tags, signal) {
-    const names = tags.map(({ tag }) => tag);
-    try {
-        const left = await api.deleteTags(repository, names, signal);
-        return names.map((tag) => ({ tag, failure: left.get(tag) }));
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        return names.map((tag) => failedDeletion(tag, error));
-    }
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/harbor-deletion.ts
-
-
-
-
-
-
-
-const artifactSchema = object({
-    digest: pipe(string(), regex(/^sha256:[0-9a-f]{64}$/)),
-    tags: optional(nullable(array(object({ name: string() })))),
-});
-const harbor_deletion_advice = 'The robot needs "Delete Tag", "Read Artifact" and "Delete Artifact" on this project.';
-/**
- * Tag deletion by Harbor's API, with the registry's login as Basic authentication: the API does not accept registry tokens
- * (https://github.com/goharbor/harbor/issues/20738). By the registry API, Harbor deletes by digest only, with all tags.
- * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
- */
-async function harborRoute(options) {
-    const usable = await apiCredential(options.credentials, "Deleting tags by Harbor's API");
-    if (typeof usable === "string")
-        return noDeletion(usable);
-    return {
-        deletion: "last-tag-takes-manifest",
-        tryDeletion: (signal, repository) => harbor_deletion_tryDeletion(options, repository, signal),
-        deleteTags: oneByOne((repository, { tag }, signal) => harbor_deletion_deleteTag(options, repository, tag, signal)),
-    };
-}
-/** Deletes the tag, and then its artifact if no tag is left on it: else its space would never be freed. */
-async function harbor_deletion_deleteTag(options, repository, tag, signal) {
-    const artifacts = artifactsPath(repository);
-    const call = harborCalls(options, repository, signal);
-    const artifact = await call.artifact(`${artifacts}/${tag}`, "looking up the tag", tag);
-    if (artifact === undefined)
-        return undefined;
-    await call.remove(`${artifacts}/${tag}/tags/${tag}`, "deleting the tag", tag);
-    try {
-        const left = await call.artifact(`${artifacts}/${artifact.digest}`, "looking up", artifact.digest);
-        if (left !== undefined && (left.tags ?? []).length === 0)
-            await call.remove(`${artifacts}/${artifact.digest}`, "deleting", artifact.digest);
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        // The tag is gone, as was asked for. Its artifact may have to stay, for instance because an index holds it.
-        options.log.warning(`The tag ${repository}:${tag} is gone, but what it pointed to stays: ${messageOf(error)}`);
-    }
-    return undefined;
-}
-/** Looks up an artifact, which is the first step of a deletion. Whether this tag exists does not matter. */
-async function harbor_deletion_tryDeletion(options, repository, signal) {
-    const path = `${artifactsPath(repository)}/latest`;
-    await harborCalls(options, repository, signal).artifact(path, "looking up the tag", "latest");
-    const finding = "Harbor's API takes the login and lets it read artifacts; whether it may delete, it tells only when a tag is deleted.";
-    return { outcome: "unknown", finding, remedy: harbor_deletion_advice };
-}
-function harborCalls(options, repository, signal) {
-    const { url, transport, credentials } = options;
-    const send = async (method, path, operation) => {
-        const credential = await credentials(signal);
-        const headers = credential === undefined ? {} : { authorization: basicHeader(credential) };
-        return sendToVendor(transport, { method, url: apiUrl(url, path), headers, signal }, operation);
-    };
-    const naming = (operation, subject) => ({
-        host: url.host,
-        repository,
-        operation,
-        subject,
-    });
-    return {
-        artifact: async (path, operation, subject) => {
-            const named = naming(operation, subject);
-            const response = await send("GET", `${path}?with_tag=true`, named);
-            if (response.status === 404)
-                return discard(response).then(() => undefined);
-            if (response.status !== 200)
-                throw await harborRefusal(response, named, signal);
-            const text = await readAnswer(response, named, signal);
-            return checkAnswer(text, artifactSchema, named, response.status);
-        },
-        remove: async (path, operation, subject) => {
-            const named = naming(operation, subject);
-            const response = await send("DELETE", path, named);
-            if (response.status !== 200 && response.status !== 404)
-                throw await harborRefusal(response, named, signal);
-            await discard(response);
-        },
-    };
-}
-/** 412: an immutable tag, or an artifact that an index holds; Harbor says which. */
-function harborRefusal(response, operation, signal) {
-    const mayNot = response.status === 401 || response.status === 403;
-    return vendorRefusal(response, operation, signal, mayNot ? harbor_deletion_advice : undefined);
-}
-/** The project is the first part of the path. The slashes of the rest are encoded twice, as the API wants them. */
-function artifactsPath(path) {
-    const slash = path.indexOf("/");
-    const repository = encodeURIComponent(encodeURIComponent(path.slice(slash + 1)));
-    return `/api/v2.0/projects/${path.slice(0, slash)}/repositories/${repository}/artifacts`;
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/harbor-project.ts
-
-
-
-
-/** The project metadata that matter here, texts all of them. https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml */
-const projectSchema = object({
-    metadata: nullish(object({
-        enable_content_trust_cosign: nullish(string()),
-        enable_content_trust: nullish(string()),
-        prevent_vul: nullish(string()),
-    })),
-});
-/** `read_only` is told to who is logged in. */
-const systemSchema = object({ read_only: nullish(dist_boolean()) });
-/** What a project is like for a mirror: whether it can be pushed to, and which policies withhold its images. */
-async function previewProject(options, repository, signal) {
-    const subject = "project";
-    const project = repository.slice(0, repository.indexOf("/"));
-    const [system, found] = await Promise.all([
-        ask(options, "/api/v2.0/systeminfo", systemSchema, signal),
-        ask(options, `/api/v2.0/projects/${project}`, projectSchema, signal),
-    ]);
-    if (system?.read_only === true) {
-        return {
-            subject,
-            there: true,
-            outcome: "missing",
-            finding: "This Harbor is in read-only mode: nothing can be pushed or deleted.",
-            remedy: "Its administrator ends that mode under Configuration, System Settings (a garbage collection may have set it).",
-        };
-    }
-    if (found === undefined) {
-        const finding = `Harbor's API does not tell this login about the project ${project}: not whether a policy withholds its images.`;
-        return { subject, there: true, outcome: "unknown", finding };
-    }
-    const policies = policiesOf(found);
-    return {
-        subject,
-        there: true,
-        outcome: "ok",
-        finding: policies.length === 0
-            ? `The project ${project} is there, and no policy of it withholds images.`
-            : `The project ${project} has the policy ${policies.join(" and ")}: images are mirrored, but who pulls one that it is ` +
-                "against gets 412; nothing is pruned while it withholds what is kept.",
-    };
-}
-/** Policies of a project, as its configuration page names them. */
-function policiesOf({ metadata }) {
-    return [
-        ...(metadata?.enable_content_trust_cosign === "true" ? ['"Cosign content trust"'] : []),
-        ...(metadata?.enable_content_trust === "true" ? ['"Notation content trust"'] : []),
-        ...(metadata?.prevent_vul === "true" ? ['"Prevent vulnerable images from running"'] : []),
-    ];
-}
-/**
- * One answer of Harbor's API; undefined where this login gets none: a robot sees of a project what it was given.
- * @throws OperationError when no answer comes, or one of another form.
- */
-async function ask({ url, credentials, transport }, path, schema, signal) {
-    const operation = { host: url.host, operation: "looking at the project" };
-    const credential = await credentials(signal);
-    const headers = {
-        // A project can be named by digits, which would else be taken for a number.
-        "x-is-resource-name": "true",
-        ...(credential === undefined ? {} : { authorization: basicHeader(credential) }),
-    };
-    const response = await sendToVendor(transport, { method: "GET", url: apiUrl(url, path), headers, signal }, operation);
-    if (response.status !== 200)
-        return discard(response).then(() => undefined);
-    return checkAnswer(await readAnswer(response, operation, signal), schema, operation, response.status);
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/packages-deletion.ts
-
-
-
-
-
-/** A version of a package is a manifest: its name is the digest, its tags are all that point to it. */
-const versionSchema = object({
-    id: pipe(number(), integer()),
-    name: string(),
-    metadata: optional(object({ container: optional(object({ tags: array(string()) }), { tags: [] }) }), { container: { tags: [] } }),
-});
-/** Versions on a page: the most that the API gives. */
-const packages_deletion_pageSize = 100;
-/** Most pages that are read: ten thousand manifests of one image. */
-const packages_deletion_pageLimit = 100;
-const packages_deletion_advice = "The token that is logged in to this registry needs `packages: write` and the role Admin on the package (a classic token: " +
-    "`delete:packages` and `read:packages`).";
-/**
- * Tag deletion for GitHub's registry, which does not delete itself. The packages API deletes a version with all its tags.
- * https://docs.github.com/packages/learn-github-packages/deleting-and-restoring-a-package
- */
-async function packagesRoute(options) {
-    const usable = await apiCredential(options.credentials, "Deleting tags by GitHub's packages API");
-    if (typeof usable === "string")
-        return noDeletion(usable);
-    return {
-        deletion: "shared-digest-unsafe",
-        deleteTags: (repository, tags, signal) => packages_deletion_deleteTags(options, repository, tags, signal),
-    };
-}
-async function packages_deletion_deleteTags(options, repository, tags, signal) {
-    const api = packageApi(options, repository, signal);
-    const versions = await api.versions();
-    const going = new Set(tags.map(({ tag }) => tag));
-    const deleted = new Set();
-    const deleteTag = async ({ tag, digest }) => {
-        const version = versions.find(({ metadata }) => metadata.container.tags.includes(tag));
-        if (version === undefined || deleted.has(version.id))
-            return undefined;
-        const subject = `${repository}:${tag}`;
-        if (digest !== undefined && version.name !== digest)
-            return {
-                kind: "obstacle",
-                problem: "the tag has moved since the plan was made",
-                subject,
-                advice: "Run again.",
-            };
-        const other = version.metadata.container.tags.find((name) => !going.has(name));
-        if (other !== undefined) {
-            const problem = `the packages API deletes it only together with the tag ${other}, which stays`;
-            return { kind: "obstacle", problem, subject };
-        }
-        await api.remove(version, tag);
-        deleted.add(version.id);
-        return undefined;
-    };
-    return oneByOne((_repository, tag) => deleteTag(tag))(repository, tags, signal);
-}
-function packageApi(options, repository, signal) {
-    const { url, credentials, transport } = options;
-    const slash = repository.indexOf("/");
-    const owner = repository.slice(0, slash);
-    const name = encodeURIComponent(repository.slice(slash + 1));
-    // The name of an owner does not say whether it is an organisation or a user.
-    const places = [`/orgs/${owner}`, `/users/${owner}`];
-    let place = places[0] ?? "";
-    const naming = (operation) => ({ host: url.host, repository, operation });
-    async function send(method, path, operation) {
-        const credential = await credentials(signal);
-        const headers = {
-            accept: "application/vnd.github+json",
-            "x-github-api-version": "2022-11-28",
-            ...(credential === undefined ? {} : { authorization: `Bearer ${credential.password}` }),
-        };
-        const target = apiUrl(url, `${place}/packages/container/${name}/versions${path}`);
-        return sendToVendor(transport, { method, url: target, headers, signal }, operation);
-    }
-    async function page(number) {
-        const operation = naming("listing the versions of the package");
-        const response = await send("GET", `?per_page=${packages_deletion_pageSize}&page=${number}`, operation);
-        if (response.status === 404)
-            return discard(response).then(() => undefined);
-        if (response.status !== 200)
-            throw await vendorRefusal(response, operation, signal, packages_deletion_advice);
-        const text = await readAnswer(response, operation, signal);
-        return checkAnswer(text, array(versionSchema), operation, response.status);
-    }
-    return {
-        versions: async () => {
-            let first;
-            for (const candidate of places) {
-                place = candidate;
-                first = await page(1);
-                if (first !== undefined)
-                    break;
-            }
-            const versions = [...(first ?? [])];
-            for (let number = 2; versions.length === (number - 1) * packages_deletion_pageSize; number += 1) {
-                if (number > packages_deletion_pageLimit) {
-                    const problem = `the package has more than ${packages_deletion_pageLimit * packages_deletion_pageSize} versions`;
-                    throw vendorFailure(naming("listing the versions of the package"), { problem });
-                }
-                versions.push(...((await page(number)) ?? []));
-            }
-            return versions;
-        },
-        remove: async ({ id }, tag) => {
-            const operation = { ...naming("deleting the tag"), subject: tag };
-            const response = await send("DELETE", `/${id}`, operation);
-            if (response.status !== 204 && response.status !== 404)
-                throw await vendorRefusal(response, operation, signal, packages_deletion_advice);
-            await discard(response);
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/registry-deletion.ts
-
-
-
-/**
- * Deletion by the registry's own API: by tag, or where the registry does not do that, by digest, which takes every tag of
- * that digest along.
- * @param alone whether the registry is known to delete a tag alone. Then it is not known what else needs the digest, and if
- * the registry refuses after all, nothing is deleted.
- */
-function registryRoute(deleter, alone = false) {
-    return {
-        deletion: alone ? "by-tag" : "shared-digest-unsafe",
-        tryDeletion: (signal, repository, exists) => registry_deletion_tryDeletion(deleter, { repository, exists, alone }, signal),
-        deleteTags: oneByOne(alone ? deletionByTag(deleter) : deletionByTagOrDigest(deleter)),
-    };
-}
-/**
- * Asks for a token for deleting, and asks the registry to delete a manifest that does not exist: its digest is that of random
- * bytes. By the specification the answer is 404 if manifests can be deleted, and another status if not.
- */
-async function registry_deletion_tryDeletion(deleter, { repository, exists, alone, }, signal) {
-    const remedy = `Check that the login may delete: its token needs ${deleter.needed.join(", ")} on ${repository}.`;
-    if (!exists) {
-        const finding = "There is no repository of this release yet, so nothing that deleting could be tried on.";
-        return { outcome: "unknown", finding, remedy };
-    }
-    const granted = await deleter.granted(repository, signal);
-    const denied = deleter.needed.filter((action) => granted?.includes(action) === false);
-    if (denied.length > 0)
-        return {
-            outcome: "missing",
-            finding: `The token that the login gets lacks ${denied.join(", ")}.`,
-            remedy,
-        };
-    const unused = digestOf((0,external_node_crypto_.randomBytes)(32));
-    if ((await deleter.deleteManifest(repository, unused, signal)) !== "unsupported")
-        return {
-            outcome: "ok",
-            finding: "The registry lets this login delete: tried with a digest that nobody has.",
-        };
-    // A registry that deletes by tag need not delete by digest.
-    if (alone)
-        return { outcome: "unknown", finding: "The registry deletes by tag only; nothing was tried.", remedy };
-    // Distribution 3 deletes by tag even where its setting forbids deletion by digest. Nobody has a tag of random bytes either.
-    const unusedTag = (0,external_node_crypto_.randomBytes)(32).toString("hex");
-    if ((await deleter.deleteManifest(repository, unusedTag, signal)) !== "unsupported")
-        return {
-            outcome: "ok",
-            finding: "The registry lets this login delete by tag: tried with a tag that nobody has.",
-        };
-    return { outcome: "missing", finding: "The registry does not delete manifests.", remedy: settingAdvice };
-}
-const settingAdvice = "Allow deletion in its settings (distribution: `storage.delete.enabled: true`), or set `keep=all` for this destination.";
-/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags */
-function deletionByTag(deleter) {
-    return async (repository, { tag }, signal) => (await deleter.deleteManifest(repository, tag, signal)) === "unsupported"
-        ? notOffered("the registry does not delete by tag")
-        : undefined;
-}
-/** By tag; by digest from the moment on at which the registry says that it does not delete by tag. */
-function deletionByTagOrDigest(deleter) {
-    let byTag = true;
-    return async (repository, { tag, digest }, signal) => {
-        const subject = `${repository}:${tag}`;
-        byTag &&= (await deleter.deleteManifest(repository, tag, signal)) !== "unsupported";
-        if (byTag)
-            return undefined;
-        const current = await deleter.resolve(repository, tag, signal);
-        if (current === undefined)
-            return undefined;
-        if (digest === undefined) {
-            const problem = "the registry does not delete by tag, and its digest was not looked up for the plan";
-            return { kind: "obstacle", problem, subject };
-        }
-        if (current !== digest) {
-            return {
-                kind: "obstacle",
-                problem: "the tag has moved since the plan was made, and the registry deletes by digest only",
-                subject: `${subject}, now ${current}`,
-                advice: "Run again.",
-            };
-        }
-        if ((await deleter.deleteManifest(repository, digest, signal)) !== "unsupported")
-            return undefined;
-        return notOffered("the registry deletes neither by tag nor by digest");
-    };
-}
-function notOffered(problem) {
-    return { notOffered: { kind: "obstacle", problem, advice: settingAdvice } };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/registry/registry-destination.ts
-
-
-
-
-
-
-
-
-
-
-
-
-
-/** GitHub's REST API, which also serves the packages of its registry. */
-const githubApi = new URL("https://api.github.com");
-/**
- * A namespace of any registry, with the login of the Docker configuration. Reads the login where the deletion of tags depends
- * on it. Sends nothing.
- */
-async function createRegistryDestination(options) {
-    const { input, credentials, log } = options;
-    const api = ecrApiOf(options);
-    const { route } = options.client.vendor.deletion;
-    return {
-        registry: input.registry,
-        path: input.path,
-        name: printNamespace(input),
-        credentials,
-        ...(await deletionRoute(route, api, options)),
-        ...registry_destination_previewOf(route, api, options),
-        prepare: async (signal, repositories = []) => {
-            if (api !== undefined)
-                await makeRepositories(api, repositories, log, signal);
-        },
-    };
-}
-/** What a check finds out about the place to push to; nothing where nobody can be asked. */
-function registry_destination_previewOf(route, ecr, { client, credentials, transport }) {
-    const harbor = { url: client.origin, credentials, transport };
-    if (ecr !== undefined)
-        return { preview: (signal, repository) => previewRepository(ecr, repository, signal) };
-    if (route !== "harbor")
-        return {};
-    return { preview: (signal, repository) => previewProject(harbor, repository, signal) };
-}
-/** How tags are deleted, for each route of the table of registries. */
-async function deletionRoute(route, ecr, { input, client, credentials, transport, log }) {
-    const { vendor, origin: url } = client;
-    const deleter = tagDeleterOf(client);
-    switch (route) {
-        case "harbor":
-            return harborRoute({ url, credentials, transport, log });
-        case "acr":
-            return azureRoute(client);
-        case "artifactory":
-            return artifactoryRoute({ url, credentials, transport, resolve: deleter.resolve });
-        case "packages":
-            return packagesRoute({ url: input.api ?? githubApi, credentials, transport });
-        case "ecr":
-            return ecr === undefined ? noDeletion(withoutAwsKey) : ecrRoute(ecr);
-        case "none":
-            return noDeletion(`${vendor.name}: ${vendor.deletion.text}`);
-        // Docker Hub and TCR have destinations of their own. A user who sets `type=registry` there wants their registry API.
-        case "docker-hub":
-        case "tcr":
-        case "registry":
-            return registryRoute(deleter, vendor.deletion.alone);
-    }
-}
-const withoutAwsKey = "Amazon ECR deletes tags by its own API only, which takes no Docker login: set `AWS_ACCESS_KEY_ID` and " +
-    "`AWS_SECRET_ACCESS_KEY` in the environment, as aws-actions/configure-aws-credentials does.";
-/** The API of a private Amazon registry; undefined elsewhere, and without a key for it. */
-function ecrApiOf(options) {
-    const { input, awsKey: key, client, transport, clock } = options;
-    if (client.vendor.deletion.route !== "ecr" || key === undefined)
-        return undefined;
-    const found = ecrRegistry(input.registry);
-    const url = input.api ?? found?.url;
-    // Only Amazon's own hosts name a region. For any other, requests are signed for the first region of AWS.
-    const { account, region = "us-east-1" } = found ?? {};
-    return url === undefined ? undefined : createEcrApi({ key, account, region, url, transport, clock });
-}
-/**
- * Says whether `makeRepositories` has something to do. Whether the key may do it, only a run shows. A key that may not ask
- * does not keep a run from pushing.
- */
-async function previewRepository(api, repository, signal) {
-    const subject = "repository";
-    try {
-        if (await api.hasRepository(repository, signal))
-            return { subject, there: true, outcome: "ok", finding: `The repository ${repository} is there.` };
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        return { subject, there: true, outcome: "unknown", finding: messageOf(error) };
-    }
-    return {
-        subject,
-        there: false,
-        outcome: "unknown",
-        finding: `There is no repository ${repository} yet; a run makes it.`,
-        remedy: "The AWS key of the environment needs `ecr:CreateRepository` for that.",
-    };
-}
-/**
- * Makes the repositories that a push needs, as far as the key may. A key that may not, or is for something else, does not keep
- * the run from pushing: the repositories may exist, and if one does not, the push fails.
- */
-async function makeRepositories(api, repositories, log, signal) {
-    for (const repository of repositories) {
-        try {
-            if (await api.createRepository(repository, signal))
-                continue;
-            log.warning("The AWS key of the environment has no right to make repositories (`ecr:CreateRepository`); those that are there are used.");
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            log.warning(`The repositories that are there are used: ${messageOf(error)}`);
-        }
-        return;
-    }
-}
-/** Deletion by the registry's own API. */
-function tagDeleterOf(client) {
-    const { deleting: needed } = mannersOf(client.vendor);
-    return {
-        deleteManifest: (repository, reference, signal) => new Repository(client, repository).deleteManifest(reference, signal),
-        resolve: async (repository, tag, signal) => (await new Repository(client, repository).resolve(tag, signal))?.digest,
-        granted: (repository, signal) => client.granted({ repository, actions: needed }, signal),
-        needed,
-    };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-personal-tags.ts
-
-
-
-/** Most tags in one `BatchDeleteImagePersonal`. No limit is documented, so that of the Enterprise edition is used. */
-const tcr_personal_tags_batchSize = 20;
-/** Largest page of `DescribeImagePersonal`. */
-const tcr_personal_tags_pageLimit = 100;
-/** Most pages that are read for one tag: 10,000 tags whose names contain it. It also bounds a server that invents new ones. */
-const tcr_personal_tags_mostPages = 100;
-const tcr_personal_tags_imagesSchema = object({
-    Data: object({ TagInfo: nullish(array(object({ TagName: string() })), []) }),
-});
-/**
- * The tags of one repository of the Personal edition.
- * @param path `namespace/repository`.
- */
-function personalTags({ api, region }, clock, path) {
-    async function request(tags, signal) {
-        const subject = tags.length === 1 ? `the tag ${tags[0]}` : `${tags.length} tags`;
-        const parameters = { RepoName: path, Tags: tags };
-        const call = {
-            action: "BatchDeleteImagePersonal",
-            operation: "deleting",
-            subject,
-            repository: path,
-            region,
-            parameters,
-            signal,
-        };
-        await api.call(call, object({}));
-    }
-    /** Here the tag is a search text, and offsets count entries, not pages as in the Enterprise edition. */
-    async function isListed(tag, signal) {
-        const operation = "reading back the tag";
-        const seen = new Set();
-        for (let page = 0; page < tcr_personal_tags_mostPages; page++) {
-            const parameters = { RepoName: path, Tag: tag, Limit: tcr_personal_tags_pageLimit, Offset: page * tcr_personal_tags_pageLimit };
-            const call = {
-                action: "DescribeImagePersonal",
-                operation,
-                subject: tag,
-                repository: path,
-                region,
-                parameters,
-                signal,
-            };
-            const names = (await api.call(call, tcr_personal_tags_imagesSchema)).Data.TagInfo.map(({ TagName }) => TagName);
-            if (names.includes(tag))
-                return true;
-            if (names.every((name) => seen.has(name)))
-                return false;
-            for (const name of names)
-                seen.add(name);
-        }
-        return false;
-    }
-    async function isListedAtAll(tag, signal) {
-        try {
-            return await isListed(tag, signal);
-        }
-        catch (error) {
-            // The repository went away with its last tag.
-            if (hasCode(error, "ResourceNotFound"))
-                return false;
-            throw error;
-        }
-    }
-    const judge = (error) => (hasCode(error, "ResourceNotFound") ? "gone" : "failed");
-    const explain = (error) => error;
-    const deletion = { path, batchSize: tcr_personal_tags_batchSize, clock, request, isListed: isListedAtAll, judge, explain };
-    return { delete: (tags, signal) => deleteInBatches(deletion, tags, signal) };
-}
-
-;// CONCATENATED MODULE: ./src/destinations/tencent/tcr-personal.ts
-
-
-
-
-
-
-
-
-
-/**
- * Regions of the Personal edition by the first label of their hosts. The eight regions of the mainland share one host, and
- * an account's content there is one.
- * https://github.com/tkestack/image-transfer/blob/main/pkg/apis/ccrapis/ccrapi.go
- */
-const regions = new Map([
-    ["ccr", "ap-guangzhou"],
-    ["hkccr", "ap-hongkong"],
-    ["sgccr", "ap-singapore"],
-    ["jpccr", "ap-tokyo"],
-    ["krccr", "ap-seoul"],
-    ["inccr", "ap-mumbai"],
-    ["thccr", "ap-bangkok"],
-    ["caccr", "na-toronto"],
-    ["uswccr", "na-siliconvalley"],
-    ["useccr", "na-ashburn"],
-    ["deccr", "eu-frankfurt"],
-    ["ruccr", "eu-moscow"],
-    ["szjrccr", "ap-shenzhen-fsi"],
-    ["shjrccr", "ap-shanghai-fsi"],
-    ["bjjrccr", "ap-beijing-fsi"],
-]);
-/**
- * The region of a Personal edition, by its attribute or its host.
- * @throws InputError when neither tells it.
- */
-function personalRegion(input) {
-    const { prefix = "" } = hostParts(input.registry);
-    const region = input.region ?? regions.get(prefix);
-    if (region !== undefined)
-        return region;
-    const place = printNamespace(input);
-    throw new InputError(`${place}: the host does not tell the region: add it, for example \`${place},region=ap-guangzhou\``);
-}
-/**
- * A namespace of Tencent Container Registry, Personal edition. Its API makes no registry logins, so it needs a login beside the
- * key. Reads the login once, to warn early of what it cannot do. Sends nothing.
- * @throws InputError when the region is not known.
- */
-async function createTcrPersonalDestination(options) {
-    const { input, api, credentials, clock, log } = options;
-    const place = { registry: input.registry, path: input.path, name: printNamespace(input), credentials };
-    const region = personalRegion(input);
-    if (input.path.includes("/")) {
-        throw new InputError(`${place.name}: a namespace of TCR Personal has one part, as in ccr.ccs.tencentyun.com/goharbor`);
-    }
-    if (api === undefined) {
-        // A credential helper that fails is reported where the login is needed.
-        const reason = noDeletionReason((await credentials().catch(() => undefined))?.username);
-        return {
-            ...place,
-            ...noDeletion(reason),
-            prepare: () => Promise.resolve(),
-        };
-    }
-    const personal = { api, region };
-    return {
-        ...place,
-        // As with the Enterprise edition, Tencent does not document whether other tags of the digest stay.
-        deletion: "shared-digest-unsafe",
-        prepare: async (signal) => {
-            await needLogin(credentials, input.registry, signal);
-            await tcr_personal_ensureNamespace(personal, input, log, signal);
-        },
-        preview: (signal) => tcr_personal_previewNamespace(personal, input.path, signal),
-        deleteTags: (repository, tags, signal) => {
-            const names = tags.map(({ tag }) => tag);
-            return personalTags(personal, clock, repository).delete(names, signal);
-        },
-    };
-}
-/** Fails before the first push if there is no login: with a key alone, the Personal edition makes none. */
-async function needLogin(credentials, registry, signal) {
-    if ((await credentials(signal)) !== undefined)
-        return;
-    throw vendorFailure({ host: registry, operation: "signing in" }, {
-        problem: "TCR Personal makes no registry login from an API key",
-        advice: "Set `tcr-username` and `tcr-password`, or log in to this registry in an earlier step.",
-    });
-}
-/** Most namespaces on a page. An account has about ten. Offsets count entries here, not pages. */
-const tcr_personal_pageLimit = 100;
-const tcr_personal_namespacesSchema = object({
-    Data: object({ NamespaceInfo: nullish(array(object({ Namespace: string() })), []) }),
-});
-/** Whether this account has a namespace. */
-async function hasNamespace({ api, region }, path, signal) {
-    const found = await api.call({
-        action: "DescribeNamespacePersonal",
-        operation: `looking for the namespace ${path}`,
-        region,
-        parameters: { Namespace: path, Limit: tcr_personal_pageLimit, Offset: 0 },
-        signal,
-    }, tcr_personal_namespacesSchema);
-    return found.Data.NamespaceInfo.some(({ Namespace }) => Namespace === path);
-}
-async function tcr_personal_previewNamespace(personal, path, signal) {
-    const subject = "namespace";
-    if (await hasNamespace(personal, path, signal))
-        return { subject, there: true, outcome: "ok", finding: `The namespace ${path} is there.` };
-    return {
-        subject,
-        there: false,
-        outcome: "unknown",
-        finding: `There is no namespace ${path} of this account yet; a run makes it, unless another account has that name.`,
-        remedy: "The key needs `tcr:CreateNamespacePersonal` for that; or make the namespace in the TCR console.",
-    };
-}
-/** Creates the namespace unless this account has it. A push makes repositories by itself, and makes them private. */
-async function tcr_personal_ensureNamespace(personal, { registry, path }, log, signal) {
-    if (await hasNamespace(personal, path, signal))
-        return;
-    const { api, region } = personal;
-    try {
-        await api.call({
-            action: "CreateNamespacePersonal",
-            operation: `creating the namespace ${path}`,
-            region,
-            parameters: { Namespace: path },
-            signal,
-        }, object({}));
-    }
-    catch (error) {
-        // Made by another run of ours, or by another account. In the second case the first push fails, and this says why.
-        if (hasCode(error, "InvalidParameter.ErrNamespaceExist")) {
-            log.warning(error.message);
-            return;
-        }
-        throw error;
-    }
-    log.info(`Created the TCR Personal namespace ${registry}/${path}.`);
-}
-
 ;// CONCATENATED MODULE: ./src/destinations/select.ts
 
 
@@ -77393,6 +80149,7 @@ function tcrCredentials({ tcrLogin }, dockerCredentials) {
 }
 
 ;// CONCATENATED MODULE: ./src/run/registries.ts
+
 
 
 
@@ -77461,12 +80218,13 @@ function openDestination(abilities, input, context) {
 function openSources(inputs, destinations, dockerConfiguration, loginsOf, context) {
     const clients = new Map();
     const repositories = new Map();
-    return inputs.sources.map((namespace) => {
+    return inputs.sources.map(({ tokenServer, ...namespace }) => {
         const { registry } = namespace;
         const place = printNamespace(namespace);
         const credentials = sourceCredentials(namespace, inputs, destinations, dockerConfiguration, loginsOf, context);
         const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
-        const client = clients.get(place) ?? new Registry({ registry, vendor, side: "source", credentials, ...context });
+        const client = clients.get(place) ??
+            new Registry({ registry, vendor, tokenServer, side: "source", credentials, ...context });
         clients.set(place, client);
         return {
             ...namespace,
@@ -77487,8 +80245,8 @@ function repositoriesOf(image, sources) {
     const first = sources.find((source) => sameNamespace(source, image.source));
     if (first === undefined)
         throw new Error(`${printNamespace(image.source)} is not a source of this run`);
-    const name = image.repository.slice(image.source.path.length + 1);
-    const others = sources.filter((source) => source !== first);
+    const name = imageOf(image.source, image.repository);
+    const others = first.onlyNamed ? [] : sourcesOf(undefined, sources).filter((source) => source !== first);
     return [
         first.repository(image.repository),
         ...others.map((source) => source.repository(repositoryOf(source, name))),
@@ -77508,14 +80266,210 @@ function sourceCredentials({ registry, path }, inputs, destinations, dockerConfi
         return () => Promise.resolve(dockerHubLogin);
     return keylessHub ?? tcrSource(registry, tcrLogin, dockerConfiguration(registry, path), context);
 }
-function openClient({ registry, type }, credentials, context) {
+function openClient({ registry, type, tokenServer }, credentials, context) {
     return new Registry({
         registry,
         vendor: vendorOf(registry, type),
+        tokenServer,
         side: "destination",
         credentials,
         ...context,
     });
+}
+
+;// CONCATENATED MODULE: ./src/inventory/source-tags.ts
+
+
+/**
+ * The tags of an image at all sources. One that does not answer is passed over, with a warning, where another does.
+ * @throws OperationError when none answers: the versions are not known then.
+ */
+async function tagsAtSources(image, sources, reader, log, signal) {
+    const answers = await Promise.all(sources.map(async (source) => {
+        try {
+            const repository = source.repository(repositoryOf(source, image));
+            const tags = await repository.tags(signal);
+            reader?.knowTags(repository, tags);
+            return tags;
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (!(error instanceof OperationError))
+                throw error;
+            return { source, error };
+        }
+    }));
+    const refused = answers.filter((answer) => "error" in answer);
+    const [first] = refused;
+    if (first !== undefined && refused.length === answers.length)
+        throw first.error;
+    for (const { source, error } of refused)
+        log.warning(`The versions at ${printNamespace(source)} are not known. ${sentenceOf(failureOf(error))}`);
+    return new Set(answers.flatMap((answer) => ("error" in answer ? [] : answer)));
+}
+
+;// CONCATENATED MODULE: ./src/run/tags.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * The routes of patterns: every repository that fits, each with versions of its own. One without a version that is wanted is
+ * left out.
+ * @throws InputError when nothing fits; PatternError when a pattern takes too long.
+ */
+async function lookAtRepositories(wanted, inputs, names, places, context) {
+    const without = [];
+    const routes = await inTurns(names, routesAtOnce, async (route) => {
+        const rule = { from: route, fromTag: "{{tag}}", to: route, toTag: "{{tag}}" };
+        try {
+            return [{ route, ...(await tags_lookAtTags(wanted, { ...inputs, images: [rule] }, places, context)) }];
+        }
+        catch (error) {
+            context.signal.throwIfAborted();
+            if (error instanceof OperationError)
+                return [{ route, failure: failureOf(error) }];
+            if (!(error instanceof InputError) || error instanceof PatternError)
+                throw error;
+            context.log.debug(`${route}: ${error.message}`);
+            without.push(route);
+            return [];
+        }
+    });
+    if (without.length > 0)
+        context.log.info(`Without a version that is wanted: ${listOf(without.sort(), tags_namedLimit)}`);
+    if (routes.flat().length === 0)
+        throw new InputError(`None of the ${names.length} repositories that the input "images" fits has a version that is wanted.`);
+    return routes.flat();
+}
+/**
+ * Lists the tags at the sources, and chooses.
+ * @throws InputError when what is wanted does not exist; OperationError when no source says it.
+ */
+async function tags_lookAtTags({ selection }, inputs, places, { log, signal }) {
+    const sources = unpruned(places);
+    const rules = inputs.images === "auto" ? [] : inputs.images;
+    const name = listOf(inputs.sources.map(printNamespace), tags_namedLimit);
+    const retentions = inputs.destinations.map(({ retention }) => retention);
+    const choose = (versions, untagged = []) => {
+        const universe = versions.filter((version) => countsAsNewest(version));
+        const otherTags = versions.filter((version) => !countsAsNewest(version));
+        const released = { universe, otherTags, untagged, passedOver: [] };
+        return { universe, wanted: selection_select(selection, released, name, retentions) };
+    };
+    if (areFixed(rules)) {
+        const { wanted } = choose([...fixedVersions(rules).keys()].map(versionOfTag));
+        return { repository: name, universe: [], wanted, catalogue: fixedCatalogue(rules) };
+    }
+    const list = await listVersions();
+    const known = new Set(list?.listed.map(({ tag }) => tag));
+    const named = namedTags(selection).filter((tag) => !known.has(tag));
+    const { universe, wanted } = choose([...(list?.listed ?? []), ...named.map(versionOfTag)], list?.untagged);
+    const catalogue = listedCatalogue(rules);
+    // Without a list, what is named has no place in an order: nothing is left out or pruned for it.
+    if (list === undefined)
+        return { repository: name, universe: [], unlisted: true, wanted, catalogue };
+    const counted = withinFilter(selection, universe);
+    return {
+        repository: name,
+        universe: counted,
+        outside: universe.filter((version) => !counted.includes(version)),
+        wanted,
+        catalogue,
+    };
+    function countsAsNewest(version) {
+        return version.number !== undefined && (!version.prerelease || inputs.prereleases);
+    }
+    /** Who names tags and prunes nothing needs no list, unless it takes one to know whose a tag of several versions is. */
+    async function listVersions() {
+        const isNamed = selection.kind === "tags" && !shareTags(rules);
+        if (isNamed && retentions.every(({ keep }) => keep === "all"))
+            return { listed: [] };
+        try {
+            const tagsOf = await tags_listTags(rules, { ...places, sources }, { log, signal });
+            const untagged = rules.filter((rule) => !isDigest(rule.fromTag) && tagsOf(rule).size === 0);
+            return { listed: versionsOfTags(rules, tagsOf), untagged: untagged.map(({ from }) => from) };
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (!isNamed || !(error instanceof OperationError))
+                throw error;
+            log.warning(`Nothing is pruned, because the versions at the sources are not known. ${messageOf(error)}`);
+            return undefined;
+        }
+    }
+}
+/** The sources where nothing is pruned: what a destination holds that prunes is no other copy of it. */
+function unpruned({ sources, destinations, }) {
+    const pruned = destinations.filter(({ retention }) => retention.keep !== "all");
+    return sources.filter((source) => !pruned.some((each) => sameNamespace(each, source)));
+}
+/** The tags of each image at its sources. An image that several lines read is asked for once, and none that is named by digest. */
+async function tags_listTags(images, { sources, attachments }, { log, signal }) {
+    const keyOf = ({ source, from }) => `${source === undefined ? "" : printNamespace(source)} ${from}`;
+    const listed = images
+        .filter(({ fromTag }) => !isDigest(fromTag))
+        .map((image) => [keyOf(image), image]);
+    const read = [...new Map(listed)];
+    foreseeReading(read.map(([, image]) => image), sources);
+    const lists = read.map(async ([key, { source, from }]) => {
+        return [key, await tagsAtSources(from, sourcesOf(source, sources), attachments, log, signal)];
+    });
+    const tags = new Map(await Promise.all(lists));
+    return (image) => tags.get(keyOf(image)) ?? new Set();
+}
+/** Most sources that the name of a plan has. */
+const tags_namedLimit = 3;
+/** Tags that are asked for by name. One that is not there yet is waited for, and need not be in a list. */
+function namedTags(selection) {
+    if (selection.kind === "any")
+        return selection.of.flatMap(namedTags);
+    return selection.kind === "tags" ? selection.tags : [];
+}
+/** The images of each tag that lines without placeholders write. */
+function fixedCatalogue(rules) {
+    const byTag = fixedVersions(rules);
+    const known = (version) => applyRules(byTag.get(version.tag) ?? [], version);
+    return {
+        images: [...new Set(rules.map(({ to }) => to))],
+        known,
+        read: (version) => Promise.resolve(known(version)),
+    };
+}
+/**
+ * Makes a function that says, right before tags are deleted, why those of a version must stay: an image of it is at no other
+ * place any more, and this may be the last copy, or nobody knows.
+ */
+function lastCopyCheck(inputs, places, { log, signal }) {
+    const sources = unpruned(places);
+    return async ({ route, version }) => {
+        const components = route === undefined
+            ? applyRules(inputs.images === "auto" ? [] : inputs.images, versionOfTag(version))
+            : [{ from: route, fromTag: version }];
+        try {
+            const tagsOf = await tags_listTags(components, { sources, attachments: undefined }, { log, signal });
+            const gone = components.find((component) => !isDigest(component.fromTag) && !tagsOf(component).has(component.fromTag));
+            if (gone === undefined)
+                return undefined;
+            const subject = printReference(gone.from, gone.fromTag);
+            const problem = "it is at no source any more, so what is here may be the last copy";
+            return { kind: "obstacle", problem, subject };
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            return failureOf(error, "what is here may be the last copy, so it is not deleted");
+        }
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/tuning/machine.ts
@@ -77635,6 +80589,8 @@ async function restoreSystem({ tuning }, paths, context) {
 
 
 
+
+
 /**
  * Makes the clients of all registries.
  * @param named every destination that the inputs name, where `inputs` has those of one job.
@@ -77653,7 +80609,8 @@ async function openPlaces(inputs, context, named = inputs.destinations) {
     const sources = openSources(inputs, destinations, logins, loginsOf, registries);
     // The greeting of a far registry takes round trips. Meanwhile GitHub is asked for releases.
     const greeting = AbortSignal.any([signal, context.ended]);
-    for (const { client } of [...destinations, ...sources])
+    // Of the sources, the first mostly has everything.
+    for (const { client } of [...destinations, ...sources.slice(0, 1)])
         void client.greet(greeting);
     return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
 }
@@ -77711,34 +80668,62 @@ async function closeOpened(inputs, state, context) {
  */
 function makePlanFor(wanted, inputs, places, options, context) {
     return context.log.group("Look at releases, sources and destinations", async () => {
-        const snapshot = await lookAround(wanted, inputs, places, options, context);
-        if (typeof snapshot === "string")
-            return snapshot;
-        for (const line of snapshotLines(snapshot, context.log.paint))
-            context.log.info(line);
-        const plan = makePlan(snapshot);
-        return inputs.dryRun && inputs.verify === "full" ? audited(plan, snapshot) : plan;
+        const routes = await lookAtRoutes(wanted, inputs, places, context);
+        if (typeof routes === "string")
+            return routes;
+        const known = routes.filter((route) => !("failure" in route));
+        const snapshots = await lookAround(known, inputs, places, options, context);
+        const plans = snapshots.map((snapshot) => {
+            const lines = snapshotLines(snapshot, context.log.paint);
+            for (const line of lines)
+                snapshot.route === undefined ? context.log.info(line) : context.log.debug(line);
+            const plan = makePlan(snapshot);
+            return inputs.dryRun && inputs.verify === "full" ? audited(plan, snapshot) : plan;
+        });
+        const [only] = plans;
+        if (only !== undefined && routes.length === 1 && known.length === 1)
+            return only;
+        const unknown = routes.flatMap((route) => ("failure" in route ? [planUnknown(route, places)] : []));
+        const name = inputs.sources.map(printNamespace).join(", ");
+        return joinPlans(name, [...plans, ...unknown], inputs.pruneLimit);
     });
 }
-async function lookAround(wanted, inputs, places, { wait }, context) {
-    const { clock, log, signal } = context;
-    const { repository } = wanted;
-    const name = `${repository.owner}/${repository.name}`;
-    const github = await githubClient(inputs, context);
-    const looked = await lookAtReleases(github, wanted, inputs, log);
-    if (typeof looked === "string")
-        return looked;
-    const { universe, versions } = looked;
-    log.info(`Mirroring ${name} ${versions.map(({ tag }) => tag).join(", ")}`);
-    const readAtTag = (path, tag) => readFileAtTag(github, repository, path, tag);
-    return takeSnapshot({
-        repository: name,
-        universe,
-        wanted: versions,
-        catalogue: createCatalogue(inputs.images, repository, readAtTag, log),
+/** What is mirrored in this run: the versions of one product, or of each repository. */
+async function lookAtRoutes(wanted, inputs, places, context) {
+    if (wanted.kind === "releases") {
+        const route = await lookAtReleases(await githubClient(inputs, context), wanted, inputs, context.log);
+        return typeof route === "string" ? route : [route];
+    }
+    if (inputs.repositories === undefined)
+        return [await tags_lookAtTags(wanted, inputs, places, context)];
+    const names = await listFitting(inputs.repositories, inputs, places.sources, {
+        ...registryContext(inputs, context),
+        signal: context.signal,
+    });
+    return lookAtRepositories(wanted, inputs, names, places, context);
+}
+/** The plan of a repository whose versions are not known: it fails everywhere, and the rest goes on. */
+function planUnknown({ route, failure }, { destinations }) {
+    const steps = destinations.map(({ name }) => failing({ route, destination: name, version: "*", image: route, tag: "*" }, failure));
+    return { repository: route, versions: [], steps };
+}
+/** Most routes that the log names one by one. */
+const namedRoutes = 20;
+async function lookAround(routes, inputs, places, { wait }, { clock, log, signal }) {
+    for (const { repository, route, wanted } of routes) {
+        const line = `Mirroring ${route ?? repository} ${wanted.map(({ tag }) => tag).join(", ")}`;
+        if (routes.length > namedRoutes)
+            log.debug(line);
+        else
+            log.info(line);
+    }
+    if (routes.length > namedRoutes)
+        log.info(`Mirroring ${countOf(routes.length, "repository")}`);
+    return takeSnapshots(routes, {
         destinations: places.destinations,
         overwrite: inputs.overwrite,
-        pruneLimit: inputs.pruneLimit,
+        // It is for all routes together, so it is applied when their plans are joined.
+        pruneLimit: routes.length > 1 ? "all" : inputs.pruneLimit,
         proves: inputs.verify === "full",
         wait: { ...searchOptions(places, inputs, log), clock, wait },
         signal,
@@ -77754,6 +80739,14 @@ function showPlan(plan, title, { log }) {
         for (const line of planLines(plan, log.paint))
             log.info(line);
     });
+}
+/** Of releases, whether they still are published; of tags, whether the sources still have what would be deleted. */
+async function lastChecks(wanted, inputs, places, context) {
+    const nothing = () => Promise.resolve(undefined);
+    if (wanted.kind === "tags")
+        return { whyNotPublish: nothing, whyNotDelete: lastCopyCheck(inputs, places, context) };
+    const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
+    return { whyNotPublish, whyNotDelete: nothing };
 }
 /**
  * Copies what is planned to all destinations at once, each version published when it is complete.
@@ -77781,9 +80774,10 @@ async function copyAll(plan, inputs, { destinations, sources, attachments }, pub
 }
 /**
  * Prunes each destination at which everything went well (P5), and looks for versions that are half there then.
- * @param whyNotPublish asks of a version that is kept whether it still is a published release: else it took the place of another.
+ * @param whyNotPublish is asked of what is kept: what is no published release any more took the place of another.
+ * @param whyNotDelete is asked of what goes.
  */
-async function pruneAll(plan, copies, { destinations }, whyNotPublish, { clock, log, signal }) {
+async function pruneAll(plan, copies, { destinations }, { whyNotPublish, whyNotDelete }, { clock, log, signal }) {
     const planned = plan.steps.filter((step) => step.kind === "prune");
     if (planned.length === 0)
         return { prunes: [], keeps: [] };
@@ -77791,27 +80785,53 @@ async function pruneAll(plan, copies, { destinations }, whyNotPublish, { clock, 
     const doubtOf = doubts(whyNotPublish);
     return log.group("Prune", async () => {
         const outcomes = await Promise.all(destinations.map(async (destination) => {
-            const { name } = destination;
-            const steps = planned.filter((step) => step.destination === name);
-            const failed = plan.steps.filter((step) => step.kind === "fail" && step.destination === name).length;
-            const broken = copies.filter(({ step, failure }) => step.destination === name && failure !== undefined).length;
-            const kept = keeps.filter((step) => step.destination === name);
-            const undisturbed = steps.length > 0 && failed + broken === 0;
-            const answers = undisturbed ? await Promise.all(kept.map(({ version }) => doubtOf(version))) : [];
-            const doubt = answers.find((answer) => answer !== undefined);
-            const done = doubt === undefined
-                ? await prune(steps, kept, destination, failed + broken, clock, signal)
-                : steps.map((step) => ({ step, status: "left", failure: doubt }));
-            const own = await lookForHalfVersions(done, kept, destination, signal);
-            for (const line of pruneLines(own.prunes, log.paint))
-                log.info(line);
-            return own;
+            const isHere = (step) => step.destination === destination.name;
+            const failed = plan.steps.filter((step) => step.kind === "fail" && isHere(step)).length;
+            const own = copies.filter(({ step }) => isHere(step));
+            const failures = failed + own.filter(({ failure }) => failure !== undefined).length;
+            const routes = [];
+            for (const [route, steps] of Map.groupBy(planned.filter(isHere), (step) => step.route)) {
+                const isOfRoute = (step) => isHere(step) && step.route === route;
+                const kept = keeps.filter(isOfRoute);
+                const unpublished = copies.find(({ step, withheld }) => isOfRoute(step) && withheld !== undefined);
+                const stays = failures === 0 ? await reasonsToStay(steps, kept, unpublished) : new Map();
+                const left = steps.flatMap((step) => {
+                    const failure = stays.get(step.version);
+                    return failure === undefined ? [] : [{ step, status: "left", failure }];
+                });
+                const going = steps.filter(({ version }) => !stays.has(version));
+                const pruned = await prune(going, kept, destination, { failures, copies: own }, clock, signal);
+                const done = { ...pruned, prunes: [...pruned.prunes, ...left] };
+                const aftermath = await lookForHalfVersions(done, kept, destination, signal);
+                for (const line of pruneLines(aftermath.prunes, log.paint))
+                    log.info(line);
+                routes.push(aftermath);
+            }
+            return routes;
         }));
         return {
-            prunes: outcomes.flatMap(({ prunes }) => prunes),
-            keeps: outcomes.flatMap(({ keeps: own }) => own),
+            prunes: outcomes.flat().flatMap(({ prunes }) => prunes),
+            keeps: outcomes.flat().flatMap(({ keeps: own }) => own),
         };
     });
+    /** Why versions stay after all, by version: what is kept has changed, or what goes would be lost. */
+    async function reasonsToStay(steps, kept, unpublished) {
+        const answers = await Promise.all(kept.map(({ version }) => doubtOf(version)));
+        const doubt = answers.find((answer) => answer !== undefined) ??
+            (unpublished && notPublished(unpublished.step.version));
+        const asked = [...Map.groupBy(steps, ({ version }) => version)].map(async ([version, ofVersion]) => {
+            // Of a version whose tag this run has overwritten, no tag goes, but what it held: a source need not have that.
+            const goes = ofVersion.some(isUntagged) ? undefined : ofVersion[0];
+            const reason = doubt ?? (goes && (await whyNotDelete(goes)));
+            return reason === undefined ? [] : [[version, reason]];
+        });
+        return new Map((await Promise.all(asked)).flat());
+    }
+}
+/** What follows where a version that was to be kept is not what the plan thought. */
+const nothingDeleted = "nothing is deleted, as what is kept may have changed";
+function notPublished(version) {
+    return { kind: "obstacle", problem: `${nothingDeleted}: ${version} was not published` };
 }
 /**
  * Asks about each version once. A version that is not published now, or of which nobody knows, stops deletions where it is
@@ -77819,10 +80839,9 @@ async function pruneAll(plan, copies, { destinations }, whyNotPublish, { clock, 
  */
 function doubts(whyNotPublish) {
     const asked = new Map();
-    const consequence = "nothing is deleted, as what is kept may have changed";
     return (version) => {
         const asking = asked.get(version) ??
-            askToPublish(version, whyNotPublish, consequence).then((refusal) => refusal?.failure);
+            askToPublish(version, whyNotPublish, nothingDeleted).then((refusal) => refusal?.failure);
         asked.set(version, asking);
         return asking;
     };
@@ -77878,6 +80897,8 @@ async function reportByIssue(news, reporting, context) {
 
 
 
+
+
 /** The stages that only a check of the configuration has. */
 /** Checks the runner, and the logins that are exchanged for its id token. No registry is needed for that. */
 async function checkRunner(inputs, context) {
@@ -77909,39 +80930,63 @@ function tencentApis({ destinations }, { tencentCloud }) {
  * @throws InputError when a destination cannot be used as it was given.
  */
 async function checkReleasesAndPlaces(wanted, inputs, context) {
+    const opening = openPlaces(inputs, context);
     const [places, { result, components }] = await Promise.all([
-        openPlaces(inputs, context),
-        checkReleases(wanted, inputs, context),
+        opening,
+        checkVersions(wanted, inputs, opening, context),
     ]);
     const results = await Promise.all([
-        checkSources(places.sources, components[0], context),
+        checkSources(places.sources, components, context),
         ...places.destinations.map((destination) => checkDestination(destination, components, context)),
     ]);
     return [result, ...results.flat()];
 }
-/** Checks whether GitHub gives the wanted version and its images. @returns the images; none if it does not. */
-async function checkReleases(wanted, inputs, context) {
-    const { repository } = wanted;
-    const name = `${repository.owner}/${repository.name}`;
+/** Checks whether the wanted version and its images can be read. @returns the images; none if they cannot. */
+async function checkVersions(wanted, inputs, places, context) {
     const github = await githubClient(inputs, context);
+    const [place, subject] = wanted.kind === "tags"
+        ? [inputs.sources.map(printNamespace).join(", "), "tags"]
+        : [github.host, `releases of ${wanted.repository.owner}/${wanted.repository.name}`];
     let components = [];
-    const result = await attempt({ place: github.host, subject: `releases of ${name}` }, async () => {
-        const looked = await lookAtReleases(github, wanted, inputs, context.log);
-        if (typeof looked === "string")
-            throw new InputError(looked);
-        const { universe, versions } = looked;
+    const result = await attempt({ place, subject }, async () => {
+        if (inputs.repositories !== undefined)
+            return ofRepositories(inputs.repositories);
+        const route = wanted.kind === "tags"
+            ? await tags_lookAtTags(wanted, inputs, await places, context)
+            : await lookAtReleases(github, wanted, inputs, context.log);
+        if (typeof route === "string")
+            throw new InputError(route);
+        const { universe, wanted: versions, catalogue } = route;
         const [newest] = versions;
-        const read = (path, tag) => readFileAtTag(github, repository, path, tag);
-        const catalogue = createCatalogue(inputs.images, repository, read, context.log);
         components = newest === undefined ? [] : await catalogue.read(newest);
-        const findingBeside = github.authenticated
+        const findingBeside = github.authenticated || wanted.kind === "tags"
             ? ""
             : " Without `github-token`, GitHub takes 60 requests an hour.";
         const finding = `${universe.length} versions can be read; ${newest?.tag} has ${components.length} images.${findingBeside}`;
         return { outcome: "ok", finding };
     }, context);
     return { result, components };
+    /** The versions of the first repositories: to list the tags of all takes a run. */
+    async function ofRepositories(patterns) {
+        const { sources, ...others } = await places;
+        const names = await listFitting(patterns, inputs, sources, {
+            ...registryContext(inputs, context),
+            signal: context.signal,
+        });
+        const first = names.slice(0, sampleLimit);
+        const routes = await lookAtRepositories(wanted, inputs, first, { sources, ...others }, context);
+        const refused = routes.find((route) => "failure" in route);
+        if (refused !== undefined)
+            return { outcome: "missing", finding: sentenceOf(refused.failure) };
+        const known = routes.filter((route) => !("failure" in route));
+        components = known.flatMap(({ catalogue, wanted: [newest] }) => (newest && catalogue.known(newest)) ?? []);
+        const [{ from, fromTag } = { from: "", fromTag: "" }] = components;
+        const finding = `${countOf(names.length, "repository")} fit; of the first ${first.length}, ${known.length} have a version that is wanted, such as ${printReference(from, fromTag)}.`;
+        return { outcome: "ok", finding };
+    }
 }
+/** Most repositories of a pattern whose tags a check lists. */
+const sampleLimit = 20;
 /**
  * Writes every form of report of a check.
  * @returns whether a run has all that it needs.
@@ -77954,6 +80999,7 @@ async function reportChecks(results, startedAt, inputs, { clock, log, sink }) {
 }
 
 ;// CONCATENATED MODULE: ./src/copy/sizes.ts
+
 
 
 /**
@@ -77976,10 +81022,8 @@ async function readSizes(steps, context, isSpared) {
     });
     return new Map([...contents].flatMap(([image, content]) => content instanceof Error ? [] : [[image, sizes_sizeOf(image, content)]]));
 }
-function sizes_sizeOf({ rewritten }, content) {
-    const manifests = manifestsIn(content);
-    // The index that a platform subset made is at no source.
-    return { blobs: content.blobs, manifests: rewritten === undefined ? manifests : manifests - 1 };
+function sizes_sizeOf(image, content) {
+    return { blobs: content.blobs, manifests: manifestsIn(content) - madeHere(image).length };
 }
 
 ;// CONCATENATED MODULE: ./src/plan/estimate.ts
@@ -78052,6 +81096,7 @@ function countsPulls(registry, sources) {
 
 
 
+
 /**
  * Publishes what other jobs have copied: asks each destination for every blob and manifest of every image, and sets the tags
  * of the versions that are complete there (P3). How those jobs ended is not asked; one that died has left its destination
@@ -78064,7 +81109,7 @@ async function publishConfirmed(steps, context) {
     const causes = new Map();
     const outcomes = await Promise.all(context.destinations.flatMap((destination) => {
         const own = steps.filter((step) => step.destination === destination.name);
-        return [...Map.groupBy(own, (step) => step.version).values()].map(async (ofVersion) => {
+        return [...Map.groupBy(own, versionKey).values()].map(async (ofVersion) => {
             const results = await Promise.all(ofVersion.map((step) => confirmImage(step, destination, contents, context)));
             for (const result of results) {
                 if ("failure" in result)
@@ -78107,16 +81152,18 @@ async function publish_confirmed_confirm({ tag, replaces }, content, repository,
     const manifests = rootsOf(content).flatMap(manifestsInOrder);
     const toPut = missing.manifests.length > 0 || manifests.some(({ subject }) => subject !== undefined);
     if (!toPut)
-        return { repository, tag, replaces, content, untracked: [] };
+        return { repository, tag, replaces, content, untracked: [], refused: [] };
     const bringBack = (blobs) => Promise.reject(incomplete(repository, blobs));
-    const untracked = await putImage(content, repository, bringBack, signal);
-    if (missing.manifests.length > 0) {
-        log.info(`${repository.reference}: ${missing.manifests.length} manifests were not there and are put again`);
-        const still = await findMissing(content, repository, new Set(), signal);
+    const put = await putImage(content, repository, bringBack, signal);
+    const taken = new Set(rootsOf(put.content).flatMap(manifestsInOrder));
+    const brought = missing.manifests.filter((manifest) => taken.has(manifest)).length;
+    if (brought > 0) {
+        log.info(`${repository.reference}: ${brought} manifests were not there and are put again`);
+        const still = await findMissing(put.content, repository, new Set(), signal);
         if (!confirm_isComplete(still))
             throw lossFailure(repository, still);
     }
-    return { repository, tag, replaces, content, untracked };
+    return { repository, tag, replaces, ...put };
 }
 /** Says that a copy job has not done its work, or that the registry has not kept it. */
 function incomplete(repository, blobs) {
@@ -78168,14 +81215,15 @@ const tagText = pipe(string(), check(isTag, "not a tag"));
 const digestText = pipe(string(), check((text) => parseDigest(text) !== undefined, "not a digest"), transform((text) => text));
 /** The characters of every text that `versionOf` takes for a version. */
 const versionText = pipe(string(), regex(/^[\w.+-]{1,255}$/, "not the tag of a version"));
-const ownerAndName = pipe(string(), regex(/^[A-Za-z0-9_-]{1,100}\/[A-Za-z0-9._-]{1,100}$/, "not owner/name"));
+/** `owner/name`, or places with commas between them. */
+const originText = pipe(string(), regex(/^(?=.*\/)[\w./:[\] ,-]{1,1000}$/, "not owner/name or sources"));
 const place = { destination: namespaceText, version: versionText, image: repositoryText, tag: tagText };
 const documentSchema = strictObject({
     schemaVersion: literal(schemaVersion),
     /** Digest of the inputs that the plan was made from, as `digestOfInputs` makes it. */
     inputs: digestText,
-    /** `owner/name` whose releases count. */
-    repository: ownerAndName,
+    /** `owner/name` whose releases count, or the sources whose tags do. */
+    repository: originText,
     /** Tags of the wanted versions, newest first. */
     versions: pipe(array(versionText), nonEmpty("no version"), maxLength(10_000)),
     copies: pipe(array(strictObject({
@@ -78185,7 +81233,11 @@ const documentSchema = strictObject({
         /** Which copy job brings it, from 1 on. */
         share: pipe(number(), integer(), minValue(1), maxValue(shareLimit)),
     })), maxLength(100_000)),
-    prunes: pipe(array(strictObject(place)), maxLength(100_000)),
+    prunes: pipe(array(strictObject({
+        ...place,
+        /** Of what the tag held until it is overwritten: then this goes, and the tag stays. */
+        untagged: optional(digestText),
+    })), maxLength(100_000)),
 });
 /** Read before anything else: a plan of another schema version has another form. */
 const document_versionSchema = object({ schemaVersion: number() });
@@ -78292,7 +81344,13 @@ function handOut(plan, inputs, most, blobsOf) {
             .map((step) => plannedCopy(step, shareOf.get(step) ?? 1)),
         prunes: plan.steps
             .filter((step) => step.kind === "prune")
-            .map(({ destination, version, image, tag }) => ({ destination, version, image, tag })),
+            .map(({ destination, version, image, tag, untagged }) => ({
+            destination,
+            version,
+            image,
+            tag,
+            untagged,
+        })),
     };
 }
 function plannedCopy(step, share) {
@@ -78349,14 +81407,17 @@ function matrixOf(document, destinations) {
  * to runner: waiting time, disk, connections.
  */
 function digestOfInputs(inputs) {
-    const { version, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers } = inputs;
+    const { version, versionsFrom, repository, sources, images, pruneLimit, prereleases, overwrite, platforms, referrers, } = inputs;
+    const repositories = inputs.repositories?.map(({ text }) => text);
     const destinations = inputs.destinations.map(({ api, ...each }) => ({ ...each, api: api?.href }));
     const deciding = {
         destinations,
         version,
+        versionsFrom,
         repository,
         sources,
         images,
+        repositories,
         pruneLimit,
         prereleases,
         overwrite,
@@ -78458,14 +81519,13 @@ async function publishAll(plan, { overwrite }, places, whyNotPublish, { clock, l
 
 
 
-
 /** The job that sets the tags asks GitHub instead of this one. */
 const publishedElsewhere = () => Promise.resolve(undefined);
 const dryRunTitle = "Plan (dry run: nothing is written)";
 /** What a dry run copies and prunes. */
 const run_nothing = { copies: [], prunes: [], bytesRead: 0 };
 /** Where nothing is pruned. */
-const unpruned = { prunes: [], keeps: [] };
+const run_unpruned = { prunes: [], keeps: [] };
 /**
  * One run, or the part of one that this job has: trigger, versions, snapshot, plan, copy and publish, prune, report.
  * @returns whether everything that was planned is done.
@@ -78496,12 +81556,12 @@ async function cleanUp(inputs, state, context) {
     return closeOpened(inputs, state, context);
 }
 /**
- * Checks what a run needs, instead of running. If the event names no version, the check is about the newest.
+ * Checks what a run needs, instead of running. If the event names no release, the check is about the newest.
  * @returns whether nothing that is needed is missing.
  */
 async function run_check(inputs, context) {
     const startedAt = context.clock.now();
-    const version = inputs.version ?? { kind: "newest", count: 1 };
+    const version = inputs.versionsFrom === "tags" ? inputs.version : (inputs.version ?? { kind: "newest", count: 1 });
     const wanted = resolveSelection({ ...inputs, version }, await readTrigger(inputs.event, readEventFile));
     if (wanted.kind === "nothing")
         throw new InputError(wanted.reason);
@@ -78522,11 +81582,12 @@ async function mirror(wanted, inputs, context) {
         return nothingToDo(plan, context);
     await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
     const estimate = dryRun ? await estimated(plan, places, context) : undefined;
-    const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
+    const checks = await lastChecks(wanted, inputs, places, context);
+    const { whyNotPublish } = checks;
     const { copies, bytesRead } = dryRun
         ? run_nothing
         : await copyAll(plan, inputs, places, { moveTags: true, whyNotPublish }, context);
-    const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, whyNotPublish, context);
+    const pruned = dryRun ? run_unpruned : await pruneAll(plan, copies, places, checks, context);
     return stages_report({ plan, dryRun, estimate, copies, ...pruned, bytesRead, startedAt }, places, inputs, context);
 }
 /** What the plan needs, for a dry run. Nothing is read for it where that costs a pull. */
@@ -78592,12 +81653,13 @@ async function publish(wanted, mode, inputs, context) {
     const now = await makePlanFor(wanted, inputs, places, { wait: 0 }, context);
     if (typeof now === "string")
         return nothingToDo(now, context);
-    const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
+    const checks = await lastChecks(wanted, inputs, places, context);
+    const { whyNotPublish } = checks;
     const withdrawn = await withdrawnVersions(document, now, wanted, whyNotPublish, context.log);
     const plan = bindPlan(document, now, withdrawn);
     await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
     const copies = dryRun ? [] : await publishAll(plan, inputs, places, whyNotPublish, context);
-    const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, whyNotPublish, context);
+    const pruned = dryRun ? run_unpruned : await pruneAll(plan, copies, places, checks, context);
     const result = { plan, dryRun, job: "publish", copies, ...pruned, bytesRead: 0, startedAt };
     return stages_report(result, places, inputs, context);
 }
@@ -78632,6 +81694,18 @@ function run_explain(thrown) {
 
 /** Longest life of the post step, in milliseconds: a few calls, some of them repeated. */
 const postTime = 5 * 60_000;
+/**
+ * What the outputs say until a report is written. A step that ends before leaves them so: an output that is not set is an empty
+ * text, which `fromJSON` in a later job refuses. https://docs.github.com/en/actions/reference/workflows-and-actions/expressions#fromjson
+ */
+const outputsOfNothing = {
+    versions: "[]",
+    copied: 0,
+    skipped: 0,
+    pruned: 0,
+    failed: 0,
+    images: "[]",
+};
 /**
  * Variables that are taken out of this process before anything else runs. Credential helpers must not see the inputs (P7).
  * `@actions/github` would read the others by itself once it is imported, and throw where one is malformed.
@@ -78684,6 +81758,9 @@ async function main_run() {
     // Without an access id there is nothing else to clean up. Mistakes in the inputs were reported by the main step.
     if (isPost && state.accessId === undefined)
         return;
+    if (!isPost)
+        for (const [name, value] of Object.entries(outputsOfNothing))
+            setOutput(name, value);
     const network = openNetwork(environment, log);
     if (network === undefined) {
         process.exitCode = 1;
