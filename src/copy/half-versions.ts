@@ -1,4 +1,3 @@
-import type { Clock } from "../clock.ts";
 import { type Failure, failureOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -20,7 +19,6 @@ export async function lookForHalfVersions(
   pruned: Aftermath,
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
-  clock: Pick<Clock, "sleep">,
   signal: AbortSignal,
 ): Promise<Aftermath> {
   if (pruned.prunes.every(({ status }) => status !== "pruned")) return pruned;
@@ -28,26 +26,12 @@ export async function lookForHalfVersions(
     (await destination.repository(repositoryOf(destination, image)).resolve(tag, signal))?.digest;
   const known = new Set(pruned.keeps.map(({ step }) => step));
   const [prunes, keeps] = await Promise.all([
-    patientPruneOutcomes(),
+    // A registry that deletes tags alone may show one from a cache for a while after it is gone.
+    destination.deletion === "shared-digest-unsafe" ? pruneOutcomes(pruned.prunes, look) : pruned.prunes,
     Promise.all(kept.filter((step) => !known.has(step)).map((step) => keepOutcome(step, look))),
   ]);
   return { prunes, keeps: [...pruned.keeps, ...keeps.flat()] };
-
-  /** A registry that deletes tags alone may show one from a cache for a while after it is gone. */
-  async function patientPruneOutcomes(): Promise<readonly PruneOutcome[]> {
-    const patience = destination.deletion === "shared-digest-unsafe" ? 0 : cacheTime;
-    for (let waited = 0; ; waited += cacheTime / looksAtCache) {
-      const outcomes = await pruneOutcomes(pruned.prunes, look);
-      if (waited >= patience || outcomes.every((outcome, index) => outcome === pruned.prunes[index]))
-        return outcomes;
-      await clock.sleep(cacheTime / looksAtCache, signal);
-    }
-  }
 }
-
-/** Time for a cache to forget a tag, in milliseconds; another look is taken meanwhile. Nobody waits but where half a version shows. */
-const cacheTime = 30_000;
-const looksAtCache = 2;
 
 /** What a tag leads to; undefined: it is not there. */
 type Look = (tag: { readonly image: string; readonly tag: string }) => Promise<Digest | undefined>;
