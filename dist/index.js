@@ -77005,30 +77005,18 @@ const half_versions_namedLimit = 30;
  * @param kept what stays at this destination.
  * @returns the outcomes of the deletions, where a tag that is back has failed, and the kept versions that lack a tag now.
  */
-async function lookForHalfVersions(pruned, kept, destination, clock, signal) {
+async function lookForHalfVersions(pruned, kept, destination, signal) {
     if (pruned.prunes.every(({ status }) => status !== "pruned"))
         return pruned;
     const look = async ({ image, tag }) => (await destination.repository(repositoryOf(destination, image)).resolve(tag, signal))?.digest;
     const known = new Set(pruned.keeps.map(({ step }) => step));
     const [prunes, keeps] = await Promise.all([
-        patientPruneOutcomes(),
+        // A registry that deletes tags alone may show one from a cache for a while after it is gone.
+        destination.deletion === "shared-digest-unsafe" ? pruneOutcomes(pruned.prunes, look) : pruned.prunes,
         Promise.all(kept.filter((step) => !known.has(step)).map((step) => keepOutcome(step, look))),
     ]);
     return { prunes, keeps: [...pruned.keeps, ...keeps.flat()] };
-    /** A registry that deletes tags alone may show one from a cache for a while after it is gone. */
-    async function patientPruneOutcomes() {
-        const patience = destination.deletion === "shared-digest-unsafe" ? 0 : cacheTime;
-        for (let waited = 0;; waited += cacheTime / looksAtCache) {
-            const outcomes = await pruneOutcomes(pruned.prunes, look);
-            if (waited >= patience || outcomes.every((outcome, index) => outcome === pruned.prunes[index]))
-                return outcomes;
-            await clock.sleep(cacheTime / looksAtCache, signal);
-        }
-    }
 }
-/** Time for a cache to forget a tag, in milliseconds; another look is taken meanwhile. Nobody waits but where half a version shows. */
-const cacheTime = 30_000;
-const looksAtCache = 2;
 async function keepOutcome(step, look) {
     try {
         const looked = await Promise.all(step.images.map(async (image) => ({ image, found: await look(image) })));
@@ -80814,7 +80802,7 @@ async function pruneAll(plan, copies, { destinations }, { whyNotPublish, whyNotD
                 const going = steps.filter(({ version }) => !stays.has(version));
                 const pruned = await prune(going, kept, destination, { failures, copies: own }, clock, signal);
                 const done = { ...pruned, prunes: [...pruned.prunes, ...left] };
-                const aftermath = await lookForHalfVersions(done, kept, destination, clock, signal);
+                const aftermath = await lookForHalfVersions(done, kept, destination, signal);
                 for (const line of pruneLines(aftermath.prunes, log.paint))
                     log.info(line);
                 routes.push(aftermath);
