@@ -1,7 +1,8 @@
-import { failureOf, OperationError, sentenceOf } from "../errors.ts";
+import { failureOf, sentenceOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { printNamespace, repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
+import { askEach } from "./answers.ts";
 import type { AttachmentFinder } from "./attachments.ts";
 import type { Source } from "./sources.ts";
 
@@ -24,24 +25,14 @@ export async function tagsAtSources(
   log: Log,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
-  const answers = await Promise.all(
-    sources.map(async (source) => {
-      try {
-        const repository = source.repository(repositoryOf(source, image));
-        const tags = await repository.tags(signal);
-        reader?.knowTags(repository, tags);
-        return tags;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof OperationError)) throw error;
-        return { source, error };
-      }
-    }),
-  );
-  const refused = answers.filter((answer) => "error" in answer);
-  const [first] = refused;
-  if (first !== undefined && refused.length === answers.length) throw first.error;
+  const ask = async (source: SourceToList): Promise<readonly string[]> => {
+    const repository = source.repository(repositoryOf(source, image));
+    const tags = await repository.tags(signal);
+    reader?.knowTags(repository, tags);
+    return tags;
+  };
+  const { answers, refused } = await askEach(sources, ask, signal);
   for (const { source, error } of refused)
     log.warning(`The versions at ${printNamespace(source)} are not known. ${sentenceOf(failureOf(error))}`);
-  return new Set(answers.flatMap((answer) => ("error" in answer ? [] : answer)));
+  return new Set(answers.flat());
 }

@@ -1,10 +1,11 @@
 import type { ListingContext } from "../destinations/repositories.ts";
 import { InputError, messageOf } from "../errors.ts";
 import type { Inputs } from "../inputs/inputs.ts";
+import { askEach } from "../inventory/answers.ts";
 import { listRepositories } from "../inventory/repositories.ts";
 import { sourcesOf } from "../inventory/sources.ts";
 import { printNamespace } from "../oci/reference.ts";
-import { matching, type Pattern, PatternError } from "../pattern.ts";
+import { matching, type Pattern } from "../pattern.ts";
 import { listOf } from "../wording.ts";
 import type { OpenSource, RegistryContext } from "./registries.ts";
 
@@ -28,23 +29,14 @@ export async function listFitting(
 ): Promise<readonly string[]> {
   const { repositoryLimit: limit } = inputs;
   const wanted = (paths: readonly string[]) => patterns.flatMap((pattern) => matching(pattern, paths));
-  const answers = await Promise.all(
-    sourcesOf(undefined, sources).map(async (source) => {
-      try {
-        return await listRepositories(source, { ...inputs, ...registries }, { signal, limit, wanted });
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof PatternError) throw error;
-        return { source, error };
-      }
-    }),
+  const { answers, refused } = await askEach(
+    sourcesOf(undefined, sources),
+    (source) => listRepositories(source, { ...inputs, ...registries }, { signal, limit, wanted }),
+    signal,
   );
-  const refused = answers.filter((answer) => "error" in answer);
-  const [first] = refused;
-  if (first !== undefined && refused.length === answers.length) throw first.error;
   for (const { source, error } of refused)
     registries.log.warning(`What ${printNamespace(source)} has is not known. ${messageOf(error)}`);
-  const names = [...new Set(answers.flatMap((answer) => ("error" in answer ? [] : answer)))].sort();
+  const names = [...new Set(answers.flat())].sort();
   const texts = (some: readonly Pattern[]) =>
     listOf(
       some.map(({ text }) => text),
