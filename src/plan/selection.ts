@@ -142,17 +142,37 @@ export function select(
 /**
  * The versions of a route's filter: only these are counted and pruned. Who asks for a tag by its name, or for the newest,
  * says nothing of the others.
- * @throws InputError when a pattern takes too long.
+ * @throws PatternError when a pattern takes too long.
  */
 export function withinFilter(selection: Selection, versions: readonly Version[]): readonly Version[] {
   const parts = selection.kind === "any" ? selection.of : [selection];
-  const filters = parts.filter(({ kind }) => kind === "range" || kind === "pattern");
+  const filters = parts.filter((part) => part.kind === "range" || part.kind === "pattern");
   if (filters.length === 0 || parts.some(({ kind }) => kind === "newest" || kind === "kept")) return versions;
-  const named = new Set(parts.flatMap((part) => (part.kind === "tags" ? part.tags : [])));
-  const fitting = new Set(
-    filters.flatMap((filter) => chosenOf(filter, versions, versions, [], () => new InputError(""))),
-  );
+  const named = new Set(namedTags(selection));
+  const fitting = new Set(filters.flatMap((filter) => fittingOf(filter, versions)));
   return versions.filter((version) => fitting.has(version) || named.has(version.tag));
+}
+
+/** The tags that are asked for by name. */
+export function namedTags(selection: Selection): readonly string[] {
+  if (selection.kind === "any") return selection.of.flatMap(namedTags);
+  return selection.kind === "tags" ? selection.tags : [];
+}
+
+/** @throws PatternError when a pattern takes too long. */
+function fittingOf<Listed extends AnyVersion>(
+  filter: Extract<Selection, { kind: "range" | "pattern" }>,
+  versions: readonly Listed[],
+): readonly Listed[] {
+  if (filter.kind === "range")
+    // The universe has prereleases only if they count, so the range must not leave them out.
+    return versions.filter(
+      ({ number }) =>
+        number !== undefined && semver.satisfies(number, filter.range, { includePrerelease: true }),
+    );
+  const names = versions.map(({ tag }) => tag);
+  const fitting = new Set(matching(filter.pattern, names));
+  return versions.filter(({ tag }) => fitting.has(tag));
 }
 
 /**
@@ -175,20 +195,14 @@ function chosenOf(
     case "kept":
       return newestBy(ordered, selection.retentions);
     case "range":
-      // The universe has prereleases only if they count, so the range must not leave them out.
-      return ordered.filter((version) =>
-        semver.satisfies(version.number, selection.range, { includePrerelease: true }),
-      );
+      return fittingOf(selection, ordered);
     case "tags": {
       const missing = selection.tags.filter((tag) => !all.some((version) => version.tag === tag));
       if (missing.length > 0) throw unknown(missing);
       return all.filter((version) => selection.tags.includes(version.tag));
     }
-    case "pattern": {
-      const names = all.map(({ tag }) => tag);
-      const fitting = new Set(matching(selection.pattern, names));
-      return all.filter(({ tag }) => fitting.has(tag));
-    }
+    case "pattern":
+      return fittingOf(selection, all);
     case "any":
       return selection.of.flatMap((each) => chosenOf(each, ordered, all, retentions, unknown));
   }

@@ -6,7 +6,7 @@ import type { Inputs } from "../inputs/inputs.ts";
 import type { Route } from "../inventory/snapshot.ts";
 import { type Log, printable } from "../log/log.ts";
 import { hasTags } from "../plan/component.ts";
-import { type Released, select } from "../plan/selection.ts";
+import { namedTags, type Released, select } from "../plan/selection.ts";
 import { type Release, type Version, versionOf, whyNoVersion } from "../plan/version.ts";
 import { prereleaseReason, unwantedPrerelease, type Wanted, type WantedReleases } from "./wanted.ts";
 
@@ -61,7 +61,7 @@ function countedReleases(
   { prereleases, images }: Pick<Inputs, "prereleases" | "images">,
   log: Log,
 ): Released {
-  const named = selection.kind === "tags" ? selection.tags : [];
+  const named = namedTags(selection);
   const universe: Version[] = [];
   const passedOver: Released["passedOver"][number][] = [];
   for (const release of releases) {

@@ -11,7 +11,7 @@ import { type Namespace, printNamespace, printReference, sameNamespace } from ".
 import { PatternError } from "../pattern.ts";
 import { applyRules, type ImageRule } from "../plan/component.ts";
 import type { PruneStep } from "../plan/plan.ts";
-import { type Selection, select, withinFilter } from "../plan/selection.ts";
+import { namedTags, select, withinFilter } from "../plan/selection.ts";
 import { areFixed, fixedVersions, shareTags, versionsOfTags } from "../plan/tag-versions.ts";
 import { type AnyVersion, type Version, versionOfTag } from "../plan/version.ts";
 import { inTurns } from "../turns.ts";
@@ -95,7 +95,7 @@ export async function lookAtTags(
 ): Promise<Route> {
   const sources = unpruned(places);
   const rules = inputs.images === "auto" ? [] : inputs.images;
-  const name = listOf(inputs.sources.map(printNamespace), namedLimit);
+  const name = nameOfSources(inputs);
   const retentions = inputs.destinations.map(({ retention }) => retention);
   const choose = (versions: readonly AnyVersion[], untagged: readonly string[] = []) => {
     const universe = versions.filter((version) => countsAsNewest(version));
@@ -109,6 +109,7 @@ export async function lookAtTags(
   }
   const list = await listVersions();
   const known = new Set(list?.listed.map(({ tag }) => tag));
+  // One that is not there yet is waited for, and need not be in the list.
   const named = namedTags(selection).filter((tag) => !known.has(tag));
   const { universe, wanted } = choose([...(list?.listed ?? []), ...named.map(versionOfTag)], list?.untagged);
   const catalogue = listedCatalogue(rules);
@@ -186,13 +187,12 @@ async function listTags(
 /** Where an image is read. */
 type ImageRead = Pick<ImageRule, "source" | "from" | "fromTag">;
 
-/** Most sources that the name of a plan has. */
+/** Most names that a line has. */
 const namedLimit = 3;
 
-/** Tags that are asked for by name. One that is not there yet is waited for, and need not be in a list. */
-function namedTags(selection: Selection): readonly string[] {
-  if (selection.kind === "any") return selection.of.flatMap(namedTags);
-  return selection.kind === "tags" ? selection.tags : [];
+/** What a plan is about where no repository of GitHub is asked. */
+export function nameOfSources({ sources }: Pick<Inputs, "sources">): string {
+  return listOf(sources.map(printNamespace), namedLimit);
 }
 
 /** The images of each tag that lines without placeholders write. */
