@@ -49578,7 +49578,7 @@ module.exports = {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7685);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2405);
 // What GitHub's runner starts. A file of its own, so that others can start `main.ts`, such as `@github/local-action`.
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
@@ -49588,7 +49588,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 7685:
+/***/ 2405:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -62465,10 +62465,10 @@ function parseGlob(text, glob = text) {
             return "[^/]*";
         if (sign === "?")
             return "[^/]";
-        if (sign === "{")
+        if (sign === "{") {
             depth += 1;
-        if (sign === "{")
             return "(?:";
+        }
         if (sign === "}" && depth > 0) {
             depth -= 1;
             return ")";
@@ -62607,16 +62607,31 @@ function selection_select(selection, released, repository, retentions) {
 /**
  * The versions of a route's filter: only these are counted and pruned. Who asks for a tag by its name, or for the newest,
  * says nothing of the others.
- * @throws InputError when a pattern takes too long.
+ * @throws PatternError when a pattern takes too long.
  */
 function withinFilter(selection, versions) {
     const parts = selection.kind === "any" ? selection.of : [selection];
-    const filters = parts.filter(({ kind }) => kind === "range" || kind === "pattern");
+    const filters = parts.filter((part) => part.kind === "range" || part.kind === "pattern");
     if (filters.length === 0 || parts.some(({ kind }) => kind === "newest" || kind === "kept"))
         return versions;
-    const named = new Set(parts.flatMap((part) => (part.kind === "tags" ? part.tags : [])));
-    const fitting = new Set(filters.flatMap((filter) => chosenOf(filter, versions, versions, [], () => new InputError(""))));
+    const named = new Set(namedTags(selection));
+    const fitting = new Set(filters.flatMap((filter) => fittingOf(filter, versions)));
     return versions.filter((version) => fitting.has(version) || named.has(version.tag));
+}
+/** The tags that are asked for by name. */
+function namedTags(selection) {
+    if (selection.kind === "any")
+        return selection.of.flatMap(namedTags);
+    return selection.kind === "tags" ? selection.tags : [];
+}
+/** @throws PatternError when a pattern takes too long. */
+function fittingOf(filter, versions) {
+    if (filter.kind === "range")
+        // The universe has prereleases only if they count, so the range must not leave them out.
+        return versions.filter(({ number }) => number !== undefined && semver_default().satisfies(number, filter.range, { includePrerelease: true }));
+    const names = versions.map(({ tag }) => tag);
+    const fitting = new Set(matching(filter.pattern, names));
+    return versions.filter(({ tag }) => fitting.has(tag));
 }
 /**
  * @param ordered the versions that count, newest first.
@@ -62629,19 +62644,15 @@ function chosenOf(selection, ordered, all, retentions, unknown) {
         case "kept":
             return newestBy(ordered, selection.retentions);
         case "range":
-            // The universe has prereleases only if they count, so the range must not leave them out.
-            return ordered.filter((version) => semver_default().satisfies(version.number, selection.range, { includePrerelease: true }));
+            return fittingOf(selection, ordered);
         case "tags": {
             const missing = selection.tags.filter((tag) => !all.some((version) => version.tag === tag));
             if (missing.length > 0)
                 throw unknown(missing);
             return all.filter((version) => selection.tags.includes(version.tag));
         }
-        case "pattern": {
-            const names = all.map(({ tag }) => tag);
-            const fitting = new Set(matching(selection.pattern, names));
-            return all.filter(({ tag }) => fitting.has(tag));
-        }
+        case "pattern":
+            return fittingOf(selection, all);
         case "any":
             return selection.of.flatMap((each) => chosenOf(each, ordered, all, retentions, unknown));
     }
@@ -70166,7 +70177,7 @@ async function releasesOf(github, { repository, eventRelease }) {
  * can have as tag, such as `v1.0.0+x`, is passed over unless it was asked for by name.
  */
 function countedReleases(releases, { selection }, { prereleases, images }, log) {
-    const named = selection.kind === "tags" ? selection.tags : [];
+    const named = namedTags(selection);
     const universe = [];
     const passedOver = [];
     for (const release of releases) {
@@ -70200,6 +70211,34 @@ function publicationCheck(github, { repository }, { prereleases }) {
             return undefined;
         return { kind: "unwanted", reason: unwantedPrerelease(tag) };
     };
+}
+
+;// CONCATENATED MODULE: ./src/inventory/answers.ts
+
+
+/**
+ * Asks every source. One that fails is passed over where another answers; what is the same mistake at each is thrown.
+ * @throws InputError or OperationError where none answers: that of the first.
+ */
+async function askEach(sources, ask, signal) {
+    const asked = await Promise.all(sources.map(async (source) => {
+        try {
+            return { answers: [await ask(source)], refused: [] };
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            const isItsOwn = error instanceof OperationError || error instanceof InputError;
+            if (!isItsOwn || error instanceof PatternError)
+                throw error;
+            return { answers: [], refused: [{ source, error }] };
+        }
+    }));
+    const answers = asked.flatMap((one) => one.answers);
+    const refused = asked.flatMap((one) => one.refused);
+    const [first] = refused;
+    if (first !== undefined && answers.length === 0)
+        throw first.error;
+    return { answers, refused };
 }
 
 ;// CONCATENATED MODULE: ./src/oci/pages.ts
@@ -74098,6 +74137,7 @@ function endless({ client }, pages, entries) {
 
 
 
+
 /** Most names that a message has. */
 const repositories_namedLimit = 3;
 /**
@@ -74109,24 +74149,10 @@ const repositories_namedLimit = 3;
 async function listFitting(patterns, inputs, sources, { signal, ...registries }) {
     const { repositoryLimit: limit } = inputs;
     const wanted = (paths) => patterns.flatMap((pattern) => matching(pattern, paths));
-    const answers = await Promise.all(sourcesOf(undefined, sources).map(async (source) => {
-        try {
-            return await listRepositories(source, { ...inputs, ...registries }, { signal, limit, wanted });
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            if (error instanceof PatternError)
-                throw error;
-            return { source, error };
-        }
-    }));
-    const refused = answers.filter((answer) => "error" in answer);
-    const [first] = refused;
-    if (first !== undefined && refused.length === answers.length)
-        throw first.error;
+    const { answers, refused } = await askEach(sourcesOf(undefined, sources), (source) => listRepositories(source, { ...inputs, ...registries }, { signal, limit, wanted }), signal);
     for (const { source, error } of refused)
         registries.log.warning(`What ${printNamespace(source)} has is not known. ${messageOf(error)}`);
-    const names = [...new Set(answers.flatMap((answer) => ("error" in answer ? [] : answer)))].sort();
+    const names = [...new Set(answers.flat())].sort();
     const texts = (some) => listOf(some.map(({ text }) => text), repositories_namedLimit);
     const idle = patterns.filter((pattern) => matching(pattern, names).length === 0);
     // What a source that did not answer has may fit.
@@ -78683,11 +78709,11 @@ function wait_isComplete(sighting) {
 
 
 
-/** Most routes that are looked at at once: more than there are connections to a registry, and little enough memory. */
+/** Most routes that are looked at at once: a thousand at once took 407 MB, sixteen 329 MB (2026-11-27). */
 const routesAtOnce = 16;
 /**
  * Looks at sources and destinations for all routes.
- * @throws as `takeSnapshot` does.
+ * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
 async function takeSnapshots(routes, options) {
     const snapshots = await inTurns(routes, routesAtOnce, (route) => takeRouteSnapshot({ ...options, ...route }));
@@ -80280,32 +80306,22 @@ function openClient({ registry, type, tokenServer }, credentials, context) {
 ;// CONCATENATED MODULE: ./src/inventory/source-tags.ts
 
 
+
 /**
  * The tags of an image at all sources. One that does not answer is passed over, with a warning, where another does.
  * @throws OperationError when none answers: the versions are not known then.
  */
 async function tagsAtSources(image, sources, reader, log, signal) {
-    const answers = await Promise.all(sources.map(async (source) => {
-        try {
-            const repository = source.repository(repositoryOf(source, image));
-            const tags = await repository.tags(signal);
-            reader?.knowTags(repository, tags);
-            return tags;
-        }
-        catch (error) {
-            signal.throwIfAborted();
-            if (!(error instanceof OperationError))
-                throw error;
-            return { source, error };
-        }
-    }));
-    const refused = answers.filter((answer) => "error" in answer);
-    const [first] = refused;
-    if (first !== undefined && refused.length === answers.length)
-        throw first.error;
+    const ask = async (source) => {
+        const repository = source.repository(repositoryOf(source, image));
+        const tags = await repository.tags(signal);
+        reader?.knowTags(repository, tags);
+        return tags;
+    };
+    const { answers, refused } = await askEach(sources, ask, signal);
     for (const { source, error } of refused)
         log.warning(`The versions at ${printNamespace(source)} are not known. ${sentenceOf(failureOf(error))}`);
-    return new Set(answers.flatMap((answer) => ("error" in answer ? [] : answer)));
+    return new Set(answers.flat());
 }
 
 ;// CONCATENATED MODULE: ./src/run/tags.ts
@@ -80359,7 +80375,7 @@ async function lookAtRepositories(wanted, inputs, names, places, context) {
 async function tags_lookAtTags({ selection }, inputs, places, { log, signal }) {
     const sources = unpruned(places);
     const rules = inputs.images === "auto" ? [] : inputs.images;
-    const name = listOf(inputs.sources.map(printNamespace), tags_namedLimit);
+    const name = nameOfSources(inputs);
     const retentions = inputs.destinations.map(({ retention }) => retention);
     const choose = (versions, untagged = []) => {
         const universe = versions.filter((version) => countsAsNewest(version));
@@ -80373,6 +80389,7 @@ async function tags_lookAtTags({ selection }, inputs, places, { log, signal }) {
     }
     const list = await listVersions();
     const known = new Set(list?.listed.map(({ tag }) => tag));
+    // One that is not there yet is waited for, and need not be in the list.
     const named = namedTags(selection).filter((tag) => !known.has(tag));
     const { universe, wanted } = choose([...(list?.listed ?? []), ...named.map(versionOfTag)], list?.untagged);
     const catalogue = listedCatalogue(rules);
@@ -80428,13 +80445,11 @@ async function tags_listTags(images, { sources, attachments }, { log, signal }) 
     const tags = new Map(await Promise.all(lists));
     return (image) => tags.get(keyOf(image)) ?? new Set();
 }
-/** Most sources that the name of a plan has. */
+/** Most names that a line has. */
 const tags_namedLimit = 3;
-/** Tags that are asked for by name. One that is not there yet is waited for, and need not be in a list. */
-function namedTags(selection) {
-    if (selection.kind === "any")
-        return selection.of.flatMap(namedTags);
-    return selection.kind === "tags" ? selection.tags : [];
+/** What a plan is about where no repository of GitHub is asked. */
+function nameOfSources({ sources }) {
+    return listOf(sources.map(printNamespace), tags_namedLimit);
 }
 /** The images of each tag that lines without placeholders write. */
 function fixedCatalogue(rules) {
@@ -80590,7 +80605,6 @@ async function restoreSystem({ tuning }, paths, context) {
 
 
 
-
 /**
  * Makes the clients of all registries.
  * @param named every destination that the inputs name, where `inputs` has those of one job.
@@ -80674,9 +80688,13 @@ function makePlanFor(wanted, inputs, places, options, context) {
         const known = routes.filter((route) => !("failure" in route));
         const snapshots = await lookAround(known, inputs, places, options, context);
         const plans = snapshots.map((snapshot) => {
-            const lines = snapshotLines(snapshot, context.log.paint);
-            for (const line of lines)
-                snapshot.route === undefined ? context.log.info(line) : context.log.debug(line);
+            const { log } = context;
+            for (const line of snapshotLines(snapshot, log.paint)) {
+                if (snapshot.route === undefined)
+                    log.info(line);
+                else
+                    log.debug(line);
+            }
             const plan = makePlan(snapshot);
             return inputs.dryRun && inputs.verify === "full" ? audited(plan, snapshot) : plan;
         });
@@ -80684,8 +80702,7 @@ function makePlanFor(wanted, inputs, places, options, context) {
         if (only !== undefined && routes.length === 1 && known.length === 1)
             return only;
         const unknown = routes.flatMap((route) => ("failure" in route ? [planUnknown(route, places)] : []));
-        const name = inputs.sources.map(printNamespace).join(", ");
-        return joinPlans(name, [...plans, ...unknown], inputs.pruneLimit);
+        return joinPlans(nameOfSources(inputs), [...plans, ...unknown], inputs.pruneLimit);
     });
 }
 /** What is mirrored in this run: the versions of one product, or of each repository. */
@@ -80945,7 +80962,7 @@ async function checkReleasesAndPlaces(wanted, inputs, context) {
 async function checkVersions(wanted, inputs, places, context) {
     const github = await githubClient(inputs, context);
     const [place, subject] = wanted.kind === "tags"
-        ? [inputs.sources.map(printNamespace).join(", "), "tags"]
+        ? [nameOfSources(inputs), "tags"]
         : [github.host, `releases of ${wanted.repository.owner}/${wanted.repository.name}`];
     let components = [];
     const result = await attempt({ place, subject }, async () => {

@@ -48,8 +48,10 @@ export function parseGlob(text: string, glob: string = text): Pattern {
     if (sign === "**") return "[^]*";
     if (sign === "*") return "[^/]*";
     if (sign === "?") return "[^/]";
-    if (sign === "{") depth += 1;
-    if (sign === "{") return "(?:";
+    if (sign === "{") {
+      depth += 1;
+      return "(?:";
+    }
     if (sign === "}" && depth > 0) {
       depth -= 1;
       return ")";

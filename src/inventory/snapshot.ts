@@ -67,12 +67,12 @@ export interface SnapshotOptions extends Route {
   readonly signal: AbortSignal;
 }
 
-/** Most routes that are looked at at once: more than there are connections to a registry, and little enough memory. */
+/** Most routes that are looked at at once: a thousand at once took 407 MB, sixteen 329 MB (2026-11-27). */
 export const routesAtOnce = 16;
 
 /**
  * Looks at sources and destinations for all routes.
- * @throws as `takeSnapshot` does.
+ * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
 export async function takeSnapshots(
   routes: readonly Route[],

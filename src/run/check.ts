@@ -11,7 +11,7 @@ import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
 import { InputError, sentenceOf } from "../errors.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { Route } from "../inventory/snapshot.ts";
-import { printNamespace, printReference } from "../oci/reference.ts";
+import { printReference } from "../oci/reference.ts";
 import type { Pattern } from "../pattern.ts";
 import type { Component } from "../plan/component.ts";
 import { writeCheckReport } from "../report/check-report.ts";
@@ -20,7 +20,7 @@ import type { RegistryContext } from "./registries.ts";
 import { lookAtReleases } from "./releases.ts";
 import { listFitting } from "./repositories.ts";
 import { githubClient, openPlaces, type Places, type RunContext, registryContext } from "./stages.ts";
-import { lookAtRepositories, lookAtTags } from "./tags.ts";
+import { lookAtRepositories, lookAtTags, nameOfSources } from "./tags.ts";
 import { checkTuning } from "./tune.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -92,7 +92,7 @@ async function checkVersions(
   const github = await githubClient(inputs, context);
   const [place, subject] =
     wanted.kind === "tags"
-      ? [inputs.sources.map(printNamespace).join(", "), "tags"]
+      ? [nameOfSources(inputs), "tags"]
       : [github.host, `releases of ${wanted.repository.owner}/${wanted.repository.name}`];
   let components: readonly Component[] = [];
   const result = await attempt(

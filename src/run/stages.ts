@@ -22,7 +22,6 @@ import { type Route, takeSnapshots } from "../inventory/snapshot.ts";
 import type { SourceOptions } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
-import { printNamespace } from "../oci/reference.ts";
 import { audited } from "../plan/audit.ts";
 import {
   failing,
@@ -61,6 +60,7 @@ import {
   lastCopyCheck,
   lookAtRepositories,
   lookAtTags,
+  nameOfSources,
   type UnknownRoute,
 } from "./tags.ts";
 import { tuneUploads } from "./tune.ts";
@@ -198,17 +198,18 @@ export function makePlanFor(
     const known = routes.filter((route): route is Route => !("failure" in route));
     const snapshots = await lookAround(known, inputs, places, options, context);
     const plans = snapshots.map((snapshot) => {
-      const lines = snapshotLines(snapshot, context.log.paint);
-      for (const line of lines)
-        snapshot.route === undefined ? context.log.info(line) : context.log.debug(line);
+      const { log } = context;
+      for (const line of snapshotLines(snapshot, log.paint)) {
+        if (snapshot.route === undefined) log.info(line);
+        else log.debug(line);
+      }
       const plan = makePlan(snapshot);
       return inputs.dryRun && inputs.verify === "full" ? audited(plan, snapshot) : plan;
     });
     const [only] = plans;
     if (only !== undefined && routes.length === 1 && known.length === 1) return only;
     const unknown = routes.flatMap((route) => ("failure" in route ? [planUnknown(route, places)] : []));
-    const name = inputs.sources.map(printNamespace).join(", ");
-    return joinPlans(name, [...plans, ...unknown], inputs.pruneLimit);
+    return joinPlans(nameOfSources(inputs), [...plans, ...unknown], inputs.pruneLimit);
   });
 }
 
