@@ -18,6 +18,8 @@ import { codeIn, documents, filesIn, root, tableRows, textOf } from "./support/d
 import { mistakesOf } from "./support/given-inputs.ts";
 
 const readme = textOf("README.md");
+const reference = textOf("docs/reference.md");
+const permissions = textOf("docs/permissions.md");
 const decisions = textOf("docs/decisions.md");
 const action = parseAction(textOf("action.yml"));
 /** All source, with texts that go over several lines put together. */
@@ -79,17 +81,44 @@ test.each(documentsWithSections(root, sections))(
 );
 
 describe("the README", () => {
+  const lines = readme.split("\n");
+
+  test("fits a minute: two sentences, the two commands, then the workflow to copy", () => {
+    expect(lines.length).toBeLessThan(150);
+    const above = lines.slice(0, 40);
+    expect(above).toEqual(expect.arrayContaining(["npm ci && npm run demo", "npm ci && npm test"]));
+    expect(above.some((line) => line.includes("uses: goharbor/harbor-release-mirror@"))).toBe(true);
+    const [, introduction = ""] = readme.split("\n\n");
+    expect(introduction.match(/\.(?=\s|$)/g)).toHaveLength(2);
+  });
+
+  test("has two pictures, both after the workflow", () => {
+    const pictures = lines.flatMap((line, at) => (/!\[/.test(line) ? [at] : []));
+    expect(pictures).toHaveLength(2);
+    expect(pictures[0]).toBeGreaterThan(lines.indexOf("## Quick start"));
+  });
+
+  test("leads to every page of docs", () => {
+    expect(filesIn("docs", ".md").filter((path) => !readme.includes(`](${path})`))).toEqual([]);
+  });
+});
+
+describe("docs/reference.md", () => {
   test("lists the attributes that a destination may have", () => {
-    const listed = tableRows(readme, "Attribute").map(([name]) => codeIn(name));
+    const listed = tableRows(reference, "Attribute").map(([name]) => codeIn(name));
     expect(mistakesOf({ destinations: "registry.example/harbor,colour=blue" })).toContain(
       `there are ${listed.join(", ")}.`,
     );
   });
+});
 
+describe("docs/permissions.md", () => {
   test("lists the CAM actions that are called, beside those of the registry", () => {
     const calls = [...source.matchAll(/action: "([A-Z][A-Za-z]+)"/g)].map(([, name]) => `tcr:${name}`);
     const ofRegistry = ["tcr:CreateRepository", "tcr:PullRepository", "tcr:PushRepository"];
-    const listed = tableRows(readme, "CAM action").flatMap(([names = ""]) => names.match(/tcr:\w+/g) ?? []);
+    const listed = tableRows(permissions, "CAM action").flatMap(
+      ([names = ""]) => names.match(/tcr:\w+/g) ?? [],
+    );
     expect(listed.toSorted()).toEqual([...new Set(calls), ...ofRegistry].toSorted());
   });
 });

@@ -11,7 +11,7 @@ import { cacheFolder } from "./folders.ts";
 import { type Options, parseOptions, usage } from "./options.ts";
 import { plot } from "./plot.ts";
 import { profiles } from "./profiles.ts";
-import { type Result, readResults, summarise, writeResult } from "./results.ts";
+import { type PlottedResult, type Result, readResults, summarise, writeResult } from "./results.ts";
 import { type RunRecord, runTool, type Setup } from "./run.ts";
 import { seededStorage } from "./seed.ts";
 import { spreadOf } from "./statistics.ts";
@@ -136,7 +136,14 @@ function keep(folder: string, result: Result): void {
   print(`\n${printResult(result)}`);
   if (result.missingTools.length > 0) print(`not installed here: ${result.missingTools.join(", ")}`);
   print(writeResult(folder, result));
-  writeFileSync(join(folder, "overview.svg"), plot(readResults(folder)));
+  const results = readResults(folder);
+  writeFileSync(join(folder, "overview.svg"), plot(results));
+  writeFileSync(join(folder, "near-far-cold.svg"), plot(results.filter(isNearFarCold)));
+}
+
+/** The work that the README shows alone: a new release, to a registry nearby and to one far away. */
+function isNearFarCold({ profile, variant }: PlottedResult): boolean {
+  return profile === "near-far" && variant === "cold";
 }
 
 function print(text: string): void {

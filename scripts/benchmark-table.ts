@@ -4,7 +4,7 @@ import * as v from "valibot";
 
 const spread = v.object({ median: v.number() });
 
-/** The part of a kept result of the benchmark that the README shows. Times in seconds, sizes in bytes. */
+/** The part of a kept result of the benchmark that documents show. Times in seconds, sizes in bytes. */
 const resultSchema = v.object({
   date: v.string(),
   bound: v.object({ wallSeconds: spread, nearSeconds: spread }),
@@ -30,12 +30,30 @@ type Result = v.InferOutput<typeof resultSchema>;
  * @throws Error when there is none; ValiError when it is not of that form.
  */
 export function benchmarkTable(folder: string): string {
+  return tableOf(newestResult(folder));
+}
+
+/**
+ * The same result in one sentence: the time here, that of the fastest of the other tools, and the least that the links allow.
+ * @throws as `benchmarkTable`.
+ */
+export function benchmarkSentence(folder: string): string {
+  const { date, bound, missing, tools } = newestResult(folder);
+  const ours = tools.find(({ tool }) => tool === "ours");
+  const others = tools.flatMap(({ tool, wallSeconds }) =>
+    tool.startsWith("ours") || wallSeconds === undefined ? [] : [{ tool, wallSeconds }],
+  );
+  const [fastest] = others.toSorted((a, b) => a.wallSeconds.median - b.wallSeconds.median);
+  return `A release of Harbor's shape (${Math.round(missing.bytes / 1e6)} MB), from one registry to a near and a far one: **${seconds(ours?.wallSeconds)}**. The fastest of ${others.length} other tools, ${fastest?.tool}, takes ${seconds(fastest?.wallSeconds)}; the links alone need ${seconds(bound.wallSeconds)} (${date.slice(0, 10)}, medians of five runs).`;
+}
+
+function newestResult(folder: string): Result {
   const newest = readdirSync(folder)
     .filter((name) => name.endsWith("-near-far-cold.json"))
     .sort()
     .at(-1);
   if (newest === undefined) throw new Error("run `npm run bench` first: there is no result to show");
-  return tableOf(v.parse(resultSchema, JSON.parse(readFileSync(join(folder, newest), "utf8"))));
+  return v.parse(resultSchema, JSON.parse(readFileSync(join(folder, newest), "utf8")));
 }
 
 function tableOf({ date, bound, missing, tools }: Result): string {

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { parse } from "yaml";
-import { benchmarkTable } from "./benchmark-table.ts";
-import { registryFacts, registrySummary, registryTable } from "./registry-tables.ts";
+import { benchmarkSentence, benchmarkTable } from "./benchmark-table.ts";
+import { registryFacts, registryTable } from "./registry-tables.ts";
 
-/** The parts of `action.yml` that the README shows. */
+/** The parts of `action.yml` that the reference shows. */
 const actionSchema = v.object({
   inputs: v.record(
     v.string(),
@@ -26,7 +26,7 @@ export function parseAction(text: string): ActionMetadata {
 
 /**
  * The generated parts of the documents by the name in their markers: `inputs`, `outputs`, those of the table of registries,
- * the newest result of the benchmark, and each workflow of `docs/workflows/` by its file name.
+ * the newest result of the benchmark as a table and as a sentence, and each workflow of `docs/workflows/` by its file name.
  * @param root folder of the repository.
  */
 export function readSections(root: string): ReadonlyMap<string, string> {
@@ -38,10 +38,10 @@ export function readSections(root: string): ReadonlyMap<string, string> {
   return new Map([
     ["inputs", inputsTable(action)],
     ["outputs", outputsTable(action)],
-    ["registries-summary", registrySummary()],
     ["registries", registryTable()],
     ["registry-facts", registryFacts()],
     ["bench", benchmarkTable(join(root, "bench/results"))],
+    ["bench-sentence", benchmarkSentence(join(root, "bench/results"))],
     ...workflows,
   ]);
 }
@@ -49,7 +49,7 @@ export function readSections(root: string): ReadonlyMap<string, string> {
 /** Documents that may have generated parts, in no order that matters. */
 function candidates(root: string): readonly string[] {
   const inDocs = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
-  return ["README.md", ...inDocs.sort().map((name) => `docs/${name}`)];
+  return ["README.md", "bench/README.md", ...inDocs.sort().map((name) => `docs/${name}`)];
 }
 
 /**

@@ -1,4 +1,4 @@
-/** `npm run readme`: writes the generated parts of README.md and of docs/ anew, from `action.yml` and `docs/workflows/`. */
+/** `npm run readme`: writes the generated parts of README.md, bench/README.md and docs/ anew, from `action.yml`, `docs/workflows/`, `src/vendors/` and `bench/results/`. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { documentsWithSections, readSections, withSections } from "./readme-sections.ts";

@@ -39,17 +39,6 @@ const mounts: Readonly<Record<Vendor["mount"]["works"], string>> = {
   unknown: "tried",
 };
 
-/** The table of registries in short: one row each. */
-export function registrySummary(): string {
-  const rows = vendors.map((vendor) => [
-    vendor.host === undefined ? vendor.name : `[${vendor.name}](docs/registries.md#${anchorOf(vendor)})`,
-    `\`${vendor.id}\``,
-    makers[vendor.repositories.madeBy],
-    deletions[vendor.deletion.route],
-  ]);
-  return table(["Registry", "`type=`", "Repositories are made by", "Old tags"], rows);
-}
-
 /** The table of registries: what the code goes by, one row each. */
 export function registryTable(): string {
   const rows = vendors.map((vendor) => [

@@ -340,7 +340,7 @@ function loginAt(registry: string): Example {
 /** Each block of YAML that is run, by its place, in each of the ways that a reader may. */
 export const examples: Readonly<Record<string, readonly Example[]>> = {
   "README.md, Quick start": [release],
-  "README.md, Check your configuration first": [
+  "docs/permissions.md, Check your configuration first": [
     {
       ...release,
       expected: ({ sandbox }) => {

@@ -113,7 +113,7 @@ const strays = [
 
 export const words = ["one", "two", "three"];
 
-/** Fills a template by the table of placeholders in the README. */
+/** Fills a template by the placeholders of the input `images`. */
 function filled(template: string, tag: string): string {
   const version = tag.replace(/^v/, "");
   const [major = "", minor = "", patch = ""] = version.split(/[.+-]/);
