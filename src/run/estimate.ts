@@ -4,8 +4,8 @@ import { type Estimate, estimateOf, type ImageSize } from "../plan/estimate.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import { estimateLines } from "../report/estimate-table.ts";
+import type { Places, RunContext } from "./context.ts";
 import { repositoriesOf } from "./registries.ts";
-import type { Places, RunContext } from "./stages.ts";
 
 /** The stages that tell in advance what a plan needs. */
 

@@ -11,9 +11,9 @@ import type { Inputs, Mode } from "../inputs/inputs.ts";
 import type { Log } from "../log/log.ts";
 import { printNamespace } from "../oci/reference.ts";
 import type { CopyStep, Plan } from "../plan/plan.ts";
+import type { Places, RunContext } from "./context.ts";
 import type { Sizes } from "./estimate.ts";
 import { repositoriesOf } from "./registries.ts";
-import type { Places, RunContext } from "./stages.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** The stages that only a run over several jobs has. */

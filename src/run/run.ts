@@ -9,22 +9,14 @@ import type { Plan } from "../plan/plan.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { newsOfStop } from "../report/issue-text.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
+import type { Places, RunContext, StepContext } from "./context.ts";
+import { copyAll } from "./copying.ts";
 import { noSizes, planSizes, showEstimate } from "./estimate.ts";
 import { handOutPlan, inputsOfShare, publishAll, takePlan, withdrawnVersions } from "./fan-out.ts";
-import {
-  closeOpened,
-  copyAll,
-  lastChecks,
-  makePlanFor,
-  openPlaces,
-  type Places,
-  pruneAll,
-  type RunContext,
-  report,
-  reportByIssue,
-  type StepContext,
-  showPlan,
-} from "./stages.ts";
+import { closeOpened, openPlaces } from "./places.ts";
+import { makePlanFor, showPlan } from "./planning.ts";
+import { lastChecks, pruneAll } from "./pruning.ts";
+import { report, reportByIssue } from "./reporting.ts";
 import { tidySystem } from "./tune.ts";
 import { resolveSelection, type Wanted } from "./wanted.ts";
 
