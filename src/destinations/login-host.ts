@@ -24,7 +24,7 @@ export interface LoginPlaces {
 export function tcrLoginHost(places: LoginPlaces): Promise<string | undefined> {
   const lines = places.destinations.filter(({ type }) => type === "tcr" || type === "tcr-personal");
   const byKey = lines.filter(
-    ({ type, api }) => type === "tcr" && places.tencentCloud(api ?? mainlandApi) !== undefined,
+    (line) => line.type === "tcr" && places.tencentCloud(line.api ?? mainlandApi, line) !== undefined,
   );
   const sources = places.sources.filter(({ registry }) => isTcrHost(registry));
   return oneHost(["tcr-username", "tcr-password"], lines, sources, places.dockerConfiguration, byKey);
@@ -65,7 +65,7 @@ async function oneHost(
   if (rest.length === 1) return rest[0];
   throw new InputError(
     `${username}: nothing tells which of ${candidates.join(", ")} this login is for, and a password goes to one host only. ` +
-      `Log in to each of them with docker/login-action in an earlier step, and leave \`${username}\` and \`${password}\` away.`,
+      `Give each of them its login in the input \`logins\`, or log in with docker/login-action in an earlier step, and leave \`${username}\` and \`${password}\` away.`,
   );
 }
 

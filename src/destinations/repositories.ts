@@ -90,7 +90,7 @@ async function vendorPages(
     case "tcr":
       return tcrPages(place, namespace, line, context, signal);
     case "tcr-personal": {
-      const api = context.tencentCloud(line?.api ?? mainlandApi);
+      const api = context.tencentCloud(line?.api ?? mainlandApi, place);
       if (api === undefined) return undefined;
       const region = personalRegion({ ...place, region: line?.region });
       return personalRepositories({ api, region }, namespace, signal);
@@ -126,7 +126,7 @@ async function tcrPages(
   { tencentCloud, clock, log }: ListingContext,
   signal: AbortSignal,
 ): Promise<RepositoryPages | undefined> {
-  const api = tencentCloud(line?.api ?? mainlandApi);
+  const api = tencentCloud(line?.api ?? mainlandApi, place);
   const { registryId, region } = line ?? {};
   const isNamed = hostParts(place.registry).instance !== undefined;
   if (api === undefined || (!isNamed && registryId === undefined)) return undefined;

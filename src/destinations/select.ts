@@ -54,13 +54,13 @@ export async function createDestination(
     }
     case "tcr": {
       const { tcrLogin: login } = logins;
-      const api = context.tencentCloud(input.api ?? mainlandApi);
+      const api = context.tencentCloud(input.api ?? mainlandApi, input);
       if (api !== undefined)
         return createTcrDestination({ input, api, login, dockerCredentials, clock, log });
       return tcrWithoutApi(input, tcrCredentials(logins, dockerCredentials), clock, log);
     }
     case "tcr-personal": {
-      const api = context.tencentCloud(input.api ?? mainlandApi);
+      const api = context.tencentCloud(input.api ?? mainlandApi, input);
       const credentials = tcrCredentials(logins, dockerCredentials);
       return createTcrPersonalDestination({ input, api, credentials, log, clock });
     }

@@ -192,6 +192,7 @@ export function loadInputs(environment: Environment): Inputs {
       githubApiUrl,
       githubToken,
     }),
+    logins: [],
     dockerHubLogin: hub.login,
     dockerHubConnection: hub.connection,
     ...readTcrInputs({ text, mistakeIn, environment }, tcrLogin, workflowRun.id),

@@ -2,6 +2,7 @@ import type { OpenAccess } from "../access/access.ts";
 import type { EgressInput } from "../access/egress.ts";
 import type { DestinationInput } from "../destinations/destination-input.ts";
 import type { HubConnection } from "../destinations/docker-hub/docker-hub-identity.ts";
+import type { PlaceLogin } from "../destinations/place-logins.ts";
 import type { AwsKey } from "../destinations/registry/aws-signature.ts";
 import type { TencentCloudKey, TencentRole } from "../destinations/tencent/tencent-keys.ts";
 import type { RunnerLabels } from "../fan-out/matrix.ts";
@@ -76,6 +77,8 @@ export interface Inputs {
   readonly mode: Mode;
   /** How a failure is reported by an issue; undefined: not at all. */
   readonly issueReporting: IssueReporting | undefined;
+  /** Logins for single places, which come before all others. */
+  readonly logins: readonly PlaceLogin[];
   readonly dockerHubLogin: Login | undefined;
   /** Undefined: no keyless login. Never together with `dockerHubLogin`. */
   readonly dockerHubConnection: HubConnection | undefined;

@@ -10,7 +10,7 @@ import type { Vendor } from "../vendors/vendor.ts";
 import { mannersOf, vendorOf } from "../vendors/vendors.ts";
 import { Authenticator, type AuthenticatorOptions } from "./auth.ts";
 import { addChallenged } from "./challenge.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials, Login } from "./credentials.ts";
 import { grantedActions } from "./granted-actions.ts";
 import { registryOrigin } from "./reference.ts";
 import { ReferrerKinds } from "./referrer-kinds.ts";
@@ -22,6 +22,11 @@ import { harborService } from "./untaken-login.ts";
 export interface RegistryOptions extends Omit<AuthenticatorOptions, "vendor"> {
   /** Default: told from the registry's name. */
   readonly vendor?: Vendor | undefined;
+  /**
+   * The login of a repository, where it has another than `credentials`. Two accounts of one registry share no token. Undefined: it
+   * has no other.
+   */
+  readonly loginOf?: ((repository: string) => Login | undefined) | undefined;
 }
 
 export interface RegistryRequest {
@@ -89,6 +94,8 @@ export class Registry {
   headShows = false;
   readonly #options: RegistryOptions;
   readonly #authenticator: Authenticator;
+  /** Of the repositories with another login. */
+  readonly #others = new Map<Login, Authenticator>();
   readonly #slots: Slots;
   #pullBudget: PullBudget | undefined;
 
@@ -114,7 +121,9 @@ export class Registry {
 
   /** Foresees questions about repositories, so that one token is asked for many of them. Sends nothing. */
   foresee(repositories: readonly string[]): void {
-    this.#authenticator.foresee([...new Set(repositories)].map((name) => this.readingScope(name)));
+    const names = [...new Set(repositories)];
+    for (const [authenticator, own] of Map.groupBy(names, (name) => this.#authenticatorOf(name)))
+      authenticator.foresee(own.map((name) => this.readingScope(name)));
   }
 
   /**
@@ -131,10 +140,26 @@ export class Registry {
    * @throws OperationError when the login is refused.
    */
   async granted(scope: Scope, signal: AbortSignal): Promise<readonly string[] | undefined> {
-    return grantedActions(await this.#authenticator.header([scope], signal), scope);
+    return grantedActions(await this.#authenticatorOf(scope.repository).header([scope], signal), scope);
   }
 
-  /** Its login, for the vendor's own API; every form of it is masked before anyone gets it. */
+  /** Whether both repositories have one login, so that a blob of one can be mounted in the other. */
+  sharesLogin(repository: string, other: string): boolean {
+    return this.#authenticatorOf(repository) === this.#authenticatorOf(other);
+  }
+
+  /** @param repository undefined: the registry as a whole. */
+  #authenticatorOf(repository: string | undefined): Authenticator {
+    const login = repository === undefined ? undefined : this.#options.loginOf?.(repository);
+    if (login === undefined) return this.#authenticator;
+    const credentials: Credentials = () => Promise.resolve(login);
+    const known =
+      this.#others.get(login) ?? new Authenticator({ ...this.#options, vendor: this.vendor, credentials });
+    this.#others.set(login, known);
+    return known;
+  }
+
+  /** Its own login, for the vendor's API; every form of it is masked before anyone gets it. */
   readonly credentials: Credentials = (signal) => this.#authenticator.credential(signal);
 
   /** The pulls that are left, as the registry last said; undefined while it has said nothing, as one without a limit does. */
@@ -161,19 +186,20 @@ export class Registry {
   }
 
   async #authorized(request: RegistryRequest): Promise<HttpResponse> {
-    const authorization = await this.#authenticator.header(request.scopes, request.signal);
+    const authenticator = this.#authenticatorOf(request.scopes[0].repository);
+    const authorization = await authenticator.header(request.scopes, request.signal);
     const response = await this.#attempt(request, authorization);
     // Blob storage that a redirect led to must not decide how to log in to this registry (P7).
     const isRefused =
-      response.status === 401 || (response.status === 403 && this.#authenticator.isDoubtful(authorization));
+      response.status === 401 || (response.status === 403 && authenticator.isDoubtful(authorization));
     if (!isRefused || response.url.origin !== this.origin.origin) return response;
     // A stream is gone once sent. Its maker has to make it again, and the next try asks for a new login.
     const again = hasBodyToRepeat(request);
     if (again) await discard(response);
-    this.#authenticator.forget(request.scopes, response, authorization);
+    authenticator.forget(request.scopes, response, authorization);
     if (!again) return response;
     const scopes = addChallenged(request.scopes, response.headers("www-authenticate"));
-    return this.#attempt(request, await this.#authenticator.header(scopes, request.signal));
+    return this.#attempt(request, await authenticator.header(scopes, request.signal));
   }
 
   /**
@@ -213,7 +239,7 @@ export class Registry {
     const { operation, subject, advice } = request;
     // Blob storage that a redirect led to is not asked with the login.
     const isHere = response.url.origin === this.origin.origin;
-    const sought = isHere ? this.#authenticator.sought : undefined;
+    const sought = isHere ? this.#authenticatorOf(repository).sought : undefined;
     const elsewhere = isHere ? undefined : response.url.host;
     const of = { side, registry, vendor, repository, operation, subject, advice, sought, elsewhere };
     return refusal(response, of, this.#options.clock);

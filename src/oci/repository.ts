@@ -296,7 +296,7 @@ export class Repository {
 
   /**
    * Mounts a blob from another repository of the same registry. A registry that turned out not to mount is not asked again; one
-   * that opens an upload instead has cost no request.
+   * that opens an upload instead has cost no request. From a repository with another login, nothing is mounted.
    * @param priority among the small requests to this registry.
    * @returns "mounted", or the upload that the registry opened instead; undefined if it did neither.
    * @throws OperationError when the request itself failed.
@@ -308,7 +308,7 @@ export class Repository {
     priority = 0,
   ): Promise<"mounted" | BlobUpload | undefined> {
     const { unsupported } = this.registry;
-    if (unsupported.mounts) return undefined;
+    if (unsupported.mounts || !this.registry.sharesLogin(this.name, from)) return undefined;
     const query = new URLSearchParams({ mount: digest, from });
     const request: RegistryRequest = {
       ...this.#request("POST", `blobs/uploads/?${query}`, "mounting the blob", signal, {

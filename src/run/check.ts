@@ -6,6 +6,7 @@ import { checkKeyless } from "../check/logins.ts";
 import { checkClock, checkSpool } from "../check/runner.ts";
 import { checkSources } from "../check/sources.ts";
 import type { Finding } from "../destinations/destination.ts";
+import { keyFor } from "../destinations/place-logins.ts";
 import { mainlandApi } from "../destinations/tencent/tcr.ts";
 import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
 import { InputError, sentenceOf } from "../errors.ts";
@@ -54,11 +55,15 @@ export async function checkRunner(inputs: Inputs, context: RunContext): Promise<
   return [spool, time, { ...tuning, needed: false }, ...logins];
 }
 
-/** The API of each TCR destination, those of one address as one. */
-function tencentApis({ destinations }: Inputs, { tencentCloud }: RegistryContext): readonly TencentApi[] {
+/** The API of each TCR destination without a key of its own, those of one address as one. */
+function tencentApis(
+  { destinations, logins }: Inputs,
+  { tencentCloud }: RegistryContext,
+): readonly TencentApi[] {
   const apis = destinations
     .filter(({ type }) => type === "tcr" || type === "tcr-personal")
-    .flatMap(({ api }) => tencentCloud(api ?? mainlandApi) ?? []);
+    .filter((destination) => keyFor(logins, destination) === undefined)
+    .flatMap((destination) => tencentCloud(destination.api ?? mainlandApi, destination) ?? []);
   return [...new Set(apis)];
 }
 

@@ -132,7 +132,7 @@ function closedInstances(inputs: Inputs, context: AccessContext): readonly Close
     if (!byRegistry.has(input.registry)) byRegistry.set(input.registry, input);
   }
   return [...byRegistry.values()].flatMap((input) => {
-    const api = tencentCloud(input.api ?? mainlandApi);
+    const api = tencentCloud(input.api ?? mainlandApi, input);
     if (api === undefined) return [];
     try {
       const instance = tcrInstanceOf(input, api, clock);

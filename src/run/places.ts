@@ -1,5 +1,6 @@
 import type { Destination } from "../destinations/destination.ts";
 import { keylessHubCredentials } from "../destinations/docker-hub/docker-hub-identity.ts";
+import { withPlaceLogins } from "../destinations/place-logins.ts";
 import { createTencentCloud } from "../destinations/tencent/tencent-cloud.ts";
 import { createGitHubClient, type GitHubClient } from "../github/client.ts";
 import { followingFetch, retryingFetch } from "../github/fetch.ts";
@@ -12,7 +13,13 @@ import { AttachmentFinder } from "../inventory/attachments.ts";
 import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
 import type { Places, RunContext, StepContext } from "./context.ts";
 import { closeAccess, openAccess } from "./open-access.ts";
-import { inputLogins, openDestinations, openSources, type RegistryContext } from "./registries.ts";
+import {
+  inputLogins,
+  openDestinations,
+  openSources,
+  type RegistryContext,
+  tellUnusedLogins,
+} from "./registries.ts";
 
 /** How a run gets to the registries and to GitHub. */
 
@@ -29,7 +36,9 @@ export async function openPlaces(
   const { log, network, signal } = context;
   const registries = registryContext(inputs, context);
   const { dockerConfigFolder, helperEnvironment } = inputs.runner;
-  const logins = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment, context.clock));
+  const docker = dockerConfiguration(dockerConfigFolder, credentialHelpers(helperEnvironment, context.clock));
+  const logins = withPlaceLogins(inputs.logins, docker);
+  tellUnusedLogins({ ...inputs, destinations: named }, log);
   const loginsOf = await inputLogins(inputs, named, logins, registries);
   const opened = await openDestinations(inputs, logins, loginsOf, registries);
   const access = { ...registries, network, github: await githubClient(inputs, context) };

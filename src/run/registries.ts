@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Destination, DestinationAbilities } from "../destinations/destination.ts";
 import { type DestinationInput, isPlainRegistry } from "../destinations/destination-input.ts";
 import { hubLoginHost, tcrLoginHost } from "../destinations/login-host.ts";
+import { loginFor, loginsBeside, unusedLogins } from "../destinations/place-logins.ts";
 import { createDestination } from "../destinations/select.ts";
 import { tcrSource } from "../destinations/tencent/tcr-source.ts";
 import type { TencentCloud } from "../destinations/tencent/tencent-cloud.ts";
@@ -33,20 +34,20 @@ export interface OpenSource extends Source {
   readonly repository: (name: string) => Repository;
 }
 
-/** The logins of the inputs that are for one registry. */
-export type InputLogins = (registry: string) => {
+/** The logins of the inputs that are for one place. */
+export type InputLogins = (place: Namespace) => {
   readonly dockerHubLogin: Login | undefined;
   readonly keylessHub: Credentials | undefined;
   readonly tcrLogin: Login | undefined;
 };
 
 /**
- * For which registries the logins of the inputs are: each is for one host at most.
+ * For which places the logins of the inputs are. One that was given for a place comes first. The others are for one host at most.
  * @param named every line of the inputs, where `inputs` has those of one job.
  * @throws InputError when nothing tells which host a login is for.
  */
 export async function inputLogins(
-  inputs: Pick<Inputs, "dockerHubLogin" | "tcrLogin" | "sources">,
+  inputs: Pick<Inputs, "logins" | "dockerHubLogin" | "tcrLogin" | "sources">,
   named: readonly DestinationInput[],
   dockerConfiguration: DockerLogins,
   { tencentCloud, keylessHub }: Pick<RegistryContext, "tencentCloud" | "keylessHub">,
@@ -56,17 +57,33 @@ export async function inputLogins(
   const hub =
     dockerHubLogin === undefined && keylessHub === undefined ? undefined : await hubLoginHost(places);
   const tcr = tcrLogin === undefined ? undefined : await tcrLoginHost(places);
-  return (registry) => ({
-    dockerHubLogin:
-      registry === hub && dockerHubLogin !== undefined
-        ? { ...dockerHubLogin, from: "the inputs dockerhub-username and dockerhub-token" }
-        : undefined,
-    keylessHub: registry === hub ? keylessHub : undefined,
-    tcrLogin:
-      registry === tcr && tcrLogin !== undefined
-        ? { ...tcrLogin, from: "the inputs tcr-username and tcr-password" }
-        : undefined,
-  });
+  return (place) => {
+    const { registry } = place;
+    const own = loginFor(inputs.logins, place);
+    if (own !== undefined) return { dockerHubLogin: own, keylessHub: undefined, tcrLogin: own };
+    return {
+      dockerHubLogin:
+        registry === hub && dockerHubLogin !== undefined
+          ? { ...dockerHubLogin, from: "the inputs dockerhub-username and dockerhub-token" }
+          : undefined,
+      keylessHub: registry === hub ? keylessHub : undefined,
+      tcrLogin:
+        registry === tcr && tcrLogin !== undefined
+          ? { ...tcrLogin, from: "the inputs tcr-username and tcr-password" }
+          : undefined,
+    };
+  };
+}
+
+/** Warns of logins that no place of the run takes: of a slip in a name, and of a place that was forgotten. */
+export function tellUnusedLogins(
+  { logins, destinations, sources }: Pick<Inputs, "logins" | "destinations" | "sources">,
+  log: Log,
+): void {
+  for (const { from, ...place } of unusedLogins(logins, [...destinations, ...sources]))
+    log.warning(
+      `The login for ${printNamespace(place)} (${from}) is for no source and no destination of this run: check its name, or leave it out.`,
+    );
 }
 
 /**
@@ -80,12 +97,12 @@ export async function openDestinations(
   context: RegistryContext,
 ): Promise<readonly Destination[]> {
   const openRegistry = (input: DestinationInput, credentials: Credentials): Registry =>
-    openClient(input, credentials, context);
+    openClient(input, credentials, inputs.logins, context);
   const mistakes: string[] = [];
   const opened: Destination[] = [];
   for (const input of inputs.destinations) {
     try {
-      const { keylessHub, ...logins } = loginsOf(input.registry);
+      const { keylessHub, ...logins } = loginsOf(input);
       const abilities = await createDestination(
         input,
         { ...inputs, ...logins },
@@ -96,7 +113,7 @@ export async function openDestinations(
           openRegistry,
         },
       );
-      opened.push(openDestination(abilities, input, context));
+      opened.push(openDestination(abilities, input, inputs.logins, context));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       mistakes.push(`destinations: ${printNamespace(input)}: ${error.message}`);
@@ -109,9 +126,10 @@ export async function openDestinations(
 function openDestination(
   abilities: DestinationAbilities,
   input: DestinationInput,
+  logins: Inputs["logins"],
   context: RegistryContext,
 ): Destination {
-  const client = openClient(input, abilities.credentials, context);
+  const client = openClient(input, abilities.credentials, logins, context);
   const repository = (name: string): Repository => new Repository(client, name);
   const { retention, attestations } = input;
   return { ...abilities, retention, attestations, client, repository };
@@ -119,7 +137,7 @@ function openDestination(
 
 /** The sources of a run, a client for each: namespaces of one registry may have logins of their own. */
 export function openSources(
-  inputs: Pick<Inputs, "sources" | "destinations">,
+  inputs: Pick<Inputs, "sources" | "destinations" | "logins">,
   destinations: readonly Destination[],
   dockerConfiguration: DockerLogins,
   loginsOf: InputLogins,
@@ -141,7 +159,15 @@ export function openSources(
     const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
     const client =
       clients.get(place) ??
-      new Registry({ registry, vendor, tokenServer, side: "source", credentials, ...context });
+      new Registry({
+        registry,
+        vendor,
+        tokenServer,
+        side: "source",
+        credentials,
+        loginOf: loginsBeside(inputs.logins, namespace),
+        ...context,
+      });
     clients.set(place, client);
     return {
       ...namespace,
@@ -173,36 +199,47 @@ export function repositoriesOf(
   ];
 }
 
-/** The login of a source. That of a destination at the same registry serves: anonymous pulls are the most limited. */
+/**
+ * The login of a source. That of a destination at the same registry serves, unless it was given for a path of which the source is
+ * not: anonymous pulls are the most limited.
+ */
 function sourceCredentials(
-  { registry, path }: Namespace,
-  inputs: Pick<Inputs, "destinations">,
+  place: Namespace,
+  inputs: Pick<Inputs, "destinations" | "logins">,
   destinations: readonly Destination[],
   dockerConfiguration: DockerLogins,
   loginsOf: InputLogins,
   context: RegistryContext,
 ): Credentials {
-  const destination = destinations.find((candidate) => candidate.registry === registry);
+  const { registry, path } = place;
+  const own = loginFor(inputs.logins, place);
+  if (own !== undefined) return () => Promise.resolve(own);
+  const destination = destinations.find(
+    (candidate) => candidate.registry === registry && loginFor(inputs.logins, candidate) === undefined,
+  );
   const line = inputs.destinations.find((candidate) => candidate.registry === registry);
   // The Docker configuration may have another login for another namespace of the same registry.
   if (line !== undefined && isPlainRegistry(line)) return dockerConfiguration(registry, path);
   if (destination !== undefined) return destination.credentials;
-  const { dockerHubLogin, keylessHub, tcrLogin } = loginsOf(registry);
+  const { dockerHubLogin, keylessHub, tcrLogin } = loginsOf(place);
   if (dockerHubLogin !== undefined) return () => Promise.resolve(dockerHubLogin);
-  return keylessHub ?? tcrSource(registry, tcrLogin, dockerConfiguration(registry, path), context);
+  return keylessHub ?? tcrSource(place, tcrLogin, dockerConfiguration(registry, path), context);
 }
 
 function openClient(
-  { registry, type, tokenServer }: DestinationInput,
+  { type, tokenServer, ...place }: DestinationInput,
   credentials: Credentials,
+  logins: Inputs["logins"],
   context: RegistryContext,
 ): Registry {
+  const { registry } = place;
   return new Registry({
     registry,
     vendor: vendorOf(registry, type),
     tokenServer,
     side: "destination",
     credentials,
+    loginOf: loginsBeside(logins, place),
     ...context,
   });
 }

@@ -17,7 +17,8 @@ function loginFor(registry: string, options: { withKey?: boolean; withLogin?: bo
   const tcr = fakeTcr();
   tcr.expiry = () => clock.now() + 3_600_000;
   const keys = fixedKey({ secretId: "AKIDexample", secretKey: "secret", sessionToken: undefined });
-  const credentials = tcrSource(registry, withLogin ? login : undefined, () => Promise.resolve(docker), {
+  const place = { registry, path: "goharbor" };
+  const credentials = tcrSource(place, withLogin ? login : undefined, () => Promise.resolve(docker), {
     tencentCloud: (url) =>
       withKey ? createTencentApi({ transport: tcr.transport, clock, url, keys }) : undefined,
     clock,

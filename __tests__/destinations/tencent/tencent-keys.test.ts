@@ -14,6 +14,14 @@ const role = {
   audience: "sts.tencentcloudapi.com",
 };
 const tcr = new URL("https://tcr.tencentcloudapi.com/");
+const place = { registry: "goharbor.tencentcloudcr.com", path: "goharbor" };
+const ownKey = {
+  registry: "other.tencentcloudcr.com",
+  path: "",
+  login: undefined,
+  key: { secretId: "AKIDown", secretKey: "own", sessionToken: undefined },
+  from: "here",
+};
 
 /** Tencent Cloud that hands out the keys 1, 2, 3 … and takes only those that `refused` does not hold. */
 function scenario(exchange: (request: SentRequest) => object | undefined = () => undefined) {
@@ -39,6 +47,7 @@ function scenario(exchange: (request: SentRequest) => object | undefined = () =>
     return `id-token-${audiences.length}`;
   };
   const cloud = createTencentCloud({
+    logins: [ownKey],
     tencentCloudKey: undefined,
     tencentRole: role,
     idTokens,
@@ -47,7 +56,7 @@ function scenario(exchange: (request: SentRequest) => object | undefined = () =>
     log,
   });
   const call = (url = tcr) =>
-    cloud(url)?.call(
+    cloud(url, place)?.call(
       { action: "DescribeInstances", operation: "trying", region: "ap-guangzhou", parameters: {}, signal },
       v.object({}),
     );
@@ -133,8 +142,21 @@ describe("a role of GitHub's id token", () => {
 
   it("has one client, and so one rate limit, for each API", () => {
     const { cloud } = scenario();
-    expect(cloud(tcr)).toBe(cloud(new URL(tcr)));
-    expect(cloud(new URL("https://tcr.intl.tencentcloudapi.com/"))).not.toBe(cloud(tcr));
+    expect(cloud(tcr, place)).toBe(cloud(new URL(tcr), { ...place, path: "other" }));
+    expect(cloud(new URL("https://tcr.intl.tencentcloudapi.com/"), place)).not.toBe(cloud(tcr, place));
+  });
+
+  it("is not assumed for a place with a key of its own", async () => {
+    const { cloud, exchanges, transport } = scenario();
+    const api = cloud(tcr, ownKey);
+    expect(api).not.toBe(cloud(tcr, place));
+    expect(api).toBe(cloud(tcr, { ...ownKey, path: "below" }));
+    const call = { action: "DescribeInstances", operation: "trying", region: "ap-guangzhou", parameters: {} };
+    await api?.call({ ...call, signal }, v.object({}));
+    expect(exchanges()).toEqual([]);
+    expect(transport.sent.map(({ headers }) => headers.authorization)).toEqual([
+      expect.stringContaining("Credential=AKIDown/"),
+    ]);
   });
 });
 

@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { Credentials, Login } from "../../oci/credentials.ts";
+import type { Namespace } from "../../oci/reference.ts";
 import { hostParts, vendorOf } from "../../vendors/vendors.ts";
 import { mainlandApi } from "./tcr.ts";
 import { createTcrInstance } from "./tcr-instance.ts";
@@ -21,7 +22,7 @@ export function isTcrHost(registry: string): boolean {
  * @param tcrLogin undefined where it is for another host, or not given.
  */
 export function tcrSource(
-  registry: string,
+  place: Namespace,
   tcrLogin: Login | undefined,
   dockerCredentials: Credentials,
   {
@@ -30,10 +31,11 @@ export function tcrSource(
     log,
   }: { readonly tencentCloud: TencentCloud; readonly clock: Clock; readonly log: Log },
 ): Credentials {
+  const { registry } = place;
   if (!isTcrHost(registry)) return dockerCredentials;
   if (tcrLogin !== undefined) return () => Promise.resolve(tcrLogin);
   const { instance } = hostParts(registry);
-  const api = instance === undefined ? undefined : tencentCloud(mainlandApi);
+  const api = instance === undefined ? undefined : tencentCloud(mainlandApi, place);
   if (instance === undefined || api === undefined) return dockerCredentials;
   const login = temporaryLogin(createTcrInstance(api, { kind: "named", name: instance }, clock), clock, log);
   return async (signal) => {

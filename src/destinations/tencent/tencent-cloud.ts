@@ -2,6 +2,8 @@ import type { Clock } from "../../clock.ts";
 import type { IdTokens } from "../../github/id-token.ts";
 import type { Transport } from "../../http/http.ts";
 import type { Log } from "../../log/log.ts";
+import type { Namespace } from "../../oci/reference.ts";
+import { keyFor, type PlaceLogin } from "../place-logins.ts";
 import { createTencentApi, type TencentApi } from "./tencent-api.ts";
 import {
   fixedKey,
@@ -11,10 +13,12 @@ import {
   type TencentRole,
 } from "./tencent-keys.ts";
 
-/** The API of TCR at a URL; undefined where the user gave neither key nor role. */
-export type TencentCloud = (url: URL) => TencentApi | undefined;
+/** The API of TCR at a URL, with the key for a place; undefined where the user gave neither key nor role for it. */
+export type TencentCloud = (url: URL, place: Namespace) => TencentApi | undefined;
 
 export interface TencentCloudOptions {
+  /** Keys for single places, which come before the one for all others. */
+  readonly logins: readonly PlaceLogin[];
   readonly tencentCloudKey: TencentCloudKey | undefined;
   /** A role that is assumed with GitHub's id token, in place of a key. */
   readonly tencentRole: TencentRole | undefined;
@@ -25,16 +29,19 @@ export interface TencentCloudOptions {
   readonly log: Log;
 }
 
-/** The clients of a run, one for each URL. Destinations on one API share the account, and so its rate limit. */
+/** The clients of a run, one for each URL and key. Destinations of one account share its rate limit. */
 export function createTencentCloud(options: TencentCloudOptions): TencentCloud {
   const { transport, clock } = options;
   const clients = new Map<string, TencentApi>();
-  return (url) => {
-    const known = clients.get(url.href);
-    const keys = known === undefined ? keysFor(url, options) : undefined;
+  return (url, place) => {
+    const own = keyFor(options.logins, place);
+    const name = `${url.href} ${own?.secretId ?? ""}`;
+    const known = clients.get(name);
+    const fixed = own === undefined ? undefined : fixedKey(own);
+    const keys = known === undefined ? (fixed ?? keysFor(url, options)) : undefined;
     if (keys === undefined) return known;
     const client = createTencentApi({ transport, clock, url, keys });
-    clients.set(url.href, client);
+    clients.set(name, client);
     return client;
   };
 }
