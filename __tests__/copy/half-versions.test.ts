@@ -6,6 +6,8 @@ import type { KeepStep } from "../../src/plan/plan.ts";
 import { digest, pruneStep, tcr } from "../report/result-builder.ts";
 
 const signal = new AbortController().signal;
+const sleeps: number[] = [];
+const clock = { sleep: (milliseconds: number) => Promise.resolve(void sleeps.push(milliseconds)) };
 const images = ["core", "db"];
 
 /** A destination with these tags, and what it was asked. */
@@ -50,7 +52,9 @@ describe("after a pruning", () => {
   it("that deleted nothing, nothing is asked", async () => {
     const { destination, asked } = destinationWith([], "by-tag");
     const left = pruned.map((outcome) => ({ ...outcome, status: "left" as const }));
-    expect(await lookForHalfVersions({ prunes: left, keeps: [] }, [kept], destination, signal)).toEqual({
+    expect(
+      await lookForHalfVersions({ prunes: left, keeps: [] }, [kept], destination, clock, signal),
+    ).toEqual({
       prunes: left,
       keeps: [],
     });
@@ -59,7 +63,7 @@ describe("after a pruning", () => {
 
   it("with all in order, each tag is asked for once", async () => {
     const { destination, asked } = destinationWith(whole, "shared-digest-unsafe");
-    expect(await lookForHalfVersions(done, [kept], destination, signal)).toEqual({
+    expect(await lookForHalfVersions(done, [kept], destination, clock, signal)).toEqual({
       prunes: pruned,
       keeps: [],
     });
@@ -75,7 +79,7 @@ describe("after a pruning", () => {
     "a kept version that lacks a tag is a failure that names it, where deletion is %s",
     async (deletion) => {
       const { destination } = destinationWith(whole.slice(1), deletion);
-      const { prunes, keeps } = await lookForHalfVersions(done, [kept], destination, signal);
+      const { prunes, keeps } = await lookForHalfVersions(done, [kept], destination, clock, signal);
       expect(prunes).toEqual(pruned);
       expect(keeps).toMatchObject([
         {
@@ -94,7 +98,7 @@ describe("after a pruning", () => {
       ...kept,
       images: [brought, { image: "db", tag: "v2", digest: digest("mirror/db:v2") }],
     };
-    const { keeps } = await lookForHalfVersions(done, [replaced], destination, signal);
+    const { keeps } = await lookForHalfVersions(done, [replaced], destination, clock, signal);
     expect(keeps).toMatchObject([{ step: replaced, missing: [brought] }]);
     expect(JSON.stringify(keeps)).toContain(`v2 is half there: ${brought.digest} of core:v2 is missing`);
   });
@@ -103,28 +107,42 @@ describe("after a pruning", () => {
     const { destination, asked } = destinationWith(whole, "by-tag");
     const failure = { kind: "obstacle", problem: "core:v2 is gone" } as const;
     const keeps = [{ step: kept, missing: kept.images, failure }];
-    expect(await lookForHalfVersions({ ...done, keeps }, [kept], destination, signal)).toEqual({
+    expect(await lookForHalfVersions({ ...done, keeps }, [kept], destination, clock, signal)).toEqual({
       ...done,
       keeps,
     });
-    expect(asked).toEqual([]);
+    expect(asked.filter((key) => key.endsWith(":v2"))).toEqual([]);
   });
 
   it("a deleted version of which a part is back is a failure, and one that is back whole is none", async () => {
     const half = destinationWith([...whole, "mirror/core:v1"], "shared-digest-unsafe");
-    const { prunes } = await lookForHalfVersions(done, [kept], half.destination, signal);
+    const { prunes } = await lookForHalfVersions(done, [kept], half.destination, clock, signal);
     expect(prunes).toMatchObject([
       { status: "failed", failure: { problem: "after the pruning, v1 is half there: db:v1 is missing" } },
       { status: "pruned" },
     ]);
     const back = destinationWith([...whole, "mirror/core:v1", "mirror/db:v1"], "shared-digest-unsafe");
-    expect((await lookForHalfVersions(done, [kept], back.destination, signal)).prunes).toEqual(pruned);
+    expect((await lookForHalfVersions(done, [kept], back.destination, clock, signal)).prunes).toEqual(pruned);
   });
 
   it("what cannot be told of a kept version is a failure, too", async () => {
     const { destination } = destinationWith(["broken"], "shared-digest-unsafe");
-    const { keeps } = await lookForHalfVersions(done, [kept], destination, signal);
+    const { keeps } = await lookForHalfVersions(done, [kept], destination, clock, signal);
     expect(keeps).toMatchObject([{ failure: { kind: "obstacle" } }]);
     expect(JSON.stringify(keeps)).toContain("it is not known whether it is whole after the pruning");
+  });
+
+  it("half a deleted version is looked at again where a cache may show it, and then is a failure", async () => {
+    sleeps.length = 0;
+    const half = destinationWith([...whole, "mirror/core:v1"], "by-tag");
+    const { prunes } = await lookForHalfVersions(done, [kept], half.destination, clock, signal);
+    expect(prunes).toMatchObject([{ status: "failed" }, { status: "pruned" }]);
+    expect(sleeps).toEqual([15_000, 15_000]);
+    const cached = [...whole, "mirror/core:v1"];
+    const forgetting = destinationWith(cached, "by-tag");
+    const forget = { sleep: () => Promise.resolve(void cached.splice(whole.length)) };
+    expect((await lookForHalfVersions(done, [kept], forgetting.destination, forget, signal)).prunes).toEqual(
+      pruned,
+    );
   });
 });

@@ -78,21 +78,22 @@ function expectLoginsAtHome(world: World): void {
   }
 }
 
-/** P8: some line says which side, host, operation and status it was, in one sentence; or that something is not there. */
+/**
+ * P8: some line says which side, host, operation and status it was, in one sentence; or that something is not there, or which
+ * version is half there, at the destination in trouble.
+ */
 export function expectPlainWords(
+  { troubled }: World,
   result: RunResult,
   { party }: Stage,
   host: string,
   status: number | undefined,
 ): void {
-  const sentences = result.lines.filter(
-    (line) =>
-      line.includes(host) &&
-      (line.includes(`${party} ${host}`)
-        ? / failed/
-        : /is at no source \(.*: not found\)|is half there/
-      ).test(line),
-  );
+  const sentences = result.lines.filter((line) => {
+    if (line.includes(`${party} ${host}`)) return / failed/.test(line);
+    if (line.includes(host) && /is at no source \(.*: not found\)/.test(line)) return true;
+    return line.includes(troubled.host) && line.includes("is half there");
+  });
   expect(sentences.length).toBeGreaterThan(0);
   if (status !== undefined)
     expect(sentences.some((line) => line.includes(`failed with status ${status}`))).toBe(true);

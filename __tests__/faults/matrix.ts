@@ -42,8 +42,8 @@ async function runCase(stage: Stage, fault: Fault, count: number): Promise<void>
   await judge(world, result, stage);
   const host = { GitHub: world.github.host, source: world.source.host, destination: undefined }[stage.party];
   const apiHost = stage.kind === undefined ? world.troubled.host : server.host;
-  const isBelieved = stage.believes === fault.status;
-  if (!result.done) expectPlainWords(result, stage, host ?? apiHost, isBelieved ? undefined : fault.status);
+  const status = stage.believes === fault.status ? undefined : fault.status;
+  if (!result.done) expectPlainWords(world, result, stage, host ?? apiHost, status);
   // A registry that opened an upload and did not say so cannot be told to close it.
   if (result.done && fault.name !== "answer lost") await nothingLeftOpen(world);
 }

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import { type Failure, failureOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -19,6 +20,7 @@ export async function lookForHalfVersions(
   pruned: Aftermath,
   kept: readonly KeepStep[],
   destination: DestinationToPrune,
+  clock: Pick<Clock, "sleep">,
   signal: AbortSignal,
 ): Promise<Aftermath> {
   if (pruned.prunes.every(({ status }) => status !== "pruned")) return pruned;
@@ -26,12 +28,27 @@ export async function lookForHalfVersions(
     (await destination.repository(repositoryOf(destination, image)).resolve(tag, signal))?.digest;
   const known = new Set(pruned.keeps.map(({ step }) => step));
   const [prunes, keeps] = await Promise.all([
-    // A registry that deletes tags alone may show one from a cache for a while after it is gone.
-    destination.deletion === "shared-digest-unsafe" ? pruneOutcomes(pruned.prunes, look) : pruned.prunes,
+    lookAtPruned(),
     Promise.all(kept.filter((step) => !known.has(step)).map((step) => keepOutcome(step, look))),
   ]);
   return { prunes, keeps: [...pruned.keeps, ...keeps.flat()] };
+
+  async function lookAtPruned(): Promise<readonly PruneOutcome[]> {
+    let outcomes = await pruneOutcomes(pruned.prunes, look);
+    for (const pause of destination.deletion === "shared-digest-unsafe" ? [] : cachePauses) {
+      if (outcomes.every((outcome, index) => outcome === pruned.prunes[index])) break;
+      await clock.sleep(pause, signal);
+      outcomes = await pruneOutcomes(pruned.prunes, look);
+    }
+    return outcomes;
+  }
 }
+
+/**
+ * Pauses before another look at half a version, in milliseconds: a registry that deletes tags alone may show one from a cache for
+ * a while after it is gone.
+ */
+const cachePauses = [15_000, 15_000];
 
 /** What a tag leads to; undefined: it is not there. */
 type Look = (tag: { readonly image: string; readonly tag: string }) => Promise<Digest | undefined>;

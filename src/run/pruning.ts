@@ -70,7 +70,7 @@ export async function pruneAll(
           const going = steps.filter(({ version }) => !stays.has(version));
           const pruned = await prune(going, kept, destination, { failures, copies: own }, clock, signal);
           const done = { ...pruned, prunes: [...pruned.prunes, ...left] };
-          const aftermath = await lookForHalfVersions(done, kept, destination, signal);
+          const aftermath = await lookForHalfVersions(done, kept, destination, clock, signal);
           for (const line of pruneLines(aftermath.prunes, log.paint)) log.info(line);
           routes.push(aftermath);
         }
