@@ -10,7 +10,7 @@ const thorough = [
   "__tests__/ecosystem/**/*.test.ts",
   "__tests__/plan/oracle-thorough.test.ts",
   "__tests__/copy/{download-ranges,failing-copies-thorough,prune-oracle-thorough,ranges}.test.ts",
-  "__tests__/e2e/{act,bad-input,chaos,local-action,real-registries,soak}.test.ts",
+  "__tests__/e2e/{act,bad-input,chaos,local-action,package,real-registries,soak}.test.ts",
   "__tests__/e2e/{check,examples,fan-out,fan-out-workflow,outputs,secrets,tcr-access,tcr-editions,tcr-keyless}.test.ts",
 ];
 

@@ -3,17 +3,13 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { harborReleases } from "../sandbox/harbor.ts";
-import {
-  documentsWithSections,
-  parseAction,
-  readSections,
-  withSections,
-} from "../scripts/readme-sections.ts";
+import { documentsWithSections, readSections, withSections } from "../scripts/readme-sections.ts";
 import { inputDefaults } from "../src/inputs/inputs.ts";
 import { silentLog } from "../src/log/log.ts";
 import { keepByChoices, newest } from "../src/plan/retention.ts";
 import { versionOf } from "../src/plan/version.ts";
 import { writeReport } from "../src/report/write.ts";
+import { parseAction } from "../src/terminal/action-metadata.ts";
 import { codeIn, documents, filesIn, root, tableRows, textOf } from "./support/documents.ts";
 import { mistakesOf } from "./support/given-inputs.ts";
 

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { evaluate } from "../sandbox/expressions.ts";
-import { parseAction } from "../scripts/readme-sections.ts";
 import { matrixOf } from "../src/fan-out/matrix.ts";
 import { refuseOtherInputs } from "../src/fan-out/same-inputs.ts";
+import { parseAction } from "../src/terminal/action-metadata.ts";
 import { digest } from "./report/result-builder.ts";
 import { codeBlocks, documents, expressionsIn, filesIn, parseWorkflow, textOf } from "./support/documents.ts";
 

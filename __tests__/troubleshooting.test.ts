@@ -9,6 +9,11 @@ const page = "docs/troubleshooting.md";
 const otherTexts: readonly (readonly [why: string, file: RegExp, text: RegExp])[] = [
   ["what the plan and the summary tell", /^src\/report\/(?!annotations|reported-step|write)/, /./],
   ["what the log tells while images are copied", /^src\/copy\/(progress|story)\.ts$/, /./],
+  [
+    "the help, and parts of a message about a flag",
+    /^src\/terminal\/(flags|help|index)\.ts$/,
+    /^(?!There is no|Every run)/,
+  ],
   ["advice says itself what to do", /advice\.ts$/, /./],
   ["why a registry is treated in its way", /^src\/vendors\//, /./],
   [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { parseAction } from "../scripts/readme-sections.ts";
+import { parseAction } from "../src/terminal/action-metadata.ts";
 import { blocksIn } from "./e2e/example-cases.ts";
 import {
   documents,

@@ -1,28 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import * as v from "valibot";
-import { parse } from "yaml";
+import { type ActionMetadata, parseAction } from "../src/terminal/action-metadata.ts";
 import { benchmarkSentence, benchmarkTable } from "./benchmark-table.ts";
 import { registryFacts, registryTable } from "./registry-tables.ts";
-
-/** The parts of `action.yml` that the reference shows. */
-const actionSchema = v.object({
-  inputs: v.record(
-    v.string(),
-    v.object({ description: v.string(), required: v.boolean(), default: v.optional(v.string(), "") }),
-  ),
-  outputs: v.record(v.string(), v.object({ description: v.string() })),
-});
-
-export type ActionMetadata = v.InferOutput<typeof actionSchema>;
-
-/**
- * Reads the text of `action.yml`.
- * @throws ValiError when a description is missing, or a default is not text.
- */
-export function parseAction(text: string): ActionMetadata {
-  return v.parse(actionSchema, parse(text));
-}
 
 /**
  * The generated parts of the documents by the name in their markers: `inputs`, `outputs`, those of the table of registries,

@@ -1,64 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hubAccount } from "../../sandbox/docker-hub.ts";
-import { githubToken } from "../../sandbox/github.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
-import { root } from "../support/documents.ts";
-import {
-  type ExampleWorld,
-  loginAction,
-  registryLogin,
-  startExampleWorld,
-  tagsByNamespace,
-} from "./examples.ts";
+import { reportSchema, schemaProblems } from "../support/json-schema.ts";
+import { startExampleWorld, tagsByNamespace } from "./examples.ts";
+import { mirror } from "./terminal.ts";
 import { scale } from "./world.ts";
-
-interface Ended {
-  readonly status: number | null;
-  readonly output: string;
-}
-
-interface Options {
-  readonly env?: Readonly<Record<string, string>>;
-  /** Whether it runs on a terminal. */
-  readonly terminal?: boolean;
-  readonly onOutput?: (text: string, child: ChildProcess) => void;
-}
-
-/** Runs `scripts/mirror.ts` as a person does who has logged in before, with `docker login` alone. */
-async function mirror(world: ExampleWorld, args: readonly string[], options: Options = {}): Promise<Ended> {
-  const home = join(world.folder, "home");
-  mkdirSync(home, { recursive: true });
-  loginAction({ inputs: { registry: "registry.example.com", ...registryLogin }, home });
-  loginAction({ inputs: { username: hubAccount.identifier, password: hubAccount.secret }, home });
-  const env = {
-    ...world.internet.env,
-    GITHUB_TOKEN: githubToken,
-    HOME: home,
-    PATH: [dirname(process.execPath), "/usr/bin", "/bin"].join(":"),
-    TERM: "xterm-256color",
-    TMPDIR: world.folder,
-    ...options.env,
-  };
-  const command = [process.execPath, join(root, "scripts/mirror.ts"), ...args];
-  const quoted = command.map((word) => `'${word}'`).join(" ");
-  const child = options.terminal
-    ? spawn("script", ["--quiet", "--return", "--flush", "--command", quoted, "/dev/null"], { env })
-    : spawn(command[0] ?? "", command.slice(1), { env });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      options.onOutput?.(text, child);
-    });
-  }
-  const status = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject).once("close", resolve);
-  });
-  return { status, output };
-}
 
 const wanted = ["--version", "v2.15.2", "--destinations", "registry.example.com/harbor,keep=all"];
 const toBoth = [...wanted, "--destinations", "docker.io/goharbor,keep=1"];
@@ -118,16 +66,59 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     expect(output).not.toContain("v2.14.4");
   });
 
-  test("fails with the same words and status as the Action", async () => {
+  test("tells a mistake, in the words of the Action, from a failure", async () => {
     await using world = await startExampleWorld("goharbor");
     const { status, output } = await mirror(world, ["--destinations", "registry.example.com/harbor"]);
-    expect([status, output]).toEqual([1, expect.stringContaining("No version to mirror")]);
+    expect([status, output]).toEqual([2, expect.stringContaining("No version to mirror")]);
     expect(output).not.toContain("::");
-    const misspelt = await mirror(world, ["--destination", "registry.example.com/harbor"]);
-    expect([misspelt.status, misspelt.output]).toEqual([2, expect.stringContaining("--help")]);
+    for (const args of [
+      ["--destination", "registry.example.com/harbor"],
+      ["--version", "v9.9.9", "--destinations", "registry.example.com/harbor"],
+      [...wanted, "--keep", "three"],
+    ])
+      expect((await mirror(world, args)).status).toBe(2);
+    const down = { when: {}, times: Number.POSITIVE_INFINITY, effect: { status: 403 } };
+    world.registry.fault(down);
+    expect((await mirror(world, [...wanted, "--apply"])).status).toBe(1);
   });
 
-  test("ends in good order when it is interrupted", async () => {
+  test("with --json writes the report alone to standard output, and with --quiet nothing else", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const { status, output, stdout } = await mirror(world, [...wanted, "--json", "--apply"]);
+    expect([status, output]).toEqual([0, expect.stringContaining("▸ Plan")]);
+    const report = JSON.parse(stdout);
+    expect(schemaProblems(report, reportSchema)).toEqual([]);
+    expect(report).toMatchObject({ succeeded: true, versions: ["v2.15.2"] });
+    const again = await mirror(world, [...wanted, "--json", "--quiet"]);
+    expect(again.output).toBe(again.stdout);
+    expect(JSON.parse(again.stdout)).toMatchObject({ dryRun: true });
+    const quiet = await mirror(world, [...wanted, "-q"]);
+    expect([quiet.status, quiet.output]).toEqual([0, ""]);
+    const check = await mirror(world, ["--check", ...wanted, "--json", "-q"]);
+    expect(JSON.parse(check.stdout)).toMatchObject({ check: true, succeeded: true });
+    const mistaken = await mirror(world, [...wanted, "--json", "--quiet", "--keep", "x"]);
+    expect([mistaken.status, mistaken.stdout]).toEqual([2, ""]);
+    expect(mistaken.output).toContain("keep: ");
+  });
+
+  test("waits for no image that is not there, unless it is asked to", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const args = [
+      "--version",
+      "v2.15.2",
+      "--images",
+      "harbor-core\nnone-such",
+      ...wanted.slice(2),
+      "--apply",
+    ];
+    const { status, output } = await mirror(world, args);
+    expect([status, output]).toEqual([1, expect.stringContaining("none-such")]);
+  });
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 1],
+  ] as const)("ends in good order when it is interrupted by %s, with status %i", async (signal, expected) => {
     await using world = await startExampleWorld("goharbor");
     world.registry.fault({ when: {}, times: Number.POSITIVE_INFINITY, effect: { delayMs: 200 } });
     let told = false;
@@ -135,10 +126,10 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
       onOutput: (text, child) => {
         if (told || !text.includes("Mirroring")) return;
         told = true;
-        child.kill("SIGTERM");
+        child.kill(signal);
       },
     });
-    expect(status).toBe(1);
+    expect(status).toBe(expected);
     expect(output).toContain("cancelled");
     expect(tagsByNamespace(world.registry)).toEqual({});
     expect(world.registry.uploadsOpen()).toBe(0);

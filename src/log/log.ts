@@ -43,6 +43,12 @@ export const silentLog: Log = {
   paint: plainPaint,
 };
 
+/** A log with warnings and errors alone. */
+export function quietLog(log: Log): Log {
+  const { info, group, progress } = silentLog;
+  return { ...log, info, group, progress };
+}
+
 /** Time between two lines of progress where each is a new line, in milliseconds. */
 export const progressInterval = 10_000;
 
