@@ -20,8 +20,8 @@ import {
   startSandbox,
 } from "../sandbox/sandbox.ts";
 
-/** Width of the picture in pixels: a summary's on a wide screen. */
-const width = 1280;
+/** Width of the picture in pixels: a summary of 1,000 and the margins beside it. */
+const width = 1048;
 
 /** Time for Chromium to draw the page, in milliseconds of its own clock. */
 const drawingTime = 20_000;
@@ -111,7 +111,7 @@ function pageOf(markdown: string, tools: Tools, folder: string): string {
 mermaid.initialize({ startOnLoad: false });
 mermaid.run().then(() => "drawn", (error) => "failed: " + error.message).then((outcome) => {
   document.body.dataset.outcome = outcome;
-  document.body.dataset.height = document.documentElement.scrollHeight;
+  document.body.dataset.height = Math.ceil(document.body.getBoundingClientRect().height);
 });
 </script>`;
 }

@@ -36,6 +36,8 @@ interface Afterwards {
   readonly claimed: readonly string[];
   readonly mirrored: readonly string[];
   readonly succeeded: boolean;
+  /** Images of which is said that no tag of their version has moved. */
+  readonly untouched: readonly string[];
 }
 
 /**
@@ -126,6 +128,10 @@ async function carriedOut(
       .sort(),
     mirrored: mirroredVersions(result),
     succeeded: succeeded(result),
+    untouched: copies
+      .filter(({ untouched }) => untouched)
+      .map(({ step }) => keyOf(step))
+      .sort(),
   };
 }
 
@@ -189,5 +195,9 @@ function expected(world: World, plan: Plan, befalls: ReadonlyMap<CopyStep, Troub
       return own.every((step) => isRight(step) && !isLeftAlone(step)) && own.some(isThere);
     }),
     succeeded: images.every(isRight),
+    untouched: copies
+      .filter((step) => together(step).some((other) => befalls.get(other) === "content"))
+      .map(keyOf)
+      .sort(),
   };
 }

@@ -116,6 +116,8 @@ export interface ResultBuilder {
   /** An image that is there without what is attached to it. */
   unsigned(step: CopyStep, refused: readonly Failure[], bytes?: Partial<MovedBytes>): ResultBuilder;
   copyFailed(step: CopyStep, failure: Failure | string, moved?: MovingTime): ResultBuilder;
+  /** An image that failed before the first tag of its version was tried. */
+  untouched(step: CopyStep, failure: Failure | string): ResultBuilder;
   pruned(step: PruneStep): ResultBuilder;
   pruneFailed(step: PruneStep, failure: Failure | string): ResultBuilder;
   pruneNotTried(step: PruneStep, failure: Failure | string): ResultBuilder;
@@ -144,6 +146,11 @@ export function run(repository = "goharbor/harbor"): ResultBuilder {
     },
     copyFailed: (step, failure, moved = undefined) => {
       copies.push({ step, failure: asFailure(failure), bytes: noBytes, milliseconds: 700, moved });
+      return builder.plan(step);
+    },
+    untouched: (step, failure) => {
+      const nothing = { bytes: noBytes, milliseconds: 700, moved: undefined };
+      copies.push({ step, failure: asFailure(failure), untouched: true, ...nothing });
       return builder.plan(step);
     },
     pruned: (step) => {

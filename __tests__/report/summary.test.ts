@@ -17,14 +17,26 @@ import {
 
 const githubLimit = 1024 * 1024;
 
-/** The lines of the table below a heading. */
-function tableBelow(summary: string, heading: string): readonly string[] {
-  const after = summary
-    .slice(summary.indexOf(`### ${heading}\n`))
-    .split("\n")
-    .slice(1);
-  const end = after.findIndex((line) => /^(### |<details>)/.test(line));
-  return after.slice(0, end < 0 ? undefined : end).filter((line) => line.startsWith("| "));
+/** The lines of the first table below a line that begins so, which is a folded section's, or of the table that begins so. */
+function tableBelow(summary: string, start: string): readonly string[] {
+  const lines = summary.split("\n");
+  const fold = `<details><summary><strong>${start}</strong>`;
+  const at = lines.findIndex((line) => line.startsWith(fold) || line.startsWith(`| ${start} |`));
+  const after = at < 0 ? [] : lines.slice(at);
+  const table = after.slice(after.findIndex((line) => line.startsWith("| ")));
+  const end = table.findIndex((line) => !line.startsWith("| "));
+  return table.slice(0, end < 0 ? undefined : end);
+}
+
+/** What is seen before anything is unfolded. */
+function unfolded(summary: string): string {
+  let depth = 0;
+  const parts = summary.split(/(<\/?details>)/).filter((part) => {
+    if (part === "<details>") depth += 1;
+    if (part === "</details>") depth -= 1;
+    return depth === 0;
+  });
+  return parts.join("");
 }
 
 describe("the table of a version", () => {
@@ -78,26 +90,25 @@ describe("the table of a version", () => {
     expect(summary).toContain(`✅ in place; holds \`${digest("another").slice(0, 19)}\``);
   });
 
-  test("is folded away where nothing happened, and only there", () => {
-    const quiet = summaryOf(run("owner/name").plan(skipStep()).build());
-    expect(quiet).toContain(
-      "<details><summary><strong>✅ v2.15.2</strong> · 1 image at 1 destination: 1 in place</summary>\n\n| Image |",
-    );
-    expect(summaryOf(run("owner/name").copied(copyStep()).build())).not.toContain(
-      "<details><summary>1 image",
+  test.each([
+    ["where nothing happened", run().plan(skipStep()), "✅", "1 in place"],
+    ["of what was copied", run().copied(copyStep()), "✅", "1 copied"],
+    ["of what failed", run().copyFailed(copyStep(), "refused"), "❌", "1 failed"],
+  ])("is folded away %s", (_what, builder, icon, words) => {
+    expect(summaryOf(builder.build())).toContain(
+      `<details><summary><strong>${icon} v2.15.2</strong> · 1 image at 1 destination: ${words}</summary>\n\n| Image |`,
     );
   });
 
-  test("of more than three versions is folded away too, but for those in which something failed", () => {
+  test("of many versions is folded together with the others, but for those in which something failed", () => {
     const builder = run();
-    for (const version of ["v4.0.0", "v3.0.0", "v2.0.0"]) builder.copied(copyStep({ version }));
-    const three = summaryOf(builder.build());
-    const four = summaryOf(builder.copyFailed(copyStep({ version: "v1.0.0" }), "refused").build());
-    expect(three).not.toContain("<details><summary><strong>");
-    expect(four.match(/<details><summary><strong>✅ v.\.0\.0<\/strong> · 1 image .*1 copied/g)).toHaveLength(
-      3,
+    for (let major = 9; major > 2; major -= 1) builder.copied(copyStep({ version: `v${major}.0.0` }));
+    const summary = summaryOf(builder.copyFailed(copyStep({ version: "v1.0.0" }), "refused").build());
+    const [before = "", within = ""] = summary.split(
+      "<details><summary><strong>Images</strong> · of 7 versions</summary>\n\n",
     );
-    expect(four).toContain("### ❌ v1.0.0\n\n1 image at 1 destination: 1 failed\n\n| Image |");
+    expect(before).toContain("<strong>❌ v1.0.0</strong>");
+    expect(within).toMatch(/^(<details><summary><strong>✅ v[3-9][\s\S]*?\n<\/details>\n\n){7}<\/details>/);
   });
 
   test("says when a platform subset made a new index", () => {
@@ -126,13 +137,25 @@ test("several versions stand in one table, every version and destination", () =>
       skipStep({ version: "v2.0.0", destination: dockerHub, inPlace: false }),
     )
     .copyFailed(copyStep({ version: "v1.0.0", destination: dockerHub }), "refused");
-  expect(tableBelow(summaryOf(builder.build()), "Versions")).toEqual([
+  expect(tableBelow(summaryOf(builder.build()), "Version")).toEqual([
     `| Version | \`${tcr}\` | \`${dockerHub}\` |`,
     "| --- | --- | --- |",
     "| v2.0.0 | ✅ 1 in place after 1.5 s | ⏭️ not wanted |",
     "| v1.0.0 | ✅ 1 in place | ❌ 1 of 1 failed |",
   ]);
-  expect(summaryOf(run().copied(copyStep()).build())).not.toContain("### Versions");
+  expect(tableBelow(summaryOf(run().copied(copyStep()).build()), "Version")).toEqual([]);
+});
+
+test("of more versions than a screen has room for, those stand open in which something failed", () => {
+  const builder = run();
+  for (let minor = 20; minor > 0; minor -= 1) {
+    const step = copyStep({ version: `v2.${minor}.0` });
+    if (minor === 7) builder.copyFailed(step, "refused");
+    else builder.copied(step);
+  }
+  const summary = summaryOf(builder.build());
+  expect(tableBelow(unfolded(summary), "Version").slice(2)).toEqual(["| v2.7.0 | ❌ 1 of 1 failed |"]);
+  expect(tableBelow(summary, "Versions").slice(2)).toHaveLength(20);
 });
 
 test("numbers of each destination", () => {
@@ -144,9 +167,24 @@ test("numbers of each destination", () => {
       .pruned(pruneStep({ destination: tcr }))
       .build(),
   );
-  const head = summary.slice(0, summary.indexOf("###"));
-  expect(head).toContain(`| \`${tcr}\` | 1 | 0 | 1 | 0 | 3.0 kB | 2.0 kB | 1.0 kB |`);
-  expect(head).toContain(`| \`${dockerHub}\` | 0 | 1 | 0 | 1 | 0 B | 0 B | 0 B |`);
+  expect(tableBelow(unfolded(summary), "Destination")).toEqual([
+    "| Destination | Copied | Skipped | Pruned | Failed | Uploaded | Reused | Time |",
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    `| \`${tcr}\` | 1 | 0 | 1 | 0 | 3.0 kB | 3.0 kB | 1.5&nbsp;s |`,
+    `| \`${dockerHub}\` | 0 | 1 | 0 | 1 | 0 B | 0 B | 0.7&nbsp;s |`,
+  ]);
+});
+
+test("where nothing moved, there are no columns of bytes and time, and no bars", () => {
+  const moved = { begin: 0, end: 700 };
+  const failed = run()
+    .copyFailed(copyStep({ destination: tcr }), "refused", moved)
+    .copyFailed(copyStep({ destination: dockerHub }), "refused", moved);
+  for (const result of [run().plan(skipStep()).build(), failed.build()]) {
+    const summary = summaryOf(result);
+    expect(summary).toContain("| Destination | Copied | Skipped | Pruned | Failed |\n");
+    expect(summary).not.toMatch(/\| 0 B|mermaid/);
+  }
 });
 
 test("what a failed image moved is not given as its size", () => {
@@ -159,15 +197,65 @@ test("what a failed image moved is not given as its size", () => {
   expect(rows.map((row) => row.split(" | ")[1])).toEqual(["Size", "---:", "", ""]);
 });
 
-test("failures stand at the top, those of one reason together", () => {
-  const builder = run();
-  for (const image of harborImages)
-    builder.copyFailed(copyStep({ image, destination: dockerHub }), "refused");
-  const summary = summaryOf(builder.copied(copyStep({ destination: tcr })).build());
-  const box = summary.slice(summary.indexOf("[!CAUTION]"), summary.indexOf("###"));
-  expect(box.match(/refused/g)).toHaveLength(1);
-  for (const image of harborImages) expect(box).toContain(`\`${image}:v2.15.2\``);
-  expect(summary).toMatch(/^❌ 1 image copied, 0 skipped, 0 pruned, 12 failed;/m);
+describe("a run that failed says in its first screen", () => {
+  /** The box of failures, which stands right below the first sentence. */
+  function box(result: RunResult): readonly string[] {
+    const [, status = "", text = ""] = summaryOf(result).split("\n\n");
+    expect(status).toMatch(/^❌ /);
+    expect(text).toMatch(/^> \[!CAUTION\]\n/);
+    return text.split("\n").map((line) => line.replace(/^> ?/, ""));
+  }
+
+  test("what failed and why, images of one cause together, and what to do", () => {
+    const builder = run();
+    const refused = {
+      kind: "operation",
+      side: "destination",
+      host: "registry-1.docker.io",
+      operation: "starting an upload",
+      status: 403,
+      problem: "no `push` here",
+      advice: "Give `dockerhub-token` the right <to> push.",
+    } as const;
+    for (const image of harborImages)
+      builder.copyFailed(copyStep({ image, destination: dockerHub }), {
+        ...refused,
+        repository: `goharbor/${image}`,
+      });
+    const result = builder.copied(copyStep({ destination: tcr })).build();
+    const lines = box(result);
+    expect(lines.filter((line) => line.includes("upload"))).toEqual([
+      `- \`${dockerHub}\`, 12 images of \`v2.15.2\` (${harborImages.join(", ")}): destination registry-1.docker.io&#58; starting an upload failed with status 403&#58; no <code>push</code> here.<br>**What to do:** Give <code>dockerhub-token</code> the right &#60;to&#62; push.`,
+    ]);
+    expect(summaryOf(result)).toMatch(/^❌ 1 image copied, 0 skipped, 0 pruned, 12 failed;/m);
+  });
+
+  test("what another image holds back, without all the names", () => {
+    const builder = run().copyFailed(copyStep({ image: "harbor-core" }), "refused");
+    const heldBack = { kind: "held-back", problem: "held back: harbor-core is not there" } as const;
+    for (const image of ["harbor-db", "prepare"]) builder.copyFailed(copyStep({ image }), heldBack);
+    expect(box(builder.build())).toContain(`- \`${tcr}\`, 2 images: held back&#58; harbor-core is not there`);
+  });
+
+  test("what is true now: what is complete, that no tag has moved, what was deleted, what the next run does", () => {
+    const result = run()
+      .copied(copyStep({ destination: dockerHub }))
+      .untouched(copyStep({ destination: tcr, image: "harbor-core" }), "refused")
+      .plan(skipStep({ destination: tcr, version: "v2.15.1" }), keepStep())
+      .pruneNotTried(pruneStep(), "an image failed")
+      .build();
+    const lines = box(result);
+    expect(lines.slice(lines.indexOf("**What is true now**") + 2)).toEqual([
+      `- At \`${dockerHub}\`, \`v2.15.2\` is complete.`,
+      `- At \`${tcr}\`, no tag of \`v2.15.2\` has moved; \`v2.15.1\` is complete.`,
+      "- Nothing was deleted.",
+      "- The next run copies what is missing, and only that.",
+    ]);
+  });
+
+  test("in a dry run nothing of what is true now: it has written nothing", () => {
+    expect(box(run().plan(failStep()).build({ dryRun: true }))).not.toContain("**What is true now**");
+  });
 });
 
 test("a tag that held another digest is a warning with both digests; one that failed is not", () => {
@@ -176,7 +264,7 @@ test("a tag that held another digest is a warning with both digests; one that fa
     .copyFailed(copyStep({ image: "stuck", replaces: digest("older") }), "refused")
     .build();
   const summary = summaryOf(result);
-  const box = summary.slice(summary.indexOf("[!WARNING]"), summary.indexOf("###"));
+  const box = summary.slice(summary.indexOf("[!WARNING]"), summary.indexOf("<details>"));
   const [before, after] = [digest("old"), digest("moved:v2.15.2")].map((full) => `\`${full.slice(0, 19)}\``);
   expect(box).toContain(`- \`${tcr}/moved:v2.15.2\`: \`${digest("old")}\` → ${after}`);
   expect(box).toContain("What they held has no tag now, unless another tag has it");
@@ -195,12 +283,28 @@ test("what was kept, pruned, left and given up, and why", () => {
       .pruneNotTried(pruneStep({ destination: dockerHub }), "an image failed")
       .build(),
   );
+  expect(unfolded(summary)).toContain(
+    [
+      "| Destination | 🧹&nbsp;pruned | ❌&nbsp;failed | ⏸️&nbsp;not&nbsp;pruned | ⚠️&nbsp;left | ✅&nbsp;kept |",
+      "| --- | --- | --- | --- | --- | --- |",
+      `| \`${tcr}\` | v2.12.0 | v2.10.0 |  | v2.11.0 | v2.15.2 |`,
+      `| \`${dockerHub}\` |  |  | v2.12.0 |  |  |`,
+    ].join("\n"),
+  );
   expect(tableBelow(summary, "Kept and pruned").slice(2)).toEqual([
     `| ✅&nbsp;kept | \`${tcr}\` | v2.15.2 | all | among the newest 3 by semver |`,
     `| ⚠️&nbsp;left | \`${tcr}\` | v2.11.0 | \`harbor-core:v2.11.0\` | this login cannot delete tags |`,
     `| 🧹&nbsp;pruned | \`${tcr}\` | v2.12.0 | 2 images (\`harbor-core:v2.12.0\`, \`harbor-db:v2.12.0\`) | not among the newest 3&#58; v2.15.2 |`,
     `| ❌&nbsp;failed | \`${tcr}\` | v2.10.0 | \`harbor-core:v2.10.0\` | denied |`,
     `| ⏸️&nbsp;not&nbsp;pruned | \`${dockerHub}\` | v2.12.0 | \`harbor-core:v2.12.0\` | an image failed |`,
+  ]);
+});
+
+test("where all is kept, the reasons stand folded and no table of what was pruned", () => {
+  const summary = summaryOf(run().copied(copyStep()).plan(keepStep()).build());
+  expect(unfolded(summary)).not.toContain("kept");
+  expect(tableBelow(summary, "Kept and pruned").slice(2)).toEqual([
+    `| ✅&nbsp;kept | \`${tcr}\` | v2.15.2 | all | among the newest 3 by semver |`,
   ]);
 });
 
@@ -233,11 +337,14 @@ test("requests by host and bytes read stand at the end, once", () => {
     ["registry-1.docker.io", 7],
   ]);
   const summary = summaryOf(run().copied(copyStep()).build({ requests }));
-  expect(tableBelow(summary, "Traffic").slice(2)).toEqual([
+  expect(summary).toContain("<strong>Requests</strong> · 49 to 2 hosts</summary>");
+  expect(tableBelow(summary, "Requests").slice(2)).toEqual([
     "| `ghcr.io` | 42 |",
     "| `registry-1.docker.io` | 7 |",
   ]);
-  expect(summary.indexOf("### Traffic")).toBeGreaterThan(summary.indexOf("### Use "));
+  expect(summary.indexOf("<strong>Requests</strong>")).toBeGreaterThan(
+    summary.indexOf("<strong>How to use "),
+  );
   expect(summary).toContain("41.2 MB were read");
 });
 
@@ -271,7 +378,7 @@ test("foreign text from a registry is shown, not obeyed", () => {
   );
   expect(summary).not.toMatch(/<script|<img|\]\(|^# |::set-output|javascript:/m);
   const tableRows = summary.split("\n").filter((line) => line.startsWith("| "));
-  expect(new Set(tableRows.map((line) => line.split(" | ").length))).toEqual(new Set([8, 4, 5, 2]));
+  expect(new Set(tableRows.map((line) => line.split(" | ").length))).toEqual(new Set([5, 3, 4, 2]));
 });
 
 describe("GitHub's limit of 1 MiB", () => {
@@ -292,6 +399,7 @@ describe("GitHub's limit of 1 MiB", () => {
     expect(Buffer.byteLength(summary)).toBeLessThan(githubLimit);
     expect(summary.match(/<strong>✅ v2\./g)).toHaveLength(20);
     expect(tableBelow(summary, "Versions")).toHaveLength(22);
+    expect(unfolded(summary).match(/^\| /gm)).toHaveLength(5);
     expect(summary).not.toContain("left out");
   });
 
@@ -307,10 +415,11 @@ describe("GitHub's limit of 1 MiB", () => {
       new RegExp(`^❌ 0 images copied, 0 skipped, 0 pruned, ${versions * images * 3} failed`, "m"),
     );
     expect(summary).toContain("[!CAUTION]");
-    expect(summary).toContain(`### ❌ v2.${versions}.0`);
+    expect(summary).toContain(`<strong>❌ v2.${versions}.0</strong>`);
     expect(tableBelow(summary, "Versions")).toHaveLength(versions + 2);
     expect(summary).toMatch(/left out here: (.*, )?v2\.[0-9]+\.0.*JSON report/);
-    expect(summary).not.toContain("### Traffic");
+    expect(summary).not.toContain("<strong>Requests</strong>");
+    expect(summary.match(/<details>/g)).toHaveLength(summary.match(/<\/details>/g)?.length ?? 0);
     expect(summary.split("```").length % 2).toBe(1);
   });
 });
@@ -323,7 +432,7 @@ test("of many routes, those that had work have a row and a section each, and the
     .build();
   const summary = summaryOf(result);
   expect(summary).toContain("Nothing had to be done for 2 repositories.");
-  expect(tableBelow(summary, "Repositories").some((line) => line.includes("team/web"))).toBe(true);
-  expect(tableBelow(summary, "Repositories").some((line) => line.includes("team/api"))).toBe(false);
-  expect(summary).toContain("### ✅ team/web");
+  expect(tableBelow(summary, "Repository").some((line) => line.includes("team/web"))).toBe(true);
+  expect(tableBelow(summary, "Repository").some((line) => line.includes("team/api"))).toBe(false);
+  expect(summary).toContain("<strong>✅ team/web</strong>");
 });

@@ -12,41 +12,66 @@ function chart(result: RunResult): readonly string[] {
 }
 
 function caption(result: RunResult): string {
-  return timelineSection(result)[0]?.markdown.split("\n\n").at(-1) ?? "";
+  return /<sub>.*<\/sub>/.exec(timelineSection(result)[0]?.markdown ?? "")?.[0] ?? "";
 }
 
-test("every destination has a bar for each image, in the order in which they began, and the moment of the tags", () => {
+test("every destination has one bar for each version, from its first byte until its tags were set", () => {
   const result = run()
     .copied(copyStep({ image: "late" }), { uploaded: 2_000_000 }, { begin: 900, end: 1400 })
     .copied(copyStep({ image: "early" }), { uploaded: 7_000_000, mounted: 9 }, { begin: 100, end: 1000 })
-    .copied(copyStep({ image: "mounted", destination: dockerHub }), { mounted: 9 }, { begin: 5, end: 5 })
+    .copied(copyStep({ version: "v2.15.1" }), { uploaded: 500 }, { begin: 5, end: 5 })
+    .copied(copyStep({ destination: dockerHub }), { uploaded: 9_000_000 }, { begin: 50, end: 2_000 })
     .build();
   expect(chart(result)).toEqual([
     `section ${tcr}`,
-    "7.0 MB early :1970-01-01 00:00:00.100, 1970-01-01 00:00:01.000",
-    "2.0 MB late :1970-01-01 00:00:00.900, 1970-01-01 00:00:01.400",
-    "tags of v2.15.2 set :milestone, 1970-01-01 00:00:01.500, 0ms",
+    "500 B v2.15.1, 1 image :1970-01-01 00:00:00.005, 1970-01-01 00:00:01.500",
+    "9.0 MB v2.15.2, 2 images :1970-01-01 00:00:00.100, 1970-01-01 00:00:01.500",
     `section ${dockerHub}`,
-    // Wide enough to be seen.
-    "0 B mounted :1970-01-01 00:00:00.005, 1970-01-01 00:00:00.013",
-    "tags of v2.15.2 set :milestone, 1970-01-01 00:00:01.500, 0ms",
+    "9.0 MB v2.15.2, 1 image :1970-01-01 00:00:00.050, 1970-01-01 00:00:02.000",
   ]);
 });
 
-test("what failed is marked, and no tag is set then", () => {
+test("what failed is marked, and ends where it stopped; what is too short to be seen is drawn wider", () => {
+  const failed = copyStep({ destination: dockerHub, image: "db" });
   const result = run()
-    .copied(copyStep({ image: "core" }), { uploaded: 1000 }, { begin: 0, end: 700 })
-    .copyFailed(copyStep({ image: "db" }), "refused", { begin: 0, end: 900 })
+    .copied(copyStep(), { uploaded: 1000 }, { begin: 0, end: 4000 })
+    .copyFailed(failed, "refused", { begin: 0, end: 5 })
     .build();
-  expect(chart(result)).toContain("0 B db :crit, 1970-01-01 00:00:00.000, 1970-01-01 00:00:00.900");
-  expect(chart(result).join()).not.toContain("milestone");
-  expect(caption(result)).toContain("red");
+  const copies = result.copies.map((copy) => ({ ...copy, bytes: { ...copy.bytes, uploaded: 1000 } }));
+  expect(chart({ ...result, copies })).toContain(
+    "1.0 kB v2.15.2, 1 image :crit, 1970-01-01 00:00:00.000, 1970-01-01 00:00:00.020",
+  );
+  expect(caption({ ...result, copies })).toContain("red");
+});
+
+test("of several routes, a bar is of a repository", () => {
+  const ofRoute = (route: string) => ({ ...copyStep({ image: route }), route });
+  const result = run()
+    .copied(ofRoute("team/web"), { uploaded: 1000 }, { begin: 0, end: 4000 })
+    .copied(ofRoute("team/api"), { uploaded: 1000 }, { begin: 0, end: 4000 })
+    .build();
+  expect(
+    chart(result)
+      .slice(1)
+      .map((line) => line.split(" :")[0]),
+  ).toEqual(["1.0 kB team/web, 1 image", "1.0 kB team/api, 1 image"]);
 });
 
 test.each([
   ["that copied nothing", run().plan(skipStep()).build()],
   ["that only looked", run().plan(copyStep()).build({ dryRun: true })],
   ["whose copy never got to a byte", run().copyFailed(copyStep(), "no spool").build()],
+  [
+    "that sent nothing",
+    run()
+      .copied(copyStep(), { mounted: 9 }, { begin: 0, end: 9 })
+      .copied(copyStep({ destination: dockerHub }), { present: 9 }, { begin: 0, end: 9 })
+      .build(),
+  ],
+  [
+    "of one version to one destination",
+    run().copied(copyStep(), { uploaded: 1000 }, { begin: 0, end: 9 }).build(),
+  ],
 ])("there is none for a run %s", (_what, result) => {
   expect(timelineSection(result)).toEqual([]);
 });
@@ -67,37 +92,43 @@ describe("a chart stays small", () => {
     return builder.build();
   }
 
-  test("one version at three destinations: the ten largest images of each", () => {
+  test("one version at three destinations: three bars, open", () => {
     const result = released(["v2.15.2"]);
-    const bars = chart(result).filter((line) => !/^section|milestone/.test(line));
-    expect(bars).toHaveLength(30);
-    for (const image of harborImages.slice(0, 2)) expect(bars.join()).not.toContain(image);
-    expect(caption(result)).toContain("The 30 images with the most bytes, of 36");
+    expect(chart(result).filter((line) => !line.startsWith("section"))).toHaveLength(3);
+    expect(timelineSection(result)[0]?.markdown).toMatch(/^```mermaid\n/);
   });
 
   test("what failed has a bar, however little of it moved", () => {
-    const [first, ...rest] = released(["v2.15.2"]).copies;
-    if (first === undefined) throw new Error("nothing was copied");
-    const failed = { ...first, failure: obstacle("refused"), bytes: { uploaded: 1, mounted: 0, present: 0 } };
-    const { plan } = released(["v2.15.2"]);
-    const steps = [failed, ...rest].map(({ step }) => step);
-    const result = run().build({ plan: { ...plan, steps }, copies: [failed, ...rest], destinations: [] });
-    expect(chart(result).filter((line) => line.includes("crit"))).toEqual([
-      expect.stringMatching(/^1 B prepare :crit, /),
+    const result = released(Array.from({ length: 20 }, (_none, minor) => `v2.${minor}.0`));
+    const isTheOne = ({ step }: RunResult["copies"][number]): boolean =>
+      step.destination === tcr && step.version === "v2.3.0" && step.image === "prepare";
+    const bytes = { uploaded: 1, mounted: 0, present: 0 };
+    const copies = result.copies.map((copy) =>
+      isTheOne(copy) ? { ...copy, failure: obstacle("refused"), bytes } : copy,
+    );
+    expect(chart({ ...result, copies }).filter((line) => line.includes("crit"))).toEqual([
+      expect.stringMatching(/^77\.0 kB v2\.3\.0, 12 images :crit, /),
     ]);
   });
 
   test("many versions: a bar for each version at each destination, the largest", () => {
     const versions = Array.from({ length: 20 }, (_none, minor) => `v2.${minor}.0`);
-    const bars = chart(released(versions)).filter((line) => !line.startsWith("section"));
+    const result = released(versions);
+    const bars = chart(result).filter((line) => !line.startsWith("section"));
     expect(bars).toHaveLength(30);
-    expect(bars[0]).toBe("78.0 kB v2.0.0, 12 images :1970-01-01 00:00:00.000, 1970-01-01 00:00:01.000");
+    expect(bars[0]).toBe("78.0 kB v2.0.0, 12 images :1970-01-01 00:00:00.000, 1970-01-01 00:00:01.500");
+    expect(timelineSection(result)[0]?.markdown).toMatch(/^<details>/);
+    expect(caption(result)).toContain("The 30 with the most bytes, of 60.");
   });
 
   test("more destinations than bars: one bar for each that fits", () => {
     const builder = run();
     for (let port = 5000; port < 5050; port += 1)
-      builder.copied(copyStep({ destination: `localhost:${port}/mirror` }), {}, { begin: 0, end: 9 });
+      builder.copied(
+        copyStep({ destination: `localhost:${port}/mirror` }),
+        { uploaded: 1 },
+        { begin: 0, end: 9 },
+      );
     const lines = chart(builder.build());
     expect(lines.filter((line) => line.startsWith("section"))).toHaveLength(30);
     expect(lines[0]).toBe("section localhost∶5000/mirror");
@@ -120,13 +151,14 @@ describe("no name breaks the chart", () => {
     "拒绝",
     "x".repeat(300),
   ])("%j", (name) => {
-    const step = copyStep({ image: name, version: `v1.0.0+${name}` });
-    const other = copyStep({ image: "core", version: "v1.0.0" });
+    const step = { ...copyStep({ image: name, version: `v1.0.0+${name}` }), route: name };
+    const other = copyStep({ image: "core", version: `v1.0.0+${name}` });
     const moved = { begin: 0, end: 1000 };
-    const lines = chart(run().copied(step, {}, moved).copied(other, {}, moved).build());
-    expect(lines).toHaveLength(5);
+    const sent = { uploaded: 1 };
+    const lines = chart(run().copied(step, sent, moved).copied(other, sent, moved).build());
+    expect(lines).toHaveLength(3);
     for (const line of lines.slice(1)) {
-      expect(line).toMatch(/^(?:0 B |tags of )[^:;#%{}`\n]* :(?:milestone, )?1970-[^#;%]+$/);
+      expect(line).toMatch(/^1 B [^:;#%{}`\n]* :1970-[^#;%]+$/);
       expect(line.length).toBeLessThan(130);
     }
   });
@@ -137,6 +169,11 @@ test.each([
   [600_000, "%M:%S"],
   [7_200_000, "%H:%M:%S"],
 ])("the axis of a copy of %d ms", (end, format) => {
-  const result = run().copied(copyStep(), {}, { begin: 0, end }).build();
+  const bar = (destination: string) =>
+    [copyStep({ destination }), { uploaded: 1 }, { begin: 0, end }] as const;
+  const result = run()
+    .copied(...bar(tcr))
+    .copied(...bar(dockerHub))
+    .build();
   expect(timelineSection(result)[0]?.markdown).toContain(`axisFormat ${format}\n`);
 });

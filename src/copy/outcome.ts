@@ -24,6 +24,8 @@ export interface CopyOutcome {
   readonly failure: Failure | undefined;
   /** Why its tag was not set, and is left as it is, although nothing failed; absent where that was not decided. */
   readonly withheld?: Failure;
+  /** No tag of its version was tried at this destination, so none has moved there. Absent where one was, or nobody knows. */
+  readonly untouched?: true;
   /** What its tag held right before this run set it; absent where that was nothing else, or is not known. */
   readonly replaced?: Digest | undefined;
   /** Why signatures and the like of it are not there, although it is: the registry refuses them. Absent: it has refused none. */

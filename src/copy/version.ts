@@ -33,7 +33,7 @@ export async function publishVersion(
   const failed = results.find((result) => "failure" in result);
   if (failed !== undefined) {
     const reason = heldBack(failed.step);
-    return results.map((result) => outcomeOf(result, "failure" in result ? result.failure : reason));
+    return results.map((result) => untouched(result, "failure" in result ? result.failure : reason));
   }
   const [first] = results;
   if (first === undefined) return [];
@@ -44,7 +44,7 @@ export async function publishVersion(
     return results.map((result) =>
       refusal.kind === "unwanted"
         ? { ...outcomeOf(result, undefined), withheld: failure }
-        : outcomeOf(result, failure),
+        : untouched(result, failure),
     );
   }
   const ready = results.flatMap((result) => ("ready" in result ? [result] : []));
@@ -57,7 +57,7 @@ export async function publishVersion(
   const unready = ready.find((result) => failures.has(result.ready));
   if (unready !== undefined) {
     const reason = heldBack(unready.step);
-    return ready.map((result) => outcomeOf(result, failures.get(result.ready) ?? reason));
+    return ready.map((result) => untouched(result, failures.get(result.ready) ?? reason));
   }
   const foreign = ready.find((result) => leftAlone.has(result.ready));
   if (foreign !== undefined) {
@@ -84,6 +84,11 @@ export function untagged(result: ImageResult): VersionOutcome {
 
 function outcomeOf({ step, bytes, moved }: ImageResult, failure: Failure | undefined): VersionOutcome {
   return { step, bytes, failure, moved };
+}
+
+/** A failure before the first tag of the version. */
+function untouched(result: ImageResult, failure: Failure): VersionOutcome {
+  return { ...outcomeOf(result, failure), untouched: true };
 }
 
 function heldBack({ image, tag }: CopyStep): Failure {

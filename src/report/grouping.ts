@@ -29,8 +29,11 @@ export interface Explained {
 
 /** Items of one cause. */
 export interface CauseGroup<T> extends Group<T> {
-  /** Why, in words that are true of them all. */
+  /** Why, in words that are true of them all, and what to do about it. */
   readonly reason: string;
+  /** The same in its two parts. */
+  readonly finding: string;
+  readonly advice: string | undefined;
 }
 
 /**
@@ -45,21 +48,29 @@ export function causesOf<T extends Explained>(
     const { reason, failure } = item;
     return [...keyOf(item), failure === undefined ? reason : causeOf(failure)];
   });
-  return groups.map((group) => ({ ...group, reason: commonReason(group) }));
+  return groups.map((group) => {
+    const failure = commonFailure(group);
+    if (failure === undefined) {
+      const { reason } = group.first;
+      return { ...group, reason, finding: reason, advice: undefined };
+    }
+    const finding = sentenceOf({ ...failure, advice: undefined });
+    return { ...group, reason: sentenceOf(failure), finding, advice: failure.advice };
+  });
 }
 
-/** The reason that is true of all items: of several, without the details of the first. */
-function commonReason({ first, all }: Group<Explained>): string {
+/** The failure that is true of all items: of several, without the details of the first. Undefined where nothing failed. */
+function commonFailure({ all }: Group<Explained>): Failure | undefined {
   const failures = all.flatMap(({ failure }) => failure ?? []);
   const [failure] = failures;
-  if (failure === undefined) return first.reason;
+  if (failure === undefined) return undefined;
   const subject = common(failures.map((each) => each.subject));
-  if (failure.kind !== "operation") return sentenceOf({ ...failure, subject });
+  if (failure.kind !== "operation") return { ...failure, subject };
   const repository = common(failures.map((each) => ("repository" in each ? each.repository : undefined)));
   const others = new Set(failures.map((each) => each.problem)).size - 1;
   const problem =
     others === 0 ? failure.problem : `${failure.problem} (and ${others} more, in the JSON report)`;
-  return sentenceOf({ ...failure, repository, subject, problem });
+  return { ...failure, repository, subject, problem };
 }
 
 /** What all have; undefined where they differ. */

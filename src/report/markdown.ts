@@ -22,6 +22,11 @@ export function code(text: string): string {
   return /^[\w.:/@[\]-]+$/.test(text) ? `\`${text}\`` : `<code>${escapeMarkdown(text)}</code>`;
 }
 
+/** A text of ours that may quote foreign words: what stands between backticks is in code type, and the rest is text. */
+export function withCode(text: string): string {
+  return escapeMarkdown(text).replace(/&#96;(.+?)&#96;/g, "<code>$1</code>");
+}
+
 /** A table of finished cells, columns of numbers at the right. What does not fit is counted below it. */
 export function table(
   head: readonly { readonly title: string; readonly align?: "right" }[],

@@ -1,14 +1,19 @@
 import type { Destination } from "../destinations/destination.ts";
 import type { ImageStep } from "../plan/plan.ts";
+import { listOf } from "../wording.ts";
+import { groupsOf } from "./grouping.ts";
 import { componentName, helmValues } from "./helm-values.ts";
 import { code, codeBlock, details, escapeMarkdown } from "./markdown.ts";
 import { isOriginal, mirrorSettings } from "./mirror-settings.ts";
-import { isComplete, isInPlace, reportedImages } from "./reported-step.ts";
+import { isComplete, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 
 /** Most lines of commands for one mirror; they are a pattern to follow, not an inventory. */
 const commandLimit = 50;
+
+/** Most versions that a title names; of several routes, each has its own. */
+const namedVersions = 3;
 
 /** How to use each mirror: the newest version that is complete there, and what Harbor's users set to read from it. */
 export function pullSections(result: RunResult): readonly Section[] {
@@ -16,18 +21,21 @@ export function pullSections(result: RunResult): readonly Section[] {
   const isHarbor = result.plan.repository.endsWith("/harbor");
   return result.destinations.flatMap((destination) => {
     const here = images.filter(({ step }) => step.destination === destination.name);
-    const newest = result.plan.versions
-      .map((version) => here.filter(({ step }) => step.version === version))
-      .find(isComplete);
-    if (newest === undefined) return [];
-    return [
-      pullSection(
-        destination,
-        newest.filter(isInPlace).map(({ step }) => step),
-        isHarbor,
-      ),
-    ];
+    const newest = groupsOf(here, ({ step }) => [step.route]).flatMap(({ all }) =>
+      newestComplete(all, result.plan.versions),
+    );
+    return newest.length === 0 ? [] : [pullSection(destination, newest, isHarbor)];
   });
+}
+
+/** What can be pulled of the newest version of which all is in place. @param versions newest first. */
+function newestComplete(
+  images: readonly Reported<ImageStep>[],
+  versions: readonly string[],
+): readonly ImageStep[] {
+  const ofVersion = (version: string) => images.filter(({ step }) => step.version === version);
+  const newest = versions.map(ofVersion).find(isComplete) ?? [];
+  return newest.filter(isInPlace).map(({ step }) => step);
 }
 
 function pullSection(
@@ -36,16 +44,16 @@ function pullSection(
   isHarbor: boolean,
 ): Section {
   const { name, registry } = destination;
-  const version = images[0]?.version ?? "";
   const pulls = images.map(({ image, tag }) => `docker pull ${name}/${image}:${tag}`);
   const blocks = [
-    `### Use ${code(name)}`,
-    `Version ${escapeMarkdown(version)}. If the mirror is private, <code>docker login ${escapeMarkdown(registry)}</code> comes first.`,
+    `If the mirror is private, <code>docker login ${escapeMarkdown(registry)}</code> comes first.`,
     codeBlock("console", firstOf(pulls)),
     // Only for Harbor and its forks: another repository's images may have the same names and another chart.
     ...(isHarbor ? harborBlocks(destination, images) : []),
   ];
-  return { name: `how to use ${name}`, rank: 5, markdown: blocks.join("\n\n") };
+  const versions = [...new Set(images.map(({ version }) => escapeMarkdown(version)))];
+  const title = `<strong>How to use <code>${escapeMarkdown(name)}</code></strong> · ${listOf(versions, namedVersions)}`;
+  return { name: `how to use ${name}`, rank: 5, markdown: details(title, blocks.join("\n\n")) };
 }
 
 function firstOf(commands: readonly string[]): readonly string[] {

@@ -35,6 +35,8 @@ export interface Reported<S extends Step = Step> {
   readonly reason: string;
   /** The same as data, where it failed, was not tried, was left by a run, or is to be warned of. */
   readonly failure: Failure | undefined;
+  /** Whether no tag of the failed image's version was tried at its destination. */
+  readonly untouched: boolean;
   /** Why signatures and the like of an image are not there, although it is: the registry refuses them. */
   readonly refused: readonly Failure[];
   /** Present when a copy was tried. */
@@ -93,7 +95,8 @@ function report<S extends Step>(result: RunResult, steps: readonly S[]): readonl
     const { outcome, failure } = becomes(step, copy, prunes.get(step), broken, result);
     const reason = failure === undefined ? step.reason : sentenceOf(failure);
     const { refused = [], bytes, milliseconds, moved } = copy ?? {};
-    return { step, outcome, reason, failure, refused, bytes, milliseconds, moved };
+    const untouched = step.kind === "fail" || copy?.untouched === true;
+    return { step, outcome, reason, failure, untouched, refused, bytes, milliseconds, moved };
   });
 }
 

@@ -1,13 +1,14 @@
 import { shortDigest } from "../oci/digest.ts";
 import { hasRoutes } from "../plan/plan.ts";
-import { formatBytes, listOf } from "../wording.ts";
+import { countOf, formatBytes, formatDuration, listOf } from "../wording.ts";
 import { estimateSection } from "./estimate-table.ts";
 import { failureGroups, imagesOf, refusedGroups } from "./failures.ts";
-import { alert, code, escapeMarkdown, table } from "./markdown.ts";
+import { alert, code, details, escapeMarkdown, table, withCode } from "./markdown.ts";
 import { pullSections } from "./pull-sections.ts";
 import { type Reported, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
-import { retentionSection } from "./retention-section.ts";
+import { reasonsSection, retentionSection } from "./retention-section.ts";
+import { standingSentences } from "./standing.ts";
 import { statusOf } from "./status.ts";
 import { joinSections, type Section } from "./summary-section.ts";
 import { movedBytes, plannedOf, tallySteps } from "./tally.ts";
@@ -17,24 +18,30 @@ import { overviewSection, versionSections } from "./version-sections.ts";
 /** Most versions that the title names: it is to stay one line. */
 const titleVersions = 3;
 
+/** Most images that a line of the box names: more than any Harbor release has. */
+const namedImages = 30;
+
 /** Most lines of a highlighted box; what there is beyond stands in the tables. */
 const boxLimit = 20;
 
 /**
- * The job summary: GitHub Markdown of at most 1 MiB. What a reader needs first stands first; what does not fit is left
- * out from the least important on, and named.
+ * The job summary: GitHub Markdown of at most 1 MiB. The first screen has what a reader needs first: how it ended, what failed
+ * and what is true now, numbers, what moved when, what was pruned. The rest is folded. What does not fit is left out from the
+ * least important on, and named.
  */
 export function summaryOf(result: RunResult): string {
   return joinSections([
     headSection(result),
     ...failureSection(result),
+    destinationSection(result),
     ...replacedSection(result),
     ...refusedSection(result),
     ...estimateSection(result),
     ...overviewSection(result),
     ...timelineSection(result),
-    ...versionSections(result),
     ...retentionSection(result),
+    ...versionSections(result),
+    ...reasonsSection(result),
     ...pullSections(result),
     ...trafficSection(result),
   ]);
@@ -43,12 +50,12 @@ export function summaryOf(result: RunResult): string {
 function headSection(result: RunResult): Section {
   const { repository, versions } = result.plan;
   const { icon, sentence } = statusOf(result);
-  const blocks = [
-    `## ⚓ ${escapeMarkdown(`${repository} ${hasRoutes(result.plan) ? "" : listOf(versions, titleVersions)}`.trim())}`,
-    `${icon} ${sentence}`,
-    destinationTable(result),
-  ];
-  return { name: "status", rank: 0, markdown: blocks.join("\n\n") };
+  const title = `${repository} ${hasRoutes(result.plan) ? "" : listOf(versions, titleVersions)}`.trim();
+  return {
+    name: "status",
+    rank: 0,
+    markdown: `## ⚓ ${escapeMarkdown(title)}\n\n${icon} ${sentence}`,
+  };
 }
 
 /** A column of numbers about one destination's steps. */
@@ -57,14 +64,18 @@ interface NumberColumn {
   readonly cell: (steps: readonly Reported[]) => string;
 }
 
-const runColumns: readonly NumberColumn[] = [
+const countColumns: readonly NumberColumn[] = [
   { title: "Copied", cell: (steps) => String(tallySteps(steps).copied) },
   { title: "Skipped", cell: (steps) => String(tallySteps(steps).skipped) },
   { title: "Pruned", cell: (steps) => String(tallySteps(steps).pruned) },
   { title: "Failed", cell: (steps) => String(tallySteps(steps).failed) },
+];
+
+/** Only where something moved. */
+const trafficColumns: readonly NumberColumn[] = [
   { title: "Uploaded", cell: (steps) => formatBytes(movedBytes(steps).uploaded) },
-  { title: "Mounted", cell: (steps) => formatBytes(movedBytes(steps).mounted) },
-  { title: "Already there", cell: (steps) => formatBytes(movedBytes(steps).present) },
+  { title: "Reused", cell: (steps) => formatBytes(reusedBytes(steps)) },
+  { title: "Time", cell: (steps) => timeOf(steps) },
 ];
 
 const dryRunColumns: readonly NumberColumn[] = [
@@ -74,24 +85,61 @@ const dryRunColumns: readonly NumberColumn[] = [
   { title: "Cannot be mirrored", cell: (steps) => String(tallySteps(steps).failed) },
 ];
 
-function destinationTable(result: RunResult): string {
+function destinationSection(result: RunResult): Section {
   const steps = reportedSteps(result);
+  const hasMoved = movedBytes(steps).uploaded + reusedBytes(steps) > 0;
+  const runColumns = [...countColumns, ...(hasMoved ? trafficColumns : [])];
   const columns = result.dryRun ? dryRunColumns : runColumns;
   const rows = result.destinations.map(({ name }) => {
     const own = steps.filter(({ step }) => step.destination === name);
     return [code(name), ...columns.map(({ cell }) => cell(own))];
   });
   const numbers = columns.map(({ title }) => ({ title, align: "right" as const }));
-  return table([{ title: "Destination" }, ...numbers], rows);
+  return { name: "destinations", rank: 0, markdown: table([{ title: "Destination" }, ...numbers], rows) };
 }
 
+/** Bytes of images that were copied, and that the registry had: in this repository or in another, from which they are mounted. */
+function reusedBytes(steps: readonly Reported[]): number {
+  const { mounted, present } = movedBytes(steps);
+  return mounted + present;
+}
+
+/** From the start of the copy until the last tag was set here, or the last image failed; nothing where none was copied. */
+function timeOf(steps: readonly Reported[]): string {
+  const last = steps.reduce((latest, { milliseconds = 0 }) => Math.max(latest, milliseconds), 0);
+  return last === 0 ? "" : formatDuration(last).replaceAll(" ", "&nbsp;");
+}
+
+/** What failed and why, what to do about it, and what is true now. */
 function failureSection(result: RunResult): readonly Section[] {
-  const lines = failureGroups(reportedSteps(result)).map(({ first, all, reason }) => {
-    const what = first.step.kind === "prune" ? "pruning of " : "";
-    return `- ${code(first.step.destination)}, ${what}${imagesOf(all, code)}: ${escapeMarkdown(reason)}`;
+  const groups = failureGroups(reportedSteps(result));
+  if (groups.length === 0) return [];
+  const lines = groups.map(({ first, all, finding, advice }) => {
+    const { destination, kind } = first.step;
+    const what = kind === "prune" ? "pruning of " : "";
+    // Which images another one holds back is in the table of the version.
+    const images = first.failure?.kind === "held-back" ? countOf(all.length, "image") : namesOf(all);
+    const todo = advice === undefined ? "" : `<br>**What to do:** ${withCode(advice)}`;
+    return `- ${code(destination)}, ${what}${images}: ${withCode(finding)}${todo}`;
   });
-  if (lines.length === 0) return [];
-  return [{ name: "failures", rank: 1, markdown: alert("CAUTION", boxLines("**What failed**", lines)) }];
+  const standing = standingSentences(result, code).map((sentence) => `- ${sentence}`);
+  const now = standing.length === 0 ? [] : ["", "**What is true now**", "", ...standing];
+  return [
+    {
+      name: "failures",
+      rank: 1,
+      markdown: alert("CAUTION", [...boxLines("**What failed**", lines), ...now]),
+    },
+  ];
+}
+
+/** The images of some steps, in few characters: of several with the same tag, the tag once. */
+function namesOf(steps: readonly Reported[]): string {
+  const tags = new Set(steps.map(({ step }) => ("tag" in step ? step.tag : undefined)));
+  const [tag] = tags;
+  if (tag === undefined || tags.size > 1 || steps.length < 2) return imagesOf(steps, code);
+  const names = [...new Set(steps.map(({ step }) => ("image" in step ? escapeMarkdown(step.image) : "")))];
+  return `${countOf(names.length, "image")} of ${code(tag)} (${listOf(names, namedImages)})`;
 }
 
 /**
@@ -134,7 +182,9 @@ function trafficSection(result: RunResult): readonly Section[] {
   if (result.requests.size === 0) return [];
   const rows = [...result.requests].map(([host, requests]) => [code(host), String(requests)]);
   const hosts = table([{ title: "Host" }, { title: "Requests", align: "right" }], rows);
-  return [{ name: "traffic", rank: 6, markdown: `### Traffic\n\n${readWords(result)}\n\n${hosts}` }];
+  const all = [...result.requests.values()].reduce((sum, requests) => sum + requests, 0);
+  const title = `<strong>Requests</strong> · ${all} to ${countOf(rows.length, "host")}`;
+  return [{ name: "requests", rank: 6, markdown: details(title, `${readWords(result)}\n\n${hosts}`) }];
 }
 
 /** What this job read: in a run over several jobs each blob is read once in each job that needs it. */

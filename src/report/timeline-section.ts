@@ -2,13 +2,16 @@ import { noBytes } from "../copy/outcome.ts";
 import type { ImageStep } from "../plan/plan.ts";
 import { countOf, formatBytes } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
-import { codeBlock } from "./markdown.ts";
-import { isInPlace, type Reported, reportedImages } from "./reported-step.ts";
+import { codeBlock, details } from "./markdown.ts";
+import { type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 
 /** Most bars of the chart: on one screen, and far below what Mermaid draws at all. */
 const barLimit = 30;
+
+/** Most bars that stand open: beside the rest on one screen. */
+const openBars = 8;
 
 /** Most characters of a label: what stands beside a bar without leaving the picture. */
 const labelLimit = 60;
@@ -33,72 +36,49 @@ interface Bar {
   readonly failed: boolean;
 }
 
-/** The moment from which a version can be pulled. */
-interface Milestone {
-  readonly destination: string;
-  readonly label: string;
-  readonly at: number;
-}
-
 type MovedImage = Reported<ImageStep> & { readonly moved: NonNullable<Reported["moved"]> };
 
 /**
- * A picture of the copy: for each destination what was moved when, as a Gantt chart that GitHub draws. One bar for each
- * image; for more versions than one, and more images than fit, one bar for each version.
+ * A picture of the copy, as a Gantt chart that GitHub draws: for each destination one bar for each version, from its first byte
+ * until its tags were set. None where there is only one bar, or nothing was sent. Folded where it would fill the screen.
  */
 export function timelineSection(result: RunResult): readonly Section[] {
-  const images = reportedImages(result).filter(hasMoved);
-  if (images.length === 0) return [];
-  const versions = new Set(images.map(({ step }) => step.version)).size;
-  const byVersion = versions > 1 && images.length > barLimit;
-  const bars = byVersion ? versionBars(images) : images.map((image) => imageBar(image, versions > 1));
+  const bars = versionBars(reportedImages(result).filter(hasMoved)).filter(({ bytes }) => bytes > 0);
+  if (bars.length < 2) return [];
   const shown = largest(bars);
-  const milestones = byVersion ? [] : milestonesOf(images);
-  const what = byVersion ? "version" : "image";
-  const caption =
-    shown.length < bars.length
-      ? `The ${countOf(shown.length, what)} with the most bytes, of ${bars.length}, each destination counted.`
-      : `One bar for each ${what}, from its first byte until the destination had confirmed all of it.`;
+  const which =
+    shown.length < bars.length ? ` The ${shown.length} with the most bytes, of ${bars.length}.` : "";
   const red = shown.some(({ failed }) => failed) ? " What failed is red." : "";
-  const chart = codeBlock("mermaid", chartLines(shown, milestones));
-  return [
-    {
-      name: "what moved when",
-      rank: 5,
-      markdown: `### What moved when\n\n${chart}\n\n${caption}${red} Time since the copy began.`,
-    },
-  ];
+  const caption = `From the first byte until the tags were set. Time since the copy began.${which}${red}`;
+  const chart = `${codeBlock("mermaid", chartLines(shown))}\n\n<sub>${caption}</sub>`;
+  const markdown = shown.length <= openBars ? chart : details("<strong>What moved when</strong>", chart);
+  return [{ name: "what moved when", rank: 5, markdown }];
 }
 
 function hasMoved(image: Reported<ImageStep>): image is MovedImage {
   return image.moved !== undefined;
 }
 
-function imageBar(image: MovedImage, namesVersion: boolean): Bar {
-  const { step, moved, outcome } = image;
-  const bytes = bytesOf(image);
-  const version = namesVersion ? ` ${step.version}` : "";
-  return {
-    destination: step.destination,
-    label: `${formatBytes(bytes)} ${step.image}${version}`,
-    bytes,
-    ...moved,
-    failed: outcome === "failed",
-  };
+function versionBars(images: readonly MovedImage[]): readonly Bar[] {
+  return groupsOf(images, ({ step }) => [step.destination, step.route, step.version]).map(
+    ({ first, all }) => {
+      const { destination, version, route = version } = first.step;
+      const bytes = all.reduce((sum, image) => sum + bytesOf(image), 0);
+      return {
+        destination,
+        label: `${formatBytes(bytes)} ${route}, ${countOf(all.length, "image")}`,
+        bytes,
+        begin: all.reduce((earliest, { moved }) => Math.min(earliest, moved.begin), first.moved.begin),
+        end: all.reduce((latest, image) => Math.max(latest, endOf(image)), 0),
+        failed: all.some(({ outcome }) => outcome === "failed"),
+      };
+    },
+  );
 }
 
-function versionBars(images: readonly MovedImage[]): readonly Bar[] {
-  return groupsOf(images, ({ step }) => [step.destination, step.version]).map(({ first, all }) => {
-    const bytes = all.reduce((sum, image) => sum + bytesOf(image), 0);
-    return {
-      destination: first.step.destination,
-      label: `${formatBytes(bytes)} ${first.step.version}, ${countOf(all.length, "image")}`,
-      bytes,
-      begin: all.reduce((earliest, { moved }) => Math.min(earliest, moved.begin), first.moved.begin),
-      end: all.reduce((latest, { moved }) => Math.max(latest, moved.end), first.moved.end),
-      failed: all.some(({ outcome }) => outcome === "failed"),
-    };
-  });
+/** When the tag was set; of an image that failed, or whose tag another job sets, when its content had moved. */
+function endOf({ outcome, moved, milliseconds = 0 }: MovedImage): number {
+  return outcome === "copied" ? Math.max(moved.end, milliseconds) : moved.end;
 }
 
 /** What was sent for an image; what other images had brought already is their own. */
@@ -118,23 +98,12 @@ function largest(bars: readonly Bar[]): readonly Bar[] {
   );
 }
 
-/** When the tags of each version were set, where all of them were. */
-function milestonesOf(images: readonly MovedImage[]): readonly Milestone[] {
-  return groupsOf(images, ({ step }) => [step.destination, step.version])
-    .filter(({ all }) => all.every(isInPlace))
-    .map(({ first, all }) => ({
-      destination: first.step.destination,
-      label: `tags of ${first.step.version} set`,
-      at: all.reduce((latest, { milliseconds = 0 }) => Math.max(latest, milliseconds), 0),
-    }));
-}
-
 /**
  * Times are dates without a time zone, read and printed as local time: so the axis begins at zero wherever the reader is,
  * also where the time zone is off by half an hour. https://mermaid.js.org/syntax/gantt.html
  */
-function chartLines(bars: readonly Bar[], milestones: readonly Milestone[]): readonly string[] {
-  const last = Math.max(1, ...bars.map(({ end }) => end), ...milestones.map(({ at }) => at));
+function chartLines(bars: readonly Bar[]): readonly string[] {
+  const last = Math.max(1, ...bars.map(({ end }) => end));
   const least = Math.ceil(last * leastWidth);
   const longest = Math.max(...bars.map(({ destination }) => labelText(destination).length));
   const leftPadding = longest * characterWidth + namePadding;
@@ -151,9 +120,6 @@ function chartLines(bars: readonly Bar[], milestones: readonly Milestone[]): rea
         const span = `${momentText(begin)}, ${momentText(Math.max(end, begin + least))}`;
         return `  ${labelText(label)} :${failed ? "crit, " : ""}${span}`;
       }),
-      ...milestones
-        .filter((milestone) => milestone.destination === destination)
-        .map(({ label, at }) => `  ${labelText(label)} :milestone, ${momentText(at)}, 0ms`),
     ]),
   ];
 }

@@ -9,8 +9,11 @@ import { isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
 
-/** Most versions whose tables stand open: more are folded away, but for those in which something failed. */
-const openVersions = 3;
+/** Most rows of the overview that stand open: what fits one screen beside the rest. */
+const openRows = 10;
+
+/** Most versions that have a line of their own to unfold. */
+const openFolds = 4;
 
 /** Most lines of notes below a table; their reasons are in the JSON report, every one. */
 const noteLimit = 20;
@@ -47,19 +50,48 @@ export function overviewSection(result: RunResult): readonly Section[] {
     { title: hasRoutes(result.plan) ? "Repository" : "Version" },
     ...names.map((name) => ({ title: code(name) })),
   ];
-  const rows = versions.map(({ version, images }) => [
+  const rowOf = ({ version, images }: VersionImages): readonly string[] => [
     escapeMarkdown(version),
     ...names.map((name) => standOf(images.filter(({ step }) => step.destination === name))),
-  ]);
-  const blocks = [`### ${title}`, ...(rows.length === 0 ? [] : [table(columns, rows)]), rest];
+  ];
+  const whole = versions.length === 0 ? "" : table(columns, versions.map(rowOf));
+  const failed = versions.filter(({ images }) => hasFailed(images)).slice(0, openRows);
+  const blocks =
+    versions.length <= openRows
+      ? [whole, rest]
+      : [
+          failed.length === 0 ? "" : table(columns, failed.map(rowOf)),
+          details(`<strong>${title}</strong> · all ${versions.length}`, whole),
+          rest,
+        ];
   const markdown = blocks.filter((block) => block !== "").join("\n\n");
   return [{ name: title.toLowerCase(), rank: 1, markdown }];
 }
 
-/** For each version a table with one row per image and a column per destination. */
+function hasFailed(images: readonly Reported<ImageStep>[]): boolean {
+  return images.some(({ outcome }) => outcome === "failed");
+}
+
+/**
+ * For each version a table with one row per image and a column per destination, folded. Of many versions, those in which nothing
+ * failed are folded together once more.
+ */
 export function versionSections(result: RunResult): readonly Section[] {
   const { versions } = withWork(versionsOf(result), result);
-  return versions.map((version) => versionSection(version, versions.length));
+  const failed = versions.filter(({ images }) => hasFailed(images));
+  const rest = versions.filter((version) => !failed.includes(version));
+  const sections = rest.map(versionSection);
+  const title = `<strong>Images</strong> · of ${countOf(rest.length, hasRoutes(result.plan) ? "repository" : "version")}`;
+  return [
+    ...failed.map(versionSection),
+    ...(rest.length <= openFolds ? sections : foldedTogether(title, sections)),
+  ];
+}
+
+/** Sections below one line. Each can still be left out by itself. */
+function foldedTogether(title: string, sections: readonly Section[]): readonly Section[] {
+  const edge = (markdown: string): Section => ({ name: "images", rank: 0, markdown });
+  return [edge(`<details><summary>${title}</summary>`), ...sections, edge("</details>")];
 }
 
 /** Of many routes, those with nothing to do are only counted. */
@@ -88,22 +120,17 @@ function versionsOf(result: RunResult): readonly VersionImages[] {
   });
 }
 
-function versionSection({ version, images, destinations }: VersionImages, versions: number): Section {
+function versionSection({ version, images, destinations }: VersionImages): Section {
   const rows = groupsOf(images, ({ step }) => [step.image, step.tag]).map(({ all }) => imageRow(all));
-  const quiet = isQuiet(images);
-  const failed = images.some(({ outcome }) => outcome === "failed");
   const blocks = [imageTable(rows, images, destinations), ...notesOf(images), ...digestBlock(rows)].join(
     "\n\n",
   );
   const summary = summaryLine(rows, images, destinations);
-  const folded = quiet || (versions > openVersions && !failed);
   const heading = `${iconOf(images)} ${escapeMarkdown(version)}`;
   return {
     name: version,
-    rank: quiet ? 6 : 3,
-    markdown: folded
-      ? details(`<strong>${heading}</strong> · ${summary}`, blocks)
-      : `### ${heading}\n\n${summary}\n\n${blocks}`,
+    rank: isQuiet(images) ? 6 : 3,
+    markdown: details(`<strong>${heading}</strong> · ${summary}`, blocks),
   };
 }
 
