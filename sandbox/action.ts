@@ -41,6 +41,8 @@ export interface ActionResult {
   readonly summary: string;
   /** Content of the file that the output `report` names; undefined without one. */
   readonly report: unknown;
+  /** Contents of the files that the output `checksums` names. */
+  readonly checksums: readonly string[];
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -183,7 +185,14 @@ export async function runAction(
     outputs,
     summary: readFileSync(environment.GITHUB_STEP_SUMMARY ?? "", "utf8"),
     report: outputs.report ? (JSON.parse(readFileSync(outputs.report, "utf8")) as unknown) : undefined,
+    checksums: checksumsIn(outputs),
   };
+}
+
+/** Contents of the files that the output `checksums` names, which has a path on each line. */
+export function checksumsIn({ checksums = "" }: ActionResult["outputs"]): readonly string[] {
+  const paths = checksums.split("\n").filter((path) => path !== "");
+  return paths.map((path) => readFileSync(path, "utf8"));
 }
 
 /**

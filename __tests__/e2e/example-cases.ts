@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { type ActionEvent, releaseEvent } from "../../sandbox/action.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
@@ -153,6 +154,29 @@ const twoMirrors: Example = {
     });
     expect(tagsByImage(sandbox.dockerHub.registry.state())).toEqual(images("example"));
     expect(tagsByImage(sandbox.tcr.registry.state())).toEqual(images("shop"));
+  },
+};
+
+/** The statement that is signed names each image with the digest that its place has. */
+const attested: Example = {
+  ...twoMirrors,
+  told: (_jobs, { sandbox, folder }) => {
+    const statement: unknown = JSON.parse(readFileSync(`${folder}/job-0/home/statement.json`, "utf8"));
+    const hub = sandbox.dockerHub.registry.state();
+    const tcr = sandbox.tcr.registry.state();
+    const subjects = [
+      ["docker.io/example/shop-server", hub["example/shop-server"]?.["v1.4.0"]],
+      ["docker.io/example/shop-worker", hub["example/shop-worker"]?.["1.4.0"]],
+      ["example.tencentcloudcr.com/shop/shop-server", tcr["shop/shop-server"]?.["v1.4.0"]],
+      ["example.tencentcloudcr.com/shop/shop-worker", tcr["shop/shop-worker"]?.["1.4.0"]],
+    ];
+    expect(statement).toMatchObject({
+      subject: subjects.map(([name, digest]) => ({
+        name,
+        digest: { sha256: digest?.replace("sha256:", "") },
+      })),
+      predicate: { schemaVersion: 1, succeeded: true, mirroredVersions: ["v1.4.0"] },
+    });
   },
 };
 
@@ -363,6 +387,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, A project without releases": [fromTags.product],
   "docs/recipes.md, Public images, from many places to one registry": [fromTags.list],
   "docs/recipes.md, Everything of a namespace, newest three": [fromTags.pattern],
+  "docs/recipes.md, Sign what went where": [attested],
   "docs/recipes.md, An issue when a mirror fails": [
     {
       ...schedule,

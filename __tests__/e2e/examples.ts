@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -137,6 +137,26 @@ export const loginAction: StandIn = ({ inputs, home }) => {
   return {};
 };
 
+/**
+ * What `actions/attest` would sign, as a file of the job: it takes the path of one file with checksums.
+ * https://github.com/actions/attest/blob/v4.2.2/src/subject.ts
+ */
+export const attestAction: StandIn = ({ inputs, home }) => {
+  const checksums = readFileSync(inputs["subject-checksums"] ?? "", "utf8");
+  const subject = checksums
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [, sha256, name] = /^([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? [];
+      if (name === undefined) throw new Error(`no checksum: ${line}`);
+      return { name, digest: { sha256 } };
+    });
+  const predicate: unknown = JSON.parse(readFileSync(inputs["predicate-path"] ?? "", "utf8"));
+  const statement = { subject, predicateType: inputs["predicate-type"], predicate };
+  writeFileSync(join(home, "statement.json"), JSON.stringify(statement));
+  return {};
+};
+
 /** Logins so far, by the path of the configuration that holds them. */
 const knownLogins = new Map<string, Record<string, { auth: string }>>();
 
@@ -153,7 +173,7 @@ export function optionsIn(
     folder: world.folder,
     repository: world.sandbox.github.repository,
     env: world.internet.env,
-    actions: { "docker/login-action": loginAction },
+    actions: { "docker/login-action": loginAction, "actions/attest": attestAction },
     token: githubToken,
     idTokens: world.oidc.variables,
     ...more,

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
-import { type ActionResult, parseOutputs, type RunOptions } from "../../sandbox/action.ts";
+import { type ActionResult, checksumsIn, parseOutputs, type RunOptions } from "../../sandbox/action.ts";
 import { root } from "../support/documents.ts";
 
 /**
@@ -51,6 +51,7 @@ export async function runLocally(
     outputs,
     summary: readFileSync(GITHUB_STEP_SUMMARY, "utf8"),
     report: outputs.report ? (JSON.parse(readFileSync(outputs.report, "utf8")) as unknown) : undefined,
+    checksums: checksumsIn(outputs),
   };
 }
 

@@ -42,8 +42,12 @@ describe("a run that ends before its report", () => {
 
 describe("a run that reports", () => {
   it.each<[ending: string, options: RunOptions, outputs: object]>([
-    ["a dry run", { inputs: { "dry-run": "true" } }, nothing],
-    ["nothing that it needs is at a source", { tag: "v2.15.1", inputs: { wait: "0" } }, { failed: "24" }],
+    ["a dry run", { inputs: { "dry-run": "true" } }, { checksums: "" }],
+    [
+      "nothing that it needs is at a source",
+      { tag: "v2.15.1", inputs: { wait: "0" } },
+      { failed: "24", checksums: "" },
+    ],
     ["a check", { inputs: { check: "true" } }, {}],
   ])("sets them all: %s", async (_ending, options, outputs) => {
     await using world = await startSandboxWorld();
@@ -52,6 +56,47 @@ describe("a run that reports", () => {
     const { report, ...others } = result.outputs;
     expect(others).toEqual({ ...nothing, ...outputs });
     expect(report).toMatch(/\.json$/);
+  });
+});
+
+describe("the output checksums", () => {
+  const linesOf = async (places: readonly { name: string; state(): Promise<object> }[]) => {
+    const lines = places.map(async ({ name, state }) =>
+      Object.entries(await state()).flatMap(([repository, tags]) =>
+        Object.values(tags as Record<string, string>).map(
+          (digest) => `${digest.slice("sha256:".length)}  ${name.replace(/\/.*/, "")}/${repository}`,
+        ),
+      ),
+    );
+    return (await Promise.all(lines)).flat().sort();
+  };
+  const subjectsOf = (checksums: readonly string[]) => checksums.join("").trim().split("\n").sort();
+
+  it("names what this run has brought, and the next one what it has found in place", async () => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    const first = await act(world);
+    const expected = await linesOf([world.near, world.far]);
+    expect(expected).toHaveLength(24);
+    expect(subjectsOf(first.checksums)).toEqual(expected);
+    const again = await act(world);
+    expect(again.outputs).toMatchObject({ copied: "0", skipped: "24" });
+    expect(subjectsOf(again.checksums)).toEqual(expected);
+    const dry = await act(world, { inputs: { "dry-run": "true" } });
+    expect(dry.outputs).toMatchObject({ skipped: "24", checksums: "" });
+  });
+
+  it("names nothing of a destination that failed, nor what could not be compared", async () => {
+    await using world = await startSandboxWorld();
+    await world.source.seed(version("v2.15.2"));
+    world.sandbox.tcr.registry.fault({ when: { method: "POST" }, times: Infinity, effect: { status: 403 } });
+    const half = await act(world);
+    expect(half.exitCode).toBe(1);
+    expect(subjectsOf(half.checksums)).toEqual(await linesOf([world.near]));
+    await world.source.stop();
+    const inputs = { destinations: world.near.line, wait: "0" };
+    const uncompared = await act(world, { inputs });
+    expect(uncompared.outputs).toMatchObject({ skipped: "12", failed: "0", checksums: "" });
   });
 });
 

@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { type Log, silentLog } from "../../src/log/log.ts";
 import type { RunResult } from "../../src/report/result.ts";
 import { imagesOutputLimit, type ReportSink, writeReport } from "../../src/report/write.ts";
-import { copyStep, leaveStep, pruneStep, run, skipStep, tcr } from "./result-builder.ts";
+import { copyStep, digest, leaveStep, pruneStep, run, skipStep, tcr } from "./result-builder.ts";
 
 const reportPath = "/tmp/report.json";
+const checksumsPath = (file: number) => `${reportPath}.checksums-${file}.txt`;
 
 interface Written {
   readonly outputs: ReadonlyMap<string, string | number>;
@@ -59,6 +60,7 @@ describe("a run", () => {
       failed: 1,
       images: expect.stringContaining(`"reference":"${tcr}/harbor-db:v2.15.2"`),
       report: reportPath,
+      checksums: checksumsPath(1),
     });
     expect(JSON.parse(String(outputs.get("images")))).toHaveLength(2);
   });
@@ -84,15 +86,19 @@ describe("a run", () => {
     const appendSummary = () => Promise.reject(new Error("no room"));
     const { outputs, files, lines } = await written(result, { appendSummary });
     expect(lines).toContain("warning The job summary could not be written: no room");
-    expect(outputs.size).toBe(7);
-    expect(files.size).toBe(1);
+    expect(outputs.size).toBe(8);
+    expect(files.size).toBe(2);
   });
 
   test("goes on with a warning, and without the path, when the JSON report cannot be written", async () => {
     const writeFile = () => Promise.reject(new Error("no room"));
     const { outputs, summaries, lines } = await written(result, { writeFile });
     expect(lines).toContain(`warning The report could not be written to ${reportPath}: no room`);
+    expect(lines).toContain(
+      `warning The list of checksums could not be written to ${checksumsPath(1)}: no room`,
+    );
     expect(outputs.get("report")).toBe("");
+    expect(outputs.get("checksums")).toBe("");
     expect(outputs.get("failed")).toBe(1);
     expect(summaries).toHaveLength(1);
   });
@@ -103,6 +109,19 @@ describe("a run", () => {
     };
     await expect(written(result, { setOutput })).rejects.toThrow("no room");
   });
+});
+
+test("more checksums than one attestation takes are in several files, each at most 1,024", async () => {
+  const builder = run();
+  for (let index = 0; index < 2049; index += 1) builder.plan(skipStep({ image: `image-${index}` }));
+  const { outputs, files } = await written(builder.build());
+  const paths = [1, 2, 3].map(checksumsPath);
+  expect(outputs.get("checksums")).toBe(paths.join("\n"));
+  const lines = paths.map((path) => files.get(path)?.split("\n").slice(0, -1) ?? []);
+  expect(lines.map(({ length }) => length)).toEqual([1024, 1024, 1]);
+  expect(lines.flat()[2048]).toBe(
+    `${digest("image-2048:v2.15.2").slice("sha256:".length)}  ${tcr}/image-2048`,
+  );
 });
 
 test("an images output that GitHub would refuse is empty, with a warning; the report has the images", async () => {

@@ -1,6 +1,7 @@
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { annotationsOf } from "./annotations.ts";
+import { checksumsOf } from "./checksums.ts";
 import { closingParagraph } from "./closing.ts";
 import { reportOf } from "./json-report.ts";
 import type { RunResult } from "./result.ts";
@@ -26,7 +27,7 @@ export interface ReportSink {
 export const imagesOutputLimit = 400_000;
 
 /**
- * Writes every form of report: annotations, JSON file, outputs, summary, closing paragraph. A file or summary that cannot be
+ * Writes every form of report: annotations, JSON file, checksums, outputs, summary, closing paragraph. A file or summary that cannot be
  * written is a warning: the images are where they are, with or without it.
  * @throws what `setOutput` throws, because a job that waits for an output must not go on without it.
  */
@@ -35,22 +36,43 @@ export async function writeReport(result: RunResult, sink: ReportSink): Promise<
   for (const warning of warnings) sink.log.warning(warning);
   for (const error of errors) sink.log.error(error);
   const report = await writeDocument(reportOf(result), sink);
-  setOutputs(result, report, sink);
+  const checksums = await writeChecksums(checksumsOf(result), sink);
+  setOutputs(result, { report, checksums: checksums.join("\n") }, sink);
   await writeSummary(summaryOf(result), sink);
   sink.log.info(closingParagraph(result, sink.log.paint));
 }
 
 /** Writes the JSON file. @returns its path; empty when it could not be written. */
-export async function writeDocument(
-  document: object,
-  { writeFile, reportPath, log }: ReportSink,
-): Promise<string> {
+export async function writeDocument(document: object, sink: ReportSink): Promise<string> {
+  const text = `${JSON.stringify(document, undefined, 2)}\n`;
+  return (await isWritten("The report", sink.reportPath, text, sink)) ? sink.reportPath : "";
+}
+
+/** Writes the files with checksums beside the JSON file. @returns the paths of those that were written. */
+async function writeChecksums(texts: readonly string[], sink: ReportSink): Promise<readonly string[]> {
+  const files = texts.map((text, index) => ({
+    path: `${sink.reportPath}.checksums-${index + 1}.txt`,
+    text,
+  }));
+  const written = await Promise.all(
+    files.map(({ path, text }) => isWritten("The list of checksums", path, text, sink)),
+  );
+  return files.flatMap(({ path }, index) => (written[index] === true ? [path] : []));
+}
+
+/** Writes a file; a warning where that cannot be done. @param what it is, as the beginning of a sentence. */
+async function isWritten(
+  what: string,
+  path: string,
+  text: string,
+  { writeFile, log }: ReportSink,
+): Promise<boolean> {
   try {
-    await writeFile(reportPath, `${JSON.stringify(document, undefined, 2)}\n`);
-    return reportPath;
+    await writeFile(path, text);
+    return true;
   } catch (error) {
-    log.warning(`The report could not be written to ${reportPath}: ${messageOf(error)}`);
-    return "";
+    log.warning(`${what} could not be written to ${path}: ${messageOf(error)}`);
+    return false;
   }
 }
 
@@ -63,7 +85,11 @@ export async function writeSummary(markdown: string, { appendSummary, log }: Rep
   }
 }
 
-function setOutputs(result: RunResult, report: string, sink: ReportSink): void {
+function setOutputs(
+  result: RunResult,
+  files: { readonly report: string; readonly checksums: string },
+  sink: ReportSink,
+): void {
   const { copied, skipped, pruned, failed } = tallyOf(result);
   sink.setOutput("versions", JSON.stringify(mirroredVersions(result)));
   sink.setOutput("copied", copied);
@@ -71,7 +97,8 @@ function setOutputs(result: RunResult, report: string, sink: ReportSink): void {
   sink.setOutput("pruned", pruned);
   sink.setOutput("failed", failed);
   sink.setOutput("images", imagesOutput(result, sink.log));
-  sink.setOutput("report", report);
+  sink.setOutput("checksums", files.checksums);
+  sink.setOutput("report", files.report);
 }
 
 function imagesOutput(result: RunResult, log: Log): string {
