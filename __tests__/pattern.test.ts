@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InputError } from "../src/errors.ts";
-import { matching, parseExpression, parseGlob } from "../src/pattern.ts";
+import { choosing, matching, parseExpression, parseGlob } from "../src/pattern.ts";
 
 const names = [
   "1.27.3-alpine",
@@ -61,4 +61,11 @@ describe("a regular expression", () => {
   test("longer than a thousand characters is a mistake", () => {
     expect(() => parseGlob("a".repeat(1001))).toThrow("is longer than 1000 characters");
   });
+});
+
+test("several choose what one fits and none leaves out; of those that only leave out, all others", () => {
+  const some = [parseGlob("1.27*"), { ...parseGlob("*-alpine"), except: true as const }];
+  expect(choosing(some, ["1.27", "1.27-alpine", "1.26"])).toEqual(["1.27"]);
+  expect(choosing(some.slice(1), ["1.27", "1.27-alpine", "1.26"])).toEqual(["1.27", "1.26"]);
+  expect(choosing([], ["1.27"])).toEqual(["1.27"]);
 });

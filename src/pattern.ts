@@ -11,6 +11,12 @@ export interface Pattern {
   readonly expression: RegExp;
 }
 
+/** One of several patterns that choose together. */
+export interface ChoosingPattern extends Pattern {
+  /** Whether it leaves out what it fits. */
+  readonly except?: true;
+}
+
 /** Longest pattern, in characters: more than any tag has. */
 const lengthLimit = 1000;
 
@@ -82,6 +88,18 @@ export function matching(pattern: Pattern, names: readonly string[]): readonly s
     );
   }
   return context.found as readonly string[];
+}
+
+/**
+ * Which of the names several patterns choose: those that one fits, or all where every pattern leaves out, and none leaves out.
+ * @throws PatternError when it takes too long to tell.
+ */
+export function choosing(patterns: readonly ChoosingPattern[], names: readonly string[]): readonly string[] {
+  const within = patterns.filter(({ except }) => except !== true);
+  const out = patterns.filter(({ except }) => except === true);
+  const chosen = within.length === 0 ? names : within.flatMap((pattern) => matching(pattern, names));
+  const left = new Set(out.flatMap((pattern) => matching(pattern, names)));
+  return chosen.filter((name) => !left.has(name));
 }
 
 /** https://nodejs.org/api/errors.html#err_script_execution_timeout */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { choosing } from "../../src/pattern.ts";
 import { load, mistakeLines, mistakesOf } from "../support/given-inputs.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
@@ -71,8 +72,11 @@ describe("images", () => {
 
 describe("patterns in images", () => {
   test.each([
-    ["*\n!nginx", "!nginx"],
-    ["!nginx", "!nginx"],
+    ["*\n!Nginx", "Nginx"],
+    ["!", '""'],
+    ["!!nginx", "!nginx"],
+    ["/(/", "/(/", "is not a regular expression"],
+    ["*\n!nginx:1.27", "nginx:1.27", "choose tags by version"],
     ["App*", "App*"],
     ["/team/*", "/team/*"],
     ["team/*/", "team/*/"],
@@ -95,5 +99,15 @@ describe("patterns in images", () => {
 
   test.each(["*", "**", "team/**", "{a{b,c},d}", "harbor-?", "a.b_c-*"])("%j is one", (images) => {
     expect(load({ images, "versions-from": "tags" }).repositories).toHaveLength(1);
+  });
+
+  test("those that leave out, and regular expressions", () => {
+    const images = "/team\\/(?:a|b)-.*/\nx/**\n!nginx\n! x/{y,z}\n!/.*-dev/";
+    const repositories = load({ images, "versions-from": "tags" }).repositories ?? [];
+    const names = ["team/a-1", "team/c-1", "team/b-dev", "nginx", "x/a", "x/y", "x/a-dev"];
+    expect(choosing(repositories, names)).toEqual(["team/a-1", "x/a"]);
+    expect(load({ images: "!nginx", "versions-from": "tags" }).repositories).toEqual([
+      { text: "!nginx", expression: /^(?:nginx)$/, except: true },
+    ]);
   });
 });

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
 import { makePlan } from "../../src/plan/plan.ts";
 import { type KeepBy, keepByChoices } from "../../src/plan/retention.ts";
-import { parseSelection, select } from "../../src/plan/selection.ts";
-import { versionOf, versionOfTag, whyNoVersion } from "../../src/plan/version.ts";
+import { parseSelection, select, withinFilter } from "../../src/plan/selection.ts";
+import { roughNumber, versionOf, versionOfTag, whyNoVersion } from "../../src/plan/version.ts";
 import { harborUniverse, snapshotOf, stepsOf, versionsIn } from "./snapshot-builder.ts";
 import { harborReleases, version } from "./versions.ts";
 
@@ -239,4 +239,77 @@ describe("a repository whose releases do not count", () => {
     }));
     expect(refused(">=1", many)).toContain("v1.0, v1.1, v1.2 and 47 more (not a version)");
   });
+});
+
+describe("lines that leave out", () => {
+  const universe = ["v1.2.0", "v1.1.1", "v1.1.0", "v1.0.0"].map((tag) => version(tag));
+  const otherTags = ["latest", "1.27", "1.27-alpine", "1.28.0-rc1", "2026.01.15", "nightly-1"].map(
+    versionOfTag,
+  );
+
+  function chosen(text: string): readonly string[] {
+    const released = { universe, otherTags, passedOver: [] };
+    return select(parseSelection(text), released, repository, [{ keepBy: "semver" }]).map(({ tag }) => tag);
+  }
+
+  test.each([
+    ["!glob:v1.1.*", ["v1.2.0", "v1.0.0", ...otherTags.map(({ tag }) => tag)]],
+    ["!/[^v].*/", ["v1.2.0", "v1.1.1", "v1.1.0", "v1.0.0"]],
+    [">=1.1\n!v1.1.1", ["v1.2.0", "v1.1.0"]],
+    [">=1.1\n!>=1.2", ["v1.1.1", "v1.1.0"]],
+    ["glob:v*\n!semver:~1.1", ["v1.2.0", "v1.0.0"]],
+    ["newest:2\n!v1.2.0", ["v1.1.1", "v1.1.0"]],
+    ["! glob:v1.1.*\nnewest:1\nglob:1.27*\n!/.*alpine/", ["v1.2.0", "1.27"]],
+    // Who asks for a tag by its name means it.
+    ["v1.1.0\n!glob:v1.1.*", ["v1.1.0"]],
+  ])("%j chooses %j", (text, tags) => {
+    expect([...chosen(text)].sort()).toEqual([...tags].sort());
+  });
+
+  test.each([
+    ["semver:>=1.2", ["1.27", "1.27-alpine", "1.28.0-rc1", "2026.01.15", "v1.2.0"]],
+    ["semver:~1.27", ["1.27", "1.27-alpine"]],
+    ["semver:>=1.27 <2 || 1.0.x", ["1.27", "1.27-alpine", "1.28.0-rc1", "v1.0.0"]],
+    ["semver:2026.1.x", ["2026.01.15"]],
+  ])("%s takes tags as other tools do", (text, tags) => {
+    expect([...chosen(text)].sort()).toEqual(tags);
+  });
+
+  test("what is left out is counted and pruned by nobody", () => {
+    const counted = (text: string) => withinFilter(parseSelection(text), universe).map(({ tag }) => tag);
+    expect(counted("newest:1\n!v1.1.1")).toEqual(["v1.2.0", "v1.1.0", "v1.0.0"]);
+    expect(counted(">=1.1\n!v1.1.1")).toEqual(["v1.2.0", "v1.1.0"]);
+    expect(counted("semver:1.1\n!v1.1.1")).toEqual(["v1.1.0"]);
+  });
+
+  test.each([
+    ["!newest:3", '"!newest:3" leaves out no tags, range or pattern'],
+    ["!", '"!" leaves out no tags, range or pattern'],
+    ["!!glob:a", "leaves out no tags, range or pattern"],
+    ["semver:", '"semver:" is not a semver range'],
+    ["semver:a b", '"semver:a b" is not a semver range'],
+    ["!/(/", "is not a regular expression"],
+  ])("%j is refused", (text, message) => {
+    expect(() => parseSelection(text)).toThrow(message);
+  });
+
+  test("a message about nothing that fits names them", () => {
+    expect(() => chosen("semver:>3000\n!glob:a*")).toThrow('version "semver:>3000; !glob:a*"');
+  });
+});
+
+test.each([
+  ["1", "1.0.0"],
+  ["v1.27", "1.27.0"],
+  ["1.27-alpine3.19", "1.27.0-alpine3.19"],
+  ["1.2.3-rc.01", "1.2.3-rc.1"],
+  ["007.08.09", "7.8.9"],
+  ["1.2.3_4", undefined],
+  ["1.2.3-a_b", "1.2.3-a.b"],
+  ["1.2.3.4", undefined],
+  ["latest", undefined],
+  ["1-", undefined],
+  ["99999999999999999999", undefined],
+])("the rough number of %s is %s", (tag, number) => {
+  expect(roughNumber(tag)).toBe(number);
 });

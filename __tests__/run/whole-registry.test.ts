@@ -49,3 +49,22 @@ test("from a registry as a whole to another, repositories keep their paths", asy
   const check = await world.mirror(plain.host, vendor.registry.host, { images, check: "true" });
   expect(check.done).toBe(true);
 });
+
+test("what lines with ! leave out is neither mirrored nor counted nor pruned", async () => {
+  await using world = await startWorld("distribution");
+  const { plain, vendor } = world;
+  const [newest, second, third] = versions;
+  seed(plain, "team", versions);
+  const there = (path: string): readonly string[] => [...vendor.registry.tags(path).keys()].toSorted();
+  // It has the version that is left out, as something else brought it there.
+  seed(vendor.registry, "team", [newest, third]);
+  const result = await world.mirror(plain.host, `${vendor.registry.host},keep=1`, {
+    images: "**\n!/team\\/w.*/",
+    version: `newest:1\n!${newest}`,
+    repository: "",
+    "versions-from": "tags",
+  });
+  expect(result.done).toBe(true);
+  expect(there("team/app")).toEqual([newest, second].toSorted());
+  expect(there("team/web")).toEqual([newest, third].toSorted());
+});

@@ -11,57 +11,57 @@ import {
   parseNamespace,
   printNamespace,
 } from "../oci/reference.ts";
-import { type Pattern, parseGlob } from "../pattern.ts";
+import { type ChoosingPattern, parseExpression, parseGlob } from "../pattern.ts";
 import { type ImageRule, isPlaceholder, placeholderNames, placeholderPattern } from "../plan/component.ts";
 import { didYouMean } from "../wording.ts";
 import { nearest, quoted } from "./suggestions.ts";
 import { linesOf, type Mistake, repeated } from "./values.ts";
 
 /** The patterns of the `images` input that choose repositories; undefined: it has none. */
-export function parseRepositories(text: string, mistake: Mistake): readonly Pattern[] | undefined {
+export function parseRepositories(text: string, mistake: Mistake): readonly ChoosingPattern[] | undefined {
   if (isOutput(text)) return undefined;
   const lines = linesOf(text);
+  const isExpression = (line: string) => /^\/.*\/$/.test(line);
   // A colon begins a tag, but that of a port.
-  const isPattern = (line: string) => /^!|[*?{]/.test(line.replace(/(?::(?![0-9]+\/)|=>).*$/, ""));
-  const globs = lines.filter(isPattern);
-  if (globs.length === 0) return undefined;
+  const isPattern = (line: string) =>
+    isExpression(line) || /^!|[*?{]/.test(line.replace(/(?::(?![0-9]+\/)|=>).*$/, ""));
+  const given = lines.filter(isPattern);
+  if (given.length === 0) return undefined;
   const [listed] = lines.filter((line) => !isPattern(line));
   if (listed !== undefined)
     mistake(
-      `${quoted(listed)} is one image and ${quoted(globs[0] ?? "")} a pattern: they do not go together`,
+      `${quoted(listed)} is one image and ${quoted(given[0] ?? "")} a pattern: they do not go together`,
     );
-  return globs.flatMap((glob) => {
-    const source = sourceOfPattern(glob);
-    if (source !== undefined) {
-      mistake(
-        `${quoted(glob)} begins with a registry: a pattern is below the sources, so set source to ${source} and leave it out here`,
-      );
-      return [];
-    }
-    if (/:|=>/.test(glob)) {
-      mistake(
-        `${quoted(glob)} is a pattern, which takes every repository under its own name: choose tags by version`,
-      );
-      return [];
-    }
-    // A comma parts only what is in braces.
-    if (
-      !/^[a-z0-9*?{][a-z0-9._/*?{},-]*[a-z0-9*?}]$|^[*?]$/.test(glob) ||
-      (glob.includes(",") && !glob.includes("{"))
-    ) {
-      mistake(
-        `${quoted(glob)} fits no name of a repository (small letters, digits and . _ - / between them): give one pattern per line, with * ** ? and {a,b}`,
-      );
+  return given.flatMap((line) => {
+    const [, sign, pattern = ""] = /^(!?)\s*(.*)$/.exec(line) ?? [];
+    const problem = isExpression(pattern) ? undefined : problemOfGlob(pattern);
+    if (problem !== undefined) {
+      mistake(problem);
       return [];
     }
     try {
-      return [parseGlob(glob)];
+      const parsed = isExpression(pattern)
+        ? parseExpression(line, pattern.slice(1, -1))
+        : parseGlob(line, pattern);
+      return [sign === "" ? parsed : { ...parsed, except: true }];
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       mistake(printable(error.message));
       return [];
     }
   });
+}
+
+function problemOfGlob(glob: string): string | undefined {
+  const source = sourceOfPattern(glob);
+  if (source !== undefined)
+    return `${quoted(glob)} begins with a registry: a pattern is below the sources, so set source to ${source} and leave it out here`;
+  if (/:|=>/.test(glob))
+    return `${quoted(glob)} is a pattern, which takes every repository under its own name: choose tags by version`;
+  // A comma parts only what is in braces.
+  const isGlob = /^[a-z0-9*?{][a-z0-9._/*?{},-]*[a-z0-9*?}]$|^[a-z0-9*?]$/.test(glob);
+  if (isGlob && (!glob.includes(",") || glob.includes("{"))) return undefined;
+  return `${quoted(glob)} fits no name of a repository (small letters, digits and . _ - / between them): give one pattern per line, with * ** ? and {a,b}`;
 }
 
 /** Whether it is JSON, and not a line that begins with an IPv6 address. */

@@ -12,7 +12,7 @@ import type { RepositoryId } from "../github/repository-id.ts";
 import type { Login } from "../oci/credentials.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Namespace } from "../oci/reference.ts";
-import type { Pattern } from "../pattern.ts";
+import type { ChoosingPattern } from "../pattern.ts";
 import type { ImageRule } from "../plan/component.ts";
 import type { Retention } from "../plan/retention.ts";
 import type { Selection } from "../plan/selection.ts";
@@ -49,7 +49,7 @@ export interface Inputs {
   readonly sources: readonly SourceInput[];
   readonly images: "auto" | readonly ImageRule[];
   /** Which repositories are mirrored, each with versions of its own, in place of `images`; undefined: those are listed. */
-  readonly repositories: readonly Pattern[] | undefined;
+  readonly repositories: readonly ChoosingPattern[] | undefined;
   /** Most repositories that patterns may fit. */
   readonly repositoryLimit: number;
   /** The `keep` and `keep-by` inputs, for schedules: each destination has its own in `destinations`. */

@@ -4,36 +4,62 @@ import { printable } from "../log/log.ts";
 import { matching, type Pattern, parseExpression, parseGlob } from "../pattern.ts";
 import { countOf, didYouMean, listOf } from "../wording.ts";
 import { newest, type Retention } from "./retention.ts";
-import { type AnyVersion, bySemver, type Version } from "./version.ts";
+import { type AnyVersion, bySemver, roughNumber, type Version } from "./version.ts";
+
+/** What fits versions one by one, whatever others there are. */
+type Filter =
+  | { readonly kind: "tags"; readonly tags: readonly string[] }
+  | { readonly kind: "range"; readonly range: string }
+  /** As other tools take it: of any tag that begins with a number, prereleases as well. */
+  | { readonly kind: "semver"; readonly range: string }
+  | { readonly kind: "pattern"; readonly pattern: Pattern };
 
 /** Which versions the user wants. */
 export type Selection =
-  | { readonly kind: "tags"; readonly tags: readonly string[] }
-  | { readonly kind: "range"; readonly range: string }
+  | Filter
   | { readonly kind: "newest"; readonly count: number }
-  | { readonly kind: "pattern"; readonly pattern: Pattern }
-  /** What any of these chooses, a line each. */
-  | { readonly kind: "any"; readonly of: readonly Selection[] }
+  /** What any of these chooses, a line each; of what none of `except` fits. */
+  | { readonly kind: "any"; readonly of: readonly Selection[]; readonly except?: readonly Filter[] }
   /** What these would keep. */
   | { readonly kind: "kept"; readonly retentions: readonly Retention[] };
 
 /**
  * Reads a `version` input that is not empty.
  * @throws InputError when it is neither tags, nor a semver range that can hold a version, nor `newest:N`, nor a pattern, nor
- *   several of these, a line each.
+ *   several of these, a line each, nor begins with `!`.
  */
 export function parseSelection(text: string): Selection {
   const lines = text.split("\n").map((line) => line.trim());
   const given = lines.filter((line) => line !== "");
-  const isApart = given.some((line) => /^(?:glob:|\/|newest:)/.test(line));
+  const isLeftOut = (line: string) => line.startsWith("!");
+  const except = given.filter(isLeftOut).map((line) => parseExcept(line.slice(1).trim()));
+  if (except.length > 0) {
+    const others = given.filter((line) => !isLeftOut(line));
+    const chosen = parseSelection(others.length === 0 ? "glob:*" : others.join("\n"));
+    return { kind: "any", of: chosen.kind === "any" ? chosen.of : [chosen], except };
+  }
+  const isApart = given.some((line) => /^(?:glob:|semver:|\/|newest:)/.test(line));
   const whole = isApart ? undefined : parseTagsOrRange(text.trim());
   if (whole !== undefined) return whole;
   const [only = "", ...others] = given;
   return others.length > 0 ? { kind: "any", of: given.map(parseSelection) } : parseLine(only);
 }
 
-/** A pattern or `newest:N`. */
+/** What follows a `!`. */
+function parseExcept(line: string): Filter {
+  const filter = line === "" ? undefined : parseSelection(line);
+  if (filter === undefined || filter.kind === "newest" || filter.kind === "any" || filter.kind === "kept")
+    throw new InputError(`"!${line}" leaves out no tags, range or pattern`);
+  return filter;
+}
+
+/** A pattern, `semver:…` or `newest:N`. */
 function parseLine(line: string): Selection {
+  const range = /^semver:(.*)$/.exec(line)?.[1]?.trim();
+  if (range !== undefined) {
+    if (range !== "" && semver.validRange(range) !== null) return { kind: "semver", range };
+    throw new InputError(`"${line}" is not a semver range`);
+  }
   const [, glob, expression, flags] = /^(?:glob:(.*)|\/(.*)\/([a-z]*))$/.exec(line) ?? [];
   if (glob?.trim() === "" || expression === "")
     throw new InputError(`"${line}" is an empty pattern, which no tag fits`);
@@ -55,7 +81,7 @@ function parseNewest(trimmed: string): Selection {
   }
   const meant = didYouMean(meantTags(trimmed));
   throw new InputError(
-    `"${trimmed}" is not a tag, a list of tags, a semver range, newest:N, glob:… or /regular expression/${meant}`,
+    `"${trimmed}" is not a tag, a list of tags, a semver range, newest:N, semver:…, glob:… or /regular expression/${meant}`,
   );
 }
 
@@ -146,11 +172,26 @@ export function select(
  */
 export function withinFilter(selection: Selection, versions: readonly Version[]): readonly Version[] {
   const parts = selection.kind === "any" ? selection.of : [selection];
-  const filters = parts.filter((part) => part.kind === "range" || part.kind === "pattern");
-  if (filters.length === 0 || parts.some(({ kind }) => kind === "newest" || kind === "kept")) return versions;
+  const filters = parts.filter(
+    (part) => part.kind === "range" || part.kind === "semver" || part.kind === "pattern",
+  );
+  const left = withoutExcept(selection, versions);
+  if (filters.length === 0 || parts.some(({ kind }) => kind === "newest" || kind === "kept")) return left;
   const named = new Set(namedTags(selection));
-  const fitting = new Set(filters.flatMap((filter) => fittingOf(filter, versions)));
-  return versions.filter((version) => fitting.has(version) || named.has(version.tag));
+  const fitting = new Set(filters.flatMap((filter) => fittingOf(filter, left)));
+  return left.filter((version) => fitting.has(version) || named.has(version.tag));
+}
+
+/** What a `!` line fits is left out before anything is chosen or counted, but not what is asked for by name. */
+function withoutExcept<Listed extends AnyVersion>(
+  selection: Selection,
+  versions: readonly Listed[],
+): readonly Listed[] {
+  const except = selection.kind === "any" ? (selection.except ?? []) : [];
+  if (except.length === 0) return versions;
+  const named = new Set(namedTags(selection));
+  const out = new Set(except.flatMap((filter) => fittingOf(filter, versions)));
+  return versions.filter((version) => !out.has(version) || named.has(version.tag));
 }
 
 /** The tags that are asked for by name. */
@@ -161,9 +202,14 @@ export function namedTags(selection: Selection): readonly string[] {
 
 /** @throws PatternError when a pattern takes too long. */
 function fittingOf<Listed extends AnyVersion>(
-  filter: Extract<Selection, { kind: "range" | "pattern" }>,
+  filter: Filter,
   versions: readonly Listed[],
 ): readonly Listed[] {
+  if (filter.kind === "tags") return versions.filter(({ tag }) => filter.tags.includes(tag));
+  if (filter.kind === "semver")
+    return versions.filter(({ tag }) =>
+      semver.satisfies(roughNumber(tag) ?? "", filter.range, { includePrerelease: true }),
+    );
   if (filter.kind === "range")
     // The universe has prereleases only if they count, so the range must not leave them out.
     return versions.filter(
@@ -199,12 +245,15 @@ function chosenOf(
     case "tags": {
       const missing = selection.tags.filter((tag) => !all.some((version) => version.tag === tag));
       if (missing.length > 0) throw unknown(missing);
-      return all.filter((version) => selection.tags.includes(version.tag));
+      return fittingOf(selection, all);
     }
+    case "semver":
     case "pattern":
       return fittingOf(selection, all);
-    case "any":
-      return selection.of.flatMap((each) => chosenOf(each, ordered, all, retentions, unknown));
+    case "any": {
+      const left = [withoutExcept(selection, ordered), withoutExcept(selection, all)] as const;
+      return selection.of.flatMap((each) => chosenOf(each, ...left, retentions, unknown));
+    }
   }
 }
 
@@ -222,12 +271,17 @@ function describe(selection: Selection): string {
       return "newest:<keep>";
     case "range":
       return selection.range;
+    case "semver":
+      return `semver:${selection.range}`;
     case "tags":
       return selection.tags.join(", ");
     case "pattern":
       return selection.pattern.text;
     case "any":
-      return selection.of.map(describe).join("; ");
+      return [
+        ...selection.of.map(describe),
+        ...(selection.except ?? []).map((filter) => `!${describe(filter)}`),
+      ].join("; ");
   }
 }
 

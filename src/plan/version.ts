@@ -50,6 +50,20 @@ export function versionOfTag(tag: string): AnyVersion {
   return versionOf(release) ?? { ...release, number: undefined };
 }
 
+/**
+ * The number of a tag as other tools read it: one to three numbers, with zeros in front or not, and anything as its prerelease.
+ * `1.27-alpine` is 1.27.0-alpine, `2026.01.15` is 2026.1.15. Undefined where it begins with no number.
+ */
+export function roughNumber(tag: string): string | undefined {
+  const [, major, minor = "0", patch = "0", rest] =
+    /^v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-(.+))?$/.exec(tag) ?? [];
+  if (major === undefined) return undefined;
+  const numbers = [major, minor, patch].map((number) => number.replace(/^0+(?=.)/, ""));
+  const parts = (rest ?? "").split(/[._]+/).filter((part) => part !== "");
+  const prerelease = parts.map((part) => part.replace(/^0+(?=[0-9]+$)/, "")).join(".");
+  return semver.valid(`${numbers.join(".")}${prerelease === "" ? "" : `-${prerelease}`}`) ?? undefined;
+}
+
 /** What a release's tag is that is no version. */
 export function whyNoVersion(tag: string): string {
   const numbers = /^v?((?:[0-9]+\.)*[0-9]+)(?:[-+].*)?$/.exec(tag)?.[1]?.split(".");

@@ -5,7 +5,7 @@ import { askEach } from "../inventory/answers.ts";
 import { listRepositories } from "../inventory/repositories.ts";
 import { sourcesOf } from "../inventory/sources.ts";
 import { printNamespace } from "../oci/reference.ts";
-import { matching, type Pattern } from "../pattern.ts";
+import { type ChoosingPattern, choosing, matching } from "../pattern.ts";
 import { listOf } from "../wording.ts";
 import type { OpenSource, RegistryContext } from "./registries.ts";
 
@@ -19,7 +19,7 @@ const namedLimit = 3;
  * fits too many, or takes too long.
  */
 export async function listFitting(
-  patterns: readonly Pattern[],
+  patterns: readonly ChoosingPattern[],
   inputs: Pick<
     Inputs,
     "repositoryLimit" | keyof Pick<ListingContext, "awsKey" | "githubToken" | "githubApiUrl" | "destinations">
@@ -28,7 +28,7 @@ export async function listFitting(
   { signal, ...registries }: RegistryContext & { readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
   const { repositoryLimit: limit } = inputs;
-  const wanted = (paths: readonly string[]) => patterns.flatMap((pattern) => matching(pattern, paths));
+  const wanted = (paths: readonly string[]) => choosing(patterns, paths);
   const { answers, refused } = await askEach(
     sourcesOf(undefined, sources),
     (source) => listRepositories(source, { ...inputs, ...registries }, { signal, limit, wanted }),
@@ -37,15 +37,18 @@ export async function listFitting(
   for (const { source, error } of refused)
     registries.log.warning(`What ${printNamespace(source)} has is not known. ${messageOf(error)}`);
   const names = [...new Set(answers.flat())].sort();
-  const texts = (some: readonly Pattern[]) =>
+  const texts = (some: readonly ChoosingPattern[]) =>
     listOf(
       some.map(({ text }) => text),
       namedLimit,
     );
-  const idle = patterns.filter((pattern) => matching(pattern, names).length === 0);
+  // One that leaves out may have nothing to leave out.
+  const idle = patterns.filter((pattern) => pattern.except !== true && matching(pattern, names).length === 0);
   // What a source that did not answer has may fit.
   if (names.length === 0 || (idle.length > 0 && refused.length === 0))
-    throw new InputError(`images: no repository at the sources fits ${texts(idle)}`);
+    throw new InputError(
+      `images: no repository at the sources fits ${texts(idle.length > 0 ? idle : patterns)}`,
+    );
   if (names.length > limit)
     throw new InputError(
       `images: ${names.length} repositories fit ${texts(patterns)}, and ${limit} is the most of a run: set repository-limit to ${names.length} if all are meant`,
