@@ -9,6 +9,7 @@ import {
   type Inputs,
   loadInputs,
   loadIssueReporting,
+  readGivenFiles,
   readRunnerPaths,
 } from "./inputs/inputs.ts";
 import { isPostStep, loadState } from "./inputs/state.ts";
@@ -162,8 +163,9 @@ async function withInputs(
   if (network === undefined) return "mistake";
   try {
     // Before anything is logged, mistakes in the inputs included.
-    for (const secret of givenSecrets(environment)) log.mask(secret);
-    return (await work(loadInputs(environment), network)) ? "done" : "failed";
+    const files = await readGivenFiles(environment);
+    for (const secret of givenSecrets(environment, files)) log.mask(secret);
+    return (await work(loadInputs(environment, files), network)) ? "done" : "failed";
   } catch (error) {
     log.error(explain(error));
     await afterFailure(error, network);

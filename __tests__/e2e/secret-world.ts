@@ -33,6 +33,8 @@ export const given = {
   unusedHub: marked("unused login of Docker Hub", "Mk16unusedhub", " a+b"),
   unusedTcr: marked("unused login of TCR", "Mk17unusedtcr", " a+b"),
   stranger: marked("login of a registry that is not in the workflow", "Mk18stranger", " a+b"),
+  /** In `logins`, for a path of the first destination that nothing of this run is in. */
+  unusedPlace: marked("login of a place that is not in the workflow", "Mk19place", " a+b: #c"),
 } as const;
 
 /** As the keys of Google's service accounts: JSON on several lines, used as password. */
@@ -193,7 +195,20 @@ function inputsFor(
     "tcr-secret-key": given.secretKey.value,
     "tcr-session-token": given.sessionToken.value,
     "github-token": given.githubToken.value,
+    logins: loginsOf({ [`${sandbox.dockerHub.registry.host}/other`]: ["someone", given.unusedPlace.value] }),
   };
+}
+
+/** The text of `logins`, for places with user name and password. */
+export function loginsOf(
+  places: Readonly<Record<string, readonly [username: string, password: string]>>,
+): string {
+  return Object.entries(places)
+    .map(
+      ([place, [username, password]]) =>
+        `${place}:\n  username: ${JSON.stringify(username)}\n  password: ${JSON.stringify(password)}\n`,
+    )
+    .join("");
 }
 
 /** Debug logging is on, by every variable that there is for it. */

@@ -7,6 +7,7 @@ import {
   given,
   type Heard,
   listen,
+  loginsOf,
   type SecretWorld,
   startSecretWorld,
   writeHelper,
@@ -36,6 +37,7 @@ const belongs: Table = {
   [given.unusedHub.name]: [],
   [given.unusedTcr.name]: [],
   [given.stranger.name]: [],
+  [given.unusedPlace.name]: [],
   "registry token of the source": ["source registry"],
   "registry token of Docker Hub": ["Docker Hub registry"],
   "registry token of TCR": ["TCR registry"],
@@ -86,9 +88,10 @@ describe.concurrent("secrets in a run that succeeds", () => {
   });
 
   it("are masked before anything else is printed", async () => {
-    const { githubToken, hubToken, secretId, secretKey, sessionToken } = given;
+    const { githubToken, hubToken, secretId, secretKey, sessionToken, unusedPlace } = given;
     const heard = await play({ says: /8 images copied/, exitCode: 0 });
-    expect(maskedTooLate(heard, [githubToken, hubToken, secretId, secretKey, sessionToken])).toEqual([]);
+    const early = [githubToken, hubToken, secretId, secretKey, sessionToken, unusedPlace];
+    expect(maskedTooLate(heard, early)).toEqual([]);
   });
 });
 
@@ -111,6 +114,46 @@ describe.concurrent("secrets in a run with other logins", () => {
         }),
         says: /\/v2\/namespaces\/goharbor\/repositories[\s\S]*8 images to copy/,
         exitCode: 0,
+      },
+    ],
+    [
+      "logins by place",
+      {
+        inputs: {
+          "dockerhub-username": "",
+          "dockerhub-token": "",
+          "tcr-secret-id": "",
+          "tcr-secret-key": "",
+          "tcr-session-token": "",
+        },
+        inputsOf: ({ sandbox, inputs }) => ({
+          logins: [
+            inputs.logins,
+            loginsOf({
+              [`${sandbox.dockerHub.registry.host}/goharbor`]: [given.hubUser.value, given.hubToken.value],
+            }),
+            `${sandbox.tcr.registry.host}: ${JSON.stringify({
+              "tcr-secret-id": given.secretId.value,
+              "tcr-secret-key": given.secretKey.value,
+              "tcr-session-token": given.sessionToken.value,
+            })}`,
+          ].join(""),
+        }),
+        says: /other \(logins, line 1\) is for no source and no destination[\s\S]*8 images copied, 0 skipped, 4 pruned/,
+        exitCode: 0,
+      },
+    ],
+    [
+      "logins that are not YAML",
+      { inputsOf: ({ inputs }) => ({ logins: `${inputs.logins}quay.io: [` }), says: /logins, line [0-9]+: / },
+    ],
+    [
+      "logins on the lines of places",
+      {
+        inputs: {
+          destinations: `https://someone:${given.unusedPlace.mark}@quay.io/team\nquay.io/team,password=${given.stranger.mark}`,
+        },
+        says: /a login stands in the input logins/,
       },
     ],
     [

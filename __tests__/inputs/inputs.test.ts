@@ -62,6 +62,7 @@ describe("defaults", () => {
       congestionControl: "auto",
       dryRun: false,
       check: false,
+      logins: [],
       dockerHubLogin: undefined,
       dockerHubConnection: undefined,
       tencentCloudKey: undefined,

@@ -107,8 +107,8 @@ describe("what is refused, with its line", () => {
     ["indentation", `a:\n    b: c\n  d: ${secret}\n`, "line 3: "],
     ["two documents", `a: ${secret}\n---\nb: c\n`, "line 2: a second document begins"],
     ["a list as a key", "? [a]\n: b\n", "line 1: a key is a text"],
-    ["an unknown alias", "a: *b\n", 'line 1: no anchor &"b" ends before its alias'],
-    ["an alias in what it stands for", "a: &b\n  - *b\n", 'line 2: no anchor &"b" ends before its alias'],
+    ["an unknown alias", "a: *b\n", "line 1: no anchor ends before its alias"],
+    ["an alias in what it stands for", "a: &b\n  - *b\n", "line 2: no anchor ends before its alias"],
     ["what is merged and no map", `a:\n  <<: ${secret}\n`, "line 2: << takes a map"],
   ])("%s", async (_what, text, message) => {
     const told = await failure(text);

@@ -7,7 +7,7 @@ import { textOf } from "../support/documents.ts";
 
 const { inputs } = parseAction(textOf("action.yml"));
 const names = Object.keys(inputs);
-const secrets = names.filter((name) => /token|key|password|secret/.test(name));
+const secrets = names.filter((name) => /token|key|password|secret|logins/.test(name));
 /** What only a job of a workflow has a use for. */
 const ofRunner = [
   ...["mode", "plan", "share", "shares", "runs-on", "report-issue"],

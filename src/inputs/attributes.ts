@@ -1,7 +1,11 @@
 import { canonicalRegistry, isLoopback, parseNamespace, printNamespace } from "../oci/reference.ts";
 import { didYouMean } from "../wording.ts";
+import { isSecretAttribute } from "./given-logins.ts";
 import { nearest, quoted } from "./suggestions.ts";
 import type { Mistake } from "./values.ts";
+
+const noLoginHere =
+  "is no attribute: a login stands in the input logins, never on a line, which everybody can read";
 
 /**
  * The attributes after the name of a place, each `name=value`.
@@ -21,8 +25,11 @@ export function parseAttributes(
     if (place !== undefined) mistake(`${printNamespace(place)} goes on a line of its own`);
     else if (value === "") mistake(`${quoted(item)} is not an attribute of the form name=value`);
     else if (!names.includes(name)) {
-      const meant = didYouMean(nearest(name, names));
-      mistake(`${quoted(name)} is no attribute here; there are ${names.join(", ")}${meant}`);
+      if (isSecretAttribute(name)) mistake(`${quoted(name)} ${noLoginHere}`);
+      else {
+        const meant = didYouMean(nearest(name, names));
+        mistake(`${quoted(name)} is no attribute here; there are ${names.join(", ")}${meant}`);
+      }
     } else if (attributes.has(name)) mistake(`${name} is given more than once`);
     else attributes.set(name, value);
   }

@@ -12,8 +12,11 @@ import { areFixed, tellingRule } from "../plan/tag-versions.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { parseDestinations } from "./destinations.ts";
 import { readHubLogin } from "./docker-hub.ts";
+import { type GivenFiles, noFiles, readFiles } from "./files.ts";
+import { secretsInLines } from "./given-logins.ts";
 import { namedSources, parseImages, parseRepositories } from "./images.ts";
 import { readIssueReporting } from "./issue.ts";
+import { parseLogins } from "./logins.ts";
 import { readMode } from "./mode.ts";
 import { homesOf, refuseOwnRepositories } from "./places.ts";
 import { parseSources } from "./sources.ts";
@@ -71,6 +74,7 @@ export const inputDefaults = {
   share: "",
   shares: "1",
   "runs-on": "{}",
+  logins: "",
   "dockerhub-username": "",
   "dockerhub-token": "",
   "dockerhub-oidc-connection-id": "",
@@ -112,6 +116,7 @@ const examples: Readonly<Record<InputName, string>> = {
   share: "the value share of the matrix",
   shares: "2",
   "runs-on": '{"goharbor.tencentcloudcr.com": ["self-hosted", "guangzhou"]}',
+  logins: "the secret LOGINS with lines such as registry.example.com: {username: mirror, password: …}",
   "dockerhub-username": "goharborbot",
   "dockerhub-token": "the secret DOCKERHUB_TOKEN",
   "dockerhub-oidc-connection-id": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
@@ -123,11 +128,16 @@ const examples: Readonly<Record<InputName, string>> = {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Reads the inputs that are a text or a path, which `loadInputs` takes. What is wrong with one, that tells. */
+export function readGivenFiles(environment: Environment): Promise<GivenFiles> {
+  return readFiles((name) => inputText(environment, name), environment);
+}
+
 /**
  * Reads all inputs and the runner's variables.
  * @throws InputError that lists every mistake, each with the input's name and an example.
  */
-export function loadInputs(environment: Environment): Inputs {
+export function loadInputs(environment: Environment, files: GivenFiles = noFiles): Inputs {
   const mistakes: string[] = [];
   const mistakeIn = (name: InputName): Mistake => {
     return (problem) => mistakes.push(`${name}: ${problem}. Example: ${examples[name]}`);
@@ -149,6 +159,7 @@ export function loadInputs(environment: Environment): Inputs {
   const githubApiUrl = readGitHubApiUrl(environment, mistakeIn("github-api-url"));
   const githubToken = text("github-token") || undefined;
   const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
+  const logins = parseLogins(files.logins, environment, (problem) => mistakes.push(problem));
   // Tags may have no other copy: they are pruned only where the destination's own line says so.
   const unsaid = versionsFrom === "tags" ? ({ ...retention, keep: "all" } as const) : retention;
   const repositories = read("images", parseRepositories);
@@ -192,10 +203,10 @@ export function loadInputs(environment: Environment): Inputs {
       githubApiUrl,
       githubToken,
     }),
-    logins: [],
+    logins,
     dockerHubLogin: hub.login,
     dockerHubConnection: hub.connection,
-    ...readTcrInputs({ text, mistakeIn, environment }, tcrLogin, workflowRun.id),
+    ...readTcrInputs({ text, mistakeIn, environment }, tcrLogin, logins, workflowRun.id),
     awsKey: readAwsKey(environment),
     githubToken,
     githubApiUrl,
@@ -233,6 +244,8 @@ const secretInputs: readonly InputName[] = [
   "tcr-password",
   "github-token",
 ];
+/** Inputs with places, on whose lines no login belongs. */
+const placeInputs: readonly InputName[] = ["destinations", "source", "images"];
 const secretVariables = [
   "TENCENTCLOUD_SECRET_ID",
   "TENCENTCLOUD_SECRET_KEY",
@@ -247,10 +260,12 @@ const secretVariables = [
  * All secrets that a run is given, as they were given: they are masked before a message about a mistake in them is written.
  * Secrets that are derived from them are masked where they arise.
  */
-export function givenSecrets(environment: Environment): readonly string[] {
+export function givenSecrets(environment: Environment, files: GivenFiles = noFiles): readonly string[] {
   const values = [
     ...secretInputs.map((name) => inputText(environment, name)),
     ...secretVariables.map((name) => environment[name]?.trim() ?? ""),
+    ...(files.logins?.secrets ?? []),
+    ...placeInputs.flatMap((name) => secretsInLines(inputText(environment, name))),
   ];
   return values.filter((value) => value !== "");
 }

@@ -57,7 +57,10 @@ function stepsBetween(one: string, other: string): number {
 const slips: readonly (readonly [what: string, mended: (text: string) => string])[] = [
   ["it begins with a command", (text) => text.replace(/^(?:docker|podman|crane|helm) \S+ +/, "")],
   ["it begins with a scheme", (text) => text.replace(/^[a-z][a-z0-9+.-]*:\/\/+/i, "")],
-  ["it names a user", (text) => text.replace(/^[^/]*@(?=[^/]*\/)/, "")],
+  [
+    "it names a user (a login stands in the input logins, never on a line)",
+    (text) => text.replace(/^[^/]*@(?=[^/]*\/)/, ""),
+  ],
   ["it has backslashes", (text) => text.replaceAll("\\", "/")],
   ["it names the API /v2/", (text) => text.replace(/^([^/]+)\/v2\//, "$1/")],
   ["it ends with a slash", (text) => text.replace(/\/+$/, "")],

@@ -54,6 +54,7 @@ export interface TcrGiven {
 export function readTcrInputs(
   given: TcrGiven,
   tcrLogin: Login | undefined,
+  logins: Inputs["logins"],
   runId: string,
 ): Pick<Inputs, "tencentCloudKey" | "tencentRole" | "tcrLogin" | "tcrOpenAccess" | "tcrEgress"> {
   const { text, mistakeIn, environment } = given;
@@ -66,7 +67,12 @@ export function readTcrInputs(
   }
   checkUsername(tcrLogin?.username ?? "", mistakeIn("tcr-username"));
   const tencentCloudKey = readKey(given, tencentRole);
-  if (tcrOpenAccess !== undefined && tencentCloudKey === undefined && tencentRole === undefined) {
+  if (
+    tcrOpenAccess !== undefined &&
+    tencentCloudKey === undefined &&
+    tencentRole === undefined &&
+    !logins.some(({ key }) => key !== undefined)
+  ) {
     mistakeIn("tcr-open-access")("needs an API key or a role, which no registry login replaces");
   }
   const tcrEgress = parseEgress(text("tcr-egress"), mistakeIn("tcr-egress"));
@@ -118,13 +124,13 @@ function readKey(
 }
 
 /** A registry login that was given as API key, by the forms of user names: an account id, or a service account. */
-function checkSecretId(secretId: string, mistake: Mistake): void {
+export function checkSecretId(secretId: string, mistake: Mistake): void {
   if (!/^(?:[0-9]+$|tcr\$)/.test(secretId)) return;
   mistake("is the user name of a registry login, not a SecretId (AKID…): give it as tcr-username");
 }
 
 /** An API key that was given as registry login. SecretIds begin with one of these, says Harbor's TCR adapter. */
-function checkUsername(username: string, mistake: Mistake): void {
+export function checkUsername(username: string, mistake: Mistake): void {
   if (!/^[AI]KID\w{20,}$/.test(username)) return;
   mistake(
     "is a SecretId, not a user name of the registry: give it as tcr-secret-id, its key as tcr-secret-key",

@@ -106,7 +106,8 @@ export async function readYaml(given: string, reading: YamlReading): Promise<Yam
 
   function targetOf({ source }: Alias, line: number): YamlNode {
     const target = anchors.get(source);
-    if (target === undefined) throw fail(line, `no anchor &${quoted(source)} ends before its alias`);
+    // What begins with an asterisk may be a password without quotation marks: it is not repeated.
+    if (target === undefined) throw fail(line, "no anchor ends before its alias");
     return target;
   }
 

@@ -70,7 +70,7 @@ const ownDescriptions: ReadonlyMap<string, string> = new Map<InputName, string>(
 ]);
 
 /** Inputs that are never flags: other users of a machine see command lines, and shells remember them. */
-const secretName = /(^|-)(token|key|password|secret)(-|$)/;
+const secretName = /(^|-)(token|key|password|secret|logins)(-|$)/;
 
 export function isSecret(input: string): boolean {
   return secretName.test(input);
