@@ -70,14 +70,15 @@ test("the shortest recipe is a screen, and numbers what is to be changed", () =>
 
 /** A value as the runner hands it on, with a stand-in for each secret and each input without a default. */
 function evaluate(value: string, workflow: string): string {
-  return value
-    .replace("${" + "{ github.repository }}", ourRepository)
-    .replace(/\$\{\{\s*(secrets|inputs|matrix)\.([\w-]+)\s*\}\}/g, (_all, context: string, name: string) => {
+  return value.replace(
+    /\$\{\{\s*(secrets|inputs|matrix)\.([\w-]+)\s*\}\}/g,
+    (_all, context: string, name: string) => {
       if (context === "secrets") return "a secret";
       if (context === "matrix") return "1";
       const { default: text } = inputsOf(parseWorkflow(workflow))[name] ?? {};
       return String(text ?? (name === "destinations" ? "registry.example/harbor" : "v2.15.2"));
-    });
+    },
+  );
 }
 
 /** The inputs of a workflow that is started by hand or by another workflow. */

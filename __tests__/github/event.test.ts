@@ -63,6 +63,7 @@ describe("readTrigger", () => {
   ])("a workflow_run %s", async (_what, run, tag) => {
     expect(await trigger("workflow_run", runPayload(run))).toEqual({
       kind: "workflow_run",
+      repository: { owner: "acme", name: "mirror" },
       workflow: "Publish Release",
       conclusion: "success",
       tag,
@@ -80,9 +81,14 @@ describe("readTrigger", () => {
     expect(await trigger("workflow_dispatch", payload)).toEqual({ kind: "workflow_dispatch", version });
   });
 
+  const repository = { owner: "acme", name: "mirror" };
   test.each<[EventInput, Trigger]>([
-    [event("push", { refName: "v1.0.0", refType: "tag" }), { kind: "push", tag: "v1.0.0" }],
-    [event("push", { refName: "main", refType: "branch" }), { kind: "push", tag: undefined }],
+    [event("push", { refName: "v1.0.0", refType: "tag" }), { kind: "push", repository, tag: "v1.0.0" }],
+    [event("push", { refName: "main", refType: "branch" }), { kind: "push", repository, tag: undefined }],
+    [
+      event("push", { repository: undefined, refName: "v1.0.0", refType: "tag" }),
+      { kind: "push", repository: undefined, tag: "v1.0.0" },
+    ],
     [event("schedule"), { kind: "schedule" }],
     [event("issues"), { kind: "other", name: "issues" }],
     [event("", { path: undefined }), { kind: "other", name: "" }],
@@ -150,7 +156,8 @@ describe("resolveSelection", () => {
   }
 
   function ran(more: Partial<Extract<Trigger, { kind: "workflow_run" }>> = {}): Trigger {
-    return { kind: "workflow_run", workflow: "Publish", conclusion: "success", tag: "v1.2.3", ...more };
+    const usual = { workflow: "Publish", conclusion: "success", tag: "v1.2.3" };
+    return { kind: "workflow_run", repository: acme, ...usual, ...more };
   }
 
   const eventRelease = { tag: "v1.2.3", prerelease: false, publishedAt: 5 };
@@ -193,7 +200,13 @@ describe("resolveSelection", () => {
       released({ action: "deleted" }),
       { eventRelease: undefined },
     ],
-    ["workflow_run", {}, ran(), { repository: harbor, selection: tags("v1.2.3"), eventRelease: undefined }],
+    ["workflow_run", {}, ran(), { repository: acme, selection: tags("v1.2.3"), eventRelease: undefined }],
+    [
+      "workflow_run here, releases of another repository",
+      { repository: harbor },
+      ran(),
+      { repository: harbor, selection: tags("v1.2.3") },
+    ],
     [
       "failed workflow_run and a version input",
       { version: { kind: "newest", count: 2 } },
@@ -202,15 +215,28 @@ describe("resolveSelection", () => {
     ],
     [
       "push of a tag",
-      { repository: acme },
-      { kind: "push", tag: "v1.2.3" },
+      {},
+      { kind: "push", repository: acme, tag: "v1.2.3" },
       { repository: acme, selection: tags("v1.2.3") },
+    ],
+    [
+      "push of a branch and a version input",
+      { version: { kind: "newest", count: 2 } },
+      { kind: "push", repository: acme, tag: undefined },
+      { repository: acme, selection: { kind: "newest", count: 2 } },
+    ],
+    [
+      "push of a tag in no repository that is known",
+      {},
+      { kind: "push", repository: undefined, tag: "v1.2.3" },
+      { repository: harbor },
     ],
     [
       "schedule",
       {},
       { kind: "schedule" },
-      { selection: { kind: "kept", retentions: [{ keep: 3, keepBy: "semver" }] } },
+      // Mostly in a repository that does nothing but mirror.
+      { repository: harbor, selection: { kind: "kept", retentions: [{ keep: 3, keepBy: "semver" }] } },
     ],
     [
       "schedule with destinations that keep otherwise, one of them all",
@@ -236,7 +262,7 @@ describe("resolveSelection", () => {
       "dispatch",
       {},
       { kind: "workflow_dispatch", version: "newest:1" },
-      { selection: { kind: "newest", count: 1 } },
+      { repository: harbor, selection: { kind: "newest", count: 1 } },
     ],
     [
       "dispatch and a version input",
@@ -257,7 +283,7 @@ describe("resolveSelection", () => {
   test.each<[string, Trigger]>([
     ["flagged", released({ tag: "v3.0.0", prerelease: true })],
     ["by its tag alone", released({ tag: "v3.0.0-rc1" })],
-    ["tag pushed", { kind: "push", tag: "v3.0.0-rc1" }],
+    ["tag pushed", { kind: "push", repository: acme, tag: "v3.0.0-rc1" }],
     ["tag of a workflow_run", ran({ tag: "v3.0.0-rc1" })],
   ])("a prerelease (%s) that is not wanted is nothing to do, with the reason", (_name, from) => {
     const { kind, ...rest } = resolveSelection(inputs(), from);
@@ -276,7 +302,12 @@ describe("resolveSelection", () => {
     ["failed run", {}, ran({ conclusion: "failure" }), /"Publish" ended with failure/],
     ["run that goes on", {}, ran({ conclusion: undefined }), /"Publish" has not ended/],
     ["run of a branch", {}, ran({ tag: undefined }), /not of a version's tag.*Set the input "version"/],
-    ["push of a branch", {}, { kind: "push", tag: undefined }, /branch.*Set the input "version"/],
+    [
+      "push of a branch",
+      {},
+      { kind: "push", repository: acme, tag: undefined },
+      /branch.*Set the input "version"/,
+    ],
     [
       "schedule that keeps all",
       {

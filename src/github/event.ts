@@ -32,14 +32,21 @@ export type Trigger =
     }
   | {
       readonly kind: "workflow_run";
+      /** The one that the workflow runs in; undefined outside a runner. */
+      readonly repository: RepositoryId | undefined;
       readonly workflow: string;
       /** Undefined while that run goes on. */
       readonly conclusion: string | undefined;
       /** Undefined when that run was not of a version's tag. */
       readonly tag: string | undefined;
     }
-  /** The tag is undefined when a branch was pushed. */
-  | { readonly kind: "push"; readonly tag: string | undefined }
+  | {
+      readonly kind: "push";
+      /** The one that the workflow runs in; undefined outside a runner. */
+      readonly repository: RepositoryId | undefined;
+      /** Undefined when a branch was pushed. */
+      readonly tag: string | undefined;
+    }
   | { readonly kind: "schedule" }
   /** The event's own input `version`, trimmed; undefined when it is empty or there is none. */
   | { readonly kind: "workflow_dispatch"; readonly version: string | undefined }
@@ -91,15 +98,16 @@ const workflowDispatchPayload = v.object({
  */
 export async function readTrigger(event: EventInput, readEvent: ReadEventFile): Promise<Trigger> {
   const payload = <T>(schema: v.GenericSchema<unknown, T>) => readPayload(event, readEvent, schema);
+  const repository = event.repository === undefined ? undefined : repositoryIdOf(event.repository);
   switch (event.name) {
     case "release":
       return releaseTrigger(await payload(releasePayload));
     case "workflow_run":
-      return workflowRunTrigger(await payload(workflowRunPayload));
+      return workflowRunTrigger(await payload(workflowRunPayload), repository);
     case "workflow_dispatch":
       return dispatchTrigger(await payload(workflowDispatchPayload));
     case "push":
-      return { kind: "push", tag: event.refType === "tag" ? event.refName : undefined };
+      return { kind: "push", repository, tag: event.refType === "tag" ? event.refName : undefined };
     case "schedule":
       return { kind: "schedule" };
     default:
@@ -151,11 +159,15 @@ function releaseTrigger(payload: v.InferOutput<typeof releasePayload>): Trigger 
  * The payload names the ref without its kind, so a version's tag is recognised by its form. The branch of a pull request,
  * which anyone may name as they like, is never taken for a tag.
  */
-function workflowRunTrigger(payload: v.InferOutput<typeof workflowRunPayload>): Trigger {
+function workflowRunTrigger(
+  payload: v.InferOutput<typeof workflowRunPayload>,
+  repository: RepositoryId | undefined,
+): Trigger {
   const run = payload.workflow_run;
   const ref = run.event.startsWith("pull_request") ? undefined : (run.head_branch ?? undefined);
   return {
     kind: "workflow_run",
+    repository,
     workflow: run.name ?? "",
     conclusion: run.conclusion ?? undefined,
     tag: ref !== undefined && isVersionTag(ref) ? ref : undefined,

@@ -43,7 +43,7 @@ export interface Inputs {
   readonly version: Selection | undefined;
   /** Whether versions are the releases at GitHub, or the tags at the sources. */
   readonly versionsFrom: VersionsFrom;
-  /** Undefined: the event's repository for a `release` event, else `goharbor/harbor`. */
+  /** Undefined: that of the workflow for `release`, `push` and `workflow_run`, else `goharbor/harbor`. */
   readonly repository: RepositoryId | undefined;
   /** In order of preference. */
   readonly sources: readonly SourceInput[];

@@ -43,8 +43,7 @@ const publishingActions: readonly string[] = ["published", "released", "prerelea
  */
 export function resolveSelection(inputs: SelectionInputs, trigger: Trigger): Resolution {
   if (inputs.versionsFrom === "tags") return { kind: "tags", selection: selectionOfTags(inputs, trigger) };
-  const ofEvent = trigger.kind === "release" ? trigger.repository : harbor;
-  const repository = inputs.repository ?? ofEvent;
+  const repository = inputs.repository ?? ofEvent(trigger) ?? harbor;
   const wanted = inputs.version ?? selectionOf(inputs, trigger);
   if (typeof wanted === "string") return { kind: "nothing", reason: wanted };
   const byEvent = inputs.version === undefined && trigger.kind !== "workflow_dispatch";
@@ -55,6 +54,15 @@ export function resolveSelection(inputs: SelectionInputs, trigger: Trigger): Res
     eventRelease: eventRelease(trigger, repository),
     byEvent,
   };
+}
+
+/**
+ * The repository that an event is about. What is released, tagged or built there is its own; a schedule or a person says
+ * nothing of the kind, and is mostly in a repository that mirrors another.
+ */
+function ofEvent(trigger: Trigger): RepositoryId | undefined {
+  const { kind } = trigger;
+  return kind === "release" || kind === "push" || kind === "workflow_run" ? trigger.repository : undefined;
 }
 
 /** The tags at the sources do not depend on an event, but for the version that a person gives to one. */
