@@ -114,6 +114,11 @@ function runnersSink(): RunContext["sink"] {
   };
 }
 
+/** The same, without a job summary: for who has asked for none. */
+function withoutSummary(sink: RunContext["sink"]): RunContext["sink"] {
+  return { ...sink, appendSummary: () => Promise.resolve() };
+}
+
 /** How a step ended. After a mistake in the inputs nothing was written anywhere. */
 export type Ending = "done" | "failed" | "mistake";
 
@@ -128,7 +133,8 @@ export async function mainStep(
   const work = async (inputs: Inputs, network: NetworkTransport): Promise<boolean> => {
     const ended = new AbortController();
     try {
-      return await carryOut(inputs, { ...given, ...step, network, ended: ended.signal });
+      const sink = inputs.summary ? given.sink : withoutSummary(given.sink);
+      return await carryOut(inputs, { ...given, ...step, sink, network, ended: ended.signal });
     } finally {
       ended.abort();
     }

@@ -77,6 +77,8 @@ export interface Inputs {
   readonly mode: Mode;
   /** How a failure is reported by an issue; undefined: not at all. */
   readonly issueReporting: IssueReporting | undefined;
+  /** Whether a job summary is written. */
+  readonly summary: boolean;
   /** Logins for single places, which come before all others. */
   readonly logins: readonly PlaceLogin[];
   readonly dockerHubLogin: Login | undefined;
