@@ -42,7 +42,9 @@ function expectClean({ log, summary, outputs }: Pick<ActionResult, "log" | "summ
   // A step that ended before its report has set all outputs but that one.
   const { report: _report, ...others } = outputs;
   expect(Object.keys(others).sort()).toEqual(
-    Object.keys(outputs).length === 0 ? [] : ["copied", "failed", "images", "pruned", "skipped", "versions"],
+    Object.keys(outputs).length === 0
+      ? []
+      : ["checksums", "copied", "failed", "images", "pruned", "skipped", "versions"],
   );
   expect(Object.values(outputs).join("\n")).not.toContain("INJECTED");
 }

@@ -52,7 +52,8 @@ async function mirror(
     writeFile: (path, text) => {
       reported = true;
       const clean = withoutSecrets(text);
-      if (json) process.stdout.write(clean);
+      // Lists of checksums are files beside the report.
+      if (json && path.endsWith(".json")) process.stdout.write(clean);
       return writeFile(path, clean);
     },
   };
