@@ -16,7 +16,7 @@ import { parseDigest } from "../../src/oci/digest.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { Repository } from "../../src/oci/repository.ts";
 import type { CopyStep } from "../../src/plan/plan.ts";
-import type { Attachment, SourceImage } from "../../src/plan/snapshot.ts";
+import type { Attachment, Overwrite, SourceImage } from "../../src/plan/snapshot.ts";
 
 /** One source and some destinations, with the engine between them. */
 export interface World extends AsyncDisposable {
@@ -39,8 +39,10 @@ export interface World extends AsyncDisposable {
 }
 
 export type RunOptions = Partial<
-  Pick<CopyContext, "spoolLimit" | "moveTags" | "overwrite" | "whyNotPublish" | "signal" | "log" | "clock">
+  Pick<CopyContext, "spoolLimit" | "moveTags" | "whyNotPublish" | "signal" | "log" | "clock">
 > & {
+  /** What is done with a tag that another sets after the plan was made. */
+  readonly overwrite?: Overwrite;
   /** What makes each destination ready. Default: nothing has to be done. */
   readonly prepare?: () => Promise<void>;
   /** Destinations on each registry. Default: `mirror` alone. */
@@ -116,8 +118,11 @@ export async function startWorld(options: {
         replaces: undefined,
       }));
     },
-    run(steps, { prepare = () => Promise.resolve(), namespaces = ["mirror"], ...runOptions } = {}) {
-      return copy(steps, {
+    run(
+      steps,
+      { prepare = () => Promise.resolve(), namespaces = ["mirror"], overwrite = true, ...runOptions } = {},
+    ) {
+      return copy(overwrite === true ? steps : steps.map((step) => ({ ...step, overwrite })), {
         destinations: destinations.flatMap((server) =>
           namespaces.map((path) => ({
             name: `${server.host}/${path}`,
@@ -132,7 +137,6 @@ export async function startWorld(options: {
         temporaryFolder: folder,
         spoolLimit: 1e9,
         moveTags: true,
-        overwrite: true,
         whyNotPublish: () => Promise.resolve(undefined),
         downloadConnections: undefined,
         uploadConnections: undefined,
@@ -152,7 +156,6 @@ export async function startWorld(options: {
         })),
         sourceRepositories: ({ repository }) => [repositoryAt(repository)],
         attachments: new AttachmentFinder(silentLog),
-        overwrite: true,
         whyNotPublish: () => Promise.resolve(undefined),
         clock: hastyClock,
         log: silentLog,

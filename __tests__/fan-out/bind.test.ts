@@ -186,13 +186,13 @@ describe("a release between plan and publish means less", () => {
     ["range", { kind: "range", range: ">=2" }],
   ] as const)("versions are overtaken by it where the inputs ask for a %s", (_what, selection) => {
     const document = { ...documentOf(core), versions: ["v2.15.2", "v2.14.4"] };
-    expect(overtakenVersions(document, selection, ["v2.15.3", "v2.15.2"])).toEqual(["v2.14.4"]);
+    expect(overtakenVersions(document, [selection], ["v2.15.3", "v2.15.2"])).toEqual(["v2.14.4"]);
   });
 
   test("tags stay what they are: another is refused", () => {
     const document = { ...documentOf(core), versions: ["v2.15.2", "v2.14.4"] };
     const selection = { kind: "tags", tags: ["v2.15.2"] } as const;
-    expect(() => overtakenVersions(document, selection, ["v2.15.2"])).toThrow(
+    expect(() => overtakenVersions(document, [selection], ["v2.15.2"])).toThrow(
       /plan: it is about v2\.14\.4, which the inputs do not/,
     );
   });
@@ -200,7 +200,7 @@ describe("a release between plan and publish means less", () => {
   test("GitHub is not asked about any number of versions that a changed plan names", () => {
     const versions = Array.from({ length: 10_000 }, (_, index) => `v9.${index}.0`);
     expect(() =>
-      overtakenVersions({ ...documentOf(core), versions }, { kind: "newest", count: 1 }, ["v2.15.2"]),
+      overtakenVersions({ ...documentOf(core), versions }, [{ kind: "newest", count: 1 }], ["v2.15.2"]),
     ).toThrow(/plan: it is about v9\.0\.0, .* and 9995 more, which the inputs do not/);
   });
 });

@@ -143,7 +143,7 @@ function effects(text: unknown, now: Plan, selection: Selection) {
     try {
       const document = readPlan(gzipSync(JSON.stringify(text)).toString("base64"));
       refuseOtherInputs(document, inputs);
-      overtakenVersions(document, selection, now.versions);
+      overtakenVersions(document, [selection], now.versions);
       work(document);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;

@@ -92,7 +92,7 @@ describe("what is not a plan is refused", () => {
   test.each<[what: string, change: Record<string, unknown>]>([
     ["a property that nobody knows", { token: "x" }],
     ["a digest of the inputs that is none", { inputs: "sha256:1" }],
-    ["a repository that is none", { repository: "goharbor" }],
+    ["the name of a route with a line break", { repository: "a\nb" }],
     ["no version", { versions: [] }],
     ["a version with a line break", { versions: ["v1\n::error::"] }],
     ["more copies than any plan has", { copies: Array.from({ length: 100_001 }, () => 0) }],

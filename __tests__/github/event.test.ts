@@ -139,6 +139,7 @@ describe("resolveSelection", () => {
 
   function inputs(more: Partial<SelectionInputs> = {}): SelectionInputs {
     return {
+      name: undefined,
       version: undefined,
       versionsFrom: "releases",
       images: "auto",

@@ -31,7 +31,8 @@ async function look(
   const clock = fakeClock();
   const wanted = harborUniverse.filter((version) => version.tag === tag);
   const route = { repository: "goharbor/harbor", universe: harborUniverse, wanted, catalogue };
-  const [snapshot] = await takeSnapshots([route], {
+  const request = {
+    ...route,
     destinations,
     overwrite: true,
     pruneLimit: "all",
@@ -39,7 +40,8 @@ async function look(
     wait: { ...searching(world.source(source)), platforms, wait: 600_000, clock },
     signal: never,
     ...more,
-  });
+  } as const;
+  const [snapshot] = await takeSnapshots([request], request.wait.log, never);
   if (snapshot === undefined) throw new Error("no snapshot");
   return { plan: makePlan(snapshot), waited: clock.slept.length > 0 };
 }

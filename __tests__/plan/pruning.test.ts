@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { isUntagged, joinPlans, makePlan, subjectOf } from "../../src/plan/plan.ts";
+import { isUntagged, makePlan, subjectOf } from "../../src/plan/plan.ts";
 import { type DestinationSnapshot, imageKey } from "../../src/plan/snapshot.ts";
+import { joined } from "./joined.ts";
 import {
   contentDigest,
   type GivenSnapshot,
@@ -412,10 +413,10 @@ describe("what a tag held that is overwritten", () => {
       const plan = planned();
       return { ...plan, steps: plan.steps.map((step) => ({ ...step, route })) };
     });
-    expect(fateOf(joinPlans("all", routes, 2))).toHaveLength(2);
-    expect(stepsOf(joinPlans("all", routes, 2), "prune")).toHaveLength(2);
-    const joined = joinPlans("all", routes, 1);
-    expect(stepsOf(joined, "leave")).toMatchObject([
+    expect(fateOf(joined(routes, 2))).toHaveLength(2);
+    expect(stepsOf(joined(routes, 2), "prune")).toHaveLength(2);
+    const both = joined(routes, 1);
+    expect(stepsOf(both, "leave")).toMatchObject([
       { route: "one", untagged: old },
       { route: "two", untagged: old },
     ]);
@@ -428,7 +429,7 @@ describe("what a tag held that is overwritten", () => {
       ...plan,
       steps: plan.steps.map((step) => ({ ...step, route: [route, other][index] ?? "" })),
     }));
-    expect(fateOf(joinPlans("all", plans, "all"))).toEqual([
+    expect(fateOf(joined(plans, "all"))).toEqual([
       `leave ${subject}: its tag is overwritten, but a wanted image cannot be copied here, so nothing is deleted`,
     ]);
   });

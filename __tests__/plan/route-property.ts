@@ -5,11 +5,12 @@ import { InputError, OperationError } from "../../src/errors.ts";
 import type { Route } from "../../src/inventory/snapshot.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { applyRulesOnce } from "../../src/plan/component.ts";
-import { failing, joinPlans, makePlan, type Plan } from "../../src/plan/plan.ts";
+import { failing, makePlan, type Plan } from "../../src/plan/plan.ts";
 import { imageKey, type Snapshot } from "../../src/plan/snapshot.ts";
 import { lookAtTags } from "../../src/run/tags.ts";
 import { tagSource } from "../run/tag-sources.ts";
 import { obstacle } from "../support/failures.ts";
+import { joined } from "./joined.ts";
 import { verdictOn } from "./oracle.ts";
 import { destinationSnapshot, imagesOf, nameOfDestination, type World } from "./oracle-world.ts";
 import { type Chosen, chosenIn } from "./route-oracle.ts";
@@ -45,7 +46,7 @@ export async function holdRoutesToOracle(numRuns: number): Promise<void> {
         if (typeof found !== "object" || typeof own !== "object") return [];
         return [makePlan(snapshotOf(world, route, found, worldOf(world, route, own)))];
       });
-      const plan = joinPlans("routes", plans, world.pruneLimit);
+      const plan = joined(plans, world.pruneLimit);
       hold(planned(plan, retentions.length), expected(world, chosen, retentions.length));
     }),
     { numRuns, ...(seed === undefined ? {} : { seed: Number(seed) }) },

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { applyRules, type ImageRule } from "../../src/plan/component.ts";
-import { joinPlans, makePlan, type Plan } from "../../src/plan/plan.ts";
+import { makePlan, type Plan } from "../../src/plan/plan.ts";
 import type { Version } from "../../src/plan/version.ts";
+import { joined } from "./joined.ts";
 import { type GivenSnapshot, imagesIn, snapshotOf, stepsOf } from "./snapshot-builder.ts";
 import { version } from "./versions.ts";
 
@@ -35,20 +36,20 @@ test("what one repository cannot bring keeps everything of all others at that de
   const failing = routePlan("failing", {
     destinations: destinations.map((one, index) => (index === 0 ? { ...one, failure: "it is down" } : one)),
   });
-  const joined = joinPlans("routes", [ok, failing], "all");
+  const both = joined([ok, failing], "all");
   expect(stepsOf(ok, "prune", names[0])).toHaveLength(2);
-  expect(stepsOf(joined, "prune", names[0])).toEqual([]);
-  const left = stepsOf(joined, "leave", names[0]);
+  expect(stepsOf(both, "prune", names[0])).toEqual([]);
+  const left = stepsOf(both, "leave", names[0]);
   expect(left.map(({ reason }) => reason)).toEqual(
     Array(2).fill("not kept, but a wanted image cannot be copied here, so nothing is deleted"),
   );
-  expect(stepsOf(joined, "prune", names[1])).toHaveLength(4);
+  expect(stepsOf(both, "prune", names[1])).toHaveLength(4);
 });
 
 test("the versions of all repositories are told newest first, those without an order last", () => {
   const tags = ["v0.9.0", "latest", "v10.0.0", "v2.0.0"];
   const plans = tags.map((tag, at) => ({ repository: `r${at}`, versions: [tag, "v2.0.0"], steps: [] }));
-  expect(joinPlans("routes", plans, "all").versions).toEqual(["v10.0.0", "v2.0.0", "v0.9.0", "latest"]);
+  expect(joined(plans, "all").versions).toEqual(["v10.0.0", "v2.0.0", "v0.9.0", "latest"]);
 });
 
 test("prune-limit counts versions of all repositories, before tags are left for a shared digest", () => {
@@ -65,8 +66,8 @@ test("prune-limit counts versions of all repositories, before tags are left for 
     }),
   );
   expect(plans.flatMap((plan) => imagesIn(stepsOf(plan, "prune")))).toEqual(["a:v1.1.0", "b:v1.1.0"]);
-  expect(stepsOf(joinPlans("routes", plans, 4), "prune")).toHaveLength(2);
-  expect(stepsOf(joinPlans("routes", plans, 3), "prune")).toEqual([]);
+  expect(stepsOf(joined(plans, 4), "prune")).toHaveLength(2);
+  expect(stepsOf(joined(plans, 3), "prune")).toEqual([]);
 });
 
 /** A destination of `v1.*` alone, with `keep=1`, beside newer and older versions that others brought there. */

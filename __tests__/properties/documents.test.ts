@@ -192,6 +192,7 @@ describe("an event file", () => {
   const inputs = {
     version: undefined,
     repository: undefined,
+    name: undefined,
     versionsFrom: "releases",
     images: "auto",
     retention: { keep: 3, keepBy: "semver" },

@@ -4,7 +4,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import { type CopyStep, versionKey } from "../plan/plan.ts";
-import type { Overwrite, SourceImage } from "../plan/snapshot.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
 import type { Downloads } from "../spool/download.ts";
 import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts";
 import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
@@ -23,8 +23,6 @@ export type Contents = ReadonlyMap<SourceImage, ImageContent | Error>;
 export interface SharedWork {
   /** Whether tags are set once a version is complete; else another job does that. */
   readonly moveTags: boolean;
-  /** Whether a tag is replaced that somebody else has set since the plan was made. */
-  readonly overwrite: Overwrite;
   readonly whyNotPublish: PublicationCheck;
   readonly contents: Contents;
   /** The last delivery of each blob to each registry, by `registry digest`, from which the next destination there mounts it. */

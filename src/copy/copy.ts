@@ -7,7 +7,7 @@ import type { Log } from "../log/log.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { CopyStep } from "../plan/plan.ts";
-import type { Overwrite, SourceImage } from "../plan/snapshot.ts";
+import type { SourceImage } from "../plan/snapshot.ts";
 import { Budget } from "../spool/budget.ts";
 import { Downloads } from "../spool/download.ts";
 import { GarbageCollection } from "../spool/garbage-collection.ts";
@@ -42,8 +42,6 @@ export interface CopyContext extends PinnedConnections {
   readonly spoolLimit: number;
   /** Whether tags are set once a version is complete; else another job does that. */
   readonly moveTags: boolean;
-  /** Whether a tag is replaced that somebody else has set since the plan was made. */
-  readonly overwrite: Overwrite;
   readonly whyNotPublish: PublicationCheck;
   readonly clock: Clock;
   readonly log: Log;
@@ -130,14 +128,13 @@ async function copyThrough(
           await warnOfQuota(destination, needs[index] ?? [], context, signal);
           await destination.prepare(signal, [...repositories]);
         };
-        const { moveTags, overwrite, whyNotPublish } = context;
+        const { moveTags, whyNotPublish } = context;
         const shared = {
           contents,
           deliveredTo,
           downloads,
           sourceRepositories,
           moveTags,
-          overwrite,
           whyNotPublish,
         };
         return copyToDestination(own, needs[index] ?? [], ongoing, prepare, shared);

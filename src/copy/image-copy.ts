@@ -54,7 +54,7 @@ export async function readImage(
   const children = manifestsInOrder(root).map((manifest) => manifest.digest);
   const below = children.filter((digest) => digest !== image.digest && !made.has(digest));
   const found =
-    finder === undefined
+    finder === undefined || image.unattached === true
       ? image.attachments
       : await withAttachedBelow(image.attachments, below, source, finder, signal);
   const attachments = await Promise.all(

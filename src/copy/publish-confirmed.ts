@@ -19,7 +19,7 @@ import { type ImageResult, publishVersion } from "./version.ts";
 export interface PublishContext
   extends Pick<
     CopyContext,
-    "sourceRepositories" | "attachments" | "overwrite" | "whyNotPublish" | "clock" | "log" | "signal"
+    "sourceRepositories" | "attachments" | "whyNotPublish" | "clock" | "log" | "signal"
   > {
   /** Where other jobs have copied to. */
   readonly destinations: readonly Pick<Destination, "name" | "registry" | "path" | "client">[];

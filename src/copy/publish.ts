@@ -2,6 +2,7 @@ import { type Failure, failureOf, sentenceOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Repository } from "../oci/repository.ts";
 import { unlessWithheld } from "../oci/withheld.ts";
+import type { PlannedPlace } from "../plan/step.ts";
 import { type AttachmentTagging, tagAttachmentsOf } from "./attachment-tags.ts";
 import type { PutImage } from "./image-copy.ts";
 import { setTag, tagFailure } from "./set-tag.ts";
@@ -20,11 +21,14 @@ export interface Refusal {
   readonly reason: string;
 }
 
+/** A version, and the route that it is of. */
+export type VersionOfRoute = Pick<PlannedPlace, "route" | "version">;
+
 /**
  * Asks, right before the first tag of a version moves, why the version must not be published; undefined: it may.
  * @throws OperationError when nobody knows; then no tag moves either.
  */
-export type PublicationCheck = (version: string) => Promise<Refusal | undefined>;
+export type PublicationCheck = (version: VersionOfRoute) => Promise<Refusal | undefined>;
 
 /**
  * Asks whether a version may be published.
@@ -32,7 +36,7 @@ export type PublicationCheck = (version: string) => Promise<Refusal | undefined>
  * @returns undefined: it may.
  */
 export async function askToPublish(
-  version: string,
+  version: VersionOfRoute,
   whyNotPublish: PublicationCheck,
   consequence: string,
 ): Promise<{ readonly kind: Refusal["kind"]; readonly failure: Failure } | undefined> {

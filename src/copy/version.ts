@@ -28,7 +28,7 @@ export type VersionOutcome = Omit<CopyOutcome, "milliseconds">;
  */
 export async function publishVersion(
   results: readonly ImageResult[],
-  tagging: Tagging,
+  context: Omit<Tagging, "overwrite">,
 ): Promise<readonly VersionOutcome[]> {
   const failed = results.find((result) => "failure" in result);
   if (failed !== undefined) {
@@ -38,7 +38,8 @@ export async function publishVersion(
   const [first] = results;
   if (first === undefined) return [];
   const consequence = "no tag of this version is moved";
-  const refusal = await askToPublish(first.step.version, tagging.whyNotPublish, consequence);
+  const tagging: Tagging = { ...context, overwrite: first.step.overwrite ?? true };
+  const refusal = await askToPublish(first.step, tagging.whyNotPublish, consequence);
   if (refusal !== undefined) {
     const { failure } = refusal;
     return results.map((result) =>

@@ -43,11 +43,8 @@ const digestText = v.pipe(
 );
 /** The characters of every text that `versionOf` takes for a version. */
 const versionText = v.pipe(v.string(), v.regex(/^[\w.+-]{1,255}$/, "not the tag of a version"));
-/** `owner/name`, or places with commas between them. */
-const originText = v.pipe(
-  v.string(),
-  v.regex(/^(?=.*\/)[\w./:[\] ,-]{1,1000}$/, "not owner/name or sources"),
-);
+/** `owner/name`, or places or names of routes with commas between them. */
+const originText = v.pipe(v.string(), v.regex(/^\P{C}{1,1000}$/u, "not owner/name, sources or routes"));
 
 const place = { destination: namespaceText, version: versionText, image: repositoryText, tag: tagText };
 

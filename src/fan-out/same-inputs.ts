@@ -33,11 +33,15 @@ const namedLimit = 5;
  */
 export function overtakenVersions(
   document: PlanDocument,
-  selection: Selection,
+  selections: readonly Selection[],
   wanted: readonly string[],
 ): readonly string[] {
   const foreign = document.versions.filter((tag) => !wanted.includes(tag));
-  if (foreign.length === 0 || (selection.kind !== "tags" && foreign.length <= overtakenLimit)) return foreign;
+  if (
+    foreign.length === 0 ||
+    (selections.some(({ kind }) => kind !== "tags") && foreign.length <= overtakenLimit)
+  )
+    return foreign;
   throw new InputError(
     `plan: it is about ${printable(listOf(foreign, namedLimit))}, which the inputs do not ask for now (they ask for ${wanted.join(", ")}). Run all jobs again ("Re-run all jobs"), so that a new plan is made.`,
   );

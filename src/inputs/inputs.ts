@@ -5,21 +5,16 @@ import { InputError } from "../errors.ts";
 import type { EventInput } from "../github/event.ts";
 import type { IdTokenRequest } from "../github/id-token.ts";
 import type { Login } from "../oci/credentials.ts";
-import { isDigest } from "../oci/digest.ts";
 import { environmentForHelpers } from "../oci/helper-environment.ts";
-import { isLoopback, type Namespace, sameNamespace } from "../oci/reference.ts";
-import { areFixed, tellingRule } from "../plan/tag-versions.ts";
+import { isLoopback } from "../oci/reference.ts";
 import type { IssueReporting } from "../report/issue.ts";
-import { parseDestinations } from "./destinations.ts";
 import { readHubLogin } from "./docker-hub.ts";
 import { type GivenFiles, noFiles, readFiles } from "./files.ts";
 import { secretsInLines } from "./given-logins.ts";
-import { namedSources, parseImages, parseRepositories } from "./images.ts";
 import { readIssueReporting } from "./issue.ts";
 import { parseLogins } from "./logins.ts";
 import { readMode } from "./mode.ts";
-import { homesOf, refuseOwnRepositories } from "./places.ts";
-import { parseSources } from "./sources.ts";
+import { destinationsOf, readRoute, sourcesOf } from "./route.ts";
 import { quoted } from "./suggestions.ts";
 import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./tcr.ts";
 import type { Inputs, RunnerPaths, WorkflowRun } from "./types.ts";
@@ -29,17 +24,8 @@ import {
   parseBoolean,
   parseCongestionControl,
   parseConnections,
-  parseDuration,
   parseKeep,
-  parseKeepBy,
-  parseLimit,
-  parseOverwrite,
-  parsePlatforms,
-  parseRepository,
   parseSize,
-  parseVerify,
-  parseVersionInput,
-  parseVersionsFrom,
 } from "./values.ts";
 
 export type * from "./types.ts";
@@ -148,8 +134,6 @@ export function loadInputs(environment: Environment, files: GivenFiles = noFiles
   const read = <T>(name: InputName, parse: (text: string, mistake: Mistake) => T): T =>
     parse(text(name), mistakeIn(name));
 
-  const versionsFrom = read("versions-from", parseVersionsFrom);
-  const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };
   const idTokenRequest = readIdTokenRequest(environment);
   const hub = readHubLogin({
     text,
@@ -162,35 +146,13 @@ export function loadInputs(environment: Environment, files: GivenFiles = noFiles
   const githubToken = text("github-token") || undefined;
   const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
   const logins = parseLogins(files.logins, environment, (problem) => mistakes.push(problem));
-  // Tags may have no other copy: they are pruned only where the destination's own line says so.
-  const unsaid = versionsFrom === "tags" ? ({ ...retention, keep: "all" } as const) : retention;
-  const repositories = read("images", parseRepositories);
-  const images = repositories === undefined ? read("images", parseImages) : [];
-  const sources = sourcesFor(images, read("source", parseSources));
-  const homes = homesOf(sources);
-  const destinations = read("destinations", (lines, mistake) =>
-    parseDestinations(lines, unsaid, homes, mistake),
-  );
-  refuseOwnRepositories({ images, sources, destinations }, mistakeIn("images"));
-  if (versionsFrom === "tags") refuseReleases({ images, retention, destinations, text, mistakeIn });
-  else if (repositories !== undefined) mistakeIn("images")("a pattern needs versions-from: tags");
+  const routes = [readRoute({ name: undefined, text, ownText: text, mistakeIn })];
+  const destinations = destinationsOf(routes, mistakeIn("destinations"));
   const inputs: Inputs = {
+    routes,
     destinations,
-    version: read("version", parseVersionInput),
-    versionsFrom,
-    repository: read("repository", parseRepository),
-    sources,
-    images,
-    repositories,
-    repositoryLimit: read("repository-limit", parseLimit),
-    retention,
+    sources: sourcesOf(routes, mistakeIn("source")),
     pruneLimit: read("prune-limit", parseKeep),
-    prereleases: read("prereleases", parseBoolean),
-    overwrite: read("overwrite", parseOverwrite),
-    verify: read("verify", parseVerify),
-    platforms: read("platforms", parsePlatforms),
-    referrers: read("referrers", parseBoolean),
-    wait: read("wait", parseDuration),
     spoolLimit: read("spool-limit", parseSize),
     downloadConnections: read("download-connections", parseConnections),
     uploadConnections: read("upload-connections", parseConnections),
@@ -271,50 +233,6 @@ export function givenSecrets(environment: Environment, files: GivenFiles = noFil
     ...placeInputs.flatMap((name) => secretsInLines(inputText(environment, name))),
   ];
   return values.filter((value) => value !== "");
-}
-
-/** The sources of all images, where an image has any; then those that only some lines name. */
-function sourcesFor(images: Inputs["images"], listed: Inputs["sources"]): Inputs["sources"] {
-  const serving =
-    images !== "auto" && images.length > 0 && images.every(({ source }) => source !== undefined)
-      ? []
-      : listed;
-  const named = namedSources(images).filter((source) => !serving.some((each) => sameNamespace(each, source)));
-  const tokenServerOf = (source: Namespace) =>
-    listed.find((each) => sameNamespace(each, source))?.tokenServer;
-  return [
-    ...serving,
-    ...named.map((source) => ({ ...source, tokenServer: tokenServerOf(source), onlyNamed: true })),
-  ];
-}
-
-/** What only releases have means nothing, or something else than was meant, where tags at the sources are the versions. */
-function refuseReleases({
-  images,
-  retention,
-  destinations,
-  text,
-  mistakeIn,
-}: Pick<Inputs, "images" | "retention" | "destinations"> & {
-  readonly text: (name: InputName) => string;
-  readonly mistakeIn: (name: InputName) => Mistake;
-}): void {
-  if (images === "auto")
-    mistakeIn("images")("auto knows the images of releases; with versions-from: tags, list them");
-  else if (!areFixed(images) && tellingRule(images) === undefined)
-    mistakeIn("images")(
-      "no line tells which tags are versions: one needs {{tag}} or {{version}}, and no other placeholder",
-    );
-  const digests =
-    images === "auto" || !areFixed(images) ? [] : images.filter(({ fromTag }) => isDigest(fromTag));
-  for (const { from, toTag } of digests.filter((rule) => rule.toTag.includes("{{")))
-    mistakeIn("images")(`no line tells a version for ${toTag}: give ${from} a tag of its own`);
-  if (text("repository") !== "")
-    mistakeIn("repository")("means nothing with versions-from: tags, which asks no repository at GitHub");
-  const published = [retention, ...destinations.map((destination) => destination.retention)].some(
-    ({ keepBy }) => keepBy === "published",
-  );
-  if (published) mistakeIn("keep-by")("published needs releases: a tag has no date of publication");
 }
 
 /** A check is of the whole configuration. A job with a part of a run has a plan, which a check does not use. */

@@ -1,9 +1,9 @@
 import { printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
-import type { Inputs } from "./types.ts";
+import type { RouteInputs } from "./types.ts";
 import type { Mistake } from "./values.ts";
 
 /** The namespaces that images come from: of several sources for the same images that of the first, and those that lines name. */
-export function homesOf(sources: Inputs["sources"]): readonly string[] {
+export function homesOf(sources: RouteInputs["sources"]): readonly string[] {
   const [first] = sources;
   const named = sources.filter(({ onlyNamed }) => onlyNamed === true);
   return [...new Set([...(first === undefined ? [] : [first]), ...named].map(({ path }) => path))];
@@ -14,7 +14,7 @@ export function homesOf(sources: Inputs["sources"]): readonly string[] {
  * what is pruned would be the only copy.
  */
 export function refuseOwnRepositories(
-  { images, sources, destinations }: Pick<Inputs, "images" | "sources" | "destinations">,
+  { images, sources, destinations }: Pick<RouteInputs, "images" | "sources" | "destinations">,
   mistake: Mistake,
 ): void {
   for (const { source, from, to } of images === "auto" ? [] : images) {

@@ -36,8 +36,10 @@ export interface SourceInput extends Namespace {
 /** Where versions come from. */
 export type VersionsFrom = "releases" | "tags";
 
-/** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
-export interface Inputs {
+/** One route: these images, in these versions, from here to there. */
+export interface RouteInputs {
+  /** Names it in reports; undefined where the step has no input `routes`, and so one route only. */
+  readonly name: string | undefined;
   readonly destinations: readonly DestinationInput[];
   /** Undefined: the event decides. */
   readonly version: Selection | undefined;
@@ -54,8 +56,6 @@ export interface Inputs {
   readonly repositoryLimit: number;
   /** The `keep` and `keep-by` inputs, for schedules: each destination has its own in `destinations`. */
   readonly retention: Retention;
-  /** Most versions that are deleted at a destination in one run. */
-  readonly pruneLimit: number | "all";
   readonly prereleases: boolean;
   readonly overwrite: Overwrite;
   readonly verify: Verify;
@@ -63,6 +63,18 @@ export interface Inputs {
   readonly referrers: boolean;
   /** How long to wait for missing images, in milliseconds. */
   readonly wait: number;
+}
+
+/** Everything the user and the runner gave, read once and checked. Nothing later reads the environment. */
+export interface Inputs {
+  /** What is mirrored: as the input `routes` lists it, or one route that the other inputs describe. */
+  readonly routes: readonly RouteInputs[];
+  /** Those of all routes, each once. */
+  readonly destinations: readonly DestinationInput[];
+  /** Those of all routes, each once. */
+  readonly sources: readonly SourceInput[];
+  /** Most versions that are deleted at a destination in one run. */
+  readonly pruneLimit: number | "all";
   /** Most bytes of blobs on the runner's disk at a time. */
   readonly spoolLimit: number;
   /** Connections with blobs from each source registry; undefined: found by measuring. */

@@ -8,27 +8,24 @@ import { type PullsNeeded, pullsNeeded } from "../plan/pulls.ts";
 import { listedAtSource, type Snapshot, type SourceImage } from "../plan/snapshot.ts";
 import type { Source } from "./sources.ts";
 
-export interface PullBudgetOptions {
-  /** In order of preference. */
-  readonly sources: readonly Source[];
-  readonly log: Log;
-}
-
 /**
  * Compares the pulls that the copies need with those that each source says are left. Where they do not suffice, images that
- * another source has, byte for byte, are read there instead. If it is still too much, a warning says so before anything starts.
- * Sends HEAD requests only, and none while the pulls suffice.
+ * another source of their route has, byte for byte, are read there instead. If it is still too much, a warning says so before
+ * anything starts. Sends HEAD requests only, and none while the pulls suffice.
+ * @param sources those of each snapshot, in order of preference.
  */
 export async function withinPullBudgets(
   snapshots: readonly Snapshot[],
-  options: PullBudgetOptions,
+  sources: readonly (readonly Source[])[],
+  log: Log,
   signal: AbortSignal,
 ): Promise<readonly Snapshot[]> {
+  const all = [...new Set(sources.flat())];
   let current = snapshots;
   for (const need of pullsNeeded(planned(snapshots))) {
-    const budget = budgetAt(need.registry, options.sources);
+    const budget = budgetAt(need.registry, all);
     if (budget === undefined || need.pulls <= budget.remaining) continue;
-    current = await readElsewhere(current, need, budget, options, signal);
+    current = await readElsewhere(current, need, budget, sources, log, signal);
   }
   return current;
 }
@@ -53,18 +50,20 @@ async function readElsewhere(
   snapshots: readonly Snapshot[],
   need: PullsNeeded,
   budget: PullBudget,
-  { sources, log }: PullBudgetOptions,
+  sources: readonly (readonly Source[])[],
+  log: Log,
   signal: AbortSignal,
 ): Promise<readonly Snapshot[]> {
-  const images = new Set(
-    planned(snapshots).steps.flatMap((step) =>
-      step.kind === "copy" && step.source.source.registry === need.registry ? [step.source] : [],
-    ),
-  );
-  const others = sources.filter((source) => source.registry !== need.registry);
+  const images = new Map<SourceImage, readonly Source[]>();
+  for (const [index, snapshot] of snapshots.entries()) {
+    const others = (sources[index] ?? []).filter((source) => source.registry !== need.registry);
+    for (const step of makePlan(snapshot).steps)
+      if (step.kind === "copy" && step.source.source.registry === need.registry)
+        images.set(step.source, others);
+  }
   const moves = new Map<SourceImage, SourceImage>();
   await Promise.all(
-    [...images].map(async (image) => {
+    [...images].map(async ([image, others]) => {
       const other = await findElsewhere(image, others, log, signal);
       if (other !== undefined) moves.set(image, other);
     }),

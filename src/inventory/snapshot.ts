@@ -1,5 +1,6 @@
 import { type Failure, OperationError } from "../errors.ts";
 import type { Catalogue } from "../harbor/catalogue.ts";
+import type { Log } from "../log/log.ts";
 import { repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { Component } from "../plan/component.ts";
 import { ownershipOf } from "../plan/ownership.ts";
@@ -72,16 +73,17 @@ export const routesAtOnce = 16;
 
 /**
  * Looks at sources and destinations for all routes.
+ * @returns a snapshot for each, in their order.
  * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
 export async function takeSnapshots(
-  routes: readonly Route[],
-  options: Omit<SnapshotOptions, keyof Route>,
+  routes: readonly SnapshotOptions[],
+  log: Log,
+  signal: AbortSignal,
 ): Promise<readonly Snapshot[]> {
-  const snapshots = await inTurns(routes, routesAtOnce, (route) =>
-    takeRouteSnapshot({ ...options, ...route }),
-  );
-  return withinPullBudgets(snapshots, options.wait, options.signal);
+  const snapshots = await inTurns(routes, routesAtOnce, takeRouteSnapshot);
+  const sourcesOf = routes.map(({ wait }) => wait.sources);
+  return withinPullBudgets(snapshots, sourcesOf, log, signal);
 }
 
 /**

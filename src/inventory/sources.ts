@@ -219,6 +219,7 @@ async function askSource(
         rewritten,
         rewrittenBelow,
         attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],
+        ...(options.attachments === undefined && { unattached: true }),
       };
     };
     const isSame = bare === chosen;

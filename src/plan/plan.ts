@@ -4,7 +4,7 @@ import type { Component } from "./component.ts";
 import { isHeld, presentImages } from "./holding.ts";
 import { beyondRepair, isInPlace, planMissing, planUncompared } from "./missing.ts";
 import { type Ownership, ownershipOf } from "./ownership.ts";
-import { leavingBesideFailures, planPruning, withinLimit } from "./pruning.ts";
+import { planPruning, withinLimit } from "./pruning.ts";
 import { newest } from "./retention.ts";
 import { type DestinationSnapshot, imageKey, type Snapshot, type WantedVersion } from "./snapshot.ts";
 import {
@@ -13,14 +13,13 @@ import {
   failing,
   heldBackBy,
   type ImageStep,
-  isImageStep,
   isLeftAlone,
   type KeepStep,
   leavingAlone,
   type PlannedPlace,
   type Step,
 } from "./step.ts";
-import { type AnyVersion, bySemver, type Version, versionOfTag } from "./version.ts";
+import type { AnyVersion, Version } from "./version.ts";
 
 /** Most digests that a reason names. */
 const namedLimit = 3;
@@ -71,35 +70,6 @@ export function makePlan(snapshot: Snapshot): Plan {
     repository,
     versions: snapshot.wanted.map(({ version }) => version.tag),
     steps: route === undefined ? steps : steps.map((step) => ({ ...step, route })),
-  };
-}
-
-/**
- * The plans of several routes as one. How much may be deleted at a destination is said of all routes together, and nothing is
- * where any of them fails.
- * @param repository what the routes are about.
- */
-export function joinPlans(
-  repository: string,
-  plans: readonly Plan[],
-  pruneLimit: Snapshot["pruneLimit"],
-): Plan {
-  const steps = plans.flatMap((plan) => plan.steps);
-  const versions = new Set(plans.flatMap((plan) => plan.versions));
-  const decided = new Map<Step, Step | undefined>(
-    [...Map.groupBy(steps, ({ destination }) => destination).values()].flatMap((here) => {
-      const old = here.filter((step) => step.kind === "prune" || step.kind === "leave");
-      const after = withinLimit(leavingBesideFailures(old, here.filter(isImageStep)), pruneLimit);
-      return old.map((step, index) => [step, after[index]] as const);
-    }),
-  );
-  return {
-    repository,
-    versions: [...versions]
-      .map(versionOfTag)
-      .sort(bySemver)
-      .map(({ tag }) => tag),
-    steps: steps.map((step) => decided.get(step) ?? step),
   };
 }
 
@@ -300,7 +270,9 @@ function planImage(
       ? { kind: "skip", digest: present, ...place, reason: "it is in place; no other source has it" }
       : failing(place, beyondRepair(lacking));
   }
-  const copy = { kind: "copy", source, replaces: undefined, ...place } as const;
+  const { overwrite } = snapshot;
+  const unlessMoved = overwrite === true ? {} : { overwrite };
+  const copy = { kind: "copy", source, replaces: undefined, ...place, ...unlessMoved } as const;
   if (present === undefined) return { ...copy, reason: "it is not there yet" };
   if (present === source.digest) {
     if (lacking !== undefined)

@@ -204,6 +204,24 @@ const notKeptBut = "not kept, but ";
 const overwrittenBut = "its tag is overwritten, but ";
 const besideFailure = "a wanted image cannot be copied here, so nothing is deleted";
 
+/** The steps of versions of which an image must stay: all of each version stays. */
+export function leavingVersions(
+  steps: readonly (PruneStep | LeaveStep)[],
+  whyItStays: (step: PruneStep | LeaveStep) => string | undefined,
+): readonly (PruneStep | LeaveStep)[] {
+  const reasons = new Map<string, string>();
+  for (const step of steps) {
+    const reason = goes(step) ? whyItStays(step) : undefined;
+    if (reason !== undefined) reasons.set(versionKey(step), reason);
+  }
+  return steps.map((step) => {
+    const reason = reasons.get(versionKey(step));
+    return goes(step) && reason !== undefined
+      ? leaving(step, `${isUntagged(step) ? overwrittenBut : notKeptBut}${reason}`)
+      : step;
+  });
+}
+
 /** The step of what was to go and stays. */
 function leaving(step: PruneStep | LeaveStep, reason: string): LeaveStep {
   const about = isUntagged(step) ? { untagged: step.untagged } : {};

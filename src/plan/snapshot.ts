@@ -24,6 +24,8 @@ export interface SourceImage {
   readonly rewrittenBelow?: readonly Manifest[] | undefined;
   /** Signatures, attestations and the like that point at the image. */
   readonly attachments: readonly Attachment[];
+  /** Nothing that points at the image, or at what it lists, is brought along. Absent: it is. */
+  readonly unattached?: true;
 }
 
 /** The new indexes of an image: they are at no source. */

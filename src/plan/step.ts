@@ -1,6 +1,6 @@
 import { type Failure, sentenceOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { SourceImage } from "./snapshot.ts";
+import type { Overwrite, SourceImage } from "./snapshot.ts";
 
 /** An image of a version at a destination. */
 export interface PlannedPlace {
@@ -25,6 +25,8 @@ export interface CopyStep extends PlannedImage {
   readonly source: SourceImage;
   /** What the tag points to now, if that is something else. */
   readonly replaces: Digest | undefined;
+  /** What is done with a tag that another sets after the plan was made; absent: it is replaced. */
+  readonly overwrite?: Exclude<Overwrite, true>;
   /** It is in place already, and lacks signatures or the like only. */
   readonly attachmentsOnly?: true;
   /** The tag is one that moves, such as `latest`: that it does is news, and no warning. */

@@ -5,26 +5,29 @@ import { checkDestination } from "../check/destination.ts";
 import { checkKeyless } from "../check/logins.ts";
 import { checkClock, checkSpool } from "../check/runner.ts";
 import { checkSources } from "../check/sources.ts";
-import type { Finding } from "../destinations/destination.ts";
+import type { Destination, Finding } from "../destinations/destination.ts";
 import { keyFor } from "../destinations/place-logins.ts";
 import { mainlandApi } from "../destinations/tencent/tcr.ts";
 import type { TencentApi } from "../destinations/tencent/tencent-api.ts";
 import { InputError, sentenceOf } from "../errors.ts";
-import type { Inputs } from "../inputs/inputs.ts";
-import type { Route } from "../inventory/snapshot.ts";
-import { printReference } from "../oci/reference.ts";
+import type { Inputs, RouteInputs } from "../inputs/inputs.ts";
+import { routesAtOnce } from "../inventory/snapshot.ts";
+import { type Namespace, printNamespace, printReference, sameNamespace } from "../oci/reference.ts";
 import type { Pattern } from "../pattern.ts";
 import type { Component } from "../plan/component.ts";
 import { writeCheckReport } from "../report/check-report.ts";
+import { inTurns } from "../turns.ts";
 import { countOf } from "../wording.ts";
 import type { Places, RunContext } from "./context.ts";
-import { githubClient, openPlaces, registryContext } from "./places.ts";
+import type { LookContext } from "./look.ts";
+import { openPlaces, placesOf, registryContext } from "./places.ts";
+import { lookContext } from "./planning.ts";
 import type { RegistryContext } from "./registries.ts";
 import { lookAtReleases } from "./releases.ts";
 import { listFitting } from "./repositories.ts";
 import { lookAtRepositories, lookAtTags, nameOfSources } from "./tags.ts";
 import { checkTuning } from "./tune.ts";
-import type { Wanted } from "./wanted.ts";
+import type { WantedRoute } from "./wanted.ts";
 
 /** The stages that only a check of the configuration has. */
 
@@ -72,43 +75,78 @@ function tencentApis(
  * @throws InputError when a destination cannot be used as it was given.
  */
 export async function checkReleasesAndPlaces(
-  wanted: Wanted,
+  routes: readonly WantedRoute[],
   inputs: Inputs,
   context: RunContext,
 ): Promise<readonly CheckResult[]> {
   const opening = openPlaces(inputs, context);
-  const [places, { result, components }] = await Promise.all([
+  const looking = lookContext(inputs, context);
+  const sample = routes.slice(0, sampleLimit);
+  if (sample.length < routes.length)
+    context.log.info(`Checked are the first ${sample.length} of ${routes.length} routes.`);
+  const [opened, looks] = await Promise.all([
     opening,
-    checkVersions(wanted, inputs, opening, context),
+    inTurns(sample, routesAtOnce, (route) => checkVersions(route, inputs, opening, looking, context)),
   ]);
-  const results = await Promise.all([
-    checkSources(places.sources, components, context),
-    ...places.destinations.map((destination) => checkDestination(destination, components, context)),
-  ]);
-  return [result, ...results.flat()];
+  const checked = new Set<string>();
+  const results = await Promise.all(
+    looks.flatMap(({ inputs: own, components }) => {
+      const places = placesOf(own, opened);
+      const fresh = <Place extends Namespace>(side: string, all: readonly Place[]): readonly Place[] =>
+        all.filter((place) => {
+          const key = `${side} ${printNamespace(place)}`;
+          return !checked.has(key) && checked.add(key);
+        });
+      return [
+        checkSources(fresh("source", places.sources), components, context),
+        ...fresh("destination", places.destinations).map((destination) =>
+          checkDestination(pruningWhereAny(destination, sample), components, context),
+        ),
+      ];
+    }),
+  );
+  return [...looks.map(({ result }) => result), ...results.flat()];
 }
 
-/** Checks whether the wanted version and its images can be read. @returns the images; none if they cannot. */
+/** A destination as the route uses it that asks most of it: one that prunes. */
+function pruningWhereAny(destination: Destination, routes: readonly WantedRoute[]): Destination {
+  const pruning = routes
+    .flatMap(({ inputs }) => inputs.destinations)
+    .find((each) => sameNamespace(each, destination) && each.retention.keep !== "all");
+  return pruning === undefined ? destination : { ...destination, retention: pruning.retention };
+}
+
+interface CheckedVersions {
+  readonly inputs: RouteInputs;
+  readonly result: CheckResult;
+  /** Of the newest version; none if it cannot be read. */
+  readonly components: readonly Component[];
+}
+
+/** Checks whether the wanted version of a route and its images can be read. */
 async function checkVersions(
-  wanted: Wanted,
+  { inputs: own, wanted }: WantedRoute,
   inputs: Inputs,
-  places: Promise<Places>,
+  opening: Promise<Places>,
+  looking: LookContext,
   context: RunContext,
-): Promise<{ readonly result: CheckResult; readonly components: readonly Component[] }> {
-  const github = await githubClient(inputs, context);
-  const [place, subject] =
+): Promise<CheckedVersions> {
+  const github = await looking.github();
+  const [origin, subject] =
     wanted.kind === "tags"
-      ? [nameOfSources(inputs), "tags"]
+      ? [nameOfSources(own), "tags"]
       : [github.host, `releases of ${wanted.repository.owner}/${wanted.repository.name}`];
+  const place = own.name === undefined ? origin : `${own.name}: ${origin}`;
   let components: readonly Component[] = [];
   const result = await attempt(
     { place, subject },
     async () => {
-      if (inputs.repositories !== undefined) return ofRepositories(inputs.repositories);
+      const places = placesOf(own, await opening);
+      if (own.repositories !== undefined) return ofRepositories(own.repositories, places);
       const route =
         wanted.kind === "tags"
-          ? await lookAtTags(wanted, inputs, await places, context)
-          : await lookAtReleases(github, wanted, inputs, context.log);
+          ? await lookAtTags(wanted, own, places, context)
+          : await lookAtReleases(github, wanted, own, context.log);
       if (typeof route === "string") throw new InputError(route);
       const { universe, wanted: versions, catalogue } = route;
       const [newest] = versions;
@@ -122,20 +160,17 @@ async function checkVersions(
     },
     context,
   );
-  return { result, components };
+  return { inputs: own, result, components };
 
   /** The versions of the first repositories: to list the tags of all takes a run. */
-  async function ofRepositories(patterns: readonly Pattern[]): Promise<Finding> {
-    const { sources, ...others } = await places;
-    const names = await listFitting(patterns, inputs, sources, {
-      ...registryContext(inputs, context),
-      signal: context.signal,
-    });
+  async function ofRepositories(patterns: readonly Pattern[], places: Places): Promise<Finding> {
+    const { repositoryLimit } = own;
+    const names = await listFitting(patterns, { ...inputs, repositoryLimit }, places.sources, looking);
     const first = names.slice(0, sampleLimit);
-    const routes = await lookAtRepositories(wanted, inputs, first, { sources, ...others }, context);
-    const refused = routes.find((route) => "failure" in route);
+    const looks = await lookAtRepositories(wanted, own, first, places, context);
+    const refused = looks.find((look) => "failure" in look);
     if (refused !== undefined) return { outcome: "missing", finding: sentenceOf(refused.failure) };
-    const known = routes.filter((route): route is Route => !("failure" in route));
+    const known = looks.flatMap((look) => ("route" in look ? [look.route] : []));
     components = known.flatMap(
       ({ catalogue, wanted: [newest] }) => (newest && catalogue.known(newest)) ?? [],
     );
@@ -145,7 +180,7 @@ async function checkVersions(
   }
 }
 
-/** Most repositories of a pattern whose tags a check lists. */
+/** Most routes whose versions a check reads, and most repositories of a pattern whose tags it lists. */
 const sampleLimit = 20;
 
 /**

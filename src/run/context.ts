@@ -25,7 +25,7 @@ export interface RunContext extends StepContext {
   readonly ended: AbortSignal;
 }
 
-/** The registries of a run. */
+/** The registries of a run, or of one of its routes. */
 export interface Places {
   readonly destinations: readonly Destination[];
   readonly sources: readonly OpenSource[];

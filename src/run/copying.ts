@@ -28,7 +28,6 @@ export async function copyAll(
       temporaryFolder: inputs.runner.temporaryFolder,
       spoolLimit: inputs.spoolLimit,
       ...publishing,
-      overwrite: inputs.overwrite,
       downloadConnections: inputs.downloadConnections,
       uploadConnections: inputs.uploadConnections,
       clock,

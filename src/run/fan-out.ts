@@ -11,10 +11,10 @@ import type { Inputs, Mode } from "../inputs/inputs.ts";
 import type { Log } from "../log/log.ts";
 import { printNamespace } from "../oci/reference.ts";
 import type { CopyStep, Plan } from "../plan/plan.ts";
+import type { Selection } from "../plan/selection.ts";
 import type { Places, RunContext } from "./context.ts";
 import type { Sizes } from "./estimate.ts";
 import { repositoriesOf } from "./registries.ts";
-import type { Wanted } from "./wanted.ts";
 
 /** The stages that only a run over several jobs has. */
 
@@ -73,13 +73,13 @@ export function inputsOfShare(inputs: Inputs, document: PlanDocument, share: num
 export async function withdrawnVersions(
   document: PlanDocument,
   now: Plan,
-  { selection }: Wanted,
+  selections: readonly Selection[],
   whyNotPublish: PublicationCheck,
   log: Log,
 ): Promise<readonly string[]> {
-  const overtaken = overtakenVersions(document, selection, now.versions);
+  const overtaken = overtakenVersions(document, selections, now.versions);
   const asked = await Promise.all(
-    overtaken.map(async (version) => ({ version, refusal: await whyNotPublish(version) })),
+    overtaken.map(async (version) => ({ version, refusal: await whyNotPublish({ version }) })),
   );
   const withdrawn = asked.flatMap(({ version, refusal }) => (refusal?.kind === "withdrawn" ? [version] : []));
   const others = overtaken.filter((version) => !withdrawn.includes(version));
@@ -93,7 +93,6 @@ export async function withdrawnVersions(
 /** Publishes what the copy jobs have brought, each version that is complete at its destination. */
 export async function publishAll(
   plan: Plan,
-  { overwrite }: Pick<Inputs, "overwrite">,
   places: Places,
   whyNotPublish: PublicationCheck,
   { clock, log, signal }: RunContext,
@@ -107,7 +106,6 @@ export async function publishAll(
       destinations,
       sourceRepositories,
       attachments,
-      overwrite,
       whyNotPublish,
       clock,
       log,

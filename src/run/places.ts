@@ -7,10 +7,11 @@ import { followingFetch, retryingFetch } from "../github/fetch.ts";
 import { createIdTokens } from "../github/id-token.ts";
 import { retrying } from "../http/retry.ts";
 import { userAgent } from "../http/transport.ts";
-import type { Inputs } from "../inputs/inputs.ts";
+import type { Inputs, RouteInputs } from "../inputs/inputs.ts";
 import type { StepState } from "../inputs/state.ts";
 import { AttachmentFinder } from "../inventory/attachments.ts";
 import { credentialHelpers, dockerConfiguration } from "../oci/docker-config.ts";
+import { printNamespace, sameNamespace } from "../oci/reference.ts";
 import type { Places, RunContext, StepContext } from "./context.ts";
 import { closeAccess, openAccess } from "./open-access.ts";
 import {
@@ -49,7 +50,23 @@ export async function openPlaces(
   const greeting = AbortSignal.any([signal, context.ended]);
   // Of the sources, the first mostly has everything.
   for (const { client } of [...destinations, ...sources.slice(0, 1)]) void client.greet(greeting);
-  return { destinations, sources, attachments: inputs.referrers ? new AttachmentFinder(log) : undefined };
+  return { destinations, sources, attachments: new AttachmentFinder(log) };
+}
+
+/** The places of one route, as the route says how it uses them. Those that this job has not opened are left out. */
+export function placesOf(route: RouteInputs, opened: Places): Places {
+  const destinations = new Map(opened.destinations.map((each) => [printNamespace(each), each]));
+  return {
+    destinations: route.destinations.flatMap(({ retention, attestations, ...namespace }) => {
+      const destination = destinations.get(printNamespace(namespace));
+      return destination === undefined ? [] : [{ ...destination, retention, attestations }];
+    }),
+    sources: route.sources.flatMap(({ onlyNamed, ...namespace }) => {
+      const source = opened.sources.find((each) => sameNamespace(each, namespace));
+      return source === undefined ? [] : [{ ...source, onlyNamed: onlyNamed === true }];
+    }),
+    attachments: route.referrers ? opened.attachments : undefined,
+  };
 }
 
 /** What the clients of registries and their vendors are made with. Sends nothing. */

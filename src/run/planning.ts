@@ -1,106 +1,145 @@
+import type { GitHubClient } from "../github/client.ts";
 import type { Inputs } from "../inputs/inputs.ts";
-import { type Route, takeSnapshots } from "../inventory/snapshot.ts";
+import { routesAtOnce, takeSnapshots } from "../inventory/snapshot.ts";
+import { printNamespace } from "../oci/reference.ts";
 import { audited } from "../plan/audit.ts";
-import { failing, joinPlans, makePlan, type Plan } from "../plan/plan.ts";
+import { joinPlans, type RoutePlan, reachOf } from "../plan/join.ts";
+import { failing, makePlan, type Plan } from "../plan/plan.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
 import { planLines } from "../report/plan-table.ts";
 import { snapshotLines } from "../report/snapshot-lines.ts";
-import { countOf } from "../wording.ts";
+import { inTurns } from "../turns.ts";
+import { countOf, listOf } from "../wording.ts";
 import type { Places, RunContext } from "./context.ts";
-import { githubClient, registryContext } from "./places.ts";
-import { lookAtReleases } from "./releases.ts";
-import { listFitting } from "./repositories.ts";
-import { lookAtRepositories, lookAtTags, nameOfSources, type UnknownRoute } from "./tags.ts";
-import type { Wanted } from "./wanted.ts";
+import { checksOf, type LastChecks } from "./last-checks.ts";
+import { type LookContext, type LookedAt, lookAtRoute, type UnknownRoute } from "./look.ts";
+import { githubClient, placesOf, registryContext } from "./places.ts";
+import { nameOfSources } from "./tags.ts";
+import { type IdleRoute, type ResolvedRoutes, sentenceOfIdle } from "./wanted.ts";
 
 /** The stages that make the plan. */
 
+/** A plan, and what is asked again before it is carried out. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly checks: LastChecks;
+}
+
 export interface PlanOptions {
-  /** How long to wait for images that are at no source yet, in milliseconds. */
-  readonly wait: number;
+  /** Whether to wait for images that are at no source yet. */
+  readonly waits: boolean;
 }
 
 /**
- * Looks at GitHub, sources and destinations, and makes the plan.
+ * Looks at GitHub, sources and destinations for every route, and makes one plan for all of them.
  * @returns a text where there is nothing to do: it says why.
  * @throws InputError or OperationError when no plan can be made; nothing was written anywhere then.
  */
 export function makePlanFor(
-  wanted: Wanted,
+  { wanted, idle }: ResolvedRoutes,
   inputs: Inputs,
   places: Places,
   options: PlanOptions,
   context: RunContext,
-): Promise<Plan | string> {
-  return context.log.group("Look at releases, sources and destinations", async () => {
-    const routes = await lookAtRoutes(wanted, inputs, places, context);
-    if (typeof routes === "string") return routes;
-    const known = routes.filter((route): route is Route => !("failure" in route));
-    const snapshots = await lookAround(known, inputs, places, options, context);
-    const plans = snapshots.map((snapshot) => {
-      const { log } = context;
+): Promise<Planned | string> {
+  const { log } = context;
+  return log.group("Look at releases, sources and destinations", async () => {
+    const looking = lookContext(inputs, context);
+    const looks = await inTurns(wanted, routesAtOnce, (route) =>
+      lookAtRoute(route, inputs, placesOf(route.inputs, places), looking),
+    );
+    const nothing = [...idle, ...looks.flatMap((look) => ("reason" in look ? [look] : []))];
+    const found = looks.flatMap((look) => ("reason" in look ? [] : [look]));
+    if (found.length === 0) return nothing.map(sentenceOfIdle).join("; ");
+    for (const route of nothing) log.info(`Nothing to do for ${sentenceOfIdle(route)}`);
+    const known = found.flatMap((look) => look.known);
+    const unknown = found.flatMap((look) => look.unknown);
+    const snapshots = await lookAround(known, inputs, options, context);
+    const plans = snapshots.map((snapshot, index) => {
       for (const line of snapshotLines(snapshot, log.paint)) {
         if (snapshot.route === undefined) log.info(line);
         else log.debug(line);
       }
       const plan = makePlan(snapshot);
-      return inputs.dryRun && inputs.verify === "full" ? audited(plan, snapshot) : plan;
+      const audits = inputs.dryRun && known[index]?.inputs.verify === "full";
+      return audits ? audited(plan, snapshot) : plan;
     });
+    const checks = checksOf(known, looking);
     const [only] = plans;
-    if (only !== undefined && routes.length === 1 && known.length === 1) return only;
-    const unknown = routes.flatMap((route) => ("failure" in route ? [planUnknown(route, places)] : []));
-    return joinPlans(nameOfSources(inputs), [...plans, ...unknown], inputs.pruneLimit);
+    const isOnlyOne = plans.length + unknown.length + nothing.length === 1;
+    if (only !== undefined && isOnlyOne) return { plan: only, checks };
+    const joinable = snapshots.map((snapshot, index) => routePlan(snapshot, plans[index]));
+    const plan = joinPlans(
+      nameOfRoutes(inputs),
+      [...joinable, ...unknown.map(planUnknown)],
+      nothing.map(anywhere),
+      inputs.pruneLimit,
+    );
+    return { plan, checks };
   });
 }
 
-/** What is mirrored in this run: the versions of one product, or of each repository. */
-async function lookAtRoutes(
-  wanted: Wanted,
-  inputs: Inputs,
-  places: Places,
-  context: RunContext,
-): Promise<readonly (Route | UnknownRoute)[] | string> {
-  if (wanted.kind === "releases") {
-    const route = await lookAtReleases(await githubClient(inputs, context), wanted, inputs, context.log);
-    return typeof route === "string" ? route : [route];
-  }
-  if (inputs.repositories === undefined) return [await lookAtTags(wanted, inputs, places, context)];
-  const names = await listFitting(inputs.repositories, inputs, places.sources, {
-    ...registryContext(inputs, context),
-    signal: context.signal,
-  });
-  return lookAtRepositories(wanted, inputs, names, places, context);
+/** What looking at routes takes. The client of GitHub is made once, and only where releases are looked at. */
+export function lookContext(inputs: Inputs, context: RunContext): LookContext {
+  const { signal } = context;
+  let client: Promise<GitHubClient> | undefined;
+  const github = (): Promise<GitHubClient> => {
+    client ??= githubClient(inputs, context);
+    return client;
+  };
+  return { ...registryContext(inputs, context), github, signal };
 }
 
-/** The plan of a repository whose versions are not known: it fails everywhere, and the rest goes on. */
-function planUnknown({ route, failure }: UnknownRoute, { destinations }: Places): Plan {
-  const steps = destinations.map(({ name }) =>
-    failing({ route, destination: name, version: "*", image: route, tag: "*" }, failure),
+function routePlan(snapshot: Snapshot, plan: Plan = makePlan(snapshot)): RoutePlan {
+  return { route: snapshot.route ?? "", plan, reach: reachOf(snapshot) };
+}
+
+/** The plan of a route whose versions are not known: it fails everywhere, and the rest goes on. */
+function planUnknown({ route, image = "*", destinations, failure }: UnknownRoute): RoutePlan {
+  const steps = destinations.map((destination) =>
+    failing({ route, destination, version: "*", image, tag: "*" }, failure),
   );
-  return { repository: route, versions: [], steps };
+  const plan = { repository: route, versions: [], steps };
+  return { route, plan, reach: { repositories: new Set(), places: destinations } };
+}
+
+/** Where a route may have brought images in another run. */
+function anywhere({ inputs }: IdleRoute): Omit<RoutePlan, "plan"> {
+  const places = inputs.destinations.map(printNamespace);
+  return { route: inputs.name ?? "", reach: { repositories: new Set(), places } };
+}
+
+/** Most names of routes that a title has. */
+const namedInTitle = 3;
+
+/** What the plan of several routes is about. */
+function nameOfRoutes({ routes }: Inputs): string {
+  const names = routes.flatMap(({ name }) => name ?? []);
+  const [only] = routes;
+  return names.length === 0 && only !== undefined ? nameOfSources(only) : listOf(names, namedInTitle);
 }
 
 /** Most routes that the log names one by one. */
 const namedRoutes = 20;
 
 async function lookAround(
-  routes: readonly Route[],
-  inputs: Inputs,
-  places: Places,
-  { wait }: PlanOptions,
+  routes: readonly LookedAt[],
+  { pruneLimit }: Pick<Inputs, "pruneLimit">,
+  { waits }: PlanOptions,
   { clock, log, signal }: RunContext,
 ): Promise<readonly Snapshot[]> {
-  for (const { repository, route, wanted } of routes) {
+  for (const { repository, route, wanted } of routes.map((each) => each.route)) {
     const line = `Mirroring ${route ?? repository} ${wanted.map(({ tag }) => tag).join(", ")}`;
     if (routes.length > namedRoutes) log.debug(line);
     else log.info(line);
   }
   if (routes.length > namedRoutes) log.info(`Mirroring ${countOf(routes.length, "repository")}`);
-  return takeSnapshots(routes, {
+  const requests = routes.map(({ route, inputs, places }) => ({
+    ...route,
     destinations: places.destinations,
     overwrite: inputs.overwrite,
     // It is for all routes together, so it is applied when their plans are joined.
-    pruneLimit: routes.length > 1 ? "all" : inputs.pruneLimit,
+    pruneLimit: routes.length > 1 ? ("all" as const) : pruneLimit,
     proves: inputs.verify === "full",
     wait: {
       sources: places.sources,
@@ -108,10 +147,11 @@ async function lookAround(
       attachments: places.attachments,
       log,
       clock,
-      wait,
+      wait: waits ? inputs.wait : 0,
     },
     signal,
-  });
+  }));
+  return takeSnapshots(requests, log, signal);
 }
 
 /** Prints the plan. */

@@ -1,38 +1,14 @@
 import { lookForHalfVersions } from "../copy/half-versions.ts";
 import type { Aftermath, CopyOutcome, PruneOutcome } from "../copy/outcome.ts";
 import { prune } from "../copy/prune.ts";
-import { askToPublish, type PublicationCheck } from "../copy/publish.ts";
+import { askToPublish, type PublicationCheck, type VersionOfRoute } from "../copy/publish.ts";
 import type { Failure } from "../errors.ts";
-import type { Inputs } from "../inputs/inputs.ts";
-import { isUntagged, type KeepStep, type Plan, type PruneStep, type Step } from "../plan/plan.ts";
+import { isUntagged, type KeepStep, type Plan, type PruneStep, type Step, versionKey } from "../plan/plan.ts";
 import { pruneLines } from "../report/prune-lines.ts";
 import type { Places, RunContext } from "./context.ts";
-import { githubClient } from "./places.ts";
-import { publicationCheck } from "./releases.ts";
-import { type DeletionCheck, lastCopyCheck } from "./tags.ts";
-import type { Wanted } from "./wanted.ts";
+import type { LastChecks } from "./last-checks.ts";
 
-/** The stage that deletes, and what is asked right before. */
-
-/** What is asked of a version again, right before tags move or go. */
-export interface LastChecks {
-  readonly whyNotPublish: PublicationCheck;
-  readonly whyNotDelete: DeletionCheck;
-}
-
-/** Of releases, whether they still are published; of tags, whether the sources still have what would be deleted. */
-export async function lastChecks(
-  wanted: Wanted,
-  inputs: Inputs,
-  places: Places,
-  context: RunContext,
-): Promise<LastChecks> {
-  const nothing = () => Promise.resolve(undefined);
-  if (wanted.kind === "tags")
-    return { whyNotPublish: nothing, whyNotDelete: lastCopyCheck(inputs, places, context) };
-  const whyNotPublish = publicationCheck(await githubClient(inputs, context), wanted, inputs);
-  return { whyNotPublish, whyNotDelete: nothing };
-}
+/** The stage that deletes. */
 
 /**
  * Prunes each destination at which everything went well (P5), and looks for versions that are half there then.
@@ -89,7 +65,7 @@ export async function pruneAll(
     kept: readonly KeepStep[],
     unpublished: CopyOutcome | undefined,
   ): Promise<ReadonlyMap<string, Failure>> {
-    const answers = await Promise.all(kept.map(({ version }) => doubtOf(version)));
+    const answers = await Promise.all(kept.map(doubtOf));
     const doubt =
       answers.find((answer) => answer !== undefined) ??
       (unpublished && notPublished(unpublished.step.version));
@@ -114,13 +90,14 @@ function notPublished(version: string): Failure {
  * Asks about each version once. A version that is not published now, or of which nobody knows, stops deletions where it is
  * kept.
  */
-function doubts(whyNotPublish: PublicationCheck): (version: string) => Promise<Failure | undefined> {
+function doubts(whyNotPublish: PublicationCheck): (version: VersionOfRoute) => Promise<Failure | undefined> {
   const asked = new Map<string, Promise<Failure | undefined>>();
   return (version) => {
+    const key = versionKey(version);
     const asking =
-      asked.get(version) ??
+      asked.get(key) ??
       askToPublish(version, whyNotPublish, nothingDeleted).then((refusal) => refusal?.failure);
-    asked.set(version, asking);
+    asked.set(key, asking);
     return asking;
   };
 }

@@ -1,8 +1,8 @@
-import type { PublicationCheck } from "../copy/publish.ts";
+import type { Refusal } from "../copy/publish.ts";
 import type { GitHubClient } from "../github/client.ts";
 import { listReleases, publishedRelease, readFileAtTag } from "../github/releases.ts";
 import { createCatalogue } from "../harbor/catalogue.ts";
-import type { Inputs } from "../inputs/inputs.ts";
+import type { RouteInputs } from "../inputs/inputs.ts";
 import type { Route } from "../inventory/snapshot.ts";
 import { type Log, printable } from "../log/log.ts";
 import { hasTags } from "../plan/component.ts";
@@ -20,7 +20,7 @@ import { prereleaseReason, unwantedPrerelease, type Wanted, type WantedReleases 
 export async function lookAtReleases(
   github: GitHubClient,
   wanted: WantedReleases,
-  inputs: Pick<Inputs, "prereleases" | "images" | "destinations">,
+  inputs: Pick<RouteInputs, "prereleases" | "images" | "destinations">,
   log: Log,
 ): Promise<Route | string> {
   const { repository: id, selection, byEvent } = wanted;
@@ -58,7 +58,7 @@ async function releasesOf(
 function countedReleases(
   releases: readonly Release[],
   { selection }: Wanted,
-  { prereleases, images }: Pick<Inputs, "prereleases" | "images">,
+  { prereleases, images }: Pick<RouteInputs, "prereleases" | "images">,
   log: Log,
 ): Released {
   const named = namedTags(selection);
@@ -85,8 +85,8 @@ function countedReleases(
 export function publicationCheck(
   github: GitHubClient,
   { repository }: Pick<WantedReleases, "repository">,
-  { prereleases }: Pick<Inputs, "prereleases">,
-): PublicationCheck {
+  { prereleases }: Pick<RouteInputs, "prereleases">,
+): (version: string) => Promise<Refusal | undefined> {
   return async (tag) => {
     const release = await publishedRelease(github, repository, tag);
     if (release === undefined) {

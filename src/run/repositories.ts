@@ -1,6 +1,6 @@
 import type { ListingContext } from "../destinations/repositories.ts";
 import { InputError, messageOf } from "../errors.ts";
-import type { Inputs } from "../inputs/inputs.ts";
+import type { Inputs, RouteInputs } from "../inputs/inputs.ts";
 import { askEach } from "../inventory/answers.ts";
 import { listRepositories } from "../inventory/repositories.ts";
 import { sourcesOf } from "../inventory/sources.ts";
@@ -20,10 +20,8 @@ const namedLimit = 3;
  */
 export async function listFitting(
   patterns: readonly ChoosingPattern[],
-  inputs: Pick<
-    Inputs,
-    "repositoryLimit" | keyof Pick<ListingContext, "awsKey" | "githubToken" | "githubApiUrl" | "destinations">
-  >,
+  inputs: Pick<RouteInputs, "repositoryLimit"> &
+    Pick<Inputs, keyof Pick<ListingContext, "awsKey" | "githubToken" | "githubApiUrl" | "destinations">>,
   sources: readonly OpenSource[],
   { signal, ...registries }: RegistryContext & { readonly signal: AbortSignal },
 ): Promise<readonly string[]> {

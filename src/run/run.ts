@@ -2,10 +2,11 @@ import { InputError, messageOf } from "../errors.ts";
 import { bindPlan, bindShare } from "../fan-out/bind.ts";
 import { overtakenVersions } from "../fan-out/same-inputs.ts";
 import { readEventFile, readTrigger } from "../github/event.ts";
-import type { Inputs, Mode } from "../inputs/inputs.ts";
+import type { Inputs, Mode, RouteInputs } from "../inputs/inputs.ts";
 import type { StepState } from "../inputs/state.ts";
 import type { Estimate } from "../plan/estimate.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Selection } from "../plan/selection.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { newsOfStop } from "../report/issue-text.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
@@ -15,10 +16,10 @@ import { noSizes, planSizes, showEstimate } from "./estimate.ts";
 import { handOutPlan, inputsOfShare, publishAll, takePlan, withdrawnVersions } from "./fan-out.ts";
 import { closeOpened, openPlaces } from "./places.ts";
 import { makePlanFor, showPlan } from "./planning.ts";
-import { lastChecks, pruneAll } from "./pruning.ts";
+import { pruneAll } from "./pruning.ts";
 import { report, reportByIssue } from "./reporting.ts";
 import { tidySystem } from "./tune.ts";
-import { resolveSelection, type Wanted } from "./wanted.ts";
+import { type ResolvedRoutes, resolveRoutes, sentenceOfIdle } from "./wanted.ts";
 
 /** The job that sets the tags asks GitHub instead of this one. */
 const publishedElsewhere = (): Promise<undefined> => Promise.resolve(undefined);
@@ -42,12 +43,12 @@ export async function run(inputs: Inputs, context: RunContext): Promise<boolean>
   const { mode } = inputs;
   if (inputs.check) return check(inputs, context);
   if (!inputs.dryRun && (mode.kind === "all" || mode.kind === "copy")) await tidySystem(inputs, context);
-  const resolution = resolveSelection(inputs, await readTrigger(inputs.event, readEventFile));
-  if (resolution.kind === "nothing") return nothingToDo(resolution.reason, context);
-  if (mode.kind === "plan") return planOnly(resolution, mode, inputs, context);
-  if (mode.kind === "copy") return copyShare(resolution, mode, inputs, context);
-  if (mode.kind === "publish") return publish(resolution, mode, inputs, context);
-  return mirror(resolution, inputs, context);
+  const routes = resolveRoutes(inputs.routes, await readTrigger(inputs.event, readEventFile));
+  if (routes.wanted.length === 0) return nothingToDo(routes.idle.map(sentenceOfIdle).join("; "), context);
+  if (mode.kind === "plan") return planOnly(routes, mode, inputs, context);
+  if (mode.kind === "copy") return copyShare(routes, mode, inputs, context);
+  if (mode.kind === "publish") return publish(routes, mode, inputs, context);
+  return mirror(routes, inputs, context);
 }
 
 /**
@@ -64,28 +65,32 @@ export async function cleanUp(inputs: Inputs, state: StepState, context: StepCon
  */
 async function check(inputs: Inputs, context: RunContext): Promise<boolean> {
   const startedAt = context.clock.now();
-  const version =
-    inputs.versionsFrom === "tags" ? inputs.version : (inputs.version ?? { kind: "newest", count: 1 });
-  const wanted = resolveSelection({ ...inputs, version }, await readTrigger(inputs.event, readEventFile));
-  if (wanted.kind === "nothing") throw new InputError(wanted.reason);
+  const routes = resolveRoutes(inputs.routes.map(withNewest), await readTrigger(inputs.event, readEventFile));
+  if (routes.wanted.length === 0) throw new InputError(routes.idle.map(sentenceOfIdle).join("; "));
   const [ofRunner, ofPlaces] = await Promise.all([
     checkRunner(inputs, context),
-    checkReleasesAndPlaces(wanted, inputs, context),
+    checkReleasesAndPlaces(routes.wanted, inputs, context),
   ]);
   return reportChecks([...ofRunner, ...ofPlaces], startedAt, inputs, context);
 }
 
+/** Where the event would say the version, a check is about the newest. */
+function withNewest(route: RouteInputs): RouteInputs {
+  if (route.versionsFrom === "tags" || route.version !== undefined) return route;
+  return { ...route, version: { kind: "newest", count: 1 } };
+}
+
 /** The whole run in one job. */
-async function mirror(wanted: Wanted, inputs: Inputs, context: RunContext): Promise<boolean> {
+async function mirror(routes: ResolvedRoutes, inputs: Inputs, context: RunContext): Promise<boolean> {
   const startedAt = context.clock.now();
   const { dryRun } = inputs;
   const places = await openPlaces(inputs, context);
   // A dry run does not wait for images: it tells now what is missing.
-  const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
-  if (typeof plan === "string") return nothingToDo(plan, context);
+  const planned = await makePlanFor(routes, inputs, places, { waits: !dryRun }, context);
+  if (typeof planned === "string") return nothingToDo(planned, context);
+  const { plan, checks } = planned;
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
-  const checks = await lastChecks(wanted, inputs, places, context);
   const { whyNotPublish } = checks;
   const { copies, bytesRead } = dryRun
     ? nothing
@@ -104,7 +109,7 @@ async function estimated(plan: Plan, places: Places, context: RunContext): Promi
  * this job, as nothing else would be mirrored then; it fails the last job.
  */
 async function planOnly(
-  wanted: Wanted,
+  routes: ResolvedRoutes,
   mode: ModeOf<"plan">,
   inputs: Inputs,
   context: RunContext,
@@ -112,8 +117,9 @@ async function planOnly(
   const startedAt = context.clock.now();
   const { dryRun } = inputs;
   const places = await openPlaces(inputs, context);
-  const plan = await makePlanFor(wanted, inputs, places, { wait: dryRun ? 0 : inputs.wait }, context);
-  if (typeof plan === "string") return nothingToDo(plan, context);
+  const planned = await makePlanFor(routes, inputs, places, { waits: !dryRun }, context);
+  if (typeof planned === "string") return nothingToDo(planned, context);
+  const { plan } = planned;
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
   if (!dryRun) {
@@ -135,7 +141,7 @@ async function planOnly(
 
 /** A copy job: plans again for the destination of its share, copies what both plans have of the share, and moves no tag. */
 async function copyShare(
-  wanted: Wanted,
+  routes: ResolvedRoutes,
   mode: ModeOf<"copy">,
   inputs: Inputs,
   context: RunContext,
@@ -144,10 +150,10 @@ async function copyShare(
   const { dryRun } = inputs;
   const document = takePlan(mode.plan, inputs);
   const places = await openPlaces(inputsOfShare(inputs, document, mode.share), context, inputs.destinations);
-  const now = await makePlanFor(wanted, inputs, places, { wait: 0 }, context);
+  const now = await makePlanFor(routes, inputs, places, { waits: false }, context);
   if (typeof now === "string") return nothingToDo(now, context);
-  overtakenVersions(document, wanted.selection, now.versions);
-  const plan = bindShare(document, mode.share, now);
+  overtakenVersions(document, selectionsOf(routes), now.plan.versions);
+  const plan = bindShare(document, mode.share, now.plan);
   await showPlan(plan, dryRun ? dryRunTitle : `Share ${mode.share} of the plan`, context);
   const copied = dryRun
     ? nothing
@@ -160,7 +166,7 @@ async function copyShare(
  * destination, then prunes. A destination that a copy job has left incomplete is neither published to nor pruned.
  */
 async function publish(
-  wanted: Wanted,
+  routes: ResolvedRoutes,
   mode: ModeOf<"publish">,
   inputs: Inputs,
   context: RunContext,
@@ -170,17 +176,23 @@ async function publish(
   const document = takePlan(mode.plan, inputs);
   const places = await openPlaces(inputs, context);
   // The job that planned has waited.
-  const now = await makePlanFor(wanted, inputs, places, { wait: 0 }, context);
+  const now = await makePlanFor(routes, inputs, places, { waits: false }, context);
   if (typeof now === "string") return nothingToDo(now, context);
-  const checks = await lastChecks(wanted, inputs, places, context);
+  const { checks } = now;
   const { whyNotPublish } = checks;
-  const withdrawn = await withdrawnVersions(document, now, wanted, whyNotPublish, context.log);
-  const plan = bindPlan(document, now, withdrawn);
+  const selections = selectionsOf(routes);
+  const withdrawn = await withdrawnVersions(document, now.plan, selections, whyNotPublish, context.log);
+  const plan = bindPlan(document, now.plan, withdrawn);
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
-  const copies = dryRun ? [] : await publishAll(plan, inputs, places, whyNotPublish, context);
+  const copies = dryRun ? [] : await publishAll(plan, places, whyNotPublish, context);
   const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, checks, context);
   const result = { plan, dryRun, job: "publish", copies, ...pruned, bytesRead: 0, startedAt } as const;
   return report(result, places, inputs, context);
+}
+
+/** Which versions each route asks for. */
+function selectionsOf({ wanted }: ResolvedRoutes): readonly Selection[] {
+  return wanted.map((route) => route.wanted.selection);
 }
 
 /** The end of a run for which there is nothing to do. */

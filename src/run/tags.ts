@@ -1,7 +1,7 @@
 import type { Destination } from "../destinations/destination.ts";
 import { type Failure, failureOf, InputError, messageOf, OperationError } from "../errors.ts";
 import { type Catalogue, listedCatalogue } from "../harbor/catalogue.ts";
-import type { Inputs } from "../inputs/inputs.ts";
+import type { RouteInputs } from "../inputs/inputs.ts";
 import { type Route, routesAtOnce } from "../inventory/snapshot.ts";
 import { type SourceToList, type TagReader, tagsAtSources } from "../inventory/source-tags.ts";
 import { foreseeReading, sourcesOf } from "../inventory/sources.ts";
@@ -10,7 +10,6 @@ import { isDigest } from "../oci/digest.ts";
 import { type Namespace, printNamespace, printReference, sameNamespace } from "../oci/reference.ts";
 import { PatternError } from "../pattern.ts";
 import { applyRules, type ImageRule } from "../plan/component.ts";
-import type { PruneStep } from "../plan/plan.ts";
 import { namedTags, select, withinFilter } from "../plan/selection.ts";
 import { areFixed, fixedVersions, shareTags, versionsOfTags } from "../plan/tag-versions.ts";
 import { type AnyVersion, type Version, versionOfTag } from "../plan/version.ts";
@@ -32,20 +31,17 @@ interface LogAndSignal {
   readonly signal: AbortSignal;
 }
 
-/** Why the version of a step must not be deleted; undefined: it may. */
-export type DeletionCheck = (step: Pick<PruneStep, "route" | "version">) => Promise<Failure | undefined>;
-
 /** The inputs that say which versions of which images are wanted. */
-type InputsOfTags = Pick<Inputs, "images" | "sources" | "destinations" | "prereleases">;
+type InputsOfTags = Pick<RouteInputs, "images" | "sources" | "destinations" | "prereleases">;
 
-/** A repository whose versions could not be learned. */
-export interface UnknownRoute {
-  readonly route: string;
-  readonly failure: Failure;
-}
+/** A repository that fits a pattern: what is mirrored of it, or why that is not known. */
+export type RepositoryLook = { readonly name: string } & (
+  | { readonly route: Route }
+  | { readonly failure: Failure }
+);
 
 /**
- * The routes of patterns: every repository that fits, each with versions of its own. One without a version that is wanted is
+ * What is mirrored of patterns: every repository that fits, each with versions of its own. One without a version that is wanted is
  * left out.
  * @throws InputError when nothing fits; PatternError when a pattern takes too long.
  */
@@ -55,25 +51,21 @@ export async function lookAtRepositories(
   names: readonly string[],
   places: PlacesOfTags,
   context: LogAndSignal,
-): Promise<readonly (Route | UnknownRoute)[]> {
+): Promise<readonly RepositoryLook[]> {
   const without: string[] = [];
-  const routes = await inTurns(
-    names,
-    routesAtOnce,
-    async (route): Promise<readonly (Route | UnknownRoute)[]> => {
-      const rule = { from: route, fromTag: "{{tag}}", to: route, toTag: "{{tag}}" };
-      try {
-        return [{ route, ...(await lookAtTags(wanted, { ...inputs, images: [rule] }, places, context)) }];
-      } catch (error) {
-        context.signal.throwIfAborted();
-        if (error instanceof OperationError) return [{ route, failure: failureOf(error) }];
-        if (!(error instanceof InputError) || error instanceof PatternError) throw error;
-        context.log.debug(`${route}: ${error.message}`);
-        without.push(route);
-        return [];
-      }
-    },
-  );
+  const routes = await inTurns(names, routesAtOnce, async (name): Promise<readonly RepositoryLook[]> => {
+    const rule = { from: name, fromTag: "{{tag}}", to: name, toTag: "{{tag}}" };
+    try {
+      return [{ name, route: await lookAtTags(wanted, { ...inputs, images: [rule] }, places, context) }];
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (error instanceof OperationError) return [{ name, failure: failureOf(error) }];
+      if (!(error instanceof InputError) || error instanceof PatternError) throw error;
+      context.log.debug(`${name}: ${error.message}`);
+      without.push(name);
+      return [];
+    }
+  });
   if (without.length > 0)
     context.log.info(`Without a version that is wanted: ${listOf(without.sort(), namedLimit)}`);
   if (routes.flat().length === 0)
@@ -191,7 +183,7 @@ type ImageRead = Pick<ImageRule, "source" | "from" | "fromTag">;
 const namedLimit = 3;
 
 /** What a plan is about where no repository of GitHub is asked. */
-export function nameOfSources({ sources }: Pick<Inputs, "sources">): string {
+export function nameOfSources({ sources }: Pick<RouteInputs, "sources">): string {
   return listOf(sources.map(printNamespace), namedLimit);
 }
 
@@ -211,17 +203,14 @@ function fixedCatalogue(rules: readonly ImageRule[]): Catalogue {
  * place any more, and this may be the last copy, or nobody knows.
  */
 export function lastCopyCheck(
-  inputs: Pick<Inputs, "images">,
+  catalogue: Pick<Catalogue, "read">,
   places: Pick<PlacesOfTags, "sources" | "destinations">,
   { log, signal }: LogAndSignal,
-): DeletionCheck {
+): (version: string) => Promise<Failure | undefined> {
   const sources = unpruned(places);
-  return async ({ route, version }) => {
-    const components =
-      route === undefined
-        ? applyRules(inputs.images === "auto" ? [] : inputs.images, versionOfTag(version))
-        : [{ from: route, fromTag: version }];
+  return async (version) => {
     try {
+      const components = await catalogue.read(versionOfTag(version));
       const tagsOf = await listTags(components, { sources, attachments: undefined }, { log, signal });
       const gone = components.find(
         (component) => !isDigest(component.fromTag) && !tagsOf(component).has(component.fromTag),

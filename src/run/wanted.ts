@@ -3,7 +3,7 @@ import { InputError } from "../errors.ts";
 import type { Trigger } from "../github/event.ts";
 import type { RepositoryId } from "../github/repository-id.ts";
 import { harbor, sameRepository } from "../harbor/harbor-components.ts";
-import type { Inputs } from "../inputs/inputs.ts";
+import type { RouteInputs } from "../inputs/inputs.ts";
 import { printable } from "../log/log.ts";
 import { parseSelection, type Selection } from "../plan/selection.ts";
 import { areFixed } from "../plan/tag-versions.ts";
@@ -23,14 +23,65 @@ export type Resolution =
   | { readonly kind: "tags"; readonly selection: Selection }
   | { readonly kind: "nothing"; readonly reason: string };
 
-/** What the inputs ask for, once the event has been read. */
+/** What the inputs of a route ask for, once the event has been read. */
 export type Wanted = Exclude<Resolution, { kind: "nothing" }>;
 export type WantedReleases = Extract<Resolution, { kind: "releases" }>;
 
 /** The inputs that decide which versions are wanted. */
 export interface SelectionInputs
-  extends Pick<Inputs, "version" | "versionsFrom" | "images" | "repository" | "retention" | "prereleases"> {
+  extends Pick<
+    RouteInputs,
+    "name" | "version" | "versionsFrom" | "images" | "repository" | "retention" | "prereleases"
+  > {
   readonly destinations: readonly Pick<DestinationInput, "retention">[];
+}
+
+/** A route, and which of its versions are wanted. */
+export interface WantedRoute {
+  readonly inputs: RouteInputs;
+  readonly wanted: Wanted;
+}
+
+/** A route that has nothing to do in this run. */
+export interface IdleRoute {
+  readonly inputs: Pick<RouteInputs, "name" | "destinations">;
+  readonly reason: string;
+}
+
+/** The routes of a run, by whether there is anything to do. */
+export interface ResolvedRoutes {
+  readonly wanted: readonly WantedRoute[];
+  readonly idle: readonly IdleRoute[];
+}
+
+/**
+ * Decides for each route from its inputs and the event what is wanted.
+ * @throws InputError when neither says it for one of them, with the name of the route.
+ */
+export function resolveRoutes(routes: readonly RouteInputs[], trigger: Trigger): ResolvedRoutes {
+  const wanted: WantedRoute[] = [];
+  const idle: IdleRoute[] = [];
+  for (const inputs of routes) {
+    const resolution = namingRoute(inputs, () => resolveSelection(inputs, trigger));
+    if (resolution.kind === "nothing") idle.push({ inputs, reason: resolution.reason });
+    else wanted.push({ inputs, wanted: resolution });
+  }
+  return { wanted, idle };
+}
+
+/** Does something for a route. What is thrown for a mistake in the inputs names the route. */
+function namingRoute<T>({ name }: Pick<RouteInputs, "name">, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof InputError) || name === undefined) throw error;
+    throw new InputError(`${name}: ${error.message}`, { cause: error });
+  }
+}
+
+/** What is said of a route that has nothing to do. */
+export function sentenceOfIdle({ inputs: { name }, reason }: IdleRoute): string {
+  return name === undefined ? reason : `${name}: ${reason}`;
 }
 
 /** Actions of a `release` event after which the release is there for everyone. */
@@ -43,7 +94,11 @@ const publishingActions: readonly string[] = ["published", "released", "prerelea
  */
 export function resolveSelection(inputs: SelectionInputs, trigger: Trigger): Resolution {
   if (inputs.versionsFrom === "tags") return { kind: "tags", selection: selectionOfTags(inputs, trigger) };
-  const repository = inputs.repository ?? ofEvent(trigger) ?? harbor;
+  const about = ofEvent(trigger);
+  const repository = inputs.repository ?? about ?? harbor;
+  const isOfOther = about !== undefined && !sameRepository(repository, about);
+  if (inputs.name !== undefined && inputs.version === undefined && isOfOther)
+    return { kind: "nothing", reason: `the event is about ${printable(`${about.owner}/${about.name}`)}` };
   const wanted = inputs.version ?? selectionOf(inputs, trigger);
   if (typeof wanted === "string") return { kind: "nothing", reason: wanted };
   const byEvent = inputs.version === undefined && trigger.kind !== "workflow_dispatch";

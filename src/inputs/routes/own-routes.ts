@@ -27,7 +27,7 @@ const stepInputs: readonly (readonly [name: RegExp, reason: string])[] = [
     "no login or token stands in a file of routes: it is an input of the step",
   ],
   [/^(?:mode|plan|share|shares|runs-on)$/, "a run is cut into jobs as a whole: it is an input of the step"],
-  [/^(?:dry-run|check|report-issue)$/, "it is about the run as a whole: it is an input of the step"],
+  [/^(?:dry-run|check|report-issue|summary)$/, "it is about the run as a whole: it is an input of the step"],
   [
     /^(?:spool-limit|download-connections|upload-connections|congestion-control)$/,
     "all routes share it: it is an input of the step",
