@@ -20,6 +20,8 @@ export interface PublicName {
   readonly host: string;
   /** Only this path there, exactly; other paths have an entry of their own. Default: every path that no other entry has. */
   readonly path?: string;
+  /** Text that the header `authorization` has, where a host serves several accounts. Default: whatever it has. */
+  readonly account?: string;
   readonly server: Pick<SandboxServer, "origin">;
 }
 
@@ -120,7 +122,8 @@ const naming = ["location", "www-authenticate", "link"];
 function forward(names: readonly PublicName[], incoming: IncomingMessage, answer: ServerResponse): void {
   const host = incoming.headers.host ?? "";
   const path = (incoming.url ?? "").replace(/\?.*$/, "");
-  const ofHost = names.filter((name) => name.host === host);
+  const authorization = incoming.headers.authorization ?? "";
+  const ofHost = names.filter((name) => name.host === host && authorization.includes(name.account ?? ""));
   const found = ofHost.find((name) => name.path === path) ?? ofHost.find((name) => name.path === undefined);
   if (found === undefined) {
     answer.writeHead(421).end();

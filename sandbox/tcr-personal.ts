@@ -130,7 +130,9 @@ function personalActions(state: State): ReadonlyMap<string, ApiAction> {
     const repository = known(registry, given.text("RepoName"));
     const tags = [...registry.tags(repository).keys()].sort();
     const found = tags.filter((tag) => tag.includes(given.optionalText("Tag") ?? ""));
-    const TagInfo = page(found, given).map((TagName) => ({ TagName, Author: "", Size: "1B" }));
+    // Docker's own id of the image, which is not the digest of its manifest.
+    const ImageId = `sha256:${"d0".repeat(32)}`;
+    const TagInfo = page(found, given).map((TagName) => ({ TagName, ImageId, Author: "", Size: "1B" }));
     return { Data: { RepoName: repository, Server: registry.host, TagCount: found.length, TagInfo } };
   };
   const deleteImages = (given: Parameters) => {

@@ -287,6 +287,23 @@ function toTcr(versions: readonly string[]): Example {
   };
 }
 
+/** Everything of TCR Personal, to the instance of another account that has nothing yet. */
+const personalToEnterprise: Example = {
+  instance: "example",
+  event: () => ({ name: "workflow_dispatch", payload: {} }),
+  prepare: ({ personal: { registry } }) => {
+    for (const name of ["web/front", "web/back", "jobs/mail"])
+      pushTo(registry, name, buildImage({ seed: name }), "v1.0.0");
+  },
+  expected: ({ sandbox, personal }) => {
+    expect(sandbox.tcr.registry.state()).toEqual(personal.registry.state());
+    expect(Object.fromEntries(sandbox.tcr.namespaces)).toEqual({
+      web: { public: false },
+      jobs: { public: false },
+    });
+  },
+};
+
 const keylessTcr: Example = {
   options: (oidc) => ({
     tcr: {
@@ -398,6 +415,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     },
   ],
   "docs/recipes.md, GitHub Enterprise Server": [enterpriseServer],
+  "docs/tcr.md, From Personal to Enterprise": [personalToEnterprise],
   "docs/tcr.md, Without stored secrets": [keylessTcr],
   "docs/docker-hub.md, Without a stored secret": [keylessDockerHub],
   "docs/fan-out.md, Several jobs, block 1": [

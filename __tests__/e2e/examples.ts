@@ -11,6 +11,7 @@ import { type Internet, publicNames, registryNames, startInternet } from "../../
 import { fullAccess, type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../sandbox/sandbox.ts";
 import { tcrInstance, tcrKey } from "../../sandbox/tcr.ts";
+import { startTcrPersonal, type TcrPersonal } from "../../sandbox/tcr-personal.ts";
 import type { StandIn, WorkflowOptions } from "../../sandbox/workflow.ts";
 import { scale } from "./world.ts";
 
@@ -20,6 +21,8 @@ export interface ExampleWorld extends AsyncDisposable {
   /** `registry.example.com`, with a login. */
   readonly registry: RegistryServer;
   readonly internet: Internet;
+  /** `ccr.ccs.tencentyun.com`, of another account than the TCR instance. */
+  readonly personal: TcrPersonal;
   /** Gives id tokens to jobs of `goharbor/harbor`. */
   readonly oidc: GitHubOidc;
   /** An empty folder. */
@@ -28,6 +31,9 @@ export interface ExampleWorld extends AsyncDisposable {
 
 /** The login at `registry.example.com`. */
 export const registryLogin = { username: "mirror", password: "sandbox-registry-password" };
+
+/** The API key of the account of TCR Personal. */
+const personalKey = { secretId: "AKIDpersonal00000000000000000", secretKey: "sandbox-personal-secret-key" };
 
 /** A long-term access credential of TCR. */
 export const tcrLogin = { username: "100012345678", password: "sandbox-tcr-credential-password" };
@@ -40,6 +46,8 @@ export const secrets: Readonly<Record<string, string>> = {
   TENCENTCLOUD_SECRET_KEY: tcrKey.secretKey,
   TCR_USERNAME: tcrLogin.username,
   TCR_PASSWORD: tcrLogin.password,
+  PERSONAL_SECRET_ID: personalKey.secretId,
+  PERSONAL_SECRET_KEY: personalKey.secretKey,
   REGISTRY_USERNAME: registryLogin.username,
   REGISTRY_PASSWORD: registryLogin.password,
   QUAY_ROBOT_TOKEN: "sandbox-quay-robot-token",
@@ -71,8 +79,22 @@ export async function startExampleWorld(instance: string, given: WorldOptions = 
       service: "registry.example.com",
     },
   });
+  const personal = await startTcrPersonal({
+    keys: [personalKey],
+    namespaces: ["web", "jobs"],
+    registry: {
+      anonymousPull: false,
+      authentication: {
+        kind: "bearer",
+        users: [fullAccess(tcrLogin.username, tcrLogin.password)],
+        service: "token-service",
+      },
+    },
+  });
   for (const version of harborVersions) seedRelease(sandbox.source, version, { scale });
   const internet = await startInternet([
+    ...registryNames("ccr.ccs.tencentyun.com", personal.registry),
+    { host: "tcr.tencentcloudapi.com", account: `Credential=${personalKey.secretId}/`, server: personal.api },
     ...publicNames(sandbox),
     ...registryNames("registry.example.com", registry),
     ...registryNames("quay.io", registry),
@@ -81,11 +103,13 @@ export async function startExampleWorld(instance: string, given: WorldOptions = 
   return {
     sandbox,
     registry,
+    personal,
     internet,
     folder,
     oidc,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([sandbox.close(), registry.close(), internet.close(), oidc.close()]);
+      await personal[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };

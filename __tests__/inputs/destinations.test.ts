@@ -96,7 +96,7 @@ describe("destinations", () => {
     expect(read.map(({ path }) => path)).toEqual(["goharbor", "goharbor", "goharbor"]);
   });
 
-  test.each(["docker.io", "acme.tencentcloudcr.com", "ccr.ccs.tencentyun.com"])(
+  test.each(["docker.io", "ccr.ccs.tencentyun.com"])(
     "%s needs a namespace where the source has none",
     (destinations) => {
       expect(mistakesOf({ destinations, source: "r.example.com", images: "team/app" })).toContain(
@@ -104,6 +104,16 @@ describe("destinations", () => {
       );
     },
   );
+
+  test("an instance of TCR as a whole takes images that have a namespace of their own", () => {
+    const whole = { destinations: "acme.tencentcloudcr.com", source: "r.example.com" };
+    expect(load({ ...whole, images: "team/app" }).destinations[0]).toMatchObject({ type: "tcr", path: "" });
+    const all = load({ ...whole, images: "**", "versions-from": "tags" });
+    expect(all.destinations[0]).toMatchObject({ type: "tcr", path: "" });
+    const told = "has no namespace, and at acme.tencentcloudcr.com an image needs one";
+    expect(mistakesOf({ ...whole, images: "team/app\nteam/web => web" })).toContain(`images: web ${told}`);
+    expect(mistakesOf(whole)).toContain("images: Harbor's images have no namespace of their own: name one");
+  });
 
   test("images of several namespaces give none, as nothing tells which is meant", () => {
     const several = `${images}\nregistry.example.com/c/web:1.0`;

@@ -31,6 +31,9 @@ export interface SharedWork {
   readonly sourceRepositories: SourceRepositories;
 }
 
+/** Makes a destination ready, and gives why single repositories of it are not. */
+export type Prepare = (signal: AbortSignal) => Promise<(repository: string) => Error | undefined>;
+
 /**
  * Copies everything that is planned for one destination: each blob as soon as it can be sent. Each version is published as
  * soon as it is complete, unless another job sets the tags.
@@ -40,7 +43,7 @@ export async function copyToDestination(
   steps: readonly CopyStep[],
   needs: readonly BlobNeed[],
   destination: DestinationCopy,
-  prepare: (signal: AbortSignal) => Promise<void>,
+  prepare: Prepare,
   shared: SharedWork,
 ): Promise<readonly CopyOutcome[]> {
   const { downloads } = shared;
@@ -56,9 +59,19 @@ export async function copyToDestination(
       const key = `${destination.options.registry} ${need.descriptor.digest}`;
       const before = shared.deliveredTo.get(key);
       const delivering = ready
-        .then(async () => {
+        .then(async (whyUnprepared) => {
+          const unprepared = need.repositories.flatMap((name) => {
+            const why = whyUnprepared(name);
+            return why === undefined ? [] : [[name, why] as const];
+          });
+          const repositories = need.repositories.filter((name) => whyUnprepared(name) === undefined);
+          if (repositories.length === 0) {
+            destination.options.progress.spare(need.descriptor.size);
+            return new Map(unprepared);
+          }
           const mountable = [...need.mountable, ...(await homeAfter(before, destination))];
-          return deliverBlob({ ...need, mountable }, destination, downloads);
+          const placements = await deliverBlob({ ...need, repositories, mountable }, destination, downloads);
+          return new Map([...placements, ...unprepared]);
         })
         .finally(() => downloads.release(need.descriptor.digest));
       // Each image that needs the blob passes this failure on. If none gets so far, the rejection must not end the process.

@@ -15,7 +15,7 @@ import { RecentChunks } from "../spool/recent-chunks.ts";
 import { makeSpoolFolder } from "../spool/spool-folder.ts";
 import type { Placements } from "./blob-delivery.ts";
 import { blobNeeds, type SourceRepositories } from "./blob-needs.ts";
-import { type Contents, copyToDestination } from "./copy-to-destination.ts";
+import { type Contents, copyToDestination, type Prepare } from "./copy-to-destination.ts";
 import { DestinationCopy } from "./destination-copy.ts";
 import { type ImageContent, readImage } from "./image-copy.ts";
 import type { ReadManifest } from "./image-graph.ts";
@@ -31,7 +31,7 @@ const recentLimit = 4 * 1024 * 1024;
 export interface CopyContext extends PinnedConnections {
   readonly destinations: readonly Pick<
     Destination,
-    "name" | "registry" | "path" | "client" | "quota" | "prepare"
+    "name" | "registry" | "path" | "client" | "quota" | "prepare" | "whyUnprepared"
   >[];
   readonly sourceRepositories: SourceRepositories;
   /** Undefined: signatures and the like are not copied. */
@@ -124,9 +124,10 @@ async function copyThrough(
           progress,
         });
         const repositories = new Set(own.map((step) => repositoryOf(destination, step.image)));
-        const prepare = async (signal: AbortSignal): Promise<void> => {
+        const prepare: Prepare = async (signal) => {
           await warnOfQuota(destination, needs[index] ?? [], context, signal);
           await destination.prepare(signal, [...repositories]);
+          return (repository) => destination.whyUnprepared?.(repository);
         };
         const { moveTags, whyNotPublish } = context;
         const shared = {

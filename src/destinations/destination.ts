@@ -44,6 +44,11 @@ export interface Destination extends Namespace {
    */
   prepare(signal: AbortSignal, repositories?: readonly string[]): Promise<void>;
   /**
+   * Why one of these repositories cannot be pushed to after `prepare`, where others can. Absent where all are of one namespace.
+   * @param repository path on the registry, namespace included.
+   */
+  readonly whyUnprepared?: ((repository: string) => Error | undefined) | undefined;
+  /**
    * The repositories below the namespace and beside it, by their paths on the registry, as far as one request tells all of them;
    * else undefined. Absent where the vendor has no such list.
    * @throws OperationError

@@ -103,7 +103,7 @@ function checkHome(type: DestinationType, homes: readonly string[], mistake: Mis
     mistake(
       `without a namespace it takes that of the images, and they are of several (${homes.map((home) => home || "none").join(", ")}): name one`,
     );
-  } else if (homes[0] === "" && !isPlainRegistry({ type })) {
+  } else if (homes[0] === "" && !isPlainRegistry({ type }) && type !== "tcr") {
     mistake("it needs a namespace, and the images have none to take: name one");
   }
 }

@@ -9,6 +9,23 @@ export function homesOf(sources: RouteInputs["sources"]): readonly string[] {
   return [...new Set([...(first === undefined ? [] : [first]), ...named].map(({ path }) => path))];
 }
 
+/** An instance of TCR as a whole has a namespace in front of each image. */
+export function refuseWithoutNamespace(
+  { images, destinations }: Pick<RouteInputs, "images" | "destinations">,
+  mistake: Mistake,
+): void {
+  const whole = destinations.find(({ type, path }) => type === "tcr" && path === "");
+  if (whole === undefined) return;
+  if (images === "auto")
+    mistake(`Harbor's images have no namespace of their own: name one on the line of ${whole.registry}`);
+  for (const to of images === "auto"
+    ? []
+    : images.map((rule) => rule.to).filter((each) => !each.includes("/")))
+    mistake(
+      `${to} has no namespace, and at ${whole.registry} an image needs one: name it on the line of the destination, or write ${to} => <namespace>/${to}`,
+    );
+}
+
 /**
  * A source that is the destination itself is passed over; a repository that is both, under two namespaces, cannot be told so, and
  * what is pruned would be the only copy.

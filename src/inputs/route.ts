@@ -3,7 +3,7 @@ import { type Namespace, printNamespace, sameNamespace } from "../oci/reference.
 import { areFixed, tellingRule } from "../plan/tag-versions.ts";
 import { parseDestinations } from "./destinations.ts";
 import { namedSources, parseImages, parseRepositories } from "./images.ts";
-import { homesOf, refuseOwnRepositories } from "./places.ts";
+import { homesOf, refuseOwnRepositories, refuseWithoutNamespace } from "./places.ts";
 import type { RouteInputName } from "./routes/route-text.ts";
 import { parseSources } from "./sources.ts";
 import type { Inputs, RouteInputs } from "./types.ts";
@@ -48,6 +48,7 @@ export function readRoute({ name, text, ownText, mistakeIn }: RouteTexts): Route
     parseDestinations(lines, unsaid, homes, mistake),
   );
   refuseOwnRepositories({ images, sources, destinations }, mistakeIn("images"));
+  refuseWithoutNamespace({ images, destinations }, mistakeIn("images"));
   if (versionsFrom === "tags") refuseReleases({ images, retention, destinations, ownText, mistakeIn });
   else if (repositories !== undefined) mistakeIn("images")("a pattern needs versions-from: tags");
   return {

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { OperationError } from "../../errors.ts";
+import { messageOf, OperationError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import type { Preview } from "../destination.ts";
 import type { DestinationInput } from "../destination-input.ts";
@@ -16,6 +16,8 @@ const namespacesSchema = v.object({
   TotalCount: v.nullish(v.number()),
 });
 
+type Namespace = v.InferOutput<typeof namespacesSchema>["NamespaceList"][number];
+
 /**
  * Creates a namespace unless it exists: TCR makes repositories on a push, but not namespaces.
  * @throws OperationError
@@ -29,12 +31,47 @@ export async function ensureNamespace(
 ): Promise<void> {
   const existing = await findNamespace(instance, namespace, signal);
   if (existing === undefined) return createNamespace(instance, namespace, input, log, signal);
-  if (input.public && existing.Public === false) {
-    log.warning(
-      `The TCR namespace ${input.registry}/${namespace} exists and is private; \`public=true\` only counts when the ` +
-        "namespace is created. Make it public in the TCR console if others are to pull from it.",
-    );
+  warnOfPrivate(existing, input, log);
+}
+
+/**
+ * Creates all of these namespaces that do not exist. One that cannot be made keeps none of the others back.
+ * @returns why some could not be made, by their names.
+ * @throws OperationError when it is not known which there are.
+ */
+export async function ensureNamespaces(
+  instance: TcrInstance,
+  names: ReadonlySet<string>,
+  input: Pick<DestinationInput, "registry" | "public">,
+  log: Log,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Error>> {
+  const missing = new Set(names);
+  for await (const existing of namespaces(instance, undefined, "listing the namespaces", signal)) {
+    if (missing.delete(existing.Name)) warnOfPrivate(existing, input, log);
   }
+  const failures = new Map<string, Error>();
+  for (const name of missing) {
+    try {
+      await createNamespace(instance, name, input, log, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.set(name, error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  }
+  return failures;
+}
+
+function warnOfPrivate(
+  existing: Namespace,
+  input: Pick<DestinationInput, "registry" | "public">,
+  log: Log,
+): void {
+  if (!input.public || existing.Public !== false) return;
+  log.warning(
+    `The TCR namespace ${input.registry}/${existing.Name} exists and is private; \`public=true\` only counts when the ` +
+      "namespace is created. Make it public in the TCR console if others are to pull from it.",
+  );
 }
 
 /** TCR scans an image after its push, and answers 412 to who pulls one that it holds for vulnerable. */
@@ -77,19 +114,30 @@ async function findNamespace(
   instance: TcrInstance,
   namespace: string,
   signal: AbortSignal,
-): Promise<v.InferOutput<typeof namespacesSchema>["NamespaceList"][number] | undefined> {
+): Promise<Namespace | undefined> {
   const operation = `looking for the namespace ${namespace}`;
+  // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
+  for await (const entry of namespaces(instance, namespace, operation, signal)) {
+    if (entry.Name === namespace) return entry;
+  }
+  return undefined;
+}
+
+/** @param part which their names have; undefined: all. */
+function namespaces(
+  instance: TcrInstance,
+  part: string | undefined,
+  operation: string,
+  signal: AbortSignal,
+): AsyncGenerator<Namespace, void, undefined> {
+  const filter = part === undefined ? {} : { NamespaceName: part };
   const read = async (page: number) => {
-    const parameters = { NamespaceName: namespace, Limit: pageSize, Offset: page };
+    const parameters = { ...filter, Limit: pageSize, Offset: page };
     const call = { action: "DescribeNamespaces", operation, parameters, signal };
     const { NamespaceList, TotalCount } = await instance.call(call, namespacesSchema);
     return { entries: NamespaceList, total: TotalCount };
   };
-  // The name is a search text, not a filter: `harbor` also lists `goharbor` (https://github.com/goharbor/harbor/issues/16050).
-  for await (const entry of entries(read, ({ Name }) => Name)) {
-    if (entry.Name === namespace) return entry;
-  }
-  return undefined;
+  return entries(read, ({ Name }) => Name);
 }
 
 async function createNamespace(

@@ -13,7 +13,7 @@ import {
   type TcrInstance,
 } from "./tcr-instance.ts";
 import { noDeletionReason, temporaryLogin, warnOfEnd } from "./tcr-login.ts";
-import { ensureNamespace, previewNamespace } from "./tcr-namespace.ts";
+import { ensureNamespace, ensureNamespaces, previewNamespace } from "./tcr-namespace.ts";
 import { allTcrRepositories } from "./tcr-repositories.ts";
 import { type TcrRepository, tagsOnly, tcrTags } from "./tcr-tags.ts";
 import { hasCode, type TencentApi } from "./tencent-api.ts";
@@ -33,7 +33,8 @@ export interface TcrOptions {
 export const mainlandApi = new URL("https://tcr.tencentcloudapi.com");
 
 /**
- * A namespace of a Tencent Container Registry (Enterprise) instance. Sends nothing.
+ * A namespace of a Tencent Container Registry (Enterprise) instance, or the instance as a whole, where each repository names its
+ * own. Sends nothing.
  * @throws InputError when nothing tells which instance it is.
  */
 export function createTcrDestination(options: TcrOptions): DestinationAbilities {
@@ -45,7 +46,8 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
   const ownLogin: Credentials = login === undefined ? dockerCredentials : () => Promise.resolve(login);
   const missing = missingInstance(instance, input.registryId !== undefined, ownLogin, temporary);
   const whyForeign = whyKeyIsForeign(missing, ownLogin, place.name, clock, log);
-  const { namespace } = tcrRepository(input.path);
+  const isWhole = input.path === "";
+  let unprepared: ReadonlyMap<string, Error> = new Map();
   return {
     ...place,
     credentials: async (signal) => {
@@ -55,18 +57,24 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
     // Tencent does not document whether deleting a tag takes others of its digest along.
     deletion: "shared-digest-unsafe",
     whyNoDeletion: whyForeign,
-    prepare: async (signal) => {
+    prepare: async (signal, repositories = []) => {
       // Making a namespace needs a key of the instance's own account. Without one, the first push fails if it is missing.
-      if ((await whyForeign(signal)) === undefined)
-        await ensureNamespace(instance, namespace, input, log, signal);
+      if ((await whyForeign(signal)) !== undefined) return;
+      if (!isWhole) return ensureNamespace(instance, namespaceOf(input.path), input, log, signal);
+      const names = new Set(repositories.filter(hasNamespace).map(namespaceOf));
+      unprepared = await ensureNamespaces(instance, names, input, log, signal);
     },
-    preview: async (signal) => {
+    whyUnprepared: (repository) =>
+      hasNamespace(repository) ? unprepared.get(namespaceOf(repository)) : new Error(needsNamespace),
+    preview: async (signal, repository) => {
       const finding = await whyForeign(signal);
-      if (finding === undefined) return previewNamespace(instance, namespace, input, signal);
+      if (finding === undefined) return previewNamespace(instance, namespaceOf(repository), input, signal);
       return { subject: "namespace", there: true, outcome: "unknown", finding };
     },
     repositoriesThere: async (signal) =>
-      (await whyForeign(signal)) === undefined ? allTcrRepositories(instance, namespace, signal) : undefined,
+      isWhole || (await whyForeign(signal)) !== undefined
+        ? undefined
+        : allTcrRepositories(instance, namespaceOf(input.path), signal),
     tryDeletion: (signal, repository) =>
       tcrTags(instance, clock, tcrRepository(repository)).tryDeletion(signal),
     deleteTags: (repository, tags, signal) => {
@@ -165,6 +173,17 @@ export async function tcrWithoutApi(
     // Creating a namespace needs the API as well. If it is missing, the first push fails.
     prepare: () => Promise.resolve(),
   };
+}
+
+const needsNamespace = "at TCR, a repository is in a namespace, and this one has none";
+
+/** A path on the registry that has a namespace in front. */
+function hasNamespace(repository: string): boolean {
+  return repository.includes("/");
+}
+
+function namespaceOf(path: string): string {
+  return tcrRepository(path).namespace;
 }
 
 /** Splits a path at its first slash: a TCR namespace has one part, a repository below it may have several. */
