@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import * as v from "valibot";
 import { printable } from "../log/log.ts";
 import type { AnswerKind } from "./pace.ts";
@@ -40,6 +40,39 @@ export interface HttpResponse {
   headers(name: string): readonly string[];
   /** The body. Read it to its end or destroy it, else its connection stays taken. */
   readonly body: Readable;
+  /** All of the body, where it has been read to its end already. `body` gives it, too. */
+  readonly whole?: Buffer;
+}
+
+/** The answer once its body has been read: whoever is next reads it from memory. */
+export function readAlready(response: HttpResponse, whole: Buffer): HttpResponse {
+  return new ReadAnswer(response, whole);
+}
+
+class ReadAnswer implements HttpResponse {
+  readonly status: number;
+  readonly url: URL;
+  readonly whole: Buffer;
+  readonly #response: HttpResponse;
+
+  constructor(response: HttpResponse, whole: Buffer) {
+    this.status = response.status;
+    this.url = response.url;
+    this.whole = whole;
+    this.#response = response;
+  }
+
+  header(name: string): string | undefined {
+    return this.#response.header(name);
+  }
+
+  headers(name: string): readonly string[] {
+    return this.#response.headers(name);
+  }
+
+  get body(): Readable {
+    return Readable.from([this.whole], { objectMode: false });
+  }
 }
 
 /**
@@ -63,7 +96,12 @@ export class BodyError extends Error {
  * @param limit largest size in bytes; no memory is reserved by the length that the server claims.
  * @throws BodyError when the body is larger.
  */
-export async function readBytes(response: Pick<HttpResponse, "body">, limit: number): Promise<Buffer> {
+export async function readBytes(
+  response: Pick<HttpResponse, "body" | "whole">,
+  limit: number,
+): Promise<Buffer> {
+  const { whole } = response;
+  if (whole !== undefined && whole.length <= limit) return whole;
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {

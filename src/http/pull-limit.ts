@@ -1,5 +1,4 @@
-import { Readable } from "node:stream";
-import { type HttpResponse, readBytes } from "./http.ts";
+import { type HttpResponse, readAlready, readBytes } from "./http.ts";
 
 /**
  * Whether a 429 is Docker Hub's limit on pulls, which takes up to six hours to pass. Its limit on requests answers 429 as
@@ -23,15 +22,7 @@ export async function judgePullLimit(response: HttpResponse): Promise<JudgedResp
   if (response.status !== 429) return { response, isPullLimit: false };
   // A reason that breaks off or is too long is no reason.
   const bytes = await readBytes(response, reasonLimit).catch(() => Buffer.alloc(0));
-  const { status, url } = response;
-  const again: HttpResponse = {
-    status,
-    url,
-    header: (name) => response.header(name),
-    headers: (name) => response.headers(name),
-    body: Readable.from([bytes]),
-  };
-  return { response: again, isPullLimit: isPullLimit(bytes.toString("utf8")) };
+  return { response: readAlready(response, bytes), isPullLimit: isPullLimit(bytes.toString("utf8")) };
 }
 
 /** How many pulls a registry grants whoever asks, as it told last. */

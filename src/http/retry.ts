@@ -1,8 +1,7 @@
-import { Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { discard, type HttpResponse, hasBodyToRepeat, type Transport } from "./http.ts";
+import { discard, type HttpResponse, hasBodyToRepeat, readAlready, type Transport } from "./http.ts";
 import { type JudgedResponse, judgePullLimit } from "./pull-limit.ts";
 
 /** When and how often something is tried again. Times in milliseconds. */
@@ -244,5 +243,5 @@ async function readWhole(response: HttpResponse): Promise<HttpResponse> {
     body.unshift(Buffer.concat(chunks));
     return response;
   }
-  return { ...response, body: Readable.from(chunks, { objectMode: false }) };
+  return readAlready(response, Buffer.concat(chunks, size));
 }

@@ -1,8 +1,9 @@
 import { lookup } from "node:dns";
-import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from "undici";
+import { type Dispatcher, EnvHttpProxyAgent } from "undici";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import { addressIn, isLocalAddress, needsPublicAddress } from "./addresses.ts";
+import { answerOf } from "./answer.ts";
 import { type AddressRules, createConnectors, LocalAddressError } from "./connector.ts";
 import { discard, type HttpRequest, type HttpResponse, hasBodyToRepeat, type Transport } from "./http.ts";
 import { type AnswerKind, defaultPaces, type Pace, paced } from "./pace.ts";
@@ -108,24 +109,29 @@ export function createTransport(log: Log, clock: Clock, options: TransportOption
     const connections = (isChecked ? current.publicOnly : current.anywhere)[request.connection ?? "shared"];
     const told = (end: string): void =>
       log.debug(`${request.method} ${redacted(request.url)} ${end} ${clock.now() - started} ms`);
-    const answer = await undiciRequest(request.url, {
-      dispatcher: connections[request.answer ?? "document"],
+    const dispatched: Dispatcher.DispatchOptions = {
+      origin: request.url.origin,
+      path: `${request.url.pathname}${request.url.search}`,
       method: request.method,
       headers: { "user-agent": userAgent, ...request.headers },
       // undici takes any async iterable and sends it chunk by chunk; its types only know Node's own streams.
       body: (request.body ?? null) as Buffer | string | null,
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
       // By default undici closes the connection after each HEAD, as some servers send a body all the same. A mirror asks
       // mostly by HEAD, and a new connection costs three round trips. If a body comes, the next request fails and is sent
       // again. https://github.com/nodejs/undici/issues/258
       ...(request.method === "HEAD" && request.connection !== "own" ? { reset: false } : {}),
-    }).catch((error: unknown) => {
+    };
+    const answer = await answerOf(
+      connections[request.answer ?? "document"],
+      dispatched,
+      request.signal,
+    ).catch((error: unknown) => {
       told("failed after");
       throw error;
     });
-    told(`${answer.statusCode}`);
+    told(`${answer.status}`);
     return {
-      status: answer.statusCode,
+      status: answer.status,
       url: request.url,
       header: (name) => all(answer.headers[name])[0],
       headers: (name) => all(answer.headers[name]),

@@ -1,3 +1,5 @@
+import { whenAborted } from "./aborting.ts";
+
 interface Waiting {
   readonly weight: number;
   readonly enter: () => void;
@@ -23,18 +25,17 @@ export class WaitQueue {
         reject(signal.reason);
         return;
       }
-      const leave = (): void => {
+      const stay = whenAborted(signal, () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         reject(signal?.reason);
-      };
+      });
       const waiting: Waiting = {
         weight,
         enter: () => {
-          signal?.removeEventListener("abort", leave);
+          stay();
           resolve();
         },
       };
-      signal?.addEventListener("abort", leave, { once: true });
       const behind = this.#waiting.findIndex((other) => other.weight < weight);
       this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
     });
