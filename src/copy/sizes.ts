@@ -1,9 +1,14 @@
+import { printNamespace } from "../oci/reference.ts";
 import type { Repository } from "../oci/repository.ts";
 import type { ImageSize } from "../plan/estimate.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import { madeHere, type SourceImage } from "../plan/snapshot.ts";
+import { inTurns } from "../turns.ts";
 import { type ReadingContext, readContents } from "./copy.ts";
 import { type ImageContent, manifestsIn } from "./image-copy.ts";
+
+/** Most repositories that are read at once: of each manifest only its sizes stay, so that many take little memory. */
+const repositoriesAtOnce = 16;
 
 /**
  * Reads how large the images of a plan are, each once for all destinations: their manifests say it, no blob is asked for.
@@ -22,18 +27,18 @@ export async function readSizes(
       .filter(({ registry }) => !isSpared(registry.registry));
     if (first !== undefined) readable.set(source, [first, ...others]);
   }
-  const contents = await readContents(
+  const byRepository = Map.groupBy(
     steps.filter(({ source }) => readable.has(source)),
-    {
-      ...context,
-      sourceRepositories: (image) => readable.get(image) ?? context.sourceRepositories(image),
-    },
+    ({ source }) => `${printNamespace(source.source)} ${source.repository}`,
   );
-  return new Map(
-    [...contents].flatMap(([image, content]) =>
+  const sourceRepositories = (image: SourceImage) => readable.get(image) ?? context.sourceRepositories(image);
+  const sizes = await inTurns([...byRepository.values()], repositoriesAtOnce, async (own) => {
+    const contents = await readContents(own, { ...context, sourceRepositories });
+    return [...contents].flatMap(([image, content]) =>
       content instanceof Error ? [] : [[image, sizeOf(image, content)] as const],
-    ),
-  );
+    );
+  });
+  return new Map(sizes.flat());
 }
 
 function sizeOf(image: SourceImage, content: ImageContent): ImageSize {

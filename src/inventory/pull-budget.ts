@@ -21,6 +21,7 @@ export async function withinPullBudgets(
   signal: AbortSignal,
 ): Promise<readonly Snapshot[]> {
   const all = [...new Set(sources.flat())];
+  if (all.every(({ client }) => client.pullBudget === undefined)) return snapshots;
   let current = snapshots;
   for (const need of pullsNeeded(planned(snapshots))) {
     const budget = budgetAt(need.registry, all);

@@ -87,7 +87,12 @@ export function bySemver(one: AnyVersion, other: AnyVersion): number {
     if (one.number !== other.number) return one.number === undefined ? 1 : -1;
     return one.tag < other.tag ? -1 : Number(one.tag > other.tag);
   }
-  const byNumber = semver.rcompare(one.number, other.number);
+  // The three numbers mostly decide; `semver` parses both texts anew for each comparison.
+  const byNumber =
+    other.major - one.major ||
+    other.minor - one.minor ||
+    other.patch - one.patch ||
+    semver.rcompare(one.number, other.number);
   if (byNumber !== 0 || one.tag === other.tag) return byNumber;
   return one.tag < other.tag ? 1 : -1;
 }

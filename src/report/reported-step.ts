@@ -57,20 +57,28 @@ const notBrought: Failure = {
   problem: "it was to be kept, and was not brought here",
 };
 
+/** Of each result: every form of report asks for the steps, and a run may have a hundred thousand. */
+const stepsOf = new WeakMap<RunResult, readonly Reported[]>();
+
 /** Every step of the plan with its outcome, in the order of the plan. */
 export function reportedSteps(result: RunResult): readonly Reported[] {
-  return report(result, result.plan.steps);
+  const steps = stepsOf.get(result) ?? report(result);
+  stepsOf.set(result, steps);
+  return steps;
 }
 
 /** The steps about images of the wanted versions, with their outcomes. */
 export function reportedImages(result: RunResult): readonly Reported<ImageStep>[] {
-  return report(result, result.plan.steps.filter(isImageStep));
+  return reportedSteps(result).filter((reported): reported is Reported<ImageStep> =>
+    isImageStep(reported.step),
+  );
 }
 
 /** The steps about what destinations keep, with their outcomes. */
 export function reportedRetention(result: RunResult): readonly Reported<RetentionStep>[] {
-  const steps = result.plan.steps.filter((step): step is RetentionStep => !isImageStep(step));
-  return report(result, steps);
+  return reportedSteps(result).filter(
+    (reported): reported is Reported<RetentionStep> => !isImageStep(reported.step),
+  );
 }
 
 /** Whether an image is now at its destination under its tag. */
@@ -86,11 +94,11 @@ export function isComplete(images: readonly Reported<ImageStep>[]): boolean {
   return settled && images.some(isInPlace);
 }
 
-function report<S extends Step>(result: RunResult, steps: readonly S[]): readonly Reported<S>[] {
+function report(result: RunResult): readonly Reported[] {
   const copies = new Map<Step, CopyOutcome>(result.copies.map((copy) => [copy.step, copy]));
   const prunes = new Map<Step, PruneOutcome>(result.prunes.map((prune) => [prune.step, prune]));
   const broken = brokenVersions(result);
-  return steps.map((step) => {
+  return result.plan.steps.map((step) => {
     const copy = copies.get(step);
     const { outcome, failure } = becomes(step, copy, prunes.get(step), broken, result);
     const reason = failure === undefined ? step.reason : sentenceOf(failure);
