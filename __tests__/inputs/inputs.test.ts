@@ -192,7 +192,7 @@ describe("single inputs", () => {
   ] as const)("%s: %j is one mistake with the input's name and an example", (name, value) => {
     const lines = mistakeLines(mistakesOf({ [name]: value }));
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(new RegExp(`^- ${name}: .+\\. Example: .+`));
+    expect(lines[0]).toMatch(new RegExp(`^- ${name}: .+[.?] Example: .+`));
   });
 
   test("all mistakes are told at once", () => {

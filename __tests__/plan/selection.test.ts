@@ -186,6 +186,18 @@ describe("latest", () => {
     expect(() => chosenOf({ universe: versions, passedOver: [] })).toThrow("did you mean newest:1?");
   });
 
+  test.each([
+    ["newest", "newest:1"],
+    ["last", "newest:1"],
+    ["Latest", "newest:1"],
+    ["all", "glob:*"],
+    ["everything", "glob:*"],
+    ["2.15.2", "v2.15.2"],
+  ])("%s is no release either: %s", (text, meant) => {
+    expect(() => chosenOf({ universe: versions, passedOver: [] }, text)).toThrow(`did you mean ${meant}?`);
+    expect(chosenOf({ universe: versions, passedOver: [] }, meant).length).toBeGreaterThan(0);
+  });
+
   test("is a tag where tags are the versions", () => {
     const otherTags = ["latest", "1.27"].map(versionOfTag);
     expect(chosenOf({ universe: versions, otherTags, passedOver: [] })).toEqual(["latest"]);

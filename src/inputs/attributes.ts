@@ -23,7 +23,10 @@ export function parseAttributes(
     const [name, value] = [before.trim(), rest.join("=").trim()];
     const place = parseNamespace(item);
     if (place !== undefined) mistake(`${printNamespace(place)} goes on a line of its own`);
-    else if (value === "") mistake(`${quoted(item)} is not an attribute of the form name=value`);
+    else if (value === "")
+      mistake(
+        `${quoted(item)} is not an attribute of the form name=value${didYouMean(meantAttribute(item, names))}`,
+      );
     else if (!names.includes(name)) {
       if (isSecretAttribute(name)) mistake(`${quoted(name)} ${noLoginHere}`);
       else {
@@ -34,6 +37,12 @@ export function parseAttributes(
     else attributes.set(name, value);
   }
   return attributes;
+}
+
+/** An attribute with a colon or a blank for the equals sign. A plain word is no secret in one of these. */
+function meantAttribute(item: string, names: readonly string[]): string | undefined {
+  const [, name = "", value] = /^([\w-]+)(?:\s*:\s*|\s+)([\w.-]+)$/.exec(item) ?? [];
+  return names.includes(name) ? `${name}=${value}` : undefined;
 }
 
 /**

@@ -3,8 +3,9 @@ import { parseNamespace, printNamespace } from "../oci/reference.ts";
 import type { Retention } from "../plan/retention.ts";
 import { type VendorId, vendorIds } from "../vendors/vendor.ts";
 import { vendorOf } from "../vendors/vendors.ts";
+import { didYouMean } from "../wording.ts";
 import { parseAttributes, parseTokenServer } from "./attributes.ts";
-import { noneOf, quoted, wrongPlace } from "./suggestions.ts";
+import { hubNamespace, lineOf, noneOf, notRegistry, quoted, wrongPlace } from "./suggestions.ts";
 import {
   linesOf,
   type Mistake,
@@ -69,6 +70,11 @@ function parseDestination(
     mistake(wrongPlace(place, rest));
     return undefined;
   }
+  const wrongRegistry = notRegistry(given, rest);
+  if (wrongRegistry !== undefined) {
+    mistake(wrongRegistry);
+    return undefined;
+  }
   const [home = ""] = homes;
   const namespace = given.path === "" ? { ...given, path: home } : given;
   const inLine: Mistake = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
@@ -80,7 +86,8 @@ function parseDestination(
   if (!attributes.has("api")) needOwnApi(namespace.registry, type, inLine);
   if (given.path === "") checkHome(type, homes, inLine);
   if (namespace.registry === "docker.io" && namespace.path.includes("/")) {
-    inLine("Docker Hub has no namespaces inside namespaces");
+    const meant = lineOf(`docker.io/${hubNamespace(namespace.path)}`, rest);
+    inLine(`Docker Hub has no namespaces inside namespaces${didYouMean(meant)}`);
   }
   const api = attributes.get("api");
   const tokenServer = attributes.get("token-server");
@@ -92,9 +99,14 @@ function parseDestination(
     tokenServer: tokenServer === undefined ? undefined : parseTokenServer(tokenServer, inLine),
     registryId: parseIdentifier(attributes, "registry-id", inLine),
     region: parseIdentifier(attributes, "region", inLine),
-    public: parseBoolean(attributes.get("public") ?? "false", inLine),
-    attestations: parseBoolean(attributes.get("attestations") ?? "true", inLine),
+    public: parseBoolean(attributes.get("public") ?? "false", inAttribute("public", inLine)),
+    attestations: parseBoolean(attributes.get("attestations") ?? "true", inAttribute("attestations", inLine)),
   };
+}
+
+/** Notes a mistake in the value of an attribute. */
+function inAttribute(name: string, mistake: Mistake): Mistake {
+  return (problem) => mistake(`${name} ${problem}`);
 }
 
 /** What keeps a line without a namespace from taking that of the images. */
@@ -157,8 +169,8 @@ function parseRetention(
   const keepBy = attributes.get("keep-by");
   const keepUnsaid = vendor === "docker-hub" ? "all" : defaults.keep;
   return {
-    keep: keep === undefined ? keepUnsaid : parseKeep(keep, mistake),
-    keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, mistake),
+    keep: keep === undefined ? keepUnsaid : parseKeep(keep, inAttribute("keep", mistake)),
+    keepBy: keepBy === undefined ? defaults.keepBy : parseKeepBy(keepBy, inAttribute("keep-by", mistake)),
     ...(keep !== undefined && { ownLine: true }),
   };
 }

@@ -125,13 +125,19 @@ export function secretsInLines(text: string): readonly string[] {
 }
 
 function secretsInLine(line: string): readonly string[] {
-  const attributes = line
+  const whole = line
     .split(",")
     .slice(1)
     .flatMap((item) => {
       const [name = "", ...value] = item.split("=");
       return isSecretAttribute(name.trim()) ? [value.join("=").trim()] : [];
     });
+  // With other signs between them than belong there.
+  const slips = [...line.matchAll(/(?<![\w-])([\w-]+)[ \t]*[=:][ \t]*([^,;\s"'`]+)/g)];
+  const attributes = [
+    ...whole,
+    ...slips.flatMap(([, name = "", value = ""]) => (isSecretAttribute(name) ? [value] : [])),
+  ];
   const at = line.lastIndexOf("@");
   // What comes before a digest is a name and a tag.
   if (at < 0 || /^sha[0-9]+:/.test(line.slice(at + 1))) return attributes;

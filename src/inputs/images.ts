@@ -174,6 +174,9 @@ function slipIn(left: string, right: string | undefined): string | undefined {
     const to = right ?? `${name.replace(/^.*\//, "")}:${tag}`;
     return `${quoted(left)} has a tag and a digest${meant(`${name}@${digest} => ${to}`)}`;
   }
+  const [, one, other] = /^(\S+?)(?:\s*(?:->|→)\s*|\s+(?:>|as|to)\s+)(\S+)$/.exec(left) ?? [];
+  if (other !== undefined)
+    return `${quoted(left)} has no "=>" between two names${meant(`${one} => ${other}`)}`;
   if (right !== undefined && /^[^/]+:[0-9]+\//.test(right))
     return `${quoted(right)} begins with a registry: name the registry in destinations, and here what is below it`;
   return undefined;
@@ -243,6 +246,21 @@ function isTemplate(template: string, mistake: Mistake): boolean {
   }
   // Where a digit fits the grammar of a tag, a placeholder's value fits as well, or it is refused when it is filled in.
   if (isTag(template.replace(placeholderPattern, "0"))) return true;
-  mistake(`the tag ${quoted(template)} breaks the grammar of tags (letters, digits and . _ -)`);
+  mistake(
+    `the tag ${quoted(template)} breaks the grammar of tags (letters, digits and . _ -)${didYouMean(meantTemplate(template))}`,
+  );
   return false;
+}
+
+/** No tag at all, or placeholders as others write them: `{tag}`, `$tag`, `<tag>`, `${{ tag }}`. */
+function meantTemplate(template: string): string | undefined {
+  const meant = template.replace(
+    /\$?\{{1,2}\s*(\w+)\s*\}{1,2}|\$(\w+)|<(\w+)>/g,
+    (all, braced?: string, dollar?: string, pointed?: string) => {
+      const name = (braced ?? dollar ?? pointed ?? "").toLowerCase();
+      return isPlaceholder(name) ? `{{${name}}}` : all;
+    },
+  );
+  if (meant === "") return "{{tag}}";
+  return meant !== template && isTag(meant.replace(placeholderPattern, "0")) ? meant : undefined;
 }

@@ -8,6 +8,7 @@ import type { Login } from "../oci/credentials.ts";
 import { environmentForHelpers } from "../oci/helper-environment.ts";
 import { isLoopback } from "../oci/reference.ts";
 import type { IssueReporting } from "../report/issue.ts";
+import { didYouMean } from "../wording.ts";
 import { readHubLogin } from "./docker-hub.ts";
 import { type GivenFiles, noFiles, readFiles } from "./files.ts";
 import { secretsInLines } from "./given-logins.ts";
@@ -15,7 +16,7 @@ import { readIssueReporting } from "./issue.ts";
 import { parseLogins } from "./logins.ts";
 import { readMode } from "./mode.ts";
 import { destinationsOf, readRoute, sourcesOf } from "./route.ts";
-import { quoted } from "./suggestions.ts";
+import { nearest, quoted } from "./suggestions.ts";
 import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./tcr.ts";
 import type { Inputs, RunnerPaths, WorkflowRun } from "./types.ts";
 import {
@@ -27,6 +28,7 @@ import {
   parseKeep,
   parseSize,
 } from "./values.ts";
+import { readValue } from "./wrapped.ts";
 
 export type * from "./types.ts";
 
@@ -128,12 +130,16 @@ export function readGivenFiles(environment: Environment): Promise<GivenFiles> {
 export function loadInputs(environment: Environment, files: GivenFiles = noFiles): Inputs {
   const mistakes: string[] = [];
   const mistakeIn = (name: InputName): Mistake => {
-    return (problem) => mistakes.push(`${name}: ${problem}. Example: ${examples[name]}`);
+    return (problem) => {
+      const end = problem.endsWith("?") ? "" : ".";
+      mistakes.push(`${name}: ${problem}${end} Example: ${examples[name]}`);
+    };
   };
   const text = (name: InputName) => inputText(environment, name);
   const read = <T>(name: InputName, parse: (text: string, mistake: Mistake) => T): T =>
-    parse(text(name), mistakeIn(name));
+    readValue(text(name), parse, mistakeIn(name));
 
+  for (const problem of misspeltInputs(environment)) mistakes.push(problem);
   const idTokenRequest = readIdTokenRequest(environment);
   const hub = readHubLogin({
     text,
@@ -233,6 +239,21 @@ export function givenSecrets(environment: Environment, files: GivenFiles = noFil
     ...placeInputs.flatMap((name) => secretsInLines(inputText(environment, name))),
   ];
   return values.filter((value) => value !== "");
+}
+
+/**
+ * Inputs under a name that there is not, but nearly: the runner hands them on and only warns. What was meant would be as if it
+ * was not given, and a misspelt `keep` would delete more than was wanted. Of one that is given as well, nothing is said.
+ */
+function misspeltInputs(environment: Environment): readonly string[] {
+  const names = Object.keys(inputDefaults) as readonly InputName[];
+  return Object.keys(environment).flatMap((variable) => {
+    const given = /^INPUT_(.+)$/.exec(variable)?.[1]?.toLowerCase();
+    if (given === undefined || names.some((name) => name === given)) return [];
+    const meant = names.find((name) => name === nearest(given, names));
+    const isGiven = meant !== undefined && inputText(environment, meant) !== inputDefaults[meant];
+    return meant === undefined || isGiven ? [] : [`there is no input ${quoted(given)}${didYouMean(meant)}`];
+  });
 }
 
 /** A check is of the whole configuration. A job with a part of a run has a plan, which a check does not use. */

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { DestinationInput } from "../destinations/destination-input.ts";
 import type { RunnerLabels } from "../fan-out/matrix.ts";
 import { canonicalRegistry, parseNamespace, printNamespace } from "../oci/reference.ts";
+import { didYouMean } from "../wording.ts";
 import { noneOf, quoted } from "./suggestions.ts";
 import type { Mode, ModeName } from "./types.ts";
 import { type Mistake, repeated } from "./values.ts";
@@ -27,7 +28,7 @@ export function readMode(
   destinations: readonly DestinationInput[],
 ): Mode {
   const kind = modeNames.find((name) => name === text("mode"));
-  if (kind === undefined) mistakeIn("mode")(noneOf(text("mode"), modeNames));
+  if (kind === undefined) mistakeIn("mode")(noneOf(text("mode"), modeNames, { full: "all" }));
   refuseForeignInputs(kind ?? "all", text, mistakeIn);
   switch (kind) {
     case "plan":
@@ -87,10 +88,8 @@ const labelSchema = v.pipe(
 );
 
 /** What `runs-on` of a job takes, its form with `group` aside. */
-const runnersSchema = v.record(
-  v.string(),
-  v.union([labelSchema, v.pipe(v.array(labelSchema), v.minLength(1), v.maxLength(20))]),
-);
+const labelsSchema = v.union([labelSchema, v.pipe(v.array(labelSchema), v.minLength(1), v.maxLength(20))]);
+const runnersSchema = v.record(v.string(), labelsSchema);
 
 /**
  * A JSON object from destinations (`registry/namespace`, or the registry alone) to the labels of the runner that copies
@@ -133,11 +132,17 @@ function readRunners(text: string, mistake: Mistake): Readonly<Record<string, Ru
   try {
     value = JSON.parse(text);
   } catch {
-    mistake("is not JSON");
+    mistake(`is not JSON${didYouMean(v.is(labelSchema, text) ? defaultRunner(text) : undefined)}`);
     return {};
   }
   const checked = v.safeParse(runnersSchema, value);
   if (checked.success && !Array.isArray(value)) return checked.output;
-  mistake("is not a JSON object from destinations to a label or a list of labels");
+  const meant = v.is(labelsSchema, value) ? defaultRunner(value) : undefined;
+  mistake(`is not a JSON object from destinations to a label or a list of labels${didYouMean(meant)}`);
   return {};
+}
+
+/** What a label alone, as `runs-on` of a job takes it, is here. */
+function defaultRunner(labels: RunnerLabels): string {
+  return JSON.stringify({ default: labels });
 }

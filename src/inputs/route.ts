@@ -21,6 +21,7 @@ import {
   parseVersionInput,
   parseVersionsFrom,
 } from "./values.ts";
+import { readValue } from "./wrapped.ts";
 
 /** Where the inputs of one route are read. */
 export interface RouteTexts {
@@ -35,7 +36,7 @@ export interface RouteTexts {
 /** Reads the inputs of one route, and notes every mistake in them. */
 export function readRoute({ name, text, ownText, mistakeIn }: RouteTexts): RouteInputs {
   const read = <T>(input: RouteInputName, parse: (text: string, mistake: Mistake) => T): T =>
-    parse(text(input), mistakeIn(input));
+    readValue(text(input), parse, mistakeIn(input));
   const versionsFrom = read("versions-from", parseVersionsFrom);
   const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };
   // Tags may have no other copy: they are pruned only where the destination's own line says so.

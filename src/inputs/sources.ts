@@ -1,6 +1,6 @@
 import { parseNamespace, printNamespace } from "../oci/reference.ts";
 import { parseAttributes, parseTokenServer } from "./attributes.ts";
-import { wrongPlace } from "./suggestions.ts";
+import { notRegistry, wrongPlace } from "./suggestions.ts";
 import type { SourceInput } from "./types.ts";
 import { linesOf, type Mistake, repeated } from "./values.ts";
 
@@ -20,6 +20,8 @@ function parseSource(line: string, mistake: Mistake): readonly SourceInput[] {
     mistake(wrongPlace(place, rest));
     return [];
   }
+  const wrongRegistry = notRegistry(namespace, rest);
+  if (wrongRegistry !== undefined) mistake(wrongRegistry);
   const inLine: Mistake = (problem) => mistake(`${printNamespace(namespace)}: ${problem}`);
   const tokenServer = parseAttributes(rest, ["token-server"], inLine).get("token-server");
   return [

@@ -1,5 +1,5 @@
 import { printable } from "../log/log.ts";
-import { parseNamespace, printNamespace } from "../oci/reference.ts";
+import { type Namespace, parseNamespace, printNamespace } from "../oci/reference.ts";
 import { didYouMean } from "../wording.ts";
 
 /** Foreign text in quotation marks, fit for a message. */
@@ -23,9 +23,62 @@ export function nearest(text: string, choices: readonly string[]): string | unde
   return first.choice;
 }
 
-/** The end of a message about a text that is none of some choices. */
-export function noneOf(text: string, choices: readonly string[]): string {
-  return `${quoted(text)} is none of ${choices.join(", ")}${didYouMean(nearest(text, choices))}`;
+/**
+ * The end of a message about a text that is none of some choices.
+ * @param otherNames what a choice is called elsewhere, in small letters.
+ */
+export function noneOf(
+  text: string,
+  choices: readonly string[],
+  otherNames: Readonly<Record<string, string>> = {},
+): string {
+  const meant = otherNames[text.toLowerCase()] ?? nearest(text, choices);
+  return `${quoted(text)} is none of ${choices.join(", ")}${didYouMean(meant)}`;
+}
+
+/** What stands in the place of a registry's address, and the address: names of vendors, and websites of theirs. */
+const otherRegistries: ReadonlyMap<string, string> = new Map([
+  ["dockerhub", "docker.io"],
+  ["docker-hub", "docker.io"],
+  ["docker", "docker.io"],
+  ["docker.com", "docker.io"],
+  ["www.docker.com", "docker.io"],
+  ["hub.docker.com", "docker.io"],
+  ["ghcr", "ghcr.io"],
+  ["github", "ghcr.io"],
+  ["github.com", "ghcr.io"],
+  ["quay", "quay.io"],
+  ["gcr", "gcr.io"],
+  ["gitlab", "registry.gitlab.com"],
+  ["gitlab.com", "registry.gitlab.com"],
+]);
+
+/** What is wrong with a place whose registry is a vendor's name or website; undefined where nothing is. */
+export function notRegistry(place: Namespace, rest: readonly string[]): string | undefined {
+  const meant = meantRegistry(place);
+  return (
+    meant &&
+    `${place.registry} is not the address of a registry${didYouMean(lineOf(printNamespace(meant), rest))}`
+  );
+}
+
+/**
+ * The place that was meant by one whose registry is a vendor's name or website, where no registry answers; undefined for any
+ * other. Docker Hub's website has pages of users (`u/`) and of repositories (`r/`).
+ */
+function meantRegistry({ registry, path }: Namespace): Namespace | undefined {
+  const meant = otherRegistries.get(registry);
+  if (meant === undefined) return undefined;
+  return { registry: meant, path: meant === "docker.io" ? hubNamespace(path) : path };
+}
+
+function withHubNamespace(place: Namespace): Namespace {
+  return place.registry === "docker.io" ? { ...place, path: hubNamespace(place.path) } : place;
+}
+
+/** Docker Hub has no namespaces inside namespaces: what follows is the name of an image. */
+export function hubNamespace(path: string): string {
+  return path.replace(/^(?:u|r|repository\/docker)\//, "").replace(/\/.*$/, "");
 }
 
 /** Letters to add, drop, change or swap with their neighbour (optimal string alignment distance). */
@@ -62,7 +115,7 @@ const slips: readonly (readonly [what: string, mended: (text: string) => string]
     (text) => text.replace(/^[^/]*@(?=[^/]*\/)/, ""),
   ],
   ["it has backslashes", (text) => text.replaceAll("\\", "/")],
-  ["it names the API /v2/", (text) => text.replace(/^([^/]+)\/v2\//, "$1/")],
+  ["it has the path of an API", (text) => text.replace(/^([^/]+)\/v[12]\//, "$1/")],
   ["it ends with a slash", (text) => text.replace(/\/+$/, "")],
   ["it has slashes side by side", (text) => text.replace(/\/{2,}/g, "/")],
   ["it ends with a tag or a digest", (text) => text.replace(/(\/[^/:@]+)(?::[\w.-]+)?(?:@[\w:.-]+)?$/, "$1")],
@@ -79,6 +132,11 @@ const longestPlace = 300;
 /** Most of the attributes of a line that a message repeats, in characters: all of them on any line that is no accident. */
 const restLimit = 200;
 
+/** A line with another place. @param rest what follows the name of the place. */
+export function lineOf(place: string, rest: readonly string[]): string {
+  return rest.length === 0 ? place : `${place},${printable(rest.join(","), restLimit)}`;
+}
+
 /**
  * What is wrong with the name of a place, `<registry>/<namespace>`, and the line as it should be where that can be told.
  *
@@ -94,10 +152,12 @@ export function wrongPlace(text: string, rest: readonly string[] = []): string {
   }
   // Before an @ there may be a password. The search starts only after a slash: from each letter, a long text would take minutes.
   const problem = `${quoted(text.replace(/(?<![^/])[^/]*@/, "…@"))} is not of the form <registry>/<namespace>`;
-  const attributes = rest.length === 0 ? "" : `,${printable(rest.join(","), restLimit)}`;
-  const meant = (place: string): string => didYouMean(`${place}${attributes}`);
-  const place = parseNamespace(mended);
+  const meant = (place: string): string => didYouMean(lineOf(place, rest));
+  const named = parseNamespace(mended);
+  const place = named && (meantRegistry(named) ?? withHubNamespace(named));
   if (place !== undefined) return `${problem}: ${wrong.join(", ")}${meant(printNamespace(place))}`;
+  const address = otherRegistries.get(mended);
+  if (address !== undefined) return `${problem}${meant(address)}`;
   if (mended.includes("/") || parseNamespace(`${mended}/x`) === undefined) return problem;
   return `${problem}: it has no registry${meant(`docker.io/${mended}`)}`;
 }

@@ -54,6 +54,9 @@ const millisecondsPerUnit: ReadonlyMap<string, number> = new Map([
   ["h", 3_600_000],
 ]);
 
+/** With one that a workflow does not know. */
+const meantUnits: ReadonlyMap<string, number> = new Map([...millisecondsPerUnit, ["d", 24 * 3_600_000]]);
+
 /** Longest wait, in hours: a job on a self-hosted runner may run five days, none longer (GitHub docs, "Actions limits"). */
 const longestWaitHours = 120;
 
@@ -75,10 +78,11 @@ export function parseDuration(text: string, mistake: Mistake): number {
 /** A number alone, several units (`1h30m`), or a unit that is spelled out; undefined where nobody can tell. */
 function meantDuration(text: string): string | undefined {
   if (/^[0-9]{1,9}$/.test(text)) return `${text}m`;
-  const parts = [...text.toLowerCase().matchAll(/([0-9]{1,6})\s*([smh])[a-z]*\s*/g)];
+  if (/^(?:no|none|never|off|false)$/i.test(text)) return "0";
+  const parts = [...text.toLowerCase().matchAll(/([0-9]{1,6}(?:\.[0-9]{1,2})?)\s*([smhd])(?!s\b)[a-z]*\s*/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text.toLowerCase()) return undefined;
   const milliseconds = parts.reduce(
-    (sum, [, number, unit = ""]) => sum + Number(number) * (millisecondsPerUnit.get(unit) ?? 0),
+    (sum, [, number, unit = ""]) => sum + Number(number) * (meantUnits.get(unit) ?? 0),
     0,
   );
   const [unit = "s", size = 1000] =
@@ -100,13 +104,18 @@ export function parseSize(text: string, mistake: Mistake): number {
   const [, number, unit = ""] = /^([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([MGT]B)$/.exec(text) ?? [];
   const size = Math.round(Number(number) * (sizeUnits.get(unit) ?? Number.NaN));
   if (Number.isNaN(size)) {
-    const [, amount, prefix] = /^([0-9.]{1,10})\s*([mgt])(?:i?b?)$/i.exec(text) ?? [];
-    const meant = amount === undefined ? undefined : `${amount}${prefix?.toUpperCase()}B`;
-    mistake(`${quoted(text)} is not a number with MB, GB or TB${didYouMean(meant)}`);
+    mistake(`${quoted(text)} is not a number with MB, GB or TB${didYouMean(meantSize(text))}`);
     return leastSpool;
   }
   if (size < leastSpool) mistake(`${quoted(text)} is less than 100MB`);
   return size;
+}
+
+/** Another spelling of the unit, a comma for the point, or bytes. */
+function meantSize(text: string): string | undefined {
+  const [, amount = "", prefix] = /^([0-9]{1,6}(?:[.,][0-9]{1,3})?)\s*([mgt])(?:i?b?)$/i.exec(text) ?? [];
+  if (prefix !== undefined) return `${amount.replace(",", ".")}${prefix.toUpperCase()}B`;
+  return /^[0-9]{9,12}$/.test(text) ? `${Math.round(Number(text) / 1000 ** 2)}MB` : undefined;
 }
 
 /** More connections than this to one registry are a slip of the keyboard, or an attack on it. */
@@ -117,7 +126,11 @@ export function parseConnections(text: string, mistake: Mistake): number | undef
   if (text === "auto") return undefined;
   const connections = Number(text);
   if (/^[0-9]{1,2}$/.test(text) && connections >= 1 && connections <= mostConnections) return connections;
-  mistake(`${quoted(text)} is neither a whole number from 1 to ${mostConnections} nor auto`);
+  const isMost = connections > mostConnections || /^(?:max.*|unlimited|all)$/i.test(text);
+  const meant = isMost ? String(mostConnections) : nearest(text, ["auto"]);
+  mistake(
+    `${quoted(text)} is neither a whole number from 1 to ${mostConnections} nor auto${didYouMean(meant)}`,
+  );
   return undefined;
 }
 
@@ -129,10 +142,20 @@ export function parseKeep(text: string, mistake: Mistake): number | "all" {
   if (text === "all") return "all";
   const keep = Number(text);
   if (!/^[0-9]{1,4}$/.test(text) || keep < 1 || keep > mostKept) {
-    mistake(`${quoted(text)} is neither a whole number from 1 to ${mostKept} nor all`);
+    mistake(
+      `${quoted(text)} is neither a whole number from 1 to ${mostKept} nor all${didYouMean(meantKeep(text))}`,
+    );
     return "all";
   }
   return keep;
+}
+
+/** A number with a word, or another word for all. Nothing is guessed of 0 and none: some mean nothing by them, others all. */
+function meantKeep(text: string): string | undefined {
+  if (/^(?:all|unlimited|infinite|forever|everything|max)$/i.test(text)) return "all";
+  return /^(?:(?:newest|latest|last|keep)[\s:=]*)?([1-9][0-9]{0,2})(?:\.0)?(?:\s+versions?)?$/i.exec(
+    text,
+  )?.[1];
 }
 
 /** How many of something a run takes at the most: a whole number from 1 on. */
@@ -146,7 +169,8 @@ export function parseLimit(text: string, mistake: Mistake): number {
 /** Which versions count as newest. */
 export function parseKeepBy(text: string, mistake: Mistake): KeepBy {
   const choice = keepByChoices.find((candidate) => candidate === text);
-  if (choice === undefined) mistake(noneOf(text, keepByChoices));
+  const otherNames = { version: "semver", date: "published", time: "published", created: "published" };
+  if (choice === undefined) mistake(noneOf(text, keepByChoices, otherNames));
   return choice ?? "semver";
 }
 
@@ -155,7 +179,8 @@ const congestionControlChoices = ["auto", "bbr", "leave"] as const;
 /** Whether uploads get BBR. */
 export function parseCongestionControl(text: string, mistake: Mistake): CongestionControl {
   const choice = congestionControlChoices.find((candidate) => candidate === text);
-  if (choice === undefined) mistake(noneOf(text, congestionControlChoices));
+  const otherNames = { true: "bbr", on: "bbr", false: "leave", off: "leave", no: "leave", none: "leave" };
+  if (choice === undefined) mistake(noneOf(text, congestionControlChoices, otherNames));
   return choice ?? "leave";
 }
 
@@ -164,7 +189,8 @@ const verifyChoices = ["tags", "full"] as const;
 /** What counts as in place. */
 export function parseVerify(text: string, mistake: Mistake): Verify {
   const choice = verifyChoices.find((candidate) => candidate === text);
-  if (choice === undefined) mistake(noneOf(text, verifyChoices));
+  const otherNames = { true: "full", yes: "full", all: "full", blobs: "full", false: "tags", no: "tags" };
+  if (choice === undefined) mistake(noneOf(text, verifyChoices, otherNames));
   return choice ?? "tags";
 }
 
@@ -173,7 +199,8 @@ const versionsFromChoices = ["releases", "tags"] as const;
 /** Where versions come from. */
 export function parseVersionsFrom(text: string, mistake: Mistake): VersionsFrom {
   const choice = versionsFromChoices.find((candidate) => candidate === text);
-  if (choice === undefined) mistake(noneOf(text, versionsFromChoices));
+  const otherNames = { github: "releases", source: "tags", sources: "tags", registry: "tags" };
+  if (choice === undefined) mistake(noneOf(text, versionsFromChoices, otherNames));
   return choice ?? "releases";
 }
 
@@ -208,8 +235,9 @@ export function parseRepository(text: string, mistake: Mistake): RepositoryId | 
   if (text === "") return undefined;
   const repository = repositoryIdOf(text);
   if (repository === undefined) {
+    const path = text.replaceAll("\\", "/").replace(/@[\w.-]*$/, "");
     const [, meant = ""] =
-      /^(?:https?:\/\/|git@)?(?:[^/:]+[/:])?([^/]+\/[^/]+?)(?:\.git)?(?:\/.*)?$/.exec(text) ?? [];
+      /^(?:https?:\/\/|git@)?(?:[^/:]+[/:])?([^/]+\/[^/]+?)(?:\.git)?(?:\/.*)?$/.exec(path) ?? [];
     const known = repositoryIdOf(meant) === undefined ? undefined : meant;
     mistake(`${quoted(text)} is not of the form owner/name${didYouMean(known)}`);
   }
@@ -226,7 +254,7 @@ export function parsePlatforms(text: string, mistake: Mistake): "all" | readonly
     const match = /^([a-z0-9]+)\/([a-z0-9]+)(?:\/([a-z0-9.]+))?$/.exec(item);
     const [, os, architecture, variant] = match ?? [];
     if (os === undefined || architecture === undefined) {
-      const meant = didYouMean(meantPlatform(item));
+      const meant = didYouMean(items.length === 1 && isAll(item) ? "all" : meantPlatform(item));
       mistake(`${quoted(item)} is not of the form os/architecture or os/architecture/variant${meant}`);
     } else if (!operatingSystems.includes(os) || !architectures.includes(architecture)) {
       mistake(`${quoted(item)} is no platform that an image can have${didYouMean(meantPlatform(item))}`);
@@ -235,6 +263,10 @@ export function parsePlatforms(text: string, mistake: Mistake): "all" | readonly
     }
   }
   return platforms;
+}
+
+function isAll(text: string): boolean {
+  return /^(?:\*|all|any)$/i.test(text);
 }
 
 /** Names that uname, Debian and others have for architectures. */
@@ -253,10 +285,18 @@ const otherArchitectures: ReadonlyMap<string, string> = new Map([
   ["ppc64el", "ppc64le"],
 ]);
 
+/** Names that people have for systems. */
+const otherSystems: ReadonlyMap<string, string> = new Map([
+  ["macos", "darwin"],
+  ["win", "windows"],
+]);
+
 /** Of an image, Linux is meant where no system is named. */
 function meantPlatform(text: string): string | undefined {
+  const whole = otherArchitectures.get(text.toLowerCase());
+  if (whole !== undefined) return `linux/${whole}`;
   const [, system, name = ""] = /^(?:([a-z0-9]+)[/_ -])?(.+)$/.exec(text.toLowerCase()) ?? [];
-  const os = system === undefined ? "linux" : nearest(system, operatingSystems);
+  const os = system === undefined ? "linux" : (otherSystems.get(system) ?? nearest(system, operatingSystems));
   const architecture = otherArchitectures.get(name) ?? nearest(name, architectures);
   return os === undefined || architecture === undefined ? undefined : `${os}/${architecture}`;
 }

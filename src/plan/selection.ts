@@ -3,6 +3,7 @@ import { InputError } from "../errors.ts";
 import { printable } from "../log/log.ts";
 import { matching, type Pattern, parseExpression, parseGlob } from "../pattern.ts";
 import { countOf, didYouMean, listOf } from "../wording.ts";
+import { meantNewest, meantSelection } from "./meant-selection.ts";
 import { newest, type Retention } from "./retention.ts";
 import { type AnyVersion, bySemver, roughNumber, type Version } from "./version.ts";
 
@@ -75,11 +76,12 @@ function parseNewest(trimmed: string): Selection {
   if (counted !== null) {
     const count = Number(counted[1]);
     if (!/^[0-9]+$/.test(counted[1] ?? "") || count < 1) {
-      throw new InputError(`"${trimmed}" needs a whole number of at least 1, for example newest:3`);
+      const meant = didYouMean(meantNewest(trimmed));
+      throw new InputError(`"${trimmed}" needs a whole number of at least 1, for example newest:3${meant}`);
     }
     return { kind: "newest", count };
   }
-  const meant = didYouMean(meantTags(trimmed));
+  const meant = didYouMean(meantSelection(trimmed));
   throw new InputError(
     `"${trimmed}" is not a tag, a list of tags, a semver range, newest:N, semver:…, glob:… or /regular expression/${meant}`,
   );
@@ -112,16 +114,6 @@ function parseTagsOrRange(trimmed: string): Selection | undefined {
 
 /** Of a release's tag, which may be longer than an image's. */
 const tagPattern = /^[a-zA-Z0-9_][\w.-]*$/;
-
-/** The tag in the address of a release or of its tag, or tags with blanks between them. */
-function meantTags(text: string): string | undefined {
-  const [, tag] = /^https?:\/\/\S+\/(?:releases\/tag|tree|tags)\/([\w.-]+)\/?$/.exec(text) ?? [];
-  if (tag !== undefined) return tag;
-  const parts = text.split(/[\s,;]+/).filter((part) => part !== "");
-  return parts.length > 1 && parts.every((part) => semver.parse(part) !== null)
-    ? parts.join(", ")
-    : undefined;
-}
 
 /** What there is to choose from. */
 export interface Released {
@@ -317,9 +309,12 @@ function whyNoLine(missing: readonly string[], named: readonly AnyVersion[]): In
   );
 }
 
-/** The same versions as they are tagged, or the newest for its name elsewhere; undefined where one is neither. */
+/** The same versions as they are tagged, or the newest or all by their names elsewhere; undefined where one is none of these. */
 function meantVersions(tags: readonly string[], universe: readonly Version[]): string | undefined {
-  if (tags.length === 1 && tags[0]?.toLowerCase() === "latest") return "newest:1";
+  const [only = ""] = tags;
+  const counted = tags.length === 1 ? meantNewest(only) : undefined;
+  if (counted !== undefined) return counted;
+  if (tags.length === 1 && /^(?:all|any|everything)$/i.test(only)) return "glob:*";
   const meant = tags.map((tag) => universe.find((version) => version.number === semver.valid(tag))?.tag);
   return meant.length > 0 && meant.every((tag) => tag !== undefined) ? meant.join(", ") : undefined;
 }
