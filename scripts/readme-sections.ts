@@ -1,12 +1,18 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  containerdHosts,
+  dockerDaemon,
+  openShiftMirrorSet,
+  registriesConf,
+} from "../src/report/mirror-files.ts";
 import { type ActionMetadata, parseAction } from "../src/terminal/action-metadata.ts";
 import { benchmarkSentence, benchmarkTable } from "./benchmark-table.ts";
 import { registryFacts, registryTable } from "./registry-tables.ts";
 
 /**
  * The generated parts of the documents by the name in their markers: `inputs`, `outputs`, those of the table of registries,
- * the newest result of the benchmark as a table and as a sentence, and each workflow of `docs/workflows/` by its file name.
+ * the newest result of the benchmark as a table and as a sentence, the files for who uses a mirror, and each workflow of `docs/workflows/` by its file name.
  * @param root folder of the repository.
  */
 export function readSections(root: string): ReadonlyMap<string, string> {
@@ -14,7 +20,7 @@ export function readSections(root: string): ReadonlyMap<string, string> {
   const folder = join(root, "docs/workflows");
   const workflows = readdirSync(folder)
     .sort()
-    .map((name) => [name, codeBlock(readFileSync(join(folder, name), "utf8"))] as const);
+    .map((name) => [name, codeBlock("yaml", readFileSync(join(folder, name), "utf8"))] as const);
   return new Map([
     ["inputs", inputsTable(action)],
     ["outputs", outputsTable(action)],
@@ -22,6 +28,7 @@ export function readSections(root: string): ReadonlyMap<string, string> {
     ["registry-facts", registryFacts()],
     ["bench", benchmarkTable(join(root, "bench/results"))],
     ["bench-sentence", benchmarkSentence(join(root, "bench/results"))],
+    ...mirrorFiles(),
     ...workflows,
   ]);
 }
@@ -97,6 +104,21 @@ function row(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.trim().replaceAll("|", "\\|").replace(/\s+/g, " ")).join(" | ")} |`;
 }
 
-function codeBlock(text: string): string {
-  return `\`\`\`yaml\n${text.trimEnd()}\n\`\`\``;
+function codeBlock(language: string, text: string): string {
+  return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``;
+}
+
+/** The files that tell programs to read from a mirror, as a summary has them, for the mirror of the page. */
+function mirrorFiles(): readonly (readonly [name: string, text: string])[] {
+  const original = { registry: "docker.io", path: "goharbor" };
+  const mirror = { registry: "registry.example.com", path: "team/goharbor" };
+  const atRoot = { ...mirror, path: original.path };
+  const block = (language: string, lines: readonly string[] = []) => codeBlock(language, lines.join("\n"));
+  return [
+    ["use-containerd", block("toml", containerdHosts(mirror, original))],
+    ["use-docker", block("json", dockerDaemon(atRoot, original))],
+    ["use-registries-conf", block("toml", registriesConf(mirror, original))],
+    ["use-openshift-tags", block("yaml", openShiftMirrorSet("Tag", mirror, original))],
+    ["use-openshift-digests", block("yaml", openShiftMirrorSet("Digest", mirror, original))],
+  ];
 }

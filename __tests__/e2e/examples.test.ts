@@ -4,6 +4,9 @@ import { documents, filesIn, textOf } from "../support/documents.ts";
 import { blocksIn, examples } from "./example-cases.ts";
 import { optionsIn, startExampleWorld } from "./examples.ts";
 
+const ofOpenShift =
+  "an object of OpenShift: what it tells its nodes is tried in __tests__/e2e/use-the-mirror.test.ts";
+
 /** Blocks that are no workflow, each with the reason why nothing runs it. */
 const notRun: Readonly<Record<string, string>> = {
   "docs/registries.md, GitHub": "the same login, at ghcr.io, is in the recipe of another project",
@@ -20,7 +23,9 @@ const notRun: Readonly<Record<string, string>> = {
     "calls another workflow: run in __tests__/e2e/fan-out-workflow.test.ts",
   "docs/fan-out.md, Several jobs, block 2":
     "calls another workflow: run in __tests__/e2e/fan-out-workflow.test.ts",
-  "docs/use-the-mirror.md, By name": "values of Harbor's Helm chart, which no step reads",
+  "docs/use-the-mirror.md, OpenShift, block 1": ofOpenShift,
+  "docs/use-the-mirror.md, OpenShift, block 2": ofOpenShift,
+  "docs/use-the-mirror.md, Helm": "values of Harbor's Helm chart, which no step reads",
 };
 
 const blocks = documents.flatMap((path) => blocksIn(path, textOf(path)));

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { pullSections } from "../../src/report/pull-sections.ts";
 import type { RunResult } from "../../src/report/result.ts";
@@ -9,8 +9,8 @@ function pulls(result: RunResult): readonly string[] {
 }
 
 function helmValues(result: RunResult): unknown {
-  const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(pullSections(result)[0]?.markdown ?? "") ?? [];
-  return yaml === undefined ? undefined : parse(yaml);
+  const lines = blockBelow(result, "Values of the Harbor Helm chart");
+  return lines.length === 0 ? undefined : parse(lines.join("\n"));
 }
 
 test("each mirror shows the newest version that is complete there", () => {
@@ -89,13 +89,19 @@ test.each([
   expect(helmValues(result)).toBeUndefined();
 });
 
-/** The lines of the code block below a title. */
-function blockBelow(result: RunResult, title: string): readonly string[] {
+/** What is folded below a title. */
+function foldBelow(result: RunResult, title: string): string {
   const text = pullSections(result)
     .map(({ markdown }) => markdown)
     .join("\n");
-  const [, block = ""] = /```[a-z]+\n([\s\S]*?)\n```/.exec(text.slice(text.indexOf(title))) ?? [];
-  return text.includes(title) ? block.split("\n") : [];
+  const [, fold = ""] = text.split(`<summary>${title}`);
+  return fold.slice(0, fold.indexOf("</details>"));
+}
+
+/** The lines of the code block below a title. */
+function blockBelow(result: RunResult, title: string): readonly string[] {
+  const [, block] = /```[a-z]+\n([\s\S]*?)\n```/.exec(foldBelow(result, title)) ?? [];
+  return block?.split("\n") ?? [];
 }
 
 const at = (destination: string): RunResult =>
@@ -105,6 +111,7 @@ const at = (destination: string): RunResult =>
     .build();
 
 const settings = ["Names for the Harbor installer", "containerd: read", "Docker: read"] as const;
+const conf = "Podman, CRI-O, Buildah, Skopeo: read";
 
 test("the images get the names that Harbor's installer looks for", () => {
   expect(blockBelow(at("registry.example.com/mirror"), settings[0])).toEqual([
@@ -133,12 +140,36 @@ test("below another path, containerd alone can be told; with another namespace, 
     '  capabilities = ["pull", "resolve"]',
     "  override_path = true",
   ]);
-  const text = (result: RunResult): string => pullSections(result)[0]?.markdown ?? "";
-  expect(text(below)).not.toContain('"registry-mirrors":');
-  expect(text(below)).toContain("it cannot be told to look there");
+  expect(blockBelow(below, settings[2])).toEqual([]);
+  expect(foldBelow(below, settings[2])).toContain("it cannot be told to look there");
   const renamed = at("registry.example.com/my-goharbor");
-  expect(text(renamed)).not.toMatch(/hosts\.toml|daemon\.json/);
-  expect(text(renamed)).toContain("neither can be told to look there");
+  for (const title of settings.slice(1)) {
+    expect(blockBelow(renamed, title)).toEqual([]);
+    expect(foldBelow(renamed, title)).toContain("it cannot be told to look there");
+  }
+});
+
+test("registries.conf and OpenShift mirror a namespace by any other", () => {
+  const renamed = at("registry.example.com/my-goharbor");
+  expect(blockBelow(renamed, conf)).toEqual([
+    "[[registry]]",
+    'location = "docker.io/goharbor"',
+    "",
+    "[[registry.mirror]]",
+    'location = "registry.example.com/my-goharbor"',
+  ]);
+  expect(blockBelow(at("localhost:5000/mirror"), conf).at(-1)).toBe("insecure = true");
+  const mirrored = {
+    source: "docker.io/goharbor",
+    mirrors: ["registry.example.com/my-goharbor"],
+    mirrorSourcePolicy: "AllowContactingSource",
+  };
+  const ofOpenShift = { apiVersion: "config.openshift.io/v1", metadata: { name: "docker-io-goharbor" } };
+  const blocks = foldBelow(renamed, "OpenShift: read").matchAll(/```yaml\n([\s\S]*?)```/g);
+  expect([...blocks].map(([, yaml = ""]) => parse(yaml))).toEqual([
+    { ...ofOpenShift, kind: "ImageTagMirrorSet", spec: { imageTagMirrors: [mirrored] } },
+    { ...ofOpenShift, kind: "ImageDigestMirrorSet", spec: { imageDigestMirrors: [mirrored] } },
+  ]);
 });
 
 test("where Harbor's users look anyway, nothing has to be set; another namespace of Docker Hub needs the names", () => {
@@ -146,9 +177,45 @@ test("where Harbor's users look anyway, nothing has to be set; another namespace
   const other = at("docker.io/mirror");
   expect(blockBelow(other, settings[0])).toHaveLength(2);
   for (const title of settings.slice(1)) expect(blockBelow(other, title)).toEqual([]);
+  expect(blockBelow(other, conf)).toContain('location = "docker.io/mirror"');
 });
 
-test("another repository's images get the pull lines alone", () => {
-  const [section] = pullSections(run("owner/name").copied(copyStep()).build());
-  expect(section?.markdown.match(/<details>/g)).toHaveLength(1);
+describe("another repository's images get the pull lines, and the settings for where they came from", () => {
+  const hosts = (result: RunResult) => blockBelow(result, "containerd: read");
+
+  test("if all came from one namespace, under the names that they have there", () => {
+    const result = run("owner/name")
+      .copied(copyStep())
+      .copied(copyStep({ image: "harbor-db" }))
+      .build();
+    expect(hosts(result)).toEqual([
+      'server = "https://ghcr.io"',
+      "",
+      '[host."https://goharbor.tencentcloudcr.com"]',
+      '  capabilities = ["pull", "resolve"]',
+    ]);
+    expect(foldBelow(result, "containerd: read")).toContain("/etc/containerd/certs.d/ghcr.io/hosts.toml");
+    expect(foldBelow(result, "Docker: read")).toContain("images of Docker Hub alone");
+    expect(foldBelow(result, "Names for the Harbor installer")).toBe("");
+  });
+
+  test.each([
+    [
+      "renamed",
+      { ...copyStep({ image: "web" }), source: { ...copyStep().source, repository: "goharbor/site" } },
+    ],
+    [
+      "of another source",
+      {
+        ...copyStep({ image: "web" }),
+        source: { ...copyStep({ image: "web" }).source, source: { registry: "quay.io", path: "goharbor" } },
+      },
+    ],
+    ["in place already, so that its source is not known", skipStep({ image: "web" })],
+  ])("none where an image is %s", (_what, step) => {
+    const builder = run("owner/name").copied(copyStep());
+    const result = (step.kind === "copy" ? builder.copied(step) : builder.plan(step)).build();
+    expect(pulls(result)).toHaveLength(2);
+    expect(pullSections(result)[0]?.markdown.match(/<details>/g)).toHaveLength(1);
+  });
 });

@@ -1,13 +1,17 @@
 import type { Destination } from "../destinations/destination.ts";
+import { type Namespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { ImageStep } from "../plan/plan.ts";
 import { listOf } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
 import { componentName, helmValues } from "./helm-values.ts";
 import { code, codeBlock, details, escapeMarkdown } from "./markdown.ts";
-import { isOriginal, mirrorSettings } from "./mirror-settings.ts";
+import { mirrorSettings } from "./mirror-settings.ts";
 import { isComplete, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
 import type { Section } from "./summary-section.ts";
+
+/** Where Harbor's installer and chart look for images: this namespace of Docker Hub. */
+const harborNamespace: Namespace = { registry: "docker.io", path: "goharbor" };
 
 /** Most lines of commands for one mirror; they are a pattern to follow, not an inventory. */
 const commandLimit = 50;
@@ -49,7 +53,7 @@ function pullSection(
     `If the mirror is private, <code>docker login ${escapeMarkdown(registry)}</code> comes first.`,
     codeBlock("console", firstOf(pulls)),
     // Only for Harbor and its forks: another repository's images may have the same names and another chart.
-    ...(isHarbor ? harborBlocks(destination, images) : []),
+    ...(isHarbor ? harborBlocks(destination, images) : settingsFor(destination, images)),
   ];
   const versions = [...new Set(images.map(({ version }) => escapeMarkdown(version)))];
   const title = `<strong>How to use <code>${escapeMarkdown(name)}</code></strong> · ${listOf(versions, namedVersions)}`;
@@ -70,8 +74,23 @@ function harborBlocks(
   return [
     ...helmBlock(destination, components),
     ...installerBlock(destination, components),
-    ...mirrorSettings(destination),
+    ...mirrorSettings(destination, harborNamespace),
   ];
+}
+
+/** The settings for where the images came from, if all came from one namespace and have the names that they have there. */
+function settingsFor(mirror: Namespace, images: readonly ImageStep[]): readonly string[] {
+  const [first, ...others] = images.map((step) => originOf(step));
+  const isOne =
+    first !== undefined && others.every((other) => other !== undefined && sameNamespace(other, first));
+  return isOne ? mirrorSettings(mirror, first) : [];
+}
+
+/** Where an image was read, if its name is the same there; undefined where that is not known. */
+function originOf(step: ImageStep): Namespace | undefined {
+  if (step.kind !== "copy") return undefined;
+  const { source, repository } = step.source;
+  return repositoryOf(source, step.image) === repository ? source : undefined;
 }
 
 function helmBlock({ name }: Pick<Destination, "name">, images: readonly ImageStep[]): readonly string[] {
@@ -89,7 +108,7 @@ function installerBlock(
   destination: Pick<Destination, "name" | "registry" | "path">,
   images: readonly ImageStep[],
 ): readonly string[] {
-  if (isOriginal(destination)) return [];
+  if (sameNamespace(destination, harborNamespace)) return [];
   const commands = images.map((step) => {
     const local = `goharbor/${componentName(step) ?? step.image}:${step.tag}`;
     return `docker tag ${destination.name}/${step.image}:${step.tag} ${local}`;
