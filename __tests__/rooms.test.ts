@@ -25,6 +25,7 @@ const rooms: readonly (readonly [name: string, files: RegExp])[] = [
   ["harbor", /^src\/harbor\//],
   ["github", /^src\/github\//],
   ["plan", /^src\/plan\//],
+  ["charts", /^src\/charts\//],
   ["oci", /^src\/oci\//],
   ["vendors", /^src\/vendors\//],
   ["http", /^src\/http\//],

@@ -87,6 +87,7 @@ describe("SECURITY.md", () => {
       "The workflow and its inputs",
       "GitHub",
       "Source registries",
+      "Chart repositories",
       "Destination registries",
       "Token servers",
       "Vendor APIs",

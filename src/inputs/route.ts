@@ -1,5 +1,5 @@
 import { isDigest } from "../oci/digest.ts";
-import { type Namespace, printNamespace, sameNamespace } from "../oci/reference.ts";
+import { isChartRepository, type Namespace, printNamespace, sameNamespace } from "../oci/reference.ts";
 import { areFixed, tellingRule } from "../plan/tag-versions.ts";
 import { parseDestinations } from "./destinations.ts";
 import { namedSources, parseImages, parseRepositories } from "./images.ts";
@@ -37,13 +37,19 @@ export interface RouteTexts {
 export function readRoute({ name, text, ownText, mistakeIn }: RouteTexts): RouteInputs {
   const read = <T>(input: RouteInputName, parse: (text: string, mistake: Mistake) => T): T =>
     readValue(text(input), parse, mistakeIn(input));
-  const versionsFrom = read("versions-from", parseVersionsFrom);
   const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };
-  // Tags may have no other copy: they are pruned only where the destination's own line says so.
-  const unsaid = versionsFrom === "tags" ? ({ ...retention, keep: "all" } as const) : retention;
   const repositories = read("images", parseRepositories);
   const images = repositories === undefined ? read("images", parseImages) : [];
   const sources = sourcesFor(images, read("source", parseSources));
+  const charts = sources.filter(({ registry }) => isChartRepository(registry));
+  if (charts.length > 0 && charts.length < sources.length)
+    mistakeIn("source")(
+      "a chart repository and a registry do not go together: their versions are not the same",
+    );
+  // A chart repository lists its versions itself, and nothing else does.
+  const versionsFrom = charts.length > 0 ? "tags" : read("versions-from", parseVersionsFrom);
+  // Tags may have no other copy: they are pruned only where the destination's own line says so.
+  const unsaid = versionsFrom === "tags" ? ({ ...retention, keep: "all" } as const) : retention;
   const homes = homesOf(sources);
   const destinations = read("destinations", (lines, mistake) =>
     parseDestinations(lines, unsaid, homes, mistake),

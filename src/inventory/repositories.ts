@@ -1,7 +1,7 @@
 import { type ListedPlace, type ListingContext, repositoryPages } from "../destinations/repositories.ts";
 import { InputError, OperationError } from "../errors.ts";
 import { printable } from "../log/log.ts";
-import { isRepository, printNamespace, repositoryOf } from "../oci/reference.ts";
+import { isChartRepository, isRepository, printNamespace, repositoryOf } from "../oci/reference.ts";
 import { PatternError } from "../pattern.ts";
 
 export interface ListingOptions {
@@ -37,7 +37,7 @@ export async function listRepositories(
     // A vendor's API is mostly that of a destination, and what it advises helps there: to mend a line, or a right to write.
     const advice = error.temporary && error.details.side === side ? error.details.advice : undefined;
     const failure = new OperationError({ ...error.details, side, advice }, { cause: error });
-    if (error.temporary) throw failure;
+    if (error.temporary || isChartRepository(place.registry)) throw failure;
     throw new InputError(
       `The repositories of ${printNamespace(place)} cannot be listed: ${failure.message} ` +
         `What a list takes here: ${vendor.listing.text} Or name the images one a line in the input "images".`,

@@ -7,7 +7,7 @@ import type { Digest } from "./digest.ts";
 
 /** A place below which images live: `ghcr.io/goharbor`, `docker.io/goharbor`, `localhost:5000/team/harbor`. */
 export interface Namespace {
-  /** Canonical host, with the port if there is one: `docker.io`, `localhost:5000`. */
+  /** Canonical host, with the port if there is one: `docker.io`, `localhost:5000`. Of a chart repository, its address. */
   readonly registry: string;
   /** Path components without a slash at either end; empty: the registry itself, below which all its repositories are. */
   readonly path: string;
@@ -97,6 +97,11 @@ export function imageOf(namespace: Namespace, repository: string): string {
   return repository.slice(repositoryOf(namespace, "").length);
 }
 
+/** Whether a source is a repository of Helm charts, which is named by its address: `https://helm.goharbor.io`. */
+export function isChartRepository(registry: string): boolean {
+  return /^https?:\/\//.test(registry);
+}
+
 /** Whether a host (with or without port) is a loopback address: the only ones spoken to over plain HTTP. */
 export function isLoopback(registry: string): boolean {
   const host = registry.replace(/:[0-9]+$/, "");
@@ -105,6 +110,7 @@ export function isLoopback(registry: string): boolean {
 
 /** Base URL of a registry's API: Docker Hub answers at another host than its name says. */
 export function registryOrigin(registry: string): URL {
+  if (isChartRepository(registry)) return new URL(new URL(registry).origin);
   if (registry === "docker.io") return new URL("https://registry-1.docker.io");
   return new URL(originOf(registry));
 }

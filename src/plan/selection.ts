@@ -186,6 +186,19 @@ function withoutExcept<Listed extends AnyVersion>(
   return versions.filter((version) => !out.has(version) || named.has(version.tag));
 }
 
+/** A selection of tags where versions were named: Helm writes the `+` of one as `_`, and no tag has a `+`. */
+export function ofTags(selection: Selection): Selection {
+  if (selection.kind === "tags") return taggable(selection);
+  if (selection.kind !== "any") return selection;
+  const { of, except = [] } = selection;
+  return { kind: "any", of: of.map(ofTags), except: except.map(taggable) };
+}
+
+function taggable(filter: Filter): Filter {
+  if (filter.kind !== "tags") return filter;
+  return { ...filter, tags: filter.tags.map((tag) => tag.replaceAll("+", "_")) };
+}
+
 /** The tags that are asked for by name. */
 export function namedTags(selection: Selection): readonly string[] {
   if (selection.kind === "any") return selection.of.flatMap(namedTags);

@@ -26,17 +26,19 @@ export function fixedVersions(rules: readonly ImageRule[]): ReadonlyMap<string, 
 /**
  * The versions that every image has, unordered: a product is mirrored as a whole.
  * @param tagsOf the tags that the image of a line has at the sources.
+ * @param versionOf the version of such a tag.
  */
 export function versionsOfTags(
   rules: readonly ImageRule[],
   tagsOf: (rule: ImageRule) => ReadonlySet<string>,
+  versionOf: (tag: string) => AnyVersion = versionOfTag,
 ): readonly AnyVersion[] {
   const telling = tellingRule(rules);
   if (telling === undefined) return [];
   const tags = [...tagsOf(telling)].filter((tag) => !isAttachmentTag(tag));
   const versions = new Map(
     tags.flatMap((tag) => {
-      const version = versionIn(telling.fromTag, tag);
+      const version = versionIn(telling.fromTag, tag, versionOf);
       // Nor may one be written: below that name it would pass for the signature of something else.
       return version === undefined || isAttachmentTag(version.tag) ? [] : [[version.tag, version] as const];
     }),
@@ -63,12 +65,16 @@ function hasPlaceholder(template: string): boolean {
 }
 
 /** The version that a template with one placeholder makes a tag of; undefined where it makes no such tag. */
-function versionIn(template: string, tag: string): AnyVersion | undefined {
+function versionIn(
+  template: string,
+  tag: string,
+  versionOf: (tag: string) => AnyVersion,
+): AnyVersion | undefined {
   const [before = "", name = "", after = ""] = template.split(placeholderPattern);
   if (tag.length <= before.length + after.length || !tag.startsWith(before) || !tag.endsWith(after))
     return undefined;
   const inner = tag.slice(before.length, tag.length - after.length);
   if (!isTag(inner)) return undefined;
-  const version = versionOfTag(inner);
+  const version = versionOf(inner);
   return name.trim() === "tag" || version.number === inner ? version : undefined;
 }

@@ -50,6 +50,11 @@ export function versionOfTag(tag: string): AnyVersion {
   return versionOf(release) ?? { ...release, number: undefined };
 }
 
+/** The version of a chart's tag, where Helm writes the `+` of a version as `_`. */
+export function versionOfChartTag(tag: string): AnyVersion {
+  return { ...versionOfTag(tag.replaceAll("_", "+")), tag };
+}
+
 /**
  * The number of a tag as other tools read it: one to three numbers, with zeros in front or not, and anything as its prerelease.
  * `1.27-alpine` is 1.27.0-alpine, `2026.01.15` is 2026.1.15. Undefined where it begins with no number.

@@ -1,3 +1,4 @@
+import { openChartRegistry } from "../charts/chart-registry.ts";
 import type { Clock } from "../clock.ts";
 import type { Destination, DestinationAbilities } from "../destinations/destination.ts";
 import { type DestinationInput, isPlainRegistry } from "../destinations/destination-input.ts";
@@ -13,7 +14,14 @@ import { type Source, sourcesOf } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import type { Credentials, Login } from "../oci/credentials.ts";
 import type { DockerLogins } from "../oci/docker-config.ts";
-import { imageOf, type Namespace, printNamespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
+import {
+  imageOf,
+  isChartRepository,
+  type Namespace,
+  printNamespace,
+  repositoryOf,
+  sameNamespace,
+} from "../oci/reference.ts";
 import { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -145,29 +153,28 @@ export function openSources(
 ): readonly OpenSource[] {
   const clients = new Map<string, Registry>();
   const repositories = new Map<string, Repository>();
-  return inputs.sources.map(({ tokenServer, ...namespace }) => {
-    const { registry } = namespace;
-    const place = printNamespace(namespace);
-    const credentials = sourceCredentials(
-      namespace,
-      inputs,
-      destinations,
-      dockerConfiguration,
-      loginsOf,
-      context,
-    );
+  const credentialsOf = (place: Namespace) =>
+    sourceCredentials(place, inputs, destinations, dockerConfiguration, loginsOf, context);
+  const open = ({ tokenServer, registry, path }: Inputs["sources"][number]): Registry => {
+    if (isChartRepository(registry)) {
+      const { host, pathname } = new URL(registry);
+      const credentials = credentialsOf({ registry: host, path: pathname.slice(1) });
+      return openChartRegistry({ ...context, address: registry, credentials });
+    }
     const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
-    const client =
-      clients.get(place) ??
-      new Registry({
-        registry,
-        vendor,
-        tokenServer,
-        side: "source",
-        credentials,
-        loginOf: loginsBeside(inputs.logins, namespace),
-        ...context,
-      });
+    return new Registry({
+      registry,
+      vendor,
+      tokenServer,
+      side: "source",
+      credentials: credentialsOf({ registry, path }),
+      loginOf: loginsBeside(inputs.logins, { registry, path }),
+      ...context,
+    });
+  };
+  return inputs.sources.map(({ tokenServer, ...namespace }) => {
+    const place = printNamespace(namespace);
+    const client = clients.get(place) ?? open({ tokenServer, ...namespace });
     clients.set(place, client);
     return {
       ...namespace,

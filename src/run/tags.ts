@@ -7,12 +7,18 @@ import { type SourceToList, type TagReader, tagsAtSources } from "../inventory/s
 import { foreseeReading, sourcesOf } from "../inventory/sources.ts";
 import type { Log } from "../log/log.ts";
 import { isDigest } from "../oci/digest.ts";
-import { type Namespace, printNamespace, printReference, sameNamespace } from "../oci/reference.ts";
+import {
+  isChartRepository,
+  type Namespace,
+  printNamespace,
+  printReference,
+  sameNamespace,
+} from "../oci/reference.ts";
 import { PatternError } from "../pattern.ts";
 import { applyRules, type ImageRule } from "../plan/component.ts";
 import { namedTags, select, withinFilter } from "../plan/selection.ts";
 import { areFixed, fixedVersions, shareTags, versionsOfTags } from "../plan/tag-versions.ts";
-import { type AnyVersion, type Version, versionOfTag } from "../plan/version.ts";
+import { type AnyVersion, type Version, versionOfChartTag, versionOfTag } from "../plan/version.ts";
 import { inTurns } from "../turns.ts";
 import { listOf } from "../wording.ts";
 import type { Wanted } from "./wanted.ts";
@@ -88,6 +94,7 @@ export async function lookAtTags(
   const sources = unpruned(places);
   const rules = inputs.images === "auto" ? [] : inputs.images;
   const name = nameOfSources(inputs);
+  const versionOf = readerOfTags(sources);
   const retentions = inputs.destinations.map(({ retention }) => retention);
   const choose = (versions: readonly AnyVersion[], untagged: readonly string[] = []) => {
     const universe = versions.filter((version) => countsAsNewest(version));
@@ -96,14 +103,14 @@ export async function lookAtTags(
     return { universe, wanted: select(selection, released, name, retentions) };
   };
   if (areFixed(rules)) {
-    const { wanted } = choose([...fixedVersions(rules).keys()].map(versionOfTag));
+    const { wanted } = choose([...fixedVersions(rules).keys()].map(versionOf));
     return { repository: name, universe: [], wanted, catalogue: fixedCatalogue(rules) };
   }
   const list = await listVersions();
   const known = new Set(list?.listed.map(({ tag }) => tag));
   // One that is not there yet is waited for, and need not be in the list.
   const named = namedTags(selection).filter((tag) => !known.has(tag));
-  const { universe, wanted } = choose([...(list?.listed ?? []), ...named.map(versionOfTag)], list?.untagged);
+  const { universe, wanted } = choose([...(list?.listed ?? []), ...named.map(versionOf)], list?.untagged);
   const catalogue = listedCatalogue(rules);
   // Without a list, what is named has no place in an order: nothing is left out or pruned for it.
   if (list === undefined) return { repository: name, universe: [], unlisted: true, wanted, catalogue };
@@ -129,7 +136,7 @@ export async function lookAtTags(
     try {
       const tagsOf = await listTags(rules, { ...places, sources }, { log, signal });
       const untagged = rules.filter((rule) => !isDigest(rule.fromTag) && tagsOf(rule).size === 0);
-      return { listed: versionsOfTags(rules, tagsOf), untagged: untagged.map(({ from }) => from) };
+      return { listed: versionsOfTags(rules, tagsOf, versionOf), untagged: untagged.map(({ from }) => from) };
     } catch (error) {
       signal.throwIfAborted();
       if (!isNamed || !(error instanceof OperationError)) throw error;
@@ -139,6 +146,11 @@ export async function lookAtTags(
       return undefined;
     }
   }
+}
+
+/** What makes a version of a tag: those of charts are written in another way. */
+function readerOfTags(sources: readonly Namespace[]): (tag: string) => AnyVersion {
+  return sources.some(({ registry }) => isChartRepository(registry)) ? versionOfChartTag : versionOfTag;
 }
 
 /** The sources where nothing is pruned: what a destination holds that prunes is no other copy of it. */
@@ -208,9 +220,10 @@ export function lastCopyCheck(
   { log, signal }: LogAndSignal,
 ): (version: string) => Promise<Failure | undefined> {
   const sources = unpruned(places);
+  const versionOf = readerOfTags(sources);
   return async (version) => {
     try {
-      const components = await catalogue.read(versionOfTag(version));
+      const components = await catalogue.read(versionOf(version));
       const tagsOf = await listTags(components, { sources, attachments: undefined }, { log, signal });
       const gone = components.find(
         (component) => !isDigest(component.fromTag) && !tagsOf(component).has(component.fromTag),

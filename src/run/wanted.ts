@@ -5,7 +5,7 @@ import type { RepositoryId } from "../github/repository-id.ts";
 import { harbor, sameRepository } from "../harbor/harbor-components.ts";
 import type { RouteInputs } from "../inputs/inputs.ts";
 import { printable } from "../log/log.ts";
-import { parseSelection, type Selection } from "../plan/selection.ts";
+import { ofTags, parseSelection, type Selection } from "../plan/selection.ts";
 import { areFixed } from "../plan/tag-versions.ts";
 import { type Release, versionOf } from "../plan/version.ts";
 
@@ -93,7 +93,8 @@ const publishingActions: readonly string[] = ["published", "released", "prerelea
  *   release that was not just published.
  */
 export function resolveSelection(inputs: SelectionInputs, trigger: Trigger): Resolution {
-  if (inputs.versionsFrom === "tags") return { kind: "tags", selection: selectionOfTags(inputs, trigger) };
+  if (inputs.versionsFrom === "tags")
+    return { kind: "tags", selection: ofTags(selectionOfTags(inputs, trigger)) };
   const about = ofEvent(trigger);
   const repository = inputs.repository ?? about ?? harbor;
   const isOfOther = about !== undefined && !sameRepository(repository, about);
