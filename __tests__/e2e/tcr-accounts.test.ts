@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { type PublicName, registryNames, startInternet } from "../../sandbox/internet.ts";
@@ -217,6 +218,22 @@ describe("two instances of two accounts", () => {
       expect(registry.tags("team/app").has("1.0.0")).toBe(true);
       expect([...namespaces.keys()]).toEqual(["team"]);
     }
+  });
+
+  it("are served in a run over several jobs, whose plan has no login in it", async () => {
+    const { a, b, run, inputs } = await startInstances();
+    const logins = `a.tencentcloudcr.com:\n${keyLines(accountA)}b.tencentcloudcr.com:\n${keyLines(accountB)}`;
+    const planned = await run({ ...inputs, logins, mode: "plan" });
+    const { plan = "", matrix = "" } = planned.outputs;
+    const document = gunzipSync(Buffer.from(plan, "base64")).toString();
+    for (const text of [accountA, accountB].flatMap((key) => Object.values(key)))
+      expect([document, matrix, plan].filter((each) => each.includes(text))).toEqual([]);
+    const { include } = JSON.parse(matrix) as { include: readonly { share: number }[] };
+    expect(include).toHaveLength(2);
+    for (const { share } of include)
+      expect((await run({ ...inputs, logins, mode: "copy", plan, share: String(share) })).exitCode).toBe(0);
+    expect((await run({ ...inputs, logins, mode: "publish", plan })).exitCode).toBe(0);
+    for (const { registry } of [a, b]) expect(registry.tags("team/app").has("1.0.0")).toBe(true);
   });
 
   it("are served beside the key of the inputs, which is for all others", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InputError } from "../../src/errors.ts";
 import { givenSecrets, loadInputs, readGivenFiles } from "../../src/inputs/inputs.ts";
+import { loginsOfRoutes } from "../../src/inputs/logins.ts";
 import { withoutSecrets } from "../../src/log/secrets.ts";
 import { printNamespace } from "../../src/oci/reference.ts";
 import type { Given } from "../support/given-inputs.ts";
@@ -158,6 +159,19 @@ r.example.com: {username: "robot$ci", password: "pa$$word \${PART}-\${PART}"}
       '{"auth": {"quay.io": {"username": "me", "password": "pass"}}, "images": {"quay.io/a/b": "quay.io/c/d"}}';
     expect(await summary(text)).toEqual(["quay.io me:pass"]);
   });
+});
+
+it("logins that a file of routes carries are for their places, and one without a place is a mistake", () => {
+  const mistakes: string[] = [];
+  const texts = ["registry.hub.docker.com", "quay.io/team", "https://quay.io"].map((place) => ({
+    place,
+    username: "me",
+    password: "pass",
+  }));
+  const logins = loginsOfRoutes(texts, "routes: sync.yaml", (problem) => mistakes.push(problem));
+  expect(logins.map(printNamespace)).toEqual(["docker.io", "quay.io/team"]);
+  expect(logins[0]?.login).toEqual({ username: "me", password: "pass", from: "routes: sync.yaml" });
+  expect(mistakes).toEqual([expect.stringContaining("it begins with a scheme; did you mean quay.io?")]);
 });
 
 /** No message may have a piece of it. */

@@ -6,6 +6,7 @@ import type { Environment } from "../oci/helper-environment.ts";
 import { isLoopback, type Namespace, parseNamespace, printNamespace } from "../oci/reference.ts";
 import { didYouMean } from "../wording.ts";
 import { expanded, type GivenLogins } from "./given-logins.ts";
+import type { LoginText } from "./routes/route-text.ts";
 import { nearest, wrongPlace } from "./suggestions.ts";
 import { checkSecretId, checkUsername } from "./tcr.ts";
 import type { Mistake } from "./values.ts";
@@ -64,6 +65,23 @@ export function parseLogins(
     else at(line)(`${name} is in line ${first} already`);
   }
   return withBothEditions(logins.map(({ login }) => login));
+}
+
+/**
+ * The logins that a file of routes carries. Those of `logins` for the same place come before them.
+ * @param from how messages name the file.
+ */
+export function loginsOfRoutes(
+  texts: readonly LoginText[],
+  from: string,
+  mistake: Mistake,
+): readonly PlaceLogin[] {
+  return texts.flatMap(({ place: text, username, password }) => {
+    const place = parseNamespace(text);
+    if (place !== undefined) return [{ ...place, login: { username, password, from }, key: undefined, from }];
+    mistake(`${from}: ${wrongPlace(text)}`);
+    return [];
+  });
 }
 
 /** The entries of a file, or of the part of image-syncer's file that has them. */

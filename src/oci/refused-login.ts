@@ -53,7 +53,7 @@ function scopeAdvice({ vendor, side }: { readonly vendor: Vendor; readonly side:
 export function loginAdvice(registry: string, login: Login | undefined): string {
   if (login === undefined)
     return (
-      "No login is known for this registry: set its inputs, or log in with docker/login-action in an earlier step " +
+      "No login is known for this registry: set its inputs, give it one in `logins`, or log in with docker/login-action in an earlier step " +
       `(\`docker login ${registry}\`).`
     );
   const { from = "an API or an id token" } = login;
