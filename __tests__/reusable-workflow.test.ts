@@ -51,8 +51,7 @@ test("has the three modes as jobs, one after the other", () => {
 
 test("takes inputs of the Action only, and those with the Action's default", () => {
   expect(Object.keys(inputs).filter((name) => action.inputs[name] === undefined)).toEqual([own]);
-  const { "runs-on": runsOn, destinations, ...others } = inputs;
-  expect(destinations).toMatchObject({ type: "string", required: true });
+  const { "runs-on": runsOn, ...others } = inputs;
   expect(runsOn).toMatchObject({ type: "string", default: action.inputs["runs-on"]?.default });
   // What is empty counts as absent, so the Action's own default holds.
   for (const input of Object.values(others)) expect(input).toMatchObject({ type: "string", default: "" });

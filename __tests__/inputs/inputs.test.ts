@@ -26,6 +26,7 @@ describe("defaults", () => {
     expect(routes).toHaveLength(1);
     expect(given).toEqual({
       logins: [],
+      notices: [],
       destinations: [
         {
           registry: "registry.example",

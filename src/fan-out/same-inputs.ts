@@ -12,7 +12,7 @@ import type { PlanDocument } from "./document.ts";
 export function refuseOtherInputs(document: PlanDocument, inputs: Digest): void {
   if (document.inputs === inputs) return;
   throw new InputError(
-    "plan: it was made from other inputs than this job has. Give all three jobs the same destinations, version, repository, source, images, keep, keep-by, prune-limit, versions-from, prereleases, overwrite, platforms and referrers.",
+    "plan: it was made from other inputs than this job has. Give all three jobs the same destinations, routes, version, repository, source, images, keep, keep-by, prune-limit, versions-from, prereleases, overwrite, platforms and referrers.",
   );
 }
 

@@ -15,7 +15,8 @@ import { secretsInLines } from "./given-logins.ts";
 import { readIssueReporting } from "./issue.ts";
 import { parseLogins } from "./logins.ts";
 import { readMode } from "./mode.ts";
-import { destinationsOf, readRoute, sourcesOf } from "./route.ts";
+import { destinationsOf, readRoutes, sourcesOf } from "./route.ts";
+import { contentOf } from "./routes/given-routes.ts";
 import { nearest, quoted } from "./suggestions.ts";
 import { readTcrInputs, tcrInputDefaults, tcrInputExamples } from "./tcr.ts";
 import type { Inputs, RunnerPaths, WorkflowRun } from "./types.ts";
@@ -35,6 +36,7 @@ export type * from "./types.ts";
 /** Every input with its default, as in `action.yml`: a run outside a runner has no `INPUT_` variables for them. */
 export const inputDefaults = {
   destinations: "",
+  routes: "",
   version: "",
   "versions-from": "releases",
   repository: "",
@@ -78,6 +80,7 @@ export type InputName = keyof typeof inputDefaults;
 /** What a right value looks like, for the message about a wrong one. */
 const examples: Readonly<Record<InputName, string>> = {
   destinations: "goharbor.tencentcloudcr.com/goharbor,keep=3",
+  routes: "mirror/routes.yaml",
   version: "v2.15.2",
   "versions-from": "tags",
   repository: "goharbor/harbor",
@@ -129,10 +132,10 @@ export function readGivenFiles(environment: Environment): Promise<GivenFiles> {
  */
 export function loadInputs(environment: Environment, files: GivenFiles = noFiles): Inputs {
   const mistakes: string[] = [];
-  const mistakeIn = (name: InputName): Mistake => {
+  const mistakeIn = (name: InputName, where = ""): Mistake => {
     return (problem) => {
       const end = problem.endsWith("?") ? "" : ".";
-      mistakes.push(`${name}: ${problem}${end} Example: ${examples[name]}`);
+      mistakes.push(`${where}${name}: ${problem}${end} Example: ${examples[name]}`);
     };
   };
   const text = (name: InputName) => inputText(environment, name);
@@ -152,12 +155,14 @@ export function loadInputs(environment: Environment, files: GivenFiles = noFiles
   const githubToken = text("github-token") || undefined;
   const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
   const logins = parseLogins(files.logins, environment, (problem) => mistakes.push(problem));
-  const routes = [readRoute({ name: undefined, text, ownText: text, mistakeIn })];
+  const file = contentOf(files.routes, (problem) => mistakes.push(problem));
+  const routes = readRoutes(file, text, mistakeIn);
   const destinations = destinationsOf(routes, mistakeIn("destinations"));
   const inputs: Inputs = {
     routes,
     destinations,
     sources: sourcesOf(routes, mistakeIn("source")),
+    notices: file?.notices ?? [],
     pruneLimit: read("prune-limit", parseKeep),
     spoolLimit: read("spool-limit", parseSize),
     downloadConnections: read("download-connections", parseConnections),

@@ -4,7 +4,7 @@ import { areFixed, tellingRule } from "../plan/tag-versions.ts";
 import { parseDestinations } from "./destinations.ts";
 import { namedSources, parseImages, parseRepositories } from "./images.ts";
 import { homesOf, refuseOwnRepositories, refuseWithoutNamespace } from "./places.ts";
-import type { RouteInputName } from "./routes/route-text.ts";
+import type { RouteInputName, RoutesFile } from "./routes/route-text.ts";
 import { parseSources } from "./sources.ts";
 import type { Inputs, RouteInputs } from "./types.ts";
 import {
@@ -33,8 +33,30 @@ export interface RouteTexts {
   readonly mistakeIn: (name: RouteInputName) => Mistake;
 }
 
+/**
+ * Reads the inputs of all routes.
+ * @param file what the input `routes` says; undefined: the step itself describes the only one.
+ * @param text gives what the step says, else the default.
+ * @param mistakeIn notes a mistake in an input; `where` says in which route.
+ */
+export function readRoutes(
+  file: Pick<RoutesFile, "routes"> | undefined,
+  text: (name: RouteInputName) => string,
+  mistakeIn: (name: RouteInputName, where?: string) => Mistake,
+): readonly RouteInputs[] {
+  if (file === undefined) return [readRoute({ name: undefined, text, ownText: text, mistakeIn })];
+  return file.routes.map(({ name, line, inputs }) =>
+    readRoute({
+      name,
+      text: (input) => inputs[input]?.trim() || text(input),
+      ownText: (input) => inputs[input]?.trim() ?? "",
+      mistakeIn: (input) => mistakeIn(input, `routes, line ${line} (${name}): `),
+    }),
+  );
+}
+
 /** Reads the inputs of one route, and notes every mistake in them. */
-export function readRoute({ name, text, ownText, mistakeIn }: RouteTexts): RouteInputs {
+function readRoute({ name, text, ownText, mistakeIn }: RouteTexts): RouteInputs {
   const read = <T>(input: RouteInputName, parse: (text: string, mistake: Mistake) => T): T =>
     readValue(text(input), parse, mistakeIn(input));
   const retention = { keep: read("keep", parseKeep), keepBy: read("keep-by", parseKeepBy) };

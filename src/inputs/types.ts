@@ -73,6 +73,8 @@ export interface Inputs {
   readonly destinations: readonly DestinationInput[];
   /** Those of all routes, each once. */
   readonly sources: readonly SourceInput[];
+  /** What the input `routes` asks for that changes nothing here, each once. */
+  readonly notices: readonly string[];
   /** Most versions that are deleted at a destination in one run. */
   readonly pruneLimit: number | "all";
   /** Most bytes of blobs on the runner's disk at a time. */

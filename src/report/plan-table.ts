@@ -26,12 +26,12 @@ interface Row {
 export function planLines(plan: Plan, paint: Paint): readonly string[] {
   const images = plan.steps.filter(isImageStep);
   const retention = plan.steps.filter((step) => !isImageStep(step));
+  const order = [...new Set([...plan.versions, ...images.map(({ version }) => version)])];
+  const places = new Map(order.map((version, index) => [version, index]));
   const sections = [
-    // A repository whose tags could not be listed has no version that is known.
-    ...[...new Set([...plan.versions, ...images.map(({ version }) => version)])].map((version) => ({
-      heading: version === "*" ? "Versions that are not known" : version,
-      rows: imageRows(images.filter((step) => step.version === version)),
-    })),
+    ...groupsOf(images, ({ route, version }) => [route, version])
+      .toSorted((one, other) => placeIn(one.first) - placeIn(other.first))
+      .map(({ first, all }) => ({ heading: headingOf(first), rows: imageRows(all) })),
     { heading: "Retention", rows: retentionRows(retention) },
   ].filter(({ rows }) => rows.length > 0);
   const aligned = align(sections.flatMap(({ rows }) => rows));
@@ -43,6 +43,18 @@ export function planLines(plan: Plan, paint: Paint): readonly string[] {
     ]),
     paint.strong(totals(plan)),
   ];
+
+  function placeIn({ version }: ImageStep): number {
+    return places.get(version) ?? order.length;
+  }
+}
+
+/** What the images below it are of: the version, and of several routes the route. */
+function headingOf({ route, version }: ImageStep): string {
+  // A repository whose tags could not be listed has no version that is known.
+  const known = version === "*" ? "versions that are not known" : version;
+  if (route !== undefined) return `${route}, ${known}`;
+  return version === "*" ? "Versions that are not known" : version;
 }
 
 /** Most versions in the heading: those of a thousand repositories make no line to read, and each has its section. */
@@ -73,10 +85,11 @@ function originOf(step: ImageStep): string {
 }
 
 function retentionRows(steps: readonly RetentionStep[]): readonly Row[] {
-  return groupsOf(steps, (step) => [step.kind, step.destination, step.version, step.reason]).map(
+  return groupsOf(steps, (step) => [step.kind, step.destination, step.route, step.version, step.reason]).map(
     ({ first, all }) => {
       const references = all.flatMap((step) => (step.kind === "keep" ? [] : [subjectOf(step)]));
-      return row(first.kind, first.version, references, first.destination, first.reason);
+      const of = first.route === undefined ? first.version : `${first.route}, ${first.version}`;
+      return row(first.kind, of, references, first.destination, first.reason);
     },
   );
 }

@@ -41,6 +41,7 @@ const unpruned = { prunes: [], keeps: [] } as const;
  */
 export async function run(inputs: Inputs, context: RunContext): Promise<boolean> {
   const { mode } = inputs;
+  for (const notice of inputs.notices) context.log.info(notice);
   if (inputs.check) return check(inputs, context);
   if (!inputs.dryRun && (mode.kind === "all" || mode.kind === "copy")) await tidySystem(inputs, context);
   const routes = resolveRoutes(inputs.routes, await readTrigger(inputs.event, readEventFile));

@@ -1,0 +1,222 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { buildImage, pushTo } from "../../sandbox/images.ts";
+import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { act, startSandboxWorld, version } from "./world.ts";
+
+/** Many routes in one run: planned together, each by its own inputs. */
+
+const open: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await one[Symbol.asyncDispose]();
+});
+
+async function startWorld() {
+  const world = await startSandboxWorld();
+  const [source, destination] = await Promise.all([startRegistry(), startRegistry()]);
+  open.push(world, source, destination);
+  const run = (routes: string, inputs: Readonly<Record<string, string>> = {}, event = "push") =>
+    act(world, {
+      event: { name: event, payload: {} },
+      inputs: {
+        routes,
+        repository: "",
+        "versions-from": "tags",
+        source: `${source.host}/team`,
+        destinations: `${destination.host}/mirror`,
+        images: "",
+        version: "",
+        wait: "0m",
+        "dockerhub-username": "",
+        "dockerhub-token": "",
+        "tcr-secret-id": "",
+        "tcr-secret-key": "",
+        ...inputs,
+      },
+    });
+  return { world, source, destination, run };
+}
+
+function push(
+  registry: RegistryServer,
+  repository: string,
+  tags: readonly string[],
+  seed = repository,
+): void {
+  for (const tag of tags) pushTo(registry, repository, buildImage({ seed: `${seed}:${tag}` }), tag);
+}
+
+const at = (registry: RegistryServer, repository: string) => [...registry.tags(repository).keys()].sort();
+
+interface Report {
+  readonly steps: readonly {
+    readonly route?: string;
+    readonly destination: string;
+    readonly outcome: string;
+  }[];
+}
+
+describe("routes", () => {
+  it("mirror releases, listed images and patterns in one run, each by its own inputs", async () => {
+    const { world, source, destination, run } = await startWorld();
+    await world.source.seed(version("v2.15.2"));
+    push(source, "team/app", ["v1.0.0", "v1.1.0", "v1.2.0"]);
+    push(source, "base/nginx", ["1.27.0", "1.28.0", "edge"]);
+    push(source, "base/redis", ["7.0.0"]);
+    const { exitCode, report, log } = await run(`
+- name: harbor
+  versions-from: releases
+  repository: goharbor/harbor
+  source: ${world.source.name}
+  images: auto
+  version: v2.15.2
+  destinations: ${destination.host}/goharbor
+- name: app
+  images: app
+  version: newest:2
+- name: base images
+  source: ${source.host}/base
+  images: "*"
+  version:
+    - glob:1.*
+    - glob:7.*
+  destinations:
+    - ${destination.host}/base
+`);
+    expect(log).not.toContain("::error");
+    expect(exitCode).toBe(0);
+    expect(at(destination, "mirror/app")).toEqual(["v1.1.0", "v1.2.0"]);
+    expect(at(destination, "base/nginx")).toEqual(["1.27.0", "1.28.0"]);
+    expect(at(destination, "base/redis")).toEqual(["7.0.0"]);
+    expect(at(destination, "goharbor/harbor-core")).toEqual(["v2.15.2"]);
+    const { steps } = report as Report;
+    expect(new Set(steps.map(({ route }) => route))).toEqual(
+      new Set(["harbor", "app", "base images › nginx", "base images › redis"]),
+    );
+    const again = await run(`[{name: app, images: app, version: "newest:2"}]`);
+    expect(again.outputs).toMatchObject({ copied: "0", skipped: "2" });
+  });
+
+  it("read a layer once that two of them need", async () => {
+    const { source, destination, run } = await startWorld();
+    for (const repository of ["team/one", "team/two"]) push(source, repository, ["v1.0.0"], "same");
+    const { exitCode } = await run(`
+- {images: one, destinations: "${destination.host}/a"}
+- {images: two, destinations: "${destination.host}/b"}
+`);
+    expect(exitCode).toBe(0);
+    const reads = source.requests.filter(({ method, path }) => method === "GET" && path.includes("/blobs/"));
+    expect(new Set(reads.map(({ path }) => path.split("/").at(-1))).size).toBe(reads.length);
+    expect([at(destination, "a/one"), at(destination, "b/two")]).toEqual([["v1.0.0"], ["v1.0.0"]]);
+  });
+
+  it("that reach one repository are pruned by neither, also where one of them has nothing to do", async () => {
+    const { source, destination, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0", "v1.1.0", "v2.0.0"]);
+    push(destination, "mirror/app", ["v1.0.0", "v1.1.0"], "team/app");
+    const keeping = `${destination.host}/mirror,keep=1`;
+    const newest = `- {name: newest, images: app, version: "newest:1", destinations: "${keeping}"}`;
+    const both = await run(`
+${newest}
+- {name: old line, images: app, version: "1.x", destinations: "${destination.host}/mirror"}
+`);
+    expect(both.exitCode).toBe(0);
+    expect(both.outputs.pruned).toBe("0");
+    expect(at(destination, "mirror/app")).toEqual(["v1.0.0", "v1.1.0", "v2.0.0"]);
+    const idle = await run(
+      `
+${newest}
+- {name: other, versions-from: releases, repository: acme/other, images: app, destinations: "${destination.host}/mirror"}
+`,
+      {},
+      "schedule",
+    );
+    expect(idle.outputs.pruned).toBe("0");
+    const alone = await run(newest);
+    expect(alone.outputs.pruned).toBe("2");
+    expect(at(destination, "mirror/app")).toEqual(["v2.0.0"]);
+  });
+
+  it("that would set one tag to two digests both fail, by name, before anything is written for them", async () => {
+    const { source, destination, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0"]);
+    push(source, "team/more", ["v1.0.0"]);
+    push(source, "other/app", ["v1.0.0"]);
+    push(source, "team/fine", ["v1.0.0"]);
+    const { exitCode, log } = await run(`
+- {name: one, images: [app, more]}
+- {name: two, source: "${source.host}/other", images: app}
+- {name: three, images: fine}
+`);
+    expect(exitCode).toBe(1);
+    expect(log).toContain(`one, two would each set ${destination.host}/mirror/app:v1.0.0 to another digest`);
+    expect(destination.state()).toEqual({ "mirror/fine": { "v1.0.0": expect.any(String) } });
+  });
+
+  it("go on without one that cannot be planned, which fails by name", async () => {
+    const { source, destination, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0"]);
+    push(destination, "mirror/app", ["v0.1.0"]);
+    source.fault({ when: { path: /broken\/tags/ }, times: Infinity, effect: { status: 403 } });
+    const { exitCode, log } = await run(`
+- {name: good, images: app}
+- {name: bad, images: broken}
+- {name: none, images: app, version: v9.9.9, destinations: "${destination.host}/elsewhere"}
+`);
+    expect(exitCode).toBe(1);
+    expect(at(destination, "mirror/app")).toEqual(["v0.1.0", "v1.0.0"]);
+    expect(log).toMatch(/bad.*403/);
+    expect(log).toContain("v9.9.9");
+  });
+
+  it("have each its own overwrite and referrers", async () => {
+    const { source, destination, run } = await startWorld();
+    for (const image of ["kept", "moved"]) {
+      push(source, `team/${image}`, ["v1.0.0"]);
+      push(destination, `mirror/${image}`, ["v1.0.0"], "foreign");
+    }
+    const before = destination.tags("mirror/kept").get("v1.0.0");
+    const { exitCode } = await run(`
+- {images: kept, overwrite: skip}
+- {images: moved}
+`);
+    expect(exitCode).toBe(0);
+    expect(destination.tags("mirror/kept").get("v1.0.0")).toBe(before);
+    expect(destination.tags("mirror/moved").get("v1.0.0")).toBe(source.tags("team/moved").get("v1.0.0"));
+  });
+
+  it("that are mistaken write nothing: file, line and key are told", async () => {
+    const { destination, source, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0"]);
+    for (const [routes, message] of [
+      ["- {images: app}\n- {images: app, dry-run: true}", "line 2: dry-run means nothing in a route"],
+      ["- {images: app, imagez: x}", "imagez"],
+      ["- {images: app, version: newest:x}", "routes, line 1"],
+      ["missing/routes.yaml", "there is no file"],
+      ["# nothing", "is empty"],
+      [
+        `- {images: app, destinations: "${destination.host}/a,type=distribution"}\n- {images: app, destinations: "${destination.host}/a,type=registry"}`,
+        "has other attributes in one route than in another",
+      ],
+    ] as const) {
+      const { exitCode, log } = await run(routes);
+      expect({ routes, exitCode, told: log.includes(message) || log }).toEqual({
+        routes,
+        exitCode: 1,
+        told: true,
+      });
+    }
+    expect((await run("- {images: app}", { destinations: "" })).log).toContain("destinations: is empty");
+    expect(destination.state()).toEqual({});
+  });
+
+  it("are checked each, with check: true", async () => {
+    const { source, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0"]);
+    const { exitCode, log } = await run("- {name: one, images: app}\n- {name: two, images: gone}", {
+      check: "true",
+    });
+    expect(exitCode).toBe(1);
+    expect(log).toMatch(/one: .*1 versions can be read/);
+    expect(log).toContain("two: ");
+  });
+});
