@@ -21,6 +21,11 @@ const otherTexts: readonly (readonly [why: string, file: RegExp, text: RegExp])[
     /^src\/check\/destination\.ts$/,
     /^(It answers|none of the images|… may make the repository|this login may not give|was opened)/,
   ],
+  [
+    "which keys of regsync's change nothing, or say themselves what to do",
+    /\/regsync-keys\.ts$/,
+    /^(?!… is no key)/,
+  ],
   ["parts of requests", /./, /^(application\/json|GET \/|… Credential=)/],
   [
     "parts of a longer message",

@@ -117,9 +117,12 @@ describe("what is refused, with its line", () => {
     expect(told).not.toContain(secret);
   });
 
-  test("a key may stand twice where that is allowed: the last one counts", async () => {
-    const node = await readYaml("a: b\nc: d\na: e\n", { ...reading, repeatedKeys: true });
+  test("a key may stand twice where the caller says so: the last one counts", async () => {
+    const told: string[] = [];
+    const onRepeatedKey = ({ message }: Error) => told.push(message);
+    const node = await readYaml("a: b\nc: d\na: e\n", { ...reading, onRepeatedKey });
     expect(plain(node)).toEqual({ a: "e", c: "d" });
+    expect(told).toEqual(['routes.yaml, line 3: the key "a" is in line 1 already']);
   });
 
   test("a text beyond the limit, before it is parsed", async () => {

@@ -43,8 +43,8 @@ export interface YamlReading {
   readonly what: string;
   /** Longest text, in bytes. */
   readonly limit: number;
-  /** Whether a key may stand twice in a map: then the last one counts. */
-  readonly repeatedKeys?: boolean;
+  /** What is done about a key that stands twice in a map, where the last one is to count. Default: it is a mistake. */
+  readonly onRepeatedKey?: (mistake: InputError) => void;
 }
 
 /** Most values of a document, those that aliases stand for counted each time: 1,000 routes have some 20,000. */
@@ -70,6 +70,7 @@ type Fail = (line: number, problem: string) => InputError;
  */
 export async function readYaml(given: string, reading: YamlReading): Promise<YamlNode> {
   const text = given.replace(/^\ufeff/, "");
+  const { onRepeatedKey = thrown } = reading;
   const size = Buffer.byteLength(text);
   if (size > reading.limit)
     throw new InputError(
@@ -82,7 +83,11 @@ export async function readYaml(given: string, reading: YamlReading): Promise<Yam
   const fail: Fail = (line, problem) => new InputError(`${reading.what}, line ${line}: ${problem}`);
   const [document, second] = compose(yaml, text, lines.addNewLine, fail);
   const [error] = document?.errors ?? [];
-  if (error !== undefined) throw fail(lineOf(error.pos[0]), problems[error.code] ?? anyProblem);
+  if (error !== undefined) {
+    const line = lineOf(error.pos[0]);
+    const isTab = /^ *\t/.test(text.slice(lines.lineStarts[line - 1]));
+    throw fail(line, problems[isTab ? "TAB_AS_INDENT" : error.code] ?? anyProblem);
+  }
   if (second !== undefined) throw fail(lineOf(second.range[0]), "a second document begins: give one");
   const sizes = new Map<YamlNode, number>();
   const anchors = new Map<string, YamlNode | undefined>();
@@ -134,8 +139,8 @@ export async function readYaml(given: string, reading: YamlReading): Promise<Yam
     const known = new Map<string, YamlEntry>();
     for (const entry of own) {
       const first = known.get(entry.key);
-      if (first !== undefined && reading.repeatedKeys !== true)
-        throw fail(entry.line, `the key ${quoted(entry.key)} is in line ${first.line} already`);
+      if (first !== undefined)
+        onRepeatedKey(fail(entry.line, `the key ${quoted(entry.key)} is in line ${first.line} already`));
       known.set(entry.key, entry);
     }
     for (const entry of merged) if (!known.has(entry.key)) known.set(entry.key, entry);
@@ -147,6 +152,10 @@ export async function readYaml(given: string, reading: YamlReading): Promise<Yam
     if (node.kind === "list") return node.items.flatMap(mergedOf);
     throw fail(node.line, "<< takes a map, or a list of maps");
   }
+}
+
+function thrown(mistake: InputError): never {
+  throw mistake;
 }
 
 /** Why a parser gave up, where more can be said than that. Its own messages repeat pieces of the text, which may be secrets. */

@@ -29,3 +29,26 @@ export async function problemsIn(
 export function loaded(inputs: RouteInputs) {
   return load({ destinations, ...inputs });
 }
+
+/** What is read where and written where by a file's routes, after their inputs were read: `host/repository:tag -> host/repository:tag`. */
+export async function copiesOf(
+  text: string,
+  variables: Readonly<Record<string, string>> = {},
+  given = destinations,
+): Promise<readonly string[]> {
+  const { routes } = await read(text, variables, given);
+  return routes.flatMap(({ inputs }) => {
+    const route = load({ destinations: given, ...inputs });
+    const [source] = route.sources;
+    if (source === undefined) throw new Error("no source");
+    const rules = route.images === "auto" ? [] : route.images;
+    const places = route.destinations.map(
+      ({ registry, path }) => `${registry}/${path === "" ? "" : `${path}/`}`,
+    );
+    const home = `${source.registry}/${source.path === "" ? "" : `${source.path}/`}`;
+    return places.flatMap((place) => [
+      ...rules.map(({ from, fromTag, to, toTag }) => `${home}${from}:${fromTag} -> ${place}${to}:${toTag}`),
+      ...(route.repositories ?? []).map(({ text: pattern }) => `${home}${pattern} -> ${place}`),
+    ]);
+  });
+}

@@ -1,7 +1,19 @@
 import { InputError } from "../../errors.ts";
-import { readYaml, type YamlNode } from "../yaml.ts";
+import { readYaml, type YamlList, type YamlMap, type YamlNode } from "../yaml.ts";
+import type { Surroundings } from "./fields.ts";
+import { linesOfList, listLines, readList } from "./list.ts";
 import { readOwnRoutes } from "./own-routes.ts";
-import type { Remarks, RoutesFile, RoutesShape, Translated } from "./route-text.ts";
+import { isRegsync, readRegsync } from "./regsync.ts";
+import {
+  type Remarks,
+  type RoutesFile,
+  type RoutesShape,
+  routeInputNames,
+  type Translated,
+} from "./route-text.ts";
+import { keepNamespaces } from "./rules.ts";
+import { isSkopeo, readSkopeo } from "./skopeo.ts";
+import { readSourceToTarget, readSyncerConfig, shapeOf } from "./source-to-target.ts";
 
 /** Largest text of routes, in bytes: a thousand routes have some 200 kB. */
 export const routesFileLimit = 1024 * 1024;
@@ -40,13 +52,52 @@ export async function readRoutesFile(text: string, reading: RoutesReading): Prom
 
 async function translate(
   text: string,
-  reading: RoutesReading,
+  { file, variables, destinations }: RoutesReading,
   remarks: Remarks,
 ): Promise<Translated & { readonly shape: RoutesShape }> {
-  const node = await readYaml(text, { what: reading.file, limit: routesFileLimit });
-  if (isEmpty(node)) throw new InputError(`${reading.file} is empty`);
-  if (node.kind === "list") return { shape: "routes", ...readOwnRoutes(node, remarks) };
-  throw new InputError(`${reading.file} is no list of routes, nor a file of another tool that is read here`);
+  const surroundings = { remarks, variables, keepsNamespaces: keepNamespaces(destinations) };
+  const list = text.length > routesFileLimit ? undefined : linesOfList(text);
+  if (list !== undefined) return { shape: "list", ...readList(list, surroundings) };
+  // regsync takes a key twice. What else has one twice is a mistake.
+  const repeated: InputError[] = [];
+  const onRepeatedKey = (mistake: InputError) => repeated.push(mistake);
+  const node = await readYaml(text, { what: file, limit: routesFileLimit, onRepeatedKey });
+  if (isEmpty(node)) throw new InputError(`${file} is empty`);
+  if (node.kind === "map" && isRegsync(node)) return { shape: "regsync", ...readRegsync(node, surroundings) };
+  if (repeated[0] !== undefined) throw repeated[0];
+  if (node.kind === "text") return { shape: "list", ...readList(listLines(text), surroundings) };
+  if (node.kind === "list") return readListNode(node, surroundings);
+  return readMap(node, file, surroundings);
+}
+
+/** A list is our own form, or one of images. */
+function readListNode(
+  { items, ...list }: YamlList,
+  surroundings: Surroundings,
+): Translated & { readonly shape: RoutesShape } {
+  const images = items.flatMap((item) => (item.kind === "text" ? [item] : []));
+  if (images.length < items.length)
+    return { shape: "routes", ...readOwnRoutes({ ...list, items }, surroundings.remarks) };
+  return { shape: "list", ...readList(images, surroundings) };
+}
+
+/** A map is a file of another tool, by its keys and the kinds of its values. */
+function readMap(
+  map: YamlMap,
+  file: string,
+  surroundings: Surroundings,
+): Translated & { readonly shape: RoutesShape } {
+  const keys = new Map(map.entries.map(({ key, value }) => [key, value]));
+  if (isSkopeo(map)) return { shape: "skopeo", ...readSkopeo(map, surroundings) };
+  if (keys.get("images")?.kind === "map")
+    return { shape: "image-syncer", ...readSyncerConfig(map, surroundings) };
+  if (["name", ...routeInputNames].some((name) => keys.has(name)))
+    throw new InputError(`${file} is one map, and routes are a list: put "- " in front of each`);
+  if (map.entries.every(({ value }) => value.kind !== "map"))
+    return { shape: shapeOf(map), ...readSourceToTarget(map, surroundings) };
+  throw new InputError(
+    `${file} is none of what is read here: a list of routes or of images, or a file of image-transfer, image-syncer, regsync or skopeo sync`,
+  );
 }
 
 function isEmpty(node: YamlNode): boolean {
