@@ -11,6 +11,7 @@ import {
   loadIssueReporting,
   readGivenFiles,
   readRunnerPaths,
+  wantsSummary,
 } from "./inputs/inputs.ts";
 import { isPostStep, loadState } from "./inputs/state.ts";
 import { actionsLog } from "./log/actions-log.ts";
@@ -129,7 +130,10 @@ export async function mainStep(
   given: Pick<RunContext, "signal" | "saveState" | "sink">,
 ): Promise<Ending> {
   const step = { clock: systemClock, log, signal: given.signal };
-  const issueReporting = loadIssueReporting(environment);
+  const stop = {
+    appendSummary: wantsSummary(environment) ? given.sink.appendSummary : undefined,
+    issue: loadIssueReporting(environment),
+  };
   const work = async (inputs: Inputs, network: NetworkTransport): Promise<boolean> => {
     const ended = new AbortController();
     try {
@@ -140,7 +144,7 @@ export async function mainStep(
     }
   };
   return withInputs(environment, log, work, (error, network) =>
-    reportStop(error, issueReporting, { ...step, network }),
+    reportStop(error, stop, { ...step, network }),
   );
 }
 

@@ -1,5 +1,6 @@
 /** The job summary of the built Action: what its first screen says is true of the registries, and it can be left out. */
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { releaseEvent } from "../../sandbox/action.ts";
 import { act, startSandboxWorld, tagsOf, version } from "./world.ts";
 
 it("a run that fails at one destination says what is true at both, and that is so", async () => {
@@ -40,4 +41,35 @@ it("with summary: false a check of the configuration writes none either", async 
   const { summary, report } = await act(world, { inputs: { check: "true", summary: "false" } });
   expect(summary).toBe("");
   expect(report).toMatchObject({ check: true });
+});
+
+describe("a run that stops before it has a plan says why in the summary", () => {
+  it("with all mistakes in the inputs, each a line, and no secret", async () => {
+    await using world = await startSandboxWorld();
+    const inputs = { keep: "none", wait: "soon `or` <b>later</b>" };
+    const { exitCode, summary } = await act(world, { inputs });
+    expect(exitCode).toBe(1);
+    expect(summary).toContain("❌ The run stopped before it had a plan. No image or tag was touched.");
+    expect(summary).toContain(
+      "> [!CAUTION]\n> **Why**\n>\n> The inputs need mending&#58;<br>\n> - keep&#58; ",
+    );
+    expect(summary).toMatch(/^> - wait&#58; .*<code>or<\/code> &#60;b&#62;later/m);
+    expect(await world.near.state()).toEqual({});
+  });
+
+  it("and writes none where none is wanted", async () => {
+    await using world = await startSandboxWorld();
+    const { exitCode, summary } = await act(world, { inputs: { keep: "none", summary: "FALSE" } });
+    expect([exitCode, summary]).toEqual([1, ""]);
+  });
+
+  it("or that there is nothing to do", async () => {
+    await using world = await startSandboxWorld();
+    const event = releaseEvent(world, "v2.15.0-rc1");
+    const { exitCode, summary, log } = await act(world, { event });
+    expect(exitCode).toBe(0);
+    const [, reason = ""] = /^Nothing to do: (.*)$/m.exec(log) ?? [];
+    expect(reason).not.toBe("");
+    expect(summary).toMatch(/^## ⚓ Nothing to do\n\n✅ \S/);
+  });
 });

@@ -211,6 +211,11 @@ export function loadIssueReporting(environment: Environment): IssueReporting | u
   });
 }
 
+/** Whether a job summary is wanted. Works whatever mistakes the inputs have, so that these can be told there. */
+export function wantsSummary(environment: Environment): boolean {
+  return !/^false$/i.test(inputText(environment, "summary"));
+}
+
 /** Inputs and variables whose value is a secret, even a mistaken value. */
 const secretInputs: readonly InputName[] = [
   "dockerhub-token",

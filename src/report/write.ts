@@ -77,7 +77,10 @@ async function isWritten(
 }
 
 /** Adds to the job summary; a warning where that cannot be done. */
-export async function writeSummary(markdown: string, { appendSummary, log }: ReportSink): Promise<void> {
+export async function writeSummary(
+  markdown: string,
+  { appendSummary, log }: Pick<ReportSink, "appendSummary" | "log">,
+): Promise<void> {
   try {
     await appendSummary(markdown);
   } catch (error) {

@@ -9,6 +9,8 @@ import type { Plan } from "../plan/plan.ts";
 import type { Selection } from "../plan/selection.ts";
 import type { IssueReporting } from "../report/issue.ts";
 import { newsOfStop } from "../report/issue-text.ts";
+import { idleSummary, stopSummary } from "../report/stop-summary.ts";
+import { writeSummary } from "../report/write.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
 import type { Places, RunContext, StepContext } from "./context.ts";
 import { copyAll } from "./copying.ts";
@@ -197,18 +199,32 @@ function selectionsOf({ wanted }: ResolvedRoutes): readonly Selection[] {
 }
 
 /** The end of a run for which there is nothing to do. */
-function nothingToDo(reason: string, { log }: RunContext): true {
+async function nothingToDo(reason: string, { log, sink }: RunContext): Promise<true> {
   log.info(`Nothing to do: ${reason}`);
+  await writeSummary(idleSummary(reason), { ...sink, log });
   return true;
 }
 
-/** Tells by an issue that a run stopped before it could report anything, where that is wanted. Throws nothing. */
+/** Where it is told that a run stopped before it could report anything. */
+export interface StopReporting {
+  /** Undefined: no summary is wanted. */
+  readonly appendSummary: RunContext["sink"]["appendSummary"] | undefined;
+  /** Undefined: no issue is wanted. */
+  readonly issue: IssueReporting | undefined;
+}
+
+/** Tells by the job summary, and by an issue, that a run stopped before it could report anything. Throws nothing. */
 export async function reportStop(
   thrown: unknown,
-  reporting: IssueReporting | undefined,
+  { appendSummary, issue }: StopReporting,
   context: StepContext,
 ): Promise<void> {
-  if (reporting !== undefined) await reportByIssue(newsOfStop(explain(thrown)), reporting, context);
+  const message = explain(thrown);
+  if (appendSummary !== undefined) {
+    const summary = stopSummary(message, { wroteNothing: thrown instanceof InputError });
+    await writeSummary(summary, { appendSummary, log: context.log });
+  }
+  if (issue !== undefined) await reportByIssue(newsOfStop(message), issue, context);
 }
 
 /** Writes why a run was impossible, for the log and the annotation. */
