@@ -1,7 +1,7 @@
 /** How `.github/workflows/mirror.yml` puts the modes of the Action together, and how others call it. */
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { evaluate } from "../sandbox/expressions.ts";
+import { evaluate, interpolate } from "../sandbox/expressions.ts";
 import { matrixOf } from "../src/fan-out/matrix.ts";
 import { refuseOtherInputs } from "../src/fan-out/same-inputs.ts";
 import { parseAction } from "../src/terminal/action-metadata.ts";
@@ -19,7 +19,7 @@ const { inputs = {}, secrets, outputs } = call;
 const given = Object.fromEntries(
   Object.values(jobs)
     .flatMap(({ steps }) => steps)
-    .filter(({ uses }) => uses?.includes("harbor-release-mirror"))
+    .filter(({ uses }) => uses === "./")
     .map((step) => [String(step.with.mode), step.with]),
 );
 
@@ -47,6 +47,25 @@ test("has the three modes as jobs, one after the other", () => {
     ["copy", "plan"],
     ["publish", ["plan", "copy"]],
   ]);
+});
+
+test("runs the Action of its own commit, which is in the workspace then, and of no other", () => {
+  const own = { workflow_repository: "acme/fork", workflow_sha: "0123456789012345678901234567890123456789" };
+  for (const { steps } of Object.values(jobs)) {
+    const action = steps.findIndex(({ uses }) => uses === "./");
+    const { uses, with: given } = steps[action - 1] ?? {};
+    expect(uses).toMatch(/^actions\/checkout@[0-9a-f]{40}$/);
+    expect(Object.keys(given ?? {})).toEqual(["repository", "ref", "persist-credentials"]);
+    const of = (job: object) =>
+      [given?.repository, given?.ref].map((text) => interpolate(String(text), { job }));
+    expect(of(own)).toEqual([own.workflow_repository, own.workflow_sha]);
+    // A server that knows neither.
+    expect(of({ workflow_repository: "", workflow_sha: "" })).toEqual([
+      "goharbor/harbor-release-mirror",
+      "v1",
+    ]);
+    expect(steps.filter((step) => step.uses?.startsWith("goharbor/"))).toEqual([]);
+  }
 });
 
 test("takes inputs of the Action only, and those with the Action's default", () => {

@@ -6,7 +6,8 @@
  * https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { parse } from "yaml";
@@ -127,6 +128,8 @@ export interface WorkflowOptions {
   readonly actions: Readonly<Record<string, StandIn>>;
   /** Variables of a job with `permissions: id-token: write`, and of no other. */
   readonly idTokens?: Readonly<Record<string, string>>;
+  /** Where the workflow that is called comes from; undefined: it is of the repository that it runs in. */
+  readonly workflow?: { readonly repository: string; readonly commit: string };
   /** `github.token` of every job. */
   readonly token: string;
 }
@@ -185,9 +188,10 @@ async function runCall(
   done: ReadonlyMap<string, readonly JobResult[]>,
   options: WorkflowOptions,
 ): Promise<readonly JobResult[]> {
-  const [, path] =
-    /^goharbor\/harbor-release-mirror\/(\.github\/workflows\/[\w-]+\.yml)@/.exec(call.uses) ?? [];
-  if (path === undefined) throw new Error(`${call.uses} is not a workflow of this repository`);
+  const [, path, ref] =
+    /^goharbor\/harbor-release-mirror\/(\.github\/workflows\/[\w-]+\.yml)@(.+)$/.exec(call.uses) ?? [];
+  if (path === undefined || ref === undefined)
+    throw new Error(`${call.uses} is not a workflow of this repository`);
   const text = readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
   const { on } = parse(text) as { readonly on: { readonly workflow_call: unknown } };
   const declared = v.parse(declarationSchema, on.workflow_call);
@@ -206,6 +210,7 @@ async function runCall(
   return runWorkflow(text, {
     ...options,
     folder: join(options.folder, id),
+    workflow: { repository: ourselves, commit: commitOf(ref) },
     inputs: { ...defaults, ...given },
     secrets: { ...none, ...secrets },
   });
@@ -282,9 +287,12 @@ function combinations({ strategy }: Job, contexts: Contexts): readonly Readonly<
 function contextsOf(options: WorkflowOptions): Contexts {
   const { event, secrets, inputs = {}, repository, token } = options;
   const { refName = "main", refType = "branch" } = event;
+  const { workflow } = options;
   return {
     secrets,
     inputs,
+    // https://docs.github.com/en/actions/reference/workflows-and-actions/contexts#job-context
+    job: { workflow_repository: workflow?.repository ?? repository, workflow_sha: workflow?.commit ?? "" },
     github: {
       token,
       actor: "octocat",
@@ -342,7 +350,27 @@ function outputsOf(step: Step, result: StepResult): Readonly<Record<string, stri
 }
 
 function isOurselves({ uses }: Step): boolean {
-  return uses?.startsWith(`${ourselves}@`) === true;
+  return uses?.startsWith(`${ourselves}@`) === true || uses === "./";
+}
+
+/** The commit that a name in `uses:` stands for; a tag stands for one that is always the same. */
+function commitOf(ref: string): string {
+  return /^[0-9a-f]{40}$/.test(ref) ? ref : createHash("sha1").update(ref).digest("hex");
+}
+
+/** What `actions/checkout` does as far as it is known here: the workspace is then of this repository and commit. */
+function checkOut(inputs: Readonly<Record<string, string>>, options: WorkflowOptions, machine: string): void {
+  const { repository = options.repository, ref = "" } = inputs;
+  writeFileSync(join(machine, "workspace"), `${repository}@${ref}`);
+}
+
+/** `uses: ./` runs what is in the workspace. @throws Error where that is not the commit of the workflow that says so. */
+function needOwnCommit({ uses }: Step, { workflow }: WorkflowOptions, machine: string): void {
+  if (uses !== "./") return;
+  const wanted = `${workflow?.repository}@${workflow?.commit}`;
+  const path = join(machine, "workspace");
+  const found = existsSync(path) ? readFileSync(path, "utf8") : "nothing";
+  if (found !== wanted) throw new Error(`uses: ./ would run ${found}, not ${wanted}`);
 }
 
 function nameOf({ name, uses, run }: Step): string {
@@ -373,6 +401,7 @@ async function runStep(
   const common = { event, folder, repository };
   const env = { ...environment, ...valuesOf(step.env, contexts), HOME: home, RUNNER_TEMP: temp };
   if (isOurselves(step)) {
+    needOwnCommit(step, options, machine);
     const defaults = { "github-token": options.token, "github-api-url": "https://api.github.com" };
     const action = await runAction(
       actionEnvironment({ github }, { ...common, env, inputs: { ...defaults, ...inputs } }),
@@ -382,6 +411,10 @@ async function runStep(
   }
   if (step.uses !== undefined) {
     const name = step.uses.replace(/@.*$/, "");
+    if (name === "actions/checkout") {
+      checkOut(inputs, options, machine);
+      return { name: nameOf(step), failed: false, skipped: false, log: "", outputs: {} };
+    }
     const standIn = options.actions[name];
     if (standIn === undefined) throw new Error(`nothing stands in for the action ${name}`);
     Object.assign(environment, standIn({ inputs, home }));

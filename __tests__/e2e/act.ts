@@ -14,6 +14,7 @@ export interface ActEnded {
 
 /** Names in `uses:` that are read from a folder of this machine in place of GitHub. */
 const ourselves = "goharbor/harbor-release-mirror@v1";
+const checkout = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1";
 const login = "docker/login-action@4907a6ddec9925e35a0a9e82d7399ccc52663121";
 
 /** Does what `docker/login-action` leaves behind, with the JavaScript that its users have on a runner as well. */
@@ -28,6 +29,21 @@ const { INPUT_REGISTRY: registry, INPUT_USERNAME: username, INPUT_PASSWORD: pass
 const auth = Buffer.from(username + ":" + password).toString("base64");
 config.auths[registry || "https://index.docker.io/v1/"] = { auth };
 writeFileSync(path, JSON.stringify(config));
+`;
+
+/** Puts this repository into the workspace, and says which commit was asked for. */
+const checkoutScript = (source: string): string => `
+const { cpSync } = require("node:fs");
+const { INPUT_REPOSITORY: repository, INPUT_REF: ref, GITHUB_WORKSPACE: workspace } = process.env;
+cpSync(${JSON.stringify(source)}, workspace, { recursive: true });
+console.log("Checked out " + repository + " at " + ref);
+`;
+
+const checkoutAction = `
+name: checkout
+description: stands in for actions/checkout
+inputs: { repository: { required: false }, ref: { required: false }, persist-credentials: { required: false } }
+runs: { using: node24, main: checkout.js }
 `;
 
 const loginAction = `
@@ -72,6 +88,8 @@ export async function act(
   }
   write("login/action.yml", loginAction);
   write("login/login.js", loginScript);
+  write("checkout/action.yml", checkoutAction);
+  write("checkout/checkout.js", checkoutScript(path("action")));
   const given = { ...secrets, GITHUB_TOKEN: githubToken };
   const lines = Object.entries(given).map(([name, value]) => `${name}=${value}`);
   const args = [
@@ -91,6 +109,7 @@ export async function act(
     "--no-cache-server",
     ...["--local-repository", `${ourselves}=${path("action")}`],
     ...["--local-repository", `${login}=${path("login")}`],
+    ...["--local-repository", `${checkout}=${path("checkout")}`],
     ...Object.entries(world.internet.env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     ...Object.entries(inputs).flatMap(([name, value]) => ["--input", `${name}=${value}`]),
   ];
