@@ -65,7 +65,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [
     "DescribeNamespaces",
     (fake, { NamespaceName, Limit, Offset }) => {
-      const found = [...fake.namespaces].filter(([name]) => name.includes(String(NamespaceName)));
+      const found = [...fake.namespaces].filter(([name]) => name.includes(String(NamespaceName ?? "")));
       const list = found.map(([Name, Public]) => ({ Name, Public }));
       // A page past the end is the last page again, and page 0 the first: the worst that a page number can mean.
       const last = Math.max(1, Math.ceil(list.length / Number(Limit)));

@@ -276,6 +276,34 @@ describe("preparing", () => {
     },
   );
 
+  it("of an instance as a whole makes the namespaces of its repositories, and lists those there once", async () => {
+    const { tcr, destination, actions } = scenario({ input: { path: "", public: true } });
+    for (let number = 0; number < 25; number++) tcr.namespaces.set(`n${number}`, true);
+    await destination.prepare(signal, ["n3/app", "new/app", "new/deep/app", "app"]);
+    expect([...tcr.namespaces].slice(25)).toEqual([["new", true]]);
+    expect(actions().filter((action) => action === "CreateNamespace")).toHaveLength(1);
+    const lists = tcr.calls.filter(({ action }) => action === "DescribeNamespaces");
+    expect(lists.every(({ parameters }) => parameters.NamespaceName === undefined)).toBe(true);
+    const why = ["n3/app", "new/app", "app"].map((name) => destination.whyUnprepared?.(name)?.message);
+    expect(why).toEqual([
+      undefined,
+      undefined,
+      "at TCR, a repository is in a namespace, and this one has none",
+    ]);
+    expect(await destination.repositoriesThere?.(signal)).toBeUndefined();
+    expect(await destination.preview?.(signal, "n3/app")).toMatchObject({ there: true, outcome: "ok" });
+    expect(await destination.preview?.(signal, "harbor-core")).toMatchObject({ outcome: "unknown" });
+  });
+
+  it("of an instance as a whole goes on with the others where one namespace cannot be made", async () => {
+    const { tcr, destination } = scenario({ input: { path: "" } });
+    tcr.errors.set("CreateNamespace", ["LimitExceeded.ErrNamespaceMaxLimit"]);
+    await destination.prepare(signal, ["one/app", "two/app"]);
+    expect([...tcr.namespaces.keys()]).toEqual(["two"]);
+    expect(destination.whyUnprepared?.("one/app")?.message).toContain("creating the namespace one failed");
+    expect(destination.whyUnprepared?.("two/app")).toBeUndefined();
+  });
+
   it("fails when the namespace cannot be created", async () => {
     const { tcr, destination } = scenario();
     tcr.errors.set("CreateNamespace", ["UnauthorizedOperation"]);

@@ -67,7 +67,7 @@ export function createTcrDestination(options: TcrOptions): DestinationAbilities 
     whyUnprepared: (repository) =>
       hasNamespace(repository) ? unprepared.get(namespaceOf(repository)) : new Error(needsNamespace),
     preview: async (signal, repository) => {
-      const finding = await whyForeign(signal);
+      const finding = (await whyForeign(signal)) ?? (hasNamespace(repository) ? undefined : ofEach);
       if (finding === undefined) return previewNamespace(instance, namespaceOf(repository), input, signal);
       return { subject: "namespace", there: true, outcome: "unknown", finding };
     },
@@ -174,6 +174,9 @@ export async function tcrWithoutApi(
     prepare: () => Promise.resolve(),
   };
 }
+
+/** What is known of namespaces while no image is. */
+const ofEach = "Each image names its namespace; a run makes those that are missing.";
 
 const needsNamespace = "at TCR, a repository is in a namespace, and this one has none";
 
