@@ -62,6 +62,13 @@ describe("destinations", () => {
     expect(destinations[0]).toMatchObject(expected);
   });
 
+  test("one that another mechanism fills keeps all, whatever the keep input says", () => {
+    const given = { destinations: "quay.io/a,filled-by=sync,attestations=false", keep: "3" };
+    expect(load(given).destinations).toMatchObject([
+      { filledBySync: true, attestations: false, retention: { keep: "all", keepBy: "semver" } },
+    ]);
+  });
+
   test("Docker Hub keeps all whatever the keep input says, and inherits keep-by", () => {
     const { destinations, retention } = load({
       destinations: "docker.io/a\nquay.io/a",
@@ -223,6 +230,10 @@ describe("destinations", () => {
     ["docker.io/a,region=ap-guangzhou", "means nothing"],
     ["a.tencentcloudcr.com/x,public=yes", "neither true nor false"],
     ["quay.io/a,attestations=no", "neither true nor false"],
+    ["quay.io/a,filled-by=replication", "none of sync"],
+    ["quay.io/a,filled-by=sync,keep=3", "quay.io/a: keep means nothing with filled-by=sync"],
+    ["quay.io/a,keep-by=minor,filled-by=sync", "keep-by means nothing with filled-by=sync"],
+    ["a.tencentcloudcr.com/x,filled-by=sync,public=true", "public means nothing with filled-by=sync"],
     [
       "quay.io/a,token-server=http://auth.example.com",
       "quay.io/a: token-server would get the login over http://",

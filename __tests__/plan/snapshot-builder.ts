@@ -49,6 +49,10 @@ export interface GivenDestination {
   /** Whether digests were looked up where deletion cares for them. Default: true. */
   readonly heldDigests?: boolean;
   readonly deletionUnavailable?: string;
+  /** Whether another mechanism fills it. */
+  readonly filledBySync?: true;
+  /** What wanted images are to hold here, where it is something else than elsewhere. */
+  readonly wantedContents?: Readonly<Record<string, string>>;
   /** Whether its own line says how many versions it keeps. Default: false. */
   readonly ownLine?: boolean;
   /** Why a manifest without a tag cannot be deleted. Default: it can. */
@@ -147,6 +151,7 @@ function destinationOf(
     },
     deletion,
     deletionUnavailable: destination.deletionUnavailable,
+    filledBySync: destination.filledBySync,
     untaggedStays: destination.untaggedStays,
     failure: destination.failure === undefined ? undefined : obstacle(destination.failure),
     digests: new Map([...held].filter(([key]) => wanted.includes(key))),
@@ -154,7 +159,12 @@ function destinationOf(
     withoutAttachments: new Set(destination.unsigned),
     protectedTags: new Map(Object.entries(destination.protectedTags ?? {})),
     broken: new Map(Object.entries(destination.broken ?? {})),
-    images: new Map(served.map((key) => [key, sourceImage(key, given.sourceContents?.[key])])),
+    images: new Map(
+      served.map((key) => [
+        key,
+        sourceImage(key, destination.wantedContents?.[key] ?? given.sourceContents?.[key]),
+      ]),
+    ),
     tags: keep === "all" ? new Map() : tagsIn([...held.keys()]),
     heldDigests:
       (deletion === "shared-digest-unsafe" || destination.ownLine === true) &&

@@ -18,6 +18,7 @@ export interface DestinationToCheck
     | "registry"
     | "path"
     | "retention"
+    | "filledBySync"
     | "credentials"
     | "deletion"
     | "deletionUnavailable"
@@ -72,6 +73,7 @@ export async function checkDestination(
     },
     context,
   );
+  if (checked.filledBySync === true) return [signIn];
   if (signIn.outcome !== "ok") return [signIn, ...notTried(checked, row)];
   const previews = await previewOf(checked, tried.repository, row("namespace"), context);
   const there = previews.every((preview) => preview.outcome !== "missing" && preview.there);

@@ -1,6 +1,6 @@
 import type { Failure } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { CopyStep, KeepStep, PruneStep } from "../plan/plan.ts";
+import type { AwaitStep, CopyStep, KeepStep, PruneStep } from "../plan/plan.ts";
 
 /** Bytes of an image at one destination, by how they got there. */
 export interface MovedBytes {
@@ -35,6 +35,17 @@ export interface CopyOutcome {
   readonly milliseconds: number;
   /** When the image's own content moved; undefined where nothing of it was tried, or another job did it. */
   readonly moved: MovingTime | undefined;
+}
+
+/** What became of an image that another mechanism was to bring. */
+export interface AwaitOutcome {
+  readonly step: AwaitStep;
+  /** Undefined: its tag is right, and so are those of the other images of its version. */
+  readonly failure: Failure | undefined;
+  /** Why it was not waited for although nothing failed: where it comes from, its tag was not set. */
+  readonly withheld?: Failure;
+  /** How long it was waited for, in milliseconds. */
+  readonly milliseconds: number;
 }
 
 /** What became of a prune step. */

@@ -3,7 +3,7 @@ import { failureTextLimit, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { printReference } from "../oci/reference.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
-import type { CopyOutcome, MovedBytes } from "./outcome.ts";
+import type { AwaitOutcome, CopyOutcome, MovedBytes } from "./outcome.ts";
 
 /** The lines of the log while images are copied. */
 
@@ -74,4 +74,26 @@ export function versionLine(
   const where = moveTags ? `is complete at ${destination}` : `of this share is at ${destination}`;
   const tags = moveTags ? "tagged" : "without tags, which the last job sets";
   return `${paint.good("★")} ${paint.strong(`${version} ${where}`)}: ${counted} ${tags}, ${after}`;
+}
+
+/**
+ * Says that a version has come to a destination that another mechanism fills, or that it has not.
+ * @param images all that were waited for of one version at one destination. At least one.
+ * @param elapsed since the waiting began, in milliseconds.
+ */
+export function arrivalLine(images: readonly AwaitOutcome[], elapsed: number, paint: Paint): string {
+  const [first] = images;
+  const { route, version: tag = "", destination = "" } = first?.step ?? {};
+  const version = route === undefined ? tag : printReference(route, tag);
+  const counted = countOf(images.length, "image");
+  const failures = images.flatMap(({ failure }) => failure ?? []);
+  const cause = failures.find(({ kind }) => kind !== "held-back") ?? failures[0];
+  if (cause !== undefined)
+    return paint.bad(
+      `✗ ${version} has not come to ${destination} whole: ${printable(sentenceOf(cause), failureTextLimit)}`,
+    );
+  if (first?.withheld !== undefined)
+    return `- ${version} is not waited for at ${destination}: ${sentenceOf(first.withheld)}`;
+  const after = paint.faint(`after ${formatDuration(elapsed)}`);
+  return `${paint.good("★")} ${paint.strong(`${version} has come to ${destination}`)}: ${counted}, ${after}`;
 }

@@ -20,6 +20,8 @@ export interface DestinationInput extends Namespace {
   readonly public: boolean;
   /** Whether images keep BuildKit's attestations in their index here. */
   readonly attestations: boolean;
+  /** Another mechanism fills it, such as a synchronisation rule: it is never written to, and its images are waited for. */
+  readonly filledBySync?: true;
 }
 
 /**

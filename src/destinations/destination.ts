@@ -15,6 +15,8 @@ export interface Destination extends Namespace {
   readonly retention: Retention;
   /** Whether images keep BuildKit's attestations in their index here. */
   readonly attestations: boolean;
+  /** Another mechanism fills it: nothing is written or deleted here, and images are waited for. */
+  readonly filledBySync?: true | undefined;
   /** Client of its registry, with its login. */
   readonly client: Registry;
   /** @param name path on the registry, namespace included. */
@@ -106,7 +108,10 @@ export interface Destination extends Namespace {
  * What differs by vendor about a destination. Copying itself is the same everywhere, by the distribution specification, and
  * needs only the client.
  */
-export type DestinationAbilities = Omit<Destination, "retention" | "attestations" | "client" | "repository">;
+export type DestinationAbilities = Omit<
+  Destination,
+  "retention" | "attestations" | "filledBySync" | "client" | "repository"
+>;
 
 export interface TagToDelete {
   /** Of a manifest without a tag: its digest. */
@@ -157,6 +162,17 @@ export function noDeletion(
     deleteTags: async (_repository, tags) =>
       tags.map(({ tag }) => ({ tag, failure: { kind: "obstacle", problem } })),
   };
+}
+
+/** The abilities at a destination that another mechanism fills: none but to log in. */
+export function withoutWriting({
+  registry,
+  path,
+  name,
+  credentials,
+}: DestinationAbilities): DestinationAbilities {
+  const problem = "another mechanism fills this destination, so nothing is written or deleted there";
+  return { registry, path, name, credentials, ...noDeletion(problem), prepare: () => Promise.resolve() };
 }
 
 /** The storage of a namespace, in bytes. */

@@ -34,7 +34,14 @@ const attributeTypes: ReadonlyMap<string, readonly DestinationType[] | undefined
   ["region", ["tcr", "tcr-personal"]],
   ["public", ["tcr"]],
   ["attestations", destinationTypes],
+  ["filled-by", undefined],
 ]);
+
+/** What can fill a destination in place of this Action. */
+const fillers = ["sync"];
+
+/** Attributes about what is written or deleted: they would have no effect at a destination that another mechanism fills. */
+const writingAttributes = ["keep", "keep-by", "public"];
 
 /**
  * The lines of the `destinations` input.
@@ -89,24 +96,38 @@ function parseDestination(
     const meant = lineOf(`docker.io/${hubNamespace(namespace.path)}`, rest);
     inLine(`Docker Hub has no namespaces inside namespaces${didYouMean(meant)}`);
   }
+  const filledBySync = parseFilledBy(attributes, inLine);
+  const retention = parseRetention(attributes, vendorOf(namespace.registry, type).id, defaults, inLine);
   const api = attributes.get("api");
   const tokenServer = attributes.get("token-server");
   return {
     ...namespace,
     type,
-    retention: parseRetention(attributes, vendorOf(namespace.registry, type).id, defaults, inLine),
+    retention: filledBySync ? { keep: "all", keepBy: retention.keepBy } : retention,
     api: api === undefined ? undefined : parseApiUrl(api, inLine),
     tokenServer: tokenServer === undefined ? undefined : parseTokenServer(tokenServer, inLine),
     registryId: parseIdentifier(attributes, "registry-id", inLine),
     region: parseIdentifier(attributes, "region", inLine),
     public: parseBoolean(attributes.get("public") ?? "false", inAttribute("public", inLine)),
     attestations: parseBoolean(attributes.get("attestations") ?? "true", inAttribute("attestations", inLine)),
+    ...(filledBySync && { filledBySync }),
   };
 }
 
 /** Notes a mistake in the value of an attribute. */
 function inAttribute(name: string, mistake: Mistake): Mistake {
   return (problem) => mistake(`${name} ${problem}`);
+}
+
+/** Whether another mechanism fills a destination. */
+function parseFilledBy(attributes: ReadonlyMap<string, string>, mistake: Mistake): boolean {
+  const value = attributes.get("filled-by");
+  if (value === undefined) return false;
+  if (!fillers.includes(value)) mistake(`filled-by ${noneOf(value, fillers)}`);
+  for (const name of writingAttributes)
+    if (attributes.has(name))
+      mistake(`${name} means nothing with filled-by=${value}: nothing is written or deleted there`);
+  return true;
 }
 
 /** What keeps a line without a namespace from taking that of the images. */

@@ -21,6 +21,7 @@ export interface DestinationToRead
     | "path"
     | "retention"
     | "attestations"
+    | "filledBySync"
     | "deletion"
     | "deletionUnavailable"
     | "whyNoDeletion"
@@ -144,7 +145,7 @@ export async function readDestination(
       if (held === undefined || held === "withheld") return;
       digests.set(key, held.digest);
       const image = images.get(key);
-      if (image?.digest !== held.digest) return;
+      if (image?.digest !== held.digest || destination.filledBySync === true) return;
       const readWanted = (digest: Digest) => sourceOf(image).manifest(digest, signal);
       const attachments = await attachmentsOf(image);
       const attached = await Promise.all(
@@ -194,12 +195,14 @@ export function failedSnapshot(destination: DestinationToRead, error: unknown): 
 }
 
 function emptySnapshot(destination: DestinationToRead): DestinationSnapshot {
-  const { name, registry, path, retention, deletion, deletionUnavailable, deleteUntagged } = destination;
+  const { name, registry, path, retention, filledBySync, deletion, deletionUnavailable, deleteUntagged } =
+    destination;
   return {
     name,
     registry,
     path,
     retention,
+    filledBySync,
     deletion,
     deletionUnavailable,
     untaggedStays: typeof deleteUntagged === "string" ? deleteUntagged : undefined,

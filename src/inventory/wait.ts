@@ -5,9 +5,9 @@ import type { Component } from "../plan/component.ts";
 import { isThere, type Location, locate, type Receiver, type SourceOptions } from "./sources.ts";
 
 /** First pause between two looks, in milliseconds; it doubles up to the longest. */
-const firstPause = 2_000;
+export const firstPause = 2_000;
 /** Longest pause, in milliseconds: a dozen HEADs a minute are nothing to a registry, and a release waits for people. */
-const longestPause = 30_000;
+export const longestPause = 30_000;
 
 export interface WaitOptions extends SourceOptions {
   readonly clock: Clock;

@@ -58,6 +58,8 @@ export interface AuthenticatorOptions {
   /** Origin of the token server on another host that the user trusts with the login. */
   readonly tokenServer?: URL | undefined;
   readonly side: Side;
+  /** Nothing is written there, although it is a destination: a login that may only pull serves. */
+  readonly readOnly?: true | undefined;
   readonly credentials: Credentials;
   /** Sends again what fails for the moment, where the body allows it. */
   readonly transport: Transport;

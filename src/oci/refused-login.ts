@@ -25,7 +25,7 @@ export type RefusedLogin = Required<Pick<FailureDetails, "problem">> & {
 export async function refusedLogin(
   response: HttpResponse,
   login: Login | undefined,
-  at: { readonly registry: string; readonly vendor: Vendor; readonly side: Side },
+  at: Sought & { readonly registry: string },
 ): Promise<RefusedLogin> {
   const { status } = response;
   const reason = await readJson(response, reasonSchema, reasonLimit).catch(() => undefined);
@@ -41,9 +41,16 @@ export async function refusedLogin(
   return { status, problem: `the login was refused${said}`, advice, temporary: false, lacksScopes };
 }
 
+/** What a login was to be good for. */
+interface Sought {
+  readonly vendor: Vendor;
+  readonly side: Side;
+  readonly readOnly?: true | undefined;
+}
+
 /** A destination is asked with one scope for reading and writing, so it is the right to write that counts there. */
-function scopeAdvice({ vendor, side }: { readonly vendor: Vendor; readonly side: Side }): string {
-  return side === "destination" ? pushAdvice(vendor) : pullAdvice(vendor);
+function scopeAdvice({ vendor, side, readOnly }: Sought): string {
+  return side === "destination" && readOnly === undefined ? pushAdvice(vendor) : pullAdvice(vendor);
 }
 
 /**

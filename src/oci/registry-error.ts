@@ -17,6 +17,8 @@ export const problemLimit = 1000;
 
 export interface RefusedOperation {
   readonly side: Side;
+  /** Whether nothing is written there, although it is a destination. */
+  readonly readOnly?: true | undefined;
   readonly registry: string;
   readonly vendor: Vendor;
   /** The login that it was sent with; undefined: none was asked for. */
@@ -68,8 +70,9 @@ const contentRefusals: readonly number[] = [400, 403, 405, 406, 415, 422];
 function adviceFor(
   status: number,
   text: string,
-  { side, registry, vendor, sought, elsewhere, operation, advice }: RefusedOperation,
+  { side, readOnly, registry, vendor, sought, elsewhere, operation, advice }: RefusedOperation,
 ): string | undefined {
+  const onlyPulls = side === "source" || readOnly === true;
   if (elsewhere !== undefined && (status === 401 || status === 403)) {
     return (
       `The registry redirected to ${elsewhere}, which refused: the login has nothing to do with it. A proxy or an address list ` +
@@ -112,14 +115,14 @@ function adviceFor(
   if (advice !== undefined && contentRefusals.includes(status)) return advice;
   if (status === 401 && sought !== undefined) {
     const login = loginAdvice(registry, sought.found);
-    if (side === "source" && sought.found === undefined) return `${login} ${pullAdvice(vendor)}`;
-    const right = side === "source" ? vendor.rights?.pull : vendor.rights?.push;
+    if (onlyPulls && sought.found === undefined) return `${login} ${pullAdvice(vendor)}`;
+    const right = onlyPulls ? vendor.rights?.pull : vendor.rights?.push;
     return right === undefined ? login : `${login} ${right}`;
   }
   if (status === 401 || status === 403) {
-    return side === "source" ? pullAdvice(vendor) : pushAdvice(vendor);
+    return onlyPulls ? pullAdvice(vendor) : pushAdvice(vendor);
   }
-  if (status === 404 && side === "destination") return createAdvice(vendor);
+  if (status === 404 && !onlyPulls) return createAdvice(vendor);
   if (status === 412) return withheldAdvice;
   if (status === 413)
     return "The request is too large for the registry, or for a proxy in front of it: raise its limit for bodies (nginx: `client_max_body_size`).";

@@ -116,7 +116,9 @@ export class Registry {
 
   /** What a request that only asks needs of a repository. At a destination, one token mostly serves for asking and writing. */
   readingScope(repository: string): Scope {
-    return { repository, actions: this.side === "source" ? ["pull"] : mannersOf(this.vendor).reading };
+    const { readOnly, side } = this.#options;
+    const onlyPulls = side === "source" || readOnly === true;
+    return { repository, actions: onlyPulls ? ["pull"] : mannersOf(this.vendor).reading };
   }
 
   /** Foresees questions about repositories, so that one token is asked for many of them. Sends nothing. */
@@ -235,13 +237,25 @@ export class Registry {
   /** The failure that an answer means; reads the answer. */
   refused(response: HttpResponse, request: NamedRequest): Promise<OperationError> {
     const { side, registry, vendor } = this;
+    const { readOnly } = this.#options;
     const [{ repository }] = request.scopes;
     const { operation, subject, advice } = request;
     // Blob storage that a redirect led to is not asked with the login.
     const isHere = response.url.origin === this.origin.origin;
     const sought = isHere ? this.#authenticatorOf(repository).sought : undefined;
     const elsewhere = isHere ? undefined : response.url.host;
-    const of = { side, registry, vendor, repository, operation, subject, advice, sought, elsewhere };
+    const of = {
+      side,
+      readOnly,
+      registry,
+      vendor,
+      repository,
+      operation,
+      subject,
+      advice,
+      sought,
+      elsewhere,
+    };
     return refusal(response, of, this.#options.clock);
   }
 

@@ -1,4 +1,5 @@
 import type { Failure } from "../errors.ts";
+import { fillerAdvice } from "./awaited.ts";
 import type { Component } from "./component.ts";
 import { ownershipOf } from "./ownership.ts";
 import type { Plan } from "./plan.ts";
@@ -27,6 +28,8 @@ export function audited(plan: Plan, snapshot: Snapshot): Plan {
       if (!isMirrored(step)) return step;
       if (step.kind === "copy")
         return failing(step, findingOf(step, isPresent(step.destination, step.image, step.tag)));
+      if (step.kind === "await")
+        return failing(step, { kind: "obstacle", problem: step.reason, advice: fillerAdvice });
       return isLeftAlone(step) ? failing(step, step.warning) : step;
     }),
   };

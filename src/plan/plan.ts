@@ -1,5 +1,6 @@
 import type { Failure } from "../errors.ts";
 import { listOf } from "../wording.ts";
+import { awaitingWhatComes, planAwaited } from "./awaited.ts";
 import type { Component } from "./component.ts";
 import { isHeld, presentImages } from "./holding.ts";
 import { beyondRepair, isInPlace, planMissing, planUncompared } from "./missing.ts";
@@ -25,6 +26,7 @@ import type { AnyVersion, Version } from "./version.ts";
 const namedLimit = 3;
 
 export type {
+  AwaitStep,
   CopyStep,
   FailStep,
   ImageStep,
@@ -63,9 +65,10 @@ export function makePlan(snapshot: Snapshot): Plan {
   const { universe, outside = [], components } = snapshot;
   const ownership = ownershipOf([...universe, ...outside], components, uncounted(snapshot));
   const { repository, route } = snapshot;
-  const steps = snapshot.destinations.flatMap((destination) =>
+  const planned = snapshot.destinations.flatMap((destination) =>
     planDestination(snapshot, destination, ownership),
   );
+  const steps = awaitingWhatComes(planned, snapshot);
   return {
     repository,
     versions: snapshot.wanted.map(({ version }) => version.tag),
@@ -232,7 +235,9 @@ export function holdBack(steps: readonly ImageStep[]): readonly ImageStep[] {
   if (first === undefined) return steps;
   const held = failed === undefined ? leavingAlone : failing;
   const why = failed === undefined ? "is left alone" : "cannot be copied here";
-  return steps.map((step) => (step.kind === "copy" ? held(step, heldBackBy(first, why)) : step));
+  return steps.map((step) =>
+    step.kind === "copy" || step.kind === "await" ? held(step, heldBackBy(first, why)) : step,
+  );
 }
 
 function planImage(
@@ -247,6 +252,8 @@ function planImage(
   const source = destination.images.get(key);
   const lacking = destination.broken.get(key);
   const place = planned(component);
+  if (destination.filledBySync === true && source !== undefined)
+    return planAwaited(place, source.digest, destination);
   if (destination.withheld.has(key)) {
     const why = "a policy of the registry lets nobody pull it now, so its digest is not known";
     if (source === undefined)

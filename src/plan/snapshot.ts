@@ -73,6 +73,8 @@ export interface DestinationSnapshot extends Namespace {
   readonly deletionUnavailable: string | undefined;
   /** Why a manifest that has no tag cannot be deleted here; undefined: it can. */
   readonly untaggedStays: string | undefined;
+  /** Another mechanism fills it: nothing is written or deleted here, and images are waited for. */
+  readonly filledBySync?: true | undefined;
   /** Why this destination could not be asked; then nothing is planned for it but failures. */
   readonly failure: Failure | undefined;
   /** What each wanted tag points to here, by `image:tag`; absent when the tag does not exist. */

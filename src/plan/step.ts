@@ -33,6 +33,13 @@ export interface CopyStep extends PlannedImage {
   readonly floating?: true;
 }
 
+/** Another mechanism brings the image to the destination: nothing is written there, and its tag is read until it is right. */
+export interface AwaitStep extends PlannedImage {
+  readonly kind: "await";
+  /** What the tag is to point to. */
+  readonly digest: Digest;
+}
+
 /** Nothing has to be done, or nothing is done on purpose. */
 export interface SkipStep extends PlannedImage {
   readonly kind: "skip";
@@ -86,7 +93,7 @@ interface MaybeUntagged {
 }
 
 /** What is planned for an image of a wanted version. */
-export type ImageStep = CopyStep | SkipStep | FailStep;
+export type ImageStep = CopyStep | AwaitStep | SkipStep | FailStep;
 
 /** What is planned for what a destination keeps. */
 export type RetentionStep = KeepStep | PruneStep | LeaveStep;
@@ -146,12 +153,12 @@ export function isUncompared(step: Step): boolean {
 }
 
 export function isImageStep(step: Step): step is ImageStep {
-  return step.kind === "copy" || step.kind === "skip" || step.kind === "fail";
+  return step.kind === "copy" || step.kind === "await" || step.kind === "skip" || step.kind === "fail";
 }
 
 /** The digest that a step is about, where it is known. */
 export function digestOfStep(step: Step): Digest | undefined {
   if (step.kind === "copy") return step.source.digest;
   if (step.kind === "leave") return step.untagged;
-  return step.kind === "skip" || step.kind === "prune" ? step.digest : undefined;
+  return step.kind === "fail" || step.kind === "keep" ? undefined : step.digest;
 }

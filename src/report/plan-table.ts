@@ -116,6 +116,7 @@ function align(rows: readonly Row[]): readonly number[] {
 /** How each action looks. An action that changes something stands out. */
 const looks: Readonly<Record<Step["kind"], keyof Paint>> = {
   copy: "change",
+  await: "change",
   skip: "faint",
   fail: "bad",
   keep: "good",
@@ -142,5 +143,7 @@ function totals({ steps }: Plan): string {
   const count = (kind: Step["kind"]): number => steps.filter((step) => step.kind === kind).length;
   const fails = count("fail");
   const failing = fails === 0 ? "" : `, ${fails} that cannot be mirrored`;
-  return `In all: ${countOf(count("copy"), "image")} to copy, ${count("skip")} to skip, ${count("prune")} to prune${failing}`;
+  const awaited = count("await");
+  const awaiting = awaited === 0 ? "" : `, ${awaited} to await`;
+  return `In all: ${countOf(count("copy"), "image")} to copy${awaiting}, ${count("skip")} to skip, ${count("prune")} to prune${failing}`;
 }

@@ -1,4 +1,4 @@
-import type { CopyOutcome, MovedBytes, MovingTime, PruneOutcome } from "../copy/outcome.ts";
+import type { AwaitOutcome, CopyOutcome, MovedBytes, MovingTime, PruneOutcome } from "../copy/outcome.ts";
 import { type Failure, sentenceOf } from "../errors.ts";
 import {
   type ImageStep,
@@ -13,11 +13,12 @@ import type { RunResult } from "./result.ts";
 
 /**
  * `delivered`: all of it is there but its tag, which another job sets. `planned`: a dry run would do it, or another job does.
- * `not-tried`: given up because of another failure. `missing`: a version that was to be kept, and is not whole there.
+ * `arrived`: another mechanism has brought it. `not-tried`: given up because of another failure. `missing`: a version that was to be kept, and is not whole there.
  */
 export type Outcome =
   | "copied"
   | "delivered"
+  | "arrived"
   | "skipped"
   | "failed"
   | "kept"
@@ -85,24 +86,37 @@ export function reportedRetention(result: RunResult): readonly Reported<Retentio
 export function isInPlace({ step, outcome, refused }: Reported): boolean {
   // Only its signatures were tried.
   if (outcome === "skipped" && refused.length > 0) return true;
-  return outcome === "copied" || (outcome === "skipped" && step.kind === "skip" && step.digest !== undefined);
+  return (
+    outcome === "copied" ||
+    outcome === "arrived" ||
+    (outcome === "skipped" && step.kind === "skip" && step.digest !== undefined)
+  );
 }
 
 /** Whether these images of one version are all in place, those aside whose tags belong to another version. */
 export function isComplete(images: readonly Reported<ImageStep>[]): boolean {
-  const settled = images.every(({ outcome }) => outcome === "copied" || outcome === "skipped");
+  const settled = images.every(({ outcome }) => ["copied", "arrived", "skipped"].includes(outcome));
   return settled && images.some(isInPlace);
 }
 
 function report(result: RunResult): readonly Reported[] {
   const copies = new Map<Step, CopyOutcome>(result.copies.map((copy) => [copy.step, copy]));
+  const awaits = new Map<Step, AwaitOutcome>(
+    (result.awaited ?? []).map((awaited) => [awaited.step, awaited]),
+  );
   const prunes = new Map<Step, PruneOutcome>(result.prunes.map((prune) => [prune.step, prune]));
   const broken = brokenVersions(result);
   return result.plan.steps.map((step) => {
     const copy = copies.get(step);
-    const { outcome, failure } = becomes(step, copy, prunes.get(step), broken, result);
+    const { outcome, failure } = becomes(
+      step,
+      { copy, awaited: awaits.get(step), prune: prunes.get(step) },
+      broken,
+      result,
+    );
     const reason = failure === undefined ? step.reason : sentenceOf(failure);
-    const { refused = [], bytes, milliseconds, moved } = copy ?? {};
+    const { refused = [], bytes, moved } = copy ?? {};
+    const milliseconds = (copy ?? awaits.get(step))?.milliseconds;
     const untouched = step.kind === "fail" || copy?.untouched === true;
     return { step, outcome, reason, failure, untouched, refused, bytes, milliseconds, moved };
   });
@@ -113,10 +127,16 @@ interface Fate {
   readonly failure?: Failure | undefined;
 }
 
+/** What the run tells of a step, each where it is one of that kind. */
+interface Outcomes {
+  readonly copy: CopyOutcome | undefined;
+  readonly awaited: AwaitOutcome | undefined;
+  readonly prune: PruneOutcome | undefined;
+}
+
 function becomes(
   step: Step,
-  copy: CopyOutcome | undefined,
-  prune: PruneOutcome | undefined,
+  { copy, awaited, prune }: Outcomes,
   broken: ReadonlySet<string>,
   result: RunResult,
 ): Fate {
@@ -138,6 +158,13 @@ function becomes(
       if (hasBroughtNothing(copy))
         return lost(step, result) ?? { outcome: "skipped", failure: copy.refused?.[0] };
       return lost(step, result) ?? { outcome: job === "copy" ? "delivered" : "copied" };
+    case "await":
+      if (dryRun) return { outcome: "planned" };
+      if (awaited === undefined) return { outcome: "failed", failure: notCarriedOut };
+      if (awaited.failure !== undefined) return { outcome: "failed", failure: awaited.failure };
+      return awaited.withheld === undefined
+        ? { outcome: "arrived" }
+        : { outcome: "left", failure: awaited.withheld };
     case "prune":
       if (dryRun) return { outcome: "planned" };
       if (prune === undefined) return { outcome: "failed", failure: notCarriedOut };

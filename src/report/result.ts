@@ -1,4 +1,4 @@
-import type { CopyOutcome, KeepOutcome, PruneOutcome } from "../copy/outcome.ts";
+import type { AwaitOutcome, CopyOutcome, KeepOutcome, PruneOutcome } from "../copy/outcome.ts";
 import type { Destination } from "../destinations/destination.ts";
 import type { Estimate } from "../plan/estimate.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -15,6 +15,8 @@ export interface RunResult {
   readonly destinations: readonly Pick<Destination, "name" | "registry" | "path">[];
   /** One for each copy step; empty after a dry run. */
   readonly copies: readonly CopyOutcome[];
+  /** One for each step `await`; absent after a dry run, and where nothing is awaited. */
+  readonly awaited?: readonly AwaitOutcome[] | undefined;
   /** One for each prune step; empty after a dry run. */
   readonly prunes: readonly PruneOutcome[];
   /** The versions that were to be kept and are not whole, as a look before the pruning or after it has shown. */

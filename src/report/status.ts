@@ -20,7 +20,9 @@ function dryRunStatus(result: RunResult): Status {
   const steps = reportedSteps(result);
   const { skipped, failed } = tallySteps(steps);
   const start = result.job === "plan" ? "The plan for the jobs that follow" : "Dry run, nothing was written";
-  const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy, ${skipped} to skip${skippedWords(steps)}, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
+  const awaited = plannedOf(steps, "await");
+  const awaiting = awaited === 0 ? "" : `, ${awaited} to await`;
+  const sentence = `${start}: ${countOf(plannedOf(steps, "copy"), "image")} to copy${awaiting}, ${skipped} to skip${skippedWords(steps)}, ${plannedOf(steps, "prune")} to prune, ${failed} that cannot be mirrored.`;
   return { icon: failed > 0 ? "❌" : "🔎", sentence };
 }
 
@@ -35,7 +37,9 @@ function runStatus(result: RunResult): Status {
     };
   }
   const notTried = steps.filter(({ outcome }) => outcome === "not-tried").length;
-  const counts = `${countOf(copied, "image")} copied, ${skipped} skipped${skippedWords(steps)}, ${pruned} pruned, ${failed} failed`;
+  const arrived = steps.filter(({ outcome }) => outcome === "arrived").length;
+  const ofThem = arrived === 0 ? "" : ` (${arrived} not by this run)`;
+  const counts = `${countOf(copied, "image")} copied${ofThem}, ${skipped} skipped${skippedWords(steps)}, ${pruned} pruned, ${failed} failed`;
   const givenUp = notTried === 0 ? "" : `, pruning of ${notTried} given up`;
   const traffic = `${formatBytes(result.bytesRead)} read, ${formatBytes(movedBytes(steps).uploaded)} uploaded`;
   return {

@@ -79,7 +79,7 @@ const trafficColumns: readonly NumberColumn[] = [
 ];
 
 const dryRunColumns: readonly NumberColumn[] = [
-  { title: "To copy", cell: (steps) => String(plannedOf(steps, "copy")) },
+  { title: "To copy", cell: (steps) => String(plannedOf(steps, "copy") + plannedOf(steps, "await")) },
   { title: "To skip", cell: (steps) => String(tallySteps(steps).skipped) },
   { title: "To prune", cell: (steps) => String(plannedOf(steps, "prune")) },
   { title: "Cannot be mirrored", cell: (steps) => String(tallySteps(steps).failed) },

@@ -13,7 +13,7 @@ import type { RunResult } from "./result.ts";
 
 /** Numbers of images, each destination counted. */
 export interface Tally {
-  /** Those included whose tag another job sets. */
+  /** Those included whose tag another job sets, and those that another mechanism has brought while this run waited. */
   readonly copied: number;
   /** In place already, not wanted, or left alone. */
   readonly skipped: number;
@@ -42,7 +42,7 @@ export function tallyOf(result: RunResult): Tally {
 export function tallySteps(steps: readonly Reported[]): Tally {
   const count = (wanted: Outcome): number => steps.filter(({ outcome }) => outcome === wanted).length;
   return {
-    copied: count("copied") + count("delivered"),
+    copied: count("copied") + count("delivered") + count("arrived"),
     skipped: count("skipped") + leftImages(steps),
     pruned: count("pruned"),
     failed: count("failed"),
@@ -54,8 +54,8 @@ export function leftImages(steps: readonly Reported[]): number {
   return steps.filter(({ step, outcome }) => outcome === "left" && isImageStep(step)).length;
 }
 
-/** How many images a dry run would copy or prune. */
-export function plannedOf(steps: readonly Reported[], kind: "copy" | "prune"): number {
+/** How many images a dry run would copy, wait for or prune. */
+export function plannedOf(steps: readonly Reported[], kind: "copy" | "await" | "prune"): number {
   return steps.filter(({ step, outcome }) => step.kind === kind && outcome === "planned").length;
 }
 

@@ -212,14 +212,14 @@ function standOf(images: readonly Reported<ImageStep>[]): string {
   const failed = count(({ outcome }) => outcome === "failed");
   if (failed > 0) return `${icon} ${failed} of ${images.length} failed`;
   const planned = count(({ outcome }) => outcome === "planned");
-  if (planned > 0) return `${icon} ${planned} to copy`;
+  if (planned > 0) return `${icon} ${planned} ${plannedWord(images)}`;
   const delivered = count(({ outcome }) => outcome === "delivered");
   if (delivered > 0) return `${icon} ${delivered} delivered`;
   const left = count(({ outcome }) => outcome === "left");
   if (left > 0) return `${icon} ${left} of ${images.length} left alone`;
   const inPlace = count(isInPlace);
   if (inPlace === 0) return `${icon} not wanted`;
-  const copied = images.filter(({ outcome }) => outcome === "copied");
+  const copied = images.filter(({ outcome }) => outcome === "copied" || outcome === "arrived");
   const after = copied.reduce((latest, { milliseconds = 0 }) => Math.max(latest, milliseconds), 0);
   return copied.length === 0
     ? `${icon} ${inPlace} in place`
@@ -228,7 +228,7 @@ function standOf(images: readonly Reported<ImageStep>[]): string {
 
 /** What was not copied, and why: all of one cause at one destination together. */
 function notesOf(images: readonly Reported<ImageStep>[]): readonly string[] {
-  const rest = images.filter((image) => !isCopied(image));
+  const rest = images.filter((image) => !isCopied(image) && image.outcome !== "arrived");
   const groups = causesOf(rest, ({ step, outcome }) => [step.destination, outcome]);
   const notes = groups.map(({ first, all, reason }) => {
     const which = all.length === images.length ? "" : `, ${imagesOf(all, code)}`;
@@ -249,8 +249,13 @@ function digestBlock(rows: readonly ImageRow[]): readonly string[] {
   return [details("Digests in full", codeBlock("text", [...lines.slice(0, digestLimit), ...hidden]))];
 }
 
+/** What is to be done; at one destination all is copied or all is awaited. */
+function plannedWord(images: readonly Reported<ImageStep>[]): string {
+  return images.some(({ step }) => step.kind === "await") ? "to await" : "to copy";
+}
+
 function wordOf(image: Reported<ImageStep>): string {
-  if (image.outcome === "planned") return "to copy";
+  if (image.outcome === "planned") return plannedWord([image]);
   if (image.outcome === "left") return "left alone";
   if (image.outcome !== "skipped") return image.outcome;
   if (isUncompared(image.step)) return "in place, not compared";

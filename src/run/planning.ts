@@ -4,7 +4,7 @@ import { routesAtOnce, takeSnapshots } from "../inventory/snapshot.ts";
 import { printNamespace } from "../oci/reference.ts";
 import { audited } from "../plan/audit.ts";
 import { joinPlans, type RoutePlan, reachOf } from "../plan/join.ts";
-import { failing, makePlan, type Plan } from "../plan/plan.ts";
+import { failing, makePlan, type Plan, type Step } from "../plan/plan.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
 import { planLines } from "../report/plan-table.ts";
 import { snapshotLines } from "../report/snapshot-lines.ts";
@@ -23,6 +23,8 @@ import { type IdleRoute, type ResolvedRoutes, sentenceOfIdle } from "./wanted.ts
 export interface Planned {
   readonly plan: Plan;
   readonly checks: LastChecks;
+  /** How long the route of a step waits for images, in milliseconds. */
+  readonly waitOf: (step: Pick<Step, "route">) => number;
 }
 
 export interface PlanOptions {
@@ -65,9 +67,11 @@ export function makePlanFor(
       return audits ? audited(plan, snapshot) : plan;
     });
     const checks = checksOf(known, looking);
+    const waits = new Map(known.map((each) => [each.route.route, each.inputs.wait]));
+    const waitOf = ({ route }: Pick<Step, "route">) => waits.get(route) ?? 0;
     const [only] = plans;
     const isOnlyOne = plans.length + unknown.length + nothing.length === 1;
-    if (only !== undefined && isOnlyOne) return { plan: only, checks };
+    if (only !== undefined && isOnlyOne) return { plan: only, checks, waitOf };
     const joinable = snapshots.map((snapshot, index) => routePlan(snapshot, plans[index]));
     const plan = joinPlans(
       nameOfRoutes(inputs),
@@ -75,7 +79,7 @@ export function makePlanFor(
       nothing.map(anywhere),
       inputs.pruneLimit,
     );
-    return { plan, checks };
+    return { plan, checks, waitOf };
   });
 }
 

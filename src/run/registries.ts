@@ -1,6 +1,6 @@
 import { openChartRegistry } from "../charts/chart-registry.ts";
 import type { Clock } from "../clock.ts";
-import type { Destination, DestinationAbilities } from "../destinations/destination.ts";
+import { type Destination, type DestinationAbilities, withoutWriting } from "../destinations/destination.ts";
 import { type DestinationInput, isPlainRegistry } from "../destinations/destination-input.ts";
 import { hubLoginHost, tcrLoginHost } from "../destinations/login-host.ts";
 import { loginFor, loginsBeside, unusedLogins } from "../destinations/place-logins.ts";
@@ -139,8 +139,9 @@ function openDestination(
 ): Destination {
   const client = openClient(input, abilities.credentials, logins, context);
   const repository = (name: string): Repository => new Repository(client, name);
-  const { retention, attestations } = input;
-  return { ...abilities, retention, attestations, client, repository };
+  const { retention, attestations, filledBySync } = input;
+  const own = filledBySync === undefined ? abilities : withoutWriting(abilities);
+  return { ...own, retention, attestations, filledBySync, client, repository };
 }
 
 /** The sources of a run, a client for each: namespaces of one registry may have logins of their own. */
@@ -234,7 +235,7 @@ function sourceCredentials(
 }
 
 function openClient(
-  { type, tokenServer, ...place }: DestinationInput,
+  { type, tokenServer, filledBySync, ...place }: DestinationInput,
   credentials: Credentials,
   logins: Inputs["logins"],
   context: RegistryContext,
@@ -245,6 +246,7 @@ function openClient(
     vendor: vendorOf(registry, type),
     tokenServer,
     side: "destination",
+    readOnly: filledBySync,
     credentials,
     loginOf: loginsBeside(logins, place),
     ...context,

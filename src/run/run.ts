@@ -11,6 +11,7 @@ import type { IssueReporting } from "../report/issue.ts";
 import { newsOfStop } from "../report/issue-text.ts";
 import { idleSummary, stopSummary } from "../report/stop-summary.ts";
 import { writeSummary } from "../report/write.ts";
+import { awaitAll } from "./awaiting.ts";
 import { checkReleasesAndPlaces, checkRunner, reportChecks } from "./check.ts";
 import type { Places, RunContext, StepContext } from "./context.ts";
 import { copyAll } from "./copying.ts";
@@ -91,7 +92,7 @@ async function mirror(routes: ResolvedRoutes, inputs: Inputs, context: RunContex
   // A dry run does not wait for images: it tells now what is missing.
   const planned = await makePlanFor(routes, inputs, places, { waits: !dryRun }, context);
   if (typeof planned === "string") return nothingToDo(planned, context);
-  const { plan, checks } = planned;
+  const { plan, checks, waitOf } = planned;
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
   const { whyNotPublish } = checks;
@@ -99,7 +100,10 @@ async function mirror(routes: ResolvedRoutes, inputs: Inputs, context: RunContex
     ? nothing
     : await copyAll(plan, inputs, places, { moveTags: true, whyNotPublish }, context);
   const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, checks, context);
-  return report({ plan, dryRun, estimate, copies, ...pruned, bytesRead, startedAt }, places, inputs, context);
+  // Last of all: what another mechanism brings keeps nothing waiting but itself (P4).
+  const awaited = dryRun ? [] : await awaitAll(plan, copies, places, waitOf, context);
+  const result = { plan, dryRun, estimate, copies, awaited, ...pruned, bytesRead, startedAt };
+  return report(result, places, inputs, context);
 }
 
 /** What the plan needs, for a dry run. Nothing is read for it where that costs a pull. */
@@ -181,7 +185,7 @@ async function publish(
   // The job that planned has waited.
   const now = await makePlanFor(routes, inputs, places, { waits: false }, context);
   if (typeof now === "string") return nothingToDo(now, context);
-  const { checks } = now;
+  const { checks, waitOf } = now;
   const { whyNotPublish } = checks;
   const selections = selectionsOf(routes);
   const withdrawn = await withdrawnVersions(document, now.plan, selections, whyNotPublish, context.log);
@@ -189,7 +193,17 @@ async function publish(
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const copies = dryRun ? [] : await publishAll(plan, places, whyNotPublish, context);
   const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, checks, context);
-  const result = { plan, dryRun, job: "publish", copies, ...pruned, bytesRead: 0, startedAt } as const;
+  const awaited = dryRun ? [] : await awaitAll(plan, copies, places, waitOf, context);
+  const result = {
+    plan,
+    dryRun,
+    job: "publish",
+    copies,
+    awaited,
+    ...pruned,
+    bytesRead: 0,
+    startedAt,
+  } as const;
   return report(result, places, inputs, context);
 }
 
