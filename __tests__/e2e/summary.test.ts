@@ -49,7 +49,7 @@ describe("a run that stops before it has a plan says why in the summary", () => 
     const inputs = { keep: "none", wait: "soon `or` <b>later</b>" };
     const { exitCode, summary } = await act(world, { inputs });
     expect(exitCode).toBe(1);
-    expect(summary).toContain("❌ The run stopped before it had a plan. No image or tag was touched.");
+    expect(summary).toContain("❌ Before it had a plan: no image or tag was touched.");
     expect(summary).toContain(
       "> [!CAUTION]\n> **Why**\n>\n> The inputs need mending&#58;<br>\n> - keep&#58; ",
     );

@@ -5,9 +5,9 @@ test("a mistake in the inputs: that nothing was touched, and every mistake as an
   const message = "The inputs need mending:\n- keep: `x` is no number\n- wait: <b>";
   expect(stopSummary(message, { wroteNothing: true })).toBe(
     [
-      "## ⚓ Nothing is reported",
+      "## ⚓ The run stopped",
       "",
-      "❌ The run stopped before it had a plan. No image or tag was touched.",
+      "❌ Before it had a plan: no image or tag was touched.",
       "",
       "> [!CAUTION]",
       "> **Why**",
@@ -24,7 +24,7 @@ test("any other end: nothing is claimed of what was written", () => {
   const summary = stopSummary("The run stopped: GitHub api.github.com: reading the release failed", {
     wroteNothing: false,
   });
-  expect(summary).toContain("❌ The run stopped before its end. The log has what was done before.");
+  expect(summary).toContain("❌ Before its end: the log has what was done.");
   expect(summary).not.toContain("touched");
 });
 

@@ -13,9 +13,9 @@ export function stopSummary(message: string, { wroteNothing }: { readonly wroteN
   const more = lines.length - shown.length;
   const all = more > 0 ? [...shown, `- … and ${more} more, in the log.`] : shown;
   const status = wroteNothing
-    ? "The run stopped before it had a plan. No image or tag was touched."
-    : "The run stopped before its end. The log has what was done before.";
-  return `## ⚓ Nothing is reported\n\n❌ ${status}\n\n${alert("CAUTION", ["**Why**", "", ...all])}\n`;
+    ? "Before it had a plan: no image or tag was touched."
+    : "Before its end: the log has what was done.";
+  return `## ⚓ The run stopped\n\n❌ ${status}\n\n${alert("CAUTION", ["**Why**", "", ...all])}\n`;
 }
 
 function lineOf(line: string): string {
