@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { InputError } from "../../src/errors.ts";
 import { makePlan } from "../../src/plan/plan.ts";
 import { type KeepBy, keepByChoices } from "../../src/plan/retention.ts";
-import { parseSelection, select, withinFilter } from "../../src/plan/selection.ts";
+import { idleLines, parseSelection, select, withinFilter } from "../../src/plan/selection.ts";
 import { roughNumber, versionOf, versionOfTag, whyNoVersion } from "../../src/plan/version.ts";
 import { harborUniverse, snapshotOf, stepsOf, versionsIn } from "./snapshot-builder.ts";
 import { harborReleases, version } from "./versions.ts";
@@ -131,7 +131,49 @@ describe("parseSelection", () => {
       },
     ],
     [">=2.14\n<2.16", { kind: "range", range: ">=2.14\n<2.16" }],
-    ["1.27\nlatest", { kind: "tags", tags: ["1.27", "latest"] }],
+    // A line means the same alone and among others.
+    [
+      "1.27\nlatest",
+      {
+        kind: "any",
+        of: [
+          { kind: "range", range: "1.27" },
+          { kind: "tags", tags: ["latest"] },
+        ],
+      },
+    ],
+    [
+      "edge\n2.x",
+      {
+        kind: "any",
+        of: [
+          { kind: "tags", tags: ["edge"] },
+          { kind: "range", range: "2.x" },
+        ],
+      },
+    ],
+    [
+      "1.27\n1.28",
+      {
+        kind: "any",
+        of: [
+          { kind: "range", range: "1.27" },
+          { kind: "range", range: "1.28" },
+        ],
+      },
+    ],
+    [
+      "2.15.2\n2.14",
+      {
+        kind: "any",
+        of: [
+          { kind: "tags", tags: ["2.15.2"] },
+          { kind: "range", range: "2.14" },
+        ],
+      },
+    ],
+    ["edge\nlatest, edge", { kind: "tags", tags: ["edge", "latest"] }],
+    [">=2.14 ||\n1.10.x", { kind: "range", range: ">=2.14 ||\n1.10.x" }],
     ["1.27, 1.28", { kind: "tags", tags: ["1.27", "1.28"] }],
     [
       "glob: 1.27.* ",
@@ -167,13 +209,38 @@ describe("parseSelection", () => {
     ["glob: ", "is an empty pattern"],
     ["//", "is an empty pattern"],
     ["/1\\.27.*/i", "has flags"],
-    ["1.27\n1.28", "did you mean 1.27, 1.28?"],
+    ["1.27 1.28", "did you mean 1.27, 1.28?"],
+    [">=3\n<2", "is a range without any version"],
   ])("%j is refused with a word about it: %s", (text, message) => {
     expect(() => parseSelection(text)).toThrow(message);
   });
 
   test.each(harborReleases.map((one) => one.tag))("Harbor's tag %s selects itself", (tag) => {
     expect(parseSelection(tag)).toEqual({ kind: "tags", tags: [tag] });
+  });
+});
+
+describe("idleLines", () => {
+  const versions = ["v1.27.0", "v2.0.0"].map((tag) => versionOf({ tag, prerelease: false, publishedAt: 0 }));
+  const universe = versions.flatMap((version) => version ?? []);
+  const idle = (text: string): readonly string[] =>
+    idleLines(parseSelection(text), { universe, otherTags: ["edge"].map(versionOfTag) }, [
+      { keepBy: "semver" },
+    ]);
+
+  test.each<[string, readonly string[]]>([
+    ["edge\n2.x", []],
+    ["edge\n3.x\nglob:nightly-*\n/v1\\.2.*/", ["3.x", "glob:nightly-*"]],
+    ["2.x\nnewest:1\nabsent", ["absent"]],
+    // What is left out is not chosen, and leaving out nothing is no mistake.
+    ["1.x\n2.x\n!v2.0.0\n!glob:*-rc*", ["2.x"]],
+    ["glob:*\n!v2.0.0", []],
+  ])("%j has %j", (text, lines) => {
+    expect(idle(text)).toEqual(lines);
+  });
+
+  test("a line alone that fits nothing is a mistake of its own", () => {
+    expect(idle("3.x")).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@ import { listedCatalogue } from "../../src/harbor/catalogue.ts";
 import { silentLog } from "../../src/log/log.ts";
 import type { ImageRule } from "../../src/plan/component.ts";
 import { parseSelection } from "../../src/plan/selection.ts";
-import { lastCopyCheck, lookAtTags } from "../../src/run/tags.ts";
+import { lastCopyCheck, lookAtRepositories, lookAtTags } from "../../src/run/tags.ts";
 import { recordingLog } from "../support/recording-log.ts";
 import { type TagSource, tagSource } from "./tag-sources.ts";
 
@@ -131,5 +131,69 @@ describe("a tag that is asked for by its name", () => {
     const { universe, wanted } = await look([rule("app")], tagSource(main, undefined), 1);
     expect(wanted.map(({ tag }) => tag)).toEqual(["v1.1.0", "v1.0.0"]);
     expect(universe).toEqual([]);
+  });
+});
+
+describe("a version with several lines or names", () => {
+  const destinations = [{ ...mirror, ...keeping("all") }] as never;
+  const inputs = {
+    images: [rule("app")],
+    sources: [{ ...main, tokenServer: undefined }],
+    destinations,
+    prereleases: false,
+  };
+  const lookFor = (text: string, source: TagSource) => ({
+    wanted: { selection: parseSelection(text) },
+    places: { sources: [source], destinations, attachments: undefined },
+    log: recordingLog(),
+    signal: AbortSignal.timeout(10_000),
+  });
+  test("takes each line as if it were alone, and tells of one that fits nothing", async () => {
+    const { wanted, places, log, signal } = lookFor(
+      "edge\n2.x\n3.x",
+      tagSource(main, { app: ["edge", "v1.0.0", "v2.0.0", "v2.1.0"] }),
+    );
+    const route = await lookAtTags(wanted, inputs, places, { log, signal });
+    expect(route.wanted.map(({ tag }) => tag)).toEqual(["v2.1.0", "v2.0.0", "edge"]);
+    expect(log.warnings).toEqual(['The line "3.x" of version fits no tag of source.example.com/team']);
+  });
+
+  const names = ["app", "db", "web"];
+  const tags = { app: ["v1.0.0", "v2.0.0"], db: ["v1.0.0"], web: ["v3.0.0"] };
+
+  test("of patterns, a tag is mirrored of the repositories that have it, and the others are told", async () => {
+    const { wanted, places, log, signal } = lookFor("v1.0.0, v2.0.0", tagSource(main, tags));
+    const looks = await lookAtRepositories(wanted, inputs, names, places, { log, signal });
+    const found = looks.map((look) => [
+      "route" in look && look.route.wanted.map(({ tag }) => tag),
+      look.name,
+    ]);
+    expect(found).toEqual([
+      [["v2.0.0", "v1.0.0"], "app"],
+      [["v1.0.0"], "db"],
+    ]);
+    expect(log.infos).toEqual(["Without v2.0.0: db", "Without a version that is wanted: web"]);
+    expect(log.warnings).toEqual([]);
+  });
+
+  test("of patterns, a tag that no repository has is a mistake, but not where one could not be asked", async () => {
+    const none = lookFor("v1.0.0, v4.0.0", tagSource(main, tags));
+    await expect(
+      lookAtRepositories(none.wanted, inputs, names, none.places, { log: none.log, signal: none.signal }),
+    ).rejects.toThrow('None of the 3 repositories that the input "images" fits has the tag v4.0.0.');
+    const mute = lookFor("v1.0.0\nglob:v4*", tagSource(main, undefined));
+    const looks = await lookAtRepositories(mute.wanted, inputs, names, mute.places, {
+      log: mute.log,
+      signal: mute.signal,
+    });
+    expect(looks.map((look) => "failure" in look)).toEqual([true, true, true]);
+  });
+
+  test("of patterns, a line is told that fits nothing in any repository", async () => {
+    const { wanted, places, log, signal } = lookFor("1.x\n3.x\nglob:nightly-*", tagSource(main, tags));
+    await lookAtRepositories(wanted, inputs, names, places, { log, signal });
+    expect(log.warnings).toEqual([
+      'The line "glob:nightly-*" of version fits no tag of source.example.com/team',
+    ]);
   });
 });

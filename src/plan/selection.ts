@@ -39,11 +39,18 @@ export function parseSelection(text: string): Selection {
     const chosen = parseSelection(others.length === 0 ? "glob:*" : others.join("\n"));
     return { kind: "any", of: chosen.kind === "any" ? chosen.of : [chosen], except };
   }
-  const isApart = given.some((line) => /^(?:glob:|semver:|\/|newest:)/.test(line));
-  const whole = isApart ? undefined : parseTagsOrRange(text.trim());
-  if (whole !== undefined) return whole;
   const [only = "", ...others] = given;
-  return others.length > 0 ? { kind: "any", of: given.map(parseSelection) } : parseLine(only);
+  if (others.length === 0) return parseTagsOrRange(only) ?? parseLine(only);
+  const whole = isOverLines(given) ? parseTagsOrRange(given.join("\n")) : undefined;
+  if (whole !== undefined) return whole;
+  const of = given.map(parseSelection);
+  const tags = of.flatMap((line) => (line.kind === "tags" ? [line.tags] : []));
+  return tags.length === of.length ? { kind: "tags", tags: [...new Set(tags.flat())] } : { kind: "any", of };
+}
+
+/** Whether lines are conditions of one range, as `>=2.14` and `<2.16`: each alone would be far too much. */
+function isOverLines(lines: readonly string[]): boolean {
+  return lines.every((line) => /^[<>=]/.test(line)) || lines.some((line) => /^\|\||\|\|$/.test(line));
 }
 
 /** What follows a `!`. */
@@ -87,9 +94,10 @@ function parseNewest(trimmed: string): Selection {
   );
 }
 
-/** Tags, or a range, which may go over several lines; undefined where it is something else. */
+/** Tags, or a range; undefined where it is something else. */
 function parseTagsOrRange(trimmed: string): Selection | undefined {
-  const items = trimmed.split(/[,\n]/).map((item) => item.trim());
+  if (/^(?:glob:|semver:|\/|newest:)/.test(trimmed)) return undefined;
+  const items = trimmed.split(",").map((item) => item.trim());
   const tags = items.filter((item) => item !== "");
   if (
     tags.length > 0 &&
@@ -146,15 +154,36 @@ export function select(
 ): readonly AnyVersion[] {
   const ordered = [...released.universe].sort(bySemver);
   const all = [...ordered, ...[...(released.otherTags ?? [])].sort(bySemver)];
-  const chosen = new Set(
-    chosenOf(selection, ordered, all, retentions, (tags) => whyUnknown(tags, released, repository)),
-  );
+  const missing = namedTags(selection).filter((tag) => !all.some((version) => version.tag === tag));
+  if (missing.length > 0) throw whyUnknown(missing, released, repository);
+  const chosen = new Set(chosenOf(selection, ordered, all, retentions));
   if (chosen.size === 0) {
     throw new InputError(
       `No ${released.otherTags === undefined ? "release" : "tag"} of ${repository} fits version "${printable(describe(selection))}". ${whatThereIs(released)}`,
     );
   }
   return all.filter((version) => chosen.has(version));
+}
+
+/** The lines of several that choose nothing. */
+export function idleLines(
+  selection: Selection,
+  { universe, otherTags = [] }: Pick<Released, "universe" | "otherTags">,
+  retentions: readonly Pick<Retention, "keepBy">[],
+): readonly string[] {
+  if (selection.kind !== "any") return [];
+  const ordered = withoutExcept(selection, [...universe].sort(bySemver));
+  const all = withoutExcept(selection, [...universe, ...otherTags]);
+  const idle = selection.of.filter((line) => chosenOf(line, ordered, all, retentions).length === 0);
+  return idle.map(describe);
+}
+
+/** The same selection, which names only those of its tags that are there. */
+export function demanding(selection: Selection, there: ReadonlySet<string>): Selection {
+  if (selection.kind === "any")
+    return { ...selection, of: selection.of.map((line) => demanding(line, there)) };
+  if (selection.kind !== "tags") return selection;
+  return { ...selection, tags: selection.tags.filter((tag) => there.has(tag)) };
 }
 
 /**
@@ -235,7 +264,6 @@ function chosenOf(
   ordered: readonly Version[],
   all: readonly AnyVersion[],
   retentions: readonly Pick<Retention, "keepBy">[],
-  unknown: (tags: readonly string[]) => InputError,
 ): readonly AnyVersion[] {
   switch (selection.kind) {
     case "newest":
@@ -247,17 +275,13 @@ function chosenOf(
       return newestBy(ordered, selection.retentions);
     case "range":
       return fittingOf(selection, ordered);
-    case "tags": {
-      const missing = selection.tags.filter((tag) => !all.some((version) => version.tag === tag));
-      if (missing.length > 0) throw unknown(missing);
-      return fittingOf(selection, all);
-    }
+    case "tags":
     case "semver":
     case "pattern":
       return fittingOf(selection, all);
     case "any": {
       const left = [withoutExcept(selection, ordered), withoutExcept(selection, all)] as const;
-      return selection.of.flatMap((each) => chosenOf(each, ...left, retentions, unknown));
+      return selection.of.flatMap((each) => chosenOf(each, ...left, retentions));
     }
   }
 }

@@ -6,8 +6,9 @@ import type { RouteInputs } from "../inputs/inputs.ts";
 import type { Route } from "../inventory/snapshot.ts";
 import { type Log, printable } from "../log/log.ts";
 import { hasTags } from "../plan/component.ts";
-import { namedTags, type Released, select } from "../plan/selection.ts";
+import { idleLines, namedTags, type Released, select } from "../plan/selection.ts";
 import { type Release, type Version, versionOf, whyNoVersion } from "../plan/version.ts";
+import { warnOfIdleLines } from "./tags.ts";
 import { prereleaseReason, unwantedPrerelease, type Wanted, type WantedReleases } from "./wanted.ts";
 
 /** What GitHub says of releases, before there is a plan and right before tags move. */
@@ -35,6 +36,7 @@ export async function lookAtReleases(
   const released = countedReleases(releases, wanted, inputs, log);
   const retentions = inputs.destinations.map(({ retention }) => retention);
   const chosen = select(selection, released, repository, retentions);
+  warnOfIdleLines(idleLines(selection, released, retentions), "release", repository, log);
   const readAtTag = (path: string, tag: string) => readFileAtTag(github, id, path, tag);
   const catalogue = createCatalogue(inputs.images, id, readAtTag, log);
   return { repository, universe: released.universe, wanted: chosen, catalogue };

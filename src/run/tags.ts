@@ -5,7 +5,7 @@ import type { RouteInputs } from "../inputs/inputs.ts";
 import { type Route, routesAtOnce } from "../inventory/snapshot.ts";
 import { type SourceToList, type TagReader, tagsAtSources } from "../inventory/source-tags.ts";
 import { foreseeReading, sourcesOf } from "../inventory/sources.ts";
-import type { Log } from "../log/log.ts";
+import { type Log, printable } from "../log/log.ts";
 import { isDigest } from "../oci/digest.ts";
 import {
   isChartRepository,
@@ -16,7 +16,7 @@ import {
 } from "../oci/reference.ts";
 import { PatternError } from "../pattern.ts";
 import { applyRules, type ImageRule } from "../plan/component.ts";
-import { namedTags, select, withinFilter } from "../plan/selection.ts";
+import { demanding, idleLines, namedTags, type Selection, select, withinFilter } from "../plan/selection.ts";
 import { areFixed, fixedVersions, shareTags, versionsOfTags } from "../plan/tag-versions.ts";
 import { type AnyVersion, type Version, versionOfChartTag, versionOfTag } from "../plan/version.ts";
 import { inTurns } from "../turns.ts";
@@ -59,10 +59,13 @@ export async function lookAtRepositories(
   context: LogAndSignal,
 ): Promise<readonly RepositoryLook[]> {
   const without: string[] = [];
-  const routes = await inTurns(names, routesAtOnce, async (name): Promise<readonly RepositoryLook[]> => {
+  const looks: (TagsLook & { readonly name: string })[] = [];
+  const found = await inTurns(names, routesAtOnce, async (name): Promise<readonly RepositoryLook[]> => {
     const rule = { from: name, fromTag: "{{tag}}", to: name, toTag: "{{tag}}" };
     try {
-      return [{ name, route: await lookAtTags(wanted, { ...inputs, images: [rule] }, places, context) }];
+      const look = await lookAtImages(wanted, { ...inputs, images: [rule] }, places, context, "present");
+      looks.push({ name, ...look });
+      return [{ name, route: look.route }];
     } catch (error) {
       context.signal.throwIfAborted();
       if (error instanceof OperationError) return [{ name, failure: failureOf(error) }];
@@ -72,13 +75,38 @@ export async function lookAtRepositories(
       return [];
     }
   });
-  if (without.length > 0)
-    context.log.info(`Without a version that is wanted: ${listOf(without.sort(), namedLimit)}`);
-  if (routes.flat().length === 0)
+  const isAllKnown = looks.length + without.length === names.length;
+  for (const tag of namedTags(wanted.selection)) {
+    const lacking = looks.filter(({ route }) => !route.wanted.some((version) => version.tag === tag));
+    // One that could not be asked may have it.
+    if (isAllKnown && lacking.length === looks.length)
+      throw new InputError(
+        `None of the ${names.length} repositories that the input "images" fits has the tag ${printable(tag)}.`,
+      );
+    if (lacking.length > 0)
+      context.log.info(`Without ${printable(tag)}: ${listed(lacking.map(({ name }) => name))}`);
+  }
+  if (found.flat().length === 0)
     throw new InputError(
       `None of the ${names.length} repositories that the input "images" fits has a version that is wanted.`,
     );
-  return routes.flat();
+  if (without.length > 0) context.log.info(`Without a version that is wanted: ${listed(without)}`);
+  const [first] = looks;
+  const idle = first?.idle.filter((line) => looks.every((look) => look.idle.includes(line))) ?? [];
+  if (isAllKnown) warnOfIdleLines(idle, "tag", nameOfSources(inputs), context.log);
+  return found.flat();
+}
+
+/** Names, in an order that does not depend on which answer came first. */
+function listed(names: readonly string[]): string {
+  return listOf([...names].sort(), namedLimit);
+}
+
+/** What the sources say of a list of images. */
+interface TagsLook {
+  readonly route: Route;
+  /** The lines of the input `version` that choose nothing. */
+  readonly idle: readonly string[];
 }
 
 /**
@@ -86,53 +114,70 @@ export async function lookAtRepositories(
  * @throws InputError when what is wanted does not exist; OperationError when no source says it.
  */
 export async function lookAtTags(
+  wanted: Pick<Wanted, "selection">,
+  inputs: InputsOfTags,
+  places: PlacesOfTags,
+  context: LogAndSignal,
+): Promise<Route> {
+  const { route, idle } = await lookAtImages(wanted, inputs, places, context, "all");
+  warnOfIdleLines(idle, "tag", nameOfSources(inputs), context.log);
+  return route;
+}
+
+/** @param demands whether a tag that is named has to be there, or is waited for. */
+async function lookAtImages(
   { selection }: Pick<Wanted, "selection">,
   inputs: InputsOfTags,
   places: PlacesOfTags,
   { log, signal }: LogAndSignal,
-): Promise<Route> {
+  demands: "all" | "present",
+): Promise<TagsLook> {
   const sources = unpruned(places);
   const rules = inputs.images === "auto" ? [] : inputs.images;
   const name = nameOfSources(inputs);
   const versionOf = readerOfTags(sources);
   const retentions = inputs.destinations.map(({ retention }) => retention);
-  const choose = (versions: readonly AnyVersion[], untagged: readonly string[] = []) => {
+  const choose = (chosen: Selection, versions: readonly AnyVersion[], untagged: readonly string[] = []) => {
     const universe = versions.filter((version) => countsAsNewest(version));
     const otherTags = versions.filter((version) => !countsAsNewest(version));
     const released = { universe, otherTags, untagged, passedOver: [] };
-    return { universe, wanted: select(selection, released, name, retentions) };
+    const wanted = select(chosen, released, name, retentions);
+    return { universe, wanted, idle: idleLines(selection, released, retentions) };
   };
   if (areFixed(rules)) {
-    const { wanted } = choose([...fixedVersions(rules).keys()].map(versionOf));
-    return { repository: name, universe: [], wanted, catalogue: fixedCatalogue(rules) };
+    const { wanted, idle } = choose(selection, [...fixedVersions(rules).keys()].map(versionOf));
+    return { route: { repository: name, universe: [], wanted, catalogue: fixedCatalogue(rules) }, idle };
   }
   const list = await listVersions();
   const known = new Set(list?.listed.map(({ tag }) => tag));
+  const isDemanded = demands === "all" || list === undefined;
+  const chosen = isDemanded ? selection : demanding(selection, known);
   // One that is not there yet is waited for, and need not be in the list.
-  const named = namedTags(selection).filter((tag) => !known.has(tag));
-  const { universe, wanted } = choose([...(list?.listed ?? []), ...named.map(versionOf)], list?.untagged);
+  const named = namedTags(chosen).filter((tag) => !known.has(tag));
+  const versions = [...(list?.listed ?? []), ...named.map(versionOf)];
+  const { universe, wanted, idle } = choose(chosen, versions, list?.untagged);
   const catalogue = listedCatalogue(rules);
   // Without a list, what is named has no place in an order: nothing is left out or pruned for it.
-  if (list === undefined) return { repository: name, universe: [], unlisted: true, wanted, catalogue };
+  if (list === undefined)
+    return { route: { repository: name, universe: [], unlisted: true, wanted, catalogue }, idle };
   const counted = withinFilter(selection, universe);
-  return {
-    repository: name,
-    universe: counted,
-    outside: universe.filter((version) => !counted.includes(version)),
-    wanted,
-    catalogue,
-  };
+  const outside = universe.filter((version) => !counted.includes(version));
+  return { route: { repository: name, universe: counted, outside, wanted, catalogue }, idle };
 
   function countsAsNewest(version: AnyVersion): version is Version {
     return version.number !== undefined && (!version.prerelease || inputs.prereleases);
   }
 
-  /** Who names tags and prunes nothing needs no list, unless it takes one to know whose a tag of several versions is. */
+  /**
+   * Who names tags and prunes nothing needs no list, unless it takes one to know whose a tag of several versions is, or which
+   * of them are there.
+   */
   async function listVersions(): Promise<
     { readonly listed: readonly AnyVersion[]; readonly untagged?: readonly string[] } | undefined
   > {
     const isNamed = selection.kind === "tags" && !shareTags(rules);
-    if (isNamed && retentions.every(({ keep }) => keep === "all")) return { listed: [] };
+    const needsNone = isNamed && demands === "all";
+    if (needsNone && retentions.every(({ keep }) => keep === "all")) return { listed: [] };
     try {
       const tagsOf = await listTags(rules, { ...places, sources }, { log, signal });
       const untagged = rules.filter((rule) => !isDigest(rule.fromTag) && tagsOf(rule).size === 0);
@@ -151,6 +196,17 @@ export async function lookAtTags(
 /** What makes a version of a tag: those of charts are written in another way. */
 function readerOfTags(sources: readonly Namespace[]): (tag: string) => AnyVersion {
   return sources.some(({ registry }) => isChartRepository(registry)) ? versionOfChartTag : versionOfTag;
+}
+
+/** Says which lines of several in the input `version` choose nothing. */
+export function warnOfIdleLines(
+  lines: readonly string[],
+  what: "tag" | "release",
+  where: string,
+  log: Log,
+): void {
+  for (const line of lines)
+    log.warning(`The line "${printable(line)}" of version fits no ${what} of ${where}`);
 }
 
 /** The sources where nothing is pruned: what a destination holds that prunes is no other copy of it. */
