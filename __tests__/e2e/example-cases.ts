@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "vitest";
 import { type ActionEvent, releaseEvent } from "../../sandbox/action.ts";
 import { seedRelease } from "../../sandbox/harbor.ts";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { fullAccess } from "../../sandbox/registry.ts";
 import type { JobResult, WorkflowOptions } from "../../sandbox/workflow.ts";
-import { codeBlocks } from "../support/documents.ts";
+import { codeBlocks, textOf } from "../support/documents.ts";
 import {
   type ExampleWorld,
   loginAction,
@@ -276,14 +277,34 @@ const enterpriseServer: Example = {
   },
 };
 
-/** Versions that are out go to TCR, with one of its logins. */
-function toTcr(versions: readonly string[]): Example {
+/**
+ * Files of another tool, as the document has them above the step, lie in its workspace, and nothing else is anywhere.
+ * @param expected the tags of each image then, of TCR and of the other registry together.
+ */
+function fromTool(
+  heading: string,
+  files: readonly string[],
+  expected: Readonly<Record<string, readonly string[]>>,
+): Example {
   return {
     options: {
       tcr: { namespaces: { goharbor: false }, users: [fullAccess(tcrLogin.username, tcrLogin.password)] },
     },
     event: () => ({ name: "push", payload: {} }),
-    expected: ({ sandbox }) => expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: versions }),
+    prepare: ({ folder }) => {
+      const document = "docs/migration.md";
+      const workspace = join(folder, "job-0", "step-0", "workspace");
+      mkdirSync(workspace, { recursive: true });
+      for (const [index, file] of files.entries()) {
+        const name = `${document}, ${heading}, block ${index + 1}`;
+        const text = blocksIn(document, textOf(document)).find((block) => block.name === name)?.text ?? "";
+        writeFileSync(join(workspace, file), text);
+      }
+    },
+    expected: ({ sandbox, registry }) =>
+      expect({ ...tagsByImage(sandbox.tcr.registry.state()), ...tagsByImage(registry.state()) }).toEqual(
+        expected,
+      ),
   };
 }
 
@@ -430,16 +451,38 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   "docs/fan-out.md, Several jobs, block 2": [{ ...release, told: ranAllJobs }],
   "docs/registries.md, docker login": [loginAt("quay.io")],
-  "docs/migration.md, skopeo sync, block 2": [toTcr(newestThree)],
-  "docs/migration.md, regsync, block 2": [toTcr(newestThree)],
-  "docs/migration.md, image-syncer, block 3": [
-    {
-      event: () => ({ name: "push", payload: {} }),
-      expected: ({ registry }) =>
-        expect(tagsByNamespace(registry)).toEqual({ harbor: ["v2.15.1", "v2.15.2"] }),
-    },
+  "docs/migration.md, skopeo sync, block 2": [
+    fromTool("skopeo sync", ["sync.yml"], {
+      "goharbor/redis-photon": ["v2.15.0", "v2.15.1"],
+      "goharbor/harbor-core": newestThree,
+      "goharbor/harbor-portal": newestThree,
+    }),
   ],
-  "docs/migration.md, image-transfer, block 3": [toTcr(["v2.15.2"])],
+  "docs/migration.md, regsync, block 2": [
+    fromTool("regsync", ["regsync.yml"], {
+      "goharbor/harbor-core": newestThree,
+      "goharbor/harbor-portal": ["stable"],
+    }),
+  ],
+  "docs/migration.md, image-syncer, block 3": [
+    fromTool("image-syncer", ["auth.yaml", "images.yaml"], {
+      "harbor/harbor-core": ["v2.15.1", "v2.15.2"],
+      "harbor/harbor-portal": newestThree,
+      "archive/portal": newestThree,
+    }),
+  ],
+  "docs/migration.md, image-transfer, block 3": [
+    fromTool("image-transfer", ["registry-secret.yaml", "transfer-rule.yaml"], {
+      "goharbor/harbor-core": ["v2.15.2"],
+      "goharbor/harbor-portal": ["v2.15.1", "v2.15.2"],
+    }),
+  ],
+  "docs/migration.md, A plain list": [
+    fromTool("A plain list", [], {
+      "goharbor/harbor-core": ["stable", "v2.15.2"],
+      "goharbor/nginx-photon": ["v2.15.1"],
+    }),
+  ],
 };
 
 /** The blocks of a document, by the heading above each. A comment in a block looks like a heading and is none. */

@@ -7,18 +7,20 @@ import { optionsIn, startExampleWorld } from "./examples.ts";
 const ofOpenShift =
   "an object of OpenShift: what it tells its nodes is tried in __tests__/e2e/use-the-mirror.test.ts";
 
+const ofAnotherTool = "a file of another program, which the step below it reads";
+
 /** Blocks that are no workflow, each with the reason why nothing runs it. */
 const notRun: Readonly<Record<string, string>> = {
   "docs/registries.md, GitHub": "the same login, at ghcr.io, is in the recipe of another project",
   "docs/registries.md, Amazon ECR": "needs actions and accounts of Amazon",
   "docs/registries.md, Azure Container Registry": "needs the program az and an account there",
   "docs/registries.md, Google Artifact Registry": "needs the program gcloud and an account there",
-  "docs/migration.md, skopeo sync, block 1": "the configuration of another program",
-  "docs/migration.md, regsync, block 1": "the configuration of another program",
-  "docs/migration.md, image-syncer, block 1": "the configuration of another program",
-  "docs/migration.md, image-syncer, block 2": "the configuration of another program",
-  "docs/migration.md, image-transfer, block 1": "the configuration of another program",
-  "docs/migration.md, image-transfer, block 2": "the configuration of another program",
+  "docs/migration.md, skopeo sync, block 1": ofAnotherTool,
+  "docs/migration.md, regsync, block 1": ofAnotherTool,
+  "docs/migration.md, image-syncer, block 1": ofAnotherTool,
+  "docs/migration.md, image-syncer, block 2": ofAnotherTool,
+  "docs/migration.md, image-transfer, block 1": ofAnotherTool,
+  "docs/migration.md, image-transfer, block 2": ofAnotherTool,
   "docs/fan-out.md, Several jobs, block 1":
     "calls another workflow: run in __tests__/e2e/fan-out-workflow.test.ts",
   "docs/fan-out.md, Several jobs, block 2":
