@@ -21,7 +21,7 @@ describe("a chart repository as source", () => {
     ["http://127.0.0.1:8080/charts", "http://127.0.0.1:8080/charts"],
   ])("%s is one, whose tags are the versions", (source, registry) => {
     const { sources, versionsFrom, destinations } = load({ source, ...images });
-    expect(sources).toEqual([{ registry, path: "", tokenServer: undefined }]);
+    expect(sources).toEqual([{ registry, path: "", tokenServer: undefined, charts: true }]);
     expect(versionsFrom).toBe("tags");
     expect(destinations[0]?.retention.keep).toBe("all");
   });
@@ -31,7 +31,7 @@ describe("a chart repository as source", () => {
     ["oci://registry-1.docker.io/bitnamicharts", { registry: "docker.io", path: "bitnamicharts" }],
   ])("%s is a registry", (source, namespace) => {
     const { sources, versionsFrom } = load({ source, ...images });
-    expect(sources).toEqual([{ ...namespace, tokenServer: undefined }]);
+    expect(sources).toEqual([{ ...namespace, tokenServer: undefined, charts: true }]);
     expect(versionsFrom).toBe("releases");
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { pullSections } from "../../src/report/pull-sections.ts";
 import type { RunResult } from "../../src/report/result.ts";
+import { imagesInPlace } from "../../src/report/tally.ts";
 import { copyStep, dockerHub, harborImages, run, skipStep, tcr } from "./result-builder.ts";
 
 function pulls(result: RunResult): readonly string[] {
@@ -217,5 +218,64 @@ describe("another repository's images get the pull lines, and the settings for w
     const result = (step.kind === "copy" ? builder.copied(step) : builder.plan(step)).build();
     expect(pulls(result)).toHaveLength(2);
     expect(pullSections(result)[0]?.markdown.match(/<details>/g)).toHaveLength(1);
+  });
+});
+
+describe("a chart", () => {
+  const commands = (result: RunResult) => pullSections(result).map(({ markdown }) => markdown);
+
+  test("is pulled and installed by Helm, a + in its version as it was", () => {
+    const [markdown = ""] = commands(
+      run("https://charts.example.com")
+        .copied(copyStep({ image: "team/shop", version: "1.2.0_build.7", isChart: true }))
+        .build(),
+    );
+    expect(markdown).toContain(`helm pull oci://${tcr}/team/shop --version 1.2.0+build.7`);
+    expect(markdown).toContain(`helm install shop oci://${tcr}/team/shop --version 1.2.0+build.7`);
+    expect(markdown).toContain("<code>helm registry login goharbor.tencentcloudcr.com</code> comes first");
+    expect(markdown).not.toMatch(/docker pull|containerd|mirror\.yaml/);
+  });
+
+  test("that is in place is one as well", () => {
+    const step = { ...skipStep({ image: "shop", version: "1.2.0" }), isChart: true } as const;
+    expect(commands(run("https://charts.example.com").plan(step).build())[0]).toContain(
+      `helm pull oci://${tcr}/shop --version 1.2.0`,
+    );
+  });
+
+  test("of Harbor stands beside its images: the values go with it", () => {
+    const [markdown = ""] = commands(
+      run()
+        .copied(copyStep({ image: "harbor-core" }))
+        .copied({ ...copyStep({ image: "harbor", version: "v2.15.2", tag: "1.19.2", isChart: true }) })
+        .build(),
+    );
+    expect(markdown).toContain(
+      `docker pull ${tcr}/harbor-core:v2.15.2\nhelm pull oci://${tcr}/harbor --version 1.19.2`,
+    );
+    expect(markdown).toContain(
+      `helm upgrade --install harbor oci&#58;//${tcr}/harbor --version 1.19.2 --values mirror.yaml`,
+    );
+    expect(markdown).toContain("docker login");
+  });
+
+  test("of Harbor alone says where its values are", () => {
+    const [markdown = ""] = commands(
+      run("https://helm.goharbor.io")
+        .copied(copyStep({ image: "harbor", version: "1.19.2", isChart: true }))
+        .build(),
+    );
+    expect(markdown).toContain("the summary of the step that mirrors the images has that file");
+  });
+
+  test("is named by its type in the output images", () => {
+    const result = run("https://charts.example.com")
+      .copied(copyStep({ image: "shop", version: "1.2.0", isChart: true }))
+      .copied(copyStep({ image: "app", version: "1.2.0" }))
+      .build();
+    expect(imagesInPlace(result).map(({ image, artifactType }) => [image, artifactType])).toEqual([
+      ["shop", "application/vnd.cncf.helm.config.v1+json"],
+      ["app", undefined],
+    ]);
   });
 });

@@ -52,7 +52,9 @@ function planned(options: ImageOptions, reason: string) {
   };
 }
 
-export function copyStep(options: ImageOptions & { readonly replaces?: Digest } = {}): CopyStep {
+export function copyStep(
+  options: ImageOptions & { readonly replaces?: Digest; readonly isChart?: true } = {},
+): CopyStep {
   const place = planned(options, "it is not there yet");
   const source = {
     source: { registry: "ghcr.io", path: "goharbor" },
@@ -60,6 +62,7 @@ export function copyStep(options: ImageOptions & { readonly replaces?: Digest } 
     tag: place.tag,
     digest: digest(`${place.image}:${place.tag}`),
     mediaType: "application/vnd.oci.image.index.v1+json",
+    ...(options.isChart && { isChart: options.isChart }),
     rewritten: undefined,
     attachments: [],
   };

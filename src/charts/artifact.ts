@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
-import { ociManifest } from "../oci/media-types.ts";
+import { chartConfig, ociManifest } from "../oci/media-types.ts";
 import type { ChartArchive } from "./archive.ts";
 import { goJson } from "./go-json.ts";
 import { type ChartMetadata, writeMetadata } from "./metadata.ts";
@@ -17,7 +17,6 @@ export interface ChartArtifact {
 }
 
 /** https://github.com/helm/helm/blob/v3.18.6/pkg/registry/constants.go */
-export const chartConfigType = "application/vnd.cncf.helm.config.v1+json";
 const contentType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 const provenanceType = "application/vnd.cncf.helm.chart.provenance.v1.prov";
 
@@ -37,7 +36,7 @@ export function makeArtifact(
   const layers = provenance === undefined ? [content] : [content, descriptorOf(provenanceType, provenance)];
   const manifest = goJson({
     schemaVersion: 2,
-    config: descriptorOf(chartConfigType, config),
+    config: descriptorOf(chartConfig, config),
     layers: layers.sort((one, other) => (one.digest < other.digest ? -1 : 1)),
     annotations: annotationsOf(metadata, modified),
   });

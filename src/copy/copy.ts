@@ -5,6 +5,7 @@ import { failureOf, messageOf, OperationError } from "../errors.ts";
 import type { AttachmentFinder } from "../inventory/attachments.ts";
 import type { Log } from "../log/log.ts";
 import type { Manifest } from "../oci/manifest.ts";
+import { chartConfig } from "../oci/media-types.ts";
 import { repositoryOf } from "../oci/reference.ts";
 import type { CopyStep } from "../plan/plan.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
@@ -141,7 +142,14 @@ async function copyThrough(
         return copyToDestination(own, needs[index] ?? [], ongoing, prepare, shared);
       }),
     );
-    const byStep = new Map(outcomes.flat().map((outcome) => [outcome.step, outcome]));
+    const byStep = new Map(
+      outcomes
+        .flat()
+        .map((outcome) => [
+          outcome.step,
+          isChart(outcome.step, contents) ? { ...outcome, isChart: true as const } : outcome,
+        ]),
+    );
     return {
       outcomes: steps.flatMap((step) => byStep.get(step) ?? []),
       bytesRead: downloads.bytesRead,
@@ -151,6 +159,13 @@ async function copyThrough(
     stopReporting();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function isChart({ source }: CopyStep, contents: Contents): boolean {
+  const content = contents.get(source);
+  return (
+    content !== undefined && !(content instanceof Error) && content.root.manifest.artifactType === chartConfig
+  );
 }
 
 /** What is needed to read manifests. */

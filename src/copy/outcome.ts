@@ -30,6 +30,8 @@ export interface CopyOutcome {
   readonly replaced?: Digest | undefined;
   /** Why signatures and the like of it are not there, although it is: the registry refuses them. Absent: it has refused none. */
   readonly refused?: readonly Failure[];
+  /** Present where it is a Helm chart. */
+  readonly isChart?: true;
   readonly bytes: MovedBytes;
   /** From the start of the copy until the tag was set or the image failed, in milliseconds. */
   readonly milliseconds: number;

@@ -33,6 +33,7 @@ function parseSource(line: string, mistake: Mistake): readonly SourceInput[] {
   return [
     {
       ...namespace,
+      ...(place !== given && { charts: true }),
       tokenServer: tokenServer === undefined ? undefined : parseTokenServer(tokenServer, inLine),
     },
   ];
@@ -62,6 +63,6 @@ function parseChartRepository(text: string, mistake: Mistake): readonly SourceIn
     mistake(`${quoted(text)} would be read over plain HTTP${meant}`);
   else if (url.search !== "" || url.hash !== "" || !/^(?:\/[\w.~%-]+)*$/.test(path))
     mistake(`${quoted(text)} is not the address of a chart repository, below which index.yaml is${meant}`);
-  else return [{ registry: `${url.origin}${path}`, path: "", tokenServer: undefined }];
+  else return [{ registry: `${url.origin}${path}`, path: "", tokenServer: undefined, charts: true }];
   return [];
 }

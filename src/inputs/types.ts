@@ -31,6 +31,8 @@ export interface SourceInput extends Namespace {
   readonly tokenServer: URL | undefined;
   /** Whether only the lines of `images` that name it are read from it. */
   readonly onlyNamed?: boolean;
+  /** Present where it has nothing but Helm charts. */
+  readonly charts?: true;
 }
 
 /** Where versions come from. */

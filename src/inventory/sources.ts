@@ -26,6 +26,8 @@ export interface Source extends Namespace {
   readonly client: Pick<Registry, "foresee" | "pullBudget">;
   /** Whether only the lines of `images` that name it are read from it. */
   readonly onlyNamed?: boolean;
+  /** Present where it has nothing but Helm charts. */
+  readonly charts?: true;
   readonly repository: (name: string) => RepositoryToRead;
 }
 
@@ -216,6 +218,7 @@ async function askSource(
         tag: component.fromTag,
         digest: manifest?.digest ?? resolved.digest,
         mediaType: resolved.mediaType,
+        ...(source.charts && { isChart: true }),
         rewritten,
         rewrittenBelow,
         attachments: (await finder?.find(repository, resolved.digest, signal)) ?? [],

@@ -5,6 +5,9 @@ export const dockerManifestList = "application/vnd.docker.distribution.manifest.
 export const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 export const ociIndex = "application/vnd.oci.image.index.v1+json";
 
+/** The config of a Helm chart: https://github.com/helm/helm/blob/v3.18.6/pkg/registry/constants.go */
+export const chartConfig = "application/vnd.cncf.helm.config.v1+json";
+
 const indexTypes: ReadonlySet<string> = new Set([dockerManifestList, ociIndex]);
 const imageTypes: ReadonlySet<string> = new Set([dockerManifest, ociManifest]);
 

@@ -286,7 +286,13 @@ function planImage(
       return { ...copy, reason: `its tag is right, but it lacks ${listOf(lacking, namedLimit)}` };
     return destination.withoutAttachments.has(key)
       ? { ...copy, attachmentsOnly: true, reason: "signatures or other referrers are not there yet" }
-      : { kind: "skip", digest: present, ...place, reason: "it is in place" };
+      : {
+          kind: "skip",
+          digest: present,
+          ...place,
+          reason: "it is in place",
+          ...(source.isChart && { isChart: true }),
+        };
   }
   if (snapshot.overwrite === true)
     return { ...copy, replaces: present, reason: `the tag holds another digest, ${present}` };

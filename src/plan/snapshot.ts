@@ -15,6 +15,8 @@ export interface SourceImage {
   /** Digest that the destination's tag is to have. */
   readonly digest: Digest;
   readonly mediaType: string;
+  /** Present where its source has nothing but Helm charts. */
+  readonly isChart?: true;
   /**
    * The new index of a platform subset, or without attestations, which is put in place of the source's manifest; `digest` is then its digest.
    * Undefined: the source's manifest, untouched.

@@ -45,6 +45,8 @@ export interface SkipStep extends PlannedImage {
   readonly kind: "skip";
   /** Present when the image is in place. */
   readonly digest: Digest | undefined;
+  /** Present where it is a Helm chart, as far as its source tells. */
+  readonly isChart?: true;
   /** The reason, as data, where the user is to be warned of it. */
   readonly warning?: Failure;
 }

@@ -36,28 +36,55 @@ export function pullSections(result: RunResult): readonly Section[] {
 function newestComplete(
   images: readonly Reported<ImageStep>[],
   versions: readonly string[],
-): readonly ImageStep[] {
+): readonly Reported<ImageStep>[] {
   const ofVersion = (version: string) => images.filter(({ step }) => step.version === version);
   const newest = versions.map(ofVersion).find(isComplete) ?? [];
-  return newest.filter(isInPlace).map(({ step }) => step);
+  return newest.filter(isInPlace);
 }
 
 function pullSection(
   destination: Pick<Destination, "name" | "registry" | "path">,
-  images: readonly ImageStep[],
+  inPlace: readonly Reported<ImageStep>[],
   isHarbor: boolean,
 ): Section {
   const { name, registry } = destination;
+  const steps = inPlace.map(({ step }) => step);
+  const charts = inPlace.filter(({ isChart }) => isChart).map(({ step }) => step);
+  const images = steps.filter((step) => !charts.includes(step));
   const pulls = images.map(({ image, tag }) => `docker pull ${name}/${image}:${tag}`);
+  const login = charts.length === steps.length ? "helm registry login" : "docker login";
   const blocks = [
-    `If the mirror is private, <code>docker login ${escapeMarkdown(registry)}</code> comes first.`,
-    codeBlock("console", firstOf(pulls)),
+    `If the mirror is private, <code>${login} ${escapeMarkdown(registry)}</code> comes first.`,
+    codeBlock("console", firstOf([...pulls, ...charts.flatMap((chart) => chartCommands(name, chart))])),
     // Only for Harbor and its forks: another repository's images may have the same names and another chart.
-    ...(isHarbor ? harborBlocks(destination, images) : settingsFor(destination, images)),
+    ...(isHarbor ? harborBlocks(destination, images, charts) : settingsFor(destination, images)),
+    ...(images.length === 0 ? chartNote(charts) : []),
   ];
-  const versions = [...new Set(images.map(({ version }) => escapeMarkdown(version)))];
+  const versions = [...new Set(steps.map(({ version }) => escapeMarkdown(version)))];
   const title = `<strong>How to use <code>${escapeMarkdown(name)}</code></strong> · ${listOf(versions, namedVersions)}`;
   return { name: `how to use ${name}`, rank: 5, markdown: details(title, blocks.join("\n\n")) };
+}
+
+/** Helm takes the version of a chart, of which `+` is `_` in the tag. */
+function chartReference(destination: string, { image, tag }: ImageStep): string {
+  return `oci://${destination}/${image} --version ${tag.replaceAll("_", "+")}`;
+}
+
+function chartCommands(destination: string, chart: ImageStep): readonly string[] {
+  const reference = chartReference(destination, chart);
+  return [`helm pull ${reference}`, `helm install ${nameOf(chart)} ${reference}`];
+}
+
+function nameOf({ image }: ImageStep): string {
+  return image.slice(image.lastIndexOf("/") + 1);
+}
+
+/** What Harbor's chart needs beside, where another step or run mirrors the images. */
+function chartNote(charts: readonly ImageStep[]): readonly string[] {
+  if (!charts.some((chart) => nameOf(chart) === "harbor")) return [];
+  return [
+    `Harbor's chart looks for its images at Docker Hub. With ${code("--values mirror.yaml")} it takes them from a mirror: the summary of the step that mirrors the images has that file.`,
+  ];
 }
 
 function firstOf(commands: readonly string[]): readonly string[] {
@@ -68,11 +95,16 @@ function firstOf(commands: readonly string[]): readonly string[] {
 function harborBlocks(
   destination: Pick<Destination, "name" | "registry" | "path">,
   images: readonly ImageStep[],
+  charts: readonly ImageStep[],
 ): readonly string[] {
   const components = images.filter((step) => componentName(step) !== undefined);
   if (components.length === 0) return [];
   return [
-    ...helmBlock(destination, components),
+    ...helmBlock(
+      destination,
+      components,
+      charts.find((chart) => nameOf(chart) === "harbor"),
+    ),
     ...installerBlock(destination, components),
     ...mirrorSettings(destination, harborNamespace),
   ];
@@ -93,10 +125,20 @@ function originOf(step: ImageStep): Namespace | undefined {
   return repositoryOf(source, step.image) === repository ? source : undefined;
 }
 
-function helmBlock({ name }: Pick<Destination, "name">, images: readonly ImageStep[]): readonly string[] {
+/** @param chart Harbor's, where this run has mirrored that as well. */
+function helmBlock(
+  { name }: Pick<Destination, "name">,
+  images: readonly ImageStep[],
+  chart: ImageStep | undefined,
+): readonly string[] {
   const values = helmValues(name, images);
   if (values.length === 0) return [];
-  const usage = `As ${code("mirror.yaml")}, for ${code("helm upgrade --install harbor harbor/harbor --values mirror.yaml")}, with the version of the chart that is for this release (${code("helm search repo harbor/harbor --versions")}). A private mirror needs ${code("imagePullSecrets")} as well.`;
+  const from = chart === undefined ? "harbor/harbor" : chartReference(name, chart);
+  const versions =
+    chart === undefined
+      ? ` (${code("helm search repo harbor/harbor --versions")})`
+      : `: its ${code("appVersion")} is that`;
+  const usage = `As ${code("mirror.yaml")}, for ${code(`helm upgrade --install harbor ${from} --values mirror.yaml`)}, with the version of the chart that is for this release${versions}. A private mirror needs ${code("imagePullSecrets")} as well.`;
   return [details("Values of the Harbor Helm chart", `${usage}\n\n${codeBlock("yaml", values)}`)];
 }
 

@@ -40,6 +40,8 @@ export interface Reported<S extends Step = Step> {
   readonly untouched: boolean;
   /** Why signatures and the like of an image are not there, although it is: the registry refuses them. */
   readonly refused: readonly Failure[];
+  /** Whether it is a Helm chart, as far as its source or what was copied tells. */
+  readonly isChart: boolean;
   /** Present when a copy was tried. */
   readonly bytes: MovedBytes | undefined;
   /** Present when a copy was tried. */
@@ -118,8 +120,14 @@ function report(result: RunResult): readonly Reported[] {
     const { refused = [], bytes, moved } = copy ?? {};
     const milliseconds = (copy ?? awaits.get(step))?.milliseconds;
     const untouched = step.kind === "fail" || copy?.untouched === true;
-    return { step, outcome, reason, failure, untouched, refused, bytes, milliseconds, moved };
+    const isChart = copy?.isChart === true || isOfCharts(step);
+    return { step, outcome, reason, failure, untouched, refused, isChart, bytes, milliseconds, moved };
   });
+}
+
+function isOfCharts(step: Step): boolean {
+  if (step.kind === "copy") return step.source.isChart === true;
+  return step.kind === "skip" && step.isChart === true;
 }
 
 interface Fate {

@@ -1,5 +1,6 @@
 import { type MovedBytes, noBytes } from "../copy/outcome.ts";
 import type { Digest } from "../oci/digest.ts";
+import { chartConfig } from "../oci/media-types.ts";
 import { digestOfStep, isImageStep } from "../plan/plan.ts";
 import {
   isComplete,
@@ -31,6 +32,8 @@ export interface ImageInPlace {
   readonly destination: string;
   /** What a client pulls: `registry/namespace/image:tag`. */
   readonly reference: string;
+  /** Present for a Helm chart: the type of its config. */
+  readonly artifactType?: string;
 }
 
 /** Counts what became of the steps of a run. */
@@ -71,11 +74,12 @@ export function succeeded(result: RunResult): boolean {
 export function imagesInPlace(result: RunResult): readonly ImageInPlace[] {
   const images = reportedImages(result)
     .filter(isInPlace)
-    .flatMap(({ step }) => {
+    .flatMap(({ step, isChart }) => {
       const { image, tag, destination } = step;
       const digest = digestOfStep(step);
       const reference = `${destination}/${image}:${tag}`;
-      return digest === undefined ? [] : [{ image, tag, digest, destination, reference }];
+      const type = isChart ? { artifactType: chartConfig } : {};
+      return digest === undefined ? [] : [{ image, tag, digest, destination, reference, ...type }];
     });
   return [...new Map(images.map((image) => [image.reference, image])).values()];
 }
