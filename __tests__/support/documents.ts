@@ -57,6 +57,7 @@ export function codeIn(cell: string | undefined): string {
 
 const stepSchema = v.object({
   id: v.optional(v.string()),
+  name: v.optional(v.string()),
   uses: v.optional(v.string()),
   run: v.optional(v.string()),
   with: v.optional(v.record(v.string(), v.union([v.string(), v.boolean(), v.number()])), {}),
