@@ -191,6 +191,13 @@ describe("by the list of the distribution project", () => {
     },
   );
 
+  test("where ECR Public refuses it, the mistake says that tags have to be named as well", async () => {
+    const server = closing(await startServer(({ path }) => json(path === "/v2/" ? 200 : 404, {})));
+    const message = await mistake(list(server, "team", { vendor: "ecr-public" }));
+    expect(message).toContain("its registry API no tags, either");
+    expect(message).toContain("Name the images one a line, with their tags: `name:v1.2.3`.");
+  });
+
   test("where the token server grants no list, the same", async () => {
     const authentication = { kind: "bearer", users: [user] } as const;
     const registry = closing(await startRegistry({ authentication, anonymousPull: true }));

@@ -70,7 +70,7 @@ export const clouds: readonly Vendor[] = [
     },
     listing: {
       route: "catalog",
-      text: "`_catalog` is tried; its own API lists those of the key's account only.",
+      text: "`_catalog` is tried; its own API lists those of the key's account only, and its registry API no tags, either. Name the images one a line, with their tags: `name:v1.2.3`.",
       source: "https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_DescribeRepositories.html",
     },
     mount: { works: "unknown", text: "Unknown; tried, and uploaded where it is refused.", source: undefined },
