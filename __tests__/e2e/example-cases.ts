@@ -181,6 +181,41 @@ const attested: Example = {
   },
 };
 
+/** A rule of TCR brings to the mainland what has come to the instance abroad, once the run looks for it there. */
+const filledBySync: Example = {
+  instance: "example-sg",
+  event: () => ({ name: "schedule", payload: {} }),
+  prepare: ({ sandbox, registry }) => {
+    const fill = () => {
+      for (const version of Object.keys(sandbox.tcr.registry.state()["goharbor/harbor-core"] ?? {}))
+        seedRelease(registry, version, { scale });
+    };
+    // The plan looks 36 times.
+    registry.fault({ when: { method: "HEAD", path: /manifests/ }, skip: 40, effect: { run: fill } });
+  },
+  expected: ({ sandbox, registry }) => {
+    expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: newestThree });
+    expect(tagsByNamespace(registry)).toEqual({ goharbor: newestThree });
+    expect(registry.requests.filter(({ method }) => method !== "GET" && method !== "HEAD")).toEqual([]);
+  },
+  told: ([job]) => {
+    const { outputs, log } = job?.steps.at(-1) ?? {};
+    expect(outputs).toMatchObject({ copied: "72", failed: "0" });
+    expect(log).toContain("has come to example.tencentcloudcr.com/goharbor");
+  },
+};
+
+/** The second job reads nothing but what the first one has brought. */
+const twoHops: Example = {
+  instance: "example",
+  event: () => ({ name: "schedule", payload: {} }),
+  expected: ({ sandbox, registry }) => {
+    expect(tagsByNamespace(registry)).toEqual({ goharbor: newestThree });
+    expect(tagsByNamespace(sandbox.tcr.registry)).toEqual({ goharbor: newestThree });
+    expect(sandbox.tcr.namespaces.get("goharbor")).toEqual({ public: true });
+  },
+};
+
 /** A run of the workflow that publishes, as GitHub tells of it: the ref has no kind there, and this run is of the default branch. */
 function afterRun(run: Readonly<Record<string, string>>): ActionEvent {
   const ended = {
@@ -425,6 +460,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, A project without releases": [fromTags.product],
   "docs/recipes.md, Public images, from many places to one registry": [fromTags.list],
   "docs/recipes.md, Everything of a namespace, newest three": [fromTags.pattern],
+  "docs/recipes.md, Across the border, by TCR's own rule": [filledBySync],
+  "docs/recipes.md, Across the border, in two hops": [twoHops],
   "docs/recipes.md, Sign what went where": [attested],
   "docs/recipes.md, An issue when a mirror fails": [
     {

@@ -75,6 +75,7 @@ export async function startExampleWorld(instance: string, given: WorldOptions = 
         fullAccess(registryLogin.username, registryLogin.password),
         fullAccess("goharbor+mirror", secrets.QUAY_ROBOT_TOKEN ?? ""),
         fullAccess("octocat", githubToken),
+        { ...tcrLogin, access: (_repository, action) => action === "pull" },
       ],
       service: "registry.example.com",
     },
@@ -98,6 +99,7 @@ export async function startExampleWorld(instance: string, given: WorldOptions = 
     ...publicNames(sandbox),
     ...registryNames("registry.example.com", registry),
     ...registryNames("quay.io", registry),
+    ...(instance === "example" ? [] : registryNames("example.tencentcloudcr.com", registry)),
   ]);
   const folder = await mkdtemp(join(tmpdir(), "example-"));
   return {
