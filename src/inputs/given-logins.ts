@@ -23,6 +23,7 @@ const plainKeys: ReadonlySet<string> = new Set(["username", "insecure"]);
 /** All other keys that an entry may have, in our form and in those of image-transfer and image-syncer. */
 const secretKeys: ReadonlySet<string> = new Set([
   "password",
+  "pass",
   "tcr-secret-id",
   "tcr-secret-key",
   "tcr-session-token",
@@ -50,7 +51,7 @@ export async function readGivenLogins(
     if (read.file !== undefined) what = `logins: ${read.file}`;
     text = read.text;
     const content = await readYaml(text, { what, limit: loginsLimit });
-    return { what, content, secrets: [...secretsIn(content, environment), ...written(text)] };
+    return { what, content, secrets: [...secretsIn(content, environment), ...writtenSecrets(text)] };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return { what, content: error, secrets: anySecretsIn(text) };
@@ -68,8 +69,8 @@ function secretsIn(content: YamlNode, environment: Environment): readonly string
   });
 }
 
-/** What stands behind the keys of secrets. YAML may take the beginning for a tag or an anchor, and leave it out of the value. */
-function written(text: string): readonly string[] {
+/** What stands in a text behind the keys of secrets. YAML may take the beginning for a tag or an anchor, and leave it out of the value. */
+export function writtenSecrets(text: string): readonly string[] {
   return text.split("\n").flatMap((line) => {
     const [, key = "", value = ""] = /^\s*["']?([\w-]+)["']?\s*:\s+(.+)$/.exec(line) ?? [];
     return secretKeys.has(key) ? [value.trim()] : [];

@@ -13,7 +13,7 @@ import { readHubLogin } from "./docker-hub.ts";
 import { type GivenFiles, noFiles, readFiles } from "./files.ts";
 import { secretsInLines } from "./given-logins.ts";
 import { readIssueReporting } from "./issue.ts";
-import { parseLogins } from "./logins.ts";
+import { loginsOfRoutes, parseLogins } from "./logins.ts";
 import { readMode } from "./mode.ts";
 import { destinationsOf, readRoutes, sourcesOf } from "./route.ts";
 import { contentOf } from "./routes/given-routes.ts";
@@ -154,8 +154,12 @@ export function loadInputs(environment: Environment, files: GivenFiles = noFiles
   const githubApiUrl = readGitHubApiUrl(environment, mistakeIn("github-api-url"));
   const githubToken = text("github-token") || undefined;
   const tcrLogin = readLogin(text, "tcr-username", "tcr-password", mistakeIn);
-  const logins = parseLogins(files.logins, environment, (problem) => mistakes.push(problem));
-  const file = contentOf(files.routes, (problem) => mistakes.push(problem));
+  const mistake: Mistake = (problem) => mistakes.push(problem);
+  const file = contentOf(files.routes, mistake);
+  const logins = [
+    ...parseLogins(files.logins, environment, mistake),
+    ...loginsOfRoutes(file?.logins ?? [], "routes", mistake),
+  ];
   const routes = readRoutes(file, text, mistakeIn);
   const destinations = destinationsOf(routes, mistakeIn("destinations"));
   const inputs: Inputs = {
@@ -246,6 +250,7 @@ export function givenSecrets(environment: Environment, files: GivenFiles = noFil
     ...secretInputs.map((name) => inputText(environment, name)),
     ...secretVariables.map((name) => environment[name]?.trim() ?? ""),
     ...(files.logins?.secrets ?? []),
+    ...(files.routes?.secrets ?? []),
     ...placeInputs.flatMap((name) => secretsInLines(inputText(environment, name))),
   ];
   return values.filter((value) => value !== "");
