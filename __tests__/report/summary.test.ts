@@ -146,6 +146,26 @@ test("several versions stand in one table, every version and destination", () =>
   expect(tableBelow(summaryOf(run().copied(copyStep()).build()), "Version")).toEqual([]);
 });
 
+test("more destinations than a screen is wide: a row for each place that a version was to go to, and use folded together", () => {
+  const builder = run();
+  for (const team of ["a", "b", "c", "d", "e"]) {
+    const route = `team/${team}`;
+    builder.copied({ ...copyStep({ destination: `registry.example/${team}`, image: "web" }), route });
+  }
+  const summary = summaryOf(builder.build());
+  expect(tableBelow(unfolded(summary), "Repository")).toEqual([
+    "| Repository | Destination |  |",
+    "| --- | --- | --- |",
+    ...["a", "b", "c", "d", "e"].map(
+      (team) => `| team/${team} | \`registry.example/${team}\` | ✅ 1 in place after 1.5 s |`,
+    ),
+  ]);
+  const [, uses = ""] = summary.split(
+    "<details><summary><strong>How to use the mirrors</strong> · 5 destinations</summary>\n\n",
+  );
+  expect(uses.match(/<strong>How to use <code>/g)).toHaveLength(5);
+});
+
 test("of more versions than a screen has room for, those stand open in which something failed", () => {
   const builder = run();
   for (let minor = 20; minor > 0; minor -= 1) {
@@ -249,6 +269,24 @@ describe("a run that failed says in its first screen", () => {
       `- At \`${dockerHub}\`, \`v2.15.2\` is complete.`,
       `- At \`${tcr}\`, no tag of \`v2.15.2\` has moved; \`v2.15.1\` is complete.`,
       "- Nothing was deleted.",
+      "- The next run copies what is missing, and only that.",
+    ]);
+  });
+
+  test("what is true now in few words, where all of several versions is complete", () => {
+    const result = run()
+      .plan(skipStep({ destination: dockerHub }), skipStep({ destination: dockerHub, version: "v2.15.1" }))
+      .copyFailed(copyStep({ destination: tcr, image: "harbor-core" }), "its tag was refused")
+      .copied(copyStep({ destination: tcr, image: "harbor-db" }))
+      .copyFailed(copyStep({ destination: "ghcr.io/mirror" }), "its tag was refused")
+      .pruned(pruneStep({ destination: dockerHub }))
+      .build();
+    const lines = box(result);
+    expect(lines.slice(lines.indexOf("**What is true now**") + 2)).toEqual([
+      `- At \`${dockerHub}\`, all that was wanted is complete.`,
+      `- At \`${tcr}\`, \`v2.15.2\` is half there, as some tags are set and others are not.`,
+      "- At `ghcr.io/mirror`, `v2.15.2` is not complete.",
+      "- Deleted: 1 tag of 1 version, as below.",
       "- The next run copies what is missing, and only that.",
     ]);
   });

@@ -1,14 +1,14 @@
 import type { Destination } from "../destinations/destination.ts";
 import { type Namespace, repositoryOf, sameNamespace } from "../oci/reference.ts";
 import type { ImageStep } from "../plan/plan.ts";
-import { listOf } from "../wording.ts";
+import { countOf, listOf } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
 import { componentName, helmValues } from "./helm-values.ts";
 import { code, codeBlock, details, escapeMarkdown } from "./markdown.ts";
 import { mirrorSettings } from "./mirror-settings.ts";
 import { isComplete, isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
-import type { Section } from "./summary-section.ts";
+import { foldedTogether, type Section } from "./summary-section.ts";
 
 /** Where Harbor's installer and chart look for images: this namespace of Docker Hub. */
 const harborNamespace: Namespace = { registry: "docker.io", path: "goharbor" };
@@ -23,13 +23,17 @@ const namedVersions = 3;
 export function pullSections(result: RunResult): readonly Section[] {
   const images = reportedImages(result);
   const isHarbor = result.plan.repository.endsWith("/harbor");
-  return result.destinations.flatMap((destination) => {
+  const sections = result.destinations.flatMap((destination) => {
     const here = images.filter(({ step }) => step.destination === destination.name);
     const newest = groupsOf(here, ({ step }) => [step.route]).flatMap(({ all }) =>
       newestComplete(all, result.plan.versions),
     );
     return newest.length === 0 ? [] : [pullSection(destination, newest, isHarbor)];
   });
+  return foldedTogether(
+    `<strong>How to use the mirrors</strong> · ${countOf(sections.length, "destination")}`,
+    sections,
+  );
 }
 
 /** What can be pulled of the newest version of which all is in place. @param versions newest first. */

@@ -33,18 +33,29 @@ export function standingSentences(result: RunResult, print: (name: string) => st
   });
   const places = groupsOf(known, ({ destination }) => [destination]).map(({ first, all }) => ({
     destination: first.destination,
-    words: groupsOf(all, ({ standing }) => [standing])
-      .map(({ first: { standing }, all: same }) => {
-        const names = [...new Set(same.map(({ name }) => print(name)))];
-        return standings[standing](listOf(names, namedLimit), names.length === 1 ? "is" : "are");
-      })
-      .join("; "),
+    words: wordsOf(all, print),
   }));
   const sentences = groupsOf(places, ({ words }) => [words]).map(({ first: { words }, all }) => {
     const names = all.map(({ destination }) => print(destination));
     return `At ${listOf(names, namedLimit)}, ${words}.`;
   });
   return [...sentences, deleted(result), "The next run copies what is missing, and only that."];
+}
+
+/** A version, or one of a route, and how it stands at a destination. */
+interface Known {
+  readonly name: string;
+  readonly standing: keyof typeof standings;
+}
+
+function wordsOf(all: readonly Known[], print: (name: string) => string): string {
+  if (all.length > 1 && all.every(({ standing }) => standing === "complete"))
+    return "all that was wanted is complete";
+  const groups = groupsOf(all, ({ standing }) => [standing]).map(({ first: { standing }, all: same }) => {
+    const names = [...new Set(same.map(({ name }) => print(name)))];
+    return standings[standing](listOf(names, namedLimit), names.length === 1 ? "is" : "are");
+  });
+  return groups.join("; ");
 }
 
 /** What a reader knows a unit of work by: the version, or of several routes the repository with it. */

@@ -17,6 +17,16 @@ export interface Section {
  */
 export const summaryLimit = 1_000_000;
 
+/** Most sections of a kind that have a line of their own to unfold. */
+const openFolds = 4;
+
+/** Folded sections of a kind; many of them below one line. Each can still be left out by itself. @param title finished. */
+export function foldedTogether(title: string, sections: readonly Section[]): readonly Section[] {
+  if (sections.length <= openFolds) return sections;
+  const edge = (markdown: string): Section => ({ name: title, rank: 0, markdown });
+  return [edge(`<details><summary>${title}</summary>`), ...sections, edge("</details>")];
+}
+
 /** Most sections that the sentence names. */
 const namedSections = 20;
 

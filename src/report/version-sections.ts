@@ -7,13 +7,13 @@ import { causesOf, groupsOf } from "./grouping.ts";
 import { code, codeBlock, details, escapeMarkdown, table } from "./markdown.ts";
 import { isInPlace, type Reported, reportedImages } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
-import type { Section } from "./summary-section.ts";
+import { foldedTogether, type Section } from "./summary-section.ts";
+
+/** Most destinations that have a column each. */
+const wideLimit = 3;
 
 /** Most rows of the overview that stand open: what fits one screen beside the rest. */
 const openRows = 10;
-
-/** Most versions that have a line of their own to unfold. */
-const openFolds = 4;
 
 /** Most lines of notes below a table; their reasons are in the JSON report, every one. */
 const noteLimit = 20;
@@ -46,26 +46,41 @@ export function overviewSection(result: RunResult): readonly Section[] {
   if (versions.length < 2 && rest === "") return [];
   const title = hasRoutes(result.plan) ? "Repositories" : "Versions";
   const names = result.destinations.map(({ name }) => name);
+  const isWide = names.length > wideLimit;
   const columns = [
-    { title: hasRoutes(result.plan) ? "Repository" : "Version" },
-    ...names.map((name) => ({ title: code(name) })),
+    hasRoutes(result.plan) ? "Repository" : "Version",
+    ...(isWide ? ["Destination", ""] : names.map(code)),
   ];
-  const rowOf = ({ version, images }: VersionImages): readonly string[] => [
-    escapeMarkdown(version),
-    ...names.map((name) => standOf(images.filter(({ step }) => step.destination === name))),
-  ];
-  const whole = versions.length === 0 ? "" : table(columns, versions.map(rowOf));
-  const failed = versions.filter(({ images }) => hasFailed(images)).slice(0, openRows);
-  const blocks =
-    versions.length <= openRows
-      ? [whole, rest]
-      : [
-          failed.length === 0 ? "" : table(columns, failed.map(rowOf)),
-          details(`<strong>${title}</strong> · all ${versions.length}`, whole),
-          rest,
-        ];
-  const markdown = blocks.filter((block) => block !== "").join("\n\n");
+  const rowsOf = (some: readonly VersionImages[]) =>
+    isWide ? some.flatMap(placeRows) : some.map((version) => wholeRow(version, names));
+  const tableOf = (rows: readonly (readonly string[])[]) =>
+    rows.length === 0
+      ? ""
+      : table(
+          columns.map((heading) => ({ title: heading })),
+          rows,
+        );
+  const rows = rowsOf(versions);
+  const failed = rowsOf(versions.filter(({ images }) => hasFailed(images))).slice(0, openRows);
+  const folded = details(`<strong>${title}</strong> · all ${versions.length}`, tableOf(rows));
+  const tables = rows.length <= openRows ? [tableOf(rows)] : [tableOf(failed), folded];
+  const markdown = [...tables, rest].filter((block) => block !== "").join("\n\n");
   return [{ name: title.toLowerCase(), rank: 1, markdown }];
+}
+
+/** A version at all destinations. */
+function wholeRow({ version, images }: VersionImages, names: readonly string[]): readonly string[] {
+  const stands = names.map((name) => standOf(images.filter(({ step }) => step.destination === name)));
+  return [escapeMarkdown(version), ...stands];
+}
+
+/** A version at each of the destinations that it was to go to, a row each. */
+function placeRows({ version, images, destinations }: VersionImages): readonly (readonly string[])[] {
+  return destinations.map((name) => [
+    escapeMarkdown(version),
+    code(name),
+    standOf(images.filter(({ step }) => step.destination === name)),
+  ]);
 }
 
 function hasFailed(images: readonly Reported<ImageStep>[]): boolean {
@@ -80,18 +95,8 @@ export function versionSections(result: RunResult): readonly Section[] {
   const { versions } = withWork(versionsOf(result), result);
   const failed = versions.filter(({ images }) => hasFailed(images));
   const rest = versions.filter((version) => !failed.includes(version));
-  const sections = rest.map(versionSection);
   const title = `<strong>Images</strong> · of ${countOf(rest.length, hasRoutes(result.plan) ? "repository" : "version")}`;
-  return [
-    ...failed.map(versionSection),
-    ...(rest.length <= openFolds ? sections : foldedTogether(title, sections)),
-  ];
-}
-
-/** Sections below one line. Each can still be left out by itself. */
-function foldedTogether(title: string, sections: readonly Section[]): readonly Section[] {
-  const edge = (markdown: string): Section => ({ name: "images", rank: 0, markdown });
-  return [edge(`<details><summary>${title}</summary>`), ...sections, edge("</details>")];
+  return [...failed.map(versionSection), ...foldedTogether(title, rest.map(versionSection))];
 }
 
 /** Of many routes, those with nothing to do are only counted. */
