@@ -253,6 +253,36 @@ const oneStep: Example = {
   },
 };
 
+/** @param event that starts the workflow: a pull request gets the plan, anything else the images. */
+function routesOn(event: "pull_request" | "push"): Example {
+  const isMirrored = event === "push";
+  const routes = "- source: ghcr.io/example\n  images: |\n    shop-server\n    shop-worker:{{version}}\n";
+  return {
+    options: publicShop,
+    prepare: ({ sandbox, folder }) => {
+      seedShop(sandbox);
+      // Where a step of the sandbox has its workspace, and the repository of the runner `act`.
+      for (const workspace of ["plan-0/step-1/workspace", "mirror-0/step-1/workspace", "act/repository"]) {
+        mkdirSync(join(folder, workspace, "mirror"), { recursive: true });
+        writeFileSync(join(folder, workspace, "mirror/routes.yaml"), routes);
+      }
+    },
+    event: () => ({ name: event, payload: { action: "opened", number: 7 } }),
+    expected: ({ sandbox }) => {
+      const images = {
+        "example-mirror/shop-server": ["v1.3.0", "v1.4.0"],
+        "example-mirror/shop-worker": ["1.3.0", "1.4.0"],
+      };
+      expect(tagsByImage(sandbox.dockerHub.registry.state())).toEqual(isMirrored ? images : {});
+    },
+    told: (jobs) => {
+      const [job] = jobs.filter(({ skipped }) => !skipped);
+      expect(job?.id).toBe(isMirrored ? "mirror" : "plan");
+      expect(job?.steps.at(-1)?.log).toContain("4 images");
+    },
+  };
+}
+
 /** Versions of no release, from the tags of images. */
 const fromTags: Readonly<Record<"product" | "list" | "pattern", Example>> = {
   product: {
@@ -463,6 +493,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, Across the border, by TCR's own rule": [filledBySync],
   "docs/recipes.md, Across the border, in two hops": [twoHops],
   "docs/recipes.md, Sign what went where": [attested],
+  "docs/recipes.md, Routes that others propose": [routesOn("pull_request"), routesOn("push")],
   "docs/recipes.md, An issue when a mirror fails": [
     {
       ...schedule,
