@@ -65,6 +65,45 @@ describe("what is none of them", () => {
   });
 });
 
+describe("what a file cannot say of a destination", () => {
+  const step =
+    "t.example,type=harbor,keep=3\nt.example/team,token-server=auth.example,keep-by=minor\nu.example/x";
+  const destinationOf = async (text: string) => (await read(text, {}, step)).routes[0]?.inputs.destinations;
+
+  test("the step says of the same place, else of its registry, but for how much is kept", async () => {
+    expect(await destinationOf("a/x: t.example/team/x")).toBe("t.example/team,token-server=auth.example");
+    expect(await destinationOf("a/x: t.example/other/x")).toBe("t.example/other,type=harbor");
+    expect(await destinationOf("a/x: u.example/y/x")).toBe("u.example/y");
+    expect(await destinationOf("sync: [{source: s.example, target: t.example, type: registry}]")).toBe(
+      "t.example,type=harbor",
+    );
+  });
+
+  test("and where images go that have no target", async () => {
+    expect(await destinationOf("nginx:1.27\nredis")).toBeUndefined();
+  });
+});
+
+test("more routes than a run takes are a mistake", async () => {
+  const many = Array.from({ length: 5001 }, (_, index) => `r.example/a/b${index}`);
+  expect(await problemsIn(many.join("\n"))).toBe("routes.yaml has 5001 routes: 5000 are the most of a run");
+});
+
+test.each([
+  ["colons", ":a".repeat(400_000)],
+  ["tags", `a/x:${"1,".repeat(400_000)}/`],
+  ["signs", "@".repeat(800_000)],
+  ["dots", `a => ${".".repeat(800_000)}`],
+  ["templates", `- source: ${"{{".repeat(400_000)}`],
+  ["variables", `a/x: ${"$".repeat(800_000)}`],
+  ["regular expressions", `a/x:/${"(".repeat(800_000)}/: b`],
+  ["ranges", `r.example: {images-by-semver: {x: "${"!=1 ".repeat(200_000)}"}}`],
+  ["alternatives", `r.example: {images-by-semver: {x: "${"1 || ".repeat(150_000)}"}}`],
+])("a long line of %s is read, or refused, in a moment", async (_what, text) => {
+  for (const whole of [text, `${text}\n${text.slice(0, 100)}`])
+    expect(await read(whole).catch((error: unknown) => error)).toBeDefined();
+});
+
 const words = fc.constantFrom(
   ...[
     "sync",

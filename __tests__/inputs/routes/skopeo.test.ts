@@ -134,7 +134,7 @@ describe("a file of skopeo sync", () => {
 
   test("a registry without images is told", async () => {
     expect(await read("quay.io: {images: {a/x: }}\nghcr.io: {images: {}}\nr.example:\n")).toMatchObject({
-      notices: ["ghcr.io has no images in the file"],
+      notices: ['"ghcr.io" has no images in the file'],
     });
   });
 });

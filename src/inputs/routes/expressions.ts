@@ -68,8 +68,17 @@ export function allBut(expressions: readonly string[]): string {
  * @throws InputError when it is none.
  */
 export function regsyncRange(range: string): string {
+  refuseLong(range);
   const parts = range.trim().split(/\s+/);
   return parts.flatMap((part) => comparators(part, range)).join(" ");
+}
+
+/** Longest range, in characters: a reader of ranges takes its time for each comparison. */
+const rangeLimit = 1000;
+
+function refuseLong(range: string): void {
+  if (range.length > rangeLimit)
+    throw new InputError(`the range ${quoted(range)} is longer than ${rangeLimit} characters`);
 }
 
 function comparators(part: string, range: string): readonly string[] {
@@ -93,6 +102,7 @@ const prereleases = "!/v?[0-9]+(?:\\.[0-9]+){0,2}-.*/";
  * @throws InputError when it is none.
  */
 export function mastermindsRange(range: string): readonly string[] {
+  refuseLong(range);
   const unequal = [...range.matchAll(/!=\s*([^\s,|]+)/g)].map(([, version = ""]) => version);
   const choices = range.split("||").map((choice) =>
     choice

@@ -1,4 +1,4 @@
-import { canonicalRegistry, isLoopback } from "../../oci/reference.ts";
+import { canonicalRegistry, isLoopback, type Namespace } from "../../oci/reference.ts";
 import { quoted } from "../suggestions.ts";
 import type { YamlEntry, YamlMap, YamlNode } from "../yaml.ts";
 import type { Remarks } from "./route-text.ts";
@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Whether the step's destinations have no namespace, so that images keep theirs. */
   readonly keepsNamespaces: boolean;
+  /** A line of `destinations` for a place of the file: with the attributes that the step gives it. */
+  readonly destinationLine: (place: Namespace) => string;
 }
 
 /** Entries by their keys. */

@@ -56,7 +56,7 @@ function ruleOf(line: string, { remarks }: Surroundings): Omit<Rule, "line"> | N
   const { registry, repository, tag, digest } = from;
   const target = right === undefined ? undefined : splitReference(right);
   const to = target?.name ?? lastPart(repository);
-  if (/^[^/]*[.:][^/]*\//.test(to) || target?.digest !== undefined || !isRepository(to))
+  if (!isRepository(to) || /^[^/]*\.[^/]*\//.test(to) || target?.digest !== undefined)
     return {
       problem: `${quoted(right ?? to)} is not a name below the destinations, with a tag or without${didYouMean(lastPart(to) || undefined)}`,
     };

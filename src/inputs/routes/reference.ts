@@ -37,9 +37,14 @@ export interface Split {
 
 /** Cuts a reference where its tags and its digest begin. */
 export function splitReference(text: string): Split {
-  const [, before = text, digest] = /^([^@]*)@(.*)$/s.exec(text) ?? [];
-  const [, name = before, tags] = /^(.*?[^/]):([^/]*)$/s.exec(before) ?? [];
-  return { name, tags, digest };
+  const at = text.indexOf("@");
+  const before = at < 0 ? text : text.slice(0, at);
+  const colon = before.indexOf(":", before.lastIndexOf("/") + 1);
+  return {
+    name: colon < 0 ? before : before.slice(0, colon),
+    tags: colon < 0 ? undefined : before.slice(colon + 1),
+    digest: at < 0 ? undefined : text.slice(at + 1),
+  };
 }
 
 /**

@@ -1,5 +1,4 @@
 import { InputError } from "../../errors.ts";
-import { printNamespace } from "../../oci/reference.ts";
 import { noneOf, quoted } from "../suggestions.ts";
 import type { YamlEntry, YamlMap } from "../yaml.ts";
 import { allBut, anchored, regsyncRange } from "./expressions.ts";
@@ -9,23 +8,16 @@ import {
   flagIn,
   mapIn,
   mapsIn,
-  refuseCertificates,
-  refuseInsecure,
   type Surroundings,
   textIn,
   textsIn,
 } from "./fields.ts";
 import { parseBelowHost, parseImageName } from "./reference.ts";
 import { remarkOn } from "./regsync-keys.ts";
-import {
-  type LoginText,
-  nameRoutes,
-  type RouteInputs,
-  type RouteText,
-  type Translated,
-} from "./route-text.ts";
+import { readLogin } from "./regsync-login.ts";
+import { nameRoutes, type RouteInputs, type RouteText, type Translated } from "./route-text.ts";
 import { allTags, type Rule, routesOf } from "./rules.ts";
-import { fillTemplate, type Use } from "./variables.ts";
+import { filledIn } from "./variables.ts";
 
 /** Files of regsync: https://regclient.org/usage/regsync/, cmd/regsync/config.go and root.go of regclient/regclient. */
 
@@ -34,7 +26,6 @@ type Fields = ReadonlyMap<string, YamlEntry>;
 const topKeys = ["version", "creds", "defaults", "sync"] as const;
 const entryKeys = ["source", "target", "type", "tags", "tagSets", "repos", "platform", "platforms"] as const;
 const sharedKeys = ["referrers", "digestTags", "forceRecursive"] as const;
-const loginKeys = ["registry", "user", "pass", "tls", "scheme", "hostname", "regcert"] as const;
 const types = ["image", "repository", "registry"] as const;
 
 /** Whether a map has a list of what to synchronise. */
@@ -98,7 +89,7 @@ function readEntry(map: YamlMap, defaults: Fields, surroundings: Surroundings): 
       return {
         rules: [],
         routes: versions.map((version) =>
-          registryRoute(map.line, source, target, { images, version, ...more }),
+          registryRoute(map.line, source, target, surroundings, { images, version, ...more }),
         ),
       };
     }
@@ -118,23 +109,7 @@ function readEntry(map: YamlMap, defaults: Fields, surroundings: Surroundings): 
     const text = textIn(entry, remarks)?.trim() ?? "";
     if (text === "") remarks.mistake(entry?.line ?? map.line, `${key}: it is missing`);
     if (text === "") return undefined;
-    return filled(text, entry?.line ?? map.line, "place", surroundings);
-  }
-}
-
-/** Undefined after a mistake. */
-function filled(
-  text: string,
-  line: number,
-  use: Use,
-  { variables, remarks }: Surroundings,
-): string | undefined {
-  try {
-    return fillTemplate(text, variables, use).trim();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    remarks.mistake(line, error.message);
-    return undefined;
+    return filledIn(text, entry?.line ?? map.line, "place", surroundings);
   }
 }
 
@@ -198,14 +173,20 @@ function refuseFolder(text: string): void {
 }
 
 /** All repositories of a registry, each below the target under its own path. */
-function registryRoute(line: number, source: string, target: string, inputs: RouteInputs): RouteText {
+function registryRoute(
+  line: number,
+  source: string,
+  target: string,
+  { destinationLine }: Surroundings,
+  inputs: RouteInputs,
+): RouteText {
   for (const place of [source, target]) refuseFolder(place);
   const [from, to] = [parseBelowHost(source), parseBelowHost(target)];
   if (from === undefined || from.path !== "")
     throw new InputError(`source: ${quoted(source)} is not the host of a registry`);
   if (to === undefined)
     throw new InputError(`target: ${quoted(target)} is not of the form <registry> or <registry>/<namespace>`);
-  const places = { source: from.registry, destinations: printNamespace(to), "versions-from": "tags" };
+  const places = { source: from.registry, destinations: destinationLine(to), "versions-from": "tags" };
   return { name: from.registry, line, inputs: { ...places, ...inputs } };
 }
 
@@ -267,46 +248,4 @@ function versionOf(set: YamlMap, surroundings: Surroundings): string {
     ...deny.map((each) => `!/${each}/`),
   ];
   return lines.length === 0 ? allTags : lines.join("\n");
-}
-
-function readLogin(map: YamlMap, surroundings: Surroundings): readonly LoginText[] {
-  const { remarks } = surroundings;
-  const fields = fieldsOf(map);
-  remarkOn(map.entries, loginKeys, surroundings);
-  const value = (key: string): string => {
-    const text = textIn(fields.get(key), remarks) ?? "";
-    return filled(text, fields.get(key)?.line ?? map.line, "login", surroundings) ?? "";
-  };
-  const name = value("registry");
-  const registry = parseBelowHost(name.replace(/^https?:\/\//, ""))?.registry ?? hubOf(name);
-  if (registry === undefined) {
-    remarks.mistake(fields.get("registry")?.line ?? map.line, "registry: it takes the host of a registry");
-    return [];
-  }
-  for (const key of ["tls", "scheme"]) {
-    const entry = fields.get(key);
-    const text = textIn(entry, remarks) ?? "";
-    if (entry !== undefined && /^(?:disabled|insecure|http)$/i.test(text))
-      refuseInsecure(registry, entry, remarks);
-  }
-  if (/^http:\/\//i.test(name))
-    refuseInsecure(
-      registry,
-      fields.get("registry") ?? { key: "registry", line: map.line, value: map },
-      remarks,
-    );
-  refuseCertificates(fields.get("regcert"), remarks);
-  const host = value("hostname").replace(/^https?:\/\//, "");
-  if (host !== "" && parseBelowHost(host)?.registry !== registry)
-    remarks.mistake(
-      fields.get("hostname")?.line ?? map.line,
-      "hostname: a registry is spoken to by its own name",
-    );
-  const [username, password] = [value("user"), value("pass")];
-  return username === "" && password === "" ? [] : [{ place: registry, username, password }];
-}
-
-/** The key of the Docker configuration, too, which regsync takes for Docker Hub. */
-function hubOf(name: string): string | undefined {
-  return /^(?:https:\/\/)?index\.docker\.io\/v1\/?$/.test(name) ? "docker.io" : undefined;
 }

@@ -1,3 +1,5 @@
+import { printable } from "../../log/log.ts";
+
 /** What a `routes` file says, whatever tool it was written for: inputs as texts, read by the readers of the step's own inputs. */
 
 /** The inputs that a route may have of its own. */
@@ -65,7 +67,7 @@ const nameLimit = 100;
 export function nameRoutes(routes: readonly RouteText[]): readonly RouteText[] {
   const names = new Set<string>();
   return routes.map((route) => {
-    const short = route.name.length <= nameLimit ? route.name : `${route.name.slice(0, nameLimit)}…`;
+    const short = printable(route.name, nameLimit);
     const byLine = `${short} (line ${route.line})`;
     let name = names.has(short) ? byLine : short;
     for (let count = 2; names.has(name); count += 1) name = `${byLine} ${count}`;

@@ -11,12 +11,15 @@ import {
   routeInputNames,
   type Translated,
 } from "./route-text.ts";
-import { keepNamespaces } from "./rules.ts";
 import { isSkopeo, readSkopeo } from "./skopeo.ts";
 import { readSourceToTarget, readSyncerConfig, shapeOf } from "./source-to-target.ts";
+import { stepDestinations } from "./step-destinations.ts";
 
 /** Largest text of routes, in bytes: a thousand routes have some 200 kB. */
 export const routesFileLimit = 1024 * 1024;
+
+/** Most routes of a run: each asks for its tags, and has lines in the log and the summary. */
+const routeLimit = 5000;
 
 /** Most mistakes that a message lists. */
 const mistakesShown = 50;
@@ -42,6 +45,9 @@ export async function readRoutesFile(text: string, reading: RoutesReading): Prom
     notice: (notice) => notices.add(notice),
   };
   const { shape, ...translated } = await translate(text, reading, remarks);
+  const { length } = translated.routes;
+  if (length > routeLimit)
+    throw new InputError(`${reading.file} has ${length} routes: ${routeLimit} are the most of a run`);
   if (mistakes.length === 0) return { shape, ...translated, notices: [...notices] };
   const lines = mistakes
     .toSorted((one, other) => one.line - other.line)
@@ -55,7 +61,7 @@ async function translate(
   { file, variables, destinations }: RoutesReading,
   remarks: Remarks,
 ): Promise<Translated & { readonly shape: RoutesShape }> {
-  const surroundings = { remarks, variables, keepsNamespaces: keepNamespaces(destinations) };
+  const surroundings = { remarks, variables, ...stepDestinations(destinations) };
   const list = text.length > routesFileLimit ? undefined : linesOfList(text);
   if (list !== undefined) return { shape: "list", ...readList(list, surroundings) };
   // regsync takes a key twice. What else has one twice is a mistake.

@@ -1,6 +1,5 @@
 import { isDigest } from "../../oci/digest.ts";
 import { printNamespace, printReference } from "../../oci/reference.ts";
-import { linesOf } from "../values.ts";
 import type { Surroundings } from "./fields.ts";
 import { firstParts, lastPart, type Place } from "./reference.ts";
 import { nameRoutes, type Remarks, type RouteInputs, type RouteText } from "./route-text.ts";
@@ -34,12 +33,6 @@ export function digestPair(digest: string, { notice }: Remarks): TagPair {
   return { from: digest, to };
 }
 
-/** Whether the images keep their namespaces at the step's destinations, because these have none. */
-export function keepNamespaces(destinations: string): boolean {
-  const places = linesOf(destinations).map((line) => line.split(",")[0]?.trim() ?? "");
-  return places.length > 0 && places.every((place) => !place.includes("/"));
-}
-
 /**
  * The routes of rules. What goes from one repository to another is one route, each tag a version of its own: so no tag waits for
  * another, and what has several destinations is read once.
@@ -53,7 +46,7 @@ export function routesOf(rules: readonly Rule[], surroundings: Surroundings): re
   const pairs = [...byPair.values()].flatMap(([first, ...others]) => {
     if (first === undefined || !isElsewhere(first, remarks)) return [];
     const tags = first.tags && distinct([first, ...others].flatMap((rule) => rule.tags ?? []));
-    return [{ line: first.line, from: first.from, inputs: inputsOf({ ...first, tags }) }];
+    return [{ line: first.line, from: first.from, inputs: inputsOf({ ...first, tags }, surroundings) }];
   });
   const byContent = Map.groupBy(pairs, ({ inputs: { destinations, ...rest } }) =>
     JSON.stringify([rest, destinations === undefined]),
@@ -73,7 +66,7 @@ function distinct(pairs: readonly TagPair[]): readonly TagPair[] {
   return [...new Map(pairs.map((pair) => [`${pair.from} ${pair.to}`, pair])).values()];
 }
 
-function inputsOf({ from, to, tags, version, more }: Rule): RouteInputs {
+function inputsOf({ from, to, tags, version, more }: Rule, { destinationLine }: Surroundings): RouteInputs {
   const isNamed = typeof to === "string";
   const target = isNamed ? to : lastPart(to.repository);
   const home = { registry: from.registry, path: firstParts(from.repository) };
@@ -85,7 +78,7 @@ function inputsOf({ from, to, tags, version, more }: Rule): RouteInputs {
   return {
     source: atRoot ? from.registry : printNamespace(home),
     images: lines.join("\n"),
-    ...(away !== undefined && { destinations: printNamespace(away) }),
+    ...(away !== undefined && { destinations: destinationLine(away) }),
     version,
     "versions-from": "tags",
     ...more,

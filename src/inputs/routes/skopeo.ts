@@ -73,7 +73,8 @@ function readRegistry(entry: YamlEntry, surroundings: Surroundings): Part {
       chosen(registry, image, mastermindsRange, surroundings),
     ),
   ];
-  if (rules.length === 0 && map !== undefined) remarks.notice(`${registry} has no images in the file`);
+  if (rules.length === 0 && map !== undefined)
+    remarks.notice(`${quoted(registry)} has no images in the file`);
   return { rules, logins: loginOf(registry, fields.get("credentials"), surroundings) };
 }
 

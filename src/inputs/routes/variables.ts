@@ -1,5 +1,6 @@
 import { InputError } from "../../errors.ts";
 import { quoted } from "../suggestions.ts";
+import type { Surroundings } from "./fields.ts";
 
 /** Variables of the environment that files of other tools name. */
 
@@ -52,4 +53,20 @@ function variableOf(name: string, variables: Variables, use: Use): string {
   if (value === undefined || value === "")
     throw new InputError(`the variable ${quoted(name)} is not set: give it to the step by env:`);
   return value;
+}
+
+/** A text with its templates filled in; undefined after a mistake. */
+export function filledIn(
+  text: string,
+  line: number,
+  use: Use,
+  { variables, remarks }: Surroundings,
+): string | undefined {
+  try {
+    return fillTemplate(text, variables, use).trim();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    remarks.mistake(line, error.message);
+    return undefined;
+  }
 }
