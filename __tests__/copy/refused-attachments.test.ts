@@ -150,6 +150,90 @@ describe("a signature that the destination refuses", () => {
   });
 });
 
+describe("a blob that only a signature needs and the destination refuses", () => {
+  /** A destination that takes no upload of this blob. */
+  function refuseBlob(server: RegistryServer | undefined, digest: string | undefined, status: number): void {
+    const body = JSON.stringify({ errors: [{ code: "DENIED", message: "not here" }] });
+    const path = new RegExp(`/blobs/uploads/.*${digest?.split(":").at(-1)}`);
+    server?.fault({ when: { method: "PUT", path }, times: forEver, effect: { status, body } });
+  }
+
+  it.each([400, 403, 413, 415])("with %i costs the signature alone, and is told", async (status) => {
+    await using world = await startWorld({ destinations: [{}, {}] });
+    const [strict, other] = world.destinations;
+    const { app, signature, steps } = signed(world);
+    refuseBlob(strict, signature.layers[0]?.digest, status);
+    const { outcomes } = await world.run(steps);
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    for (const server of [strict, other]) expect(server?.tags("mirror/app").get("v1.0.0")).toBe(app.digest);
+    expect(strict?.completeness("mirror/app", app.digest)).toEqual([]);
+    expect(strict?.manifest("mirror/app", signature.digest)).toBeUndefined();
+    expect(other?.completeness("mirror/app", signature.digest)).toEqual([]);
+    expect(outcomes.map((outcome) => refusedWords(outcome).length)).toEqual([1, 0]);
+    expect(refusedWords(outcomes[0])[0]).toMatch(new RegExp(`status ${status}`));
+  });
+
+  it("keeps no other signature of the image away, nor that of another image", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const app = buildImage({ seed: "app", format: "oci" });
+    const [large, small] = [signatureOf(app, "large"), signatureOf(app, "small")];
+    for (const artifact of [large, small]) pushTo(world.source, "goharbor/app", artifact);
+    const attachments = [large, small].map(({ digest }) => ({ digest: digest as Digest, tag: undefined }));
+    const tool = signed(world, "tool");
+    refuseBlob(destination, large.layers[0]?.digest, 413);
+    const { outcomes } = await world.run([
+      ...world.stepsFor(world.place("app", app, attachments)),
+      ...tool.steps,
+    ]);
+    expect(outcomes.map((outcome) => refusedWords(outcome).length)).toEqual([1, 0]);
+    expect(destination?.completeness("mirror/app", small.digest)).toEqual([]);
+    expect(destination?.completeness("mirror/tool", tool.signature.digest)).toEqual([]);
+  });
+
+  it("is left out of an index of referrers", async () => {
+    await using world = await startWorld({
+      source: { referrers: false },
+      destinations: [{ referrers: false }],
+    });
+    const [destination] = world.destinations;
+    const app = buildImage({ seed: "app", format: "oci" });
+    const tag = app.digest.replace(":", "-");
+    const [good, bad] = [signatureOf(app, "good"), signatureOf(app, "bad")];
+    const index = pushTo(world.source, "goharbor/app", buildIndex([good, bad]), tag) as Digest;
+    refuseBlob(destination, bad.layers[0]?.digest, 413);
+    const { outcomes } = await world.run(world.stepsFor(world.place("app", app, [{ digest: index, tag }])));
+    expect(outcomes[0]?.failure).toBeUndefined();
+    const present = destination?.manifest("mirror/app", destination.tags("mirror/app").get(tag) ?? "");
+    const { manifests } = JSON.parse(present?.bytes.toString() ?? "{}");
+    expect(manifests.map(({ digest }: { digest: string }) => digest)).toEqual([good.digest]);
+  });
+
+  it("fails the version where the image needs it as well, and where it may be taken later", async () => {
+    await using world = await startWorld({ destinations: [{}] });
+    const [destination] = world.destinations;
+    const app = buildImage({ seed: "app", format: "oci", layers: [{ size: 4096, seed: "shared" }] });
+    const signature = buildImage({
+      seed: "signature",
+      format: "oci",
+      subject: app,
+      artifactType: "application/x.signature",
+      layers: [{ size: 4096, seed: "shared" }],
+    });
+    world.place("app", signature);
+    const image = world.place("app", app, [{ digest: signature.digest as Digest, tag: undefined }]);
+    refuseBlob(destination, app.layers[0]?.digest, 413);
+    const { outcomes } = await world.run(world.stepsFor(image));
+    expect(wordsOf(outcomes[0]?.failure)).toContain("413");
+    expect(destination?.tags("mirror/app").size).toBe(0);
+
+    await using later = await startWorld({ destinations: [{}] });
+    const busy = signed(later);
+    refuseBlob(later.destinations[0], busy.signature.layers[0]?.digest, 503);
+    expect(wordsOf((await later.run(busy.steps)).outcomes[0]?.failure)).toContain("503");
+  });
+});
+
 describe("a tag of a signature that the destination refuses", () => {
   it("is told, and the image gets its tag", async () => {
     await using world = await startWorld({ destinations: [{}] });

@@ -1,4 +1,4 @@
-import { failureOf } from "../errors.ts";
+import { type Failure, failureOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import { repositoryOf } from "../oci/reference.ts";
@@ -10,9 +10,11 @@ import { deliverBlob, type Placement, type Placements } from "./blob-delivery.ts
 import type { BlobNeed, SourceRepositories } from "./blob-needs.ts";
 import { type Confirmations, confirmAhead, findMissing, isComplete, lossFailure } from "./confirm.ts";
 import type { DestinationCopy } from "./destination-copy.ts";
-import { type BringBack, type ImageContent, type PutImage, putImage } from "./image-copy.ts";
+import { type BringBack, type ImageContent, type PutImage, putImage, withoutBlobs } from "./image-copy.ts";
+import { blobsOf } from "./image-graph.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import type { PublicationCheck } from "./publish.ts";
+import { isRefused } from "./refused.ts";
 import { imageLine, versionLine } from "./story.ts";
 import { type ImageResult, publishVersion, untagged } from "./version.ts";
 
@@ -138,6 +140,9 @@ async function copyImage(
   }
   const repository = destination.repository(repositoryOf(destination.options, step.image));
   const placed = new Set<Digest>();
+  const ofImage = new Set(blobsOf(content.root).map(({ digest }) => digest));
+  // What only signatures and the like need costs no more than those.
+  const refused = new Map<Digest, Failure>();
   const confirmations = confirmAhead(
     placing(content, repository, deliveries),
     repository,
@@ -151,6 +156,10 @@ async function copyImage(
       // A mounted blob was sent for another image, so its time counts there.
       if (placement !== "present" && placement !== "mounted")
         begin = earlier(begin, destination.options.progress.begunAt(blob.digest));
+      if (isRefused(placement) && !ofImage.has(blob.digest)) {
+        refused.set(blob.digest, failureOf(placement));
+        continue;
+      }
       if (placement === undefined || placement instanceof Error)
         throw placement ?? new Error(`${blob.digest} was not delivered`);
       bytes = { ...bytes, [placement]: bytes[placement] + blob.size };
@@ -166,13 +175,16 @@ async function copyImage(
         destination,
         shared.downloads,
       );
-    const put = await complete({ content, repository, placed, confirmations }, sendAgain, destination);
+    const taken = withoutBlobs(content, new Set(refused.keys()));
+    const image = { content: taken, repository, placed, confirmations };
+    const put = await complete(image, sendAgain, destination);
     const moved = { begin, end: destination.options.clock.now() };
+    const ready = { ...put, refused: [...refused.values(), ...put.refused] };
     return {
       step,
       bytes,
       moved,
-      ready: { repository, tag: step.tag, replaces: step.replaces, ...put },
+      ready: { repository, tag: step.tag, replaces: step.replaces, ...ready },
     };
   } catch (error) {
     destination.failed(error);

@@ -151,7 +151,7 @@ export async function putImage(
       refused.set(root.manifest.digest, failureOf(error));
     });
   }
-  const taken = withoutRefused(content, refused);
+  const taken = withoutAttachments(content, new Set(refused.keys()));
   return {
     content: taken,
     // In the order of the images, not of the answers, so that the fallback index is always the same.
@@ -162,8 +162,19 @@ export async function putImage(
   };
 }
 
-/** An image without the attachments that were refused; an index of referrers lists the others. */
-function withoutRefused(content: ImageContent, refused: ReadonlyMap<Digest, Failure>): ImageContent {
+/** An image without the attachments that need a blob which the destination refuses. */
+export function withoutBlobs(content: ImageContent, refused: ReadonlySet<Digest>): ImageContent {
+  const [, ...attached] = rootsOf(content);
+  const needing = attached.filter((root) => blobsOf(root).some(({ digest }) => refused.has(digest)));
+  const roots = new Set(needing.map(({ manifest }) => manifest.digest));
+  return {
+    ...withoutAttachments(content, roots),
+    blobs: content.blobs.filter(({ digest }) => !refused.has(digest)),
+  };
+}
+
+/** An image without some attachments; an index of referrers lists the others. */
+function withoutAttachments(content: ImageContent, refused: ReadonlySet<Digest>): ImageContent {
   if (refused.size === 0) return content;
   const isTaken = ({ manifest }: ManifestNode): boolean => !refused.has(manifest.digest);
   const attachments = content.attachments
