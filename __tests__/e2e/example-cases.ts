@@ -86,6 +86,23 @@ const schedule: Example = {
   },
 };
 
+/** Each of both routes brings its own versions to one place. */
+const imagesAndChart: Example = {
+  ...schedule,
+  expected: (world) => {
+    const { registry } = world.sandbox.tcr;
+    expect([...registry.tags("goharbor/harbor").keys()].sort()).toEqual(["1.18.4", "1.19.0", "1.19.1"]);
+    expect([...registry.tags("goharbor/harbor-core").keys()].sort()).toEqual(newestThree);
+    expect(registry.completeness("goharbor/harbor", "1.19.1")).toEqual([]);
+  },
+  told: (jobs) => {
+    const summary = jobs[0]?.steps.map(({ action }) => action?.summary).join("\n");
+    expect(summary).toContain("helm pull oci://example.tencentcloudcr.com/goharbor/harbor --version 1.19.1");
+    expect(summary).toContain("docker pull example.tencentcloudcr.com/goharbor/harbor-core:v2.15.2");
+    expect(summary).toContain("repository: example.tencentcloudcr.com/goharbor/harbor-core");
+  },
+};
+
 /** The box that says "dry run" is ticked, or not. */
 function backfill(isDryRun: boolean): Example {
   const inputs = { version: "v2.14.4, v2.15.0", "dry-run": isDryRun };
@@ -492,6 +509,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, Everything of a namespace, newest three": [fromTags.pattern],
   "docs/recipes.md, Across the border, by TCR's own rule": [filledBySync],
   "docs/recipes.md, Across the border, in two hops": [twoHops],
+  "docs/recipes.md, Harbor's images and its chart": [imagesAndChart],
   "docs/recipes.md, Sign what went where": [attested],
   "docs/recipes.md, Routes that others propose": [routesOn("pull_request"), routesOn("push")],
   "docs/recipes.md, An issue when a mirror fails": [

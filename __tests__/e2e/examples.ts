@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildChart, startChartRepository } from "../../sandbox/charts.ts";
 import { hubAccount } from "../../sandbox/docker-hub.ts";
 import { githubToken } from "../../sandbox/github.ts";
 import { type GitHubOidc, startGitHubOidc } from "../../sandbox/github-oidc.ts";
@@ -57,6 +58,9 @@ export const secrets: Readonly<Record<string, string>> = {
 /** Harbor versions that are at the source. */
 export const harborVersions = ["v2.15.2", "v2.15.1", "v2.15.0", "v2.14.4"] as const;
 
+/** Versions of Harbor's chart that are at helm.goharbor.io. */
+export const harborCharts = ["1.19.1", "1.19.0", "1.18.4", "1.18.3"] as const;
+
 /** What is to differ in the sandbox; a function where it has to know the service that signs id tokens. */
 export type WorldOptions = SandboxOptions | ((oidc: GitHubOidc) => SandboxOptions);
 
@@ -93,6 +97,7 @@ export async function startExampleWorld(instance: string, given: WorldOptions = 
     },
   });
   for (const version of harborVersions) seedRelease(sandbox.source, version, { scale });
+  const charts = await startChartRepository(harborCharts.map((version) => buildChart("harbor", version)));
   const internet = await startInternet([
     ...registryNames("ccr.ccs.tencentyun.com", personal.registry),
     { host: "tcr.tencentcloudapi.com", account: `Credential=${personalKey.secretId}/`, server: personal.api },
@@ -100,6 +105,7 @@ export async function startExampleWorld(instance: string, given: WorldOptions = 
     ...registryNames("registry.example.com", registry),
     ...registryNames("quay.io", registry),
     ...(instance === "example" ? [] : registryNames("example.tencentcloudcr.com", registry)),
+    { host: "helm.goharbor.io", server: charts },
   ]);
   const folder = await mkdtemp(join(tmpdir(), "example-"));
   return {
@@ -110,7 +116,7 @@ export async function startExampleWorld(instance: string, given: WorldOptions = 
     folder,
     oidc,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([sandbox.close(), registry.close(), internet.close(), oidc.close()]);
+      await Promise.all([sandbox.close(), registry.close(), internet.close(), oidc.close(), charts.close()]);
       await personal[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },

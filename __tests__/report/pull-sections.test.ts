@@ -245,7 +245,7 @@ describe("a chart", () => {
 
   test("of Harbor stands beside its images: the values go with it", () => {
     const [markdown = ""] = commands(
-      run()
+      run("images, chart")
         .copied(copyStep({ image: "harbor-core" }))
         .copied({ ...copyStep({ image: "harbor", version: "v2.15.2", tag: "1.19.2", isChart: true }) })
         .build(),
@@ -265,7 +265,7 @@ describe("a chart", () => {
         .copied(copyStep({ image: "harbor", version: "1.19.2", isChart: true }))
         .build(),
     );
-    expect(markdown).toContain("the summary of the step that mirrors the images has that file");
+    expect(markdown).toContain("the summary of the run that mirrors the images has that file");
   });
 
   test("is named by its type in the output images", () => {

@@ -57,12 +57,14 @@ function pullSection(
   const images = steps.filter((step) => !charts.includes(step));
   const pulls = images.map(({ image, tag }) => `docker pull ${name}/${image}:${tag}`);
   const login = charts.length === steps.length ? "helm registry login" : "docker login";
+  const harborChart = charts.find((chart) => nameOf(chart) === "harbor");
   const blocks = [
     `If the mirror is private, <code>${login} ${escapeMarkdown(registry)}</code> comes first.`,
     codeBlock("console", firstOf([...pulls, ...charts.flatMap((chart) => chartCommands(name, chart))])),
     // Only for Harbor and its forks: another repository's images may have the same names and another chart.
-    ...(isHarbor ? harborBlocks(destination, images, charts) : settingsFor(destination, images)),
-    ...(images.length === 0 ? chartNote(charts) : []),
+    ...(isHarbor || harborChart !== undefined
+      ? harborBlocks(destination, images, harborChart)
+      : settingsFor(destination, images)),
   ];
   const versions = [...new Set(steps.map(({ version }) => escapeMarkdown(version)))];
   const title = `<strong>How to use <code>${escapeMarkdown(name)}</code></strong> · ${listOf(versions, namedVersions)}`;
@@ -83,14 +85,6 @@ function nameOf({ image }: ImageStep): string {
   return image.slice(image.lastIndexOf("/") + 1);
 }
 
-/** What Harbor's chart needs beside, where another step or run mirrors the images. */
-function chartNote(charts: readonly ImageStep[]): readonly string[] {
-  if (!charts.some((chart) => nameOf(chart) === "harbor")) return [];
-  return [
-    `Harbor's chart looks for its images at Docker Hub. With ${code("--values mirror.yaml")} it takes them from a mirror: the summary of the step that mirrors the images has that file.`,
-  ];
-}
-
 function firstOf(commands: readonly string[]): readonly string[] {
   const more = commands.length - commandLimit;
   return more > 0 ? [...commands.slice(0, commandLimit), `# and ${more} more alike`] : commands;
@@ -99,16 +93,12 @@ function firstOf(commands: readonly string[]): readonly string[] {
 function harborBlocks(
   destination: Pick<Destination, "name" | "registry" | "path">,
   images: readonly ImageStep[],
-  charts: readonly ImageStep[],
+  chart: ImageStep | undefined,
 ): readonly string[] {
   const components = images.filter((step) => componentName(step) !== undefined);
-  if (components.length === 0) return [];
+  if (components.length === 0) return chart === undefined ? [] : [chartAlone];
   return [
-    ...helmBlock(
-      destination,
-      components,
-      charts.find((chart) => nameOf(chart) === "harbor"),
-    ),
+    ...helmBlock(destination, components, chart),
     ...installerBlock(destination, components),
     ...mirrorSettings(destination, harborNamespace),
   ];
@@ -128,6 +118,9 @@ function originOf(step: ImageStep): Namespace | undefined {
   const { source, repository } = step.source;
   return repositoryOf(source, step.image) === repository ? source : undefined;
 }
+
+/** What Harbor's chart needs beside, where another run mirrors the images. */
+const chartAlone = `Harbor's chart looks for its images at Docker Hub. With ${code("--values mirror.yaml")} it takes them from a mirror: the summary of the run that mirrors the images has that file.`;
 
 /** @param chart Harbor's, where this run has mirrored that as well. */
 function helmBlock(
