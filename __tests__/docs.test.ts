@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { harborReleases } from "../sandbox/harbor.ts";
+import { componentsOf, harborReleases } from "../sandbox/harbor.ts";
+import { newestRelease } from "../sandbox/sandbox.ts";
 import { documentsWithSections, readSections, withSections } from "../scripts/readme-sections.ts";
 import { inputDefaults } from "../src/inputs/inputs.ts";
 import { silentLog } from "../src/log/log.ts";
@@ -120,6 +121,12 @@ describe("docs/permissions.md", () => {
 });
 
 describe("docs/decisions.md", () => {
+  test("says how many images a Harbor release has", () => {
+    const [, images, pulls] = /a Harbor release of (\d+) images costs (\d+) pulls/.exec(decisions) ?? [];
+    const count = String(componentsOf(newestRelease.version).length);
+    expect([images, pulls]).toEqual([count, count]);
+  });
+
   test("says of real releases what each keep-by keeps", () => {
     const releases = harborReleases().flatMap((release) => versionOf(release) ?? []);
     const header = decisions.split("\n").find((line) => line.startsWith("| `keep-by` | of "));
