@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { noBytes } from "../../src/copy/outcome.ts";
-import { type FinishedImage, imageLine, versionLine } from "../../src/copy/story.ts";
+import { type FinishedImage, imageLine, tellImage, versionLine } from "../../src/copy/story.ts";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import { copyStep, dockerHub, tcr } from "../report/result-builder.ts";
 import { obstacle } from "../support/failures.ts";
+import { recordingLog } from "../support/recording-log.ts";
 
 const step = copyStep({ image: "harbor-core", destination: dockerHub });
 
@@ -53,6 +54,18 @@ test("of one cause at one destination, the first image tells it, and the others 
     `✗ harbor-log:v2.15.2 → ${dockerHub}: lost`,
     `✗ harbor-db:v2.15.2 → ${tcr}: refused`,
   ]);
+});
+
+test("the log has the first image of each cause, and the others for who debugs", () => {
+  const debugged: string[] = [];
+  const log = { ...recordingLog(), debug: (text: string) => debugged.push(text) };
+  const causes = new Map<string, string>();
+  for (const image of ["harbor-core", "harbor-db", "harbor-log"])
+    tellImage(told({ step: copyStep({ image }), failure: obstacle("refused") }), 1, log, causes);
+  tellImage(told({ step: copyStep({ image: "harbor-portal" }) }), 1, log, causes);
+  const subjects = (lines: readonly string[]) => lines.map((line) => line.replace(/:.*/, ""));
+  expect(subjects(log.infos)).toEqual(["✗ harbor-core", "✓ harbor-portal"]);
+  expect(subjects(debugged)).toEqual(["✗ harbor-db", "✗ harbor-log"]);
 });
 
 test("the long page of a proxy is cut", () => {

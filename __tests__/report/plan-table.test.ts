@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
-import type { Step } from "../../src/plan/plan.ts";
+import type { CopyStep, Step } from "../../src/plan/plan.ts";
 import { planLines } from "../../src/report/plan-table.ts";
 import {
   copyStep,
@@ -39,8 +39,8 @@ test("versions with their images, then retention, in aligned columns", () => {
   expect(lines.join("\n")).toMatchInlineSnapshot(`
     "Plan for goharbor/harbor v2.15.2, v2.15.1:
     v2.15.2
-      copy   harbor-core:v2.15.2  goharbor.tencentcloudcr.com/goharbor  it is not there yet; from ghcr.io/goharbor/harbor-core:v2.15.2
-      copy   harbor-db:v2.15.2    goharbor.tencentcloudcr.com/goharbor  it is not there yet; from ghcr.io/goharbor/harbor-db:v2.15.2
+      copy   2 images             goharbor.tencentcloudcr.com/goharbor  it is not there yet; from ghcr.io/goharbor
+             harbor-core:v2.15.2, harbor-db:v2.15.2
       skip   2 images             docker.io/goharbor                    it is in place
              harbor-core:v2.15.2, harbor-db:v2.15.2
     v2.15.1
@@ -61,12 +61,36 @@ test("twelve images that are skipped for one reason are one row, with every tag 
   expect(others).toEqual(["In all: 0 images to copy, 12 to skip, 0 to prune"]);
 });
 
+/** A copy that is read under another name, or in another place. */
+function from(step: CopyStep, repository: string, tag: string): CopyStep {
+  return { ...step, source: { ...step.source, repository, tag } };
+}
+
+test("of copied images, what the source calls otherwise is named with that", () => {
+  const [, , row, names, ...others] = linesOf(
+    copyStep({ image: "harbor-core" }),
+    from(copyStep({ image: "tools/migrate" }), "goharbor/tools/migrate", "v2.15.2"),
+    from(copyStep({ image: "worker" }), "goharbor/shop-worker", "2.15.2"),
+  );
+  expect([row?.trim().replace(/ {2,}/g, " | "), names?.trim()]).toEqual([
+    "copy | 3 images | goharbor.tencentcloudcr.com/goharbor | it is not there yet; from ghcr.io/goharbor",
+    "harbor-core:v2.15.2, tools/migrate:v2.15.2, worker:v2.15.2 (there shop-worker:2.15.2)",
+  ]);
+  expect(others).toEqual(["In all: 3 images to copy, 0 to skip, 0 to prune"]);
+  const [, , alone] = linesOf(from(copyStep({ image: "worker" }), "goharbor/shop-worker", "2.15.2"));
+  expect(alone).toMatch(/; from ghcr\.io\/goharbor\/shop-worker:2\.15\.2$/);
+});
+
 test.each([
   ["reasons", skipStep({ reason: "one" }), skipStep({ reason: "other" })],
   ["destinations", skipStep({ destination: tcr }), skipStep({ destination: dockerHub })],
   ["actions", skipStep({ reason: "same" }), failStep({ failure: "same" })],
   ["pruned versions", pruneStep({ version: "v2.12.0" }), pruneStep({ version: "v2.11.0" })],
-  ["copied images", copyStep({ image: "harbor-core" }), copyStep({ image: "harbor-db" })],
+  [
+    "sources",
+    copyStep({ image: "harbor-core" }),
+    from(copyStep({ image: "harbor-db" }), "elsewhere/harbor-db", "v2.15.2"),
+  ],
 ])("different %s are different rows", (_what, one, other) => {
   expect(linesOf(one, other).filter((line) => line.startsWith("  "))).toHaveLength(2);
 });

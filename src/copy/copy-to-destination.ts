@@ -15,7 +15,7 @@ import { blobsOf } from "./image-graph.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import type { PublicationCheck } from "./publish.ts";
 import { isRefused } from "./refused.ts";
-import { imageLine, versionLine } from "./story.ts";
+import { tellImage, versionLine } from "./story.ts";
 import { type ImageResult, publishVersion, untagged } from "./version.ts";
 
 /** What was read of each image, or why it could not be. */
@@ -90,7 +90,7 @@ export async function copyToDestination(
         ofVersion.map(async (step) => {
           const result = await copyImage(step, destination, deliveries, shared);
           const told = { failure: undefined, ...result };
-          log.info(imageLine(told, since(clock.now()), log.paint, causes));
+          tellImage(told, since(clock.now()), log, causes);
           return result;
         }),
       );

@@ -13,7 +13,7 @@ import { type ImageContent, putImage, rootsOf } from "./image-copy.ts";
 import { manifestsInOrder } from "./image-graph.ts";
 import { type CopyOutcome, noBytes } from "./outcome.ts";
 import type { ReadyImage } from "./publish.ts";
-import { imageLine, versionLine } from "./story.ts";
+import { tellImage, versionLine } from "./story.ts";
 import { type ImageResult, publishVersion } from "./version.ts";
 
 export interface PublishContext
@@ -46,7 +46,7 @@ export async function publishConfirmed(
           ofVersion.map((step) => confirmImage(step, destination, contents, context)),
         );
         for (const result of results) {
-          if ("failure" in result) log.info(imageLine(result, clock.now() - started, log.paint, causes));
+          if ("failure" in result) tellImage(result, clock.now() - started, log, causes);
         }
         const published = await publishVersion(results, context);
         const milliseconds = clock.now() - started;

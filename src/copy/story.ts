@@ -1,5 +1,5 @@
 import { causeOf, sentenceOf } from "../errors.ts";
-import { failureTextLimit, printable } from "../log/log.ts";
+import { failureTextLimit, type Log, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
 import { printReference } from "../oci/reference.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
@@ -9,6 +9,23 @@ import type { AwaitOutcome, CopyOutcome, MovedBytes } from "./outcome.ts";
 
 /** An image whose outcome is known, with its tag or before it is set. */
 export type FinishedImage = Pick<CopyOutcome, "step" | "bytes" | "failure" | "withheld">;
+
+/**
+ * Tells of an image that is done. Of one cause at one destination only the first is told: twelve lines of one failure would hide
+ * all others. The line of the version counts them, and the error at the end of the run names them.
+ * @param causes the causes of failures that were told already; a new one is added.
+ */
+export function tellImage(
+  image: FinishedImage,
+  elapsed: number,
+  log: Log,
+  causes: Map<string, string>,
+): void {
+  const told = causes.size;
+  const line = imageLine(image, elapsed, log.paint, causes);
+  if (image.failure === undefined || causes.size > told) log.info(line);
+  else log.debug(line);
+}
 
 /**
  * `✓ harbor-core:v2.15.2 → docker.io/goharbor: 41.2 MB uploaded, 12.3 MB mounted, after 12.3 s`.

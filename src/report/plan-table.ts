@@ -66,22 +66,34 @@ function heading({ repository, versions }: Plan): string {
     : `Plan for ${repository} ${listOf(versions, namedLimit)}:`;
 }
 
-/** One row for each copy. Other steps of the same cause and destination share a row. */
+/** Steps of the same cause, origin and destination share a row. */
 function imageRows(steps: readonly ImageStep[]): readonly Row[] {
-  const single = (step: ImageStep): string | undefined =>
-    step.kind === "copy" ? `${step.image}:${step.tag}` : undefined;
-  return causesOf(steps, (step) => [step.kind, step.destination, single(step)]).map(
+  return causesOf(steps, (step) => [step.kind, step.destination, originOf(step)?.place]).map(
     ({ first, all, reason }) => {
-      const references = all.map(({ image, tag }) => `${image}:${tag}`);
-      return row(first.kind, "", references, first.destination, `${reason}${originOf(first)}`);
+      const origin = originOf(first);
+      const from = all.length === 1 ? origin && `${origin.place}/${origin.name}` : origin?.place;
+      const references = all.map(
+        (step) => `${step.image}:${step.tag}${all.length === 1 ? "" : otherName(step)}`,
+      );
+      const why = from === undefined ? reason : `${reason}; from ${from}`;
+      return row(first.kind, "", references, first.destination, why);
     },
   );
 }
 
-function originOf(step: ImageStep): string {
-  if (step.kind !== "copy") return "";
+/** Where a copy is read: the namespace, and what the image is called below it. Undefined for anything else. */
+function originOf(step: ImageStep): { readonly place: string; readonly name: string } | undefined {
+  if (step.kind !== "copy") return undefined;
   const { source, repository, tag } = step.source;
-  return `; from ${source.registry}/${repository}:${tag}`;
+  const path = `${source.registry}/${repository}`;
+  const end = path.endsWith(`/${step.image}`) ? path.length - step.image.length - 1 : path.lastIndexOf("/");
+  return { place: path.slice(0, end), name: `${path.slice(end + 1)}:${tag}` };
+}
+
+/** What an image is called at its source, where that is something else. */
+function otherName(step: ImageStep): string {
+  const name = originOf(step)?.name ?? `${step.image}:${step.tag}`;
+  return name === `${step.image}:${step.tag}` ? "" : ` (there ${name})`;
 }
 
 function retentionRows(steps: readonly RetentionStep[]): readonly Row[] {
