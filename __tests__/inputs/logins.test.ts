@@ -309,6 +309,28 @@ describe("a mistake", () => {
   });
 });
 
+it.each([
+  [`    pass: ${secret}`, secret],
+  [`  - { registry: quay.io, user: me, pass: "${secret} x", tls: disabled }`, `${secret} x`],
+  [`{"creds":[{"registry":"quay.io","pass":"${secret}"},{"password":"b"}], [`, secret],
+  [`password: !${secret} x`, `!${secret} x`],
+  [`credentials: {username: me, password: ${secret}}`, secret],
+  [`- destinations: me:${secret}@quay.io/team`, secret],
+  [`- source: quay.io/team,password=${secret}`, secret],
+])("a file of routes hides what stands in %s, whatever is wrong with it", async (routes, hidden) => {
+  const { secrets } = await read("", {}, { routes });
+  expect(secrets).toContain(hidden);
+});
+
+it.each(["x", "'", " ", ":", "@", "pass: ", "a:b@"])(
+  "a long line of %j is looked through in one go",
+  async (piece) => {
+    const line = piece.repeat(200_000 / piece.length);
+    const { mistakes } = await read(`${line}z`, {}, { routes: `${line}z` });
+    expect(mistakes).toContain("- logins");
+  },
+);
+
 describe("a file", () => {
   let folder = "";
   beforeEach(() => {

@@ -5,9 +5,10 @@ import { silentLog } from "../../src/log/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import type { DockerLogins } from "../../src/oci/docker-config.ts";
 import { parseNamespace } from "../../src/oci/reference.ts";
-import { inputLogins, openDestinations, openSources } from "../../src/run/registries.ts";
+import { inputLogins, openDestinations, openSources, tellUnusedLogins } from "../../src/run/registries.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { load } from "../support/given-inputs.ts";
+import { recordingLog } from "../support/recording-log.ts";
 import { routedTransport } from "../support/scripted-transport.ts";
 
 /** A registry that asks for a login by Basic and has nothing. */
@@ -226,5 +227,21 @@ describe("logins for single places", () => {
     expect(await usernames(ofOurs)).toEqual([ours, source]);
     expect(await usernames(ofTheirs)).toEqual([destination, theirs]);
     expect(source).not.toBe(ours);
+  });
+
+  it("that no place takes are told by name, and those of chart repositories are taken", () => {
+    const log = recordingLog();
+    const read = load({
+      destinations: "r.example.com/a",
+      source: "https://charts.example.com/team",
+      images: "chart:1.0.0",
+      "versions-from": "tags",
+    });
+    const names = ["r.example.com", "charts.example.com", "charts.example.com/other", "quay.io"];
+    tellUnusedLogins({ ...read, logins: names.map(login) }, log);
+    expect(log.warnings.map((warning) => /^The login for (\S+) \(here\)/.exec(warning)?.[1])).toEqual([
+      "charts.example.com/other",
+      "quay.io",
+    ]);
   });
 });

@@ -69,11 +69,25 @@ function secretsIn(content: YamlNode, environment: Environment): readonly string
   });
 }
 
-/** What stands in a text behind the keys of secrets. YAML may take the beginning for a tag or an anchor, and leave it out of the value. */
+/** Longest value that is taken from a line, in characters: a line of JSON may be a whole file. */
+const writtenLimit = 1000;
+
+/**
+ * What stands in a text where secrets stand, whatever else is wrong with it: behind their keys, and before the `@` of a place. YAML may
+ * take the beginning of a value for a tag or an anchor, and leave it out.
+ */
 export function writtenSecrets(text: string): readonly string[] {
   return text.split("\n").flatMap((line) => {
-    const [, key = "", value = ""] = /^\s*["']?([\w-]+)["']?\s*:\s+(.+)$/.exec(line) ?? [];
-    return secretKeys.has(key) ? [value.trim()] : [];
+    const values = [...line.matchAll(/(?<![\w-])([\w-]{1,40})["']?\s{0,9}:\s*/g)].flatMap(
+      ({ 0: found, 1: key = "", index }) => {
+        if (!secretKeys.has(key)) return [];
+        const start = index + found.length;
+        const rest = line.slice(start, start + writtenLimit).trim();
+        const [, quoted] = /^"((?:[^"\\]|\\.)*)"/.exec(rest) ?? /^'([^']*)'/.exec(rest) ?? [];
+        return quoted === undefined ? [rest, rest.replace(/[,}\]].*$/, "").trim()] : [quoted];
+      },
+    );
+    return [...values, ...secretsInLine(line)];
   });
 }
 
@@ -88,7 +102,7 @@ function anySecretsIn(text: string): readonly string[] {
     .slice(0, loginsLimit)
     .split("\n")
     .flatMap((line) => [line, line.replace(/^[^:]*:/, ""), ...line.split(/[\s,{}[\]"']+/)])
-    .map((piece) => piece.trim().replace(/^["'*&!]+|["':]+$/g, ""));
+    .map((piece) => piece.trim().replace(/^["'*&!]{1,9}|["':]{1,9}$/g, ""));
   return [...new Set(pieces)].filter((piece) => !isKnownKey(piece));
 }
 

@@ -88,7 +88,7 @@ export function tellUnusedLogins(
   { logins, destinations, sources }: Pick<Inputs, "logins" | "destinations" | "sources">,
   log: Log,
 ): void {
-  for (const { from, ...place } of unusedLogins(logins, [...destinations, ...sources]))
+  for (const { from, ...place } of unusedLogins(logins, [...destinations, ...sources.map(loginPlace)]))
     log.warning(
       `The login for ${printNamespace(place)} (${from}) is for no source and no destination of this run: check its name, or leave it out.`,
     );
@@ -158,8 +158,7 @@ export function openSources(
     sourceCredentials(place, inputs, destinations, dockerConfiguration, loginsOf, context);
   const open = ({ tokenServer, registry, path }: Inputs["sources"][number]): Registry => {
     if (isChartRepository(registry)) {
-      const { host, pathname } = new URL(registry);
-      const credentials = credentialsOf({ registry: host, path: pathname.slice(1) });
+      const credentials = credentialsOf(loginPlace({ registry, path }));
       return openChartRegistry({ ...context, address: registry, credentials });
     }
     const vendor = destinations.find((destination) => destination.registry === registry)?.client.vendor;
@@ -187,6 +186,13 @@ export function openSources(
       },
     };
   });
+}
+
+/** The place whose login a source has. A chart repository has an address. */
+function loginPlace({ registry, path }: Namespace): Namespace {
+  if (!isChartRepository(registry)) return { registry, path };
+  const { host, pathname } = new URL(registry);
+  return { registry: host, path: pathname.slice(1) };
 }
 
 /**
