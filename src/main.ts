@@ -47,10 +47,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 const takenOut = /^(INPUT_.*|GITHUB_EVENT_PATH|GITHUB_API_URL|https?_proxy)$/i;
 
+/** With these, the parser of YAML would print every piece of a text, logins among them, before anything is hidden. */
+const tellingVariables = /^LOG_(?:TOKENS|STREAM)$/;
+
 /** What the environment was at the start. From then on, the process is without the variables of these names. */
 export function takeEnvironment(names = takenOut): Environment {
   const environment = { ...process.env };
-  for (const name of Object.keys(environment)) if (names.test(name)) delete process.env[name];
+  for (const name of Object.keys(environment))
+    if (names.test(name) || tellingVariables.test(name)) delete process.env[name];
   return environment;
 }
 

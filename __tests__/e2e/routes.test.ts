@@ -14,8 +14,14 @@ async function startWorld() {
   const world = await startSandboxWorld();
   const [source, destination] = await Promise.all([startRegistry(), startRegistry()]);
   open.push(world, source, destination);
-  const run = (routes: string, inputs: Readonly<Record<string, string>> = {}, event = "push") =>
+  const run = (
+    routes: string,
+    inputs: Readonly<Record<string, string>> = {},
+    event = "push",
+    env: Readonly<Record<string, string>> = {},
+  ) =>
     act(world, {
+      env,
       event: { name: event, payload: {} },
       inputs: {
         routes,
@@ -207,6 +213,20 @@ ${newest}
     }
     expect((await run("- {images: app}", { destinations: "" })).log).toContain("destinations: is empty");
     expect(destination.state()).toEqual({});
+  });
+
+  it("of another tool are not printed by the parser, whatever variables the job has", async () => {
+    const { destination, source, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0"]);
+    const routes = `auth:
+  registry.example: {username: bob, password: hunter2-the-password}
+images:
+  ${source.host}/team/app: ${destination.host}/mirror/app
+`;
+    const { exitCode, log } = await run(routes, {}, "push", { LOG_TOKENS: "1", LOG_STREAM: "1" });
+    expect(exitCode).toBe(0);
+    expect(at(destination, "mirror/app")).toEqual(["v1.0.0"]);
+    expect(log.replace(/^::add-mask::.*$/gm, "")).not.toContain("hunter2");
   });
 
   it("are checked each, with check: true", async () => {

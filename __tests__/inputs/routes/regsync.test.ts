@@ -1,7 +1,10 @@
+import fc from "fast-check";
+import semver from "semver";
 import { describe, expect, test } from "vitest";
+import { regsyncRange } from "../../../src/inputs/routes/expressions.ts";
 import { choosing } from "../../../src/pattern.ts";
 import { select } from "../../../src/plan/selection.ts";
-import { versionOfTag } from "../../../src/plan/version.ts";
+import { roughNumber, versionOfTag } from "../../../src/plan/version.ts";
 import { copiesOf, loaded, problemsIn, read } from "./reading.ts";
 
 const all = "{{tag}}";
@@ -268,7 +271,7 @@ describe("a mistake has its line and key, and no value of a login", () => {
       repository("")
         .replace("t.example/", "'{{file \"/etc/passwd\"}}'")
         .replace("'{{file \"/etc/passwd\"}}'goharbor/core", "'{{file \"/etc/passwd\"}}/goharbor/core'"),
-      'line 4: the template {{file …}} is not filled in here, only {{env "NAME"}}',
+      'line 4: the template {{file…}} is not filled in here, only {{env "NAME"}}',
     ],
     [
       "sync:\n  - {source: a/x, target: t.example/x, type: registry}",
@@ -324,7 +327,11 @@ describe("a mistake has its line and key, and no value of a login", () => {
     ],
     [
       `creds:\n  - {registry: q.example, user: a, pass: '{{file "${secret}"}}'}\n${repository("")}`,
-      "line 2: the template {{file …}}",
+      "line 2: the template {{file…}}",
+    ],
+    [
+      `creds:\n  - {registry: q.example, user: a, pass: '{{${secret}}}'}\n${repository("")}`,
+      "line 2: the template {{…}} is not filled in here",
     ],
     [
       `creds:\n  - {registry: q.example, pass: [${secret}]}\n${repository("")}`,
@@ -339,4 +346,62 @@ describe("a mistake has its line and key, and no value of a login", () => {
     expect(message).toContain(problem);
     expect(message).not.toContain(secret);
   });
+});
+
+/** regclient's own comparison, for versions of up to three numbers: internal/semver/semver.go. */
+function checks(range: string, tag: string): boolean {
+  const parse = (text: string) => {
+    const [numbers = "", ...pre] = text.replace(/^v/, "").split("-");
+    const parts = numbers.split(".").map(Number);
+    return { parts: [0, 1, 2].map((at) => parts[at] ?? 0), pre: pre.join("-") };
+  };
+  type Parsed = ReturnType<typeof parse>;
+  const compare = (one: Parsed, other: Parsed): number => {
+    const at = [0, 1, 2].find((each) => one.parts[each] !== other.parts[each]);
+    if (at !== undefined) return (one.parts[at] ?? 0) - (other.parts[at] ?? 0);
+    if (one.pre === other.pre) return 0;
+    if (one.pre === "" || other.pre === "") return one.pre === "" ? 1 : -1;
+    return one.pre < other.pre ? -1 : 1;
+  };
+  const version = parse(tag);
+  const upper = (parts: readonly number[]) => compare(version, { parts: [...parts], pre: "" }) < 0;
+  return range.split(" ").every((part) => {
+    const [, operator = "", text = ""] = /^(>=|<=|>|<|=|\^|~|)(.*)$/.exec(part) ?? [];
+    const limit = parse(text);
+    const [major = 0, minor = 0, patch = 0] = limit.parts;
+    const order = compare(version, limit);
+    if (operator === "^")
+      return (
+        order >= 0 && upper(major > 0 ? [major + 1, 0, 0] : minor > 0 ? [0, minor + 1, 0] : [0, 0, patch + 1])
+      );
+    if (operator === "~") return order >= 0 && upper([major, minor + 1, 0]);
+    if (operator === ">=") return order >= 0;
+    if (operator === "<=") return order <= 0;
+    if (operator === ">") return order > 0;
+    return operator === "<" ? order < 0 : order === 0;
+  });
+}
+
+test("its ranges choose what regsync's own comparison chooses", () => {
+  const number = fc.integer({ min: 0, max: 3 });
+  const version = fc
+    .tuple(
+      fc.array(number, { minLength: 1, maxLength: 3 }),
+      fc.constantFrom("", "-alpha", "-rc"),
+      fc.constantFrom("", "v"),
+    )
+    .map(([parts, pre, v]) => `${v}${parts.join(".")}${pre}`);
+  const comparison = fc
+    .tuple(fc.constantFrom(">=", "<=", ">", "<", "=", "^", "~", ""), version)
+    .map(([operator, text]) => `${operator}${text}`);
+  const range = fc.array(comparison, { minLength: 1, maxLength: 2 }).map((parts) => parts.join(" "));
+  fc.assert(
+    fc.property(range, version, (given, tag) => {
+      const chosen = semver.satisfies(roughNumber(tag) ?? "", regsyncRange(given), {
+        includePrerelease: true,
+      });
+      expect([given, tag, chosen]).toEqual([given, tag, checks(given, tag)]);
+    }),
+    { numRuns: 20_000 },
+  );
 });

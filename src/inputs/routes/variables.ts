@@ -24,8 +24,9 @@ export function fillTemplate(text: string, variables: Variables, use: Use): stri
   return text.replace(/\{\{([^{}]*)\}\}/g, (_whole, inner: string) => {
     const [, name] = /^-?\s*env\s+["`]([A-Za-z_][A-Za-z0-9_]*)["`]\s*-?$/.exec(inner.trim()) ?? [];
     if (name === undefined) {
-      const [word = ""] = /[\w.]+/.exec(inner) ?? [];
-      throw new InputError(`the template {{${word} …}} is not filled in here, only {{env "NAME"}}`);
+      // Nothing of a login is repeated but a word that everybody knows.
+      const [word = ""] = /\b(?:file|default|join|lower|split|env)\b|\.[A-Z]\w*/.exec(inner) ?? [];
+      throw new InputError(`the template {{${word}…}} is not filled in here, only {{env "NAME"}}`);
     }
     return variableOf(name, variables, use);
   });
