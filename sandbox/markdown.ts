@@ -1,12 +1,12 @@
 /**
  * Markdown for the terminal, as far as job summaries use it: headings, emphasis, code, links, tables in Markdown or
- * HTML, block quotes, `<details>`, and HTML entities.
+ * HTML, block quotes, `<details>`, which stay folded, and HTML entities.
  */
 import { stripVTControlCharacters, styleText } from "node:util";
 
 /** Renders a job summary. Colours only where the terminal of standard output has them. */
 export function renderMarkdown(markdown: string): string {
-  const lines = tablesToMarkdown(markdown).split("\n");
+  const lines = tablesToMarkdown(folded(markdown)).split("\n");
   const rendered: string[] = [];
   for (let at = 0; at < lines.length; at += 1) {
     const line = lines[at] ?? "";
@@ -30,6 +30,19 @@ export function renderMarkdown(markdown: string): string {
     .join("\n")
     .replace(/\n{3,}/g, "\n\n")
     .trim();
+}
+
+/** What can be unfolded is a line of its title alone. */
+function folded(markdown: string): string {
+  let depth = 0;
+  const parts = markdown.split(/(<\/?details>)/).flatMap((part) => {
+    if (part === "</details>") depth -= 1;
+    else if (part === "<details>") depth += 1;
+    else if (depth === 0) return [part];
+    else if (depth === 1) return (/<summary>.*<\/summary>/.exec(part) ?? []).map((title) => `▸ ${title}`);
+    return [];
+  });
+  return parts.join("");
 }
 
 /** Lines of a table with aligned columns; the first row is the head. */

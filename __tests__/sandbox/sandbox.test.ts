@@ -94,6 +94,13 @@ it("renders a summary for the terminal: headings, aligned tables, entities", () 
   ]);
 });
 
+it("leaves folded in the terminal what a summary folds", () => {
+  const inner = "<details><summary>in it</summary>\n\ntext\n\n</details>";
+  const markdown = `above\n\n<details><summary><strong>Images</strong> &amp; more</summary>\n\n${inner}\n\ntext\n\n</details>\n\nbelow`;
+  const plain = stripVTControlCharacters(renderMarkdown(markdown));
+  expect(plain.split("\n").filter((line) => line !== "")).toEqual(["above", "▸ Images & more", "below"]);
+});
+
 it("shows a log as GitHub does: no commands, no secrets", () => {
   const lines: string[] = [];
   const log = workflowLog((line) => lines.push(line));
