@@ -88,6 +88,18 @@ describe("charts of a repository", () => {
     expect(tagsAt(world, "mirror/shop")).toEqual(["1.1.0", "1.3.0"]);
   });
 
+  it("go through a run of several jobs with one digest", async () => {
+    const { world, mirror } = await start(versions("shop", "1.0.0+b.1", "1.1.0"));
+    const { plan = "", matrix = "" } = (await mirror({ mode: "plan" })).outputs;
+    expect(JSON.parse(matrix).include).toHaveLength(1);
+    expect((await mirror({ mode: "copy", plan, share: "1" })).done).toBe(true);
+    expect(tagsAt(world, "mirror/shop")).toEqual([]);
+    const { done, outputs } = await mirror({ mode: "publish", plan });
+    expect(done).toBe(true);
+    expect(tagsAt(world, "mirror/shop")).toEqual(["1.0.0_b.1", "1.1.0"]);
+    expect(JSON.parse(outputs.images ?? "")).toHaveLength(2);
+  });
+
   it("are checked, and estimated by a dry run, without a byte written", async () => {
     const { registry, mirror } = await start(versions("shop", "1.0.0", "1.1.0"));
     expect((await mirror({ "dry-run": "true" })).done).toBe(true);
