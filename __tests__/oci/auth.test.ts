@@ -155,6 +155,17 @@ describe("a login that is refused", () => {
     expect(refusal.temporary).toBe(false);
   });
 
+  test("at a destination that is only read needs the right to pull", async () => {
+    const details = "access token has insufficient scopes";
+    const refusal = await refusedLogin(responseWith(401, JSON.stringify({ details })), login, {
+      registry: "docker.io",
+      vendor: vendorOf("docker.io"),
+      side: "destination",
+      readOnly: true,
+    });
+    expect(refusal.advice).toContain('"Repo Read-only"');
+  });
+
   test("tells the token server's words, on one line and without the secret", async () => {
     const { authenticator } = authenticatorOf(refuses("no\n::set-output name=x::y"));
     const error = await authenticator.header(push, undefined).catch(String);

@@ -10,11 +10,12 @@ async function failureOf(
   answer: ScriptedAnswer,
   side: Side = "destination",
   operation = "listing the tags",
+  readOnly?: true,
 ): Promise<OperationError> {
   const transport = routedTransport(() => ({ status: 400, ...answer }));
   const response = await transport.send({ method: "GET", url: new URL("https://registry.example/v2/a/b") });
   const vendor = vendorOf("registry.example");
-  const of = { side, registry: "registry.example", vendor, repository: "a/b", operation };
+  const of = { side, readOnly, registry: "registry.example", vendor, repository: "a/b", operation };
   return refusal(response, of, fakeClock());
 }
 
@@ -143,6 +144,19 @@ describe("what can be done", () => {
     [503, "destination", "run again later"],
   ] as const)("after status %i at the %s", async (status, side, advice) => {
     expect((await failureOf({ status }, side)).details.advice).toContain(advice);
+  });
+
+  test.each([401, 403])(
+    "after status %i at a destination that is only read: the right to pull",
+    async (status) => {
+      const { details } = await failureOf({ status }, "destination", "looking up", true);
+      expect(details.advice).toContain("log in to its registry");
+    },
+  );
+
+  test("nothing has to be made at a destination that is only read", async () => {
+    const { details } = await failureOf({ status: 404 }, "destination", "looking up", true);
+    expect(details.advice).toBeUndefined();
   });
 
   test("after Docker Hub's pull limit: it takes hours, so it is not tried again", async () => {
