@@ -22,7 +22,9 @@ import { runs } from "../properties/arbitraries.ts";
 
 const releases = ["v2.15.2", "v2.15.1", "v2.15.0", "v2.14.4", "v2.13.5"];
 const universe = harborUniverse.filter(({ tag }) => releases.includes(tag));
-const names = ["docker.io/goharbor", "goharbor.tencentcloudcr.com/goharbor"];
+/** Something else fills the last one. */
+const filled = "mainland.tencentcloudcr.com/goharbor";
+const names = ["docker.io/goharbor", "goharbor.tencentcloudcr.com/goharbor", filled];
 const inputs = contentDigest("inputs");
 const images = releases.flatMap(harborImages);
 
@@ -39,7 +41,8 @@ const worlds = fc
 function destination(name: string) {
   return fc.record({
     name: fc.constant(name),
-    keep: fc.constantFrom(1, 2, 3, "all" as const),
+    ...(name === filled && { filledBySync: fc.constant(true as const) }),
+    keep: name === filled ? fc.constant("all" as const) : fc.constantFrom(1, 2, 3, "all" as const),
     keepBy: fc.constantFrom(...keepByChoices),
     holds: fc.subarray(releases),
     lacks: fc.subarray(images, { maxLength: 2 }),
@@ -171,6 +174,7 @@ test("whatever is changed in it, nothing is copied, published or deleted that th
       fc.constantFrom<Selection>({ kind: "newest", count: 3 }, { kind: "tags", tags: releases }),
       (world, all, selection) => {
         const now = makePlan(snapshotOf(world));
+        expect([...stepsOf(now, "copy", filled), ...stepsOf(now, "prune", filled)]).toEqual([]);
         const honest: PlanDocument = { schemaVersion: 2, ...handOut(now, inputs, 2, () => []) };
         const text = all.reduce<Text>((before, change) => changed(before as PlanDocument, change), {
           ...honest,
