@@ -75,7 +75,17 @@ test("the shortest recipe is a screen, and numbers what is to be changed", () =>
 
 /** A value as the runner hands it on, with a stand-in for each secret and each input without a default. */
 function evaluate(value: string, workflow: string): string {
-  return value.replace(
+  const images = JSON.stringify([
+    {
+      destination: "a.example/b",
+      image: "app",
+      tag: "1.0.0",
+      digest: `sha256:${"0".repeat(64)}`,
+      reference: "a.example/b/app:1.0.0",
+    },
+  ]);
+  const known = value.replace(/\$\{\{ needs\.\w+\.outputs\.images \}\}/g, images);
+  return known.replace(
     /\$\{\{\s*(secrets|inputs|matrix)\.([\w-]+)\s*\}\}/g,
     (_all, context: string, name: string) => {
       if (context === "secrets") return "a secret";

@@ -155,6 +155,28 @@ const ownImages: Example = {
   },
 };
 
+/** A candidate gets its final tag, and goes on by digest. */
+const promotion: Example = {
+  event: () => ({ name: "workflow_dispatch", payload: { inputs: { candidate: "v1.4.0-rc.2" } } }),
+  more: { inputs: { candidate: "v1.4.0-rc.2" } },
+  prepare: ({ registry }) => {
+    for (const image of ["server", "worker"])
+      for (const tag of ["v1.4.0-rc.2", "v1.4.0-rc.1"])
+        pushTo(registry, `dev/${image}`, buildImage({ seed: `${image}:${tag}` }), tag);
+  },
+  expected: ({ registry }) => {
+    for (const image of ["server", "worker"]) {
+      const candidate = registry.tags(`dev/${image}`).get("v1.4.0-rc.2");
+      for (const place of ["test", "production"])
+        expect([...registry.tags(`${place}/${image}`)]).toEqual([["1.4.0", candidate]]);
+    }
+    expect(
+      registry.requests.filter(({ method, path }) => method === "GET" && /blobs\/sha256/.test(path)),
+    ).toEqual([]);
+  },
+  told: (jobs) => expect(jobs.map(({ steps }) => steps.at(-1)?.outputs.copied)).toEqual(["2", "2"]),
+};
+
 /** The project's images without a login. */
 const publicShop = { github: shopOptions.github ?? {} };
 
@@ -509,6 +531,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   "docs/recipes.md, Everything of a namespace, newest three": [fromTags.pattern],
   "docs/recipes.md, Across the border, by TCR's own rule": [filledBySync],
   "docs/recipes.md, Across the border, in two hops": [twoHops],
+  "docs/recipes.md, From development to test to production": [promotion],
   "docs/recipes.md, Harbor's images and its chart": [imagesAndChart],
   "docs/recipes.md, Sign what went where": [attested],
   "docs/recipes.md, Routes that others propose": [routesOn("pull_request"), routesOn("push")],

@@ -68,6 +68,7 @@ export type Step = v.InferOutput<typeof stepSchema>;
 /** A job that has a runner. */
 const jobSchema = v.object({
   "runs-on": v.string(),
+  environment: v.optional(v.string()),
   "timeout-minutes": v.pipe(v.number(), v.minValue(1), v.maxValue(360)),
   needs: v.optional(v.union([v.string(), v.array(v.string())])),
   if: v.optional(v.string()),
