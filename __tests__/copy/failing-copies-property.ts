@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { expect } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { noBytes } from "../../src/copy/outcome.ts";
 import { type DestinationToPrune, prune } from "../../src/copy/prune.ts";
 import type { Tagging } from "../../src/copy/publish.ts";
@@ -85,6 +86,7 @@ async function carriedOut(
   const tags = tagsBefore(world);
   const tagging: Tagging = {
     overwrite: world.overwrite,
+    clock: systemClock,
     log: silentLog,
     signal: new AbortController().signal,
     whyNotPublish: () => Promise.resolve(undefined),

@@ -135,6 +135,57 @@ describe("npm run mirror", { timeout: 120_000 }, () => {
     expect(world.registry.uploadsOpen()).toBe(0);
   });
 
+  test("interrupted while tags are set, sets the others of that version, and says what is true", async () => {
+    await using world = await startExampleWorld("goharbor");
+    // One tag at once, the others later, so that the interruption comes between them.
+    const late = { method: "PUT", path: /\/(?!prepare)[\w-]+\/manifests\/v2\.15\.2$/ };
+    world.registry.fault({ when: late, times: Number.POSITIVE_INFINITY, effect: { delayMs: 1_000 } });
+    let told = false;
+    const { status, output } = await mirror(world, [...wanted, "--apply"], {
+      onOutput: (text, child) => {
+        if (told || !text.includes("✓ ")) return;
+        told = true;
+        const look = setInterval(() => {
+          if (!Object.values(world.registry.state()).some((tags) => "v2.15.2" in tags)) return;
+          clearInterval(look);
+          child.kill("SIGINT");
+        }, 20);
+      },
+    });
+    expect(Object.values(world.registry.state()).map((tags) => Object.keys(tags))).toEqual(
+      Array.from({ length: 12 }, () => ["v2.15.2"]),
+    );
+    expect([status, output]).toEqual([130, expect.stringContaining("is complete")]);
+  });
+
+  test("interrupted, tells it once, and how each version stands", async () => {
+    await using world = await startExampleWorld("goharbor");
+    const slow = { method: ["PUT", "PATCH"], path: /\/blobs\/uploads\// };
+    world.registry.fault({
+      when: slow,
+      times: Number.POSITIVE_INFINITY,
+      effect: { requestBytesPerSecond: 4_000 },
+    });
+    let told = false;
+    const args = ["--version", "v2.15.2,v2.14.4", ...wanted.slice(2), "--destinations", "docker.io/goharbor"];
+    const { status, output } = await mirror(world, [...args, "--apply"], {
+      onOutput: (text, child) => {
+        if (told || !text.includes("v2.14.4 is complete at docker.io")) return;
+        told = true;
+        child.kill("SIGINT");
+      },
+    });
+    expect(status).toBe(130);
+    const red = output.split("\n").filter((line) => line.trim().startsWith("✗"));
+    expect(red.filter((line) => line.includes("cancelled"))).toHaveLength(1);
+    // That, and a line for each version that is not complete.
+    expect(red.length).toBeLessThanOrEqual(3);
+    expect(output).toContain("At registry.example.com/harbor, no tag of v2.15.2, v2.14.4 has moved.");
+    expect(output).toMatch(/At docker\.io\/goharbor, [^.]* complete\./);
+    expect(output).toContain("The next run copies what is missing, and only that.");
+    expect(tagsByNamespace(world.registry)).toEqual({});
+  });
+
   test("speaks to a person on a terminal: colours, groups, no commands for a runner", async () => {
     await using world = await startExampleWorld("goharbor");
     const { status, output } = await mirror(world, [...wanted, "--apply"], { terminal: true });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { colourPaint, plainPaint } from "../../src/log/paint.ts";
 import { closingParagraph } from "../../src/report/closing.ts";
-import { heldBack } from "../support/failures.ts";
+import { heldBack, obstacle } from "../support/failures.ts";
 import { copyStep, dockerHub, failStep, pruneStep, run, skipStep, tcr } from "./result-builder.ts";
 
 const quay = "quay.io/mirror";
@@ -28,10 +28,31 @@ test("a failed run says where and why, the cause before what it holds back, and 
     .copied(copyStep({ destination: dockerHub }))
     .build();
   const paragraph = closingParagraph(result, plainPaint);
-  expect(paragraph).toContain(`Complete at ${dockerHub}: v2.15.2.`);
-  expect(paragraph).toContain(`Failed at ${tcr}: 2 images; the cause: denied : :error: :x.`);
-  expect(paragraph).not.toContain(`Complete at ${tcr}`);
+  expect(paragraph).toContain(
+    `At ${tcr}, v2.15.2 is not complete. At ${dockerHub}, v2.15.2 is complete. ` +
+      "The next run copies what is missing, and only that. " +
+      `Failed at ${tcr}: 2 images; the cause: denied : :error: :x.`,
+  );
   expect(paragraph).not.toContain("\n");
+});
+
+test("a failed run ends with what is true now: what has no tag, what is half there, what was not pruned, what comes next", () => {
+  const cancelled = obstacle("the run was cancelled (SIGINT)");
+  const old = pruneStep({ version: "v2.12.0", destination: dockerHub });
+  const result = run()
+    .copied(copyStep({ version: "v2.15.1" }))
+    .untouched(copyStep(), cancelled)
+    .copied(copyStep({ destination: dockerHub, image: "harbor-core" }))
+    .copyFailed(copyStep({ destination: dockerHub, image: "harbor-db" }), "denied")
+    .pruneNotTried(old, "an image failed there")
+    .build();
+  expect(closingParagraph(result, plainPaint).replace(/^.*min 12 s\. /, "")).toBe(
+    `At ${tcr}, v2.15.1 is complete; no tag of v2.15.2 has moved. ` +
+      `At ${dockerHub}, v2.15.2 is half there, as some tags are set and others are not. ` +
+      `Not pruned at ${dockerHub}: v2.12.0. The next run copies what is missing, and only that. ` +
+      `Failed at ${tcr}: 1 image; the cause: the run was cancelled (SIGINT). ` +
+      `Failed at ${dockerHub}: 1 image; the cause: denied.`,
+  );
 });
 
 test("a version of which some images are only there without tags, or are not tried, is not complete", () => {

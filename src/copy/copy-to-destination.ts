@@ -95,7 +95,7 @@ export async function copyToDestination(
         }),
       );
       const published = shared.moveTags
-        ? await publishVersion(results, { ...shared, log, signal: destination.signal })
+        ? await publishVersion(results, { ...shared, clock, log, signal: destination.signal })
         : results.map(untagged);
       const milliseconds = since(clock.now());
       log.info(versionLine(published, shared.moveTags, milliseconds, log.paint));
@@ -135,8 +135,9 @@ async function copyImage(
   shared: SharedWork,
 ): Promise<ImageResult> {
   const content = shared.contents.get(step.source);
+  const { signal } = destination.options;
   if (content === undefined || content instanceof Error) {
-    return { step, bytes: noBytes, moved: undefined, failure: failureOf(content) };
+    return { step, bytes: noBytes, moved: undefined, failure: failureIn(signal, content) };
   }
   const repository = destination.repository(repositoryOf(destination.options, step.image));
   const placed = new Set<Digest>();
@@ -189,8 +190,13 @@ async function copyImage(
   } catch (error) {
     destination.failed(error);
     const moved = begin === undefined ? undefined : { begin, end: destination.options.clock.now() };
-    return { step, bytes, moved, failure: failureOf(error) };
+    return { step, bytes, moved, failure: failureIn(signal, error) };
   }
+}
+
+/** Why an image failed. In a run that is cancelled all fail for that, whatever each was at. */
+function failureIn(signal: AbortSignal, thrown: unknown): Failure {
+  return failureOf(signal.aborted ? signal.reason : thrown);
 }
 
 /** For each blob of an image, whether this run places it in the image's repository, once that is known. */

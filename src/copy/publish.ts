@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import { type Failure, failureOf, sentenceOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Repository } from "../oci/repository.ts";
@@ -52,6 +53,7 @@ export async function askToPublish(
 
 /** How tags are set. */
 export interface Tagging extends AttachmentTagging {
+  readonly clock: Clock;
   readonly whyNotPublish: PublicationCheck;
 }
 
@@ -143,17 +145,41 @@ function whyLeaveAlone(
  * Sets the images' own tags, all at once, and reads each back: a registry's 201 is a promise, and only what it then shows
  * is called published (P6).
  */
-export function tagImages(images: readonly ReadyImage[], tagging: Tagging): Promise<TagFailures> {
-  return forEach(images, (image) => {
-    const { repository, tag, content } = image;
-    const lookAgain = async (): Promise<void> => {
-      const other = await otherThan(image, tagging.signal);
-      const failure = other && whyLeaveAlone(image, other, tagging);
-      // Other tags of the version are set by now, so this is a failure, whatever was wanted.
-      if (failure !== undefined) throw tagFailure(repository, tag, sentenceOf(failure));
-    };
-    return setTag(repository, tag, content.root.manifest, lookAgain, tagging.signal);
-  });
+export async function tagImages(images: readonly ReadyImage[], tagging: Tagging): Promise<TagFailures> {
+  const done = new AbortController();
+  const signal = later(tagging.signal, tagging.clock, done.signal);
+  try {
+    return await forEach(images, (image) => tagImage(image, { ...tagging, signal }));
+  } finally {
+    done.abort();
+  }
+}
+
+function tagImage(image: ReadyImage, tagging: Tagging): Promise<void> {
+  const { repository, tag, content } = image;
+  const lookAgain = async (): Promise<void> => {
+    const other = await otherThan(image, tagging.signal);
+    const failure = other && whyLeaveAlone(image, other, tagging);
+    // Other tags of the version are set by now, so this is a failure, whatever was wanted.
+    if (failure !== undefined) throw tagFailure(repository, tag, sentenceOf(failure));
+  };
+  return setTag(repository, tag, content.root.manifest, lookAgain, tagging.signal);
+}
+
+/** Time to set the rest of a version's tags in a run that is cancelled, in milliseconds: a runner ends the process after ten seconds. */
+const lastTagsTime = 5_000;
+
+/**
+ * A signal that follows another after a while: a version of which the first tags are set is not left half there for a Ctrl+C.
+ * @param done aborts when nobody listens any more.
+ */
+function later(signal: AbortSignal, clock: Clock, done: AbortSignal): AbortSignal {
+  if (signal.aborted) return signal;
+  const late = new AbortController();
+  const end = (): void => late.abort(signal.reason);
+  const wait = (): void => clock.timeout(lastTagsTime).addEventListener("abort", end, { signal: done });
+  signal.addEventListener("abort", wait, { signal: done });
+  return late.signal;
 }
 
 async function forEach(

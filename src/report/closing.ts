@@ -5,6 +5,7 @@ import { failureGroups } from "./failures.ts";
 import { groupsOf } from "./grouping.ts";
 import { isComplete, type Reported, reportedImages, reportedSteps } from "./reported-step.ts";
 import type { RunResult } from "./result.ts";
+import { nextRun, standingAt } from "./standing.ts";
 import { statusOf } from "./status.ts";
 import { succeeded } from "./tally.ts";
 
@@ -16,18 +17,22 @@ const reasonLimit = 300;
 
 /**
  * The end of the log: one paragraph that says it all to somebody who reads nothing else. Repository, versions and how the run
- * ended; where which versions are complete now; what was deleted; what failed where, and why.
+ * ended; where which versions are complete now; what was deleted. After a failure or a cancellation also how the other versions
+ * stand, what was not pruned, what the next run does, and last what failed where, why, and what to do about it.
  */
 export function closingParagraph(result: RunResult, paint: Paint): string {
   const { repository, versions } = result.plan;
   const subject = versions.length === 0 ? repository : `${repository} ${listOf(versions, namedLimit)}`;
   const mark = succeeded(result) ? paint.good : paint.bad;
   const steps = reportedSteps(result);
+  const isOpen = !succeeded(result) && !result.dryRun;
   const sentences = [
     statusOf(result).sentence,
-    ...complete(result),
+    ...(isOpen ? standingAt(result, (name) => name) : complete(result)),
     ...unsigned(steps),
     ...pruned(steps),
+    ...notPruned(steps),
+    ...(isOpen ? [nextRun] : []),
     ...failed(steps),
   ];
   return `${mark(subject)}: ${sentences.join(" ")}`;
@@ -62,6 +67,15 @@ function pruned(steps: readonly Reported[]): readonly string[] {
   return groupsOf(deleted, ({ step }) => [step.destination]).map(({ first, all }) => {
     const versions = [...new Set(all.map(({ step }) => step.version))];
     return `Deleted at ${first.step.destination}: ${countOf(all.length, "tag")} of ${listOf(versions, namedLimit)}.`;
+  });
+}
+
+/** What stays because something else failed there. */
+function notPruned(steps: readonly Reported[]): readonly string[] {
+  const staying = steps.filter(({ outcome }) => outcome === "not-tried");
+  return groupsOf(staying, ({ step }) => [step.destination]).map(({ first, all }) => {
+    const versions = [...new Set(all.map(({ step }) => step.version))];
+    return `Not pruned at ${first.step.destination}: ${listOf(versions, namedLimit)}.`;
   });
 }
 

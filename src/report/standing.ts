@@ -19,13 +19,20 @@ const standings = {
   left: (versions, are) => `${versions} ${are} left as found`,
 } as const satisfies Record<string, Standing>;
 
+/** What follows a run in which something failed. */
+export const nextRun = "The next run copies what is missing, and only that.";
+
 /**
  * What is true after a run in which something failed, in sentences: how the versions stand at each destination, what was
  * deleted, and what the next run does. None after a dry run: that has written nothing anyhow.
  * @param print how a foreign name is written where it is read.
  */
 export function standingSentences(result: RunResult, print: (name: string) => string): readonly string[] {
-  if (result.dryRun) return [];
+  return result.dryRun ? [] : [...standingAt(result, print), deleted(result), nextRun];
+}
+
+/** How the versions of a run stand at each destination. Destinations at which all is the same share a sentence. */
+export function standingAt(result: RunResult, print: (name: string) => string): readonly string[] {
   const units = groupsOf(reportedImages(result), ({ step }) => [step.destination, step.route, step.version]);
   const known = units.flatMap(({ first: { step }, all }) => {
     const standing = standingOf(all);
@@ -35,11 +42,10 @@ export function standingSentences(result: RunResult, print: (name: string) => st
     destination: first.destination,
     words: wordsOf(all, print),
   }));
-  const sentences = groupsOf(places, ({ words }) => [words]).map(({ first: { words }, all }) => {
+  return groupsOf(places, ({ words }) => [words]).map(({ first: { words }, all }) => {
     const names = all.map(({ destination }) => print(destination));
     return `At ${listOf(names, namedLimit)}, ${words}.`;
   });
-  return [...sentences, deleted(result), "The next run copies what is missing, and only that."];
 }
 
 /** A version, or one of a route, and how it stands at a destination. */
