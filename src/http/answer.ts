@@ -77,6 +77,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#end();
+    this.#controller = undefined;
     this.#body?.push(null);
   }
 
@@ -92,7 +93,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 const untold = (): void => undefined;
 
 class AnswerBody extends Readable {
-  readonly #controller: Dispatcher.DispatchController;
+  /** Undefined once nothing more comes: it holds the whole head of the answer. */
+  #controller: Dispatcher.DispatchController | undefined;
 
   constructor(controller: Dispatcher.DispatchController) {
     super();
@@ -101,11 +103,12 @@ class AnswerBody extends Readable {
   }
 
   override _read(): void {
-    this.#controller.resume();
+    this.#controller?.resume();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (!this.readableEnded) this.#controller.abort(error ?? new errors.RequestAbortedError());
+    if (!this.readableEnded) this.#controller?.abort(error ?? new errors.RequestAbortedError());
+    this.#controller = undefined;
     done(error);
   }
 }
