@@ -215,6 +215,56 @@ ${newest}
     expect(destination.state()).toEqual({});
   });
 
+  it("of another tool that choose one tag several times bring it once", async () => {
+    const { destination, source, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0", "v1.1.0", "latest"]);
+    const [from, to] = [`${source.host}/team/app`, `${destination.host}/mirror/app`];
+    const routes = `${from}: ${to}\n${from}:v1.0.0: ${to}\n${from}:/^v1/: ${to}\n`;
+    const first = await run(routes);
+    expect(first.exitCode).toBe(0);
+    expect(at(destination, "mirror/app")).toEqual(["latest", "v1.0.0", "v1.1.0"]);
+    expect(first.outputs).toMatchObject({ failed: "0", pruned: "0" });
+    const again = await run(routes);
+    expect(again.exitCode).toBe(0);
+    expect(again.outputs).toMatchObject({ copied: "0", failed: "0", pruned: "0" });
+  });
+
+  it("of another tool go to the root of a registry, and beside their source", async () => {
+    const { destination, source, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0"]);
+    push(source, "alone", ["v1.0.0"]);
+    const routes = `${source.host}/team/app:v1.0.0:
+  - ${destination.host}/app
+  - ${source.host}/team/copy:stable
+${source.host}/alone:v1.0.0: ${destination.host}/deep/er/alone
+`;
+    const { exitCode } = await run(routes);
+    expect(exitCode).toBe(0);
+    expect(Object.keys(destination.state()).sort()).toEqual(["app", "deep/er/alone"]);
+    expect(at(source, "team/copy")).toEqual(["stable"]);
+    expect(source.tags("team/copy").get("stable")).toBe(source.tags("team/app").get("v1.0.0"));
+  });
+
+  it("of regsync mirror a registry, but for what it denies", async () => {
+    const { destination, source, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0", "v1.1.0-rc1", "v2.0.0", "nightly"]);
+    push(source, "team/app-dev", ["v1.0.0"]);
+    push(source, "other/web", ["v1.0.0"]);
+    const { exitCode } = await run(`version: 1
+creds:
+  - {registry: "${destination.host}", tls: disabled}
+sync:
+  - source: ${source.host}
+    target: ${destination.host}/all
+    type: registry
+    repos: {allow: ["team/.*"], deny: [".*-dev"]}
+    tags: {semverRange: ["<2"], deny: [".*-rc.*"]}
+`);
+    expect(exitCode).toBe(0);
+    expect(Object.keys(destination.state())).toEqual(["all/team/app"]);
+    expect(at(destination, "all/team/app")).toEqual(["v1.0.0"]);
+  });
+
   it("of another tool are not printed by the parser, whatever variables the job has", async () => {
     const { destination, source, run } = await startWorld();
     push(source, "team/app", ["v1.0.0"]);
