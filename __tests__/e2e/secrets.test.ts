@@ -139,7 +139,7 @@ describe.concurrent("secrets in a run with other logins", () => {
             })}`,
           ].join(""),
         }),
-        says: /other \(logins, line 1\) is for no source and no destination[\s\S]*8 images copied, 0 skipped, 4 pruned/,
+        says: /No source and no destination of this run takes the login for \S+other \(logins, line 1\)[\s\S]*8 images copied, 0 skipped, 4 pruned/,
         exitCode: 0,
       },
     ],

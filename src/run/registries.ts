@@ -26,6 +26,7 @@ import { Registry } from "../oci/registry.ts";
 import { Repository } from "../oci/repository.ts";
 import type { SourceImage } from "../plan/snapshot.ts";
 import { vendorOf } from "../vendors/vendors.ts";
+import { listOf } from "../wording.ts";
 
 export interface RegistryContext {
   readonly transport: Transport;
@@ -83,15 +84,20 @@ export async function inputLogins(
   };
 }
 
+/** Most unused logins that a warning names: files of logins are shared by many workflows. */
+const unusedLimit = 5;
+
 /** Warns of logins that no place of the run takes: of a slip in a name, and of a place that was forgotten. */
 export function tellUnusedLogins(
   { logins, destinations, sources }: Pick<Inputs, "logins" | "destinations" | "sources">,
   log: Log,
 ): void {
-  for (const { from, ...place } of unusedLogins(logins, [...destinations, ...sources.map(loginPlace)]))
-    log.warning(
-      `The login for ${printNamespace(place)} (${from}) is for no source and no destination of this run: check its name, or leave it out.`,
-    );
+  const unused = unusedLogins(logins, [...destinations, ...sources.map(loginPlace)]);
+  if (unused.length === 0) return;
+  const names = unused.map(({ from, ...place }) => `${printNamespace(place)} (${from})`);
+  log.warning(
+    `No source and no destination of this run takes the login for ${listOf(names, unusedLimit)}: check the name, or leave it out.`,
+  );
 }
 
 /**
