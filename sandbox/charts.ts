@@ -107,7 +107,9 @@ export async function startChartRepository(
     if (login !== undefined && (given?.username !== login.username || given.password !== login.password))
       return { status: 401, headers: { "www-authenticate": 'Basic realm="charts"' } };
     const body = method === "GET" ? files.get(decodeURIComponent(url.pathname)) : undefined;
-    return body === undefined ? { status: 404, body: "<html>Not found</html>" } : { status: 200, body };
+    if (body === undefined) return { status: 404, body: "<html>Not found</html>" };
+    const etag = `"${hexDigest(Buffer.from(body))}"`;
+    return headers["if-none-match"] === etag ? { status: 304 } : { status: 200, headers: { etag }, body };
   });
   return extend(server, { files });
 }

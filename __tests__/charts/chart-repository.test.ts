@@ -72,11 +72,19 @@ describe("a chart repository", () => {
     expect(log.warnings).toEqual([]);
   });
 
-  it("is looked at again after a minute", async () => {
+  it("is looked at again after a minute, and its index is not sent again while it is the same", async () => {
     const server = await serve([shop]);
+    indexWith(server, (index) => index.replace("  shop:", "  No:\n  shop:"));
     const clock = fakeClock();
-    const { repository } = open(server.origin, { clock });
+    const { repository, log } = open(server.origin, { clock });
     expect(await repository.tags()).toEqual(["1.0.0"]);
+    clock.advance(60_001);
+    expect(await repository.tags()).toEqual(["1.0.0"]);
+    expect(server.requests.map(({ status }) => status)).toEqual([200, 304]);
+    server.files.set("/index.yaml", buildIndex([shop]).replace("  shop:", "  No:\n  shop: # again"));
+    clock.advance(60_001);
+    expect(await repository.tags()).toEqual(["1.0.0"]);
+    expect(log.warnings).toHaveLength(1);
     server.files.set("/index.yaml", buildIndex([next, shop]));
     expect(await repository.tags()).toEqual(["1.0.0"]);
     clock.advance(60_001);

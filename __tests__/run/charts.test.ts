@@ -100,6 +100,19 @@ describe("charts of a repository", () => {
     expect(JSON.parse(outputs.images ?? "")).toHaveLength(2);
   });
 
+  it("in a registry go as they are, and are told for what they are", async () => {
+    const { world, server, registry, mirror } = await start(versions("shop", "1.0.0+b.1", "1.1.0"));
+    server.files.set("/shop-1.1.0.tgz.prov", "-----BEGIN PGP SIGNED MESSAGE-----\n");
+    await mirror();
+    const inputs = { repository: "", "versions-from": "tags", images: "shop", version: "glob:*" };
+    const onward = () => world.mirror(`oci://${registry.host}/mirror`, `${world.plain.host}/onward`, inputs);
+    const { outputs } = await onward();
+    expect(world.plain.tags("onward/shop")).toEqual(registry.tags("mirror/shop"));
+    expect(JSON.parse(outputs.images ?? "")[0].artifactType).toBe("application/vnd.cncf.helm.config.v1+json");
+    const again = await onward();
+    expect(JSON.parse(again.outputs.images ?? "")).toEqual(JSON.parse(outputs.images ?? ""));
+  });
+
   it("are checked, and estimated by a dry run, without a byte written", async () => {
     const { registry, mirror } = await start(versions("shop", "1.0.0", "1.1.0"));
     expect((await mirror({ "dry-run": "true" })).done).toBe(true);

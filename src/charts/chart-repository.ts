@@ -69,6 +69,9 @@ export class ChartRepository {
   readonly #read = new Map<Digest, ReadChart>();
   /** The oldest first. */
   readonly #archives = new Map<Digest, Buffer>();
+  /** The last index, and by what name its server knows it again. */
+  #last: { readonly index: ChartIndex; readonly etag: string | undefined } | undefined;
+  readonly #warnings = new Set<string>();
 
   constructor(options: ChartRepositoryOptions) {
     this.#options = options;
@@ -146,13 +149,27 @@ export class ChartRepository {
     return this.#judged({ operation: "reading index.yaml", repository: name }, () => index.versions(name));
   }
 
+  /** One that has not changed is not sent again: some have 50 MB, and who waits for a version looks every minute. */
   async #readIndex(signal: AbortSignal | undefined): Promise<ChartIndex> {
-    const { address, log } = this.#options;
     const purpose = { operation: "reading index.yaml" };
+    const etag = this.#last?.etag;
+    const headers = etag === undefined ? {} : { "if-none-match": etag };
+    const url = new URL("index.yaml", this.#base);
+    const { response, bytes } = await this.#get(url, indexLimit, purpose, signal, headers);
+    if (response.status === 304 && this.#last !== undefined) return this.#last.index;
     const advice = "Check the address in `source`: index.yaml is right below it.";
-    const bytes = await this.#fetch(new URL("index.yaml", this.#base), indexLimit, purpose, signal, advice);
-    const warn = (message: string) => log.warning(`${address}/index.yaml: ${message}`);
-    return this.#judged(purpose, () => readIndex(bytes.toString("utf8"), warn));
+    if (response.status !== 200) throw this.#refused(response, purpose, advice);
+    const index = await this.#judged(purpose, () =>
+      readIndex(bytes.toString("utf8"), (message) => this.#warn(message)),
+    );
+    this.#last = { index, etag: response.header("etag") };
+    return index;
+  }
+
+  #warn(message: string): void {
+    if (this.#warnings.has(message)) return;
+    this.#warnings.add(message);
+    this.#options.log.warning(`${this.#options.address}/index.yaml: ${message}`);
   }
 
   async #readChart(
@@ -206,7 +223,8 @@ export class ChartRepository {
     purpose: Purpose,
     signal: AbortSignal | undefined,
   ): Promise<Buffer> {
-    const bytes = await this.#fetch(url, archiveLimit, purpose, signal);
+    const { response, bytes } = await this.#get(url, archiveLimit, purpose, signal);
+    if (response.status !== 200) throw this.#refused(response, purpose);
     if (digest !== undefined && !hasDigest(bytes, digest))
       throw this.#failure(purpose, {
         problem: `its archive has the digest ${digestOf(bytes)}, and not ${digest}, as index.yaml says`,
@@ -238,19 +256,13 @@ export class ChartRepository {
     return bytes.includes("-----BEGIN PGP SIGNED MESSAGE-----") ? bytes : undefined;
   }
 
-  async #fetch(
+  async #get(
     url: URL,
     limit: number,
     purpose: Purpose,
     signal: AbortSignal | undefined,
-    advice?: string,
-  ): Promise<Buffer> {
-    const { response, bytes } = await this.#get(url, limit, purpose, signal);
-    if (response.status === 200) return bytes;
-    throw this.#refused(response, purpose, advice);
-  }
-
-  async #get(url: URL, limit: number, purpose: Purpose, signal: AbortSignal | undefined): Promise<Answer> {
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
     const { transport, credentials, log } = this.#options;
     const isOwn = url.origin === this.#base.origin;
     const login = isOwn ? await credentials(signal) : undefined;
@@ -262,7 +274,7 @@ export class ChartRepository {
       const response = await transport.send({
         method: "GET",
         url,
-        headers: authorization === undefined ? {} : { authorization },
+        headers: authorization === undefined ? headers : { ...headers, authorization },
         namedBy: this.#base,
         answer: "blob",
         once: true,
