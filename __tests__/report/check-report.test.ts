@@ -95,6 +95,9 @@ describe("the report of a check", () => {
     expect(rows.every((line) => line.split("|").length === 7)).toBe(true);
     expect(summary).not.toContain("<b>");
     expect(summary).toContain("A run would fail");
+    expect(summary.match(/^> - .*/gm)).toEqual([
+      `> - \`${base.place}\`, delete: No right.<br>**What to do:** Ask &#60;b&#62;for&#124;it&#60;/b&#62;.`,
+    ]);
     expect(checkSummary({ ...report, results: [base] })).not.toContain("A run would fail");
   });
 

@@ -1,6 +1,6 @@
 import { type CheckResult, isReady } from "../check/check.ts";
-import { countOf, formatDuration } from "../wording.ts";
-import { alert, code, escapeMarkdown, table } from "./markdown.ts";
+import { formatDuration } from "../wording.ts";
+import { alert, code, escapeMarkdown, table, withCode } from "./markdown.ts";
 import { type ReportSink, writeDocument, writeSummary } from "./write.ts";
 
 /** Everything that a check of the configuration has shown. */
@@ -81,7 +81,7 @@ export function checkDocument({ results, startedAt, milliseconds }: CheckReport)
   };
 }
 
-/** The job summary of a check: GitHub Markdown. */
+/** The job summary of a check, as GitHub Markdown: what a run would fail for stands first, with what to do. */
 export function checkSummary(report: CheckReport): string {
   const rows = report.results.map((result) => {
     const { icon, word } = looks(result);
@@ -89,23 +89,26 @@ export function checkSummary(report: CheckReport): string {
     return [
       code(place),
       escapeMarkdown(subject),
-      `${icon} ${word}`,
-      escapeMarkdown(finding),
-      escapeMarkdown(remedyOf(result)),
+      `${icon}&nbsp;${word}`,
+      withCode(finding),
+      withCode(remedyOf(result)),
     ];
   });
   const head = ["Where", "What", "Result", "What was seen", "What to do"].map((title) => ({ title }));
-  const box =
-    missing(report).length === 0
-      ? []
-      : [
-          alert("CAUTION", [
-            "**A run would fail**",
-            "",
-            `${countOf(missing(report).length, "thing")} missing, see below.`,
-          ]),
-        ];
-  return [`## ⚓ Check of the configuration`, closing(report), ...box, table(head, rows), ""].join("\n\n");
+  const lines = missing(report).map((result) => {
+    const { place, subject, finding, remedy } = result;
+    const todo = remedy === undefined ? "" : `<br>**What to do:** ${withCode(remedy)}`;
+    return `- ${code(place)}, ${escapeMarkdown(subject)}: ${withCode(finding)}${todo}`;
+  });
+  const box = lines.length === 0 ? [] : [alert("CAUTION", ["**A run would fail**", "", ...lines])];
+  const icon = lines.length === 0 ? "✅" : "❌";
+  return [
+    `## ⚓ Check of the configuration`,
+    `${icon} ${closing(report)}`,
+    ...box,
+    table(head, rows),
+    "",
+  ].join("\n\n");
 }
 
 function closing(report: CheckReport): string {
