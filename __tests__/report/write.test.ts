@@ -78,7 +78,8 @@ describe("a run", () => {
       expect.stringMatching(/^warning 1 tag of v2\.12\.0 left/),
       expect.stringMatching(/^error harbor-core:v2\.15\.1 .*refused$/),
       "info goharbor/harbor v2.15.2, v2.15.1: 1 image copied, 1 skipped, 0 pruned, 1 failed, pruning of 1 given up; 41.2 MB read, 1.0 kB uploaded, in 3 min 12 s. " +
-        `Complete at ${tcr}: v2.15.2. Failed at ${tcr}: 1 image; the cause: refused.`,
+        `At ${tcr}, v2.15.2 is complete; v2.15.1 is not complete. Not pruned at ${tcr}: v2.12.0. ` +
+        `The next run copies what is missing, and only that. Failed at ${tcr}: 1 image; the cause: refused.`,
     ]);
   });
 

@@ -28,7 +28,7 @@ export function closingParagraph(result: RunResult, paint: Paint): string {
   const isOpen = !succeeded(result) && !result.dryRun;
   const sentences = [
     statusOf(result).sentence,
-    ...(isOpen ? standingAt(result, (name) => name) : complete(result)),
+    ...(isOpen ? standing(result) : complete(result)),
     ...unsigned(steps),
     ...pruned(steps),
     ...notPruned(steps),
@@ -36,6 +36,16 @@ export function closingParagraph(result: RunResult, paint: Paint): string {
     ...failed(steps),
   ];
   return `${mark(subject)}: ${sentences.join(" ")}`;
+}
+
+/** How the versions stand at each destination, of the first few. */
+function standing(result: RunResult): readonly string[] {
+  const sentences = standingAt(result, (name) => name);
+  const more = sentences.length - namedLimit;
+  return [
+    ...sentences.slice(0, namedLimit),
+    ...(more > 0 ? [`How the versions stand at the others, ${more} more, is in the summary.`] : []),
+  ];
 }
 
 /** Destinations that have the same versions share a line. */
