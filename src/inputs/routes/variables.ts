@@ -13,7 +13,7 @@ const withheld = /^(?:INPUT_|ACTIONS_|STATE_)/i;
 const secretive = /TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH/i;
 
 /** Where a value goes. */
-export type Use = "login" | "place";
+type Use = "login" | "place";
 
 /**
  * Fills in `{{env "NAME"}}` of Go's templates, as regsync does.
