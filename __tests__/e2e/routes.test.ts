@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { buildImage, pushTo } from "../../sandbox/images.ts";
 import { type RegistryServer, startRegistry } from "../../sandbox/registry.ts";
+import { copyJob, matrixOf, planJob, publishJob } from "./jobs.ts";
 import { act, startSandboxWorld, version } from "./world.ts";
 
 /** Many routes in one run: planned together, each by its own inputs. */
@@ -23,23 +24,26 @@ async function startWorld() {
     act(world, {
       env,
       event: { name: event, payload: {} },
-      inputs: {
-        routes,
-        repository: "",
-        "versions-from": "tags",
-        source: `${source.host}/team`,
-        destinations: `${destination.host}/mirror`,
-        images: "",
-        version: "",
-        wait: "0m",
-        "dockerhub-username": "",
-        "dockerhub-token": "",
-        "tcr-secret-id": "",
-        "tcr-secret-key": "",
-        ...inputs,
-      },
+      inputs: { ...inputsOf(source, routes), destinations: `${destination.host}/mirror`, ...inputs },
     });
   return { world, source, destination, run };
+}
+
+/** What the step says for all routes, but for the destinations. */
+function inputsOf(source: RegistryServer, routes: string): Readonly<Record<string, string>> {
+  return {
+    routes,
+    repository: "",
+    "versions-from": "tags",
+    source: `${source.host}/team`,
+    images: "",
+    version: "",
+    wait: "0m",
+    "dockerhub-username": "",
+    "dockerhub-token": "",
+    "tcr-secret-id": "",
+    "tcr-secret-key": "",
+  };
 }
 
 function push(
@@ -188,6 +192,36 @@ ${newest}
     expect(exitCode).toBe(0);
     expect(destination.tags("mirror/kept").get("v1.0.0")).toBe(before);
     expect(destination.tags("mirror/moved").get("v1.0.0")).toBe(source.tags("team/moved").get("v1.0.0"));
+  });
+
+  it("share their work over jobs, each destination apart, and are published and pruned by the last", async () => {
+    const { world, source, destination, run } = await startWorld();
+    const other = await startRegistry();
+    open.push(other);
+    push(source, "team/app", ["v1.0.0", "v1.1.0", "v2.0.0"]);
+    push(source, "team/web", ["v1.0.0"]);
+    push(destination, "mirror/app", ["v1.0.0", "v1.1.0"], "team/app");
+    const routes = `
+- {name: app, images: app, version: "newest:1", destinations: "${destination.host}/mirror,keep=1"}
+- {name: web, images: web, version: "newest:1", destinations: "${other.host}/mirror"}
+`;
+    const options = (text = routes) => ({
+      event: { name: "push", payload: {} },
+      inputs: { ...inputsOf(source, text), destinations: "" },
+    });
+    const plan = await planJob(world, options());
+    expect(plan.exitCode, plan.log).toBe(0);
+    const jobs = matrixOf(plan);
+    expect(jobs).toHaveLength(2);
+    for (const job of jobs) expect((await copyJob(world, plan, job, options())).exitCode).toBe(0);
+    expect(at(destination, "mirror/app")).toEqual(["v1.0.0", "v1.1.0"]);
+    const refused = await publishJob(world, plan, options(routes.replace("name: web", "name: another")));
+    expect(refused.log).toContain("it was made from other inputs");
+    const published = await publishJob(world, plan, options());
+    expect(published.exitCode, published.log).toBe(0);
+    expect(at(destination, "mirror/app")).toEqual(["v2.0.0"]);
+    expect(at(other, "mirror/web")).toEqual(["v1.0.0"]);
+    expect((await run(routes)).outputs).toMatchObject({ copied: "0", skipped: "2" });
   });
 
   it("that are mistaken write nothing: file, line and key are told", async () => {
