@@ -241,6 +241,14 @@ describe("a chart repository", () => {
     await expect(repository.resolve(version)).rejects.toThrow(problem);
   });
 
+  it("that has no address of an archive is told so", async () => {
+    const server = await serve([shop]);
+    indexWith(server, (index) => index.replace("    urls:\n    - shop-1.0.0.tgz\n", ""));
+    await expect(open(server.origin).repository.resolve("1.0.0")).rejects.toThrow(
+      "index.yaml names no address of its archive",
+    );
+  });
+
   it("of which an old index tells no digest is taken by its archive alone", async () => {
     const server = await serve([shop]);
     indexWith(server, (index) => index.replace(/ {4}digest: .*\n/, ""));

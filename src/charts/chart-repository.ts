@@ -199,7 +199,7 @@ export class ChartRepository {
     const [text] = urls;
     const refuse = (problem: string, advice: string) => this.#failure(purpose, { problem, advice });
     const owner = "Its owner has to mend index.yaml.";
-    if (text === undefined) throw refuse("index.yaml says of no place where its archive is", owner);
+    if (text === undefined) throw refuse("index.yaml names no address of its archive", owner);
     const shown = printable(text.replace(/[?#].*$/s, ""), 200);
     if (text.startsWith("oci://"))
       throw refuse(
