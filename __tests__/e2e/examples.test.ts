@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { ActionEvent } from "../../sandbox/action.ts";
 import { runSteps, runWorkflow } from "../../sandbox/workflow.ts";
 import { documents, filesIn, textOf } from "../support/documents.ts";
 import { blocksIn, examples } from "./example-cases.ts";
@@ -68,3 +69,39 @@ test.each(runs)("$name does what it says", { timeout: 180_000 }, async ({ text, 
   example.expected(world);
   example.told?.(jobs, world);
 });
+
+/** The event of a prerelease in the place of another one; undefined where no version comes with the event. */
+function ofPrerelease(event: ActionEvent): ActionEvent | undefined {
+  const tag = "v9.9.9-rc1";
+  const payload = event.payload as Readonly<Record<string, object | undefined>>;
+  if (event.name === "release") {
+    const release = { ...payload.release, tag_name: tag, prerelease: true };
+    return { ...event, payload: { ...payload, release }, refName: tag };
+  }
+  if (event.name !== "workflow_run") return undefined;
+  return { ...event, payload: { ...payload, workflow_run: { ...payload.workflow_run, head_branch: tag } } };
+}
+
+const wholeWorkflows = runs.filter(({ text }) =>
+  /^on:.*(release|workflow_run)|^ {2}(release|workflow_run):/m.test(text),
+);
+
+test("several workflows are started by a release", () => {
+  expect(wholeWorkflows.length).toBeGreaterThan(5);
+});
+
+test.each(wholeWorkflows)(
+  "$name ends well after a prerelease, which it does not mirror",
+  { timeout: 60_000 },
+  async ({ text, example }) => {
+    await using world = await startExampleWorld(example.instance ?? "goharbor", example.options);
+    const event = ofPrerelease(example.event(world));
+    // Of its other events, none brings a version.
+    if (event === undefined) return;
+    const jobs = await runWorkflow(text, optionsIn(world, event, example.more));
+    const failed = jobs.flatMap(({ steps }) => steps.filter((step) => step.failed));
+    expect(failed.map(({ log }) => log)).toEqual([]);
+    for (const registry of [world.registry, world.sandbox.dockerHub.registry, world.sandbox.tcr.registry])
+      expect(registry.events).toEqual([]);
+  },
+);
