@@ -1,7 +1,7 @@
 import { causeOf, sentenceOf } from "../errors.ts";
 import { failureTextLimit, type Log, printable } from "../log/log.ts";
 import type { Paint } from "../log/paint.ts";
-import { printReference } from "../oci/reference.ts";
+import { nameOfVersion } from "../plan/plan.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import type { AwaitOutcome, CopyOutcome, MovedBytes } from "./outcome.ts";
 
@@ -75,8 +75,9 @@ export function versionLine(
   elapsed: number,
   paint: Paint,
 ): string {
-  const { route, version: tag = "", destination = "" } = images[0]?.step ?? {};
-  const version = route === undefined ? tag : printReference(route, tag);
+  const [first] = images;
+  const version = first === undefined ? "" : nameOfVersion(first.step);
+  const destination = first?.step.destination ?? "";
   const failed = images.filter(({ failure }) => failure !== undefined).length;
   const counted = countOf(images.length, "image");
   if (failed > 0) {
@@ -100,8 +101,8 @@ export function versionLine(
  */
 export function arrivalLine(images: readonly AwaitOutcome[], elapsed: number, paint: Paint): string {
   const [first] = images;
-  const { route, version: tag = "", destination = "" } = first?.step ?? {};
-  const version = route === undefined ? tag : printReference(route, tag);
+  const version = first === undefined ? "" : nameOfVersion(first.step);
+  const destination = first?.step.destination ?? "";
   const counted = countOf(images.length, "image");
   const failures = images.flatMap(({ failure }) => failure ?? []);
   const cause = failures.find(({ kind }) => kind !== "held-back") ?? failures[0];

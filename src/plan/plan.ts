@@ -47,6 +47,7 @@ export {
   isUncompared,
   isUntagged,
   leavingAlone,
+  nameOfVersion,
   placeOf,
   subjectOf,
   versionKey,

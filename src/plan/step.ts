@@ -133,6 +133,11 @@ export function versionKey({ route = "", version }: Pick<PlannedPlace, "route" |
   return `${route} ${version}`;
 }
 
+/** What a reader knows a version by: of several routes, with the route. */
+export function nameOfVersion({ route, version }: Pick<PlannedPlace, "route" | "version">): string {
+  return route === undefined ? version : `${route} ${version}`;
+}
+
 /** Why an image is held back with another one of its version (P3). @param what happens to that one. */
 export function heldBackBy({ image, tag }: PlannedPlace, what: string): Failure {
   return { kind: "held-back", problem: `held back: ${image}:${tag} of this version ${what}` };

@@ -3,6 +3,7 @@ import type { Paint } from "../log/paint.ts";
 import {
   type ImageStep,
   isImageStep,
+  nameOfVersion,
   type Plan,
   type RetentionStep,
   type Step,
@@ -50,11 +51,11 @@ export function planLines(plan: Plan, paint: Paint): readonly string[] {
 }
 
 /** What the images below it are of: the version, and of several routes the route. */
-function headingOf({ route, version }: ImageStep): string {
+function headingOf(step: ImageStep): string {
+  const { route, version } = step;
   // A repository whose tags could not be listed has no version that is known.
-  const known = version === "*" ? "versions that are not known" : version;
-  if (route !== undefined) return `${route}, ${known}`;
-  return version === "*" ? "Versions that are not known" : version;
+  if (version !== "*") return nameOfVersion(step);
+  return route === undefined ? "Versions that are not known" : `${route}: versions that are not known`;
 }
 
 /** Most versions in the heading: those of a thousand repositories make no line to read, and each has its section. */
@@ -100,8 +101,7 @@ function retentionRows(steps: readonly RetentionStep[]): readonly Row[] {
   return groupsOf(steps, (step) => [step.kind, step.destination, step.route, step.version, step.reason]).map(
     ({ first, all }) => {
       const references = all.flatMap((step) => (step.kind === "keep" ? [] : [subjectOf(step)]));
-      const of = first.route === undefined ? first.version : `${first.route}, ${first.version}`;
-      return row(first.kind, of, references, first.destination, first.reason);
+      return row(first.kind, nameOfVersion(first), references, first.destination, first.reason);
     },
   );
 }

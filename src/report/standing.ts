@@ -1,4 +1,4 @@
-import type { ImageStep } from "../plan/plan.ts";
+import { type ImageStep, nameOfVersion } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import { groupsOf } from "./grouping.ts";
 import { isComplete, type Reported, reportedImages, reportedSteps } from "./reported-step.ts";
@@ -36,7 +36,9 @@ export function standingAt(result: RunResult, print: (name: string) => string): 
   const units = groupsOf(reportedImages(result), ({ step }) => [step.destination, step.route, step.version]);
   const known = units.flatMap(({ first: { step }, all }) => {
     const standing = standingOf(all);
-    return standing === undefined ? [] : [{ destination: step.destination, name: nameOf(step), standing }];
+    return standing === undefined
+      ? []
+      : [{ destination: step.destination, name: nameOfVersion(step), standing }];
   });
   const places = groupsOf(known, ({ destination }) => [destination]).map(({ first, all }) => ({
     destination: first.destination,
@@ -62,11 +64,6 @@ function wordsOf(all: readonly Known[], print: (name: string) => string): string
     return standings[standing](listOf(names, namedLimit), names.length === 1 ? "is" : "are");
   });
   return groups.join("; ");
-}
-
-/** What a reader knows a unit of work by: the version, or of several routes the repository with it. */
-function nameOf({ route, version }: ImageStep): string {
-  return route === undefined ? version : `${route} ${version}`;
 }
 
 /** How the images of a version stand at one destination; undefined where it was not wanted there. */
