@@ -66,6 +66,32 @@ const release: Example = {
   },
 };
 
+/** The same, and the newest three charts beside the images. */
+const releaseAndChart: Example = {
+  ...release,
+  expected: ({ sandbox }) => {
+    for (const { registry, versions } of [
+      { registry: sandbox.tcr.registry, versions: newestThree },
+      { registry: sandbox.dockerHub.registry, versions: ["v2.15.1", "v2.15.2"] },
+    ]) {
+      expect([...registry.tags("goharbor/harbor-core").keys()].sort()).toEqual(versions);
+      expect([...registry.tags("goharbor/harbor").keys()].sort()).toEqual(["1.18.4", "1.19.0", "1.19.1"]);
+    }
+  },
+};
+
+/** On the schedule, what is missing of both. */
+const chartOnSchedule: Example = {
+  options: { tcr: { namespaces: { goharbor: false } } },
+  event: () => ({ name: "schedule", payload: { schedule: "17 3 * * *" } }),
+  expected: ({ sandbox }) => {
+    for (const registry of [sandbox.tcr.registry, sandbox.dockerHub.registry]) {
+      expect([...registry.tags("goharbor/harbor-core").keys()].sort()).toEqual(newestThree);
+      expect([...registry.tags("goharbor/harbor").keys()].sort()).toEqual(["1.18.4", "1.19.0", "1.19.1"]);
+    }
+  },
+};
+
 /** The same at an instance that has nothing yet: the namespace is made, and everyone may pull from it. */
 const firstRelease: Example = {
   event: published,
@@ -505,7 +531,7 @@ function loginAt(registry: string): Example {
 
 /** Each block of YAML that is run, by its place, in each of the ways that a reader may. */
 export const examples: Readonly<Record<string, readonly Example[]>> = {
-  "README.md, Quick start": [release],
+  "README.md, Quick start": [releaseAndChart, chartOnSchedule],
   "docs/permissions.md, Check your configuration first": [
     {
       ...release,
