@@ -162,6 +162,34 @@ ${newest}
     expect(destination.state()).toEqual({ "mirror/fine": { "v1.0.0": expect.any(String) } });
   });
 
+  it("do not take for another copy what one of them deletes", async () => {
+    const { source, destination, run } = await startWorld();
+    const [near, far] = [`${source.host}/team`, `${destination.host}/mirror`];
+    push(source, "team/app", ["v1.0.0", "v2.0.0"]);
+    push(destination, "mirror/app", ["v1.0.0", "v2.0.0"], "team/app");
+    const { log } = await run(`
+- {name: there, images: app, version: "newest:1", destinations: "${far},keep=1"}
+- {name: back, images: app, version: "newest:1", source: "${far}", destinations: "${near},keep=1"}
+`);
+    expect(log).toContain("it is at no source any more, so what is here may be the last copy");
+    expect([...at(source, "team/app"), ...at(destination, "mirror/app")]).toContain("v1.0.0");
+  });
+
+  it("with one destination in another prune and overwrite nothing where both are one repository", async () => {
+    const { source, destination, run } = await startWorld();
+    push(source, "team/a/b", ["v1.0.0", "v2.0.0"]);
+    push(source, "team/b", ["v2.0.0"]);
+    const lines = `["${destination.host}/mirror,keep=1", "${destination.host}/mirror/a,keep=1"]`;
+    const clash = await run(`[{images: ["a/b", b], version: v2.0.0, destinations: ${lines}}]`);
+    expect(clash.exitCode).toBe(1);
+    expect(clash.log).toContain(`mirror/a would each set ${destination.host}/mirror/a/b:v2.0.0`);
+    expect(at(destination, "mirror/a/b")).toEqual([]);
+    push(destination, "mirror/a/b", ["v1.0.0", "v2.0.0"], "team/a/b");
+    const rest = await run(`[{images: ["a/b", "a/b => b"], version: v2.0.0, destinations: ${lines}}]`);
+    expect(rest.log).toContain("another destination may bring images to");
+    expect(at(destination, "mirror/a/b")).toEqual(["v1.0.0", "v2.0.0"]);
+  });
+
   it("go on without one that cannot be planned, which fails by name", async () => {
     const { source, destination, run } = await startWorld();
     push(source, "team/app", ["v1.0.0"]);
@@ -230,6 +258,7 @@ ${newest}
     for (const [routes, message] of [
       ["- {images: app}\n- {images: app, dry-run: true}", "line 2: dry-run means nothing in a route"],
       ["- {images: app, imagez: x}", "imagez"],
+      [`- {name: all, images: "*"}\n- {name: all › app, images: app}`, "line 2: name: it holds ›"],
       ["- {images: app, version: newest:x}", "routes, line 1"],
       ["missing/routes.yaml", "there is no file"],
       ["# nothing", "is empty"],

@@ -27,7 +27,7 @@ describe("right before a version is deleted", () => {
       { ...other, ...keeping(1) },
     ];
     const context = { log: recordingLog(), signal: AbortSignal.timeout(10_000) };
-    return lastCopyCheck(listedCatalogue(images), { sources, destinations }, context);
+    return lastCopyCheck(listedCatalogue(images), { sources, destinations }, new Set(), context);
   }
   const both = { app: ["v1"], db: ["v1"] };
   const lastCopy = {
@@ -88,6 +88,7 @@ describe("right before a version is deleted", () => {
     const why = lastCopyCheck(
       listedCatalogue([rule("app")]),
       { sources: [tagSource(main, both)], destinations: [] },
+      new Set(),
       context,
     );
     await expect(why("v1")).rejects.toThrow("cancelled");

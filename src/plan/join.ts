@@ -25,9 +25,9 @@ export interface RoutePlan {
   readonly reach: Reach;
 }
 
-/** Repositories at destinations, as `registry/path`. */
+/** Repositories at destinations, as `registry/path`: each once for every destination by which it is reached. */
 export interface Reach {
-  readonly repositories: ReadonlySet<string>;
+  readonly repositories: Iterable<string>;
   /** Places of which any repository may be meant, as the route does not say which: `registry/namespace`. */
   readonly places: readonly string[];
 }
@@ -37,15 +37,16 @@ export function reachOf({ components, wanted, destinations }: Snapshot): Reach {
   const all = [...components.values(), ...wanted.map((each) => each.components)].flat();
   const images = new Set(all.map(({ to }) => to));
   const repositories = destinations.flatMap(({ name, tags }) =>
-    [...images, ...tags.keys()].map((image) => `${name}/${image}`),
+    [...new Set([...images, ...tags.keys()])].map((image) => `${name}/${image}`),
   );
-  return { repositories: new Set(repositories), places: [] };
+  return { repositories, places: [] };
 }
 
 /**
- * The plans of several routes as one. How much may be deleted at a destination is said of all routes together, and nothing is
+ * The plans of all routes as one. How much may be deleted at a destination is said of all routes together, and nothing is
  * where any of them fails. Where two routes bring images to one repository, neither deletes there, as what is old for the one
- * may be wanted by the other. A tag that two would set to two digests is set by neither.
+ * may be wanted by the other; so it is with two destinations of which one lies in the other. A tag that would be set to two
+ * digests is set to none.
  * @param repository what the routes are about.
  * @param others what routes without a plan may have brought images to, by their names.
  */
@@ -65,13 +66,17 @@ export function joinPlans(
       return old.map((step, index) => [step, after[index] ?? step] as const);
     }),
   );
+  const [only, ...more] = plans;
   const versions = new Set(plans.flatMap(({ plan }) => plan.versions));
   return {
     repository,
-    versions: [...versions]
-      .map(versionOfTag)
-      .sort(bySemver)
-      .map(({ tag }) => tag),
+    versions:
+      only !== undefined && more.length === 0
+        ? only.plan.versions
+        : [...versions]
+            .map(versionOfTag)
+            .sort(bySemver)
+            .map(({ tag }) => tag),
     steps: planned.map((step) => decided.get(step) ?? step),
   };
 }
@@ -93,14 +98,19 @@ function sharedRepositories(
     const everywhere = wide
       .filter(({ place }) => repository.startsWith(`${place}/`))
       .map(({ route }) => route);
-    const routesThere = new Set([...(byRepository.get(repository) ?? []), ...everywhere]);
-    routesThere.delete(step.route ?? "");
-    if (routesThere.size === 0) return undefined;
+    const there = byRepository.get(repository) ?? [];
+    const own = step.route ?? "";
+    const routesThere = new Set([...there, ...everywhere]);
+    routesThere.delete(own);
+    if (routesThere.size === 0)
+      return there.filter((route) => route === own).length > 1
+        ? `another destination may bring images to ${repository} as well, so nothing is deleted there`
+        : undefined;
     return `${listOf([...routesThere].sort(), namedLimit)} may bring images to ${step.image} as well, so nothing is deleted there`;
   };
 }
 
-/** Fails what two routes would set to two digests, and holds back what belongs to it. */
+/** Fails what two routes, or two destinations, would set to two digests, and holds back what belongs to it. */
 function withoutClashes(steps: readonly Step[]): readonly Step[] {
   const images = steps.filter(isImageStep);
   const clashing = new Map<ImageStep, ImageStep>();
@@ -110,8 +120,11 @@ function withoutClashes(steps: readonly Step[]): readonly Step[] {
   )) {
     const setters = own.filter((step) => digestOfStep(step) !== undefined);
     if (setters.length < 2 || new Set(setters.map(digestOfStep)).size < 2) continue;
-    const routes = listOf([...new Set(setters.map(nameOf))].sort(), namedLimit);
-    const problem = `${routes} would each set ${tag} to another digest, so none of them does`;
+    // Within a route, what is set belongs together, such as the tag that several versions share.
+    if (new Set(setters.map(({ route, destination }) => `${destination} ${route}`)).size < 2) continue;
+    const routes = new Set(setters.map(nameOf));
+    const names = routes.size > 1 ? routes : new Set(setters.map(({ destination }) => destination));
+    const problem = `${listOf([...names].sort(), namedLimit)} would each set ${tag} to another digest, so none of them does`;
     for (const step of own) clashing.set(step, failing(step, { kind: "obstacle", problem }));
   }
   if (clashing.size === 0) return steps;

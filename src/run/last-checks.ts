@@ -1,6 +1,7 @@
 import type { PublicationCheck, Refusal } from "../copy/publish.ts";
 import type { Failure } from "../errors.ts";
-import type { PruneStep } from "../plan/plan.ts";
+import { printReference } from "../oci/reference.ts";
+import type { Plan, PruneStep } from "../plan/plan.ts";
 import type { LookContext, LookedAt } from "./look.ts";
 import { publicationCheck } from "./releases.ts";
 import { lastCopyCheck } from "./tags.ts";
@@ -17,8 +18,18 @@ export interface LastChecks {
 /**
  * Of releases, whether they still are published; of tags, whether the sources still have what would be deleted.
  * @param routes those that the plan is about.
+ * @param plan of all of them: what it deletes at a destination is no other copy for a route that reads there.
  */
-export function checksOf(routes: readonly LookedAt[], context: LookContext): LastChecks {
+export function checksOf(
+  routes: readonly LookedAt[],
+  plan: Pick<Plan, "steps">,
+  context: LookContext,
+): LastChecks {
+  const going = new Set(
+    plan.steps.flatMap((step) =>
+      step.kind === "prune" ? [printReference(`${step.destination}/${step.image}`, step.tag)] : [],
+    ),
+  );
   const byRoute = new Map(routes.map((each) => [each.route.route, each]));
   const whyNotOf = async ({ wanted, inputs }: LookedAt, version: string): Promise<Refusal | undefined> =>
     wanted.kind === "tags" ? undefined : publicationCheck(await context.github(), wanted, inputs)(version);
@@ -33,7 +44,7 @@ export function checksOf(routes: readonly LookedAt[], context: LookContext): Las
     whyNotDelete: async ({ route, version }) => {
       const of = byRoute.get(route);
       if (of?.wanted.kind !== "tags") return undefined;
-      return lastCopyCheck(of.route.catalogue, of.places, context)(version);
+      return lastCopyCheck(of.route.catalogue, of.places, going, context)(version);
     },
   };
 }

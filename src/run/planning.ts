@@ -66,20 +66,16 @@ export function makePlanFor(
       const audits = inputs.dryRun && known[index]?.inputs.verify === "full";
       return audits ? audited(plan, snapshot) : plan;
     });
-    const checks = checksOf(known, looking);
     const waits = new Map(known.map((each) => [each.route.route, each.inputs.wait]));
     const waitOf = ({ route }: Pick<Step, "route">) => waits.get(route) ?? 0;
-    const [only] = plans;
-    const isOnlyOne = plans.length + unknown.length + nothing.length === 1;
-    if (only !== undefined && isOnlyOne) return { plan: only, checks, waitOf };
     const joinable = snapshots.map((snapshot, index) => routePlan(snapshot, plans[index]));
     const plan = joinPlans(
-      nameOfRoutes(inputs),
+      nameOfRoutes(inputs, plans),
       [...joinable, ...unknown.map(planUnknown)],
       nothing.map(anywhere),
       inputs.pruneLimit,
     );
-    return { plan, checks, waitOf };
+    return { plan, checks: checksOf(known, plan, looking), waitOf };
   });
 }
 
@@ -104,22 +100,24 @@ function planUnknown({ route, image = "*", destinations, failure }: UnknownRoute
     failing({ route, destination, version: "*", image, tag: "*" }, failure),
   );
   const plan = { repository: route, versions: [], steps };
-  return { route, plan, reach: { repositories: new Set(), places: destinations } };
+  return { route, plan, reach: { repositories: [], places: destinations } };
 }
 
 /** Where a route may have brought images in another run. */
 function anywhere({ inputs }: IdleRoute): Omit<RoutePlan, "plan"> {
   const places = inputs.destinations.map(printNamespace);
-  return { route: inputs.name ?? "", reach: { repositories: new Set(), places } };
+  return { route: inputs.name ?? "", reach: { repositories: [], places } };
 }
 
 /** Most names of routes that a title has. */
 const namedInTitle = 3;
 
 /** What the plan of several routes is about. */
-function nameOfRoutes({ routes }: Inputs): string {
+function nameOfRoutes({ routes }: Inputs, plans: readonly Plan[]): string {
   const names = routes.flatMap(({ name }) => name ?? []);
   const [only] = routes;
+  const [plan] = plans;
+  if (plan !== undefined && plans.length === 1 && routes.length === 1) return plan.repository;
   return names.length === 0 && only !== undefined ? nameOfSources(only) : listOf(names, namedInTitle);
 }
 

@@ -269,17 +269,25 @@ function fixedCatalogue(rules: readonly ImageRule[]): Catalogue {
 /**
  * Makes a function that says, right before tags are deleted, why those of a version must stay: an image of it is at no other
  * place any more, and this may be the last copy, or nobody knows.
+ * @param going what this run deletes at destinations, as `registry/path:tag`: a source that is one of them has it no longer.
  */
 export function lastCopyCheck(
   catalogue: Pick<Catalogue, "read">,
   places: Pick<PlacesOfTags, "sources" | "destinations">,
+  going: ReadonlySet<string>,
   { log, signal }: LogAndSignal,
 ): (version: string) => Promise<Failure | undefined> {
-  const sources = unpruned(places);
-  const versionOf = readerOfTags(sources);
+  const all = unpruned(places);
+  const versionOf = readerOfTags(all);
   return async (version) => {
     try {
       const components = await catalogue.read(versionOf(version));
+      const sources = all.filter(
+        (source) =>
+          !components.some(({ from, fromTag }) =>
+            going.has(printReference(`${printNamespace(source)}/${from}`, fromTag)),
+          ),
+      );
       const tagsOf = await listTags(components, { sources, attachments: undefined }, { log, signal });
       const gone = components.find(
         (component) => !isDigest(component.fromTag) && !tagsOf(component).has(component.fromTag),

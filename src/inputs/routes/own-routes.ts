@@ -96,6 +96,9 @@ function nameIn({ value, line }: YamlEntry, remarks: Remarks): string | undefine
   // It stands in the log, the summary and on terminals.
   if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value.text))
     remarks.mistake(line, "name: it holds a line end or another sign that cannot be seen");
+  // Else two routes could have one name, and each would prune what the other brings.
+  if (value.text.includes("›"))
+    remarks.mistake(line, "name: it holds ›, which stands between a route and one repository of its pattern");
   return value.text;
 }
 
