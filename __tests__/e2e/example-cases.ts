@@ -38,6 +38,8 @@ export interface Example {
   readonly prepare?: (world: ExampleWorld) => unknown;
   readonly event: (world: ExampleWorld) => ActionEvent;
   readonly more?: Partial<WorkflowOptions>;
+  /** Repositories that it mirrors whatever version the event brings. */
+  readonly besides?: readonly string[];
   /** What the registries hold then. */
   readonly expected: (world: ExampleWorld) => void;
   /** What the steps tell then. */
@@ -69,6 +71,7 @@ const release: Example = {
 /** The same, and the newest three charts beside the images. */
 const releaseAndChart: Example = {
   ...release,
+  besides: ["goharbor/harbor"],
   expected: ({ sandbox }) => {
     for (const { registry, versions } of [
       { registry: sandbox.tcr.registry, versions: newestThree },
@@ -82,6 +85,7 @@ const releaseAndChart: Example = {
 
 /** On the schedule, what is missing of both. */
 const chartOnSchedule: Example = {
+  besides: ["goharbor/harbor"],
   options: { tcr: { namespaces: { goharbor: false } } },
   event: () => ({ name: "schedule", payload: { schedule: "17 3 * * *" } }),
   expected: ({ sandbox }) => {
