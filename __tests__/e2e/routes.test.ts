@@ -195,15 +195,17 @@ ${newest}
     push(source, "team/app", ["v1.0.0"]);
     push(destination, "mirror/app", ["v0.1.0"]);
     source.fault({ when: { path: /broken\/tags/ }, times: Infinity, effect: { status: 403 } });
-    const { exitCode, log } = await run(`
+    const { exitCode, log, summary } = await run(`
 - {name: good, images: app}
 - {name: bad, images: broken}
 - {name: none, images: app, version: v9.9.9, destinations: "${destination.host}/elsewhere"}
 `);
     expect(exitCode).toBe(1);
     expect(at(destination, "mirror/app")).toEqual(["v0.1.0", "v1.0.0"]);
-    expect(log).toMatch(/bad.*403/);
+    expect(log).toMatch(new RegExp(`::error::bad at ${destination.host}/mirror failed: .*403`));
     expect(log).toContain("v9.9.9");
+    expect(log).not.toMatch(/\*:\*|bad \*/);
+    expect(summary).not.toMatch(/&#42;&#58;&#42;|bad &#42;/);
   });
 
   it("have each its own overwrite and referrers", async () => {

@@ -50,6 +50,7 @@ export {
   nameOfVersion,
   placeOf,
   subjectOf,
+  unknownVersion,
   versionKey,
 } from "./step.ts";
 

@@ -102,8 +102,15 @@ export type RetentionStep = KeepStep | PruneStep | LeaveStep;
 
 export type Step = ImageStep | RetentionStep;
 
-/** What a step is about, below the namespace: `image:tag`, or `image@digest` where the tag itself stays. */
+/** Stands for the version of what could not be listed: it is none that is known. */
+export const unknownVersion = "*";
+
+/**
+ * What a step is about, below the namespace: `image:tag`, or `image@digest` where the tag itself stays. Of what could not be
+ * listed, the route.
+ */
 export function subjectOf(step: Exclude<Step, KeepStep>): string {
+  if (step.version === unknownVersion) return nameOfVersion(step);
   return isUntagged(step) ? `${step.image}@${step.untagged}` : `${step.image}:${step.tag}`;
 }
 
@@ -135,7 +142,8 @@ export function versionKey({ route = "", version }: Pick<PlannedPlace, "route" |
 
 /** What a reader knows a version by: of several routes, with the route. */
 export function nameOfVersion({ route, version }: Pick<PlannedPlace, "route" | "version">): string {
-  return route === undefined ? version : `${route} ${version}`;
+  if (route === undefined) return version;
+  return version === unknownVersion ? route : `${route} ${version}`;
 }
 
 /** Why an image is held back with another one of its version (P3). @param what happens to that one. */

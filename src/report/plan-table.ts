@@ -8,6 +8,7 @@ import {
   type RetentionStep,
   type Step,
   subjectOf,
+  unknownVersion,
 } from "../plan/plan.ts";
 import { countOf, listOf } from "../wording.ts";
 import { causesOf, groupsOf } from "./grouping.ts";
@@ -54,7 +55,7 @@ export function planLines(plan: Plan, paint: Paint): readonly string[] {
 function headingOf(step: ImageStep): string {
   const { route, version } = step;
   // A repository whose tags could not be listed has no version that is known.
-  if (version !== "*") return nameOfVersion(step);
+  if (version !== unknownVersion) return nameOfVersion(step);
   return route === undefined ? "Versions that are not known" : `${route}: versions that are not known`;
 }
 
@@ -73,9 +74,7 @@ function imageRows(steps: readonly ImageStep[]): readonly Row[] {
     ({ first, all, reason }) => {
       const origin = originOf(first);
       const from = all.length === 1 ? origin && `${origin.place}/${origin.name}` : origin?.place;
-      const references = all.map(
-        (step) => `${step.image}:${step.tag}${all.length === 1 ? "" : otherName(step)}`,
-      );
+      const references = all.map((step) => `${subjectOf(step)}${all.length === 1 ? "" : otherName(step)}`);
       const why = from === undefined ? reason : `${reason}; from ${from}`;
       return row(first.kind, "", references, first.destination, why);
     },

@@ -1,5 +1,5 @@
 import { shortDigest } from "../oci/digest.ts";
-import { hasRoutes } from "../plan/plan.ts";
+import { hasRoutes, unknownVersion } from "../plan/plan.ts";
 import { countOf, formatBytes, formatDuration, listOf } from "../wording.ts";
 import { estimateSection } from "./estimate-table.ts";
 import { failureGroups, imagesOf, refusedGroups } from "./failures.ts";
@@ -137,7 +137,8 @@ function failureSection(result: RunResult): readonly Section[] {
 function namesOf(steps: readonly Reported[]): string {
   const tags = new Set(steps.map(({ step }) => ("tag" in step ? step.tag : undefined)));
   const [tag] = tags;
-  if (tag === undefined || tags.size > 1 || steps.length < 2) return imagesOf(steps, code);
+  const isKnown = steps.every(({ step }) => step.version !== unknownVersion);
+  if (tag === undefined || tags.size > 1 || steps.length < 2 || !isKnown) return imagesOf(steps, code);
   const names = [...new Set(steps.map(({ step }) => ("image" in step ? escapeMarkdown(step.image) : "")))];
   return `${countOf(names.length, "image")} of ${code(tag)} (${listOf(names, namedImages)})`;
 }

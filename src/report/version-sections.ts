@@ -1,6 +1,6 @@
 import { noBytes } from "../copy/outcome.ts";
 import { shortDigest } from "../oci/digest.ts";
-import { digestOfStep, hasRoutes, type ImageStep, isUncompared } from "../plan/plan.ts";
+import { digestOfStep, hasRoutes, type ImageStep, isUncompared, subjectOf } from "../plan/plan.ts";
 import { countOf, formatBytes, formatDuration } from "../wording.ts";
 import { imagesOf } from "./failures.ts";
 import { causesOf, groupsOf } from "./grouping.ts";
@@ -142,7 +142,7 @@ function versionSection({ version, images, destinations }: VersionImages): Secti
 function imageRow(all: readonly Reported<ImageStep>[]): ImageRow {
   const step = all[0]?.step;
   return {
-    name: step === undefined ? "" : `${step.image}:${step.tag}`,
+    name: step === undefined ? "" : subjectOf(step),
     all,
     digest: all.map((image) => digestOfStep(image.step)).find((digest) => digest !== undefined),
     size: all.reduce((size, image) => Math.max(size, sizeOf(image)), 0),

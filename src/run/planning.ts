@@ -4,7 +4,7 @@ import { routesAtOnce, takeSnapshots } from "../inventory/snapshot.ts";
 import { printNamespace } from "../oci/reference.ts";
 import { audited } from "../plan/audit.ts";
 import { joinPlans, type RoutePlan, reachOf } from "../plan/join.ts";
-import { failing, makePlan, type Plan, type Step } from "../plan/plan.ts";
+import { failing, makePlan, type Plan, type Step, unknownVersion } from "../plan/plan.ts";
 import type { Snapshot } from "../plan/snapshot.ts";
 import { planLines } from "../report/plan-table.ts";
 import { snapshotLines } from "../report/snapshot-lines.ts";
@@ -97,7 +97,7 @@ function routePlan(snapshot: Snapshot, plan: Plan = makePlan(snapshot)): RoutePl
 /** The plan of a route whose versions are not known: it fails everywhere, and the rest goes on. */
 function planUnknown({ route, image = "*", destinations, failure }: UnknownRoute): RoutePlan {
   const steps = destinations.map((destination) =>
-    failing({ route, destination, version: "*", image, tag: "*" }, failure),
+    failing({ route, destination, version: unknownVersion, image, tag: "*" }, failure),
   );
   const plan = { repository: route, versions: [], steps };
   return { route, plan, reach: { repositories: [], places: destinations } };
