@@ -261,7 +261,7 @@ describe("patterns in images", () => {
     const { exitCode, outputs, log } = await run({ images: "app/*", keep: "2" });
     expect(exitCode).toBe(1);
     expect(outputs).toMatchObject({ copied: "4", failed: "1" });
-    expect(log).toContain("★ app/web:v1.3.0 is complete at");
+    expect(log).toContain("★ app/web v1.3.0 is complete at");
     expect(at(destination, "app/web")).toEqual(["v1.2.0", "v1.3.0"]);
     expect(at(destination, "app/api")).toEqual(["v2.0.0", "v2.1.0"]);
     expect(at(destination, "other")).toEqual([]);
