@@ -162,6 +162,25 @@ ${newest}
     expect(destination.state()).toEqual({ "mirror/fine": { "v1.0.0": expect.any(String) } });
   });
 
+  it("that bring one image with signatures of their own lose none", async () => {
+    const { source, destination, run } = await startWorld();
+    push(source, "team/app", ["v1.0.0"]);
+    push(source, "other/app", ["v1.0.0"], "team/app");
+    const signature = `${source.tags("team/app").get("v1.0.0")?.replace(":", "-")}.sig`;
+    push(source, "team/app", [signature], "one");
+    push(source, "other/app", [signature], "two");
+    const routes = `
+- {name: one, images: app, version: v1.0.0}
+- {name: two, source: "${source.host}/other", images: app, version: v1.0.0}
+`;
+    const { exitCode, log } = await run(routes);
+    expect(log).not.toContain("another has moved it");
+    expect(exitCode).toBe(0);
+    const again = await run(routes);
+    expect(again.outputs).toMatchObject({ copied: "0", skipped: "2", failed: "0" });
+    expect(at(destination, "mirror/app")).toEqual([signature, "v1.0.0"]);
+  });
+
   it("do not take for another copy what one of them deletes", async () => {
     const { source, destination, run } = await startWorld();
     const [near, far] = [`${source.host}/team`, `${destination.host}/mirror`];

@@ -40,10 +40,12 @@ export async function tagAttachmentsOf(
 ): Promise<readonly Failure[]> {
   const refused: Failure[] = [];
   const bring = (tag: string, manifest: Manifest): Promise<unknown> =>
-    bringTag(repository, tag, manifest, tagging).catch((error: unknown) => {
-      if (!isRefused(error)) throw error;
-      refused.push(failureOf(error));
-    });
+    afterOthers(repository, tag, () => bringTag(repository, tag, manifest, tagging)).catch(
+      (error: unknown) => {
+        if (!isRefused(error)) throw error;
+        refused.push(failureOf(error));
+      },
+    );
   const notTracked = new Set(untracked.map(({ digest }) => digest));
   for (const attachment of attachments) {
     const { tag, root } = attachment;
@@ -69,6 +71,24 @@ function isTracked({ tag, root }: AttachedContent, untracked: ReadonlySet<Digest
 function descriptorOf(manifest: Manifest): Descriptor {
   const { mediaType, digest, bytes, artifactType, annotations } = manifest;
   return { mediaType, digest, size: bytes.length, artifactType, annotations };
+}
+
+/** Who was the last to ask for a tag, by the client of the registry and `repository:tag`. */
+const settings = new WeakMap<Repository["registry"], Map<string, Promise<void>>>();
+
+/**
+ * Sets such a tag after all who asked before. Two routes can bring one image with signatures of their own: if both looked before
+ * either has set the tag, one signature would be lost.
+ */
+function afterOthers(repository: Repository, tag: string, set: () => Promise<void>): Promise<void> {
+  const ofRegistry = settings.get(repository.registry) ?? new Map<string, Promise<void>>();
+  settings.set(repository.registry, ofRegistry);
+  const key = `${repository.name}:${tag}`;
+  const before = ofRegistry.get(key);
+  // How the setting before ended is for who asked for it.
+  const setting = before === undefined ? set() : before.then(set, set);
+  ofRegistry.set(key, setting);
+  return setting;
 }
 
 /** Makes a tag lead to a manifest, or to one that has all entries of it and of what is there. */
