@@ -5,10 +5,11 @@ import { InputError } from "../../src/errors.ts";
 import { type Catalogue, createCatalogue } from "../../src/harbor/catalogue.ts";
 import { everyHarborImage, harbor } from "../../src/harbor/harbor-components.ts";
 import type { DestinationToRead } from "../../src/inventory/destinations.ts";
-import type { SnapshotOptions } from "../../src/inventory/snapshot.ts";
+import { routesAtOnce, type SnapshotOptions, takeSnapshots } from "../../src/inventory/snapshot.ts";
 import type { Source } from "../../src/inventory/sources.ts";
 import { silentLog } from "../../src/log/log.ts";
 import { makePlan } from "../../src/plan/plan.ts";
+import { virtualClock } from "../faults/virtual-clock.ts";
 import { harborUniverse, imagesIn, stepsOf, versionsIn } from "../plan/snapshot-builder.ts";
 import { version } from "../plan/versions.ts";
 import { wordsOf } from "../support/failures.ts";
@@ -266,6 +267,22 @@ function listing(images: readonly string[]): Catalogue {
     Promise.resolve(images.map((image) => component(image, of.tag)));
   return { images, known: (of) => images.map((image) => component(image, of.tag)), read: componentsOf };
 }
+
+test("routes that all wait for images wait together, also those whose turn comes later", async () => {
+  const [source, destination] = [await world.start(), await world.start()];
+  const names = Array.from({ length: routesAtOnce + 2 }, (_, index) => `app-${index}`);
+  place(source, names.at(-1) ?? "", "v2.15.2");
+  const clock = virtualClock();
+  const wait = { ...searching(world.source(source)), wait: 60_000, clock };
+  const routes = names.map((name) =>
+    optionsFor(["v2.15.2"], [], [world.destination(destination)], { catalogue: listing([name]), wait }),
+  );
+  const snapshots = await takeSnapshots(routes, silentLog, never);
+  clock.stop();
+  expect(clock.elapsed).toBe(60_000);
+  const missing = snapshots.map(({ wanted }) => wanted[0]?.missing.length);
+  expect(missing).toEqual(names.map((_, index) => (index === names.length - 1 ? 0 : 1)));
+});
 
 describe("a destination that does not list its tags", () => {
   test.each([401, 403, 405, 500, 501])(

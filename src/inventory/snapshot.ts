@@ -72,7 +72,8 @@ export interface SnapshotOptions extends Route {
 export const routesAtOnce = 16;
 
 /**
- * Looks at sources and destinations for all routes.
+ * Looks at sources and destinations for all routes. The time to wait for images runs for all of them at once: a route whose
+ * turn comes late has what is left of it.
  * @returns a snapshot for each, in their order.
  * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
@@ -81,7 +82,11 @@ export async function takeSnapshots(
   log: Log,
   signal: AbortSignal,
 ): Promise<readonly Snapshot[]> {
-  const snapshots = await inTurns(routes, routesAtOnce, takeRouteSnapshot);
+  const begun = routes.map((route) => ({ route, at: route.wait.clock.now() }));
+  const snapshots = await inTurns(begun, routesAtOnce, ({ route, at }) => {
+    const left = Math.max(0, at + route.wait.wait - route.wait.clock.now());
+    return takeRouteSnapshot({ ...route, wait: { ...route.wait, wait: left } });
+  });
   const sourcesOf = routes.map(({ wait }) => wait.sources);
   return withinPullBudgets(snapshots, sourcesOf, log, signal);
 }
