@@ -114,6 +114,33 @@ describe("report-issue", () => {
     expect(issuesOf(world)[0]?.state).toBe("open");
   });
 
+  it("stays open in a run that has nothing to do for one of its routes, which may be the one that failed", async () => {
+    await using world = await start();
+    const line = (name: string) =>
+      `{name: ${name}, images: harbor-${name}, destinations: "${world.near.line}"}`;
+    const wanted = line("core").replace("{", "{prereleases: true, ");
+    const inputs = { routes: `[${line("db")}, ${wanted}]`, destinations: "" };
+    const { registry } = world.sandbox.dockerHub;
+    registry.fault({
+      when: { method: "POST", path: /db\/blobs\// },
+      times: Infinity,
+      effect: { status: 403 },
+    });
+    expect((await report(world, inputs)).outputs).toMatchObject({ copied: "1", failed: "1" });
+    await world.source.seed(version("v2.16.0-rc1"));
+    world.github.addRelease({ tag: "v2.16.0-rc1", prerelease: true, publishedAt: Date.UTC(2026, 10, 27) });
+    const other = await act(world, {
+      tag: "v2.16.0-rc1",
+      inputs: { ...world.inputs, "report-issue": "true", ...inputs },
+    });
+    expect(other.log).toContain("Nothing to do for db");
+    expect([other.exitCode, other.outputs.copied]).toEqual([0, "1"]);
+    expect(issuesOf(world)).toMatchObject([{ state: "open" }]);
+    registry.clearFaults();
+    expect((await report(world, inputs)).exitCode).toBe(0);
+    expect(issuesOf(world)).toMatchObject([{ state: "closed" }]);
+  });
+
   it("over several jobs, the last one speaks; the first one does when there is no plan", async () => {
     await using world = await start();
     const wanted = { "report-issue": "true" };

@@ -6,6 +6,8 @@ import type { Plan } from "../plan/plan.ts";
 /** Everything that a run did, for every form of report. */
 export interface RunResult {
   readonly plan: Plan;
+  /** Whether a route had nothing to do: how it stands is not known then. */
+  readonly hasIdle?: boolean;
   readonly dryRun: boolean;
   /** Which job of a run over several jobs this was; absent for a whole run. */
   readonly job?: "plan" | "copy" | "publish" | undefined;

@@ -25,6 +25,8 @@ export interface Planned {
   readonly checks: LastChecks;
   /** How long the route of a step waits for images, in milliseconds. */
   readonly waitOf: (step: Pick<Step, "route">) => number;
+  /** Whether a route had nothing to do. */
+  readonly hasIdle: boolean;
 }
 
 export interface PlanOptions {
@@ -75,7 +77,7 @@ export function makePlanFor(
       nothing.map(anywhere),
       inputs.pruneLimit,
     );
-    return { plan, checks: checksOf(known, plan, looking), waitOf };
+    return { plan, checks: checksOf(known, plan, looking), waitOf, hasIdle: nothing.length > 0 };
   });
 }
 

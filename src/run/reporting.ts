@@ -29,9 +29,12 @@ export async function report(
   const reportPath = join(inputs.runner.temporaryFolder, `harbor-release-mirror-${randomUUID()}.json`);
   await writeReport(result, { ...sink, log, reportPath });
   const { issueReporting } = inputs;
+  const news = newsOfRun(result);
+  // An open issue may be about a route that had nothing to do: its success has not been seen.
+  const isOver = news.kind === "failure" || result.hasIdle !== true;
   // Planned steps have neither failed nor succeeded yet.
-  if (issueReporting !== undefined && !result.dryRun)
-    await reportByIssue(newsOfRun(result), issueReporting, { network, clock, log, signal });
+  if (issueReporting !== undefined && !result.dryRun && isOver)
+    await reportByIssue(news, issueReporting, { network, clock, log, signal });
   return succeeded(result) && !signal.aborted;
 }
 

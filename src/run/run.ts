@@ -92,7 +92,7 @@ async function mirror(routes: ResolvedRoutes, inputs: Inputs, context: RunContex
   // A dry run does not wait for images: it tells now what is missing.
   const planned = await makePlanFor(routes, inputs, places, { waits: !dryRun }, context);
   if (typeof planned === "string") return nothingToDo(planned, context);
-  const { plan, checks, waitOf } = planned;
+  const { plan, checks, waitOf, hasIdle } = planned;
   await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
   const estimate = dryRun ? await estimated(plan, places, context) : undefined;
   const { whyNotPublish } = checks;
@@ -102,7 +102,7 @@ async function mirror(routes: ResolvedRoutes, inputs: Inputs, context: RunContex
   const pruned = dryRun ? unpruned : await pruneAll(plan, copies, places, checks, context);
   // Last of all: what another mechanism brings keeps nothing waiting but itself (P4).
   const awaited = dryRun ? [] : await awaitAll(plan, copies, places, waitOf, context);
-  const result = { plan, dryRun, estimate, copies, awaited, ...pruned, bytesRead, startedAt };
+  const result = { plan, hasIdle, dryRun, estimate, copies, awaited, ...pruned, bytesRead, startedAt };
   return report(result, places, inputs, context);
 }
 
@@ -185,7 +185,7 @@ async function publish(
   // The job that planned has waited.
   const now = await makePlanFor(routes, inputs, places, { waits: false }, context);
   if (typeof now === "string") return nothingToDo(now, context);
-  const { checks, waitOf } = now;
+  const { checks, waitOf, hasIdle } = now;
   const { whyNotPublish } = checks;
   const selections = selectionsOf(routes);
   const withdrawn = await withdrawnVersions(document, now.plan, selections, whyNotPublish, context.log);
@@ -196,6 +196,7 @@ async function publish(
   const awaited = dryRun ? [] : await awaitAll(plan, copies, places, waitOf, context);
   const result = {
     plan,
+    hasIdle,
     dryRun,
     job: "publish",
     copies,
