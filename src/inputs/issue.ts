@@ -2,10 +2,11 @@ import { repositoryIdOf } from "../github/repository-id.ts";
 import { printable } from "../log/log.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { IssueReporting } from "../report/issue.ts";
+import { looksLikePath } from "./text-or-path.ts";
 import { linesOf, type Mistake, parseBoolean } from "./values.ts";
 
 /** The inputs that say whether a failure is reported by an issue, and what the issue is about. */
-type IssueInputName = "report-issue" | "dry-run" | "check" | "mode" | "destinations";
+type IssueInputName = "report-issue" | "dry-run" | "check" | "mode" | "destinations" | "routes";
 
 interface IssueSources {
   readonly text: (name: IssueInputName) => string;
@@ -35,7 +36,7 @@ export function readIssueReporting(sources: IssueSources): IssueReporting | unde
   return {
     repository,
     workflow: printable(environment.GITHUB_WORKFLOW ?? "", nameLimit),
-    key: keyOf(environment, text("destinations")),
+    key: keyOf(environment, text("destinations"), text("routes").trim()),
     runUrl: runUrlOf(environment),
     githubApiUrl,
     githubToken,
@@ -44,12 +45,14 @@ export function readIssueReporting(sources: IssueSources): IssueReporting | unde
 
 /**
  * The key that tells the issue of one workflow from that of another: the workflow's file, whatever branch it runs on, and its
- * destinations, as the jobs of one workflow may each have their own.
+ * destinations or its file of routes, as the jobs of one workflow may each have their own. Routes as a text are left out: who
+ * mends them would leave the issue behind.
  */
-function keyOf(environment: IssueSources["environment"], destinations: string): string {
+function keyOf(environment: IssueSources["environment"], destinations: string, routes: string): string {
   const [file = ""] = (environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || "").split("@");
   const names = linesOf(destinations).map((line) => line.replace(/,.*$/, "").trim());
-  return digestOf(JSON.stringify([file, names.toSorted()]));
+  const ofRoutes = looksLikePath(routes) ? [routes] : [];
+  return digestOf(JSON.stringify([file, names.toSorted(), ...ofRoutes]));
 }
 
 function runUrlOf(environment: IssueSources["environment"]): string | undefined {

@@ -46,8 +46,8 @@ export async function readTextOrPath(given: string, reading: TextOrPathReading):
 }
 
 /** One line of YAML or JSON, or an image with its tag, has signs that the path of a file of rules has not. */
-function looksLikePath(line: string): boolean {
-  return !/[\s:{}[\]"'<>@#]/.test(line);
+export function looksLikePath(line: string): boolean {
+  return line !== "" && !/[\s:{}[\]"'<>@#]/.test(line);
 }
 
 async function readBounded(path: string, { input, workspace, limit }: TextOrPathReading): Promise<string> {
