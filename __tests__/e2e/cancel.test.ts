@@ -1,5 +1,36 @@
 import { describe, expect, it } from "vitest";
+import { startRegistry } from "../../sandbox/registry.ts";
 import { act, startSandboxWorld, tagsOf, version } from "./world.ts";
+
+it("cancelled while it prunes for many routes, a run tells what it has deleted, and tries no more", async () => {
+  await using world = await startSandboxWorld();
+  await using destination = await startRegistry();
+  for (const tag of ["v2.15.2", "v2.15.1"]) {
+    await world.source.seed(version(tag));
+    version(tag)(destination);
+  }
+  const routes = ["core", "db", "log"].map((name) => `{name: ${name}, images: harbor-${name}}`);
+  destination.fault({ when: { method: "DELETE", path: /db\/manifests\/v2/ }, effect: { hang: true } });
+  const { exitCode, outputs, log } = await act(world, {
+    inputs: {
+      ...world.inputs,
+      destinations: `${destination.host}/goharbor,keep=1`,
+      routes: `[${routes.join()}]`,
+    },
+    onStart: (child) => {
+      let told = "";
+      child.stdout?.on("data", (piece) => {
+        told += piece;
+        if (/core v2\.15\.1 at .* deleted/.test(told)) child.kill("SIGINT");
+      });
+    },
+  });
+  expect(exitCode).toBe(1);
+  expect(destination.tags("goharbor/harbor-core").has("v2.15.1")).toBe(false);
+  expect(destination.tags("goharbor/harbor-log").has("v2.15.1")).toBe(true);
+  expect(outputs).toMatchObject({ versions: '["v2.15.2"]', skipped: "3", pruned: "1" });
+  expect(log).toMatch(/log v2\.15\.1 at .*: 1 tag not deleted: the run was cancelled/);
+});
 
 describe.each(["SIGINT", "SIGTERM"] as const)("a job that is cancelled (%s)", (signal) => {
   it("stops, says what is done, moves no tag of what is not complete, and tidies up its uploads", async () => {

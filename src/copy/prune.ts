@@ -65,6 +65,8 @@ export async function prune(
   let most = tagsPerLook;
   let lookedAt = Number.NEGATIVE_INFINITY;
   for (let slowLooks = 0; left.length > 0; ) {
+    // Who cancels still gets to know what has been deleted by then.
+    if (signal.aborted) return leaveRest({ status: "not-tried", failure: failureOf(signal.reason) });
     if (slowLooks > slowLooksLimit) return leaveRest({ status: "left", failure: tooSlow });
     if (clock.now() - lookedAt > third) {
       lookedAt = clock.now();
@@ -179,7 +181,7 @@ async function lookAtKept(
     }));
     return { status: "failed", failure, keeps };
   } catch (error) {
-    signal.throwIfAborted();
+    if (signal.aborted) return { status: "not-tried", failure: failureOf(error) };
     const consequence = "it is not known whether what is to be kept is there, so nothing is deleted";
     return { status: "left", failure: failureOf(error, consequence) };
   }

@@ -38,7 +38,11 @@ export async function pruneAll(
           const isOfRoute = (step: KeepStep | Step) => isHere(step) && step.route === route;
           const kept = keeps.filter(isOfRoute);
           const unpublished = copies.find(({ step, withheld }) => isOfRoute(step) && withheld !== undefined);
-          const stays = failures === 0 ? await reasonsToStay(steps, kept, unpublished) : new Map();
+          // In a cancelled run nothing more is asked: nothing more is deleted either.
+          const asks = failures === 0 && !signal.aborted;
+          const stays = asks
+            ? await reasonsToStay(steps, kept, unpublished).catch(noneIfCancelled)
+            : new Map();
           const left = steps.flatMap((step): readonly PruneOutcome[] => {
             const failure = stays.get(step.version);
             return failure === undefined ? [] : [{ step, status: "left", failure }];
@@ -58,6 +62,11 @@ export async function pruneAll(
       keeps: outcomes.flat().flatMap(({ keeps: own }) => own),
     };
   });
+
+  function noneIfCancelled(error: unknown): ReadonlyMap<string, Failure> {
+    if (!signal.aborted) throw error;
+    return new Map();
+  }
 
   /** Why versions stay after all, by version: what is kept has changed, or what goes would be lost. */
   async function reasonsToStay(
