@@ -62451,7 +62451,7 @@ async function readTextOrPath(given, reading) {
 }
 /** One line of YAML or JSON, or an image with its tag, has signs that the path of a file of rules has not. */
 function looksLikePath(line) {
-    return !/[\s:{}[\]"'<>@#]/.test(line);
+    return line !== "" && !/[\s:{}[\]"'<>@#]/.test(line);
 }
 async function readBounded(path, { input, workspace, limit }) {
     const file = await (0,promises_.open)((0,external_node_path_.isAbsolute)(path) ? path : (0,external_node_path_.join)(workspace ?? "", path));
@@ -64245,6 +64245,7 @@ async function readFiles(text, environment) {
 
 
 
+
 /** Longest name of a workflow in an issue, in characters. */
 const issue_nameLimit = 100;
 /**
@@ -64269,7 +64270,7 @@ function readIssueReporting(sources) {
     return {
         repository,
         workflow: printable(environment.GITHUB_WORKFLOW ?? "", issue_nameLimit),
-        key: keyOf(environment, text("destinations")),
+        key: keyOf(environment, text("destinations"), text("routes").trim()),
         runUrl: runUrlOf(environment),
         githubApiUrl,
         githubToken,
@@ -64277,12 +64278,14 @@ function readIssueReporting(sources) {
 }
 /**
  * The key that tells the issue of one workflow from that of another: the workflow's file, whatever branch it runs on, and its
- * destinations, as the jobs of one workflow may each have their own.
+ * destinations or its file of routes, as the jobs of one workflow may each have their own. Routes as a text are left out: who
+ * mends them would leave the issue behind.
  */
-function keyOf(environment, destinations) {
+function keyOf(environment, destinations, routes) {
     const [file = ""] = (environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || "").split("@");
     const names = linesOf(destinations).map((line) => line.replace(/,.*$/, "").trim());
-    return digestOf(JSON.stringify([file, names.toSorted()]));
+    const ofRoutes = looksLikePath(routes) ? [routes] : [];
+    return digestOf(JSON.stringify([file, names.toSorted(), ...ofRoutes]));
 }
 function runUrlOf(environment) {
     const { GITHUB_SERVER_URL: server = "", GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: id } = environment;
@@ -73783,12 +73786,17 @@ function advice({ windowMs }) {
 /** Most routes that are looked at at once: a thousand at once took a quarter more memory than sixteen (2026-11-27). */
 const routesAtOnce = 16;
 /**
- * Looks at sources and destinations for all routes.
+ * Looks at sources and destinations for all routes. The time to wait for images runs for all of them at once: a route whose
+ * turn comes late has what is left of it.
  * @returns a snapshot for each, in their order.
  * @throws InputError or OperationError when GitHub or the inputs do not say which images the wanted versions have.
  */
 async function takeSnapshots(routes, log, signal) {
-    const snapshots = await inTurns(routes, routesAtOnce, takeRouteSnapshot);
+    const begun = routes.map((route) => ({ route, at: route.wait.clock.now() }));
+    const snapshots = await inTurns(begun, routesAtOnce, ({ route, at }) => {
+        const left = Math.max(0, at + route.wait.wait - route.wait.clock.now());
+        return takeRouteSnapshot({ ...route, wait: { ...route.wait, wait: left } });
+    });
     const sourcesOf = routes.map(({ wait }) => wait.sources);
     return withinPullBudgets(snapshots, sourcesOf, log, signal);
 }
@@ -82054,7 +82062,7 @@ function makePlanFor({ wanted, idle }, inputs, places, options, context) {
         const waitOf = ({ route }) => waits.get(route) ?? 0;
         const joinable = snapshots.map((snapshot, index) => routePlan(snapshot, plans[index]));
         const plan = joinPlans(nameOfRoutes(inputs, plans), [...joinable, ...unknown.map(planUnknown)], nothing.map(anywhere), inputs.pruneLimit);
-        return { plan, checks: checksOf(known, plan, looking), waitOf };
+        return { plan, checks: checksOf(known, plan, looking), waitOf, hasIdle: nothing.length > 0 };
     });
 }
 /** What looking at routes takes. The client of GitHub is made once, and only where releases are looked at. */
@@ -86006,6 +86014,9 @@ async function prune(steps, kept, destination, { failures, copies }, clock, sign
     let most = tagsPerLook;
     let lookedAt = Number.NEGATIVE_INFINITY;
     for (let slowLooks = 0; left.length > 0;) {
+        // Who cancels still gets to know what has been deleted by then.
+        if (signal.aborted)
+            return leaveRest({ status: "not-tried", failure: failureOf(signal.reason) });
         if (slowLooks > slowLooksLimit)
             return leaveRest({ status: "left", failure: tooSlow });
         if (clock.now() - lookedAt > third) {
@@ -86108,7 +86119,8 @@ async function lookAtKept(kept, destination, signal) {
         return { status: "failed", failure, keeps };
     }
     catch (error) {
-        signal.throwIfAborted();
+        if (signal.aborted)
+            return { status: "not-tried", failure: failureOf(error) };
         const consequence = "it is not known whether what is to be kept is there, so nothing is deleted";
         return { status: "left", failure: failureOf(error, consequence) };
     }
@@ -86243,7 +86255,11 @@ async function pruneAll(plan, copies, { destinations }, { whyNotPublish, whyNotD
                 const isOfRoute = (step) => isHere(step) && step.route === route;
                 const kept = keeps.filter(isOfRoute);
                 const unpublished = copies.find(({ step, withheld }) => isOfRoute(step) && withheld !== undefined);
-                const stays = failures === 0 ? await reasonsToStay(steps, kept, unpublished) : new Map();
+                // In a cancelled run nothing more is asked: nothing more is deleted either.
+                const asks = failures === 0 && !signal.aborted;
+                const stays = asks
+                    ? await reasonsToStay(steps, kept, unpublished).catch(noneIfCancelled)
+                    : new Map();
                 const left = steps.flatMap((step) => {
                     const failure = stays.get(step.version);
                     return failure === undefined ? [] : [{ step, status: "left", failure }];
@@ -86263,6 +86279,11 @@ async function pruneAll(plan, copies, { destinations }, { whyNotPublish, whyNotD
             keeps: outcomes.flat().flatMap(({ keeps: own }) => own),
         };
     });
+    function noneIfCancelled(error) {
+        if (!signal.aborted)
+            throw error;
+        return new Map();
+    }
     /** Why versions stay after all, by version: what is kept has changed, or what goes would be lost. */
     async function reasonsToStay(steps, kept, unpublished) {
         const answers = await Promise.all(kept.map(doubtOf));
@@ -86503,9 +86524,12 @@ async function reporting_report(done, { destinations }, inputs, { network, clock
     const reportPath = (0,external_node_path_.join)(inputs.runner.temporaryFolder, `harbor-release-mirror-${(0,external_node_crypto_.randomUUID)()}.json`);
     await writeReport(result, { ...sink, log, reportPath });
     const { issueReporting } = inputs;
+    const news = newsOfRun(result);
+    // An open issue may be about a route that had nothing to do: its success has not been seen.
+    const isOver = news.kind === "failure" || result.hasIdle !== true;
     // Planned steps have neither failed nor succeeded yet.
-    if (issueReporting !== undefined && !result.dryRun)
-        await reportByIssue(newsOfRun(result), issueReporting, { network, clock, log, signal });
+    if (issueReporting !== undefined && !result.dryRun && isOver)
+        await reportByIssue(news, issueReporting, { network, clock, log, signal });
     return succeeded(result) && !signal.aborted;
 }
 /** Time for reporting by an issue, in milliseconds: the run is over, and somebody waits for its end. */
@@ -86611,7 +86635,7 @@ async function mirror(routes, inputs, context) {
     const planned = await makePlanFor(routes, inputs, places, { waits: !dryRun }, context);
     if (typeof planned === "string")
         return nothingToDo(planned, context);
-    const { plan, checks, waitOf } = planned;
+    const { plan, checks, waitOf, hasIdle } = planned;
     await showPlan(plan, dryRun ? dryRunTitle : "Plan", context);
     const estimate = dryRun ? await estimated(plan, places, context) : undefined;
     const { whyNotPublish } = checks;
@@ -86621,7 +86645,7 @@ async function mirror(routes, inputs, context) {
     const pruned = dryRun ? run_unpruned : await pruneAll(plan, copies, places, checks, context);
     // Last of all: what another mechanism brings keeps nothing waiting but itself (P4).
     const awaited = dryRun ? [] : await awaitAll(plan, copies, places, waitOf, context);
-    const result = { plan, dryRun, estimate, copies, awaited, ...pruned, bytesRead, startedAt };
+    const result = { plan, hasIdle, dryRun, estimate, copies, awaited, ...pruned, bytesRead, startedAt };
     return reporting_report(result, places, inputs, context);
 }
 /** What the plan needs, for a dry run. Nothing is read for it where that costs a pull. */
@@ -86688,7 +86712,7 @@ async function publish(routes, mode, inputs, context) {
     const now = await makePlanFor(routes, inputs, places, { waits: false }, context);
     if (typeof now === "string")
         return nothingToDo(now, context);
-    const { checks, waitOf } = now;
+    const { checks, waitOf, hasIdle } = now;
     const { whyNotPublish } = checks;
     const selections = selectionsOf(routes);
     const withdrawn = await withdrawnVersions(document, now.plan, selections, whyNotPublish, context.log);
@@ -86699,6 +86723,7 @@ async function publish(routes, mode, inputs, context) {
     const awaited = dryRun ? [] : await awaitAll(plan, copies, places, waitOf, context);
     const result = {
         plan,
+        hasIdle,
         dryRun,
         job: "publish",
         copies,
