@@ -11,7 +11,7 @@ const thorough = [
   "__tests__/plan/oracle-thorough.test.ts",
   "__tests__/copy/{download-ranges,failing-copies-thorough,prune-oracle-thorough,ranges}.test.ts",
   "__tests__/e2e/{act,bad-input,chaos,local-action,package,real-registries,soak}.test.ts",
-  "__tests__/e2e/{check,examples,fan-out,fan-out-workflow,filled-by-sync,in-place,outputs,overwrite-skip,secrets,tcr-access,tcr-accounts,tcr-editions,tcr-keyless}.test.ts",
+  "__tests__/e2e/{check,examples,fan-out,fan-out-workflow,filled-by-sync,in-place,local,outputs,overwrite-skip,secrets,tcr-access,tcr-accounts,tcr-editions,tcr-keyless,verify}.test.ts",
 ];
 
 export default defineConfig({
