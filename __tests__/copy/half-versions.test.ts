@@ -61,6 +61,20 @@ describe("after a pruning", () => {
     expect(asked).toEqual([]);
   });
 
+  it("a run that is cancelled between two looks tells what the last one has shown, and looks no more", async () => {
+    const { destination, asked } = destinationWith([...whole, "mirror/db:v1"], "by-tag");
+    const cancelled = new AbortController();
+    const stopped = {
+      sleep: () => {
+        cancelled.abort(new Error("cancelled"));
+        return Promise.reject(new Error("cancelled"));
+      },
+    };
+    const { prunes } = await lookForHalfVersions(done, [kept], destination, stopped, cancelled.signal);
+    expect(prunes.map(({ status }) => status)).toEqual(["pruned", "failed"]);
+    expect(asked.filter((name) => name === "mirror/db:v1")).toHaveLength(1);
+  });
+
   it("with all in order, each tag is asked for once", async () => {
     const { destination, asked } = destinationWith(whole, "shared-digest-unsafe");
     expect(await lookForHalfVersions(done, [kept], destination, clock, signal)).toEqual({

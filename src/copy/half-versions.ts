@@ -37,7 +37,9 @@ export async function lookForHalfVersions(
     let outcomes = await pruneOutcomes(pruned.prunes, look);
     for (const pause of destination.deletion === "shared-digest-unsafe" ? [] : cachePauses) {
       if (outcomes.every((outcome, index) => outcome === pruned.prunes[index])) break;
-      await clock.sleep(pause, signal);
+      // Who cancels still gets to know what has been deleted, and what the last look has shown.
+      await clock.sleep(pause, signal).catch(() => undefined);
+      if (signal.aborted) break;
       outcomes = await pruneOutcomes(pruned.prunes, look);
     }
     return outcomes;
