@@ -59,21 +59,24 @@ export function makePlanFor(
     const known = found.flatMap((look) => look.known);
     const unknown = found.flatMap((look) => look.unknown);
     const snapshots = await lookAround(known, inputs, options, context);
-    const plans = snapshots.map((snapshot, index) => {
+    const plans = snapshots.map((snapshot, index): RoutePlan => {
       for (const line of snapshotLines(snapshot, log.paint)) {
         if (snapshot.route === undefined) log.info(line);
         else log.debug(line);
       }
       const plan = makePlan(snapshot);
       const audits = inputs.dryRun && known[index]?.inputs.verify === "full";
-      return audits ? audited(plan, snapshot) : plan;
+      return {
+        route: snapshot.route ?? "",
+        plan: audits ? audited(plan, snapshot) : plan,
+        reach: reachOf(snapshot),
+      };
     });
     const waits = new Map(known.map((each) => [each.route.route, each.inputs.wait]));
     const waitOf = ({ route }: Pick<Step, "route">) => waits.get(route) ?? 0;
-    const joinable = snapshots.map((snapshot, index) => routePlan(snapshot, plans[index]));
     const plan = joinPlans(
       nameOfRoutes(inputs, plans),
-      [...joinable, ...unknown.map(planUnknown)],
+      [...plans, ...unknown.map(planUnknown)],
       nothing.map(anywhere),
       inputs.pruneLimit,
     );
@@ -90,10 +93,6 @@ export function lookContext(inputs: Inputs, context: RunContext): LookContext {
     return client;
   };
   return { ...registryContext(inputs, context), github, signal };
-}
-
-function routePlan(snapshot: Snapshot, plan: Plan = makePlan(snapshot)): RoutePlan {
-  return { route: snapshot.route ?? "", plan, reach: reachOf(snapshot) };
 }
 
 /** The plan of a route whose versions are not known: it fails everywhere, and the rest goes on. */
@@ -115,11 +114,11 @@ function anywhere({ inputs }: IdleRoute): Omit<RoutePlan, "plan"> {
 const namedInTitle = 3;
 
 /** What the plan of several routes is about. */
-function nameOfRoutes({ routes }: Inputs, plans: readonly Plan[]): string {
+function nameOfRoutes({ routes }: Inputs, plans: readonly RoutePlan[]): string {
   const names = routes.flatMap(({ name }) => name ?? []);
   const [only] = routes;
-  const [plan] = plans;
-  if (plan !== undefined && plans.length === 1 && routes.length === 1) return plan.repository;
+  const [first] = plans;
+  if (first !== undefined && plans.length === 1 && routes.length === 1) return first.plan.repository;
   return names.length === 0 && only !== undefined ? nameOfSources(only) : listOf(names, namedInTitle);
 }
 
