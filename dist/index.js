@@ -82056,12 +82056,15 @@ function makePlanFor({ wanted, idle }, inputs, places, options, context) {
             }
             const plan = makePlan(snapshot);
             const audits = inputs.dryRun && known[index]?.inputs.verify === "full";
-            return audits ? audited(plan, snapshot) : plan;
+            return {
+                route: snapshot.route ?? "",
+                plan: audits ? audited(plan, snapshot) : plan,
+                reach: reachOf(snapshot),
+            };
         });
         const waits = new Map(known.map((each) => [each.route.route, each.inputs.wait]));
         const waitOf = ({ route }) => waits.get(route) ?? 0;
-        const joinable = snapshots.map((snapshot, index) => routePlan(snapshot, plans[index]));
-        const plan = joinPlans(nameOfRoutes(inputs, plans), [...joinable, ...unknown.map(planUnknown)], nothing.map(anywhere), inputs.pruneLimit);
+        const plan = joinPlans(nameOfRoutes(inputs, plans), [...plans, ...unknown.map(planUnknown)], nothing.map(anywhere), inputs.pruneLimit);
         return { plan, checks: checksOf(known, plan, looking), waitOf, hasIdle: nothing.length > 0 };
     });
 }
@@ -82074,9 +82077,6 @@ function lookContext(inputs, context) {
         return client;
     };
     return { ...registryContext(inputs, context), github, signal };
-}
-function routePlan(snapshot, plan = makePlan(snapshot)) {
-    return { route: snapshot.route ?? "", plan, reach: reachOf(snapshot) };
 }
 /** The plan of a route whose versions are not known: it fails everywhere, and the rest goes on. */
 function planUnknown({ route, image = "*", destinations, failure }) {
@@ -82095,9 +82095,9 @@ const namedInTitle = 3;
 function nameOfRoutes({ routes }, plans) {
     const names = routes.flatMap(({ name }) => name ?? []);
     const [only] = routes;
-    const [plan] = plans;
-    if (plan !== undefined && plans.length === 1 && routes.length === 1)
-        return plan.repository;
+    const [first] = plans;
+    if (first !== undefined && plans.length === 1 && routes.length === 1)
+        return first.plan.repository;
     return names.length === 0 && only !== undefined ? nameOfSources(only) : listOf(names, namedInTitle);
 }
 /** Most routes that the log names one by one. */
@@ -85639,7 +85639,10 @@ async function lookForHalfVersions(pruned, kept, destination, clock, signal) {
         for (const pause of destination.deletion === "shared-digest-unsafe" ? [] : cachePauses) {
             if (outcomes.every((outcome, index) => outcome === pruned.prunes[index]))
                 break;
-            await clock.sleep(pause, signal);
+            // Who cancels still gets to know what has been deleted, and what the last look has shown.
+            await clock.sleep(pause, signal).catch(() => undefined);
+            if (signal.aborted)
+                break;
             outcomes = await pruneOutcomes(pruned.prunes, look);
         }
         return outcomes;
